@@ -1,0 +1,91 @@
+"""Everything that can go wrong, in categories that each edge translates.
+
+    MassPayoutError
+    ├── NotFound              no such asset, distribution, token, file …
+    ├── Conflict              the thing exists, but its state does not allow this now
+    ├── Invalid               the input is wrong; nothing was written
+    │   └── InvalidRows       a file with bad rows, all of them named
+    ├── DatabaseUnavailable   PostgreSQL cannot be reached, or refuses us
+    ├── DatabaseMismatch      the schema is not the one this version works with
+    └── LedgerError
+        ├── LedgerRejected    the ledger gave a final no, with its code
+        ├── LedgerUnavailable nothing was done, and the same call may work later
+        └── LedgerUncertain   no answer: it may or may not have happened; go and look
+
+A message is one sentence that says what is wrong, with the value; a hint is one sentence that says what to do next.
+"""
+
+from collections.abc import Sequence
+
+
+class MassPayoutError(Exception):
+    """The root of every error that is meant for a person.
+
+    Args:
+        message: One sentence saying what is wrong, with the value.
+        hint: One sentence saying what to do next; often a command.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class NotFound(MassPayoutError):  # noqa: N818 - the categories read as what they are
+    """What was asked for does not exist."""
+
+
+class Conflict(MassPayoutError):  # noqa: N818
+    """The present state does not allow this; somebody else may have been first."""
+
+
+class Invalid(MassPayoutError):  # noqa: N818
+    """The input is wrong. Nothing was written."""
+
+    exit_code = 2
+
+
+class InvalidRows(Invalid):
+    """A file has bad rows. ``problems`` names every one of them, with row and column."""
+
+    def __init__(self, message: str, problems: Sequence[str], hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.problems = tuple(problems)
+
+
+class DatabaseUnavailable(MassPayoutError):  # noqa: N818
+    """PostgreSQL cannot be reached, or refuses the connection."""
+
+
+class DatabaseMismatch(MassPayoutError):  # noqa: N818
+    """The database is not in the state that this version of the software works with."""
+
+
+class LedgerError(MassPayoutError):
+    """The root of what a ledger can answer besides yes."""
+
+
+class LedgerRejected(LedgerError):
+    """The ledger gave a final no.
+
+    Args:
+        code: The failure code, one of ``masspayout.ledger.failures``.
+    """
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.code = code
+
+
+class LedgerUnavailable(LedgerError):
+    """The ledger did nothing, and says so; the same call may work later."""
+
+
+class LedgerUncertain(LedgerError):
+    """No answer came. The ledger may or may not have acted: only looking can tell."""

@@ -1,0 +1,141 @@
+"""Why a payment did not happen: every code with its class, a sentence, and what to do next.
+
+The class decides what the payout does. The codes are Hedera's response codes, which the other adapters map theirs to.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FailureClass(StrEnum):
+    """Whom a failure concerns."""
+
+    RECIPIENT = "RECIPIENT"  # one recipient: the others are paid without it
+    EVERYBODY = "EVERYBODY"  # the payer or the token: the distribution stops
+    TRANSIENT = "TRANSIENT"  # nobody: a new transaction may succeed
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a code means to the people who run the payout."""
+
+    code: str
+    failure_class: FailureClass
+    sentence: str
+    next_step: str
+
+
+def _failures(*failures: Failure) -> dict[str, Failure]:
+    return {failure.code: failure for failure in failures}
+
+
+_RECIPIENT, _EVERYBODY, _TRANSIENT = FailureClass.RECIPIENT, FailureClass.EVERYBODY, FailureClass.TRANSIENT
+
+FAILURES = _failures(
+    Failure(
+        "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT",
+        _RECIPIENT,
+        "The account is not associated with the payment token.",
+        "Ask the holder to associate the token, then retry.",
+    ),
+    Failure(
+        "NO_REMAINING_AUTOMATIC_ASSOCIATIONS",
+        _RECIPIENT,
+        "The account has no automatic association left for the payment token.",
+        "Ask the holder to associate the token, then retry.",
+    ),
+    Failure(
+        "ACCOUNT_FROZEN_FOR_TOKEN",
+        _RECIPIENT,
+        "The account is frozen for the payment token.",
+        "Have the token's freeze key holder unfreeze it, then retry.",
+    ),
+    Failure(
+        "ACCOUNT_KYC_NOT_GRANTED_FOR_TOKEN",
+        _RECIPIENT,
+        "The account has no KYC granted for the payment token.",
+        "Have the token's KYC key holder grant it, then retry.",
+    ),
+    Failure(
+        "ACCOUNT_DELETED",
+        _RECIPIENT,
+        "The account was deleted.",
+        "Agree on another account with the holder and pay that one with a payout list.",
+    ),
+    Failure(
+        "ACCOUNT_EXPIRED_AND_PENDING_REMOVAL",
+        _RECIPIENT,
+        "The account has expired and is about to be removed.",
+        "Ask the holder to renew the account, then retry.",
+    ),
+    Failure(
+        "INVALID_ACCOUNT_ID",
+        _RECIPIENT,
+        "The ledger knows no such account.",
+        "Check the account id with the holder.",
+    ),
+    Failure(
+        "INVALID_SIGNATURE",
+        _RECIPIENT,
+        "The account takes transfers only with its own signature.",
+        "Ask the holder to lift the receiver signature, then retry.",
+    ),
+    Failure(
+        "TRANSFER_REVERTED",
+        _RECIPIENT,
+        "The payment token refused the transfer to this account.",
+        "Find out from the token's issuer why, then retry.",
+    ),
+    Failure(
+        "TOKEN_IS_PAUSED",
+        _EVERYBODY,
+        "The payment token is paused.",
+        "Have the token's pause key holder unpause it, then retry.",
+    ),
+    Failure(
+        "TOKEN_WAS_DELETED",
+        _EVERYBODY,
+        "The payment token was deleted.",
+        "Cancel what is left and pay in another token.",
+    ),
+    Failure(
+        "INSUFFICIENT_TOKEN_BALANCE",
+        _EVERYBODY,
+        "The payer does not hold enough of the payment token.",
+        "Fund the payer, then retry.",
+    ),
+    Failure(
+        "INSUFFICIENT_PAYER_BALANCE",
+        _EVERYBODY,
+        "The payer cannot pay the ledger's fees.",
+        "Fund the payer with the ledger's own currency, then retry.",
+    ),
+    Failure(
+        "PAYER_NOT_ABLE",
+        _EVERYBODY,
+        "The payer itself is frozen, deleted or not associated with the payment token.",
+        "Mend the payer's account, then retry.",
+    ),
+    Failure(
+        "TRANSACTION_EXPIRED",
+        _TRANSIENT,
+        "The transaction reached the ledger too late.",
+        "Nothing: it is signed anew.",
+    ),
+    Failure(
+        "THROTTLED_AT_CONSENSUS",
+        _TRANSIENT,
+        "The ledger was too busy.",
+        "Nothing: it is signed anew.",
+    ),
+)
+
+
+def describe_failure(code: str) -> Failure:
+    """Return what a code means. A code that nobody foresaw stops the distribution: a person must look."""
+    return FAILURES.get(code) or Failure(
+        code,
+        FailureClass.EVERYBODY,
+        f"The ledger answered {code}.",
+        "Look the code up in the ledger's documentation, then retry.",
+    )

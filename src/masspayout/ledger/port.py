@@ -1,0 +1,204 @@
+"""What Mass Payout asks of a ledger, and what a ledger may answer.
+
+Paying takes three calls that can each be lost and repeated: ``prepare`` makes and signs a transaction without sending it,
+``submit`` sends stored bytes, ``outcome`` looks up what became of them. Only ``outcome`` is believed.
+
+Amounts are integers in the token's smallest unit. Account and token ids are in canonical form.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerTraits:
+    """What a ledger is like.
+
+    Attributes:
+        name: The value of ``LEDGER`` that chooses it.
+        recipients_per_transaction: The most recipients of one transaction.
+        atomic: One bad recipient fails the whole transaction; otherwise each recipient has a result of its own.
+        transactions_in_flight: How many transactions one worker keeps under way at once.
+        keeps_history: Whether balances of an earlier time can be asked for.
+    """
+
+    name: str
+    recipients_per_transaction: int
+    atomic: bool
+    transactions_in_flight: int
+    keeps_history: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInformation:
+    """What the ledger says of a token. ``total_supply_units`` is in smallest units and may exceed 64 bits."""
+
+    token_id: str
+    name: str
+    symbol: str
+    decimals: int
+    total_supply_units: int
+    treasury_account_id: str | None
+    paused: bool = False
+
+
+class HolderBalance(NamedTuple):
+    """One account that holds a token."""
+
+    account_id: str
+    balance_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class HolderSnapshot:
+    """All accounts with a balance above 0 at one moment, as a stream of pages; no account occurs twice.
+
+    Attributes:
+        taken_at: The moment that the balances are of, in the ledger's time.
+        pages: The holders; to be read once.
+    """
+
+    taken_at: datetime
+    pages: AsyncIterator[Sequence[HolderBalance]]
+
+
+class Payment(NamedTuple):
+    """What one recipient is to get."""
+
+    account_id: str
+    amount_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A transaction to be signed: one token, one payer, some recipients.
+
+    Attributes:
+        number: From ``ledger_sequence``: never used before for this payer, and larger than every earlier one.
+    """
+
+    number: int
+    payer_account_id: str
+    token_id: str
+    payments: Sequence[Payment]
+    memo: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransaction:
+    """A transaction that can be sent as often as one likes and happens at most once."""
+
+    transaction_id: str
+    signed_bytes: bytes
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Nothing final is known: it may have happened, may still happen, or never will."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """It never happened and never can. ``proof`` says how that is known; a time-out is no proof."""
+
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It was processed and paid nobody, because of ``code`` (see ``masspayout.ledger.failures``)."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """It was processed: everybody was paid, but those in ``failures``, each with the code that says why."""
+
+    consensus_at: datetime
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+
+Outcome = Undecided | Dead | Refused | Settled
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEvent:
+    """Something that a contract, or the ledger on its behalf, reported.
+
+    ``(timestamp_nanos, index)`` orders the events of one contract and is unique among them.
+    """
+
+    contract_id: str
+    timestamp_nanos: int
+    index: int
+    name: str
+    payload: Mapping[str, str | int]
+
+
+class Ledger(Protocol):
+    """A ledger. Any call may raise ``LedgerUnavailable`` when the ledger cannot be reached."""
+
+    @property
+    def traits(self) -> LedgerTraits:
+        """What this ledger is like."""
+
+    async def token(self, token_id: str) -> TokenInformation:
+        """Describe a token.
+
+        Raises:
+            NotFound: There is no such token.
+        """
+
+    async def holders(self, token_id: str, *, at: datetime | None = None) -> HolderSnapshot:
+        """Read who holds a token, now or at an earlier time.
+
+        Raises:
+            NotFound: There is no such token.
+            Invalid: The time lies ahead of the ledger's.
+        """
+
+    async def balance_units(self, account_id: str, token_id: str) -> int:
+        """Return what an account holds of a token; 0 when it has nothing to do with it."""
+
+    async def preflight(self, token_id: str, account_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the accounts that could not receive the token as things stand, each with the failure code."""
+
+    def number_floor(self) -> int:
+        """Return the smallest number that ``Transfer.number`` may have now."""
+
+    async def prepare(self, transfer: Transfer) -> SignedTransaction:
+        """Build and sign a transaction. Nothing is sent.
+
+        Raises:
+            LedgerRejected: The transfer can never be valid (too many recipients, an amount that is not positive).
+        """
+
+    async def submit(self, signed_bytes: bytes) -> None:
+        """Send a signed transaction. A return means that it was accepted, now or before; not that it succeeded.
+
+        Raises:
+            LedgerRejected: It was refused at the door. An earlier sending of the same bytes may still succeed.
+            LedgerUnavailable: The ledger was too busy, and did not take it.
+            LedgerUncertain: No answer came.
+        """
+
+    async def outcome(self, transaction_id: str) -> Outcome:
+        """Say what became of a transaction, as far as can be known."""
+
+    async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
+        """Return what each transaction moved to each recipient, by (transaction id, account id), from the ledger's books.
+
+        Transactions that did not succeed are absent; so are recipients that got nothing.
+        """
+
+    def events(self, contract_id: str, *, after: tuple[int, int]) -> AsyncIterator[LedgerEvent]:
+        """Stream a contract's events after a cursor of (nanoseconds, index), in order."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
