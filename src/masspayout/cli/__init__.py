@@ -1,0 +1,30 @@
+"""The ``masspayout`` command: reads what the user typed, calls the business, shows what came of it."""
+
+import sys
+
+import typer
+
+from masspayout.cli import database, sandbox
+from masspayout.cli.output import show_error
+from masspayout.errors import MassPayoutError
+
+app = typer.Typer(
+    name="masspayout",
+    help="Pays every holder of a tokenised asset exactly what it is owed, exactly once.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(database.app, name="db")
+app.add_typer(sandbox.app, name="sandbox")
+
+
+def main() -> None:
+    """Run the command line. Exit status: 0 fine, 1 failed, 2 wrong usage."""
+    try:
+        app()
+    except MassPayoutError as error:
+        show_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

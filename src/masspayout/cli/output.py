@@ -1,0 +1,96 @@
+"""How results look: tables and sentences for people, JSON for programs."""
+
+import asyncio
+import json
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from masspayout.errors import InvalidRows, MassPayoutError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+Result = TypeVar("Result")
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run one command's work to its end."""
+    return asyncio.run(work)
+
+
+def show_error(error: MassPayoutError) -> None:
+    """Say what is wrong and what to do next, on standard error."""
+    err.print(f"[bold red]error:[/] {escape(error.message)}", soft_wrap=True)
+    if isinstance(error, InvalidRows):
+        for problem in error.problems:
+            err.print(f"  {escape(problem)}", soft_wrap=True)
+    if error.hint:
+        err.print(f"[bold]hint:[/] {escape(error.hint)}", soft_wrap=True)
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON: decimals as strings, times in RFC 3339."""
+    typer.echo(json.dumps(value, default=_plain, indent=2, ensure_ascii=False))
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str, right: Sequence[str] = ()) -> None:
+    """Print rows under column heads, or one sentence when there are none. ``right`` names the right-aligned columns."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(text(value)) for value in row))
+    if table.row_count:
+        out.print(table)
+    else:
+        out.print(empty)
+
+
+def show_fields(fields: Mapping[str, Any]) -> None:
+    """Print names and values under each other; empty values are left out."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in fields.items():
+        if value is not None and value != "":
+            table.add_row(name, escape(text(value)))
+    out.print(table)
+
+
+def text(value: Any) -> str:
+    """Write a value as people read it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, Decimal):
+        return f"{value:,f}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, Enum):
+        return value.value
+    raise TypeError(f"{value!r} has no JSON form")

@@ -1,0 +1,43 @@
+"""Puts the parts together: the only module that knows which ledger adapter there is."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import URL
+
+from masspayout.db import embedded
+from masspayout.db.session import Database
+from masspayout.ledger.port import Ledger
+from masspayout.ledger.sandbox import SandboxLedger
+from masspayout.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Everything that the business needs to work with."""
+
+    settings: Settings
+    database: Database
+    ledger: Ledger
+
+
+async def database_url(settings: Settings) -> URL:
+    """Return the address of the database, starting the embedded server if it is the one to use."""
+    if settings.uses_embedded_database:
+        return await asyncio.to_thread(embedded.start, settings.data_dir)
+    return settings.external_database_url
+
+
+@asynccontextmanager
+async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
+    """Open the database and the ledger, and close them again."""
+    url = await database_url(settings)
+    database = Database(url, log_sql=settings.app_env == "development")
+    ledger = SandboxLedger(url, settings)
+    try:
+        yield Runtime(settings, database, ledger)
+    finally:
+        await ledger.close()
+        await database.close()
