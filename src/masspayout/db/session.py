@@ -3,16 +3,18 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
+import psycopg
 from psycopg import AsyncConnection
 from sqlalchemy import URL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
-from masspayout.errors import DatabaseUnavailable
+from masspayout.db.refusals import unavailable
 
 # Every TIMESTAMP of the schema holds UTC, so every session must read and write it as such.
-CONNECT_OPTIONS = "-c timezone=UTC"
+SESSION_ARGUMENTS = {"options": "-c timezone=UTC", "application_name": "masspayout", "connect_timeout": 10}
 
 
 class Database:
@@ -25,7 +27,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=10,
             pool_pre_ping=True,
-            connect_args={"options": CONNECT_OPTIONS, "application_name": "masspayout"},
+            connect_args=SESSION_ARGUMENTS,
         )
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         if log_sql:
@@ -42,7 +44,7 @@ class Database:
             try:
                 async with session.begin():
                     yield session
-            except OperationalError as error:
+            except (OperationalError, psycopg.OperationalError) as error:
                 raise unavailable(self.url, error) from error
 
     async def close(self) -> None:
@@ -54,16 +56,10 @@ async def driver_connection(session: AsyncSession) -> AsyncConnection:
     """Return the psycopg connection under a session, for COPY and for jobs that belong to its transaction."""
     connection = await session.connection()
     raw = await connection.get_raw_connection()
-    driver = raw.driver_connection
-    assert isinstance(driver, AsyncConnection)
-    return driver
+    return cast("AsyncConnection", raw.driver_connection)
 
 
-def unavailable(url: URL, error: Exception) -> DatabaseUnavailable:
-    """Turn the driver's report that it could not connect into a sentence, without the password."""
-    where = f"{url.host}:{url.port or 5432}/{url.database}"
-    reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-    return DatabaseUnavailable(
-        f"PostgreSQL at {where} cannot be used: {reason}.",
-        "Check DATABASE_HOST, DATABASE_PORT, DATABASE_USER, DATABASE_PASSWORD and DATABASE_NAME, then: masspayout doctor",
-    )
+def connect_arguments(url: URL) -> dict[str, Any]:
+    """Return what to call ``psycopg.connect`` with for the same database, in the same kind of session."""
+    _, arguments = url.get_dialect()().create_connect_args(url)
+    return {**arguments, **SESSION_ARGUMENTS}

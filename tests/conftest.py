@@ -1,0 +1,150 @@
+"""Databases to test on: real servers, and a fresh migrated database for every test that asks for one."""
+
+import os
+import shutil
+import subprocess
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from procrastinate.schema import SchemaManager
+from sqlalchemy import URL, create_engine
+
+from masspayout.db import embedded
+from masspayout.db.entities import Base
+from masspayout.db.session import Database, connect_arguments
+from masspayout.settings import Settings
+
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+GUARDED_ROLE = "guarded"  # the one role of the Debian server that needs a password
+
+
+def missing(what: str) -> None:
+    """Skip a test that needs something which a user's machine may lack. In CI everything must be there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what}, and in CI no test may be skipped")
+    pytest.skip(what)
+
+
+def run_sql(url: URL, *statements: str) -> None:
+    """Run statements outside any transaction."""
+    with psycopg.connect(**connect_arguments(url), autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+@contextmanager
+def fresh_database(server: URL, *, template: str = "template0") -> Iterator[URL]:
+    """Make a database with a name of its own and drop it afterwards."""
+    name = f"test_{uuid.uuid4().hex}"
+    run_sql(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    try:
+        yield server.set(database=name)
+    finally:
+        run_sql(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+    """The address of the embedded PostgreSQL 18, in a data directory of this test run."""
+    data_dir = tmp_path_factory.mktemp("data")
+    yield embedded.start(data_dir)
+    embedded.leave(data_dir)
+
+
+@pytest.fixture(scope="session")
+def debian_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+    """The address of a PostgreSQL 15 as Debian ships it, in a cluster of this test run."""
+    if not DEBIAN_15.exists():
+        missing("PostgreSQL 15 is not installed (Debian: apt-get install postgresql-15)")
+    # Under a short path that the server's user can enter: the kernel limits the length of a socket's path.
+    system_user = "postgres" if os.geteuid() == 0 else None
+    directory = tmp_path_factory.mktemp("pg15")
+    for parent in (directory, *directory.parents):
+        if not parent.stat().st_mode & 0o001:
+            parent.chmod(parent.stat().st_mode | 0o001)
+    cluster = directory / "cluster"
+    cluster.mkdir(mode=0o700)
+
+    def call(program: str, *arguments: str) -> None:
+        subprocess.run(
+            [str(DEBIAN_15 / program), "-D", str(cluster), *arguments],
+            check=True,
+            user=system_user,
+            cwd="/",
+            stdout=subprocess.DEVNULL,
+        )
+
+    if system_user:
+        shutil.chown(cluster, system_user, system_user)
+    call("initdb", "--username=masspayout", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+    hba = cluster / "pg_hba.conf"
+    hba.write_text(f"local all {GUARDED_ROLE} scram-sha-256\nlocal all all trust\n")
+    options = f"-c listen_addresses='' -c fsync=off -p 5432 -k {cluster}"
+    call("pg_ctl", "start", "-w", "-l", str(cluster / "log"), "-o", options)
+    yield URL.create(
+        "postgresql+psycopg",
+        username="masspayout",
+        database="postgres",
+        query={"host": str(cluster), "port": "5432"},
+    )
+    call("pg_ctl", "stop", "-w", "-m", "fast")
+
+
+@pytest.fixture(scope="session", params=["embedded_server", "debian_server"], ids=["PostgreSQL 18", "PostgreSQL 15"])
+def server_url(request: pytest.FixtureRequest) -> URL:
+    """Each of the servers that are supported: the newest and the oldest."""
+    url: URL = request.getfixturevalue(request.param)
+    return url
+
+
+@pytest.fixture(scope="session")
+def migrated_template(embedded_server: URL) -> Iterator[str]:
+    """The name of a migrated database to copy."""
+    with fresh_database(embedded_server) as url:
+        assert url.database is not None
+        migrate(url)
+        yield url.database
+
+
+@pytest.fixture
+def database_url(embedded_server: URL, migrated_template: str) -> Iterator[URL]:
+    """The address of a fresh, migrated database on the embedded server."""
+    with fresh_database(embedded_server, template=migrated_template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(embedded_server: URL) -> Iterator[URL]:
+    """The address of a fresh database without any table on the embedded server."""
+    with fresh_database(embedded_server) as url:
+        yield url
+
+
+@pytest.fixture
+async def database(database_url: URL) -> AsyncIterator[Database]:
+    """A fresh, migrated database with a pool of connections to it."""
+    database = Database(database_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings that owe nothing to the environment's ``.env`` and do not wait long."""
+    return Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        data_dir=tmp_path / "data",
+        look_again_seconds=0.01,
+        look_again_max_seconds=0.1,
+    )
+
+
+def migrate(url: URL) -> None:
+    engine = create_engine(url)
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    run_sql(url, SchemaManager.get_schema())
