@@ -74,6 +74,8 @@ def debian_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
             [str(DEBIAN_15 / program), "-D", str(cluster), *arguments],
             check=True,
             user=system_user,
+            group=system_user,
+            extra_groups=[] if system_user else None,
             cwd="/",
             stdout=subprocess.DEVNULL,
         )
