@@ -1,9 +1,9 @@
 """Exact amounts: integers of a token's smallest unit inside, ``Decimal`` at the edges, never a binary fraction.
 
 Two forms of the same money are kept apart by their names: ``amount`` is a ``Decimal`` of whole tokens, as people and
-the database's ``DECIMAL`` columns have it; ``…_units`` is an ``int`` of the smallest unit, as the ledger has it. Whoever
-turns one into the other does it here. The two ways of dividing a total are the reference that the freeze's SQL is tested
-against.
+the database's ``DECIMAL`` columns have it; ``…_units`` is an ``int`` of the smallest unit, as the ledger has it.
+Whoever turns one into the other does it here. The two ways of dividing a total are the reference that the freeze's SQL
+is tested against.
 """
 
 import re

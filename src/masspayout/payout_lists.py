@@ -23,8 +23,8 @@ COLUMNS = ("account_id", "amount")
 _EXAMPLE = (
     "A payout list starts with the line account_id,amount and then has one payment a line, such as 0.0.1234,12.50."
 )
-# Longer than any account id or amount; what exceeds it is not repeated in an error.
-_MAX_FIELD_LENGTH = 200
+# Room for the longest account id and amount several times over; a longer line is not looked into, nor repeated.
+_MAX_LINE_BYTES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _numbered_lines(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     """Number the lines from 1, as editors do, and leave out the blank ones and the byte-order mark."""
     for line_number, line in enumerate(lines, start=1):
         text = line.removeprefix(codecs.BOM_UTF8) if line_number == 1 else line
-        if not text.isspace() and text:
+        if text.strip():
             yield line_number, text
 
 
@@ -112,9 +112,9 @@ def _read_header(numbered_line: tuple[int, bytes] | None, name: str) -> int:
     try:
         columns = [column.strip() for column in _split(line)]
     except _MalformedLine as error:
-        raise Invalid(f"{name}, line {line_number}: {error}.", _EXAMPLE) from None
+        raise Invalid(f"{name} has no proper header on line {line_number}: {error}.", _EXAMPLE) from None
     if sorted(columns) != sorted(COLUMNS):
-        raise Invalid(f"{name}, line {line_number}: the header is {_shown(','.join(columns))}.", _EXAMPLE)
+        raise Invalid(f"{name} has no proper header on line {line_number}: {','.join(columns)!r}.", _EXAMPLE)
     return columns.index("account_id")
 
 
@@ -123,22 +123,19 @@ class _MalformedLine(Exception):  # noqa: N818 - it says what the line is
 
 
 def _split(line: bytes) -> list[str]:
-    """Return the fields of one line."""
+    """Return the two fields of one line."""
+    if len(line) > _MAX_LINE_BYTES:
+        raise _MalformedLine(f"it is {len(line):,} bytes long, which no payment needs")
     try:
         text = line.decode().rstrip("\r\n")
+        fields = next(csv.reader([text], strict=True)) if '"' in text else text.split(",")
     except UnicodeDecodeError:
         raise _MalformedLine("it is not UTF-8 text") from None
-    if '"' not in text:
-        return text.split(",")
-    try:
-        return next(csv.reader([text], strict=True))
     except csv.Error as error:
-        raise _MalformedLine(f"its quotes are wrong ({error})") from None
-
-
-def _shown(text: str) -> str:
-    """Return a value as errors repeat it, cut if it is endless."""
-    return repr(text) if len(text) <= _MAX_FIELD_LENGTH else f"{text[:_MAX_FIELD_LENGTH]!r}… ({len(text)} characters)"
+        raise _MalformedLine(f"its quotes are wrong ({error}): {text!r}") from None
+    if len(fields) != len(COLUMNS):
+        raise _MalformedLine(f"it has {len(fields)} {'field' if len(fields) == 1 else 'fields'}, not 2: {text!r}")
+    return fields
 
 
 @dataclass(slots=True)
@@ -157,26 +154,17 @@ class _Rows:
         try:
             fields = _split(line)
         except _MalformedLine as error:
-            self.problems.append((line_number, f"line {line_number}: {error}."))
+            self._add_problem(line_number, f": {error}.")
             return
-        if len(fields) != len(COLUMNS):
-            self.problems.append(
-                (
-                    line_number,
-                    f"line {line_number}: it has {len(fields)} fields instead of 2: {_shown(','.join(fields))}.",
-                )
-            )
-            return
-        account_field, amount_field = fields[self.account_column], fields[1 - self.account_column]
         amount_units = 0
         try:
-            amount_units = parse_amount(self._bounded(amount_field), self.decimals)
+            amount_units = parse_amount(fields[1 - self.account_column], self.decimals)
         except Invalid as error:
-            self._add_problem(line_number, "amount", error)
+            self._add_problem(line_number, f", amount: {error.message}")
         try:
-            account_id = canonical_account_id(self._bounded(account_field))
+            account_id = canonical_account_id(fields[self.account_column])
         except Invalid as error:
-            self._add_problem(line_number, "account_id", error)
+            self._add_problem(line_number, f", account_id: {error.message}")
             return
         self.account_ids.append(account_id)
         self.amounts_units.append(amount_units)
@@ -210,15 +198,8 @@ class _Rows:
             if first is None or self.account_ids[first] != account_id:
                 first = position
                 continue
-            line_number, first_line_number = self.line_numbers[position], self.line_numbers[first]
-            sentence = f"line {line_number}, account_id: {account_id} is already on line {first_line_number}."
-            self.problems.append((line_number, sentence))
+            sentence = f", account_id: {account_id} is already on line {self.line_numbers[first]}."
+            self._add_problem(self.line_numbers[position], sentence)
 
-    def _add_problem(self, line_number: int, column: str, error: Invalid) -> None:
-        self.problems.append((line_number, f"line {line_number}, {column}: {error.message}"))
-
-    @staticmethod
-    def _bounded(value: str) -> str:
-        if len(value) > _MAX_FIELD_LENGTH:
-            raise Invalid(f"{_shown(value)} is too long.")
-        return value
+    def _add_problem(self, line_number: int, what: str) -> None:
+        self.problems.append((line_number, f"line {line_number}{what}"))
