@@ -1,0 +1,70 @@
+# A fresh machine needs Python 3.11 or later and make, nothing else.
+
+PYTHON ?= python3
+N ?= 100000
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench lock clean
+
+help:
+	@echo "make demo     install and show a whole payout on the sandbox ledger, in about a minute"
+	@echo "make test     install and run the tests (PYTEST_ARGS='-k money' for some of them)"
+	@echo "make check    formatting, lint, types and the direction of imports, as CI checks them"
+	@echo "make format   put the code into its one format"
+	@echo "make bench    measure with N=100000 holders, or N=1000000"
+	@echo "make lock     pin the newest dependencies that pyproject.toml allows, with their hashes"
+	@echo "make clean    remove everything that these commands made"
+
+demo: $(VENV)/.installed
+	$(BIN)/masspayout demo
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/run.py --holders $(N)
+
+# The oldest Python that is supported decides, so that the pins serve every later one.
+LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe \
+	--strip-extras --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --all-build-deps
+
+lock: $(VENV)/.installed-dev
+	@$(BIN)/python -c 'import sys; sys.version_info[:2] == (3, 11) or sys.exit("make lock needs a .venv of Python 3.11.")'
+	$(LOCK) --output-file requirements.txt pyproject.toml
+	$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps are newer than what they were made from, so nothing is installed twice.
+$(VENV)/.installed: $(VENV)/.made requirements.txt pyproject.toml
+	@echo "Installing pinned dependencies into $(VENV) …"
+	$(PIP_INSTALL) --require-hashes --requirement requirements.txt
+	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.made requirements-dev.txt pyproject.toml
+	@echo "Installing pinned dependencies into $(VENV) …"
+	$(PIP_INSTALL) --require-hashes --requirement requirements-dev.txt
+	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Mass Payout needs Python 3.11 or later; \
+	this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12 demo")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
