@@ -1,7 +1,7 @@
 """Account, token and contract ids in one canonical form.
 
-A ledger names its accounts in one of two ways: ``shard.realm.number`` (Hedera) or twenty bytes as ``0x…`` (EVM). Ids are
-compared as text everywhere, so each has exactly one spelling: no leading zeros, hexadecimal digits in lower case.
+A ledger names its accounts in one of two ways: ``shard.realm.number`` (Hedera) or twenty bytes as ``0x…`` (EVM). Ids
+are compared as text everywhere, so each has exactly one spelling: no leading zeros, hexadecimal digits in lower case.
 """
 
 import re

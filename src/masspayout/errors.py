@@ -3,6 +3,7 @@
     MassPayoutError
     ├── NotFound              no such asset, distribution, token, file …
     ├── Conflict              the thing exists, but its state does not allow this now
+    │   └── InsufficientFunds the payer holds less than what is due; nothing started
     ├── Invalid               the input is wrong; nothing was written
     │   └── InvalidRows       a file with bad rows, all of them named
     ├── DatabaseUnavailable   PostgreSQL cannot be reached, or refuses us
@@ -37,15 +38,19 @@ class MassPayoutError(Exception):
         return f"{self.message} {self.hint}".strip()
 
 
-class NotFound(MassPayoutError):  # noqa: N818 - the categories read as what they are
+class NotFound(MassPayoutError):
     """What was asked for does not exist."""
 
 
-class Conflict(MassPayoutError):  # noqa: N818
+class Conflict(MassPayoutError):
     """The present state does not allow this; somebody else may have been first."""
 
 
-class Invalid(MassPayoutError):  # noqa: N818
+class InsufficientFunds(Conflict):
+    """The payer holds less than what is due. Nothing was started."""
+
+
+class Invalid(MassPayoutError):
     """The input is wrong. Nothing was written."""
 
     exit_code = 2
@@ -59,11 +64,11 @@ class InvalidRows(Invalid):
         self.problems = tuple(problems)
 
 
-class DatabaseUnavailable(MassPayoutError):  # noqa: N818
+class DatabaseUnavailable(MassPayoutError):
     """PostgreSQL cannot be reached, or refuses the connection."""
 
 
-class DatabaseMismatch(MassPayoutError):  # noqa: N818
+class DatabaseMismatch(MassPayoutError):
     """The database is not in the state that this version of the software works with."""
 
 

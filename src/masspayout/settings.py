@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     )
 
     database_host: str | None = Field(
-        default=None, description="PostgreSQL's host or socket directory. Unset: the embedded server runs in `DATA_DIR`."
+        default=None, description="PostgreSQL's host or socket directory. Unset: the embedded one, in `DATA_DIR`."
     )
     database_port: int = Field(default=5432, ge=1, le=65535, description="PostgreSQL's port.")
     database_user: str = Field(default="masspayout", description="The role to connect as.")

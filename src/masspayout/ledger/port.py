@@ -1,7 +1,7 @@
 """What Mass Payout asks of a ledger, and what a ledger may answer.
 
-Paying takes three calls that can each be lost and repeated: ``prepare`` makes and signs a transaction without sending it,
-``submit`` sends stored bytes, ``outcome`` looks up what became of them. Only ``outcome`` is believed.
+Paying takes three calls that can each be lost and repeated: ``prepare`` makes and signs a transaction without sending
+it, ``submit`` sends stored bytes, ``outcome`` looks up what became of them. Only ``outcome`` is believed.
 
 Amounts are integers in the token's smallest unit. Account and token ids are in canonical form.
 """
@@ -192,9 +192,10 @@ class Ledger(Protocol):
         """Say what became of a transaction, as far as can be known."""
 
     async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
-        """Return what each transaction moved to each recipient, by (transaction id, account id), from the ledger's books.
+        """Return what each transaction moved to each recipient, from the ledger's books.
 
-        Transactions that did not succeed are absent; so are recipients that got nothing.
+        The keys are (transaction id, account id). Transactions that did not succeed are absent; so are recipients that
+        got nothing.
         """
 
     def events(self, contract_id: str, *, after: tuple[int, int]) -> AsyncIterator[LedgerEvent]:
