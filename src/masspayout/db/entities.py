@@ -148,9 +148,7 @@ class Base(DeclarativeBase):
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7, sort_order=-1)
     created_at: Mapped[datetime | None] = mapped_column(server_default=func.now(), sort_order=1000)
-    updated_at: Mapped[datetime | None] = mapped_column(
-        server_default=func.now(), onupdate=func.now(), sort_order=1001
-    )
+    updated_at: Mapped[datetime | None] = mapped_column(server_default=func.now(), onupdate=func.now(), sort_order=1001)
 
 
 class Asset(Base):
@@ -245,8 +243,8 @@ class Distribution(Base):
 class Holder(Base):
     """A row of the register (no distribution), or an entitlement (with a distribution and a payment amount).
 
-    ``batch_number`` is set at the freeze for what is to be sent; entitlements of 0 have none. ``attempt_id`` is the guard
-    against double payment: a holder is in at most one attempt that could still pay.
+    ``batch_number`` is set at the freeze for what is to be sent; entitlements of 0 have none. ``attempt_id`` is the
+    guard against double payment: a holder is in at most one attempt that could still pay.
     """
 
     __tablename__ = "holder"
@@ -278,7 +276,10 @@ class Holder(Base):
 
     # Added to the users' schema
     batch_number: Mapped[int | None] = mapped_column(Integer)
-    attempt_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("attempt.id"))
+    # Deferred: holders are attached to an attempt before it is signed and stored, in the same transaction.
+    attempt_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("attempt.id", deferrable=True, initially="DEFERRED")
+    )
     failure_code: Mapped[str | None]
 
 

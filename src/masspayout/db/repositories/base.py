@@ -1,0 +1,75 @@
+"""What every repository can do: find, save, and page through a table, newest first."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from sqlalchemy import CursorResult, Select, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.base import Executable
+
+from masspayout.db.entities import Base
+from masspayout.errors import NotFound
+
+Entity = TypeVar("Entity", bound=Base)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Entity]):
+    """Some rows of a list, and how many the whole list has."""
+
+    items: Sequence[Entity]
+    total: int
+
+
+class Repository(Generic[Entity]):
+    """The queries of one table, inside one unit of work."""
+
+    entity: type[Entity]
+    noun: str
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def find_by_id(self, entity_id: uuid.UUID) -> Entity | None:
+        """Return one row, read afresh, or nothing."""
+        return await self.session.get(self.entity, entity_id, populate_existing=True)
+
+    async def get(self, entity_id: uuid.UUID) -> Entity:
+        """Return one row.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+        found = await self.find_by_id(entity_id)
+        if found is None:
+            raise NotFound(f"There is no {self.noun} {entity_id}.", f"List them with: masspayout {self.noun} list")
+        return found
+
+    async def save(self, entity: Entity) -> Entity:
+        """Write a new or changed row, within the caller's transaction."""
+        self.session.add(entity)
+        await self.session.flush()
+        return entity
+
+    async def find_all(self, page: int = 1, limit: int = 20) -> Page[Entity]:
+        """Return one page of the list, newest first, with the list's length. Pages count from 1."""
+        total = await self.session.scalar(select(func.count()).select_from(self.entity))
+        rows = await self.session.scalars(self._newest_first().offset((page - 1) * limit).limit(limit))
+        return Page(rows.all(), total or 0)
+
+    async def find_older(self, than: Entity | None, limit: int) -> Sequence[Entity]:
+        """Return the rows that follow ``than`` in the list; its cost does not grow with the depth."""
+        query = self._newest_first().limit(limit)
+        if than is not None:
+            query = query.where(tuple_(self.entity.created_at, self.entity.id) < (than.created_at, than.id))
+        return (await self.session.scalars(query)).all()
+
+    def _newest_first(self) -> Select[Entity]:
+        return select(self.entity).order_by(self.entity.created_at.desc(), self.entity.id.desc())
+
+    async def _changed(self, statement: Executable, parameters: dict[str, Any] | None = None) -> int:
+        """Execute a statement and return how many rows it changed."""
+        result = await self.session.execute(statement, parameters)
+        return cast("CursorResult[Any]", result).rowcount

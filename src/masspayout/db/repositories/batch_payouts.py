@@ -1,0 +1,241 @@
+"""Queries on ``batch_payout``, and on the holders of one batch."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, select, text, update
+
+from masspayout.db.entities import BatchPayout, BatchStatus, Holder
+from masspayout.db.repositories.base import Repository
+
+# FOR UPDATE SKIP LOCKED: two workers that look at the same moment get different batches.
+_CLAIM = text("""
+    UPDATE batch_payout
+       SET status = 'PROCESSING', executed_at = coalesce(executed_at, now()), updated_at = now(),
+           claimed_until = now() + make_interval(secs => :claim_seconds)
+     WHERE id = (SELECT id FROM batch_payout
+                  WHERE distribution_id = :distribution_id AND batch_number > :after
+                    AND status IN ('PENDING', 'PROCESSING') AND (claimed_until IS NULL OR claimed_until <= now())
+                  ORDER BY batch_number LIMIT 1 FOR UPDATE SKIP LOCKED)
+    RETURNING id, batch_number
+""")
+
+_ATTACH = text("""
+    WITH next AS (
+        SELECT id FROM holder
+         WHERE distribution_id = :distribution_id AND batch_number = :batch_number
+           AND attempt_id IS NULL AND NOT paid AND failure_code IS NULL
+         ORDER BY account_id COLLATE "C" LIMIT :size FOR UPDATE
+    )
+    UPDATE holder SET attempt_id = :attempt_id, updated_at = now()
+      FROM next
+     WHERE holder.id = next.id AND holder.attempt_id IS NULL AND NOT holder.paid
+    RETURNING holder.account_id, holder.payment_amount
+""")
+
+_MARK_PAID = text("""
+    UPDATE holder SET paid = true, updated_at = now()
+     WHERE distribution_id = :distribution_id AND batch_number = :batch_number AND attempt_id = :attempt_id
+       AND NOT paid AND account_id <> ALL(CAST(:failed AS VARCHAR[]))
+""")
+
+_MARK_FAILED = text("""
+    UPDATE holder SET attempt_id = NULL, failure_code = failure.code, updated_at = now()
+      FROM unnest(CAST(:accounts AS VARCHAR[]), CAST(:codes AS VARCHAR[])) AS failure(account_id, code)
+     WHERE distribution_id = :distribution_id AND batch_number = :batch_number AND attempt_id = :attempt_id
+       AND NOT paid AND holder.account_id = failure.account_id
+""")
+
+_RELEASE = text("""
+    UPDATE holder SET attempt_id = NULL, updated_at = now()
+     WHERE distribution_id = :distribution_id AND batch_number = :batch_number AND attempt_id = :attempt_id AND NOT paid
+""")
+
+_TALLY = text("""
+    SELECT count(*) FILTER (WHERE paid) AS paid,
+           count(*) FILTER (WHERE NOT paid AND failure_code IS NOT NULL) AS failed,
+           count(*) FILTER (WHERE NOT paid AND failure_code IS NULL) AS waiting,
+           coalesce(array_agg(DISTINCT failure_code) FILTER (WHERE failure_code IS NOT NULL), '{}') AS codes
+      FROM holder
+     WHERE distribution_id = :distribution_id AND batch_number = :batch_number
+""")
+
+_REOPEN = text("""
+    WITH reopened AS (
+        UPDATE batch_payout
+           SET status = 'PENDING', failed_payments = 0, slices = NULL, claimed_until = NULL, error_message = NULL,
+               updated_at = now()
+         WHERE distribution_id = :distribution_id AND status = 'FAILED'
+        RETURNING batch_number
+    )
+    UPDATE holder SET failure_code = NULL, updated_at = now()
+      FROM reopened
+     WHERE holder.distribution_id = :distribution_id AND holder.batch_number = reopened.batch_number
+       AND NOT holder.paid AND holder.failure_code IS NOT NULL
+""")
+
+_PROGRESS = text("""
+    SELECT count(*) AS batches,
+           count(*) FILTER (WHERE status IN ('COMPLETED', 'FAILED')) AS batches_done,
+           coalesce(sum(total_holders), 0) AS holders,
+           coalesce(sum(successful_payments), 0) AS paid,
+           coalesce(sum(failed_payments), 0) AS failed,
+           coalesce(sum(total_amount), 0) AS total_amount
+      FROM batch_payout
+     WHERE distribution_id = :distribution_id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a distribution is, from the batches' counters alone. ``total_amount`` is in whole payment tokens."""
+
+    batches: int
+    batches_done: int
+    holders: int
+    paid: int
+    failed: int
+    total_amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How the holders of one batch stand."""
+
+    paid: int
+    failed: int
+    waiting: int
+    codes: Sequence[str]
+
+
+class BatchPayouts(Repository[BatchPayout]):
+    """The slices in which distributions go to the ledger."""
+
+    entity = BatchPayout
+    noun = "batch"
+
+    async def claim(
+        self, distribution_id: uuid.UUID, *, after: int, claim_seconds: float
+    ) -> tuple[uuid.UUID, int] | None:
+        """Take the next batch that nobody works on, or whose worker gave no sign of life, for ``claim_seconds``."""
+        row = (
+            await self.session.execute(
+                _CLAIM, {"distribution_id": distribution_id, "after": after, "claim_seconds": claim_seconds}
+            )
+        ).first()
+        return None if row is None else (row.id, row.batch_number)
+
+    async def seconds_until_claimable(self, distribution_id: uuid.UUID) -> float | None:
+        """Return how long it is until an open batch can be claimed; None when no batch is open."""
+        wait = func.min(func.coalesce(BatchPayout.claimed_until, func.now())) - func.now()
+        query = select(func.extract("epoch", wait)).where(
+            BatchPayout.distribution_id == distribution_id, text("status IN ('PENDING', 'PROCESSING')")
+        )
+        seconds = await self.session.scalar(query)
+        return None if seconds is None else max(0.0, float(seconds))
+
+    async def lock(self, batch_id: uuid.UUID) -> BatchPayout:
+        """Lock one batch and read it again: what is decided next is decided on what is true now."""
+        query = select(BatchPayout).where(BatchPayout.id == batch_id).with_for_update()
+        return (await self.session.scalars(query, execution_options={"populate_existing": True})).one()
+
+    async def hold(self, batch_id: uuid.UUID, seconds: float, **columns: Any) -> None:
+        """Keep a batch for this long, or leave it alone for this long, and change the given columns."""
+        until = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+        await self.session.execute(
+            update(BatchPayout).where(BatchPayout.id == batch_id).values(claimed_until=until, **columns)
+        )
+
+    async def attach(self, batch: BatchPayout, attempt_id: uuid.UUID, size: int) -> Sequence[tuple[str, Decimal]]:
+        """Attach the next ``size`` unpaid holders of a batch to an attempt: the guard against double payment.
+
+        Returns account ids and amounts in whole payment tokens, in order of account ids.
+        """
+        rows = await self.session.execute(_ATTACH, {**self._key(batch), "attempt_id": attempt_id, "size": size})
+        return sorted((row.account_id, row.payment_amount) for row in rows)
+
+    async def mark_paid(self, batch: BatchPayout, attempt_id: uuid.UUID, failed: Sequence[str]) -> int:
+        """Write down that everybody of an attempt was paid, but those who failed. Returns how many were."""
+        return await self._changed(_MARK_PAID, {**self._key(batch), "attempt_id": attempt_id, "failed": list(failed)})
+
+    async def mark_failed(self, batch: BatchPayout, attempt_id: uuid.UUID, failures: dict[str, str]) -> int:
+        """Write down who of an attempt was not paid and why; they leave the attempt. Returns how many."""
+        return await self._changed(
+            _MARK_FAILED,
+            {
+                **self._key(batch),
+                "attempt_id": attempt_id,
+                "accounts": list(failures),
+                "codes": list(failures.values()),
+            },
+        )
+
+    async def release(self, batch: BatchPayout, attempt_id: uuid.UUID) -> int:
+        """Let the unpaid holders of an attempt go that did not pay them, so that another may."""
+        return await self._changed(_RELEASE, {**self._key(batch), "attempt_id": attempt_id})
+
+    async def tally(self, batch: BatchPayout) -> Tally:
+        """Count how the holders of a batch stand."""
+        row = (await self.session.execute(_TALLY, self._key(batch))).one()
+        return Tally(**row._asdict())
+
+    async def attached(self, batch: BatchPayout, attempt_id: uuid.UUID) -> Sequence[str]:
+        """Return the accounts that are attached to an attempt and unpaid."""
+        query = select(Holder.account_id).where(
+            Holder.distribution_id == batch.distribution_id,
+            Holder.batch_number == batch.batch_number,
+            Holder.attempt_id == attempt_id,
+            ~Holder.paid,
+        )
+        return (await self.session.scalars(query)).all()
+
+    async def write_tally(
+        self,
+        batch: BatchPayout,
+        tally: Tally,
+        *,
+        status: BatchStatus,
+        slices: list[int] | None,
+        error_message: str | None,
+    ) -> None:
+        """Write how the holders of an open batch stand; with COMPLETED or FAILED, the batch is closed."""
+        await self.session.execute(
+            update(BatchPayout)
+            .where(BatchPayout.id == batch.id, BatchPayout.status == BatchStatus.PROCESSING)
+            .values(
+                status=status,
+                successful_payments=tally.paid,
+                failed_payments=tally.failed,
+                slices=slices,
+                error_message=error_message,
+            )
+            .execution_options(synchronize_session=False)
+        )
+
+    async def reopen_failed(self, distribution_id: uuid.UUID) -> None:
+        """FAILED → PENDING, and their unpaid holders lose the reason of the last time."""
+        await self.session.execute(_REOPEN, {"distribution_id": distribution_id})
+
+    async def progress(self, distribution_id: uuid.UUID) -> Progress:
+        """Say how far a distribution is."""
+        row = (await self.session.execute(_PROGRESS, {"distribution_id": distribution_id})).one()
+        return Progress(**row._asdict())
+
+    async def find_of_distribution(
+        self, distribution_id: uuid.UUID, *, after: int = 0, limit: int = 1000
+    ) -> Sequence[BatchPayout]:
+        """Return the batches that follow a number."""
+        query = (
+            select(BatchPayout)
+            .where(BatchPayout.distribution_id == distribution_id, BatchPayout.batch_number > after)
+            .order_by(BatchPayout.batch_number)
+            .limit(limit)
+        )
+        return (await self.session.scalars(query)).all()
+
+    @staticmethod
+    def _key(batch: BatchPayout) -> dict[str, Any]:
+        return {"distribution_id": batch.distribution_id, "batch_number": batch.batch_number}

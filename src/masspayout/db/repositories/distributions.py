@@ -1,0 +1,172 @@
+"""Queries on ``distribution``."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy.orm import selectinload
+
+from masspayout.db.entities import BatchPayout, BatchStatus, Distribution, DistributionStatus
+from masspayout.db.repositories.base import Page, Repository
+from masspayout.db.repositories.entitlements import Entitlements, FrozenTotals, Share
+
+# Finished when nothing is open any more; completed only when every batch that was planned is there and completed.
+_FINISH = text("""
+    UPDATE distribution AS d
+       SET status = CASE WHEN d.batch_count = (SELECT count(*) FROM batch_payout AS b
+                                                WHERE b.distribution_id = d.id AND b.status = 'COMPLETED')
+                         THEN 'COMPLETED' ELSE 'FAILED' END,
+           updated_at = now()
+     WHERE d.id = :id AND d.status = 'PROCESSING' AND d.batch_count > 0
+       AND NOT EXISTS (SELECT FROM batch_payout AS b
+                        WHERE b.distribution_id = d.id AND b.status IN ('PENDING', 'PROCESSING'))
+    RETURNING d.status
+""")
+
+# Whoever was not reached when the distribution stopped has the reason that stopped it.
+_EXPLAIN_UNREACHED = text("""
+    UPDATE holder AS h SET failure_code = d.failure_code, updated_at = now()
+      FROM distribution AS d
+     WHERE d.id = :id AND d.failure_code IS NOT NULL AND h.distribution_id = d.id AND h.batch_number IS NOT NULL
+       AND NOT h.paid AND h.attempt_id IS NULL AND h.failure_code IS NULL
+""")
+
+
+class Distributions(Repository[Distribution]):
+    """The payouts."""
+
+    entity = Distribution
+    noun = "distribution"
+
+    async def find_by_id(
+        self,
+        entity_id: uuid.UUID,
+        *,
+        with_asset: bool = False,
+        with_holders: bool = False,
+        with_batches: bool = False,
+    ) -> Distribution | None:
+        """Return one distribution, with its asset, holders and batches where asked for."""
+        wanted = {
+            Distribution.asset: with_asset,
+            Distribution.holders: with_holders,
+            Distribution.batches: with_batches,
+        }
+        options = [selectinload(relation) for relation, asked in wanted.items() if asked]
+        return await self.session.get(Distribution, entity_id, options=options, populate_existing=True)
+
+    async def find_pending_scheduled(self, now: datetime) -> Sequence[Distribution]:
+        """Return what is due, the longest overdue first (by ``idx_distribution_scheduled``)."""
+        query = (
+            select(Distribution)
+            .where(Distribution.status == text("'PENDING'"), Distribution.scheduled_time <= now)
+            .order_by(Distribution.scheduled_time)
+        )
+        return (await self.session.scalars(query)).all()
+
+    async def find_by_obligation(self, obligation_key: str) -> Distribution | None:
+        """Return the distribution that pays this very obligation, if there is one."""
+        return await self.session.scalar(select(Distribution).where(Distribution.obligation_key == obligation_key))
+
+    async def find_of_asset(
+        self, asset_id: uuid.UUID | None, status: DistributionStatus | None, page: int = 1, limit: int = 20
+    ) -> Page[Distribution]:
+        """Return one page of distributions, newest first, of one asset and in one state if asked."""
+        conditions: list[ColumnElement[bool]] = []
+        if asset_id is not None:
+            conditions.append(Distribution.asset_id == asset_id)
+        if status is not None:
+            conditions.append(Distribution.status == status)
+        rows = self._newest_first().where(*conditions).options(selectinload(Distribution.asset))
+        total = await self.session.scalar(select(func.count()).select_from(Distribution).where(*conditions))
+        return Page((await self.session.scalars(rows.offset((page - 1) * limit).limit(limit))).all(), total or 0)
+
+    async def find_unfinished(self) -> Sequence[uuid.UUID]:
+        """Return the distributions that are being paid."""
+        query = select(Distribution.id).where(Distribution.status == DistributionStatus.PROCESSING)
+        return (await self.session.scalars(query)).all()
+
+    async def create_distribution_with_holders(
+        self, distribution: Distribution, shares: Iterable[Share], *, decimals: int, batch_size: int
+    ) -> FrozenTotals:
+        """Write a distribution, its entitlements (ordered by account id, by COPY, any number) and its batches."""
+        await self.save(distribution)
+        entitlements = Entitlements(self.session, distribution)
+        await entitlements.write_shares(shares, decimals, batch_size)
+        return await entitlements.plan_batches()
+
+    async def mark_frozen(self, distribution_id: uuid.UUID, **facts: Any) -> bool:
+        """Say what the freeze found. False when it was frozen before, or is not pending."""
+        return await self._move(
+            distribution_id,
+            {DistributionStatus.PENDING},
+            Distribution.frozen_at.is_(None),
+            frozen_at=func.now(),
+            **facts,
+        )
+
+    async def begin(self, distribution_id: uuid.UUID) -> bool:
+        """PENDING and frozen → PROCESSING."""
+        return await self._move(
+            distribution_id,
+            {DistributionStatus.PENDING},
+            Distribution.frozen_at.is_not(None),
+            status=DistributionStatus.PROCESSING,
+            executed_at=func.now(),
+        )
+
+    async def cancel(self, distribution_id: uuid.UUID) -> bool:
+        """PENDING → CANCELLED."""
+        return await self._move(
+            distribution_id, {DistributionStatus.PENDING}, status=DistributionStatus.CANCELLED, obligation_key=None
+        )
+
+    async def begin_retry(self, distribution_id: uuid.UUID) -> bool:
+        """FAILED → PROCESSING."""
+        return await self._move(
+            distribution_id,
+            {DistributionStatus.FAILED},
+            status=DistributionStatus.PROCESSING,
+            failure_code=None,
+            failure_message=None,
+        )
+
+    async def stop(self, distribution_id: uuid.UUID, code: str, message: str) -> None:
+        """Remember what concerns everybody; batches that were not begun fail with it."""
+        stopped = await self._move(
+            distribution_id,
+            {DistributionStatus.PROCESSING},
+            Distribution.failure_code.is_(None),
+            failure_code=code,
+            failure_message=message,
+        )
+        if stopped:
+            await self.session.execute(
+                update(BatchPayout)
+                .where(BatchPayout.distribution_id == distribution_id, BatchPayout.status == BatchStatus.PENDING)
+                .values(status=BatchStatus.FAILED, error_message=message)
+            )
+
+    async def finish(self, distribution_id: uuid.UUID) -> DistributionStatus | None:
+        """PROCESSING → COMPLETED or FAILED, once nothing is open any more. None when it is not so far."""
+        status = await self.session.scalar(_FINISH, {"id": distribution_id})
+        if status == DistributionStatus.FAILED:
+            await self.session.execute(_EXPLAIN_UNREACHED, {"id": distribution_id})
+        return None if status is None else DistributionStatus(status)
+
+    async def _move(
+        self,
+        distribution_id: uuid.UUID,
+        from_states: set[DistributionStatus],
+        *conditions: ColumnElement[bool],
+        **columns: Any,
+    ) -> bool:
+        statement = (
+            update(Distribution)
+            .where(Distribution.id == distribution_id, Distribution.status.in_(from_states), *conditions)
+            .values(**columns)
+            .execution_options(synchronize_session=False)
+        )
+        return await self._changed(statement) == 1

@@ -1,0 +1,247 @@
+"""Queries on entitlements: ``holder`` rows that carry a distribution and a payment amount.
+
+Freezing is set-based: one statement computes and writes what everybody is owed, whatever the number of holders. It
+gives what ``masspayout.money`` gives, which is tested; account ids are compared byte by byte (``COLLATE "C"``) in both.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import ColumnElement, CursorResult, and_, func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout.db.entities import Distribution, Holder
+from masspayout.db.repositories.base import Page
+from masspayout.db.session import driver_connection
+from masspayout.db.types import uuid7
+from masspayout.money import smallest_unit, to_decimal
+
+_REGISTER = "(SELECT account_id, balance FROM holder WHERE asset_id = :asset_id AND distribution_id IS NULL)"
+_STAGED = "incoming_holder"
+
+_ELIGIBLE = """
+    WITH eligible AS MATERIALIZED (
+        SELECT account_id, balance FROM {balances} AS balances
+         WHERE balance > 0 AND account_id <> ALL(CAST(:excluded AS VARCHAR[]))
+    )"""
+
+_PRO_RATA = (
+    _ELIGIBLE
+    + """, whole AS (
+        SELECT sum(balance) AS balance, CAST(:total_units AS NUMERIC) AS units FROM eligible
+    ), floored AS (
+        SELECT account_id, eligible.balance,
+               div(whole.units * eligible.balance, whole.balance) AS units,
+               mod(whole.units * eligible.balance, whole.balance) AS remainder
+          FROM eligible, whole
+    ), missing AS (
+        SELECT whole.units - (SELECT sum(units) FROM floored) AS units FROM whole
+    ), share AS (
+        SELECT account_id, balance,
+               floored.units
+               + CASE WHEN row_number() OVER (ORDER BY remainder DESC, account_id COLLATE "C") <= missing.units
+                      THEN 1 ELSE 0 END AS units
+          FROM floored, missing
+    )"""
+)
+
+_EQUAL = (
+    _ELIGIBLE
+    + """, share AS (
+        SELECT account_id, balance,
+               div(CAST(:total_units AS NUMERIC), (SELECT count(*) FROM eligible)) AS units
+          FROM eligible
+    )"""
+)
+
+_WRITE = """
+    INSERT INTO holder (id, asset_id, distribution_id, account_id, balance, payment_amount, batch_number)
+    SELECT masspayout_uuid7(), :asset_id, :distribution_id, account_id, balance, units * :smallest_unit,
+           CASE WHEN units > 0 THEN
+               (count(*) FILTER (WHERE units > 0) OVER (ORDER BY account_id COLLATE "C" ROWS UNBOUNDED PRECEDING) - 1)
+               / :batch_size + 1
+           END
+      FROM share
+     ORDER BY account_id COLLATE "C"
+"""
+
+_COPY_IN = """
+    COPY holder (id, asset_id, distribution_id, account_id, balance, payment_amount, batch_number) FROM STDIN
+"""
+
+_PLAN_BATCHES = text("""
+    INSERT INTO batch_payout (id, distribution_id, batch_number, total_holders, total_amount, status)
+    SELECT masspayout_uuid7(), :distribution_id, batch_number, count(*), sum(payment_amount), 'PENDING'
+      FROM holder
+     WHERE distribution_id = :distribution_id AND batch_number IS NOT NULL
+     GROUP BY batch_number
+     ORDER BY batch_number
+""")
+
+_TOTALS = text("""
+    SELECT count(*) AS entitlement_count,
+           count(batch_number) AS payable_count,
+           coalesce(max(batch_number), 0) AS batch_count,
+           coalesce(sum(payment_amount), 0) AS total_amount
+      FROM holder WHERE distribution_id = :distribution_id
+""")
+
+# Two levels, so that the memory it takes does not grow with the number of holders.
+_REGISTER_HASH = text(r"""
+    SELECT encode(sha256(convert_to(string_agg(digest, '' ORDER BY slice), 'UTF8')), 'hex')
+      FROM (SELECT slice,
+                   encode(sha256(convert_to(string_agg(line, E'\n' ORDER BY position), 'UTF8')), 'hex') AS digest
+              FROM (SELECT account_id || ',' || balance || ',' || payment_amount AS line,
+                           row_number() OVER by_account AS position,
+                           (row_number() OVER by_account - 1) / 1000 AS slice
+                      FROM holder
+                     WHERE distribution_id = :distribution_id
+                    WINDOW by_account AS (ORDER BY account_id COLLATE "C")) AS numbered
+             GROUP BY slice) AS digested
+""")
+
+
+class Share(NamedTuple):
+    """What one account is owed, in smallest units, and the balance that this follows from."""
+
+    account_id: str
+    balance_units: int
+    amount_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenTotals:
+    """What a freeze wrote. Amounts are in whole payment tokens."""
+
+    entitlement_count: int
+    payable_count: int
+    batch_count: int
+    total_amount: Decimal
+    register_hash: str
+
+
+class Entitlements:
+    """What the holders of one distribution are owed, and whether they got it."""
+
+    def __init__(self, session: AsyncSession, distribution: Distribution) -> None:
+        self.session = session
+        self.distribution = distribution
+
+    async def write_pro_rata(
+        self, total_units: int, decimals: int, excluded: Sequence[str], batch_size: int, *, staged: bool = False
+    ) -> int:
+        """Split a total pro rata to balances, by largest remainder; ties go to the lower account id.
+
+        The balances are the register's, or the staged ones. Returns the number of entitlements.
+        """
+        return await self._write(_PRO_RATA, total_units, decimals, excluded, batch_size, staged=staged)
+
+    async def write_equal(
+        self, total_units: int, decimals: int, excluded: Sequence[str], batch_size: int, *, staged: bool = False
+    ) -> int:
+        """Give everybody the same, rounded down. Returns the number of entitlements."""
+        return await self._write(_EQUAL, total_units, decimals, excluded, batch_size, staged=staged)
+
+    async def write_shares(self, shares: Iterable[Share], decimals: int, batch_size: int) -> None:
+        """Write given entitlements by COPY, any number of them. They must come ordered by account id."""
+        connection = await driver_connection(self.session)
+        distribution = self.distribution
+        payable = 0
+        async with (
+            connection.cursor() as cursor,
+            cursor.copy(_COPY_IN) as copy,
+        ):
+            for account_id, balance_units, amount_units in shares:
+                batch_number = payable // batch_size + 1 if amount_units else None
+                payable += 1 if amount_units else 0
+                amount = to_decimal(amount_units, decimals)
+                await copy.write_row(
+                    (uuid7(), distribution.asset_id, distribution.id, account_id, balance_units, amount, batch_number)
+                )
+
+    async def plan_batches(self) -> FrozenTotals:
+        """Write the batches of the entitlements that are there, and say what they come to."""
+        parameters = {"distribution_id": self.distribution.id}
+        await self.session.execute(_PLAN_BATCHES, parameters)
+        totals = (await self.session.execute(_TOTALS, parameters)).one()
+        return FrozenTotals(**totals._asdict(), register_hash=await self.register_hash() or "")
+
+    async def register_hash(self) -> str | None:
+        """Compute the hash of who is owed what: SHA-256 over the SHA-256 of each thousand lines.
+
+        A line is ``account_id,balance,payment_amount``; lines are ordered by account id and joined by newlines, digests
+        are in lower-case hexadecimal and joined by nothing. None when there are no entitlements.
+        """
+        found: str | None = await self.session.scalar(_REGISTER_HASH, {"distribution_id": self.distribution.id})
+        return found
+
+    async def unpaid_amount(self) -> Decimal:
+        """Return what is still to be paid, in whole payment tokens."""
+        query = select(func.sum(Holder.payment_amount)).where(self._mine(), ~Holder.paid)
+        return await self.session.scalar(query) or Decimal(0)
+
+    async def find(
+        self, page: int = 1, limit: int = 20, *, paid: bool | None = None, failed: bool = False
+    ) -> Page[Holder]:
+        """Return one page of the entitlements, by account id: all of them, the (un)paid ones, or those that failed."""
+        condition = self._mine()
+        if paid is not None:
+            condition = and_(condition, Holder.paid == paid)
+        if failed:
+            condition = and_(condition, Holder.failure_code.is_not(None))
+        query = select(Holder).where(condition).order_by(Holder.account_id).offset((page - 1) * limit).limit(limit)
+        total = await self.session.scalar(select(func.count()).where(condition))
+        return Page((await self.session.scalars(query)).all(), total or 0)
+
+    async def find_after(self, account_id: str, limit: int) -> Sequence[Holder]:
+        """Return the entitlements that follow an account id; its cost does not grow with the depth."""
+        query = select(Holder).where(self._mine(), Holder.account_id > account_id)
+        return (await self.session.scalars(query.order_by(Holder.account_id).limit(limit))).all()
+
+    async def stream(self, chunk: int = 2000) -> AsyncIterator[Holder]:
+        """Read all entitlements by account id, a chunk at a time."""
+        last = ""
+        while rows := await self.find_after(last, chunk):
+            for holder in rows:
+                yield holder
+            last = rows[-1].account_id
+            self.session.expunge_all()
+
+    async def failure_counts(self) -> dict[str, int]:
+        """Return how many holders failed for which reason."""
+        query = (
+            select(Holder.failure_code, func.count())
+            .where(self._mine(), Holder.failure_code.is_not(None))
+            .group_by(Holder.failure_code)
+            .order_by(func.count().desc())
+        )
+        return {code: count for code, count in (await self.session.execute(query)).all() if code}
+
+    def _mine(self) -> ColumnElement[bool]:
+        return and_(Holder.asset_id == self.distribution.asset_id, Holder.distribution_id == self.distribution.id)
+
+    async def _write(
+        self,
+        shares: str,
+        total_units: int,
+        decimals: int,
+        excluded: Sequence[str],
+        batch_size: int,
+        *,
+        staged: bool,
+    ) -> int:
+        statement = (shares + _WRITE).format(balances=_STAGED if staged else _REGISTER)
+        result = await self.session.execute(
+            text(statement),
+            {
+                "asset_id": self.distribution.asset_id,
+                "distribution_id": self.distribution.id,
+                "total_units": total_units,
+                "smallest_unit": smallest_unit(decimals),
+                "excluded": list(excluded),
+                "batch_size": batch_size,
+            },
+        )
+        return cast("CursorResult[Any]", result).rowcount

@@ -1,0 +1,103 @@
+"""Queries on the register: ``holder`` rows that belong to no distribution."""
+
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import Select, func, select, text
+
+from masspayout.db.entities import Holder
+from masspayout.db.repositories.base import Page, Repository
+from masspayout.db.session import driver_connection
+
+# A balance list on its way in: one temporary table, gone when the transaction ends.
+_INCOMING = "incoming_holder"
+
+_STAGING_TABLE = "CREATE TEMPORARY TABLE {} (account_id VARCHAR NOT NULL, balance BIGINT NOT NULL) ON COMMIT DROP"
+
+_REMOVE_GONE = text("""
+    DELETE FROM holder AS h
+     WHERE h.asset_id = :asset_id AND h.distribution_id IS NULL
+       AND NOT EXISTS (SELECT FROM incoming_holder AS i WHERE i.account_id = h.account_id)
+""")
+
+_CHANGE_BALANCES = text("""
+    UPDATE holder AS h SET balance = i.balance, updated_at = now()
+      FROM incoming_holder AS i
+     WHERE h.asset_id = :asset_id AND h.distribution_id IS NULL AND h.account_id = i.account_id
+       AND h.balance <> i.balance
+""")
+
+_ADD_NEW = text("""
+    INSERT INTO holder (id, asset_id, account_id, balance)
+    SELECT masspayout_uuid7(), :asset_id, i.account_id, i.balance
+      FROM incoming_holder AS i
+     WHERE NOT EXISTS (SELECT FROM holder AS h
+                        WHERE h.asset_id = :asset_id AND h.distribution_id IS NULL AND h.account_id = i.account_id)
+     ORDER BY i.account_id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterChange:
+    """What a sync did to the register, in holders."""
+
+    added: int
+    changed: int
+    removed: int
+
+
+class Holders(Repository[Holder]):
+    """The register of an asset: who holds it now."""
+
+    entity = Holder
+    noun = "holder"
+
+    async def stage(self, pages: AsyncIterator[Sequence[tuple[str, int]]]) -> int:
+        """Stream account ids and balances into this transaction's staging table, by COPY. Return how many there are."""
+        connection = await driver_connection(self.session)
+        table = Identifier(_INCOMING)
+        await connection.execute(
+            SQL(
+                "CREATE TEMPORARY TABLE {} (account_id VARCHAR NOT NULL, balance BIGINT NOT NULL) ON COMMIT DROP"
+            ).format(table)
+        )
+        count = 0
+        async with (
+            connection.cursor() as cursor,
+            cursor.copy(SQL("COPY {} (account_id, balance) FROM STDIN").format(table)) as copy,
+        ):
+            async for page in pages:
+                for holder in page:
+                    await copy.write_row(holder)
+                count += len(page)
+        await connection.execute(SQL("ANALYZE {}").format(table))
+        return count
+
+    async def merge_staged(self, asset_id: uuid.UUID) -> RegisterChange:
+        """Make the register equal to what was staged: three statements, whatever the size."""
+        parameters = {"asset_id": asset_id}
+        removed = await self._changed(_REMOVE_GONE, parameters)
+        changed = await self._changed(_CHANGE_BALANCES, parameters)
+        added = await self._changed(_ADD_NEW, parameters)
+        return RegisterChange(added=added, changed=changed, removed=removed)
+
+    async def find_register(self, asset_id: uuid.UUID, page: int = 1, limit: int = 20) -> Page[Holder]:
+        """Return one page of the register, by account id, with its length."""
+        counted = select(func.count()).where(Holder.asset_id == asset_id, Holder.distribution_id.is_(None))
+        rows = await self.session.scalars(self._register(asset_id).offset((page - 1) * limit).limit(limit))
+        return Page(rows.all(), await self.session.scalar(counted) or 0)
+
+    async def find_register_after(self, asset_id: uuid.UUID, account_id: str, limit: int) -> Sequence[Holder]:
+        """Return the holders that follow an account id in the register; its cost does not grow with the depth."""
+        query = self._register(asset_id).where(Holder.account_id > account_id).limit(limit)
+        return (await self.session.scalars(query)).all()
+
+    @staticmethod
+    def _register(asset_id: uuid.UUID) -> Select[Holder]:
+        return (
+            select(Holder)
+            .where(Holder.asset_id == asset_id, Holder.distribution_id.is_(None))
+            .order_by(Holder.account_id)
+        )
