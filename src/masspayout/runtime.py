@@ -9,6 +9,7 @@ from sqlalchemy import URL
 
 from masspayout.db import embedded
 from masspayout.db.session import Database
+from masspayout.jobs import Jobs
 from masspayout.ledger.port import Ledger
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.settings import Settings
@@ -21,6 +22,7 @@ class Runtime:
     settings: Settings
     database: Database
     ledger: Ledger
+    jobs: Jobs
 
 
 async def database_url(settings: Settings) -> URL:
@@ -37,7 +39,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
     database = Database(url, log_sql=settings.app_env == "development")
     ledger = SandboxLedger(url, settings)
     try:
-        yield Runtime(settings, database, ledger)
+        yield Runtime(settings, database, ledger, Jobs(url))
     finally:
         await ledger.close()
         await database.close()

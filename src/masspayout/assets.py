@@ -1,0 +1,96 @@
+"""Assets: imported from the ledger by token id, and their registers kept in step with it."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from masspayout.account_ids import canonical_account_id
+from masspayout.db.entities import Asset
+from masspayout.db.repositories import Assets, Holders, RegisterChange
+from masspayout.db.session import Database
+from masspayout.errors import Invalid, MassPayoutError
+from masspayout.ledger.port import Ledger, TokenInformation
+
+_LARGEST_BIGINT = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What a sync found: how many hold the asset, as of when, and what that changed in the register."""
+
+    holder_count: int
+    snapshot_at: datetime
+    change: RegisterChange
+
+
+async def import_asset(
+    database: Database,
+    ledger: Ledger,
+    token_id: str,
+    *,
+    payment_token_id: str | None = None,
+    lifecycle_contract_id: str | None = None,
+) -> Asset:
+    """Import a token, or renew what is known of it. What is not given stays as it is.
+
+    Raises:
+        Invalid: An id has the wrong form, or the token's supply does not fit 64 bits.
+        NotFound: The ledger knows no such token.
+    """
+    token = await ledger.token(canonical_account_id(token_id, what="token id"))
+    _require_storable(token)
+    facts: dict[str, str | int | None] = {
+        "token_id": token.token_id,
+        "name": token.name,
+        "symbol": token.symbol,
+        "decimals": token.decimals,
+        "total_supply": token.total_supply_units,
+        "treasury_account_id": token.treasury_account_id,
+    }
+    if payment_token_id is not None:
+        payment_token = await ledger.token(canonical_account_id(payment_token_id, what="payment token id"))
+        facts |= {
+            "payment_token_id": payment_token.token_id,
+            "payment_token_symbol": payment_token.symbol,
+            "payment_token_decimals": payment_token.decimals,
+        }
+    if lifecycle_contract_id is not None:
+        facts["lifecycle_contract_id"] = canonical_account_id(lifecycle_contract_id, what="contract id")
+    async with database.unit_of_work() as session:
+        return await Assets(session).upsert(facts)
+
+
+async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID) -> SyncResult:
+    """Make the register what the ledger says now. Holders are streamed and merged in one transaction.
+
+    Two syncs at once wait for each other. When one fails, the register stays as it was and the asset says FAILED.
+
+    Raises:
+        NotFound: There is no such asset, or its token is gone.
+        LedgerUnavailable: The ledger cannot be read now.
+    """
+    async with database.unit_of_work() as session:
+        asset = await Assets(session).get(asset_id)
+        await Assets(session).begin_sync(asset.id)
+    try:
+        async with database.unit_of_work() as session:
+            assets, holders = Assets(session), Holders(session)
+            await assets.lock_for_sync(asset.id)
+            snapshot = await ledger.holders(asset.token_id)
+            holder_count = await holders.stage(snapshot.pages)
+            change = await holders.merge_staged(asset.id)
+            await assets.end_sync(asset.id, snapshot.taken_at)
+    except MassPayoutError as error:
+        async with database.unit_of_work() as session:
+            await Assets(session).fail_sync(asset.id, error.message)
+        raise
+    return SyncResult(holder_count, snapshot.taken_at, change)
+
+
+def _require_storable(token: TokenInformation) -> None:
+    if token.total_supply_units > _LARGEST_BIGINT:
+        raise Invalid(
+            f"Token {token.token_id} has a supply of {token.total_supply_units:,} smallest units, "
+            f"more than the {_LARGEST_BIGINT:,} that a register can hold.",
+            "Such a token can be paid in, but not be paid on: import another one.",
+        )

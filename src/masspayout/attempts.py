@@ -1,0 +1,227 @@
+"""Attempts: signed, sent and settled, so that a crash between any two steps pays nobody twice and forgets nobody.
+
+    sign    holders are attached to a new attempt, its signed bytes are stored; commit
+    send    the attempt is marked as submitted; commit; then the stored bytes go out
+    settle  the ledger is asked what became of it; each holder's result is written; commit
+
+Recovery is the same procedure from whatever the database says. The same bytes may be sent any number of times, because
+the ledger executes a transaction id at most once. A new transaction is signed only when the old one is settled or
+proven dead.
+"""
+
+import logging
+import uuid
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, BatchStatus, Distribution
+from masspayout.db.repositories import Attempts, BatchPayouts, Distributions
+from masspayout.db.session import Database
+from masspayout.db.types import uuid7
+from masspayout.errors import LedgerError, LedgerRejected
+from masspayout.ledger.failures import FailureClass, describe_failure
+from masspayout.ledger.port import Dead, Ledger, Outcome, Payment, Refused, Settled, Transfer, Undecided
+from masspayout.money import to_units
+from masspayout.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_SUCCESS = "SUCCESS"
+
+
+class BatchAttempts:
+    """Brings one batch to its end, attempt by attempt."""
+
+    def __init__(self, database: Database, ledger: Ledger, settings: Settings) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._settings = settings
+
+    async def pay(self, batch_id: uuid.UUID) -> None:
+        """Pay what is unpaid of a batch. Returns when it is closed, or when it must be looked at again later."""
+        while attempt := await self._open_or_sign(batch_id):
+            outcome = await self._find_out(attempt)
+            if isinstance(outcome, Undecided):
+                await self._look_again_later(attempt, outcome)
+                return
+            if not await self._settle(attempt, outcome):
+                return
+
+    async def _open_or_sign(self, batch_id: uuid.UUID) -> Attempt | None:
+        """Return the attempt that could still pay, or sign the next one; None when nothing of the batch waits."""
+        async with self._database.unit_of_work() as session:
+            batch = await BatchPayouts(session).lock(batch_id)
+            if not batch.status.is_open:
+                return None
+            attempt = await Attempts(session).find_open(batch_id)
+            if attempt is None:
+                attempt = await self._sign(session, batch)
+            if attempt is None:
+                await _write_tally(session, batch, slices=batch.slices, may_close=True)
+            return attempt
+
+    async def _sign(self, session: AsyncSession, batch: BatchPayout) -> Attempt | None:
+        distribution = await Distributions(session).get(batch.distribution_id)
+        if distribution.failure_code is not None:
+            return None
+        batches, attempts = BatchPayouts(session), Attempts(session)
+        attempt_id = uuid7()
+        size = batch.slices[0] if batch.slices else batch.total_holders
+        holders = await batches.attach(batch, attempt_id, size)
+        if not holders:
+            return None
+        payer = str(distribution.payer_account_id)
+        number = await attempts.next_number(payer, self._ledger.number_floor())
+        signed = await self._ledger.prepare(_transfer(number, distribution, batch, holders))
+        attempt = Attempt(
+            id=attempt_id,
+            batch_payout_id=batch.id,
+            transaction_id=signed.transaction_id,
+            signed_bytes=signed.signed_bytes,
+            expires_at=signed.expires_at,
+            recipient_count=len(holders),
+            total_amount=sum((amount for _, amount in holders), Decimal(0)),
+        )
+        await attempts.save(attempt)
+        await batches.hold(batch.id, self._settings.claim_seconds, transaction_id=signed.transaction_id)
+        return attempt
+
+    async def _find_out(self, attempt: Attempt) -> Outcome:
+        """Send what may not have been sent yet, and ask the ledger what became of it."""
+        if attempt.status is AttemptStatus.SIGNED:
+            async with self._database.unit_of_work() as session:
+                await Attempts(session).mark_submitted(attempt.id)
+        else:
+            outcome = await self._look(attempt)
+            if not isinstance(outcome, Undecided):
+                return outcome
+        await self._send(attempt)
+        return await self._look(attempt)
+
+    async def _send(self, attempt: Attempt) -> None:
+        """Send the stored bytes. Whatever the answer is: only the outcome is believed."""
+        try:
+            await self._ledger.submit(attempt.signed_bytes)
+        except LedgerRejected as error:
+            # It may still succeed if the same bytes got in before; if it proves dead, this is the reason.
+            attempt.outcome_code = error.code
+            async with self._database.unit_of_work() as session:
+                await Attempts(session).note_rejection(attempt.id, error.code)
+        except LedgerError as error:
+            _log.info("transaction %s: %s", attempt.transaction_id, error.message)
+
+    async def _look(self, attempt: Attempt) -> Outcome:
+        try:
+            return await self._ledger.outcome(attempt.transaction_id)
+        except LedgerError as error:
+            return Undecided(error.message)
+
+    async def _look_again_later(self, attempt: Attempt, outcome: Undecided) -> None:
+        """Leave an undecided attempt alone for a while that doubles each time."""
+        settings = self._settings
+        pause_seconds = min(
+            settings.look_again_seconds * 2.0 ** min(attempt.looks, 30), settings.look_again_max_seconds
+        )
+        async with self._database.unit_of_work() as session:
+            await Attempts(session).note_look(attempt.id, outcome.reason)
+            await BatchPayouts(session).hold(attempt.batch_payout_id, pause_seconds)
+
+    async def _settle(self, attempt: Attempt, outcome: Settled | Refused | Dead) -> bool:
+        """Write an outcome down, all of it or nothing. Returns whether the batch may go on at once."""
+        async with self._database.unit_of_work() as session:
+            batch = await BatchPayouts(session).lock(attempt.batch_payout_id)
+            attempts = Attempts(session)
+            if isinstance(outcome, Dead):
+                first = await attempts.mark_dead(attempt.id, outcome.proof)
+                refusal = attempt.outcome_code
+            else:
+                refusal = outcome.code if isinstance(outcome, Refused) else None
+                first = await attempts.mark_settled(attempt.id, refusal or _SUCCESS)
+            if not first:
+                return True
+            if isinstance(outcome, Settled):
+                return await self._settle_paid(session, batch, attempt, outcome)
+            if refusal is not None:
+                return await self._settle_refused(session, batch, attempt, refusal)
+            return await self._settle_unpaid(session, batch, attempt)
+
+    async def _settle_paid(self, session: AsyncSession, batch: BatchPayout, attempt: Attempt, outcome: Settled) -> bool:
+        batches = BatchPayouts(session)
+        transient = {
+            account_id
+            for account_id, code in outcome.failures.items()
+            if describe_failure(code).failure_class is FailureClass.TRANSIENT
+        }
+        failures = {account: code for account, code in outcome.failures.items() if account not in transient}
+        await batches.mark_paid(batch, attempt.id, list(outcome.failures))
+        if failures:
+            await batches.mark_failed(batch, attempt.id, failures)
+        if transient:
+            await batches.release(batch, attempt.id)
+        await self._stop_if_everybody(session, batch, failures.values())
+        await _write_tally(session, batch, slices=(batch.slices or [])[1:])
+        return True
+
+    async def _settle_refused(self, session: AsyncSession, batch: BatchPayout, attempt: Attempt, code: str) -> bool:
+        """Nobody was paid. Split until the bad one stands alone, stop everything, or try again: as the code says."""
+        batches = BatchPayouts(session)
+        failure_class = describe_failure(code).failure_class
+        slices = list(batch.slices or [attempt.recipient_count])
+        if failure_class is FailureClass.TRANSIENT:
+            return await self._settle_unpaid(session, batch, attempt)
+        if failure_class is FailureClass.RECIPIENT and attempt.recipient_count > 1:
+            await batches.release(batch, attempt.id)
+            half = attempt.recipient_count // 2
+            slices[:1] = [attempt.recipient_count - half, half]
+        else:
+            holders = await batches.attached(batch, attempt.id)
+            await batches.mark_failed(batch, attempt.id, dict.fromkeys(holders, code))
+            await self._stop_if_everybody(session, batch, [code])
+            slices[:1] = []
+        await _write_tally(session, batch, slices=slices)
+        return True
+
+    async def _settle_unpaid(self, session: AsyncSession, batch: BatchPayout, attempt: Attempt) -> bool:
+        """Nobody was paid and nobody is to blame: the holders are free for a new transaction, after a pause."""
+        batches = BatchPayouts(session)
+        await batches.release(batch, attempt.id)
+        await batches.hold(batch.id, self._settings.look_again_seconds)
+        return False
+
+    @staticmethod
+    async def _stop_if_everybody(session: AsyncSession, batch: BatchPayout, codes: Iterable[str]) -> None:
+        for code in codes:
+            failure = describe_failure(code)
+            if failure.failure_class is FailureClass.EVERYBODY:
+                message = f"{failure.sentence} {failure.next_step}"
+                await Distributions(session).stop(batch.distribution_id, code, message)
+
+
+def _transfer(
+    number: int, distribution: Distribution, batch: BatchPayout, holders: Sequence[tuple[str, Decimal]]
+) -> Transfer:
+    decimals = int(distribution.payment_token_decimals or 0)
+    return Transfer(
+        number=number,
+        payer_account_id=str(distribution.payer_account_id),
+        token_id=str(distribution.payment_token_id),
+        payments=[Payment(account_id, to_units(amount, decimals)) for account_id, amount in holders],
+        memo=f"payout {distribution.id} batch {batch.batch_number}",
+    )
+
+
+async def _write_tally(
+    session: AsyncSession, batch: BatchPayout, *, slices: Sequence[int] | None, may_close: bool = False
+) -> None:
+    """Count how the holders of a batch stand, write it on the batch, and close the batch if nobody waits any more."""
+    batches = BatchPayouts(session)
+    tally = await batches.tally(batch)
+    status = BatchStatus.PROCESSING
+    if may_close or not tally.waiting:
+        status = BatchStatus.FAILED if tally.failed or tally.waiting else BatchStatus.COMPLETED
+    message = None
+    if tally.codes:
+        message = " ".join(describe_failure(code).sentence for code in tally.codes)
+    await batches.write_tally(batch, tally, status=status, slices=list(slices or []) or None, error_message=message)

@@ -1,0 +1,84 @@
+"""Batch payouts: workers share the batches of a distribution among them until none is open."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+
+from masspayout.attempts import BatchAttempts
+from masspayout.db.entities import DistributionStatus
+from masspayout.db.repositories import BatchPayouts, Distributions
+from masspayout.db.session import Database
+from masspayout.ledger.port import Ledger
+from masspayout.settings import Settings
+
+# While others hold the last open batches: how long to wait before looking whether they are done, or gone.
+_LONGEST_WAIT_SECONDS = 1.0
+_SHORTEST_WAIT_SECONDS = 0.02
+
+
+class DistributionPayer:
+    """Pays distributions that are PROCESSING. Any number of these, in any number of processes, may work at once.
+
+    Args:
+        sleep: Waits for so many seconds; tests may give their own.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        settings: Settings,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._settings = settings
+        self._attempts = BatchAttempts(database, ledger, settings)
+        self._sleep = sleep
+
+    async def pay(self, distribution_id: uuid.UUID) -> DistributionStatus:
+        """Work on a distribution until it is COMPLETED or FAILED, and return which.
+
+        One that is in any other state is left as it is.
+        """
+        while True:
+            async with self._database.unit_of_work() as session:
+                distribution = await Distributions(session).get(distribution_id)
+            if distribution.status is not DistributionStatus.PROCESSING:
+                return distribution.status
+            await self._sweep(distribution_id)
+            async with self._database.unit_of_work() as session:
+                wait_seconds = await BatchPayouts(session).seconds_until_claimable(distribution_id)
+                if wait_seconds is None:
+                    await Distributions(session).finish(distribution_id)
+            if wait_seconds is not None:
+                await self._sleep(min(max(wait_seconds, _SHORTEST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS))
+
+    async def _sweep(self, distribution_id: uuid.UUID) -> None:
+        """Go once through the batches, several at a time: as many as the ledger takes transactions in flight.
+
+        The cursor only moves forward, so finding the next batch costs the same for the last as for the first.
+        """
+        cursor = 0
+
+        async def work() -> None:
+            nonlocal cursor
+            while claimed := await self._claim(distribution_id, after=cursor):
+                batch_id, batch_number = claimed
+                cursor = max(cursor, batch_number)
+                await self._attempts.pay(batch_id)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._ledger.traits.transactions_in_flight):
+                    group.create_task(work())
+        except BaseExceptionGroup as group_error:
+            # The others were cancelled by the first; what they left open is taken up when their claims lapse.
+            raise group_error.exceptions[0] from None
+
+    async def _claim(self, distribution_id: uuid.UUID, *, after: int) -> tuple[uuid.UUID, int] | None:
+        async with self._database.unit_of_work() as session:
+            return await BatchPayouts(session).claim(
+                distribution_id, after=after, claim_seconds=self._settings.claim_seconds
+            )

@@ -1,0 +1,144 @@
+"""The freeze: the moment at which it is written who is owed what by a distribution.
+
+Afterwards nothing about the entitlements changes but being paid. The register hash says which entitlements they were.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout.db.entities import Asset, Distribution, PayoutType
+from masspayout.db.repositories import Assets, Distributions, Entitlements, FrozenTotals, Holders
+from masspayout.errors import Conflict, Invalid
+from masspayout.ledger.port import Ledger
+from masspayout.money import to_units
+from masspayout.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentToken:
+    """What a distribution is paid in, and by whom."""
+
+    token_id: str
+    decimals: int
+    payer_account_id: str
+
+
+def payment_token_of(asset: Asset, settings: Settings) -> PaymentToken:
+    """Return what the distributions of an asset are paid in.
+
+    Raises:
+        Conflict: The asset was imported without a payment token.
+    """
+    if asset.payment_token_id is None or asset.payment_token_decimals is None:
+        raise Conflict(
+            f"Asset {asset.token_id} has no payment token.",
+            f"Name one with: masspayout asset import {asset.token_id} --payment-token ID",
+        )
+    return PaymentToken(asset.payment_token_id, asset.payment_token_decimals, settings.payer_account_id)
+
+
+def effective_batch_size(ledger: Ledger, settings: Settings) -> int:
+    """Return how many holders go into a batch: what is set, or what the ledger takes at once if that is less."""
+    return min(settings.batch_size, ledger.traits.recipients_per_transaction)
+
+
+async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, distribution: Distribution) -> FrozenTotals:
+    """Write the entitlements of a PERCENTAGE or FIXED distribution and plan its batches, in the caller's transaction.
+
+    The balances are those of ``record_time`` where it is set, else those of the register.
+
+    Raises:
+        Conflict: It is frozen already, or no longer pending; or the register was never read.
+        Invalid: Nobody is eligible, or everybody's share rounds down to nothing.
+    """
+    asset = await Assets(session).get(distribution.asset_id)
+    token = payment_token_of(asset, settings)
+    await Assets(session).lock_for_sync(asset.id)
+    snapshot_at = await _balances(session, ledger, distribution, asset)
+    staged = distribution.record_time is not None
+    excluded = excluded_accounts(distribution, asset, token)
+    if distribution.amount is None or distribution.payout_type is None:
+        raise Invalid(
+            f"Distribution {distribution.id} has no amount to divide.", "Create it with --amount and --payout."
+        )
+    total_units = to_units(distribution.amount, token.decimals)
+    entitlements = Entitlements(session, distribution)
+    write = (
+        entitlements.write_pro_rata if distribution.payout_type is PayoutType.PERCENTAGE else entitlements.write_equal
+    )
+    count = await write(total_units, token.decimals, excluded, effective_batch_size(ledger, settings), staged=staged)
+    if count == 0:
+        raise Invalid(
+            f"Nobody is eligible: {asset.token_id} has no holder besides those who are excluded.",
+            f"Look at the register with: masspayout asset holders {asset.token_id}",
+        )
+    totals = await entitlements.plan_batches()
+    await record_freeze(session, distribution, token, totals, snapshot_at, promised=distribution.amount)
+    return totals
+
+
+async def record_freeze(
+    session: AsyncSession,
+    distribution: Distribution,
+    token: PaymentToken,
+    totals: FrozenTotals,
+    snapshot_at: datetime | None,
+    *,
+    promised: Decimal,
+) -> None:
+    """Write on the distribution what its freeze found. ``promised`` is the amount that was to be divided.
+
+    Raises:
+        Conflict: Somebody else froze or cancelled it in the meantime.
+        Invalid: There is nothing to pay.
+    """
+    if totals.payable_count == 0:
+        raise Invalid(
+            f"There is nothing to pay: {promised:f} among {totals.entitlement_count:,} holders "
+            "rounds down to nothing for each.",
+            "Pay out a larger amount.",
+        )
+    frozen = await Distributions(session).mark_frozen(
+        distribution.id,
+        snapshot_at=snapshot_at,
+        register_hash=totals.register_hash,
+        payment_token_id=token.token_id,
+        payment_token_decimals=token.decimals,
+        payer_account_id=token.payer_account_id,
+        entitlement_count=totals.entitlement_count,
+        payable_count=totals.payable_count,
+        batch_count=totals.batch_count,
+        total_amount=totals.total_amount,
+        remainder_amount=promised - totals.total_amount,
+    )
+    if not frozen:
+        raise Conflict(
+            f"Distribution {distribution.id} cannot be frozen: it is frozen already, or no longer pending.",
+            f"See: masspayout distribution show {distribution.id}",
+        )
+    await session.refresh(distribution)
+
+
+def excluded_accounts(distribution: Distribution, asset: Asset, token: PaymentToken) -> list[str]:
+    """Return who gets nothing: treasury, payer and paying contract unless included, and whom the operator named."""
+    by_rule: Iterable[str | None] = (asset.treasury_account_id, token.payer_account_id, asset.lifecycle_contract_id)
+    excluded = {account for account in by_rule if account} - set(distribution.included_accounts)
+    return sorted(excluded | set(distribution.excluded_accounts))
+
+
+async def _balances(session: AsyncSession, ledger: Ledger, distribution: Distribution, asset: Asset) -> datetime | None:
+    """Bring the balances into place and return the time that they are of."""
+    if distribution.record_time is None:
+        if asset.last_synced_at is None:
+            raise Conflict(
+                f"The register of {asset.token_id} was never read.",
+                f"Read it with: masspayout asset sync {asset.token_id}",
+            )
+        return asset.last_synced_at
+    snapshot = await ledger.holders(asset.token_id, at=distribution.record_time)
+    await Holders(session).stage(snapshot.pages)
+    return snapshot.taken_at

@@ -1,0 +1,33 @@
+"""Work in the background, on Procrastinate's tables of the same PostgreSQL.
+
+A job is written in the transaction of the business that wants it, so that neither is there without the other. Jobs only
+say "look at this": the tables hold the truth, and a job that is lost or doubled does no harm.
+"""
+
+import uuid
+
+import procrastinate
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout.db.session import connect_arguments, driver_connection
+
+PAY_DISTRIBUTION = "pay_distribution"
+RECOVER = "recover"
+
+# Several workers share a large distribution: each takes one of these jobs, and batches until none is left.
+_MOST_JOBS_PER_DISTRIBUTION = 4
+
+
+class Jobs:
+    """Enqueues, and owns the Procrastinate application that workers run."""
+
+    def __init__(self, url: URL) -> None:
+        self.app = procrastinate.App(connector=procrastinate.PsycopgConnector(kwargs=connect_arguments(url)))
+
+    async def enqueue_payment(self, session: AsyncSession, distribution_id: uuid.UUID, *, batch_count: int) -> None:
+        """Have a distribution paid, once the session's transaction commits."""
+        connection = await driver_connection(session)
+        job = self.app.configure_task(PAY_DISTRIBUTION, allow_unknown=True, connection=connection)
+        for _ in range(min(batch_count, _MOST_JOBS_PER_DISTRIBUTION)):
+            await job.defer_async(distribution_id=str(distribution_id))

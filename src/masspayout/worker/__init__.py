@@ -1,0 +1,72 @@
+"""The worker: runs the jobs that others enqueued, and looks for payouts that somebody left half-done."""
+
+import asyncio
+import logging
+import uuid
+
+from procrastinate import App, JobContext, RetryStrategy
+from procrastinate.jobs import Job
+
+from masspayout.batch_payouts import DistributionPayer
+from masspayout.db.repositories import Distributions
+from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
+from masspayout.runtime import Runtime
+
+_log = logging.getLogger(__name__)
+
+# A job that failed because the database or the ledger was away is tried again; the tables say where it goes on.
+_TRY_AGAIN = RetryStrategy(max_attempts=10, exponential_wait=2)
+_STALLED_AFTER_SECONDS = 30
+
+
+async def run_worker(runtime: Runtime, *, concurrency: int, until_idle: bool = False) -> None:
+    """Run jobs until told to stop by SIGINT or SIGTERM, or until none is left.
+
+    Args:
+        runtime: What the jobs work with.
+        concurrency: How many jobs run side by side.
+        until_idle: Return when the queue is empty instead of waiting for more.
+    """
+    app = runtime.jobs.app
+    register_tasks(app, runtime)
+    async with app.open_async():
+        await _recover(app, runtime)
+        await app.run_worker_async(
+            concurrency=concurrency, wait=not until_idle, delete_jobs="successful", fetch_job_polling_interval=2.0
+        )
+
+
+def register_tasks(app: App, runtime: Runtime) -> None:
+    """Tell the job runner what each kind of job does."""
+    payer = DistributionPayer(runtime.database, runtime.ledger, runtime.settings)
+
+    @app.task(name=PAY_DISTRIBUTION, retry=_TRY_AGAIN)
+    async def pay_distribution(distribution_id: str) -> None:
+        status = await payer.pay(uuid.UUID(distribution_id))
+        _log.info("distribution %s is %s", distribution_id, status)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name=RECOVER, pass_context=True, queueing_lock=RECOVER)
+    async def recover(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - periodic tasks get the time
+        await _recover(context.app, runtime)
+
+
+async def _recover(app: App, runtime: Runtime) -> None:
+    """Give work back that was left lying: jobs of workers that died, and payouts that no job is about."""
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_AFTER_SECONDS):
+        _log.warning("job %s of a worker that is gone is run again", job.id)
+        await app.job_manager.retry_job(job)
+    running = {job.task_kwargs.get("distribution_id") for job in await _unfinished_payment_jobs(app)}
+    async with runtime.database.unit_of_work() as session:
+        for distribution_id in await Distributions(session).find_unfinished():
+            if str(distribution_id) not in running:
+                _log.warning("distribution %s was left half-paid and is taken up again", distribution_id)
+                await runtime.jobs.enqueue_payment(session, distribution_id, batch_count=1)
+
+
+async def _unfinished_payment_jobs(app: App) -> list[Job]:
+    waiting, doing = await asyncio.gather(
+        app.job_manager.list_jobs_async(task=PAY_DISTRIBUTION, status="todo"),
+        app.job_manager.list_jobs_async(task=PAY_DISTRIBUTION, status="doing"),
+    )
+    return [*waiting, *doing]

@@ -1,0 +1,101 @@
+"""A small world to pay in: a sandbox token with holders, a payment token, a funded payer, and what there is to check."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from masspayout import assets, distributions, reconciliation
+from masspayout.batch_payouts import DistributionPayer
+from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, PayoutType
+from masspayout.db.repositories import Distributions
+from masspayout.db.session import Database
+from masspayout.jobs import Jobs
+from masspayout.ledger.sandbox import SandboxLedger
+from masspayout.runtime import Runtime
+from masspayout.settings import Settings
+
+ASSET_TOKEN = "0.0.5001"
+PAYMENT_TOKEN = "0.0.7001"
+TREASURY = "0.0.900"
+
+
+def make_runtime(database: Database, settings: Settings) -> Runtime:
+    return Runtime(settings, database, SandboxLedger(database.url, settings), Jobs(database.url))
+
+
+def accounts(count: int) -> list[str]:
+    return [f"0.0.{20_000 + number}" for number in range(count)]
+
+
+@dataclass
+class World:
+    """An asset that is imported, and a payer with funds."""
+
+    runtime: Runtime
+    asset: Asset
+
+    @property
+    def sandbox(self) -> SandboxLedger:
+        assert isinstance(self.runtime.ledger, SandboxLedger)
+        return self.runtime.ledger
+
+    @classmethod
+    async def make(cls, runtime: Runtime, holders: Iterable[tuple[str, int]], *, funds_units: int = 10**12) -> "World":
+        sandbox = runtime.ledger
+        assert isinstance(sandbox, SandboxLedger)
+        holders = list(holders)
+        supply_units = sum(units for _, units in holders) + 1000
+        await sandbox.admin.create_token(
+            ASSET_TOKEN,
+            name="Green Bond",
+            symbol="GRB",
+            decimals=2,
+            supply_units=supply_units,
+            treasury_account_id=TREASURY,
+            holders=holders,
+        )
+        await sandbox.admin.create_token(
+            PAYMENT_TOKEN, name="Test Dollar", symbol="TUSD", decimals=6, treasury_account_id=TREASURY
+        )
+        if funds_units:
+            await sandbox.admin.deposit(PAYMENT_TOKEN, funds_units, runtime.settings.payer_account_id)
+        asset = await assets.import_asset(runtime.database, sandbox, ASSET_TOKEN, payment_token_id=PAYMENT_TOKEN)
+        return cls(runtime, asset)
+
+    async def plan(
+        self, amount: str = "1000", payout: PayoutType = PayoutType.PERCENTAGE, **terms: object
+    ) -> Distribution:
+        wanted = distributions.Terms(
+            type=DistributionType.DIVIDEND,
+            payout_type=payout,
+            amount=Decimal(amount),
+            **terms,  # type: ignore[arg-type]
+        )
+        runtime = self.runtime
+        return await distributions.create(runtime.database, runtime.ledger, runtime.settings, self.asset, wanted)
+
+    async def execute(self, distribution_id: uuid.UUID) -> None:
+        runtime = self.runtime
+        async with runtime.database.unit_of_work() as session:
+            await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, distribution_id)
+
+    async def retry(self, distribution_id: uuid.UUID) -> None:
+        runtime = self.runtime
+        async with runtime.database.unit_of_work() as session:
+            await distributions.retry(session, runtime.ledger, runtime.jobs, distribution_id)
+
+    async def pay(self, distribution_id: uuid.UUID) -> DistributionStatus:
+        runtime = self.runtime
+        return await DistributionPayer(runtime.database, runtime.ledger, runtime.settings).pay(distribution_id)
+
+    async def reconcile(self, distribution_id: uuid.UUID) -> reconciliation.Reconciliation:
+        return await reconciliation.reconcile(self.runtime.database, self.runtime.ledger, distribution_id)
+
+    async def find(self, distribution_id: uuid.UUID) -> Distribution:
+        async with self.runtime.database.unit_of_work() as session:
+            found = await Distributions(session).find_by_id(
+                distribution_id, with_asset=True, with_holders=True, with_batches=True
+            )
+        assert found is not None
+        return found
