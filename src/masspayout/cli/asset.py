@@ -1,0 +1,143 @@
+"""``masspayout asset``: import tokens, see who holds them."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from masspayout import assets
+from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table
+from masspayout.cli.session import with_runtime
+from masspayout.db.entities import Asset
+from masspayout.db.repositories import Assets, Holders
+from masspayout.money import to_decimal
+from masspayout.runtime import Runtime
+
+app = typer.Typer(help="Tokens to pay on, and who holds them.", no_args_is_help=True)
+
+AssetArgument = Annotated[str, typer.Argument(metavar="ASSET", help="A token id or the asset's UUID.")]
+PageOption = Annotated[int, typer.Option(min=1, help="Which page of the list.")]
+LimitOption = Annotated[int, typer.Option(min=1, max=1000, help="Rows on a page.")]
+
+
+@app.command("import")
+def import_(
+    token_id: Annotated[str, typer.Argument(metavar="TOKEN_ID", help="The token on the ledger.")],
+    payment_token: Annotated[str | None, typer.Option(help="The token that its payouts are paid in.")] = None,
+    lifecycle_contract: Annotated[str | None, typer.Option(help="Its LifeCycle Cash Flow contract.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import a token from the ledger and read who holds it. Importing again renews what is known."""
+
+    async def work(runtime: Runtime) -> tuple[Asset, assets.SyncResult]:
+        asset = await assets.import_asset(
+            runtime.database,
+            runtime.ledger,
+            token_id,
+            payment_token_id=payment_token,
+            lifecycle_contract_id=lifecycle_contract,
+        )
+        result = await assets.sync(runtime.database, runtime.ledger, asset.id)
+        async with runtime.database.unit_of_work() as session:
+            return await Assets(session).get(asset.id), result
+
+    asset, result = with_runtime(work)
+    if as_json:
+        show_json({**_fields(asset), "holder_count": result.holder_count})
+        return
+    out.print(f"Imported {asset.symbol} ({asset.token_id}) with {result.holder_count:,} holders.")
+    if asset.payment_token_id is None:
+        out.print(f"Before a payout, name what to pay in: masspayout asset import {asset.token_id} --payment-token ID")
+
+
+@app.command("list")
+def list_(page: PageOption = 1, limit: LimitOption = 20, as_json: JsonOption = False) -> None:
+    """List the imported assets, newest first."""
+
+    async def work(runtime: Runtime) -> Any:
+        async with runtime.database.unit_of_work() as session:
+            return await Assets(session).find_all(page, limit)
+
+    found = with_runtime(work)
+    if as_json:
+        show_json({"items": [_fields(asset) for asset in found.items], "total": found.total})
+        return
+    show_table(
+        ["TOKEN", "NAME", "SYMBOL", "PAID IN", "REGISTER", "AS OF"],
+        [(a.token_id, a.name, a.symbol, a.payment_token_id, a.sync_status, a.last_synced_at) for a in found.items],
+        empty="There is no asset yet. Import one with: masspayout asset import TOKEN_ID",
+    )
+
+
+@app.command()
+def show(asset: AssetArgument, as_json: JsonOption = False) -> None:
+    """Show one asset."""
+
+    async def work(runtime: Runtime) -> Asset:
+        async with runtime.database.unit_of_work() as session:
+            return await Assets(session).get_by_reference(asset)
+
+    found = with_runtime(work)
+    if as_json:
+        show_json(_fields(found))
+    else:
+        show_fields(_fields(found))
+
+
+@app.command()
+def sync(asset: AssetArgument, as_json: JsonOption = False) -> None:
+    """Read again who holds an asset."""
+
+    async def work(runtime: Runtime) -> assets.SyncResult:
+        async with runtime.database.unit_of_work() as session:
+            found = await Assets(session).get_by_reference(asset)
+        return await assets.sync(runtime.database, runtime.ledger, found.id)
+
+    result = with_runtime(work)
+    if as_json:
+        show_json(asdict(result))
+        return
+    change = result.change
+    out.print(
+        f"{result.holder_count:,} holders as of {result.snapshot_at:%Y-%m-%d %H:%M:%S} UTC: "
+        f"{change.added:,} new, {change.changed:,} changed, {change.removed:,} gone."
+    )
+
+
+@app.command()
+def holders(asset: AssetArgument, page: PageOption = 1, limit: LimitOption = 20, as_json: JsonOption = False) -> None:
+    """List who holds an asset, by account id."""
+
+    async def work(runtime: Runtime) -> Any:
+        async with runtime.database.unit_of_work() as session:
+            found = await Assets(session).get_by_reference(asset)
+            return found, await Holders(session).find_register(found.id, page, limit)
+
+    found, register = with_runtime(work)
+    rows = [(holder.account_id, to_decimal(holder.balance, found.decimals)) for holder in register.items]
+    if as_json:
+        items = [{"account_id": account_id, "balance": balance} for account_id, balance in rows]
+        show_json({"items": items, "total": register.total})
+        return
+    show_table(["ACCOUNT", "BALANCE"], rows, right=["BALANCE"], empty="Nobody holds it.")
+    if register.total > len(rows):
+        out.print(f"Page {page} of {-(-register.total // limit):,}; {register.total:,} holders in all.")
+
+
+def _fields(asset: Asset) -> dict[str, Any]:
+    return {
+        "id": asset.id,
+        "token_id": asset.token_id,
+        "name": asset.name,
+        "symbol": asset.symbol,
+        "decimals": asset.decimals,
+        "total_supply": to_decimal(asset.total_supply, asset.decimals),
+        "treasury_account_id": asset.treasury_account_id,
+        "payment_token_id": asset.payment_token_id,
+        "payment_token_symbol": asset.payment_token_symbol,
+        "payment_token_decimals": asset.payment_token_decimals,
+        "lifecycle_contract_id": asset.lifecycle_contract_id,
+        "sync_status": asset.sync_status,
+        "sync_error": asset.sync_error,
+        "last_synced_at": asset.last_synced_at,
+    }

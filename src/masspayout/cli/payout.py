@@ -1,0 +1,96 @@
+"""``masspayout pay``, ``reconcile`` and ``worker``: the commands that stand on their own."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from masspayout import assets, distributions, reconciliation
+from masspayout.cli.distribution import DistributionArgument
+from masspayout.cli.output import JsonOption, out, run, show_json
+from masspayout.cli.progress import pay_with_progress
+from masspayout.cli.reports import show_result, show_verdict
+from masspayout.cli.session import opened, with_runtime
+from masspayout.db.entities import Asset, Distribution
+from masspayout.payout_lists import PayoutList, read_payout_list
+from masspayout.runtime import Runtime
+from masspayout.worker import run_worker
+
+
+def pay(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A payout list: account_id,amount.")],
+    payment_token: Annotated[str, typer.Option(help="The token to pay in.")],
+    asset: Annotated[str | None, typer.Option(help="The asset it is paid on; without it, the payment token.")] = None,
+    concept: Annotated[
+        str | None, typer.Option(help="What it is for. The same list is paid once for the same concept.")
+    ] = None,
+    allow_unpayable: Annotated[
+        bool, typer.Option("--allow-unpayable", help="Pay the others although some accounts cannot receive the token.")
+    ] = False,
+) -> None:
+    """Pay a payout list: check it, pay it, and prove it. Run again after a crash, it goes on where it stopped."""
+    run(_pay(file, payment_token, asset, concept, allow_unpayable=allow_unpayable))
+
+
+def reconcile(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
+    """Compare the ledger's books with the database, account by account. Exit status 1 on any break."""
+
+    async def work(runtime: Runtime) -> reconciliation.Reconciliation:
+        async with runtime.database.unit_of_work() as session:
+            found = await distributions.find(session, distribution)
+        return await reconciliation.reconcile(runtime.database, runtime.ledger, found.id)
+
+    verdict = with_runtime(work)
+    if as_json:
+        show_json(asdict(verdict) | {"agrees": verdict.agrees})
+    else:
+        show_verdict(verdict)
+    if not verdict.agrees:
+        raise typer.Exit(1)
+
+
+def worker(
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Jobs to run side by side.")] = 2,
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="Stop when there is nothing left to do.")] = False,
+) -> None:
+    """Do the work that was started elsewhere, until told to stop. Any number may run, on any number of machines."""
+
+    async def work(runtime: Runtime) -> None:
+        out.print("Worker is running; stop it with Ctrl-C.")
+        await run_worker(runtime, concurrency=concurrency, until_idle=until_idle)
+
+    with_runtime(work)
+
+
+async def _pay(
+    file: Path, payment_token: str, asset_reference: str | None, concept: str | None, *, allow_unpayable: bool
+) -> None:
+    async with opened() as runtime:
+        asset = await assets.import_asset(
+            runtime.database, runtime.ledger, asset_reference or payment_token, payment_token_id=payment_token
+        )
+        entries = read_payout_list(file, distributions.payment_decimals(asset, runtime.settings))
+        distribution = await _distribution_of(runtime, asset, entries, concept, allow_unpayable=allow_unpayable)
+        async with runtime.database.unit_of_work() as session:
+            await distributions.start_or_resume(
+                session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id
+            )
+        out.print(f"Distribution {distribution.id}: {len(entries):,} accounts, {distribution.total_amount:,f} in all.")
+        await pay_with_progress(runtime, distribution.id)
+        show_verdict(await reconciliation.reconcile(runtime.database, runtime.ledger, distribution.id))
+        await show_result(runtime, distribution.id)
+
+
+async def _distribution_of(
+    runtime: Runtime, asset: Asset, entries: PayoutList, concept: str | None, *, allow_unpayable: bool
+) -> Distribution:
+    """Return the distribution that pays this list: the one that is there, or a new one."""
+    async with runtime.database.unit_of_work() as session:
+        found = await distributions.find_by_list(session, runtime.settings, asset, entries, concept=concept)
+    if found is not None:
+        return found
+    await distributions.check_list(runtime.ledger, runtime.settings, asset, entries, allow_unpayable=allow_unpayable)
+    return await distributions.create_from_list(
+        runtime.database, runtime.ledger, runtime.settings, asset, entries, concept=concept
+    )

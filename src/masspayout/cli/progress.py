@@ -1,0 +1,80 @@
+"""Shows a payout while it runs: a bar on a terminal, plain lines elsewhere."""
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from masspayout.batch_payouts import DistributionPayer
+from masspayout.cli.output import err
+from masspayout.db import repositories
+from masspayout.db.entities import DistributionStatus
+from masspayout.runtime import Runtime
+
+_REFRESH_SECONDS = 0.25
+_PLAIN_STEP_PERCENT = 10
+
+
+class ShowProgress(Protocol):
+    """Takes how many of how many holders are done, and how many of them failed."""
+
+    def __call__(self, done: int, total: int, failed: int) -> None: ...
+
+
+async def pay_with_progress(runtime: Runtime, distribution_id: uuid.UUID, title: str = "paying") -> DistributionStatus:
+    """Pay a distribution in this process until it is finished, showing how far it is. Other workers may help."""
+    payer = DistributionPayer(runtime.database, runtime.ledger, runtime.settings)
+    with _shown(title) as show:
+        paying = asyncio.create_task(payer.pay(distribution_id))
+        while not paying.done():
+            await _show_once(runtime, distribution_id, show)
+            await asyncio.wait({paying}, timeout=_REFRESH_SECONDS)
+        await _show_once(runtime, distribution_id, show)
+        return await paying
+
+
+async def _show_once(runtime: Runtime, distribution_id: uuid.UUID, show: ShowProgress) -> None:
+    async with runtime.database.unit_of_work() as session:
+        progress = await repositories.BatchPayouts(session).progress(distribution_id)
+    show(progress.paid + progress.failed, progress.holders, progress.failed)
+
+
+@contextmanager
+def _shown(title: str) -> Iterator[ShowProgress]:
+    if not err.is_terminal:
+        yield _PlainLines(title)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("holders"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("[red]{task.fields[failures]}"),
+    )
+    with Progress(*columns, console=err) as bar:
+        task = bar.add_task(title, total=None, failures="")
+
+        def show(done: int, total: int, failed: int) -> None:
+            bar.update(task, completed=done, total=total, failures=f"{failed:,} failed" if failed else "")
+
+        yield show
+
+
+class _PlainLines:
+    """One line for each tenth of the way."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._shown_percent = -1
+
+    def __call__(self, done: int, total: int, failed: int) -> None:
+        percent = 100 * done // total // _PLAIN_STEP_PERCENT * _PLAIN_STEP_PERCENT if total else 0
+        if percent > self._shown_percent:
+            self._shown_percent = percent
+            failures = f", {failed:,} failed" if failed else ""
+            err.print(f"{self._title}: {done:,} of {total:,} holders{failures}")

@@ -1,0 +1,84 @@
+"""What several commands show alike: a distribution's facts, its failures, its result, a reconciliation's verdict."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from masspayout import reconciliation
+from masspayout.cli.output import out
+from masspayout.db.entities import Distribution, DistributionStatus
+from masspayout.db.repositories import BatchPayouts, Distributions, Entitlements
+from masspayout.ledger.failures import describe_failure
+from masspayout.runtime import Runtime
+
+_BREAKS_SHOWN = 20
+
+
+def distribution_fields(distribution: Distribution) -> dict[str, Any]:
+    """Return what there is to say about a distribution, by the names of its columns."""
+    names = (
+        "id",
+        "asset_id",
+        "type",
+        "execution_type",
+        "payout_type",
+        "amount",
+        "concept",
+        "status",
+        "record_time",
+        "snapshot_at",
+        "frozen_at",
+        "payment_token_id",
+        "payer_account_id",
+        "entitlement_count",
+        "payable_count",
+        "total_amount",
+        "remainder_amount",
+        "batch_count",
+        "register_hash",
+        "executed_at",
+        "failure_code",
+        "failure_message",
+    )
+    return {name: getattr(distribution, name) for name in names}
+
+
+def show_failures(failures: Mapping[str, int]) -> None:
+    """Show how many failed for which reason, and what to do about each."""
+    for code, count in failures.items():
+        failure = describe_failure(code)
+        out.print(f"[red]{count:,} {code}[/]  {failure.sentence} {failure.next_step}")
+
+
+async def show_result(runtime: Runtime, distribution_id: uuid.UUID) -> None:
+    """Show how a distribution ended; the command's exit status is 1 when somebody is unpaid."""
+    async with runtime.database.unit_of_work() as session:
+        distribution = await Distributions(session).get(distribution_id)
+        progress = await BatchPayouts(session).progress(distribution_id)
+        entitlements = Entitlements(session, distribution)
+        failures = await entitlements.failure_counts()
+        paid_amount = progress.total_amount - await entitlements.unpaid_amount()
+    out.print(
+        f"[bold]{distribution.status}[/]: {progress.paid:,} of {progress.holders:,} holders paid, "
+        f"{paid_amount:,f} of {progress.total_amount:,f}."
+    )
+    show_failures(failures)
+    if distribution.status is not DistributionStatus.COMPLETED:
+        out.print(f"Pay the unpaid, when mended: masspayout distribution retry {distribution_id} --wait")
+        raise typer.Exit(1)
+
+
+def show_verdict(verdict: reconciliation.Reconciliation) -> None:
+    """Show whether ledger and database agree, and where they do not."""
+    out.print(f"database: {verdict.paid_count:,} of {verdict.due_count:,} paid, {verdict.paid_amount:,f} in all")
+    out.print(f"ledger:   {verdict.ledger_count:,} received {verdict.ledger_amount:,f} in all")
+    if verdict.agrees:
+        out.print("[bold green]They agree to the smallest unit.[/] No breaks.")
+        return
+    out.print(f"[bold red]{len(verdict.breaks):,} breaks:[/]")
+    for each in verdict.breaks[:_BREAKS_SHOWN]:
+        out.print(f"{each.kind} {each.account_id} database {each.database_amount:f} ledger {each.ledger_amount:f}")
+    if len(verdict.breaks) > _BREAKS_SHOWN:
+        out.print(f"… and {len(verdict.breaks) - _BREAKS_SHOWN:,} more; --json lists them all.")

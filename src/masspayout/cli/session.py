@@ -1,0 +1,28 @@
+"""How a command gets at the business: one runtime for as long as it runs."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from masspayout.cli.output import run
+from masspayout.runtime import Runtime, open_runtime
+from masspayout.settings import load_settings
+
+Result = TypeVar("Result")
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[Runtime]:
+    """Open the runtime that the environment's settings describe."""
+    async with open_runtime(load_settings()) as runtime:
+        yield runtime
+
+
+def with_runtime(work: Callable[[Runtime], Awaitable[Result]]) -> Result:
+    """Run one command's work to its end, with a runtime."""
+
+    async def inside() -> Result:
+        async with opened() as runtime:
+            return await work(runtime)
+
+    return run(inside())
