@@ -1,0 +1,18 @@
+"""A small ledger for trying things out: it keeps its books in PostgreSQL and can be told to misbehave.
+
+``SandboxLedger`` is the adapter behind the port; its ``admin`` does what people do to a ledger besides paying: create
+tokens, deposit, freeze, advance the clock, set faults.
+"""
+
+from masspayout.ledger.sandbox.adapter import SandboxLedger
+from masspayout.ledger.sandbox.administration import AccountState, Holding, RecordedTransaction, SandboxAdministration
+from masspayout.ledger.sandbox.faults import Faults
+
+__all__ = [
+    "AccountState",
+    "Faults",
+    "Holding",
+    "RecordedTransaction",
+    "SandboxAdministration",
+    "SandboxLedger",
+]

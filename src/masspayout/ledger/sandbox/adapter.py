@@ -1,0 +1,288 @@
+"""The sandbox behind the ledger port."""
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import URL
+
+from masspayout.errors import Invalid, LedgerRejected, LedgerUnavailable, LedgerUncertain
+from masspayout.ledger.port import (
+    Dead,
+    HolderSnapshot,
+    LedgerEvent,
+    LedgerTraits,
+    Outcome,
+    Refused,
+    Settled,
+    SignedTransaction,
+    TokenInformation,
+    Transfer,
+    Undecided,
+)
+from masspayout.ledger.sandbox import books
+from masspayout.ledger.sandbox.administration import SandboxAdministration, find_token
+from masspayout.ledger.sandbox.execution import SUCCESS, execute, find_obstacles, settle_up
+from masspayout.ledger.sandbox.faults import strikes
+from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore
+from masspayout.ledger.sandbox.transactions import (
+    NANOS_PER_SECOND,
+    SandboxTransaction,
+    make_transaction_id,
+    to_datetime,
+    to_nanos,
+    valid_start_of,
+)
+from masspayout.settings import Settings
+
+_TRANSACTIONS_IN_FLIGHT = 4
+
+# A transaction must have begun to be valid when it arrives, also where two machines' clocks differ a little.
+_START_IN_THE_PAST_SECONDS = 5
+
+
+class SandboxLedger:
+    """A ledger in PostgreSQL. Nothing happens in the background: each call is one transaction of its own.
+
+    Args:
+        url: The database that holds its schema ``sandbox``, which is created on first use.
+        settings: ``SANDBOX_RECIPIENTS_PER_TRANSACTION``, ``SANDBOX_RESULTS`` and ``SANDBOX_VALID_SECONDS`` count.
+    """
+
+    def __init__(self, url: URL, settings: Settings) -> None:
+        self._store = SandboxStore(url, valid_seconds=settings.sandbox_valid_seconds)
+        self._valid_seconds = settings.sandbox_valid_seconds
+        self.admin = SandboxAdministration(self._store)
+        self._traits = LedgerTraits(
+            name="sandbox",
+            recipients_per_transaction=settings.sandbox_recipients_per_transaction,
+            atomic=settings.sandbox_results == "atomic",
+            transactions_in_flight=_TRANSACTIONS_IN_FLIGHT,
+            keeps_history=True,
+        )
+
+    @property
+    def traits(self) -> LedgerTraits:
+        """What this ledger is like."""
+        return self._traits
+
+    async def token(self, token_id: str) -> TokenInformation:
+        """Describe a token.
+
+        Raises:
+            NotFound: There is no such token.
+        """
+        async with self._store.connection() as connection:
+            return await find_token(connection, token_id)
+
+    async def holders(self, token_id: str, *, at: datetime | None = None) -> HolderSnapshot:
+        """Read who holds a token, now or at an earlier time. Balances do not lag behind, whatever the faults.
+
+        Raises:
+            NotFound: There is no such token.
+            Invalid: The time lies ahead of the ledger's.
+        """
+        async with self._store.connection() as connection:
+            network = await settle_up(self._store, connection)
+            await find_token(connection, token_id)
+        at_nanos = network.complete_nanos if at is None else to_nanos(at)
+        if at_nanos > network.complete_nanos:
+            now = to_datetime(network.complete_nanos)
+            raise Invalid(f"The time {at} lies ahead of the ledger's, which is {now}.", "Ask again when it has passed.")
+        return HolderSnapshot(to_datetime(at_nanos), books.stream_holders(self._store, token_id, at_nanos))
+
+    async def balance_units(self, account_id: str, token_id: str) -> int:
+        """Return what an account holds of a token; 0 when it has nothing to do with it."""
+        async with self._store.connection() as connection:
+            await settle_up(self._store, connection)
+            cursor = await connection.execute(
+                "SELECT balance_units FROM holding WHERE token_id = %s AND account_id = %s", [token_id, account_id]
+            )
+            row = await cursor.fetchone()
+            return 0 if row is None else int(row["balance_units"])
+
+    async def preflight(self, token_id: str, account_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the accounts that could not receive the token as things stand, each with the failure code.
+
+        Raises:
+            NotFound: There is no such token.
+        """
+        async with self._store.connection() as connection:
+            await find_token(connection, token_id)
+            return await find_obstacles(connection, token_id, account_ids)
+
+    def number_floor(self) -> int:
+        """Return the smallest number that ``Transfer.number`` may have now: the start of validity, in nanoseconds.
+
+        When another process has just advanced the clock, this one learns of it at its next call to the ledger; what it
+        signs before that expires, and is signed anew.
+        """
+        return time.time_ns() + self._store.clock_offset_nanos - _START_IN_THE_PAST_SECONDS * NANOS_PER_SECOND
+
+    async def prepare(self, transfer: Transfer) -> SignedTransaction:
+        """Build and sign a transaction. Nothing is sent.
+
+        Raises:
+            LedgerRejected: The transfer can never be valid (too many recipients, an amount that is not positive).
+        """
+        self._check(transfer)
+        transaction = SandboxTransaction(
+            payer_account_id=transfer.payer_account_id,
+            token_id=transfer.token_id,
+            accounts=tuple(payment.account_id for payment in transfer.payments),
+            amounts_units=tuple(payment.amount_units for payment in transfer.payments),
+            valid_start_nanos=transfer.number,
+            valid_seconds=self._valid_seconds,
+            memo=transfer.memo,
+            atomic=self._traits.atomic,
+        )
+        return SignedTransaction(
+            transaction.transaction_id, transaction.to_bytes(), to_datetime(transaction.expires_nanos)
+        )
+
+    async def submit(self, signed_bytes: bytes) -> None:
+        """Send a signed transaction. A return means that it was accepted, now or before; not that it succeeded.
+
+        Raises:
+            LedgerRejected: It was refused at the door. An earlier sending of the same bytes may still succeed.
+            LedgerUnavailable: The ledger was too busy, and did not take it.
+            LedgerUncertain: No answer came.
+        """
+        transaction = SandboxTransaction.from_bytes(signed_bytes)
+        reached = False
+        try:
+            async with self._store.connection() as connection:
+                network = await settle_up(self._store, connection)
+                faults = network.faults
+                if strikes(faults.throttle_percent):
+                    raise _throttled(transaction)
+                reached = True
+                lost = await _carry(connection, network, transaction, signed_bytes)
+        except LedgerUnavailable as error:
+            if not reached:
+                raise
+            raise LedgerUncertain(
+                f"The connection broke while {transaction.transaction_id} was executed: {error.message}", error.hint
+            ) from error
+        except LedgerRejected:
+            if strikes(faults.lose_answer_percent):
+                raise _no_answer(transaction) from None
+            raise
+        if lost or strikes(faults.lose_answer_percent):
+            raise _no_answer(transaction)
+
+    async def outcome(self, transaction_id: str) -> Outcome:
+        """Say what became of a transaction, as far as can be known.
+
+        Absence is proof of death once the mirror has seen the ledger pass the longest validity that anybody ever signed
+        with: the ledger takes it no more, and the books are complete up to the mirror's time.
+
+        Raises:
+            Invalid: It is no transaction id.
+        """
+        valid_start_nanos = valid_start_of(transaction_id)
+        async with self._store.connection() as connection:
+            network = await settle_up(self._store, connection)
+            cursor = await connection.execute(
+                """
+                SELECT result, failed_accounts, failure_codes, consensus_nanos
+                FROM ledger_transaction WHERE transaction_id = %s AND consensus_nanos <= %s
+                """,
+                [transaction_id, network.mirror_nanos],
+            )
+            row = await cursor.fetchone()
+        if row is None:
+            return _judge_absence(valid_start_nanos, network)
+        if row["result"] != SUCCESS:
+            return Refused(row["result"])
+        failures = dict(zip(row["failed_accounts"], row["failure_codes"], strict=True))
+        return Settled(to_datetime(row["consensus_nanos"]), failures)
+
+    async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
+        """Return what each transaction moved to each recipient, by (transaction id, account id), from the books.
+
+        The books do not lag behind: what the mirror does not show yet is in them.
+        """
+        async with self._store.connection() as connection:
+            await settle_up(self._store, connection)
+        async with self._store.connection() as connection:
+            return await books.find_transferred_units(connection, transaction_ids)
+
+    async def events(self, contract_id: str, *, after: tuple[int, int]) -> AsyncIterator[LedgerEvent]:
+        """Stream what an account received after a cursor of (nanoseconds, index), as ``Deposit`` events, in order."""
+        async with self._store.connection() as connection:
+            network = await settle_up(self._store, connection)
+        until_nanos = network.mirror_nanos
+        async for event in books.stream_deposits(self._store, contract_id, after=after, until_nanos=until_nanos):
+            yield event
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._store.close()
+
+    def _check(self, transfer: Transfer) -> None:
+        """Refuse what no ledger state could make valid."""
+        limit = self._traits.recipients_per_transaction
+        count = len(transfer.payments)
+        if not 1 <= count <= limit:
+            raise LedgerRejected(
+                "TRANSFER_LIST_SIZE_LIMIT_EXCEEDED",
+                f"A transaction of {count} recipients cannot be signed: it takes 1 to {limit}.",
+                "Lower BATCH_SIZE, or raise SANDBOX_RECIPIENTS_PER_TRANSACTION.",
+            )
+        for payment in transfer.payments:
+            if payment.amount_units <= 0:
+                raise LedgerRejected(
+                    "INVALID_ACCOUNT_AMOUNTS",
+                    f"{payment.account_id} cannot be paid {payment.amount_units} units.",
+                    "Every amount must be above 0.",
+                )
+        if len({payment.account_id for payment in transfer.payments}) < count:
+            raise LedgerRejected(
+                "ACCOUNT_REPEATED_IN_ACCOUNT_AMOUNTS",
+                f"{make_transaction_id(transfer.payer_account_id, transfer.number)} names a recipient twice.",
+                "Every recipient must occur once.",
+            )
+
+
+async def _carry(
+    connection: Connection, network: Network, transaction: SandboxTransaction, signed_bytes: bytes
+) -> bool:
+    """Carry a transaction through the unreliable network to the ledger. Return whether it was lost or delayed.
+
+    Raises:
+        LedgerRejected: The ledger refused it.
+    """
+    faults = network.faults
+    if strikes(faults.lose_request_percent):
+        return True
+    if strikes(faults.delay_percent):
+        await connection.execute(
+            "INSERT INTO in_transit (signed_bytes, deliver_at_nanos) VALUES (%s, %s)",
+            [signed_bytes, network.next_nanos + int(faults.delay_seconds * NANOS_PER_SECOND)],
+        )
+        return True
+    await execute(connection, transaction, network)
+    if strikes(faults.duplicate_percent):
+        await execute(connection, transaction, network)
+    return False
+
+
+def _judge_absence(valid_start_nanos: int, network: Network) -> Outcome:
+    deadline_nanos = valid_start_nanos + network.longest_valid_seconds * NANOS_PER_SECOND
+    if network.mirror_nanos > deadline_nanos:
+        return Dead(
+            f"The ledger was seen complete up to {to_datetime(network.mirror_nanos)} without it, "
+            f"and took it until {to_datetime(deadline_nanos)} at the latest."
+        )
+    return Undecided(f"The ledger has not shown it yet, and may take it until {to_datetime(deadline_nanos)}.")
+
+
+def _no_answer(transaction: SandboxTransaction) -> LedgerUncertain:
+    return LedgerUncertain(
+        f"No answer came for {transaction.transaction_id}.", "Look up its outcome; only that tells what happened."
+    )
+
+
+def _throttled(transaction: SandboxTransaction) -> LedgerUnavailable:
+    return LedgerUnavailable(f"The ledger was too busy for {transaction.transaction_id}.", "Send it again later.")

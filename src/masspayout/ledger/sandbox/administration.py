@@ -1,0 +1,370 @@
+"""What people do to a ledger besides paying: tokens, deposits, freezes, the clock, faults.
+
+The commands ``masspayout sandbox …``, the demo and the tests use it.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import psycopg
+
+from masspayout.errors import Conflict, Invalid, NotFound
+from masspayout.ledger.failures import describe_failure
+from masspayout.ledger.port import HolderBalance, TokenInformation
+from masspayout.ledger.sandbox.execution import find_obstacles, record, settle_up
+from masspayout.ledger.sandbox.faults import Faults
+from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore
+from masspayout.ledger.sandbox.transactions import make_transaction_id, to_datetime
+
+DEFAULT_TREASURY = "0.0.1000"
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """How an account stands to one token."""
+
+    token_id: str
+    balance_units: int
+    associated: bool
+    frozen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """What the sandbox knows of an account. Without holdings it has never heard of it."""
+
+    account_id: str
+    deleted: bool
+    holdings: Sequence[Holding]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTransaction:
+    """A line of the books. ``moved_units`` went to ``paid_count`` accounts; ``failed_count`` accounts got nothing."""
+
+    transaction_id: str
+    kind: str
+    result: str
+    payer_account_id: str
+    token_id: str
+    moved_units: int
+    paid_count: int
+    failed_count: int
+    consensus_at: datetime
+    memo: str
+
+
+class SandboxAdministration:
+    """The operator's side of a sandbox. Every method is one transaction."""
+
+    def __init__(self, store: SandboxStore) -> None:
+        self._store = store
+
+    async def create_token(
+        self,
+        token_id: str,
+        *,
+        name: str,
+        symbol: str,
+        decimals: int,
+        supply_units: int | None = None,
+        treasury_account_id: str = DEFAULT_TREASURY,
+        holders: Iterable[tuple[str, int]] = (),
+    ) -> TokenInformation:
+        """Create a token and hand it out; the treasury keeps what is left of the supply.
+
+        Args:
+            token_id: Its id, in canonical form.
+            name: What it is called.
+            symbol: Its short name.
+            decimals: How many decimals a whole token has.
+            supply_units: What there is in all; unless given, as much as the holders get.
+            treasury_account_id: Who gets the rest.
+            holders: Account and amount, loaded as a stream: millions are fine.
+
+        Raises:
+            Conflict: There is such a token already.
+            Invalid: A holder occurs twice or has a negative balance, or the supply does not suffice for all.
+        """
+        async with self._locked() as (connection, network):
+            if await _exists(connection, token_id):
+                raise Conflict(
+                    f"The sandbox has a token {token_id} already.",
+                    "Take another id, or: masspayout sandbox init --reset",
+                )
+            handed_out_units = await _load_holders(connection, token_id, holders)
+            supply_units = handed_out_units if supply_units is None else supply_units
+            if supply_units < handed_out_units:
+                raise Invalid(
+                    f"The supply of {supply_units} units is less than the {handed_out_units} that holders are to get.",
+                    "Raise the supply, or leave it out.",
+                )
+            await connection.execute(
+                """
+                INSERT INTO token (
+                    token_id, name, symbol, decimals, total_supply_units, treasury_account_id, created_nanos
+                )
+                VALUES (%s, %s, %s, %s, %s, %s, %s)
+                """,
+                [token_id, name, symbol, decimals, supply_units, treasury_account_id, network.next_nanos],
+            )
+            await record(
+                connection,
+                transaction_id=_operator_transaction_id(treasury_account_id, network),
+                kind="CREATE",
+                payer_account_id=treasury_account_id,
+                token_id=token_id,
+                consensus_nanos=network.next_nanos,
+                memo=name,
+                account_ids=[treasury_account_id],
+                amounts_units=[supply_units - handed_out_units],
+            )
+            return await find_token(connection, token_id)
+
+    async def deposit(self, token_id: str, amount_units: int, account_id: str) -> str:
+        """Mint into an account, which is created and associated if it is new. Return the transaction's id.
+
+        Raises:
+            NotFound: There is no such token.
+            Invalid: The amount is not above 0.
+            Conflict: The account is deleted, frozen or not associated any more.
+        """
+        if amount_units <= 0:
+            raise Invalid(f"{amount_units} units cannot be deposited.", "Give an amount above 0.")
+        async with self._locked() as (connection, network):
+            token = await find_token(connection, token_id)
+            obstacle = (await find_obstacles(connection, token_id, [account_id])).get(account_id)
+            if obstacle is not None:
+                failure = describe_failure(obstacle)
+                raise Conflict(f"{account_id} cannot receive {token_id}: {failure.sentence}", failure.next_step)
+            await connection.execute(
+                "UPDATE token SET total_supply_units = total_supply_units + %s WHERE token_id = %s",
+                [Decimal(amount_units), token_id],
+            )
+            treasury = token.treasury_account_id or DEFAULT_TREASURY
+            transaction_id = _operator_transaction_id(treasury, network)
+            await record(
+                connection,
+                transaction_id=transaction_id,
+                kind="DEPOSIT",
+                payer_account_id=treasury,
+                token_id=token_id,
+                consensus_nanos=network.next_nanos,
+                memo="deposit",
+                account_ids=[account_id],
+                amounts_units=[amount_units],
+            )
+            return transaction_id
+
+    async def freeze(self, account_ids: Sequence[str], token_id: str | None = None) -> None:
+        """Freeze accounts for one token, or for all there are: they neither receive nor send it."""
+        await self._mark(account_ids, token_id, frozen=True)
+
+    async def unfreeze(self, account_ids: Sequence[str], token_id: str | None = None) -> None:
+        """Undo ``freeze``."""
+        await self._mark(account_ids, token_id, frozen=False)
+
+    async def associate(self, account_ids: Sequence[str], token_id: str | None = None) -> None:
+        """Associate accounts with one token, or with all there are. New accounts need it not: a transfer does it."""
+        await self._mark(account_ids, token_id, associated=True)
+
+    async def dissociate(self, account_ids: Sequence[str], token_id: str | None = None) -> None:
+        """Dissociate accounts from one token, or from all there are. Unlike on Hedera they keep what they hold."""
+        await self._mark(account_ids, token_id, associated=False)
+
+    async def delete_accounts(self, account_ids: Sequence[str]) -> None:
+        """Delete accounts, for ever and whatever the token. Unlike on Hedera they keep what they hold."""
+        async with self._locked() as (connection, _):
+            await connection.execute(
+                "INSERT INTO deleted_account SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING", [list(account_ids)]
+            )
+
+    async def set_paused(self, token_id: str, *, paused: bool) -> None:
+        """Pause a token, or let it move again.
+
+        Raises:
+            NotFound: There is no such token.
+        """
+        async with self._locked() as (connection, _):
+            await find_token(connection, token_id)
+            await connection.execute("UPDATE token SET paused = %s WHERE token_id = %s", [paused, token_id])
+
+    async def account(self, account_id: str) -> AccountState:
+        """Return what the sandbox knows of an account."""
+        async with self._locked() as (connection, _):
+            cursor = await connection.execute(
+                "SELECT EXISTS (SELECT FROM deleted_account WHERE account_id = %s) AS deleted", [account_id]
+            )
+            row = await cursor.fetchone()
+            cursor = await connection.execute(
+                """
+                SELECT token_id, balance_units, associated, frozen FROM holding JOIN token USING (token_id)
+                WHERE account_id = %s ORDER BY token_id
+                """,
+                [account_id],
+            )
+            holdings = [
+                Holding(row["token_id"], int(row["balance_units"]), row["associated"], row["frozen"])
+                async for row in cursor
+            ]
+            return AccountState(account_id, deleted=bool(row and row["deleted"]), holdings=holdings)
+
+    async def tokens(self) -> Sequence[TokenInformation]:
+        """Return all tokens."""
+        async with self._store.connection() as connection:
+            cursor = await connection.execute("SELECT token_id FROM token ORDER BY created_nanos")
+            return [await find_token(connection, row["token_id"]) for row in await cursor.fetchall()]
+
+    async def transactions(self, *, limit: int = 20) -> Sequence[RecordedTransaction]:
+        """Return the newest transactions, the newest first."""
+        async with self._locked():
+            pass  # what was delayed and is due now is in the books before they are read
+        async with self._store.connection() as connection:
+            cursor = await connection.execute(
+                """
+                SELECT transaction_id, kind, result, payer_account_id, token_id, moved_units, consensus_nanos, memo,
+                       cardinality(accounts) AS paid_count, cardinality(failed_accounts) AS failed_count
+                FROM ledger_transaction ORDER BY consensus_nanos DESC LIMIT %s
+                """,
+                [limit],
+            )
+            return [
+                RecordedTransaction(
+                    row["transaction_id"],
+                    row["kind"],
+                    row["result"],
+                    row["payer_account_id"],
+                    row["token_id"],
+                    int(row["moved_units"]),
+                    row["paid_count"],
+                    row["failed_count"],
+                    to_datetime(row["consensus_nanos"]),
+                    row["memo"],
+                )
+                async for row in cursor
+            ]
+
+    async def faults(self) -> Faults:
+        """Return what goes wrong at present."""
+        async with self._store.connection() as connection:
+            return (await self._store.lock(connection)).faults
+
+    async def set_faults(self, faults: Faults) -> None:
+        """Replace what goes wrong, for every process that uses this sandbox. ``Faults()`` mends all."""
+        async with self._store.connection() as connection:
+            await self._store.lock(connection)
+            await self._store.set_faults(connection, faults)
+
+    async def now(self) -> datetime:
+        """Return the ledger's time."""
+        async with self._store.connection() as connection:
+            return to_datetime((await self._store.lock(connection)).next_nanos)
+
+    async def advance(self, seconds: float) -> datetime:
+        """Move the ledger's clock ahead, for every process; return its new time.
+
+        Raises:
+            Invalid: The time is not above 0: a ledger's clock never runs backwards.
+        """
+        if not 0 < seconds < float("inf"):
+            raise Invalid(f"The clock cannot be advanced by {seconds} seconds.", "Give a number above 0.")
+        async with self._store.connection() as connection:
+            await self._store.lock(connection)
+            await self._store.advance_clock(connection, seconds)
+            return to_datetime((await self._store.lock(connection)).next_nanos)
+
+    async def reset(self) -> None:
+        """Forget tokens, accounts, transactions and faults; keep the time."""
+        await self._store.reset()
+
+    @asynccontextmanager
+    async def _locked(self) -> AsyncIterator[tuple[Connection, Network]]:
+        async with self._store.connection() as connection:
+            network = await settle_up(self._store, connection)
+            yield connection, network
+
+    async def _mark(
+        self,
+        account_ids: Sequence[str],
+        token_id: str | None,
+        *,
+        frozen: bool | None = None,
+        associated: bool | None = None,
+    ) -> None:
+        """Set a flag on holdings, making those that there are not, so that the flag is remembered."""
+        async with self._locked() as (connection, _):
+            if token_id is not None:
+                await find_token(connection, token_id)
+            await connection.execute(
+                """
+                INSERT INTO holding (token_id, account_id, frozen, associated)
+                SELECT DISTINCT token_id, account_id,
+                       coalesce(%(frozen)s::boolean, false), coalesce(%(associated)s::boolean, true)
+                FROM token, unnest(%(account_ids)s::text[]) AS account_id
+                WHERE token_id = coalesce(%(token_id)s::text, token_id)
+                ON CONFLICT (token_id, account_id) DO UPDATE
+                SET frozen = coalesce(%(frozen)s::boolean, holding.frozen),
+                    associated = coalesce(%(associated)s::boolean, holding.associated)
+                """,
+                {
+                    "account_ids": list(account_ids),
+                    "token_id": token_id,
+                    "frozen": frozen,
+                    "associated": associated,
+                },
+            )
+
+
+async def find_token(connection: Connection, token_id: str) -> TokenInformation:
+    """Describe a token.
+
+    Raises:
+        NotFound: There is no such token.
+    """
+    cursor = await connection.execute(
+        """
+        SELECT token_id, name, symbol, decimals, total_supply_units, treasury_account_id, paused
+        FROM token WHERE token_id = %s
+        """,
+        [token_id],
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound(
+            f"The sandbox has no token {token_id}.",
+            f"Create it: masspayout sandbox token {token_id} --name NAME --symbol SYMBOL --decimals N",
+        )
+    return TokenInformation(**{**row, "total_supply_units": int(row["total_supply_units"])})
+
+
+async def _exists(connection: Connection, token_id: str) -> bool:
+    cursor = await connection.execute("SELECT FROM token WHERE token_id = %s", [token_id])
+    return await cursor.fetchone() is not None
+
+
+async def _load_holders(connection: Connection, token_id: str, holders: Iterable[tuple[str, int]]) -> int:
+    """Stream holders into the books; return how much they got in all."""
+    handed_out_units = 0
+    try:
+        async with (
+            connection.cursor() as cursor,
+            cursor.copy("COPY holding (token_id, account_id, balance_units) FROM STDIN") as copy,
+        ):
+            for account_id, balance_units in map(HolderBalance._make, holders):
+                handed_out_units += balance_units
+                await copy.write_row((token_id, account_id, balance_units))
+    except (psycopg.errors.UniqueViolation, psycopg.errors.CheckViolation) as error:
+        raise Invalid(
+            f"The holders of {token_id} cannot be loaded: {error.diag.message_detail or error}",
+            "Every account must occur once, with a balance of 0 or more.",
+        ) from error
+    await connection.execute("ANALYZE holding")
+    return handed_out_units
+
+
+def _operator_transaction_id(account_id: str, network: Network) -> str:
+    """Name what the operator did. The nonce keeps it apart from the ids that payers make themselves."""
+    return f"{make_transaction_id(account_id, network.next_nanos)}/1"

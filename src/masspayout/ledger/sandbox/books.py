@@ -1,0 +1,93 @@
+"""Reading the sandbox's books without holding up the ledger: holders at a time, payments, deposits."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from masspayout.ledger.port import HolderBalance, LedgerEvent
+from masspayout.ledger.sandbox.store import Connection, SandboxStore
+
+_PAGE_SIZE = 5_000
+
+
+async def stream_holders(store: SandboxStore, token_id: str, at_nanos: int) -> AsyncIterator[Sequence[HolderBalance]]:
+    """Stream who held a token at a time: what they hold now, less what later transactions moved.
+
+    One cursor reads one snapshot, and what is entered after it was opened is later than ``at_nanos``; so the pages are
+    of one moment, however long they take to read.
+    """
+    async with store.connection() as connection, connection.cursor(name="holders") as cursor:
+        await cursor.execute(
+            """
+            WITH later AS (
+                SELECT * FROM ledger_transaction WHERE token_id = %(token_id)s AND consensus_nanos > %(at_nanos)s
+            ), moved AS (
+                SELECT account_id, sum(units) AS units
+                FROM (
+                    SELECT received.account_id, received.units
+                    FROM later, unnest(later.accounts, later.amounts_units) AS received (account_id, units)
+                    UNION ALL
+                    SELECT payer_account_id, -moved_units FROM later WHERE kind = 'TRANSFER'
+                ) AS movement
+                GROUP BY account_id
+            )
+            SELECT account_id, balance_units - coalesce(moved.units, 0) AS balance_units
+            FROM holding LEFT JOIN moved USING (account_id)
+            WHERE token_id = %(token_id)s AND balance_units - coalesce(moved.units, 0) > 0
+              AND EXISTS (SELECT FROM token WHERE token.token_id = %(token_id)s AND created_nanos <= %(at_nanos)s)
+            """,
+            {"token_id": token_id, "at_nanos": at_nanos},
+        )
+        while rows := await cursor.fetchmany(_PAGE_SIZE):
+            yield [HolderBalance(row["account_id"], int(row["balance_units"])) for row in rows]
+
+
+async def find_transferred_units(
+    connection: Connection, transaction_ids: Sequence[str]
+) -> Mapping[tuple[str, str], int]:
+    """Return what transfers moved to each recipient, by (transaction id, account id)."""
+    cursor = await connection.execute(
+        """
+        SELECT transaction_id, paid.account_id, paid.units
+        FROM ledger_transaction, unnest(accounts, amounts_units) AS paid (account_id, units)
+        WHERE transaction_id = ANY(%s)
+        """,
+        [list(transaction_ids)],
+    )
+    return {(row["transaction_id"], row["account_id"]): int(row["units"]) async for row in cursor}
+
+
+async def stream_deposits(
+    store: SandboxStore, account_id: str, *, after: tuple[int, int], until_nanos: int
+) -> AsyncIterator[LedgerEvent]:
+    """Stream what an account received after a cursor. An account occurs once in a transaction, so the index is 0."""
+    async with store.connection() as connection, connection.cursor(name="deposits") as cursor:
+        # Payments by the account itself are by far the most rows: they are sorted out before their arrays are read.
+        await cursor.execute(
+            """
+            SELECT transaction_id, token_id, payer_account_id, consensus_nanos, received.units
+            FROM ledger_transaction, unnest(accounts, amounts_units) AS received (account_id, units)
+            WHERE consensus_nanos BETWEEN %(after_nanos)s AND %(until_nanos)s
+              AND (consensus_nanos, 0) > (%(after_nanos)s, %(after_index)s)
+              AND (kind = 'DEPOSIT' OR payer_account_id <> %(account_id)s)
+              AND received.account_id = %(account_id)s
+            ORDER BY consensus_nanos
+            """,
+            {
+                "account_id": account_id,
+                "after_nanos": after[0],
+                "after_index": after[1],
+                "until_nanos": until_nanos,
+            },
+        )
+        async for row in cursor:
+            yield LedgerEvent(
+                contract_id=account_id,
+                timestamp_nanos=row["consensus_nanos"],
+                index=0,
+                name="Deposit",
+                payload={
+                    "token_id": row["token_id"],
+                    "from": row["payer_account_id"],
+                    "amount_units": int(row["units"]),
+                    "transaction_id": row["transaction_id"],
+                },
+            )

@@ -1,0 +1,241 @@
+"""What the sandbox does with a transaction that reaches it: the rules of the network, then the books.
+
+Everything here runs under the ledger's lock, inside one database transaction.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from psycopg.rows import DictRow
+
+from masspayout.errors import LedgerRejected
+from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore, the_row
+from masspayout.ledger.sandbox.transactions import SandboxTransaction
+
+SUCCESS = "SUCCESS"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a transaction: ``code`` when it pays nobody, otherwise who gets nothing, and why."""
+
+    code: str = SUCCESS
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+
+async def settle_up(store: SandboxStore, connection: Connection) -> Network:
+    """Take the ledger's lock and deliver the delayed transactions that are due, whoever sent them."""
+    network = await store.lock(connection)
+    if network.anything_due:
+        cursor = await connection.execute(
+            """
+            DELETE FROM in_transit WHERE deliver_at_nanos <= %s
+            RETURNING signed_bytes, deliver_at_nanos, id
+            """,
+            [network.next_nanos],
+        )
+        for row in sorted(await cursor.fetchall(), key=_arrival):
+            transaction = SandboxTransaction.from_bytes(row["signed_bytes"])
+            if _refusal(transaction, network) is None:
+                await execute(connection, transaction, network)
+                network = await store.lock(connection)
+    return network
+
+
+async def execute(connection: Connection, transaction: SandboxTransaction, network: Network) -> None:
+    """Execute a transaction, unless its id was used before; then nothing happens, as on Hedera.
+
+    Raises:
+        LedgerRejected: It is refused at the door: too early, or too late. Its id stays unused.
+    """
+    position = await _look_up(connection, transaction)
+    if position["is_known"]:
+        return
+    refusal = _refusal(transaction, network)
+    if refusal is not None:
+        raise refusal
+    verdict = await _judge(connection, transaction, position, network.faults.rejections)
+    await _enter(connection, transaction, verdict, network.next_nanos)
+
+
+async def find_obstacles(connection: Connection, token_id: str, account_ids: Sequence[str]) -> dict[str, str]:
+    """Return the accounts that cannot receive (or send) a token, each with the failure code.
+
+    Accounts that the ledger has never heard of are no obstacle: their first transfer creates and associates them.
+    """
+    cursor = await connection.execute(
+        """
+        SELECT DISTINCT ON (account_id) account_id, code
+        FROM (
+            SELECT account_id, 'ACCOUNT_DELETED' AS code, 1 AS precedence
+            FROM deleted_account WHERE account_id = ANY(%(account_ids)s)
+            UNION ALL
+            SELECT account_id,
+                   CASE WHEN frozen AND associated THEN 'ACCOUNT_FROZEN_FOR_TOKEN'
+                        ELSE 'TOKEN_NOT_ASSOCIATED_TO_ACCOUNT' END,
+                   2
+            FROM holding
+            WHERE token_id = %(token_id)s AND account_id = ANY(%(account_ids)s) AND (frozen OR NOT associated)
+        ) AS obstacle
+        ORDER BY account_id, precedence
+        """,
+        {"account_ids": list(account_ids), "token_id": token_id},
+    )
+    return {row["account_id"]: row["code"] for row in await cursor.fetchall()}
+
+
+async def record(
+    connection: Connection,
+    *,
+    transaction_id: str,
+    kind: str,
+    payer_account_id: str,
+    token_id: str,
+    consensus_nanos: int,
+    memo: str,
+    verdict: Verdict | None = None,
+    account_ids: Sequence[str] = (),
+    amounts_units: Sequence[int] = (),
+) -> None:
+    """Credit accounts, creating and associating those that are new, and write the transaction into the books.
+
+    Its id is used up from now on, whatever the verdict. One statement does both, so that the lists travel once.
+    """
+    verdict = verdict or Verdict()
+    await connection.execute(
+        """
+        WITH credit AS (
+            INSERT INTO holding (token_id, account_id, balance_units)
+            SELECT %(token_id)s, account_id, units
+            FROM unnest(%(account_ids)s::text[], %(amounts_units)s::numeric[]) AS paid (account_id, units)
+            ON CONFLICT (token_id, account_id)
+            DO UPDATE SET balance_units = holding.balance_units + excluded.balance_units
+        )
+        INSERT INTO ledger_transaction (transaction_id, kind, result, payer_account_id, token_id, accounts,
+            amounts_units, moved_units, failed_accounts, failure_codes, consensus_nanos, memo)
+        VALUES (%(transaction_id)s, %(kind)s, %(result)s, %(payer_account_id)s, %(token_id)s, %(account_ids)s,
+            %(amounts_units)s::numeric[], %(moved_units)s, %(failed_accounts)s, %(failure_codes)s,
+            %(consensus_nanos)s, %(memo)s)
+        """,
+        {
+            "transaction_id": transaction_id,
+            "kind": kind,
+            "result": verdict.code,
+            "payer_account_id": payer_account_id,
+            "token_id": token_id,
+            "account_ids": list(account_ids),
+            "amounts_units": _numerics(amounts_units),
+            "moved_units": Decimal(sum(amounts_units)),
+            "failed_accounts": list(verdict.failures),
+            "failure_codes": list(verdict.failures.values()),
+            "consensus_nanos": consensus_nanos,
+            "memo": memo,
+        },
+    )
+
+
+def _numerics(amounts_units: Sequence[int]) -> list[Decimal]:
+    """Let the driver see one type, whatever the sizes, so that it prepares one statement. The conversion is exact."""
+    return [Decimal(units) for units in amounts_units]
+
+
+def _arrival(row: DictRow) -> tuple[int, int]:
+    return row["deliver_at_nanos"], row["id"]
+
+
+async def _look_up(connection: Connection, transaction: SandboxTransaction) -> DictRow:
+    """Read whether the id was used before, and how token and payer stand. ``paused`` is NULL for an unknown token."""
+    cursor = await connection.execute(
+        """
+        SELECT EXISTS (SELECT FROM ledger_transaction WHERE transaction_id = %(transaction_id)s) AS is_known,
+               (SELECT paused FROM token WHERE token_id = %(token_id)s) AS paused,
+               coalesce((
+                   SELECT balance_units FROM holding
+                   WHERE token_id = %(token_id)s AND account_id = %(payer_account_id)s
+               ), 0) AS balance_units
+        """,
+        {
+            "transaction_id": transaction.transaction_id,
+            "token_id": transaction.token_id,
+            "payer_account_id": transaction.payer_account_id,
+        },
+    )
+    return await the_row(cursor)
+
+
+def _refusal(transaction: SandboxTransaction, network: Network) -> LedgerRejected | None:
+    """Say why the network does not take a transaction now, if so."""
+    if transaction.valid_seconds > network.longest_valid_seconds:
+        return LedgerRejected(
+            "INVALID_TRANSACTION_DURATION",
+            f"{transaction.transaction_id} is valid for {transaction.valid_seconds} seconds; "
+            f"the sandbox takes {network.longest_valid_seconds} at most.",
+            "It was signed for another sandbox.",
+        )
+    if network.next_nanos > transaction.expires_nanos:
+        return LedgerRejected(
+            "TRANSACTION_EXPIRED",
+            f"{transaction.transaction_id} was valid for {transaction.valid_seconds} seconds and came too late.",
+            "It is signed anew once it is proven dead.",
+        )
+    if transaction.valid_start_nanos >= network.next_nanos:
+        return LedgerRejected(
+            "INVALID_TRANSACTION_START",
+            f"{transaction.transaction_id} starts to be valid only after the ledger's time.",
+            "Set the clock of the machine that signs, then retry.",
+        )
+    return None
+
+
+async def _judge(
+    connection: Connection, transaction: SandboxTransaction, position: DictRow, rejections: Mapping[str, str]
+) -> Verdict:
+    """Decide who is paid. What concerns everybody comes first; then, in the transaction's order, the recipients."""
+    if position["paused"] is None:
+        return Verdict("INVALID_TOKEN_ID")
+    if position["paused"]:
+        return Verdict("TOKEN_IS_PAUSED")
+    payer = transaction.payer_account_id
+    obstacles = await find_obstacles(connection, transaction.token_id, [payer, *transaction.accounts])
+    if payer in obstacles:
+        return Verdict("PAYER_NOT_ABLE")
+    obstacles |= rejections
+    failures = {account: obstacles[account] for account in transaction.accounts if account in obstacles}
+    payments = zip(transaction.accounts, transaction.amounts_units, strict=True)
+    needed_units = sum(units for account, units in payments if transaction.atomic or account not in failures)
+    if position["balance_units"] < needed_units:
+        return Verdict("INSUFFICIENT_TOKEN_BALANCE")
+    if transaction.atomic and failures:
+        return Verdict(next(iter(failures.values())))
+    return Verdict(failures=failures)
+
+
+async def _enter(
+    connection: Connection, transaction: SandboxTransaction, verdict: Verdict, consensus_nanos: int
+) -> None:
+    """Move the money of a judged transaction, and record it."""
+    paid = [
+        (account, units)
+        for account, units in zip(transaction.accounts, transaction.amounts_units, strict=True)
+        if verdict.code == SUCCESS and account not in verdict.failures
+    ]
+    account_ids = [account for account, _ in paid]
+    amounts_units = [units for _, units in paid]
+    if paid:
+        await connection.execute(
+            "UPDATE holding SET balance_units = balance_units - %s WHERE token_id = %s AND account_id = %s",
+            [Decimal(sum(amounts_units)), transaction.token_id, transaction.payer_account_id],
+        )
+    await record(
+        connection,
+        transaction_id=transaction.transaction_id,
+        kind="TRANSFER",
+        payer_account_id=transaction.payer_account_id,
+        token_id=transaction.token_id,
+        consensus_nanos=consensus_nanos,
+        memo=transaction.memo,
+        verdict=verdict,
+        account_ids=account_ids,
+        amounts_units=amounts_units,
+    )

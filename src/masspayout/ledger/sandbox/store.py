@@ -1,0 +1,260 @@
+"""The sandbox's own connections and tables, in a schema that the product's migrations never touch."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from sqlalchemy import URL
+
+from masspayout.errors import Conflict, LedgerUnavailable
+from masspayout.ledger.sandbox.faults import Faults
+from masspayout.ledger.sandbox.transactions import NANOS_PER_SECOND
+
+Connection = AsyncConnection[DictRow]
+
+SCHEMA_VERSION = 1
+
+# Advisory locks are taken within one database; this number is the sandbox's, and orders its transactions.
+_LEDGER_LOCK = 0x5A4DB0C5
+
+# A commit need not wait for the disk: the product's next own commit, in the same write-ahead log, flushes ours first.
+# Plans are not kept: tables grow from nothing to millions of rows under one connection.
+_CONNECT_OPTIONS = (
+    "-c timezone=UTC -c search_path=sandbox -c synchronous_commit=off -c plan_cache_mode=force_custom_plan"
+)
+
+_MAX_CONNECTIONS = 6
+_CONNECT_SECONDS = 10.0
+
+# There are no foreign keys: a million holders are loaded at once, and nobody but the sandbox writes here.
+_TABLES: LiteralString = """
+CREATE TABLE network (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    schema_version int NOT NULL,
+    clock_offset_nanos bigint NOT NULL DEFAULT 0,
+    longest_valid_seconds int NOT NULL DEFAULT 0,
+    faults jsonb NOT NULL DEFAULT '{}'
+);
+CREATE TABLE token (
+    token_id text PRIMARY KEY,
+    name text NOT NULL,
+    symbol text NOT NULL,
+    decimals int NOT NULL CHECK (decimals >= 0),
+    total_supply_units numeric NOT NULL CHECK (total_supply_units >= 0),
+    treasury_account_id text NOT NULL,
+    paused boolean NOT NULL DEFAULT false,
+    created_nanos bigint NOT NULL
+);
+-- A row is an association, or remembers that there is none any more.
+CREATE TABLE holding (
+    token_id text NOT NULL,
+    account_id text NOT NULL,
+    balance_units numeric NOT NULL DEFAULT 0 CHECK (balance_units >= 0),
+    associated boolean NOT NULL DEFAULT true,
+    frozen boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (token_id, account_id)
+) WITH (fillfactor = 70);
+CREATE TABLE deleted_account (account_id text PRIMARY KEY);
+-- accounts and amounts_units are what moved; the failed ones got nothing.
+CREATE TABLE ledger_transaction (
+    transaction_id text PRIMARY KEY,
+    kind text NOT NULL CHECK (kind IN ('CREATE', 'DEPOSIT', 'TRANSFER')),
+    result text NOT NULL,
+    payer_account_id text NOT NULL,
+    token_id text NOT NULL,
+    accounts text[] NOT NULL,
+    amounts_units numeric[] NOT NULL,
+    moved_units numeric NOT NULL,
+    failed_accounts text[] NOT NULL,
+    failure_codes text[] NOT NULL,
+    consensus_nanos bigint NOT NULL UNIQUE,
+    memo text NOT NULL
+);
+CREATE TABLE in_transit (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    signed_bytes bytea NOT NULL,
+    deliver_at_nanos bigint NOT NULL
+);
+"""
+
+
+_NETWORK: LiteralString = """
+WITH clock AS (
+    SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000 + clock_offset_nanos AS now_nanos,
+           coalesce((SELECT max(consensus_nanos) FROM ledger_transaction), 0) AS last_nanos,
+           clock_offset_nanos, longest_valid_seconds, faults
+    FROM network
+)
+SELECT greatest(now_nanos, last_nanos + 1000) AS next_nanos,
+       greatest(now_nanos - 1000, last_nanos) AS complete_nanos,
+       clock_offset_nanos, longest_valid_seconds, faults,
+       EXISTS (SELECT FROM in_transit WHERE deliver_at_nanos <= now_nanos) AS anything_due
+FROM clock
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The state of the sandbox's network at one moment, read under the ledger's lock.
+
+    Attributes:
+        next_nanos: The consensus time of the transaction that comes next.
+        complete_nanos: Every transaction that has, or will ever have, a consensus time up to this one is in the books.
+        longest_valid_seconds: No transaction is, or ever was, valid for longer.
+        anything_due: Delayed transactions are waiting to be delivered.
+    """
+
+    next_nanos: int
+    complete_nanos: int
+    longest_valid_seconds: int
+    faults: Faults
+    anything_due: bool
+
+    @property
+    def mirror_nanos(self) -> int:
+        """Up to when transactions can be looked up."""
+        return self.complete_nanos - int(self.faults.mirror_lag_seconds * NANOS_PER_SECOND)
+
+
+class SandboxStore:
+    """The tables of one sandbox, and a small pool of connections that is opened on first use."""
+
+    def __init__(self, url: URL, *, valid_seconds: int) -> None:
+        self._url = url
+        self._valid_seconds = valid_seconds
+        self._opening = asyncio.Lock()
+        self._pool: AsyncConnectionPool[Connection] | None = None
+        # What was last seen of the clock, for those who need a time and cannot wait for the database.
+        self.clock_offset_nanos = 0
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection for one transaction: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            LedgerUnavailable: The server cannot be reached, or went away.
+        """
+        try:
+            pool = await self._open()
+            async with pool.connection() as connection:
+                yield connection
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            raise self._unavailable(error) from error
+
+    async def lock(self, connection: Connection) -> Network:
+        """Make this transaction the only one of the ledger until it ends, and tell the ledger's time.
+
+        Whoever holds the lock sees everything that went before, and nobody's consensus time lies before its own.
+        """
+        async with connection.pipeline():  # one exchange, yet the second statement sees what the lock waited for
+            await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LEDGER_LOCK])
+            cursor = await connection.execute(_NETWORK)
+        row = await the_row(cursor)
+        self.clock_offset_nanos = row["clock_offset_nanos"]
+        return Network(
+            row["next_nanos"],
+            row["complete_nanos"],
+            row["longest_valid_seconds"],
+            Faults(**row["faults"]),
+            row["anything_due"],
+        )
+
+    async def set_faults(self, connection: Connection, faults: Faults) -> None:
+        """Replace what goes wrong, for every process."""
+        await connection.execute("UPDATE network SET faults = %s", [Jsonb(faults.as_json())])
+
+    async def advance_clock(self, connection: Connection, seconds: float) -> None:
+        """Move the ledger's clock ahead, for every process."""
+        cursor = await connection.execute(
+            "UPDATE network SET clock_offset_nanos = clock_offset_nanos + %s RETURNING clock_offset_nanos",
+            [int(seconds * NANOS_PER_SECOND)],
+        )
+        self.clock_offset_nanos = (await the_row(cursor))["clock_offset_nanos"]
+
+    async def reset(self) -> None:
+        """Forget everything but the time, which never runs backwards: ids of transactions are made from it."""
+        async with self.connection() as connection:
+            await self.lock(connection)
+            await connection.execute(
+                "TRUNCATE token, holding, deleted_account, ledger_transaction, in_transit RESTART IDENTITY"
+            )
+            await self.set_faults(connection, Faults())
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    async def _open(self) -> AsyncConnectionPool[Connection]:
+        async with self._opening:
+            if self._pool is None:
+                await self._create_tables()
+                pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+                    self._conninfo(),
+                    kwargs={"row_factory": dict_row},
+                    min_size=0,
+                    max_size=_MAX_CONNECTIONS,
+                    timeout=_CONNECT_SECONDS,
+                    open=False,
+                )
+                await pool.open()
+                self._pool = pool
+            return self._pool
+
+    async def _create_tables(self) -> None:
+        """Create what is missing. Several processes may do so at once: the lock lets one of them."""
+        async with await AsyncConnection.connect(
+            self._conninfo(), row_factory=dict_row, connect_timeout=int(_CONNECT_SECONDS)
+        ) as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LEDGER_LOCK])
+            cursor = await connection.execute("SELECT to_regclass('sandbox.network') IS NULL AS missing")
+            if (await the_row(cursor))["missing"]:
+                await connection.execute("CREATE SCHEMA IF NOT EXISTS sandbox")
+                await connection.execute(_TABLES)
+                await connection.execute("INSERT INTO network (schema_version) VALUES (%s)", [SCHEMA_VERSION])
+            # Death is proven by the longest validity that anybody may have signed with, so it is known before we sign.
+            cursor = await connection.execute(
+                """
+                UPDATE network SET longest_valid_seconds = greatest(longest_valid_seconds, %s)
+                RETURNING schema_version, clock_offset_nanos
+                """,
+                [self._valid_seconds],
+            )
+            row = await the_row(cursor)
+            self.clock_offset_nanos = row["clock_offset_nanos"]
+            if row["schema_version"] != SCHEMA_VERSION:
+                raise Conflict(
+                    f"The sandbox's tables have version {row['schema_version']}; this software has {SCHEMA_VERSION}.",
+                    "Drop the schema `sandbox` of the database: DROP SCHEMA sandbox CASCADE.",
+                )
+
+    def _conninfo(self) -> str:
+        parts: dict[str, Any] = {
+            **self._url.translate_connect_args(username="user", database="dbname"),
+            **self._url.query,
+        }
+        return make_conninfo(**parts, options=_CONNECT_OPTIONS, application_name="masspayout-sandbox")
+
+    def _unavailable(self, error: Exception) -> LedgerUnavailable:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return LedgerUnavailable(
+            f"The sandbox's database {self._url.database} cannot be used: {reason}.",
+            "Check the database settings: masspayout doctor",
+        )
+
+
+async def the_row(cursor: psycopg.AsyncCursor[DictRow]) -> DictRow:
+    """Return the row that a statement always gives."""
+    row = await cursor.fetchone()
+    if row is None:
+        raise Conflict("The sandbox's network table has lost its row.", "Drop the schema: DROP SCHEMA sandbox CASCADE.")
+    return row

@@ -1,0 +1,106 @@
+"""The sandbox's transactions: their ids, in Hedera's form, and their signed bytes."""
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+from masspayout.errors import Invalid, LedgerRejected
+
+NANOS_PER_SECOND = 1_000_000_000
+NANOS_PER_MICROSECOND = 1_000
+
+_TRANSACTION_ID = re.compile(r"(?P<payer>[0-9a-fx.]+)@(?P<seconds>[0-9]{1,12})\.(?P<nanos>[0-9]{9})", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_datetime(nanos: int) -> datetime:
+    """Return the time that lies ``nanos`` after 1970, to the microsecond."""
+    return _EPOCH + timedelta(microseconds=nanos // NANOS_PER_MICROSECOND)
+
+
+def to_nanos(moment: datetime) -> int:
+    """Return a time as nanoseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(microseconds=1) * NANOS_PER_MICROSECOND
+
+
+def make_transaction_id(payer_account_id: str, valid_start_nanos: int) -> str:
+    """Return ``payer@seconds.nnnnnnnnn``."""
+    seconds, nanos = divmod(valid_start_nanos, NANOS_PER_SECOND)
+    return f"{payer_account_id}@{seconds}.{nanos:09d}"
+
+
+def valid_start_of(transaction_id: str) -> int:
+    """Return the start of a transaction's validity, which its id carries, in nanoseconds.
+
+    Raises:
+        Invalid: It is no transaction id.
+    """
+    match = _TRANSACTION_ID.fullmatch(transaction_id)
+    if match is None:
+        raise Invalid(
+            f"{transaction_id!r} is not a transaction id of the sandbox.",
+            "It has the form 0.0.1001@1700000000.000000000.",
+        )
+    return int(match["seconds"]) * NANOS_PER_SECOND + int(match["nanos"])
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxTransaction:
+    """The body of a transfer, as it is signed.
+
+    Attributes:
+        valid_start_nanos: From when on the ledger takes it, in nanoseconds since 1970; part of the id.
+        valid_seconds: For how long.
+        accounts: The recipients; ``amounts_units`` says what each is to get.
+        atomic: One bad recipient fails all of it. Part of the body, so that a change of settings cannot change what a
+            stored transaction will do.
+    """
+
+    payer_account_id: str
+    token_id: str
+    accounts: tuple[str, ...]
+    amounts_units: tuple[int, ...]
+    valid_start_nanos: int
+    valid_seconds: int
+    memo: str
+    atomic: bool
+
+    @property
+    def transaction_id(self) -> str:
+        """The id, in Hedera's form."""
+        return make_transaction_id(self.payer_account_id, self.valid_start_nanos)
+
+    @property
+    def expires_nanos(self) -> int:
+        """The last moment at which the ledger takes it."""
+        return self.valid_start_nanos + self.valid_seconds * NANOS_PER_SECOND
+
+    def to_bytes(self) -> bytes:
+        """Return the body as JSON behind its SHA-256 seal. The same transaction always gives the same bytes."""
+        body = json.dumps(asdict(self), separators=(",", ":"), sort_keys=True).encode()
+        return _seal(body) + body
+
+    @classmethod
+    def from_bytes(cls, signed_bytes: bytes) -> "SandboxTransaction":
+        """Read what ``to_bytes`` wrote.
+
+        Raises:
+            LedgerRejected: The seal does not fit: the bytes were altered, or are none of the sandbox's.
+        """
+        seal, body = signed_bytes[:32], signed_bytes[32:]
+        if seal != _seal(body):
+            raise LedgerRejected(
+                "INVALID_TRANSACTION_BODY",
+                f"The {len(signed_bytes)} signed bytes do not carry the sandbox's seal.",
+                "They were altered after signing, or signed for another ledger: check LEDGER.",
+            )
+        fields = json.loads(body)
+        accounts, amounts = fields.pop("accounts"), fields.pop("amounts_units")
+        return cls(accounts=tuple(accounts), amounts_units=tuple(amounts), **fields)
+
+
+def _seal(body: bytes) -> bytes:
+    """Tell the sandbox's own bytes from altered ones. No secret is in it: there is no money in a sandbox."""
+    return hashlib.sha256(b"masspayout sandbox transaction\n" + body).digest()
