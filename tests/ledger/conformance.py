@@ -1,0 +1,459 @@
+"""What every ledger adapter must do. An adapter's own tests subclass ``LedgerConformance`` and give it a harness.
+
+The tests speak to the ledger through its port only; the harness does what an operator, or bad luck, does to it.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import pytest
+
+from masspayout.errors import Invalid, LedgerRejected, LedgerUncertain, NotFound
+from masspayout.ledger.failures import FailureClass, describe_failure
+from masspayout.ledger.port import (
+    Dead,
+    HolderBalance,
+    Ledger,
+    LedgerEvent,
+    Payment,
+    Refused,
+    Settled,
+    SignedTransaction,
+    Transfer,
+    Undecided,
+)
+
+FUNDS = 1_000_000
+
+
+class LedgerHarness(Protocol):
+    """One ledger that a test may do anything to."""
+
+    ledger: Ledger
+    payer_account_id: str
+
+    async def make_token(self, holders: Mapping[str, int]) -> str:
+        """Make a token with two decimals that these accounts hold."""
+
+    async def fund(self, token_id: str, account_id: str, units: int) -> None:
+        """Deposit into an account."""
+
+    async def make_account(self) -> str:
+        """Return an account that can receive any token."""
+
+    async def freeze(self, account_id: str, token_id: str) -> None:
+        """Make an account refuse a token, with a code of one recipient."""
+
+    async def unfreeze(self, account_id: str, token_id: str) -> None:
+        """Undo ``freeze``."""
+
+    async def now(self) -> datetime:
+        """Return the ledger's time."""
+
+    async def let_pass(self, seconds: float) -> None:
+        """Let the ledger's time pass."""
+
+    async def outlive(self, signed: SignedTransaction) -> None:
+        """Let time pass until the ledger cannot take a transaction any more, whatever its settings."""
+
+    async def lose_answers(self) -> None:
+        """From now on transactions are executed, but no answer comes."""
+
+    async def lose_requests(self) -> None:
+        """From now on transactions do not reach the ledger."""
+
+    async def delay(self, seconds: float) -> None:
+        """From now on transactions reach the ledger that much later."""
+
+    async def lag(self, seconds: float) -> None:
+        """From now on what can be looked up is that much behind."""
+
+    async def behave(self) -> None:
+        """From now on nothing goes wrong."""
+
+
+class Scene:
+    """A funded payer and the steps that most tests begin with."""
+
+    def __init__(self, harness: LedgerHarness, token_id: str) -> None:
+        self.harness, self.ledger, self.token_id = harness, harness.ledger, token_id
+        self._last_number = 0
+
+    async def sign(self, payments: Mapping[str, int]) -> SignedTransaction:
+        self._last_number = max(self._last_number + 1, self.ledger.number_floor())
+        return await self.ledger.prepare(
+            Transfer(
+                number=self._last_number,
+                payer_account_id=self.harness.payer_account_id,
+                token_id=self.token_id,
+                payments=[Payment(account, units) for account, units in payments.items()],
+                memo="conformance",
+            )
+        )
+
+    async def submit_without_answer(self, signed: SignedTransaction) -> None:
+        with pytest.raises(LedgerUncertain):
+            await self.ledger.submit(signed.signed_bytes)
+
+    async def balance(self, account_id: str) -> int:
+        return await self.ledger.balance_units(account_id, self.token_id)
+
+    async def payer_balance(self) -> int:
+        return await self.balance(self.harness.payer_account_id)
+
+
+@pytest.fixture
+async def scene(harness: LedgerHarness) -> Scene:
+    token_id = await harness.make_token({})
+    await harness.fund(token_id, harness.payer_account_id, FUNDS)
+    return Scene(harness, token_id)
+
+
+async def read(ledger: Ledger, token_id: str, at: datetime | None = None) -> list[HolderBalance]:
+    snapshot = await ledger.holders(token_id, at=at)
+    return [holder async for page in snapshot.pages for holder in page]
+
+
+class LedgerConformance:
+    """Inherit, and provide a fixture ``harness``."""
+
+    # Reading
+
+    async def test_a_token_is_described(self, harness: LedgerHarness) -> None:
+        account = await harness.make_account()
+        token_id = await harness.make_token({account: 250})
+
+        token = await harness.ledger.token(token_id)
+
+        assert (token.token_id, token.decimals, token.total_supply_units, token.paused) == (token_id, 2, 250, False)
+        assert token.name
+        assert token.symbol
+
+    async def test_an_unknown_token_is_not_found(self, harness: LedgerHarness) -> None:
+        with pytest.raises(NotFound):
+            await harness.ledger.token("0.0.404404")
+        with pytest.raises(NotFound):
+            await harness.ledger.holders("0.0.404404")
+
+    async def test_holders_are_streamed_once_each_and_only_with_a_balance(self, harness: LedgerHarness) -> None:
+        accounts = [await harness.make_account() for _ in range(7)]
+        wanted = {account: index for index, account in enumerate(accounts)}
+        token_id = await harness.make_token(wanted)
+
+        holders = await read(harness.ledger, token_id)
+
+        assert len(holders) == 6
+        assert dict(holders) == {account: units for account, units in wanted.items() if units}
+
+    async def test_holders_at_an_earlier_time(self, scene: Scene) -> None:
+        if not scene.ledger.traits.keeps_history:
+            with pytest.raises(Invalid):
+                await scene.ledger.holders(scene.token_id, at=await scene.harness.now())
+            return
+        first, second = await scene.harness.make_account(), await scene.harness.make_account()
+        before = (await scene.ledger.holders(scene.token_id)).taken_at
+        await scene.ledger.submit((await scene.sign({first: 100})).signed_bytes)
+        between = (await scene.ledger.holders(scene.token_id)).taken_at
+        await scene.ledger.submit((await scene.sign({first: 10, second: 5})).signed_bytes)
+        await scene.harness.fund(scene.token_id, second, 7)
+
+        payer = scene.harness.payer_account_id
+        assert dict(await read(scene.ledger, scene.token_id, before)) == {payer: FUNDS}
+        assert dict(await read(scene.ledger, scene.token_id, between)) == {payer: FUNDS - 100, first: 100}
+        assert dict(await read(scene.ledger, scene.token_id)) == {payer: FUNDS - 115, first: 110, second: 12}
+
+    async def test_holders_of_a_time_to_come_are_refused(self, scene: Scene) -> None:
+        with pytest.raises(Invalid):
+            await scene.ledger.holders(scene.token_id, at=await scene.harness.now() + timedelta(hours=1))
+
+    async def test_a_stranger_holds_nothing(self, scene: Scene) -> None:
+        assert await scene.balance(await scene.harness.make_account()) == 0
+        assert await scene.payer_balance() == FUNDS
+
+    async def test_preflight_names_those_who_cannot_receive(self, scene: Scene) -> None:
+        good, bad = await scene.harness.make_account(), await scene.harness.make_account()
+        await scene.harness.freeze(bad, scene.token_id)
+
+        obstacles = await scene.ledger.preflight(scene.token_id, [good, bad])
+
+        assert set(obstacles) == {bad}
+        assert describe_failure(obstacles[bad]).failure_class is FailureClass.RECIPIENT
+        await scene.harness.unfreeze(bad, scene.token_id)
+        assert await scene.ledger.preflight(scene.token_id, [good, bad]) == {}
+
+    # Signing
+
+    async def test_preparing_sends_nothing_and_gives_the_same_bytes(self, scene: Scene) -> None:
+        transfer = Transfer(
+            number=scene.ledger.number_floor(),
+            payer_account_id=scene.harness.payer_account_id,
+            token_id=scene.token_id,
+            payments=[Payment(await scene.harness.make_account(), 10)],
+            memo="twice",
+        )
+
+        first, second = await scene.ledger.prepare(transfer), await scene.ledger.prepare(transfer)
+
+        assert first == second
+        assert await scene.payer_balance() == FUNDS
+        assert isinstance(await scene.ledger.outcome(first.transaction_id), Undecided)
+
+    async def test_larger_numbers_give_other_ids(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        signed = [await scene.sign({account: 1}) for _ in range(20)]
+        assert len({one.transaction_id for one in signed}) == 20
+        now = await scene.harness.now()
+        assert all(one.expires_at > now for one in signed)
+
+    @pytest.mark.parametrize("units", [0, -1])
+    async def test_an_amount_that_is_not_positive_cannot_be_signed(self, scene: Scene, units: int) -> None:
+        with pytest.raises(LedgerRejected):
+            await scene.sign({await scene.harness.make_account(): units})
+
+    async def test_too_many_recipients_cannot_be_signed(self, scene: Scene) -> None:
+        limit = scene.ledger.traits.recipients_per_transaction
+        accounts = [await scene.harness.make_account() for _ in range(limit + 1)]
+        assert await scene.sign(dict.fromkeys(accounts[:limit], 1))
+        with pytest.raises(LedgerRejected):
+            await scene.sign(dict.fromkeys(accounts, 1))
+
+    async def test_a_recipient_cannot_occur_twice(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        with pytest.raises(LedgerRejected):
+            await scene.ledger.prepare(
+                Transfer(
+                    scene.ledger.number_floor(),
+                    scene.harness.payer_account_id,
+                    scene.token_id,
+                    [Payment(account, 1), Payment(account, 2)],
+                    "",
+                )
+            )
+
+    # Paying
+
+    async def test_a_transfer_pays_and_settles(self, scene: Scene) -> None:
+        first, second = await scene.harness.make_account(), await scene.harness.make_account()
+        before = await scene.harness.now()
+        signed = await scene.sign({first: 70, second: 30})
+
+        await scene.ledger.submit(signed.signed_bytes)
+
+        outcome = await scene.ledger.outcome(signed.transaction_id)
+        assert isinstance(outcome, Settled)
+        assert outcome.failures == {}
+        assert before <= outcome.consensus_at <= await scene.harness.now()
+        assert [await scene.balance(first), await scene.balance(second)] == [70, 30]
+        assert await scene.payer_balance() == FUNDS - 100
+
+    async def test_what_was_moved_can_be_read_from_the_books(self, scene: Scene) -> None:
+        first, second = await scene.harness.make_account(), await scene.harness.make_account()
+        paid = [await scene.sign({first: 70, second: 30}), await scene.sign({second: 5})]
+        for signed in paid:
+            await scene.ledger.submit(signed.signed_bytes)
+        never_sent = await scene.sign({first: 1})
+        one, two = (signed.transaction_id for signed in paid)
+
+        moved = await scene.ledger.transferred_units([one, two, never_sent.transaction_id])
+
+        assert moved == {(one, first): 70, (one, second): 30, (two, second): 5}
+
+    async def test_the_same_bytes_pay_once(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        signed = await scene.sign({account: 10})
+        await scene.ledger.submit(signed.signed_bytes)
+        await scene.ledger.submit(signed.signed_bytes)
+        assert await scene.balance(account) == 10
+
+    async def test_the_same_bytes_sent_ten_times_at_once_pay_once(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        signed = await scene.sign({account: 10})
+        await asyncio.gather(*(scene.ledger.submit(signed.signed_bytes) for _ in range(10)))
+        assert await scene.balance(account) == 10
+        assert await scene.payer_balance() == FUNDS - 10
+
+    async def test_altered_bytes_are_refused(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        signed = await scene.sign({account: 10})
+        altered = bytearray(signed.signed_bytes)
+        altered[-10] ^= 1
+        with pytest.raises(LedgerRejected):
+            await scene.ledger.submit(bytes(altered))
+        assert await scene.balance(account) == 0
+
+    async def test_a_bad_recipient(self, scene: Scene) -> None:
+        good, bad = await scene.harness.make_account(), await scene.harness.make_account()
+        await scene.harness.freeze(bad, scene.token_id)
+        signed = await scene.sign({good: 10, bad: 20})
+
+        await scene.ledger.submit(signed.signed_bytes)
+
+        outcome = await scene.ledger.outcome(signed.transaction_id)
+        if scene.ledger.traits.atomic:
+            assert isinstance(outcome, Refused)
+            code = outcome.code
+            assert [await scene.balance(good), await scene.balance(bad)] == [0, 0]
+            assert await scene.ledger.transferred_units([signed.transaction_id]) == {}
+        else:
+            assert isinstance(outcome, Settled)
+            assert set(outcome.failures) == {bad}
+            code = outcome.failures[bad]
+            assert [await scene.balance(good), await scene.balance(bad)] == [10, 0]
+            moved = await scene.ledger.transferred_units([signed.transaction_id])
+            assert moved == {(signed.transaction_id, good): 10}
+        assert describe_failure(code).failure_class is FailureClass.RECIPIENT
+
+    async def test_a_failed_transaction_stays_failed_when_it_is_sent_again(self, scene: Scene) -> None:
+        bad = await scene.harness.make_account()
+        await scene.harness.freeze(bad, scene.token_id)
+        signed = await scene.sign({bad: 20})
+        await scene.ledger.submit(signed.signed_bytes)
+        await scene.harness.unfreeze(bad, scene.token_id)
+
+        await scene.ledger.submit(signed.signed_bytes)
+
+        assert await scene.balance(bad) == 0
+        await scene.ledger.submit((await scene.sign({bad: 20})).signed_bytes)
+        assert await scene.balance(bad) == 20
+
+    async def test_a_payer_who_is_short_pays_nobody(self, scene: Scene) -> None:
+        first, second = await scene.harness.make_account(), await scene.harness.make_account()
+        signed = await scene.sign({first: 1, second: FUNDS})
+
+        await scene.ledger.submit(signed.signed_bytes)
+
+        outcome = await scene.ledger.outcome(signed.transaction_id)
+        assert isinstance(outcome, Refused)
+        assert describe_failure(outcome.code).failure_class is FailureClass.EVERYBODY
+        assert [await scene.balance(first), await scene.balance(second)] == [0, 0]
+        assert await scene.payer_balance() == FUNDS
+
+    # Not knowing
+
+    async def test_a_lost_answer_is_found_by_looking(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        signed = await scene.sign({account: 10})
+        await scene.harness.lose_answers()
+
+        await scene.submit_without_answer(signed)
+
+        assert isinstance(await scene.ledger.outcome(signed.transaction_id), Settled)
+        assert await scene.balance(account) == 10
+
+    async def test_a_lost_request_is_undecided_until_it_is_dead(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        signed = await scene.sign({account: 10})
+        await scene.harness.lose_requests()
+        await scene.submit_without_answer(signed)
+        await scene.harness.behave()
+        assert isinstance(await scene.ledger.outcome(signed.transaction_id), Undecided)
+
+        await scene.harness.outlive(signed)
+
+        outcome = await scene.ledger.outcome(signed.transaction_id)
+        assert isinstance(outcome, Dead)
+        assert outcome.proof
+        # What was called dead stays so, whoever sends it now.
+        with pytest.raises(LedgerRejected):
+            await scene.ledger.submit(signed.signed_bytes)
+        assert isinstance(await scene.ledger.outcome(signed.transaction_id), Dead)
+        assert await scene.balance(account) == 0
+
+    async def test_a_lost_request_can_be_sent_again(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        signed = await scene.sign({account: 10})
+        await scene.harness.lose_requests()
+        await scene.submit_without_answer(signed)
+        await scene.harness.behave()
+
+        await scene.ledger.submit(signed.signed_bytes)
+
+        assert isinstance(await scene.ledger.outcome(signed.transaction_id), Settled)
+        assert await scene.balance(account) == 10
+
+    async def test_behind_a_lagging_mirror_nothing_is_decided(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        paid, lost = await scene.sign({account: 10}), await scene.sign({account: 99})
+        await scene.harness.lag(3600)
+        await scene.ledger.submit(paid.signed_bytes)
+        assert isinstance(await scene.ledger.outcome(paid.transaction_id), Undecided)
+
+        await scene.harness.outlive(lost)
+
+        # Time has run out for both, and the mirror has not seen it yet.
+        assert isinstance(await scene.ledger.outcome(paid.transaction_id), Undecided)
+        assert isinstance(await scene.ledger.outcome(lost.transaction_id), Undecided)
+        await scene.harness.behave()
+        assert isinstance(await scene.ledger.outcome(paid.transaction_id), Settled)
+        assert isinstance(await scene.ledger.outcome(lost.transaction_id), Dead)
+
+    async def test_a_delayed_transaction_may_still_arrive_after_somebody_looked(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        signed = await scene.sign({account: 10})
+        await scene.harness.delay(10)
+        await scene.submit_without_answer(signed)
+        assert isinstance(await scene.ledger.outcome(signed.transaction_id), Undecided)
+        assert await scene.balance(account) == 0
+
+        await scene.harness.let_pass(11)
+
+        assert isinstance(await scene.ledger.outcome(signed.transaction_id), Settled)
+        assert await scene.balance(account) == 10
+
+    async def test_a_delayed_transaction_that_was_sent_again_pays_once(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        signed = await scene.sign({account: 10})
+        await scene.harness.delay(10)
+        await scene.submit_without_answer(signed)
+        await scene.harness.behave()
+        await scene.ledger.submit(signed.signed_bytes)
+
+        await scene.harness.let_pass(11)
+
+        assert await scene.balance(account) == 10
+
+    async def test_a_transaction_that_arrives_too_late_has_no_effect(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        signed = await scene.sign({account: 10})
+        await scene.harness.delay(7200)
+        await scene.submit_without_answer(signed)
+        await scene.harness.outlive(signed)
+        assert isinstance(await scene.ledger.outcome(signed.transaction_id), Dead)
+
+        await scene.harness.let_pass(7200)
+
+        assert isinstance(await scene.ledger.outcome(signed.transaction_id), Dead)
+        assert await scene.balance(account) == 0
+
+    # Events
+
+    async def test_deposits_are_events_in_order_after_a_cursor(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        for units in (5, 6):
+            await scene.harness.fund(scene.token_id, account, units)
+        await scene.ledger.submit((await scene.sign({account: 7})).signed_bytes)
+
+        events = await collect(scene.ledger, account, (0, 0))
+
+        assert [event.payload["amount_units"] for event in events] == [5, 6, 7]
+        assert {event.payload["token_id"] for event in events} == {scene.token_id}
+        assert {(event.name, event.contract_id) for event in events} == {("Deposit", account)}
+        assert events[-1].payload["from"] == scene.harness.payer_account_id
+        positions = [(event.timestamp_nanos, event.index) for event in events]
+        assert positions == sorted(set(positions))
+        assert await collect(scene.ledger, account, positions[0]) == events[1:]
+        assert await collect(scene.ledger, account, positions[-1]) == []
+
+    async def test_events_wait_for_a_lagging_mirror(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        await scene.harness.lag(3600)
+        await scene.harness.fund(scene.token_id, account, 5)
+        assert await collect(scene.ledger, account, (0, 0)) == []
+        await scene.harness.behave()
+        assert len(await collect(scene.ledger, account, (0, 0))) == 1
+
+
+async def collect(ledger: Ledger, account_id: str, after: tuple[int, int]) -> Sequence[LedgerEvent]:
+    return [event async for event in ledger.events(account_id, after=after)]

@@ -1,0 +1,88 @@
+"""The sandbox, in both of its modes, against what every ledger must do."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import datetime
+from itertools import count
+
+import pytest
+from conftest import fresh_database
+from ledger.conformance import LedgerConformance, scene
+from sqlalchemy import URL
+
+from masspayout.ledger.port import SignedTransaction
+from masspayout.ledger.sandbox import Faults, SandboxLedger
+from masspayout.settings import Settings
+
+__all__ = ["scene"]  # pytest finds the fixture where the test class is
+
+
+class SandboxHarness:
+    """Does to a sandbox what the conformance tests ask for."""
+
+    def __init__(self, ledger: SandboxLedger, settings: Settings) -> None:
+        self.ledger = ledger
+        self.payer_account_id = settings.payer_account_id
+        self._numbers = count(2_000)
+
+    async def make_token(self, holders: Mapping[str, int]) -> str:
+        token_id = f"0.0.{next(self._numbers)}"
+        await self.ledger.admin.create_token(token_id, name="Token", symbol="TKN", decimals=2, holders=holders.items())
+        return token_id
+
+    async def fund(self, token_id: str, account_id: str, units: int) -> None:
+        await self.ledger.admin.deposit(token_id, units, account_id)
+
+    async def make_account(self) -> str:
+        return f"0x{next(self._numbers):040x}"
+
+    async def freeze(self, account_id: str, token_id: str) -> None:
+        await self.ledger.admin.freeze([account_id], token_id)
+
+    async def unfreeze(self, account_id: str, token_id: str) -> None:
+        await self.ledger.admin.unfreeze([account_id], token_id)
+
+    async def now(self) -> datetime:
+        return await self.ledger.admin.now()
+
+    async def let_pass(self, seconds: float) -> None:
+        await self.ledger.admin.advance(seconds)
+
+    async def outlive(self, signed: SignedTransaction) -> None:
+        await self.let_pass((signed.expires_at - await self.now()).total_seconds() + 1)
+
+    async def lose_answers(self) -> None:
+        await self.ledger.admin.set_faults(Faults(lose_answer_percent=100))
+
+    async def lose_requests(self) -> None:
+        await self.ledger.admin.set_faults(Faults(lose_request_percent=100))
+
+    async def delay(self, seconds: float) -> None:
+        await self.ledger.admin.set_faults(Faults(delay_percent=100, delay_seconds=seconds))
+
+    async def lag(self, seconds: float) -> None:
+        await self.ledger.admin.set_faults(Faults(mirror_lag_seconds=seconds))
+
+    async def behave(self) -> None:
+        await self.ledger.admin.set_faults(Faults())
+
+
+@pytest.fixture(scope="module")
+def sandbox_url(embedded_server: URL) -> Iterator[URL]:
+    """One database for all: the sandbox is emptied before each test, its clock goes on."""
+    with fresh_database(embedded_server) as url:
+        yield url
+
+
+@pytest.fixture(params=["atomic", "per-recipient"])
+async def harness(
+    request: pytest.FixtureRequest, sandbox_url: URL, settings: Settings
+) -> AsyncIterator[SandboxHarness]:
+    settings = settings.model_copy(update={"sandbox_results": request.param, "sandbox_recipients_per_transaction": 20})
+    ledger = SandboxLedger(sandbox_url, settings)
+    await ledger.admin.reset()
+    yield SandboxHarness(ledger, settings)
+    await ledger.close()
+
+
+class TestSandbox(LedgerConformance):
+    pass
