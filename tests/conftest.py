@@ -3,39 +3,18 @@
 import os
 import shutil
 import subprocess
-import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 from sqlalchemy import URL
 
+from databases import GUARDED_ROLE, fresh_database
 from masspayout.db import embedded, migrations
-from masspayout.db.session import Database, connect_arguments
+from masspayout.db.session import Database
 from masspayout.settings import Settings
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
-GUARDED_ROLE = "guarded"  # the one role of the Debian server that needs a password
-
-
-def run_sql(url: URL, *statements: str) -> None:
-    """Run statements outside any transaction."""
-    with psycopg.connect(**connect_arguments(url), autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement)
-
-
-@contextmanager
-def fresh_database(server: URL, *, template: str = "template0") -> Iterator[URL]:
-    """Make a database with a name of its own and drop it afterwards."""
-    name = f"test_{uuid.uuid4().hex}"
-    run_sql(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    try:
-        yield server.set(database=name)
-    finally:
-        run_sql(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import URL
 
-from masspayout.db import embedded
+from masspayout.db import embedded, migrations
 from masspayout.db.session import Database
 from masspayout.jobs import Jobs
 from masspayout.ledger.port import Ledger
@@ -34,8 +34,16 @@ async def database_url(settings: Settings) -> URL:
 
 @asynccontextmanager
 async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
-    """Open the database and the ledger, and close them again."""
+    """Open the database and the ledger, and close them again.
+
+    The embedded database is migrated on the way; somebody's own is left as it is.
+
+    Raises:
+        DatabaseMismatch: The schema is not the one of this version; the message says which command mends that.
+        DatabaseUnavailable: PostgreSQL cannot be reached, or refuses us.
+    """
     url = await database_url(settings)
+    await asyncio.to_thread(migrations.ensure_current, url, upgrade_if_behind=settings.uses_embedded_database)
     database = Database(url, log_sql=settings.app_env == "development")
     ledger = SandboxLedger(url, settings)
     try:

@@ -129,7 +129,7 @@ class _Server:
                 self._run()
         except OSError as error:
             raise self._unavailable(f"{error.strerror or error} ({error.filename or self.data_dir})") from error
-        except subprocess.CalledProcessError as error:
+        except (subprocess.CalledProcessError, psycopg.Error) as error:
             raise self._unavailable(self._reason(error)) from error
 
     def leave(self) -> None:
@@ -195,22 +195,25 @@ class _Server:
         """Start the server unless it runs, see to its keeper, and wait until it answers."""
         deadline = time.monotonic() + _START_SECONDS
         while True:
-            if not self._is_running():
-                options = f"-p {_PORT} -k '{self._new_socket_directory()}'"
-                seconds = str(_START_SECONDS)
-                self._call(
-                    "pg_ctl", "start", "-D", str(self.cluster), "-l", str(self.log), "-o", options, "-w", "-t", seconds
-                )
-            self._ensure_keeper()
             try:
+                if not self._is_running():
+                    self._launch()
+                self._ensure_keeper()
                 self._create_database()
-            except psycopg.OperationalError as error:
-                # Somebody was killed while starting or stopping the server: it is still at it.
-                if time.monotonic() > deadline:
-                    raise self._unavailable(str(error).strip()) from error
+            except (psycopg.OperationalError, subprocess.CalledProcessError) as error:
+                # Somebody was killed while starting or stopping the server, and it is still at it; or processes of a
+                # server that was killed are just ending. Whatever else keeps it from starting will not pass.
+                passing = isinstance(error, psycopg.Error) or "still in use" in self._reason(error)
+                if not passing or time.monotonic() > deadline:
+                    raise
                 time.sleep(0.1)
             else:
                 return
+
+    def _launch(self) -> None:
+        options = f"-p {_PORT} -k '{self._new_socket_directory()}'"
+        where = ["-D", str(self.cluster), "-l", str(self.log)]
+        self._call("pg_ctl", "start", *where, "-o", options, "-w", "-t", str(_START_SECONDS))
 
     def _stop(self) -> None:
         socket_directory = self._socket_directory() if self._is_running() else self.cluster
@@ -219,14 +222,20 @@ class _Server:
             shutil.rmtree(socket_directory, ignore_errors=True)
 
     def _is_running(self) -> bool:
-        """Tell whether this cluster's server runs; clear away what a crashed one left if another process has its id."""
+        """Tell whether this cluster's server runs, and clear away what a crashed one left.
+
+        PostgreSQL itself clears that away only if no process has the crashed one's number. In a container one often
+        has: another program, or the crashed server that nobody has buried.
+        """
         pid_file = self.cluster / "postmaster.pid"
         try:
-            process = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
-            if str(self.cluster) in process.cmdline():
+            number = int(pid_file.read_text().split("\n", 1)[0])
+            if str(self.cluster) in psutil.Process(number).cmdline():
                 return True
-        except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        except FileNotFoundError:
             return False
+        except (ValueError, psutil.Error):
+            pass  # an empty file, or nobody alive by that number
         pid_file.unlink(missing_ok=True)
         return False
 
@@ -307,13 +316,13 @@ class _Server:
             extra_groups=[] if self.system_user else None,
         )
 
-    def _reason(self, error: subprocess.CalledProcessError) -> str:
+    def _reason(self, error: subprocess.CalledProcessError | psycopg.Error) -> str:
         """Return the line that tells most: the server's own last complaint, else the program's."""
-        complaints = [line for line in (error.stderr or "").splitlines() if line.strip()]
-        if self.log.exists():
-            log = self.log.read_text(errors="replace").splitlines()[-50:]
-            complaints += [line for line in log if "FATAL" in line or "PANIC" in line]
-        return complaints[-1].strip() if complaints else str(error)
+        complaints = (str(getattr(error, "stderr", None) or error)).strip().splitlines()
+        if isinstance(error, subprocess.CalledProcessError) and self.log.exists():
+            lines = self.log.read_text(errors="replace").splitlines()[-50:]
+            complaints += [line[line.index("FATAL") :] for line in lines if "FATAL" in line]
+        return complaints[-1].strip()
 
     def _unavailable(self, reason: str) -> DatabaseUnavailable:
         return DatabaseUnavailable(

@@ -3,6 +3,7 @@
 An upgrade is one transaction: either all of it happens or none of it. Upgrades that meet wait for each other.
 """
 
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,14 +19,14 @@ from alembic.operations import MigrationScript
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, NullPool, create_engine, text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from masspayout.db import adoption
 from masspayout.db.catalog import differences, read_catalog, scratch_schema
 from masspayout.db.entities import Base
 from masspayout.db.refusals import unavailable
 from masspayout.db.session import SESSION_ARGUMENTS
-from masspayout.errors import Conflict, DatabaseMismatch, DatabaseUnavailable, Invalid
+from masspayout.errors import Conflict, DatabaseMismatch, DatabaseUnavailable, Invalid, MassPayoutError
 
 OLDEST_SERVER = 15
 _DIRECTORY = Path(__file__).parent
@@ -225,7 +226,7 @@ def create(message: str) -> Path:
 
 
 def _config(connection: Connection | None) -> Config:
-    config = Config()
+    config = Config(cmd_opts=Namespace(quiet=True))  # what was done is ours to say
     config.set_main_option("script_location", str(_DIRECTORY).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
@@ -248,15 +249,25 @@ def _transaction(url: URL) -> Iterator[Connection]:
             yield connection
     except (OperationalError, psycopg.OperationalError) as error:
         raise unavailable(url, error) from error
-    except ProgrammingError as error:
-        if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
-            raise
-        raise DatabaseUnavailable(
-            f"The role {url.username} may not do this in {url.database}: {error.orig.diag.message_primary}.",
-            f"Make it the owner: ALTER DATABASE {url.database} OWNER TO {url.username}",
-        ) from error
+    except (ProgrammingError, IntegrityError, psycopg.ProgrammingError, psycopg.IntegrityError) as error:
+        raise _refused(url, error) from error
     finally:
         engine.dispose()
+
+
+def _refused(url: URL, error: Exception) -> MassPayoutError:
+    """Turn the server's refusal of a statement into a sentence. The transaction was rolled back."""
+    cause = getattr(error, "orig", None) or error
+    reason = (cause.diag.message_primary if isinstance(cause, psycopg.Error) else None) or str(cause)
+    if isinstance(cause, psycopg.errors.InsufficientPrivilege):
+        return DatabaseUnavailable(
+            f"The role {url.username} may not do this in {url.database}: {reason}.",
+            f"Make it the owner: ALTER DATABASE {url.database} OWNER TO {url.username}",
+        )
+    return DatabaseMismatch(
+        f"The database {url.database} does not take the migration: {reason}. Nothing was changed.",
+        "Mend what it says, then see what else differs: masspayout db check",
+    )
 
 
 @contextmanager

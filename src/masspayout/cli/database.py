@@ -1,0 +1,118 @@
+"""``masspayout db``: the schema of the database, up and down."""
+
+from typing import Annotated
+
+import typer
+from sqlalchemy import URL
+
+from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table
+from masspayout.db import migrations
+from masspayout.db.migrations import Revision, SchemaState
+from masspayout.runtime import database_url
+from masspayout.settings import load_settings
+
+app = typer.Typer(help="Migrate the database and see where it stands.", no_args_is_help=True, rich_markup_mode=None)
+
+MessageOption = Annotated[str, typer.Option("-m", "--message", help="What the migration does, in a few words.")]
+
+_STATES = {
+    SchemaState.EMPTY: "not migrated: no tables yet",
+    SchemaState.FOREIGN: "not migrated: has tables that masspayout did not make",
+    SchemaState.PENDING: "behind",
+    SchemaState.CURRENT: "up to date",
+    SchemaState.NEWER: "migrated by a newer version of masspayout",
+}
+
+
+@app.command()
+def upgrade(
+    revision: Annotated[str, typer.Argument(metavar="[REV]", help="How far up: a revision, +1, or head.")] = "head",
+) -> None:
+    """Migrate the database up. One that holds the five tables already is taken over with every row."""
+    url = _url()
+    applied = migrations.upgrade(url, revision)
+    _show_steps(
+        "Applied", applied, otherwise=f"Nothing to do: the database {url.database} is at this revision already."
+    )
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def downgrade(
+    revision: Annotated[
+        str, typer.Argument(metavar="[REV]", help="How far down: a revision, -1, or base (which drops all tables).")
+    ] = "-1",
+) -> None:
+    """Take migrations back, with the data in what they had added."""
+    url = _url()
+    taken_back = migrations.downgrade(url, revision)
+    _show_steps("Took back", taken_back, otherwise=f"Nothing to do: {url.database} is at this revision already.")
+
+
+@app.command()
+def generate(message: MessageOption) -> None:
+    """Write a migration with what the entities have and the database lacks."""
+    out.print(f"Wrote {migrations.generate(_url(), message)}.", soft_wrap=True, markup=False)
+
+
+@app.command()
+def create(message: MessageOption) -> None:
+    """Write an empty migration."""
+    out.print(f"Wrote {migrations.create(message)}.", soft_wrap=True, markup=False)
+
+
+@app.command()
+def history(as_json: JsonOption = False) -> None:
+    """List all migrations, oldest first."""
+    revisions = migrations.history()
+    if as_json:
+        show_json([_as_json(revision) for revision in revisions])
+    else:
+        show_table(["revision", "what it does"], [(r.id, r.message) for r in revisions], empty="There are none.")
+
+
+@app.command()
+def current(as_json: JsonOption = False) -> None:
+    """Show where the database stands."""
+    url = _url()
+    status = migrations.status(url)
+    if as_json:
+        pending = [_as_json(revision) for revision in status.pending]
+        show_json({"database": url.database, "state": status.state, "revision": status.revision, "pending": pending})
+        return
+    show_fields(
+        {
+            "database": url.database,
+            "state": _STATES[status.state],
+            "revision": status.revision,
+            "pending": ", ".join(revision.id for revision in status.pending),
+        }
+    )
+
+
+@app.command()
+def check(as_json: JsonOption = False) -> None:
+    """Compare entities, migrations and database to the letter. Exit status 1 when they differ."""
+    differences = migrations.check(_url())
+    if as_json:
+        show_json({"differences": differences})
+    elif differences:
+        show_table(["difference"], [[sentence] for sentence in differences], empty="")
+    else:
+        out.print("Entities, migrations and database agree.")
+    if differences:
+        raise typer.Exit(1)
+
+
+def _url() -> URL:
+    return run(database_url(load_settings()))
+
+
+def _show_steps(done: str, revisions: list[Revision], *, otherwise: str) -> None:
+    for revision in revisions:
+        out.print(f"{done} {revision.id}: {revision.message}.", soft_wrap=True, markup=False)
+    if not revisions:
+        out.print(otherwise, soft_wrap=True, markup=False)
+
+
+def _as_json(revision: Revision) -> dict[str, str]:
+    return {"revision": revision.id, "message": revision.message}

@@ -1,0 +1,114 @@
+"""Every way in which PostgreSQL can refuse us has a sentence of its own, and none shows the password."""
+
+import socket
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from sqlalchemy import URL, text
+
+from databases import GUARDED_ROLE, run_sql
+from masspayout.db import migrations
+from masspayout.db.refusals import unavailable
+from masspayout.db.session import Database
+from masspayout.errors import DatabaseUnavailable
+
+PASSWORD = "correct horse battery staple"
+
+
+async def refusal(url: URL) -> DatabaseUnavailable:
+    """What both ways of connecting say, which must be the same."""
+    with pytest.raises(DatabaseUnavailable) as of_migrations:
+        migrations.status(url)
+    database = Database(url)
+    try:
+        with pytest.raises(DatabaseUnavailable) as of_database:
+            async with database.unit_of_work() as session:
+                await session.execute(text("SELECT 1"))
+    finally:
+        await database.close()
+    assert str(of_database.value) == str(of_migrations.value)
+    assert PASSWORD not in str(of_database.value)
+    return of_database.value
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port that is taken, and that nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@pytest.fixture
+def guarded_url(debian_server: URL) -> Iterator[URL]:
+    """The address of a server that asks this role for its password."""
+    run_sql(debian_server, f"CREATE ROLE {GUARDED_ROLE} LOGIN PASSWORD '{PASSWORD}'")
+    yield debian_server.set(username=GUARDED_ROLE, password=PASSWORD)
+    run_sql(debian_server, f"DROP ROLE {GUARDED_ROLE}")
+
+
+async def test_nobody_listens(closed_port: int) -> None:
+    url = URL.create(
+        "postgresql+psycopg", "masspayout", PASSWORD, host="127.0.0.1", port=closed_port, database="masspayout"
+    )
+    error = await refusal(url)
+    assert error.message == f"No PostgreSQL server answers at 127.0.0.1:{closed_port}."
+    assert "DATABASE_PORT" in error.hint
+
+
+async def test_no_such_host() -> None:
+    url = URL.create("postgresql+psycopg", "masspayout", PASSWORD, host="db.invalid", database="masspayout")
+    error = await refusal(url)
+    assert error.message == "The host of PostgreSQL at db.invalid:5432 is not known to this machine."
+
+
+async def test_no_such_socket() -> None:
+    url = URL.create("postgresql+psycopg", "masspayout", host="/nowhere", database="masspayout")
+    assert (await refusal(url)).message == "No PostgreSQL server answers at /nowhere."
+
+
+async def test_wrong_password(guarded_url: URL) -> None:
+    assert migrations.status(guarded_url).revision is None
+    error = await refusal(guarded_url.set(password=PASSWORD.title()))
+    assert f"refuses the password of the role {GUARDED_ROLE}" in error.message
+    assert "DATABASE_PASSWORD" in error.hint
+
+
+async def test_no_password(guarded_url: URL) -> None:
+    error = await refusal(guarded_url._replace(password=None))
+    assert f"asks for a password of the role {GUARDED_ROLE}" in error.message
+
+
+async def test_no_such_database(server_url: URL) -> None:
+    error = await refusal(server_url.set(database="nowhere"))
+    assert error.message.startswith("There is no database nowhere on PostgreSQL at ")
+    assert "createdb" in error.hint
+    assert "masspayout db upgrade" in error.hint
+
+
+async def test_no_such_role(server_url: URL) -> None:
+    error = await refusal(server_url.set(username="nobody_here"))
+    assert error.message.startswith("There is no role nobody_here on PostgreSQL at ")
+
+
+async def test_a_connection_that_is_cut(database: Database) -> None:
+    with pytest.raises(DatabaseUnavailable, match="just starting or stopping"):
+        async with database.unit_of_work() as session:
+            await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (psycopg.errors.DiskFull("x"), "no disk space left"),
+        (psycopg.errors.TooManyConnections("x"), "has no connection left"),
+        (psycopg.errors.DeadlockDetected("x"), "in each other's way"),
+        (psycopg.errors.CannotConnectNow("x"), "just starting or stopping"),
+        (psycopg.OperationalError("something new\nand more of it"), "cannot be used: something new."),
+        (psycopg.OperationalError(), "cannot be used: OperationalError."),
+    ],
+)
+def test_sentences_by_code(error: psycopg.Error, sentence: str) -> None:
+    url = URL.create("postgresql+psycopg", "masspayout", PASSWORD, host="db", database="masspayout")
+    assert sentence in unavailable(url, error).message
