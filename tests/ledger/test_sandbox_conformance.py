@@ -1,14 +1,13 @@
 """The sandbox, in both of its modes, against what every ledger must do."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from itertools import count
 
 import pytest
-from conftest import fresh_database
-from ledger.conformance import LedgerConformance, scene
 from sqlalchemy import URL
 
+from ledger.conformance import LedgerConformance, scene
 from masspayout.ledger.port import SignedTransaction
 from masspayout.ledger.sandbox import Faults, SandboxLedger
 from masspayout.settings import Settings
@@ -64,13 +63,6 @@ class SandboxHarness:
 
     async def behave(self) -> None:
         await self.ledger.admin.set_faults(Faults())
-
-
-@pytest.fixture(scope="module")
-def sandbox_url(embedded_server: URL) -> Iterator[URL]:
-    """One database for all: the sandbox is emptied before each test, its clock goes on."""
-    with fresh_database(embedded_server) as url:
-        yield url
 
 
 @pytest.fixture(params=["atomic", "per-recipient"])
