@@ -236,7 +236,8 @@ class _Server:
             return False
         except (ValueError, psutil.Error):
             pass  # an empty file, or nobody alive by that number
-        pid_file.unlink(missing_ok=True)
+        for stale in (pid_file, self.cluster / f".s.PGSQL.{_PORT}.lock"):
+            stale.unlink(missing_ok=True)
         return False
 
     def _ensure_keeper(self) -> None:
