@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import click
 import typer
 
-from masspayout import distributions
+from masspayout import distributions, list_payouts, previews
 from masspayout.cli.asset import AssetArgument, LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table
 from masspayout.cli.progress import pay_with_progress
@@ -61,9 +61,9 @@ def create(
         parts = (runtime.database, runtime.ledger, runtime.settings, found)
         if payout_list is not None:
             _refuse_with_list(payout=payout, amount=amount, record_time=record_time, exclude=exclude, include=include)
-            entries = read_payout_list(payout_list, distributions.payment_decimals(found, runtime.settings))
-            await distributions.check_list(runtime.ledger, runtime.settings, found, entries, allow_unpayable=True)
-            return await distributions.create_from_list(*parts, entries, distribution_type=kind, concept=concept)
+            entries = read_payout_list(payout_list, list_payouts.payment_decimals(found, runtime.settings))
+            await list_payouts.check(runtime.ledger, runtime.settings, found, entries, allow_unpayable=True)
+            return await list_payouts.create(*parts, entries, distribution_type=kind, concept=concept)
         terms = distributions.Terms(
             type=kind,
             payout_type=payout,
@@ -89,10 +89,10 @@ def create(
 def preview(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
     """Say what executing would do: who gets how much, who could not receive it, and whether the funds suffice."""
 
-    async def work(runtime: Runtime) -> distributions.Preview:
+    async def work(runtime: Runtime) -> previews.Preview:
         async with runtime.database.unit_of_work() as session:
             found = await distributions.find(session, distribution)
-            return await distributions.preview(session, runtime.ledger, found)
+            return await previews.preview(session, runtime.ledger, found)
 
     found = with_runtime(work)
     fields = {

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from masspayout import assets, distributions, reconciliation
+from masspayout import assets, distributions, list_payouts, reconciliation
 from masspayout.cli.distribution import DistributionArgument
 from masspayout.cli.output import JsonOption, out, run, show_json
 from masspayout.cli.progress import pay_with_progress
@@ -70,12 +70,10 @@ async def _pay(
         asset = await assets.import_asset(
             runtime.database, runtime.ledger, asset_reference or payment_token, payment_token_id=payment_token
         )
-        entries = read_payout_list(file, distributions.payment_decimals(asset, runtime.settings))
+        entries = read_payout_list(file, list_payouts.payment_decimals(asset, runtime.settings))
         distribution = await _distribution_of(runtime, asset, entries, concept, allow_unpayable=allow_unpayable)
         async with runtime.database.unit_of_work() as session:
-            await distributions.start_or_resume(
-                session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id
-            )
+            await list_payouts.start_or_resume(session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id)
         out.print(f"Distribution {distribution.id}: {len(entries):,} accounts, {distribution.total_amount:,f} in all.")
         await pay_with_progress(runtime, distribution.id)
         show_verdict(await reconciliation.reconcile(runtime.database, runtime.ledger, distribution.id))
@@ -87,10 +85,10 @@ async def _distribution_of(
 ) -> Distribution:
     """Return the distribution that pays this list: the one that is there, or a new one."""
     async with runtime.database.unit_of_work() as session:
-        found = await distributions.find_by_list(session, runtime.settings, asset, entries, concept=concept)
+        found = await list_payouts.find(session, runtime.settings, asset, entries, concept=concept)
     if found is not None:
         return found
-    await distributions.check_list(runtime.ledger, runtime.settings, asset, entries, allow_unpayable=allow_unpayable)
-    return await distributions.create_from_list(
+    await list_payouts.check(runtime.ledger, runtime.settings, asset, entries, allow_unpayable=allow_unpayable)
+    return await list_payouts.create(
         runtime.database, runtime.ledger, runtime.settings, asset, entries, concept=concept
     )

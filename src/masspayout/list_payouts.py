@@ -1,0 +1,140 @@
+"""Payouts of a list: who gets what comes from a file, not from the register.
+
+A list is an obligation: the same list, in the same token and for the same concept, is paid once, however often it is
+sent.
+"""
+
+import uuid
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import distributions, funds
+from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType
+from masspayout.db.repositories import Distributions, Share
+from masspayout.db.session import Database
+from masspayout.errors import Conflict, InvalidRows
+from masspayout.freezing import effective_batch_size, payment_token_of, record_freeze
+from masspayout.jobs import Jobs
+from masspayout.ledger.failures import describe_failure
+from masspayout.ledger.port import Ledger
+from masspayout.money import to_decimal
+from masspayout.payout_lists import PayoutList, content_key
+from masspayout.previews import PREFLIGHT_CHUNK
+from masspayout.settings import Settings
+
+
+def payment_decimals(asset: Asset, settings: Settings) -> int:
+    """Return how many decimals the amounts of an asset's payouts have.
+
+    Raises:
+        Conflict: The asset has no payment token.
+    """
+    return payment_token_of(asset, settings).decimals
+
+
+async def check(
+    ledger: Ledger, settings: Settings, asset: Asset, payout_list: PayoutList, *, allow_unpayable: bool = False
+) -> None:
+    """Check, before anything is written, that a list can be paid as it is.
+
+    Args:
+        ledger: Where it is to be paid.
+        settings: Who pays.
+        asset: Whose payment token it is paid in.
+        payout_list: Who is to get what.
+        allow_unpayable: Let accounts pass that cannot receive the token; they will fail and can be retried.
+
+    Raises:
+        InsufficientFunds: The payer holds less than the list's total.
+        InvalidRows: Some accounts cannot receive the token; all of them are named.
+    """
+    token = payment_token_of(asset, settings)
+    await funds.require(ledger, token, to_decimal(payout_list.total_units, token.decimals))
+    if allow_unpayable:
+        return
+    problems: list[str] = []
+    for start in range(0, len(payout_list), PREFLIGHT_CHUNK):
+        accounts = payout_list.account_ids[start : start + PREFLIGHT_CHUNK]
+        found = await ledger.preflight(token.token_id, accounts)
+        problems += [f"{account}: {describe_failure(code).sentence}" for account, code in sorted(found.items())]
+    if problems:
+        raise InvalidRows(
+            f"{len(problems):,} of {len(payout_list):,} accounts cannot receive {token.token_id}; nobody was paid.",
+            problems,
+            "Have these accounts mended, or pay all the others now with --allow-unpayable.",
+        )
+
+
+async def create(
+    database: Database,
+    ledger: Ledger,
+    settings: Settings,
+    asset: Asset,
+    payout_list: PayoutList,
+    *,
+    distribution_type: DistributionType = DistributionType.SNAPSHOT,
+    concept: str | None = None,
+) -> Distribution:
+    """Create a distribution that pays a list as it is.
+
+    The same list, in the same token and for the same concept, is one obligation and makes one distribution.
+
+    Raises:
+        Conflict: There is a distribution for this list already.
+    """
+    token = payment_token_of(asset, settings)
+    total_amount = to_decimal(payout_list.total_units, token.decimals)
+    distribution = Distribution(
+        asset_id=asset.id,
+        type=distribution_type,
+        execution_type=ExecutionType.MANUAL,
+        amount=total_amount,
+        concept=concept,
+        obligation_key=content_key(payout_list, payment_token_id=token.token_id, concept=concept),
+    )
+    shares = (Share(account_id, 0, amount_units) for account_id, amount_units in payout_list)
+    try:
+        async with database.unit_of_work() as session:
+            totals = await Distributions(session).create_distribution_with_holders(
+                distribution, shares, decimals=token.decimals, batch_size=effective_batch_size(ledger, settings)
+            )
+            await record_freeze(session, distribution, token, totals, None, promised=total_amount)
+    except IntegrityError as error:
+        if "idx_distribution_obligation" not in str(error.orig):
+            raise
+        raise Conflict(
+            "There is a distribution for this very list already.",
+            "If it is to be paid once more, say what for with another --concept.",
+        ) from None
+    return distribution
+
+
+async def find(
+    session: AsyncSession, settings: Settings, asset: Asset, payout_list: PayoutList, *, concept: str | None
+) -> Distribution | None:
+    """Return the distribution that pays this very list, if there is one."""
+    token = payment_token_of(asset, settings)
+    key = content_key(payout_list, payment_token_id=token.token_id, concept=concept)
+    return await Distributions(session).find_by_obligation(key)
+
+
+async def start_or_resume(
+    session: AsyncSession, ledger: Ledger, settings: Settings, jobs: Jobs, distribution_id: uuid.UUID
+) -> None:
+    """Do what is next for an obligation that is to be paid: execute it, go on with it, or retry what failed.
+
+    Raises:
+        Conflict: It is paid already.
+    """
+    distribution = await Distributions(session).get(distribution_id)
+    if distribution.status.can_execute:
+        await distributions.execute(session, ledger, settings, jobs, distribution_id)
+    elif distribution.status.can_retry:
+        await distributions.retry(session, ledger, jobs, distribution_id)
+    elif distribution.status.is_final:
+        raise Conflict(
+            f"This list was paid already, by distribution {distribution_id} of "
+            f"{distribution.executed_at or distribution.created_at:%Y-%m-%d %H:%M:%S} UTC.",
+            "If it is to be paid once more, say what for with another --concept.",
+        )
