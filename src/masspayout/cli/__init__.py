@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from masspayout.cli import asset, database, distribution, payout, sandbox
+from masspayout.cli import asset, database, demo, distribution, payout, sandbox
 from masspayout.cli.output import show_error
 from masspayout.errors import MassPayoutError
 
@@ -15,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(demo.demo)
 app.add_typer(asset.app, name="asset")
 app.add_typer(distribution.app, name="distribution")
 app.command()(payout.pay)

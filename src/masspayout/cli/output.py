@@ -16,8 +16,10 @@ from rich.table import Table
 
 from masspayout.errors import DatabaseMismatch, InvalidRows, MassPayoutError
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# Sentences are wrapped by the terminal, not by us: what is piped or copied stays whole.
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+_PIPED_WIDTH = 200
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -32,12 +34,12 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 
 def show_error(error: MassPayoutError) -> None:
     """Say what is wrong and what to do next, on standard error."""
-    err.print(f"[bold red]error:[/] {escape(error.message)}", soft_wrap=True)
+    err.print(f"[bold red]error:[/] {escape(error.message)}")
     if isinstance(error, InvalidRows | DatabaseMismatch):
         for problem in error.problems:
-            err.print(f"  {escape(problem)}", soft_wrap=True)
+            err.print(f"  {escape(problem)}")
     if error.hint:
-        err.print(f"[bold]hint:[/] {escape(error.hint)}", soft_wrap=True)
+        err.print(f"[bold]hint:[/] {escape(error.hint)}")
 
 
 def show_json(value: Any) -> None:
@@ -53,7 +55,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: 
     for row in rows:
         table.add_row(*(escape(text(value)) for value in row))
     if table.row_count:
-        out.print(table)
+        _print_table(table)
     else:
         out.print(empty)
 
@@ -66,7 +68,11 @@ def show_fields(fields: Mapping[str, Any]) -> None:
     for name, value in fields.items():
         if value is not None and value != "":
             table.add_row(name, escape(text(value)))
-    out.print(table)
+    _print_table(table)
+
+
+def _print_table(table: Table) -> None:
+    out.print(table, soft_wrap=False, width=None if out.is_terminal else _PIPED_WIDTH)
 
 
 def text(value: Any) -> str:

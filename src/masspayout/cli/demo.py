@@ -1,0 +1,183 @@
+"""``masspayout demo``: the whole story on the sandbox, told with the commands that would do the same."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from masspayout import assets, distributions, previews, reconciliation
+from masspayout.cli.output import out, run
+from masspayout.cli.progress import pay_with_progress
+from masspayout.cli.reports import show_failures, show_verdict
+from masspayout.cli.session import opened
+from masspayout.db.entities import Asset, Distribution, DistributionType, PayoutType
+from masspayout.db.repositories import BatchPayouts, Entitlements
+from masspayout.errors import Invalid, MassPayoutError
+from masspayout.ledger.sandbox import Faults, SandboxAdministration, SandboxLedger
+from masspayout.runtime import Runtime
+
+_HOLDERS = 3000
+_FROZEN = 5
+_UNASSOCIATED = 7
+_DIVIDEND = Decimal("250000.00")
+_BOND_DECIMALS = 2
+_EURO_DECIMALS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Cast:
+    """Who plays in this run; every run has tokens and accounts of its own."""
+
+    bond: str
+    euro: str
+    accounts: Sequence[str]
+
+    @property
+    def frozen(self) -> Sequence[str]:
+        """Accounts that the euro token's issuer froze."""
+        return self.accounts[100 : 100 + _FROZEN]
+
+    @property
+    def unassociated(self) -> Sequence[str]:
+        """Accounts that never agreed to receive the euro token."""
+        return self.accounts[1500 : 1500 + _UNASSOCIATED]
+
+
+def demo() -> None:
+    """Show the whole story on the sandbox: import, plan, pay, see failures, mend, retry, prove."""
+    run(_demo())
+
+
+async def _demo() -> None:
+    out.print("[bold]Mass Payout[/]: a dividend for 3,000 holders, on the built-in sandbox ledger.\n")
+    async with opened() as runtime:
+        if not isinstance(runtime.ledger, SandboxLedger):
+            raise Invalid(f"The demo runs on the sandbox, but LEDGER={runtime.settings.ledger}.", "Unset LEDGER.")
+        admin = runtime.ledger.admin
+        actors = await _set_the_stage(runtime, admin)
+        asset = await _import(runtime, actors)
+        dividend = await _plan(runtime, asset)
+        await _pay(runtime, dividend)
+        await _mend_and_retry(runtime, admin, actors, dividend)
+        await _prove(runtime, dividend)
+        await admin.set_faults(Faults())
+        _what_next(actors, dividend)
+
+
+async def _set_the_stage(runtime: Runtime, admin: SandboxAdministration) -> _Cast:
+    """Make a bond with a heavy-tailed register, a euro to pay in, a funded payer, and some trouble."""
+    number = 5000 + 100 * len(await admin.tokens())
+    actors = _Cast(
+        bond=f"0.0.{number}",
+        euro=f"0.0.{number + 1}",
+        accounts=[f"0.0.{100 * number + position}" for position in range(_HOLDERS)],
+    )
+    chance = random.Random(number)  # noqa: S311 - the same register in every demo, and no secret
+    balances = [round(chance.paretovariate(1.6) * 10_000) for _ in actors.accounts]
+    _say("A bond on the ledger, held by 3,000 accounts; some could not receive the payment token.")
+    await admin.create_token(
+        actors.bond,
+        name="Harbour Bridge Bond",
+        symbol="HBB",
+        decimals=_BOND_DECIMALS,
+        holders=zip(actors.accounts, balances, strict=True),
+    )
+    await admin.create_token(actors.euro, name="Demo Euro", symbol="EURD", decimals=_EURO_DECIMALS)
+    await admin.deposit(actors.euro, 400_000 * 10**_EURO_DECIMALS, runtime.settings.payer_account_id)
+    await admin.freeze(actors.frozen, actors.euro)
+    await admin.dissociate(actors.unassociated, actors.euro)
+    await admin.set_faults(Faults(lose_answer_percent=5, duplicate_percent=5))
+    return actors
+
+
+async def _import(runtime: Runtime, actors: _Cast) -> Asset:
+    _say("Import it, with its holders.", f"masspayout asset import {actors.bond} --payment-token {actors.euro}")
+    asset = await assets.import_asset(runtime.database, runtime.ledger, actors.bond, payment_token_id=actors.euro)
+    result = await assets.sync(runtime.database, runtime.ledger, asset.id)
+    out.print(f"  {asset.name} ({asset.symbol}): {result.holder_count:,} holders")
+    return asset
+
+
+async def _plan(runtime: Runtime, asset: Asset) -> Distribution:
+    _say(
+        "Plan a dividend, pro rata to what each one holds, and review it.",
+        f"masspayout distribution create {asset.token_id} --payout PERCENTAGE --amount {_DIVIDEND}",
+    )
+    terms = distributions.Terms(
+        type=DistributionType.DIVIDEND,
+        payout_type=PayoutType.PERCENTAGE,
+        amount=_DIVIDEND,
+        concept="Demo dividend",
+    )
+    dividend = await distributions.create(runtime.database, runtime.ledger, runtime.settings, asset, terms)
+    async with runtime.database.unit_of_work() as session:
+        seen = await previews.preview(session, runtime.ledger, dividend)
+    out.print(
+        f"  {seen.payable_count:,} holders get {seen.total_amount:,f} EURD in {seen.transaction_count} transactions,"
+    )
+    out.print(f"  the largest {seen.largest_amount:,f}, the smallest {seen.smallest_amount:,f};")
+    out.print(f"  {len(seen.unpayable)} accounts could not receive it as things stand.")
+    return dividend
+
+
+async def _pay(runtime: Runtime, dividend: Distribution) -> None:
+    _say(
+        "Pay it, over a network that loses 5 % of the answers and doubles 5 % of the messages.",
+        f"masspayout distribution execute {dividend.id} --wait",
+    )
+    async with runtime.database.unit_of_work() as session:
+        await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, dividend.id)
+    await pay_with_progress(runtime, dividend.id, "  paying")
+    await _show_state(runtime, dividend)
+
+
+async def _mend_and_retry(
+    runtime: Runtime, admin: SandboxAdministration, actors: _Cast, dividend: Distribution
+) -> None:
+    _say(
+        "Have these accounts mended, and pay those who are unpaid, and nobody else.",
+        f"masspayout distribution retry {dividend.id} --wait",
+    )
+    await admin.unfreeze(actors.frozen, actors.euro)
+    await admin.associate(actors.unassociated, actors.euro)
+    async with runtime.database.unit_of_work() as session:
+        await distributions.retry(session, runtime.ledger, runtime.jobs, dividend.id)
+    await pay_with_progress(runtime, dividend.id, "  retrying")
+    await _show_state(runtime, dividend)
+
+
+async def _prove(runtime: Runtime, dividend: Distribution) -> None:
+    _say("Prove it: the ledger's own books against the database.", f"masspayout reconcile {dividend.id}")
+    verdict = await reconciliation.reconcile(runtime.database, runtime.ledger, dividend.id)
+    show_verdict(verdict)
+    if not verdict.agrees or verdict.ledger_amount != _DIVIDEND:
+        raise MassPayoutError(
+            f"The demo paid {verdict.ledger_amount} instead of {_DIVIDEND}.", "Please report this; it must not happen."
+        )
+
+
+async def _show_state(runtime: Runtime, dividend: Distribution) -> None:
+    async with runtime.database.unit_of_work() as session:
+        progress = await BatchPayouts(session).progress(dividend.id)
+        failures = await Entitlements(session, dividend).failure_counts()
+    out.print(f"  {progress.paid:,} of {progress.holders:,} holders are paid.")
+    show_failures(failures)
+
+
+def _what_next(actors: _Cast, dividend: Distribution) -> None:
+    _say("What to try next:")
+    for command in (
+        f"masspayout distribution show {dividend.id}",
+        f"masspayout distribution holders {dividend.id} --csv payout.csv",
+        f"masspayout distribution batches {dividend.id}",
+        f"masspayout pay YOUR-LIST.csv --payment-token {actors.euro}",
+        "masspayout doctor",
+    ):
+        out.print(f"  [cyan]{command}[/]")
+    out.print("Run from a checkout, the command is .venv/bin/masspayout.")
+
+
+def _say(sentence: str, command: str = "") -> None:
+    out.print(f"\n[bold]{sentence}[/]")
+    if command:
+        out.print(f"  [cyan]$ {command}[/]")
