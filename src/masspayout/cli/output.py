@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -17,9 +18,9 @@ from rich.table import Table
 from masspayout.errors import DatabaseMismatch, InvalidRows, MassPayoutError
 
 # Sentences are wrapped by the terminal, not by us: what is piped or copied stays whole.
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
 _PIPED_WIDTH = 200
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -50,8 +51,9 @@ def show_json(value: Any) -> None:
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str, right: Sequence[str] = ()) -> None:
     """Print rows under column heads, or one sentence when there are none. ``right`` names the right-aligned columns."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for position, column in enumerate(columns):
+        # What a row is known by stays in one piece, to be copied.
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold", no_wrap=position == 0)
     for row in rows:
         table.add_row(*(escape(text(value)) for value in row))
     if table.row_count:
@@ -72,7 +74,7 @@ def show_fields(fields: Mapping[str, Any]) -> None:
 
 
 def _print_table(table: Table) -> None:
-    out.print(table, soft_wrap=False, width=None if out.is_terminal else _PIPED_WIDTH)
+    out.print(table, soft_wrap=False)
 
 
 def text(value: Any) -> str:
