@@ -1,4 +1,4 @@
-"""A small world to pay in: a sandbox token with holders, a payment token, a funded payer, and what there is to check."""
+"""A small world to pay in: a sandbox asset with holders, a payment token, a funded payer, and what to check."""
 
 import uuid
 from collections.abc import Iterable
@@ -91,6 +91,10 @@ class World:
 
     async def reconcile(self, distribution_id: uuid.UUID) -> reconciliation.Reconciliation:
         return await reconciliation.reconcile(self.runtime.database, self.runtime.ledger, distribution_id)
+
+    async def find_status(self, distribution_id: uuid.UUID) -> DistributionStatus:
+        async with self.runtime.database.unit_of_work() as session:
+            return (await Distributions(session).get(distribution_id)).status
 
     async def find(self, distribution_id: uuid.UUID) -> Distribution:
         async with self.runtime.database.unit_of_work() as session:

@@ -1,0 +1,103 @@
+"""Processes that die at a chosen side effect: what ``test_crash_safety`` runs in place of a worker.
+
+A side effect is a commit, or a call of the ledger; each can be the last thing that happens, or the last that does not.
+"""
+
+import asyncio
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import URL, event
+from sqlalchemy.orm import Session
+
+from masspayout import distributions
+from masspayout.batch_payouts import DistributionPayer
+from masspayout.db.entities import DistributionStatus
+from masspayout.db.repositories import Distributions
+from masspayout.db.session import Database
+from masspayout.ledger.port import Outcome, SignedTransaction, Transfer
+from masspayout.ledger.sandbox import SandboxLedger
+from masspayout.runtime import Runtime
+from masspayout.settings import Settings
+from payouts import make_runtime
+
+KILLED = 137
+
+
+class Executioner:
+    """Counts side effects and ends the process at the chosen one, as SIGKILL would: nothing is cleaned up."""
+
+    def __init__(self, kill_at: int) -> None:
+        self._kill_at = kill_at
+        self._seen = 0
+
+    def __call__(self, *_: Any) -> None:
+        self._seen += 1
+        if self._seen == self._kill_at:
+            os._exit(KILLED)
+
+
+class MortalLedger:
+    """The ledger, seen from a process that may die just before or just after each call."""
+
+    def __init__(self, ledger: SandboxLedger, executioner: Executioner) -> None:
+        self._ledger = ledger
+        self._executioner = executioner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def prepare(self, transfer: Transfer) -> SignedTransaction:
+        self._executioner()
+        signed = await self._ledger.prepare(transfer)
+        self._executioner()
+        return signed
+
+    async def submit(self, signed_bytes: bytes) -> None:
+        self._executioner()
+        try:
+            await self._ledger.submit(signed_bytes)
+        finally:
+            self._executioner()
+
+    async def outcome(self, transaction_id: str) -> Outcome:
+        self._executioner()
+        outcome = await self._ledger.outcome(transaction_id)
+        self._executioner()
+        return outcome
+
+    async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
+        return await self._ledger.transferred_units(transaction_ids)
+
+
+def pay_and_die(url: URL, settings: Settings, distribution_id: uuid.UUID, kill_at: int) -> None:
+    """Execute and pay a distribution in this process, which ends at its ``kill_at``-th side effect if it gets there."""
+    asyncio.run(_pay(url, settings, distribution_id, Executioner(kill_at)))
+
+
+def recover(url: URL, settings: Settings, distribution_id: uuid.UUID) -> None:
+    """Do what a new process does that knows nothing but the database."""
+    asyncio.run(_pay(url, settings, distribution_id, None))
+
+
+async def _pay(url: URL, settings: Settings, distribution_id: uuid.UUID, executioner: Executioner | None) -> None:
+    database = Database(url)
+    runtime = make_runtime(database, settings)
+    ledger: Any = runtime.ledger
+    if executioner is not None:
+        ledger = MortalLedger(ledger, executioner)
+        event.listen(Session, "before_commit", executioner)
+        event.listen(Session, "after_commit", executioner)
+    await _execute_once(runtime, ledger, distribution_id)
+    await DistributionPayer(database, ledger, settings).pay(distribution_id)
+    await runtime.ledger.close()
+    await database.close()
+
+
+async def _execute_once(runtime: Runtime, ledger: Any, distribution_id: uuid.UUID) -> None:
+    async with runtime.database.unit_of_work() as session:
+        distribution = await Distributions(session).get(distribution_id)
+        if distribution.status is DistributionStatus.PENDING:
+            await distributions.execute(session, ledger, runtime.settings, runtime.jobs, distribution_id)
