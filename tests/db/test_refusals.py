@@ -92,6 +92,31 @@ async def test_no_such_role(server_url: URL) -> None:
     assert error.message.startswith("There is no role nobody_here on PostgreSQL at ")
 
 
+async def test_a_role_that_may_not_connect(server_url: URL) -> None:
+    run_sql(
+        server_url,
+        "CREATE ROLE kept_out LOGIN",
+        "CREATE DATABASE closed_shop",
+        "REVOKE CONNECT ON DATABASE closed_shop FROM PUBLIC",
+    )
+    try:
+        closed = server_url.set(username="kept_out", database="closed_shop")
+        assert "does not allow the role kept_out to connect to closed_shop" in (await refusal(closed)).message
+        run_sql(server_url, "GRANT CONNECT ON DATABASE closed_shop TO kept_out", "ALTER ROLE kept_out NOLOGIN")
+        assert "ALTER ROLE kept_out LOGIN" in (await refusal(closed)).hint
+    finally:
+        run_sql(server_url, "DROP DATABASE closed_shop", "DROP ROLE kept_out")
+
+
+async def test_a_database_that_is_full(server_url: URL) -> None:
+    run_sql(server_url, "CREATE ROLE latecomer LOGIN", "CREATE DATABASE full_house CONNECTION LIMIT 0")
+    try:
+        error = await refusal(server_url.set(username="latecomer", database="full_house"))
+        assert "has no connection left" in error.message
+    finally:
+        run_sql(server_url, "DROP DATABASE full_house", "DROP ROLE latecomer")
+
+
 async def test_a_connection_that_is_cut(database: Database) -> None:
     with pytest.raises(DatabaseUnavailable, match="just starting or stopping"):
         async with database.unit_of_work() as session:

@@ -1,6 +1,8 @@
 """Why PostgreSQL cannot be used, as sentences: the driver's errors told apart, each with what to do next."""
 
+import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 import psycopg
 from sqlalchemy import URL
@@ -8,71 +10,97 @@ from sqlalchemy import URL
 from masspayout.errors import DatabaseUnavailable
 
 
+class Obstacle(StrEnum):
+    """How far we got with the server, told by what refused us."""
+
+    SERVER = "SERVER"  # nobody answered, or not now
+    LOGIN = "LOGIN"  # it answered, and did not let our role in
+    DATABASE = "DATABASE"  # it let us in, and has no such database
+    STATEMENT = "STATEMENT"  # all that went well, and a statement failed
+
+
 @dataclass(frozen=True, slots=True)
 class _Refusal:
     """One way in which the server fails us.
 
     Attributes:
+        obstacle: What refused us.
         sqlstates: The codes that say so once there is a connection.
-        words: What the driver's message contains when there is none yet: it then has no code.
+        words: What the driver's message matches when there is none yet: it then has no code.
         sentence: What is wrong.
         hint: What to do next.
     """
 
+    obstacle: Obstacle
     sqlstates: frozenset[str]
     words: tuple[str, ...]
     sentence: str
     hint: str
 
 
-def _refusal(sqlstates: str, words: tuple[str, ...], sentence: str, hint: str) -> _Refusal:
-    return _Refusal(frozenset(sqlstates.split()), words, sentence, hint)
+def _refusal(obstacle: Obstacle, sqlstates: str, words: tuple[str, ...], sentence: str, hint: str) -> _Refusal:
+    return _Refusal(obstacle, frozenset(sqlstates.split()), words, sentence, hint)
 
 
 _REFUSALS = (
     _refusal(
+        Obstacle.LOGIN,
         "28P01",
         ("password authentication failed",),
         "PostgreSQL at {server} refuses the password of the role {user}.",
         "Correct DATABASE_USER and DATABASE_PASSWORD, then: masspayout doctor",
     ),
     _refusal(
+        Obstacle.LOGIN,
         "",
         ("no password supplied",),
         "PostgreSQL at {server} asks for a password of the role {user}, and DATABASE_PASSWORD is empty.",
         "Set DATABASE_PASSWORD, then: masspayout doctor",
     ),
     _refusal(
+        Obstacle.DATABASE,
         "3D000",
-        ('database "',),
+        ('database ".*" does not exist',),
         "There is no database {database} on PostgreSQL at {server}.",
         "Create it (createdb {options} {database}) or correct DATABASE_NAME, then: masspayout db upgrade",
     ),
     _refusal(
+        Obstacle.LOGIN,
         "",
-        ('role "',),
+        ('role ".*" does not exist',),
         "There is no role {user} on PostgreSQL at {server}.",
         "Create it or correct DATABASE_USER, then: masspayout doctor",
     ),
     _refusal(
+        Obstacle.LOGIN,
+        "",
+        ("permission denied for database", "is not permitted to log in"),
+        "PostgreSQL at {server} does not allow the role {user} to connect to {database}.",
+        "Allow it (ALTER ROLE {user} LOGIN; GRANT CONNECT ON DATABASE {database} TO {user}), then: masspayout doctor",
+    ),
+    _refusal(
+        Obstacle.LOGIN,
         "28000",
         ("pg_hba.conf", "authentication failed"),
         "PostgreSQL at {server} does not let the role {user} into {database} from this machine.",
         "Allow it in the server's pg_hba.conf or correct DATABASE_USER, then: masspayout doctor",
     ),
     _refusal(
+        Obstacle.SERVER,
         "53300",
-        ("too many clients", "remaining connection slots"),
+        ("too many clients", "too many connections", "remaining connection slots"),
         "PostgreSQL at {server} has no connection left.",
-        "Run fewer workers, or raise the server's max_connections.",
+        "Run fewer workers, or raise max_connections of the server, database or role, then: masspayout doctor",
     ),
     _refusal(
+        Obstacle.SERVER,
         "57P01 57P02 57P03",
         ("starting up", "shutting down", "not yet accepting connections", "in recovery mode"),
         "PostgreSQL at {server} is just starting or stopping.",
         "Wait a moment and try again.",
     ),
     _refusal(
+        Obstacle.SERVER,
         "08001",
         ("Connection refused", "No such file or directory"),
         "No PostgreSQL server answers at {server}.",
@@ -80,30 +108,35 @@ _REFUSALS = (
         "then: masspayout doctor",
     ),
     _refusal(
+        Obstacle.SERVER,
         "",
         ("Name or service not known", "failure in name resolution", "could not translate host name", "nodename nor"),
         "The host of PostgreSQL at {server} is not known to this machine.",
         "Correct DATABASE_HOST, then: masspayout doctor",
     ),
     _refusal(
+        Obstacle.SERVER,
         "",
         ("timeout expired", "timed out", "No route to host", "Network is unreachable"),
         "PostgreSQL at {server} cannot be reached over the network.",
         "Check DATABASE_HOST, DATABASE_PORT and the firewalls between, then: masspayout doctor",
     ),
     _refusal(
+        Obstacle.STATEMENT,
         "53100",
         (),
         "PostgreSQL at {server} has no disk space left.",
         "Make room on its disk, then do the same again: nothing was changed.",
     ),
     _refusal(
+        Obstacle.STATEMENT,
         "55P03",
         (),
         "PostgreSQL at {server} could not lock a table in time, because somebody else is using it.",
         "Let the other work end or stop it, then do the same again: nothing was changed.",
     ),
     _refusal(
+        Obstacle.STATEMENT,
         "40001 40P01",
         (),
         "Two transactions stood in each other's way on PostgreSQL at {server}, and this one gave way.",
@@ -112,6 +145,7 @@ _REFUSALS = (
 )
 
 _OTHERWISE = _refusal(
+    Obstacle.SERVER,
     "",
     (),
     "PostgreSQL at {server} cannot be used: {reason}.",
@@ -126,17 +160,9 @@ def unavailable(url: URL, error: Exception) -> DatabaseUnavailable:
         url: The database that was to be used.
         error: What psycopg raised, or SQLAlchemy in its place.
     """
-    cause = getattr(error, "orig", None) or error
-    sqlstate = cause.sqlstate if isinstance(cause, psycopg.Error) else None
+    cause = _cause_of(error)
+    refusal = _refusal_of(cause)
     message = str(cause).strip()
-    refusal = next(
-        (
-            refusal
-            for refusal in _REFUSALS
-            if (sqlstate in refusal.sqlstates if sqlstate else any(word in message for word in refusal.words))
-        ),
-        _OTHERWISE,
-    )
     host = str(url.query.get("host", url.host or "localhost"))
     port = str(url.query.get("port", url.port or 5432))
     parts = {
@@ -147,3 +173,25 @@ def unavailable(url: URL, error: Exception) -> DatabaseUnavailable:
         "reason": message.splitlines()[0].rstrip(".") if message else type(cause).__name__,
     }
     return DatabaseUnavailable(refusal.sentence.format(**parts), refusal.hint.format(**parts))
+
+
+def obstacle_of(error: Exception) -> Obstacle:
+    """Tell which step of getting at a database failed."""
+    return _refusal_of(_cause_of(error)).obstacle
+
+
+def _cause_of(error: Exception) -> Exception:
+    return getattr(error, "orig", None) or error
+
+
+def _refusal_of(cause: Exception) -> _Refusal:
+    sqlstate = cause.sqlstate if isinstance(cause, psycopg.Error) else None
+    message = str(cause)
+    return next(
+        (
+            refusal
+            for refusal in _REFUSALS
+            if (sqlstate in refusal.sqlstates if sqlstate else any(re.search(word, message) for word in refusal.words))
+        ),
+        _OTHERWISE,
+    )
