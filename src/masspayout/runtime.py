@@ -32,6 +32,11 @@ async def database_url(settings: Settings) -> URL:
     return settings.external_database_url
 
 
+def make_ledger(url: URL, settings: Settings) -> Ledger:
+    """Return the ledger that the settings name. It connects on first use."""
+    return SandboxLedger(url, settings)
+
+
 @asynccontextmanager
 async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
     """Open the database and the ledger, and close them again.
@@ -45,7 +50,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
     url = await database_url(settings)
     await asyncio.to_thread(migrations.ensure_current, url, upgrade_if_behind=settings.uses_embedded_database)
     database = Database(url, log_sql=settings.app_env == "development")
-    ledger = SandboxLedger(url, settings)
+    ledger = make_ledger(url, settings)
     try:
         yield Runtime(settings, database, ledger, Jobs(url))
     finally:

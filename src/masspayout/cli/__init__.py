@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from masspayout.cli import asset, database, demo, distribution, payout, sandbox
+from masspayout.cli import asset, database, demo, distribution, doctor, payout, sandbox
 from masspayout.cli.output import show_error
 from masspayout.errors import MassPayoutError
 
@@ -21,6 +21,7 @@ app.add_typer(distribution.app, name="distribution")
 app.command()(payout.pay)
 app.command()(payout.reconcile)
 app.command()(payout.worker)
+app.command()(doctor.doctor)
 app.add_typer(database.app, name="db")
 app.add_typer(sandbox.app, name="sandbox")
 

@@ -92,6 +92,11 @@ def start(data_dir: Path) -> URL:
         return server.url()
 
 
+def exists(data_dir: Path) -> bool:
+    """Tell whether an embedded server was ever made in a data directory. Nothing is started."""
+    return (data_dir.expanduser() / "postgresql" / "PG_VERSION").exists()
+
+
 def leave(data_dir: Path) -> None:
     """Stop using the embedded server, and stop it if nobody else uses it. The end of the process does the same."""
     with _guard:

@@ -82,9 +82,9 @@ def upgrade(url: URL, revision: str = "head") -> list[Revision]:
                 expected = read_catalog(connection, scratch)
             adoption.adopt(connection, expected)
             command.stamp(_config(connection), "0001")
-        before = _read_status(connection).pending
+        before = read_status(connection).pending
         command.upgrade(_config(connection), revision)
-        left = _read_status(connection).pending
+        left = read_status(connection).pending
         return list(before[: len(before) - len(left)])
 
 
@@ -104,7 +104,7 @@ def downgrade(url: URL, revision: str = "-1") -> list[Revision]:
                 "See where it stands: masspayout db current",
             )
         command.downgrade(_config(connection), revision)
-        left = _read_status(connection).pending
+        left = read_status(connection).pending
         return list(reversed(left[: len(left) - len(status.pending)]))
 
 
@@ -120,7 +120,7 @@ def status(url: URL) -> SchemaStatus:
         DatabaseUnavailable: The server cannot be used, or is older than PostgreSQL 15.
     """
     with _transaction(url) as connection:
-        return _read_status(connection)
+        return read_status(connection)
 
 
 def ensure_current(url: URL, *, upgrade_if_behind: bool) -> None:
@@ -135,19 +135,26 @@ def ensure_current(url: URL, *, upgrade_if_behind: bool) -> None:
         DatabaseUnavailable: The server cannot be used, or is older than PostgreSQL 15.
     """
     current = status(url)
-    if current.state is SchemaState.CURRENT:
+    mismatch = mismatch_of(url, current)
+    if mismatch is None:
         return
-    if current.state is SchemaState.NEWER:
-        raise _newer(url, current.revision)
-    if upgrade_if_behind:
-        upgrade(url)
-        return
+    if current.state is SchemaState.NEWER or not upgrade_if_behind:
+        raise mismatch
+    upgrade(url)
+
+
+def mismatch_of(url: URL, status: SchemaStatus) -> DatabaseMismatch | None:
+    """Say why this version cannot work where a database stands, and which command mends that; None when it can."""
+    if status.state is SchemaState.CURRENT:
+        return None
+    if status.state is SchemaState.NEWER:
+        return _newer(url, status.revision)
     reason = {
         SchemaState.EMPTY: "has no tables yet",
         SchemaState.FOREIGN: "has tables that were not made by masspayout",
-        SchemaState.PENDING: f"lacks {len(current.pending)} migration(s), from {current.pending[0].id}",
-    }[current.state]
-    raise DatabaseMismatch(f"The database {url.database} {reason}.", "Migrate it: masspayout db upgrade")
+        SchemaState.PENDING: f"lacks {len(status.pending)} migration(s), from {status.pending[0].id}",
+    }[status.state]
+    return DatabaseMismatch(f"The database {url.database} {reason}.", "Migrate it: masspayout db upgrade")
 
 
 def check(url: URL) -> list[str]:
@@ -161,7 +168,7 @@ def check(url: URL) -> list[str]:
         DatabaseUnavailable: The server cannot be used, or is older than PostgreSQL 15.
     """
     with _transaction(url) as connection:
-        current = _read_status(connection)
+        current = read_status(connection)
         if current.state is SchemaState.NEWER:
             raise _newer(url, current.revision)
         with scratch_schema(connection) as scratch:
@@ -281,13 +288,14 @@ def _translated_errors() -> Iterator[None]:
 def _lock_and_read_status(connection: Connection) -> SchemaStatus:
     """Wait until nobody else migrates this database, then tell where it stands."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    current = _read_status(connection)
+    current = read_status(connection)
     if current.state is SchemaState.NEWER:
         raise _newer(connection.engine.url, current.revision)
     return current
 
 
-def _read_status(connection: Connection) -> SchemaStatus:
+def read_status(connection: Connection) -> SchemaStatus:
+    """Tell where the database of a connection stands. Nothing is locked or changed."""
     revision = MigrationContext.configure(connection).get_current_revision()
     known = [known.id for known in history()]
     if revision is None:

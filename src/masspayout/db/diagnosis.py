@@ -1,0 +1,339 @@
+"""What the doctor asks of PostgreSQL: schema, statements under way, queue of jobs, payouts that hang.
+
+Nothing is changed and nothing hangs: every transaction is read-only, and every statement has a time limit.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import URL, Connection, Index, Row, Table, UniqueConstraint, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import AddConstraint, CreateIndex
+
+from masspayout.db.entities import Base
+from masspayout.db.refusals import Obstacle, obstacle_of, unavailable
+from masspayout.db.session import SESSION_ARGUMENTS
+from masspayout.errors import DatabaseUnavailable
+
+_STATEMENT_SECONDS = 15
+_OPTIONS = (
+    f"{SESSION_ARGUMENTS['options']} -c default_transaction_read_only=on -c statement_timeout={_STATEMENT_SECONDS}s"
+)
+
+_INDEXES = text("""
+    SELECT entry.relname AS name, owner.relname AS table_name, indisunique AS is_unique,
+           indisvalid AND indisready AS is_valid,
+           ARRAY(SELECT pg_get_indexdef(indexrelid, position, true)
+                   FROM generate_series(1, indnkeyatts) AS position) AS columns
+      FROM pg_index
+      JOIN pg_class AS owner ON owner.oid = indrelid
+      JOIN pg_class AS entry ON entry.oid = indexrelid
+     WHERE owner.relnamespace = CAST(current_schema() AS regnamespace)
+""")
+
+_LONG_RUNNING = text("""
+    SELECT pid, state, coalesce(application_name, '') AS application, query,
+           extract(epoch FROM clock_timestamp()
+                   - CASE WHEN state = 'active' THEN query_start ELSE state_change END) AS seconds
+      FROM pg_stat_activity
+     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+       AND state IN ('active', 'idle in transaction', 'idle in transaction (aborted)')
+       AND clock_timestamp() - CASE WHEN state = 'active' THEN query_start ELSE state_change END
+           > make_interval(secs => :slow_seconds)
+     ORDER BY seconds DESC
+""")
+
+_KEEPS_STATEMENTS = text("""
+    SELECT to_regclass('pg_stat_statements') IS NOT NULL AND current_setting('pg_stat_statements.max', true) IS NOT NULL
+""")
+
+_SLOW_STATEMENTS = text("""
+    SELECT query, calls, mean_exec_time AS mean_ms
+      FROM pg_stat_statements
+     WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND mean_exec_time > :slow_ms AND calls >= :least_calls
+     ORDER BY mean_exec_time DESC
+     LIMIT 10
+""")
+
+_WORKERS = text("""
+    SELECT count(*) FILTER (WHERE last_heartbeat >= now() - make_interval(secs => :alive_seconds))
+      FROM procrastinate_workers
+""")
+
+# Jobs only say "look at this". A payment job waits for somebody only while its distribution is being paid; the periodic
+# look-round waits for nobody. Whoever pays without being a worker (pay, execute --wait) holds claims on batches.
+_WAITING = text("""
+    SELECT (SELECT count(*) FROM distribution AS d
+             WHERE d.status = 'PROCESSING'
+               AND NOT EXISTS (SELECT FROM batch_payout AS b
+                                WHERE b.distribution_id = d.id AND b.claimed_until > now())) AS distributions,
+           (SELECT count(*) FROM procrastinate_jobs AS j
+             WHERE j.status = 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())
+               AND j.task_name NOT IN (:payment, :recovery)) AS jobs
+""")
+
+_STALLED_JOBS = text("""
+    SELECT j.id, j.task_name, w.last_heartbeat
+      FROM procrastinate_jobs AS j
+      LEFT JOIN procrastinate_workers AS w ON w.id = j.worker_id
+     WHERE j.status = 'doing'
+       AND (w.id IS NULL OR w.last_heartbeat < now() - make_interval(secs => :alive_seconds))
+     ORDER BY j.id
+""")
+
+# A failed payment job matters as long as its distribution is not finished; any other for a day.
+_FAILED_JOBS = text("""
+    SELECT j.id, j.task_name, j.attempts, max(e.at) AS failed_at
+      FROM procrastinate_jobs AS j
+      JOIN procrastinate_events AS e ON e.job_id = j.id AND e.type = 'failed'
+     WHERE j.status = 'failed'
+     GROUP BY j.id
+    HAVING CASE WHEN j.task_name = :payment
+                THEN EXISTS (SELECT FROM distribution AS d
+                              WHERE CAST(d.id AS text) = j.args ->> 'distribution_id' AND d.status = 'PROCESSING')
+                ELSE max(e.at) > now() - interval '1 day' END
+     ORDER BY j.id
+""")
+
+_UNDECIDED = text("""
+    SELECT a.transaction_id, b.distribution_id, a.looks, a.outcome_detail AS reason, a.created_at AS since
+      FROM attempt AS a
+      JOIN batch_payout AS b ON b.id = a.batch_payout_id
+     WHERE a.status IN ('SIGNED', 'SUBMITTED') AND a.created_at < now() - make_interval(secs => :patience_seconds)
+     ORDER BY a.created_at
+""")
+
+# What completed batches paid is paid; who is attached to an attempt may have been paid already.
+_UNPAID = text("""
+    SELECT d.id AS distribution_id, d.status, d.payer_account_id, d.payment_token_id, d.payment_token_decimals,
+           CASE WHEN d.status = 'PENDING' THEN d.total_amount
+                ELSE (SELECT coalesce(sum(h.payment_amount), 0)
+                        FROM batch_payout AS b
+                        JOIN holder AS h ON h.distribution_id = b.distribution_id AND h.batch_number = b.batch_number
+                       WHERE b.distribution_id = d.id AND b.status <> 'COMPLETED'
+                         AND NOT h.paid AND h.attempt_id IS NULL)
+           END AS amount
+      FROM distribution AS d
+     WHERE d.status IN ('PENDING', 'PROCESSING', 'FAILED') AND d.frozen_at IS NOT NULL
+     ORDER BY d.created_at, d.id
+""")
+
+_FAILED_DISTRIBUTIONS = text("""
+    SELECT d.id, a.symbol, d.failure_message,
+           (SELECT coalesce(sum(b.failed_payments), 0) FROM batch_payout AS b WHERE b.distribution_id = d.id) AS failed
+      FROM distribution AS d
+      JOIN asset AS a ON a.id = d.asset_id
+     WHERE d.status = 'FAILED'
+     ORDER BY d.created_at, d.id
+""")
+
+_STALE_REGISTERS = text("""
+    SELECT token_id, sync_status, sync_error, updated_at
+      FROM asset
+     WHERE sync_status = 'FAILED'
+        OR sync_status = 'SYNCING' AND updated_at < now() - make_interval(secs => :patience_seconds)
+     ORDER BY token_id
+""")
+
+_TOKENS = text("""
+    SELECT token_id FROM asset
+    UNION SELECT payment_token_id FROM asset WHERE payment_token_id IS NOT NULL
+    ORDER BY token_id
+""")
+
+
+class FoundIndex(NamedTuple):
+    """An index as the catalog has it. ``columns`` are its keys in order."""
+
+    table: str
+    columns: tuple[str, ...]
+    unique: bool
+    valid: bool
+
+
+class MissingIndex(NamedTuple):
+    """An index that should be there and is not, is another one, or is broken: what is wrong, and the SQL that helps."""
+
+    sentence: str
+    statement: str
+
+
+class Unpaid(NamedTuple):
+    """What one frozen distribution still needs, in whole payment tokens."""
+
+    distribution_id: Any
+    status: str
+    payer_account_id: str
+    payment_token_id: str
+    payment_token_decimals: int
+    amount: Decimal
+
+
+class Diagnosis:
+    """Looks at one database. Each question has a connection of its own, so that one failure does not spoil the next."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        arguments = {**SESSION_ARGUMENTS, "options": _OPTIONS, "application_name": "masspayout-doctor"}
+        self._engine = create_async_engine(url, poolclass=NullPool, connect_args=arguments)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """Open a connection with one read-only transaction.
+
+        Raises:
+            DatabaseUnavailable: The server cannot be reached, refuses us, or takes too long over a statement.
+        """
+        try:
+            async with self._engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise unavailable(self.url, error) from error
+
+    async def close(self) -> None:
+        """Let go of the server."""
+        await self._engine.dispose()
+
+    async def refusal(self) -> tuple[Obstacle, DatabaseUnavailable] | None:
+        """Try to connect; return what refused us and why, or nothing."""
+        try:
+            async with self._engine.connect():
+                return None
+        except DBAPIError as error:
+            return obstacle_of(error), unavailable(self.url, error)
+
+    async def server_version(self) -> tuple[int, ...]:
+        """Return the server's version as numbers, the major one first."""
+        async with self.connection() as connection:
+            return tuple(int(number) for number in connection.dialect.server_version_info or ())
+
+    async def drift(self) -> list[str]:
+        """Return a sentence for each table, column or foreign key that is not as the entities have it."""
+        async with self.connection() as connection:
+            return sorted(await connection.run_sync(lambda sync: list(_drift(sync))))
+
+    async def missing_indexes(self) -> list[MissingIndex]:
+        """Return the indexes of the entities that are missing, different or invalid."""
+        found = {
+            row.name: FoundIndex(row.table_name, tuple(row.columns), row.is_unique, row.is_valid)
+            for row in await self._rows(_INDEXES)
+        }
+        return [
+            missing
+            for table in Base.metadata.sorted_tables
+            for name, columns, unique, statement in _expected_indexes(table)
+            if (missing := _compare_index(table.name, name, columns, statement, found.get(name), unique=unique))
+        ]
+
+    async def long_running(self, slow_seconds: float) -> Sequence[Row[Any]]:
+        """Return the statements and open transactions of others that have lasted longer, the longest first."""
+        return await self._rows(_LONG_RUNNING, slow_seconds=slow_seconds)
+
+    async def slow_statements(self, slow_ms: float, least_calls: int) -> Sequence[Row[Any]]:
+        """Return what ``pg_stat_statements`` knows to be slow on average; nothing where that is not installed."""
+        ((keeps_statements,),) = await self._rows(_KEEPS_STATEMENTS)
+        if not keeps_statements:
+            return []
+        return await self._rows(_SLOW_STATEMENTS, slow_ms=slow_ms, least_calls=least_calls)
+
+    async def live_workers(self, alive_seconds: float) -> int:
+        """Return how many workers gave a sign of life lately."""
+        ((count,),) = await self._rows(_WORKERS, alive_seconds=alive_seconds)
+        return int(count)
+
+    async def waiting(self, *, payment: str, recovery: str) -> Row[Any]:
+        """Return how many distributions and other jobs wait that nobody works on, by the names of those tasks."""
+        (row,) = await self._rows(_WAITING, payment=payment, recovery=recovery)
+        return row
+
+    async def stalled_jobs(self, alive_seconds: float) -> Sequence[Row[Any]]:
+        """Return the jobs that a worker began which is gone."""
+        return await self._rows(_STALLED_JOBS, alive_seconds=alive_seconds)
+
+    async def failed_jobs(self, *, payment: str) -> Sequence[Row[Any]]:
+        """Return the jobs that were given up and still matter."""
+        return await self._rows(_FAILED_JOBS, payment=payment)
+
+    async def undecided(self, patience_seconds: float) -> Sequence[Row[Any]]:
+        """Return the transactions whose outcome has been unknown for longer, the oldest first."""
+        return await self._rows(_UNDECIDED, patience_seconds=patience_seconds)
+
+    async def unpaid(self) -> list[Unpaid]:
+        """Return what each frozen distribution still needs, oldest first."""
+        return [Unpaid(**row._asdict()) for row in await self._rows(_UNPAID)]
+
+    async def failed_distributions(self) -> Sequence[Row[Any]]:
+        """Return the distributions that ended with somebody unpaid."""
+        return await self._rows(_FAILED_DISTRIBUTIONS)
+
+    async def stale_registers(self, patience_seconds: float) -> Sequence[Row[Any]]:
+        """Return the assets whose last sync failed, or has not come to an end."""
+        return await self._rows(_STALE_REGISTERS, patience_seconds=patience_seconds)
+
+    async def tokens(self) -> list[str]:
+        """Return the tokens that the database names."""
+        return [token_id for (token_id,) in await self._rows(_TOKENS)]
+
+    async def _rows(self, statement: Any, **parameters: Any) -> Sequence[Row[Any]]:
+        async with self.connection() as connection:
+            return (await connection.execute(statement, parameters)).all()
+
+
+def _drift(connection: Connection) -> Iterator[str]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    for difference in compare_metadata(context, Base.metadata):
+        # A change of a column comes as a list of its changes, anything else as one tuple.
+        for change in difference if isinstance(difference, list) else [difference]:
+            yield from _drift_sentence(change)
+
+
+def _drift_sentence(change: tuple[Any, ...]) -> Iterator[str]:
+    """Put what is missing or different into words. What is there besides is the operator's own; indexes come apart."""
+    match change:
+        case ("add_table", table):
+            yield f"the table {table.name} is missing"
+        case ("add_column", _, table, column):
+            yield f"{table}.{column.name} is missing"
+        case ("add_fk", constraint):
+            yield f"the foreign key {constraint.name} of {constraint.table.name} is missing"
+        case ("modify_nullable", _, table, column, _, _, nullable):
+            yield f"{table}.{column} is {'NOT NULL' if nullable else 'nullable'}, and should not be"
+        case ("modify_type", _, table, column, _, present, wanted):
+            yield f"{table}.{column} is of type {present}; it should be {wanted}"
+
+
+def _expected_indexes(table: Table) -> Iterator[tuple[str, tuple[str, ...], bool, str]]:
+    """Yield name, columns, uniqueness and the SQL that makes it, for each index that a table should have."""
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    for index in sorted(table.indexes, key=lambda index: str(index.name)):
+        yield _named(index, bool(index.unique), str(CreateIndex(index).compile(dialect=dialect)))
+    for constraint in table.constraints:
+        if constraint is table.primary_key or isinstance(constraint, UniqueConstraint):
+            yield _named(constraint, True, str(AddConstraint(constraint).compile(dialect=dialect)))
+
+
+def _named(part: Any, unique: bool, statement: str) -> tuple[str, tuple[str, ...], bool, str]:
+    columns = tuple(column.name for column in part.columns)
+    return str(part.name), columns, unique or not isinstance(part, Index), f"{' '.join(statement.split())};"
+
+
+def _compare_index(
+    table: str, name: str, columns: tuple[str, ...], statement: str, found: FoundIndex | None, *, unique: bool
+) -> MissingIndex | None:
+    if found is None:
+        return MissingIndex(f"{name} of {table} is missing", statement)
+    if not found.valid:
+        return MissingIndex(f"{name} of {table} is invalid", f"REINDEX INDEX {name};")
+    if (found.table, found.columns, found.unique) != (table, columns, unique):
+        kind = "unique " if found.unique else ""
+        present = f"a {kind}index of {found.table} ({', '.join(found.columns)})"
+        return MissingIndex(f"{name} is {present}", f"DROP INDEX {name}; {statement}")
+    return None

@@ -1,0 +1,79 @@
+"""The doctor: named checks, each an invariant, run in order. Nothing is changed, and no check can stop the others."""
+
+import asyncio
+
+import psycopg
+from sqlalchemy.exc import SQLAlchemyError
+
+from masspayout.doctor import database, ledger, payouts, queries
+from masspayout.doctor.examination import Check, Examination, Problem, Result, Status
+from masspayout.errors import MassPayoutError
+from masspayout.settings import Settings
+
+__all__ = ["CHECKS", "DEFAULT_SLOW_MS", "Result", "Status", "examine"]
+
+DEFAULT_SLOW_MS = 5000
+_CHECK_SECONDS = 30
+
+# docs/troubleshooting.md has a heading for each of them.
+CHECKS = (
+    Check("database server", database.server_answers),
+    Check("login", database.login_is_accepted, needs="database server"),
+    Check("database", database.database_exists, needs="login"),
+    Check("server version", database.server_is_new_enough, needs="database"),
+    Check("migrations", database.is_migrated, needs="server version"),
+    Check("tables", database.tables_are_ours, needs="migrations"),
+    Check("indexes", database.indexes_are_there, needs="tables"),
+    Check("query plans", queries.plans_use_indexes, needs="tables"),
+    Check("slow queries", queries.nothing_is_slow, needs="tables"),
+    Check("registers", payouts.registers_are_in_step, needs="tables"),
+    Check("worker", payouts.somebody_works, needs="tables"),
+    Check("stalled jobs", payouts.no_job_is_stalled, needs="tables"),
+    Check("failed jobs", payouts.no_job_failed, needs="tables"),
+    Check("undecided transactions", payouts.transactions_are_decided, needs="tables"),
+    Check("failed distributions", payouts.no_distribution_waits_for_a_person, needs="tables"),
+    Check("ledger", ledger.ledger_answers, needs="tables"),
+    Check("payment tokens", ledger.tokens_can_be_paid_in, needs="ledger"),
+    Check("payer", ledger.payer_can_pay, needs="payment tokens"),
+)
+
+
+async def examine(settings: Settings, *, slow_ms: int = DEFAULT_SLOW_MS) -> list[Result]:
+    """Run all checks in order. What depends on one that failed is not checked.
+
+    Args:
+        settings: Where database and ledger are.
+        slow_ms: From how many milliseconds on a statement is slow.
+    """
+    examination = Examination(settings, slow_ms)
+    results: dict[str, Result] = {}
+    try:
+        for check in CHECKS:
+            needed = results.get(check.needs or "")
+            if needed is not None and needed.status is not Status.OK:
+                # Whatever the chain between them: the one to mend is the first that failed.
+                reason = needed.message if needed.status is Status.NOT_CHECKED else f"First mend: {needed.name}."
+                results[check.name] = Result(check.name, Status.NOT_CHECKED, reason)
+            else:
+                results[check.name] = await _run(check, examination)
+    finally:
+        await examination.close()
+    return list(results.values())
+
+
+async def _run(check: Check, examination: Examination) -> Result:
+    """Run one check; whatever goes wrong in it is its result."""
+    try:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            message = await check.look(examination)
+    except MassPayoutError as error:
+        details = error.details if isinstance(error, Problem) else ()
+        return Result(check.name, Status.PROBLEM, error.message, error.hint, details)
+    except TimeoutError:
+        message = f"There was no answer within {_CHECK_SECONDS} seconds."
+        return Result(check.name, Status.PROBLEM, message, "See what keeps the server busy, then: masspayout doctor")
+    except (SQLAlchemyError, psycopg.Error, OSError) as error:
+        reason = (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).splitlines()[0]
+        hint = "Give the role the rights that it lacks, then: masspayout doctor"
+        return Result(check.name, Status.PROBLEM, f"It could not be found out: {reason.rstrip('.')}.", hint)
+    return Result(check.name, Status.OK, message)

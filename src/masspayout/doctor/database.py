@@ -1,0 +1,84 @@
+"""Checks of the database itself: from the server that answers to the last index."""
+
+from masspayout.db import embedded, migrations
+from masspayout.db.diagnosis import Diagnosis
+from masspayout.db.refusals import Obstacle
+from masspayout.doctor.examination import Examination, Problem
+from masspayout.runtime import database_url
+
+
+async def server_answers(examination: Examination) -> str:
+    """A PostgreSQL server answers where the settings say. An embedded one is started, but never made."""
+    settings = examination.settings
+    if settings.uses_embedded_database and not embedded.exists(settings.data_dir):
+        raise Problem(
+            f"There is no embedded database in {settings.data_dir} yet, and DATABASE_HOST names no other.",
+            "See a whole payout: masspayout demo. Or make an empty database: masspayout db upgrade",
+        )
+    url = await database_url(settings)
+    examination.diagnosis = Diagnosis(url)
+    examination.refusal = await examination.diagnosis.refusal()
+    _raise_if(examination, Obstacle.SERVER, Obstacle.STATEMENT)
+    place = url.query.get("host", url.host or "localhost")
+    return f"It answers at {place}, port {url.query.get('port', url.port or 5432)}."
+
+
+async def login_is_accepted(examination: Examination) -> str:
+    """The server lets our role in."""
+    _raise_if(examination, Obstacle.LOGIN)
+    return f"The role {examination.url.username} is let in."
+
+
+async def database_exists(examination: Examination) -> str:
+    """The server has the database."""
+    _raise_if(examination, Obstacle.DATABASE)
+    return f"{examination.url.database} is there."
+
+
+async def server_is_new_enough(examination: Examination) -> str:
+    """The server is one that the schema works on."""
+    version = await examination.diagnosis.server_version()
+    number = ".".join(map(str, version))
+    if version < (migrations.OLDEST_SERVER,):
+        raise Problem(
+            f"The server runs PostgreSQL {number}, and masspayout needs {migrations.OLDEST_SERVER} or newer.",
+            "Use a newer server, or unset DATABASE_HOST to use the embedded one, then: masspayout db upgrade",
+        )
+    return f"PostgreSQL {number}."
+
+
+async def is_migrated(examination: Examination) -> str:
+    """The database is at the newest migration that this version knows, and not beyond."""
+    async with examination.diagnosis.connection() as connection:
+        status = await connection.run_sync(migrations.read_status)
+    if mismatch := migrations.mismatch_of(examination.url, status):
+        pending = [f"{revision.id}: {revision.message}" for revision in status.pending]
+        raise Problem(mismatch.message, mismatch.hint, pending)
+    return f"The database is at revision {status.revision}, the newest."
+
+
+async def tables_are_ours(examination: Examination) -> str:
+    """Tables and columns are what the migrations made of them."""
+    if drift := await examination.diagnosis.drift():
+        raise Problem(
+            f"The schema was changed by hand, in {len(drift)} place(s): {drift[0]}.",
+            "Undo the change by hand, or restore a backup; see all that differs: masspayout db check",
+            drift,
+        )
+    return "Tables and columns are as the migrations made them."
+
+
+async def indexes_are_there(examination: Examination) -> str:
+    """Every index of the schema is there, and valid."""
+    if missing := await examination.diagnosis.missing_indexes():
+        raise Problem(
+            f"{len(missing)} index(es) are not as they should be: {', '.join(index.sentence for index in missing)}.",
+            "Execute the statements below with psql, then: masspayout db check",
+            [index.statement for index in missing],
+        )
+    return "All are there, and valid."
+
+
+def _raise_if(examination: Examination, *obstacles: Obstacle) -> None:
+    if examination.refusal is not None and examination.refusal[0] in obstacles:
+        raise examination.refusal[1]

@@ -1,0 +1,94 @@
+"""Checks of the ledger: that it answers, that the payment tokens move, that the payer can pay what is due."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+
+from masspayout.db.diagnosis import Unpaid
+from masspayout.doctor.examination import Examination, Problem
+from masspayout.errors import NotFound
+from masspayout.ledger.failures import describe_failure
+from masspayout.money import to_decimal
+from masspayout.runtime import make_ledger
+
+
+async def ledger_answers(examination: Examination) -> str:
+    """The ledger can be reached and knows the tokens that the database names.
+
+    It is asked about those only: a ledger that was never used is left alone.
+    """
+    token_ids = await examination.diagnosis.tokens()
+    examination.ledger = make_ledger(examination.url, examination.settings)
+    name = examination.ledger.traits.name
+    unknown = []
+    for token_id in token_ids:
+        try:
+            await examination.ledger.token(token_id)
+        except NotFound:
+            unknown.append(token_id)
+    if unknown:
+        raise Problem(
+            f"The ledger {name} does not know {len(unknown)} of our tokens: {', '.join(unknown)}.",
+            "Check that LEDGER and the DATABASE_* settings are those that they were imported with; "
+            "see the assets: masspayout asset list",
+        )
+    if not token_ids:
+        return f"Nothing is imported yet, so there is nothing to ask the ledger {name}."
+    return f"The ledger {name} answers, and knows all {len(token_ids)} tokens."
+
+
+async def tokens_can_be_paid_in(examination: Examination) -> str:
+    """No token is paused that somebody is to be paid in."""
+    unpaid = await examination.diagnosis.unpaid()
+    token_ids = sorted({due.payment_token_id for due in unpaid})
+    paused = [token_id for token_id in token_ids if (await examination.ledger.token(token_id)).paused]
+    if not paused:
+        return "None that is needed is paused." if token_ids else "Nothing is due."
+    raise Problem(
+        f"The payment token {', '.join(paused)} is paused, and distributions are due in it.",
+        "Have it unpaused by whoever holds its pause key (on the sandbox: masspayout sandbox unpause "
+        f"{paused[0]}), then: masspayout doctor",
+        [_line(due) for due in unpaid if due.payment_token_id in paused],
+    )
+
+
+async def payer_can_pay(examination: Examination) -> str:
+    """The payer holds what all frozen distributions still need, and is able to send it."""
+    unpaid = [due for due in await examination.diagnosis.unpaid() if due.amount > 0]
+    for (payer, token_id), dues in _by_payer_and_token(unpaid).items():
+        await _require_able(examination, payer, token_id)
+        held_units = await examination.ledger.balance_units(payer, token_id)
+        held = to_decimal(held_units, dues[0].payment_token_decimals)
+        needed = sum((due.amount for due in dues), Decimal(0))
+        if held < needed:
+            raise Problem(
+                f"The payer {payer} holds {held:,f} of {token_id}, and {len(dues)} distribution(s) need {needed:,f}: "
+                f"{needed - held:,f} are missing.",
+                f"Fund {payer} (on the sandbox: masspayout sandbox deposit {token_id} {needed - held:f} --to {payer}), "
+                "then: masspayout doctor",
+                [_line(due) for due in dues],
+            )
+    return f"Funded for {len(unpaid)} distribution(s) that are due." if unpaid else "Nothing is due."
+
+
+async def _require_able(examination: Examination, payer: str, token_id: str) -> None:
+    """Refuse a payer that is itself frozen, deleted or not associated: it sends as little as it receives."""
+    obstacles = await examination.ledger.preflight(token_id, [payer])
+    if payer in obstacles:
+        failure = describe_failure(obstacles[payer])
+        raise Problem(
+            f"The payer {payer} cannot send {token_id}: {failure.code}. {failure.sentence}",
+            "Mend the payer's account (on the sandbox: masspayout sandbox unfreeze or associate "
+            f"{payer} {token_id}), then: masspayout doctor",
+        )
+
+
+def _by_payer_and_token(unpaid: Iterable[Unpaid]) -> dict[tuple[str, str], list[Unpaid]]:
+    grouped: dict[tuple[str, str], list[Unpaid]] = defaultdict(list)
+    for due in unpaid:
+        grouped[due.payer_account_id, due.payment_token_id].append(due)
+    return grouped
+
+
+def _line(due: Unpaid) -> str:
+    return f"{due.distribution_id} {due.status}: {due.amount:,f} of {due.payment_token_id}"

@@ -1,0 +1,96 @@
+"""Checks of the work: registers, workers and their jobs, transactions and distributions that came to no end."""
+
+from masspayout.doctor.examination import Examination, Problem
+from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
+
+# Workers give a sign of life every ten seconds.
+_WORKER_ALIVE_SECONDS = 30
+_UNDECIDED_SECONDS = 300
+_SYNCING_SECONDS = 600
+
+
+async def registers_are_in_step(examination: Examination) -> str:
+    """The last sync of every asset came to a good end."""
+    stale = await examination.diagnosis.stale_registers(_SYNCING_SECONDS)
+    if not stale:
+        return "No sync failed or hangs."
+    first = stale[0]
+    reason = first.sync_error or f"it has been {first.sync_status} since {first.updated_at:%Y-%m-%d %H:%M} UTC"
+    raise Problem(
+        f"{len(stale)} register(s) could not be read; that of {first.token_id}: {reason.rstrip('.')}.",
+        f"Read it again: masspayout asset sync {first.token_id}",
+        [f"{row.token_id} {row.sync_status} {row.sync_error or ''}".rstrip() for row in stale],
+    )
+
+
+async def somebody_works(examination: Examination) -> str:
+    """A worker runs while there is something to do."""
+    diagnosis = examination.diagnosis
+    workers = await diagnosis.live_workers(_WORKER_ALIVE_SECONDS)
+    if workers:
+        return f"{workers} running."
+    waiting = await diagnosis.waiting(payment=PAY_DISTRIBUTION, recovery=RECOVER)
+    if waiting.distributions or waiting.jobs:
+        raise Problem(
+            f"No worker is running, and {waiting.distributions} distribution(s) and {waiting.jobs} other job(s) wait "
+            "for one.",
+            "Start one: masspayout worker",
+        )
+    return "No worker, nothing to do."
+
+
+async def no_job_is_stalled(examination: Examination) -> str:
+    """No job is in the hands of a worker that is gone."""
+    stalled = await examination.diagnosis.stalled_jobs(_WORKER_ALIVE_SECONDS)
+    if not stalled:
+        return "None."
+    raise Problem(
+        f"{len(stalled)} job(s) were begun by a worker that is gone.",
+        "Any worker takes them up within a minute: masspayout worker",
+        [f"job {row.id} {row.task_name}" for row in stalled],
+    )
+
+
+async def no_job_failed(examination: Examination) -> str:
+    """No job was given up whose work is not done."""
+    failed = await examination.diagnosis.failed_jobs(payment=PAY_DISTRIBUTION)
+    if not failed:
+        return "None."
+    raise Problem(
+        f"{len(failed)} job(s) were given up, the last after {failed[-1].attempts} attempt(s).",
+        "Read in the worker's log why, mend that, and have a worker take up what is left: masspayout worker",
+        [f"job {row.id} {row.task_name} failed at {row.failed_at:%Y-%m-%d %H:%M:%S} UTC" for row in failed],
+    )
+
+
+async def transactions_are_decided(examination: Examination) -> str:
+    """The outcome of every transaction is known a few minutes after it was signed."""
+    undecided = await examination.diagnosis.undecided(_UNDECIDED_SECONDS)
+    if not undecided:
+        return "None."
+    first = undecided[0]
+    reason = f": {first.reason.rstrip('.')}" if first.reason else ""
+    raise Problem(
+        f"{len(undecided)} transaction(s) are undecided for more than {_UNDECIDED_SECONDS // 60} minutes, "
+        f"the oldest, {first.transaction_id}, since {first.since:%Y-%m-%d %H:%M:%S} UTC{reason}.",
+        "A worker looks them up until the ledger has decided: masspayout worker",
+        [
+            f"{row.transaction_id} of distribution {row.distribution_id}, looked up {row.looks} times"
+            for row in undecided
+        ],
+    )
+
+
+async def no_distribution_waits_for_a_person(examination: Examination) -> str:
+    """No distribution ended with somebody unpaid."""
+    failed = await examination.diagnosis.failed_distributions()
+    if not failed:
+        return "None."
+    first = failed[0]
+    raise Problem(
+        f"{len(failed)} distribution(s) ended with somebody unpaid; {first.id} ({first.symbol}) with "
+        f"{first.failed:,} holder(s): {first.failure_message or 'each of them has a reason of its own.'}",
+        f"See the reasons: masspayout distribution show {first.id}. When they are mended: "
+        f"masspayout distribution retry {first.id}",
+        [f"{row.id} {row.symbol}: {row.failed:,} unpaid" for row in failed],
+    )
