@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test check format bench picture lock clean
 
 help:
 	@echo "make demo     install and show a whole payout on the sandbox ledger, in about a minute"
@@ -15,6 +15,7 @@ help:
 	@echo "make check    formatting, lint, types and the direction of imports, as CI checks them"
 	@echo "make format   put the code into its one format"
 	@echo "make bench    measure with N=100000 holders, or N=1000000"
+	@echo "make picture  draw docs/demo.svg anew from a run of the demo"
 	@echo "make lock     pin the newest dependencies that pyproject.toml allows, with their hashes"
 	@echo "make clean    remove everything that these commands made"
 
@@ -36,6 +37,9 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run.py --holders $(N)
+
+picture: $(VENV)/.installed
+	$(BIN)/python docs/draw_demo.py
 
 # The oldest Python that is supported decides, so that the pins serve every later one.
 LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe \

@@ -49,7 +49,7 @@ def demo() -> None:
 
 
 async def _demo() -> None:
-    out.print("[bold]Mass Payout[/]: a dividend for 3,000 holders, on the built-in sandbox ledger.\n")
+    out.print("[bold]Mass Payout[/]: a dividend for 3,000 holders, on the built-in sandbox ledger.")
     async with opened() as runtime:
         if not isinstance(runtime.ledger, SandboxLedger):
             raise Invalid(f"The demo runs on the sandbox, but LEDGER={runtime.settings.ledger}.", "Unset LEDGER.")

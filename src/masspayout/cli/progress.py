@@ -49,7 +49,7 @@ def _shown(title: str) -> Iterator[ShowProgress]:
         return
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(complete_style="green", finished_style="green"),
         MofNCompleteColumn(),
         TextColumn("holders"),
         TimeElapsedColumn(),
