@@ -30,6 +30,7 @@ _OPTIONS = (
 _INDEXES = text("""
     SELECT entry.relname AS name, owner.relname AS table_name, indisunique AS is_unique,
            indisvalid AND indisready AS is_valid,
+           EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype IN ('p', 'u')) AS is_constraint,
            ARRAY(SELECT pg_get_indexdef(indexrelid, position, true)
                    FROM generate_series(1, indnkeyatts) AS position) AS columns
       FROM pg_index
@@ -157,6 +158,7 @@ class FoundIndex(NamedTuple):
     columns: tuple[str, ...]
     unique: bool
     valid: bool
+    constraint: bool
 
 
 class MissingIndex(NamedTuple):
@@ -223,7 +225,7 @@ class Diagnosis:
     async def missing_indexes(self) -> list[MissingIndex]:
         """Return the indexes of the entities that are missing, different or invalid."""
         found = {
-            row.name: FoundIndex(row.table_name, tuple(row.columns), row.is_unique, row.is_valid)
+            row.name: FoundIndex(row.table_name, tuple(row.columns), row.is_unique, row.is_valid, row.is_constraint)
             for row in await self._rows(_INDEXES)
         }
         return [
@@ -317,7 +319,9 @@ def _expected_indexes(table: Table) -> Iterator[tuple[str, tuple[str, ...], bool
         yield _named(index, bool(index.unique), str(CreateIndex(index).compile(dialect=dialect)))
     for constraint in table.constraints:
         if constraint is table.primary_key or isinstance(constraint, UniqueConstraint):
-            yield _named(constraint, True, str(AddConstraint(constraint).compile(dialect=dialect)))
+            # Isolated, the constraint would be left out of the table's own CREATE from then on.
+            addition = AddConstraint(constraint, isolate_from_table=False)
+            yield _named(constraint, True, str(addition.compile(dialect=dialect)))
 
 
 def _named(part: Any, unique: bool, statement: str) -> tuple[str, tuple[str, ...], bool, str]:
@@ -330,10 +334,10 @@ def _compare_index(
 ) -> MissingIndex | None:
     if found is None:
         return MissingIndex(f"{name} of {table} is missing", statement)
+    removal = f"ALTER TABLE {found.table} DROP CONSTRAINT {name};" if found.constraint else f"DROP INDEX {name};"
     if not found.valid:
-        return MissingIndex(f"{name} of {table} is invalid", f"REINDEX INDEX {name};")
+        return MissingIndex(f"{name} of {table} is invalid", f"{removal} {statement}")
     if (found.table, found.columns, found.unique) != (table, columns, unique):
-        kind = "unique " if found.unique else ""
-        present = f"a {kind}index of {found.table} ({', '.join(found.columns)})"
-        return MissingIndex(f"{name} is {present}", f"DROP INDEX {name}; {statement}")
+        present = f"{name} is {'unique ' if found.unique else ''}on {found.table} ({', '.join(found.columns)})"
+        return MissingIndex(present, f"{removal} {statement}")
     return None

@@ -31,8 +31,12 @@ _EXAMPLE = text("""
      LIMIT 1
 """)
 
+# As the planner estimates it: by the rows of a page when they were last counted, and the pages that there are now.
 _ROW_COUNTS = text("""
-    SELECT relname, greatest(reltuples, pg_stat_get_live_tuples(oid)) AS row_count
+    SELECT relname,
+           CASE WHEN relpages = 0 THEN pg_stat_get_live_tuples(oid)
+                ELSE reltuples / relpages * pg_relation_size(oid) / CAST(current_setting('block_size') AS int)
+           END AS row_count
       FROM pg_class
      WHERE relnamespace = CAST(current_schema() AS regnamespace) AND relname = ANY (:tables)
 """)

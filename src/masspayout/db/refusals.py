@@ -123,6 +123,20 @@ _REFUSALS = (
     ),
     _refusal(
         Obstacle.STATEMENT,
+        "42501",
+        (),
+        "The role {user} may not do this in {database}: {reason}.",
+        "Give it the right (best: make it the owner of the tables), or correct DATABASE_USER, then: masspayout doctor",
+    ),
+    _refusal(
+        Obstacle.STATEMENT,
+        "57014",
+        (),
+        "PostgreSQL at {server} did not finish a statement in time.",
+        "See what keeps it busy: masspayout doctor",
+    ),
+    _refusal(
+        Obstacle.STATEMENT,
         "53100",
         (),
         "PostgreSQL at {server} has no disk space left.",

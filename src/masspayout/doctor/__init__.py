@@ -13,7 +13,7 @@ from masspayout.settings import Settings
 __all__ = ["CHECKS", "DEFAULT_SLOW_MS", "Result", "Status", "examine"]
 
 DEFAULT_SLOW_MS = 5000
-_CHECK_SECONDS = 30
+_PATIENCE_SECONDS = 30.0
 
 # docs/troubleshooting.md has a heading for each of them.
 CHECKS = (
@@ -38,12 +38,15 @@ CHECKS = (
 )
 
 
-async def examine(settings: Settings, *, slow_ms: int = DEFAULT_SLOW_MS) -> list[Result]:
+async def examine(
+    settings: Settings, *, slow_ms: int = DEFAULT_SLOW_MS, patience_seconds: float = _PATIENCE_SECONDS
+) -> list[Result]:
     """Run all checks in order. What depends on one that failed is not checked.
 
     Args:
         settings: Where database and ledger are.
         slow_ms: From how many milliseconds on a statement is slow.
+        patience_seconds: How long one check may take.
     """
     examination = Examination(settings, slow_ms)
     results: dict[str, Result] = {}
@@ -55,22 +58,22 @@ async def examine(settings: Settings, *, slow_ms: int = DEFAULT_SLOW_MS) -> list
                 reason = needed.message if needed.status is Status.NOT_CHECKED else f"First mend: {needed.name}."
                 results[check.name] = Result(check.name, Status.NOT_CHECKED, reason)
             else:
-                results[check.name] = await _run(check, examination)
+                results[check.name] = await _run(check, examination, patience_seconds)
     finally:
         await examination.close()
     return list(results.values())
 
 
-async def _run(check: Check, examination: Examination) -> Result:
+async def _run(check: Check, examination: Examination, patience_seconds: float) -> Result:
     """Run one check; whatever goes wrong in it is its result."""
     try:
-        async with asyncio.timeout(_CHECK_SECONDS):
+        async with asyncio.timeout(patience_seconds):
             message = await check.look(examination)
     except MassPayoutError as error:
         details = error.details if isinstance(error, Problem) else ()
         return Result(check.name, Status.PROBLEM, error.message, error.hint, details)
     except TimeoutError:
-        message = f"There was no answer within {_CHECK_SECONDS} seconds."
+        message = f"There was no answer within {patience_seconds:g} seconds."
         return Result(check.name, Status.PROBLEM, message, "See what keeps the server busy, then: masspayout doctor")
     except (SQLAlchemyError, psycopg.Error, OSError) as error:
         reason = (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).splitlines()[0]
