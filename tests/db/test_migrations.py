@@ -135,6 +135,7 @@ def test_check_names_what_is_pending(empty_database_url: URL) -> None:
     assert [difference[:41] for difference in differences] == [
         "Database against migrations: 0002 (Attemp",
         "Database against migrations: 0003 (Procra",
+        "Database against migrations: 0004 (Series",
     ]
 
 
@@ -167,7 +168,7 @@ def test_status_follows_the_schema(empty_database_url: URL) -> None:
     migrations.upgrade(url, "0001")
     status = migrations.status(url)
     assert (status.state, status.revision) == (SchemaState.PENDING, "0001")
-    assert [revision.id for revision in status.pending] == ["0002", "0003"]
+    assert [revision.id for revision in status.pending] == ["0002", "0003", "0004"]
     migrations.upgrade(url)
     assert migrations.status(url).state is SchemaState.CURRENT
     run_sql(url, "UPDATE alembic_version SET version_num = '9999'")

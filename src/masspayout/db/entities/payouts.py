@@ -1,13 +1,8 @@
-"""The domain objects, which are the tables.
-
-The five tables of the users' schema come first, their added columns under a line that says so; then the tables that are
-ours alone. Relationships raise when they were not asked for: a query says what it loads.
-"""
+"""Assets, distributions, holders and batches: the tables of the users' schema that money goes through."""
 
 import uuid
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 
 from sqlalchemy import (
     BigInteger,
@@ -15,140 +10,25 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
-    MetaData,
-    Numeric,
     String,
     Text,
     UniqueConstraint,
-    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from masspayout.db.types import OneOf, UtcTimestamp, uuid7
-
-
-class SyncStatus(StrEnum):
-    """How the register of an asset stands against the ledger."""
-
-    SYNCED = "SYNCED"
-    SYNCING = "SYNCING"
-    FAILED = "FAILED"
-
-
-class DistributionType(StrEnum):
-    """What is being paid out."""
-
-    DIVIDEND = "DIVIDEND"
-    COUPON = "COUPON"
-    SNAPSHOT = "SNAPSHOT"
-
-
-class ExecutionType(StrEnum):
-    """What starts a distribution."""
-
-    MANUAL = "MANUAL"
-    SCHEDULED = "SCHEDULED"
-    RECURRING = "RECURRING"
-    AUTOMATIC = "AUTOMATIC"
-
-
-class PayoutType(StrEnum):
-    """How the amount is divided: the same for everyone, or pro rata to balances."""
-
-    FIXED = "FIXED"
-    PERCENTAGE = "PERCENTAGE"
-
-
-class Frequency(StrEnum):
-    """How often a recurring distribution occurs."""
-
-    HOURLY = "HOURLY"
-    DAILY = "DAILY"
-    WEEKLY = "WEEKLY"
-    MONTHLY = "MONTHLY"
-
-
-class DistributionStatus(StrEnum):
-    """Where a distribution stands in its life."""
-
-    PENDING = "PENDING"
-    PROCESSING = "PROCESSING"
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing will change any more."""
-        return self in (DistributionStatus.COMPLETED, DistributionStatus.CANCELLED)
-
-    @property
-    def can_execute(self) -> bool:
-        """Whether a first execution may start."""
-        return self is DistributionStatus.PENDING
-
-    @property
-    def can_cancel(self) -> bool:
-        """Whether it can be called off: only while nothing was sent."""
-        return self is DistributionStatus.PENDING
-
-    @property
-    def can_retry(self) -> bool:
-        """Whether those who are still unpaid may be tried again."""
-        return self is DistributionStatus.FAILED
-
-
-class BatchStatus(StrEnum):
-    """Where a batch payout stands."""
-
-    PENDING = "PENDING"
-    PROCESSING = "PROCESSING"
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is still something to do, or to find out."""
-        return self in (BatchStatus.PENDING, BatchStatus.PROCESSING)
-
-
-class AttemptStatus(StrEnum):
-    """What is known of one signed transaction."""
-
-    SIGNED = "SIGNED"  # stored, certainly not sent yet
-    SUBMITTED = "SUBMITTED"  # may have been sent; only the ledger knows
-    SETTLED = "SETTLED"  # its outcome is known and written down
-    DEAD = "DEAD"  # proven never to have happened, and that it never can
-
-    @property
-    def is_open(self) -> bool:
-        """Whether this transaction could still pay somebody."""
-        return self in (AttemptStatus.SIGNED, AttemptStatus.SUBMITTED)
-
-
-def _one_of(column: str, enumeration: type[StrEnum], table: str) -> CheckConstraint:
-    values = ", ".join(f"'{member.value}'" for member in enumeration)
-    return CheckConstraint(f"{column} IN ({values})", name=f"{table}_{column}_check")
-
-
-class Base(DeclarativeBase):
-    """The root of all entities, with PostgreSQL's own naming of constraints."""
-
-    metadata = MetaData(
-        naming_convention={
-            "pk": "%(table_name)s_pkey",
-            "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
-            "uq": "%(table_name)s_%(column_0_N_name)s_key",
-        }
-    )
-    type_annotation_map = {datetime: UtcTimestamp, Decimal: Numeric, str: String}  # noqa: RUF012 - SQLAlchemy's way
-
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7, sort_order=-1)
-    created_at: Mapped[datetime | None] = mapped_column(server_default=func.now(), sort_order=1000)
-    updated_at: Mapped[datetime | None] = mapped_column(server_default=func.now(), onupdate=func.now(), sort_order=1001)
+from masspayout.db.entities.base import Base, one_of
+from masspayout.db.entities.states import (
+    BatchStatus,
+    DistributionStatus,
+    DistributionType,
+    ExecutionType,
+    Frequency,
+    PayoutType,
+    SyncStatus,
+)
+from masspayout.db.types import OneOf
 
 
 class Asset(Base):
@@ -158,7 +38,7 @@ class Asset(Base):
     __table_args__ = (
         UniqueConstraint("token_id", name="idx_asset_token_id"),
         Index("idx_asset_sync_status", "sync_status"),
-        _one_of("sync_status", SyncStatus, "asset"),
+        one_of("sync_status", SyncStatus, "asset"),
     )
 
     token_id: Mapped[str]
@@ -176,6 +56,9 @@ class Asset(Base):
     payment_token_symbol: Mapped[str | None]
     payment_token_decimals: Mapped[int | None] = mapped_column(Integer)
     sync_error: Mapped[str | None] = mapped_column(Text)
+    sync_every_seconds: Mapped[int | None] = mapped_column(Integer)
+    sync_requested_at: Mapped[datetime | None]
+    contract_paused: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
 
 
 class Distribution(Base):
@@ -187,11 +70,13 @@ class Distribution(Base):
         Index("idx_distribution_status", "status"),
         Index("idx_distribution_scheduled", "scheduled_time", postgresql_where=text("status = 'PENDING'")),
         UniqueConstraint("obligation_key", name="idx_distribution_obligation"),
-        _one_of("type", DistributionType, "distribution"),
-        _one_of("execution_type", ExecutionType, "distribution"),
-        _one_of("payout_type", PayoutType, "distribution"),
-        _one_of("frequency", Frequency, "distribution"),
-        _one_of("status", DistributionStatus, "distribution"),
+        UniqueConstraint("series_id", "scheduled_time", name="idx_distribution_occurrence"),
+        UniqueConstraint("series_id", "trigger_event_id", name="idx_distribution_trigger"),
+        one_of("type", DistributionType, "distribution"),
+        one_of("execution_type", ExecutionType, "distribution"),
+        one_of("payout_type", PayoutType, "distribution"),
+        one_of("frequency", Frequency, "distribution"),
+        one_of("status", DistributionStatus, "distribution"),
     )
 
     asset_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("asset.id"))
@@ -212,6 +97,8 @@ class Distribution(Base):
     excluded_accounts: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"), default=list)
     included_accounts: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"), default=list)
     obligation_key: Mapped[str | None]
+    series_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("series.id"))
+    trigger_event_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("contract_event.id"))
     # … what the freeze found
     frozen_at: Mapped[datetime | None]
     snapshot_at: Mapped[datetime | None]
@@ -297,7 +184,7 @@ class BatchPayout(Base):
             "batch_number",
             postgresql_where=text("status IN ('PENDING', 'PROCESSING')"),
         ),
-        _one_of("status", BatchStatus, "batch_payout"),
+        one_of("status", BatchStatus, "batch_payout"),
     )
 
     distribution_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("distribution.id"))
@@ -314,57 +201,6 @@ class BatchPayout(Base):
     total_amount: Mapped[Decimal | None]
     slices: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
     claimed_until: Mapped[datetime | None]
+    transient_failures: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
 
     distribution: Mapped[Distribution] = relationship(lazy="raise", viewonly=True)
-
-
-class EventListener(Base):
-    """A cursor over one contract's events, in integer nanoseconds since 1970."""
-
-    __tablename__ = "blockchain_event_listener_config"
-    __table_args__ = (UniqueConstraint("contract_id", name="idx_listener_contract"),)
-
-    contract_id: Mapped[str]
-    last_processed_timestamp: Mapped[int | None] = mapped_column(BigInteger)
-    enabled: Mapped[bool | None] = mapped_column(server_default=text("true"))
-
-
-class Attempt(Base):
-    """One signed ledger transaction for (part of) a batch, stored before it is sent and kept for ever."""
-
-    __tablename__ = "attempt"
-    __table_args__ = (
-        UniqueConstraint("transaction_id", name="idx_attempt_transaction"),
-        Index("idx_attempt_batch", "batch_payout_id"),
-        # A batch has at most one transaction that could still pay.
-        Index(
-            "idx_attempt_open",
-            "batch_payout_id",
-            unique=True,
-            postgresql_where=text("status IN ('SIGNED', 'SUBMITTED')"),
-        ),
-        _one_of("status", AttemptStatus, "attempt"),
-    )
-
-    batch_payout_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("batch_payout.id"))
-    transaction_id: Mapped[str]
-    signed_bytes: Mapped[bytes] = mapped_column(LargeBinary)
-    expires_at: Mapped[datetime]
-    status: Mapped[AttemptStatus] = mapped_column(OneOf(AttemptStatus), default=AttemptStatus.SIGNED)
-    recipient_count: Mapped[int] = mapped_column(Integer)
-    total_amount: Mapped[Decimal]
-    looks: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
-    outcome_code: Mapped[str | None]
-    outcome_detail: Mapped[str | None] = mapped_column(Text)
-    submitted_at: Mapped[datetime | None]
-    settled_at: Mapped[datetime | None]
-
-
-class LedgerSequence(Base):
-    """The last number handed out to a paying account: transaction times on Hedera, nonces on an EVM chain."""
-
-    __tablename__ = "ledger_sequence"
-    __table_args__ = (UniqueConstraint("account_id", name="idx_ledger_sequence_account"),)
-
-    account_id: Mapped[str]
-    last_number: Mapped[int] = mapped_column(BigInteger)

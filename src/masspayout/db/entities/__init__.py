@@ -1,0 +1,45 @@
+"""The domain objects, which are the tables.
+
+What stands under "Added to the users' schema" is ours; the rest of the five tables is as their users have it.
+Relationships raise when they were not asked for: a query says what it loads.
+"""
+
+from masspayout.db.entities.automation import ContractEvent, EventListener, Series
+from masspayout.db.entities.base import Base
+from masspayout.db.entities.payouts import Asset, BatchPayout, Distribution, Holder
+from masspayout.db.entities.sending import Attempt, LedgerSequence
+from masspayout.db.entities.states import (
+    AttemptStatus,
+    BatchStatus,
+    DistributionStatus,
+    DistributionType,
+    EventStatus,
+    ExecutionType,
+    Frequency,
+    PayoutType,
+    SeriesStatus,
+    SyncStatus,
+)
+
+__all__ = [
+    "Asset",
+    "Attempt",
+    "AttemptStatus",
+    "Base",
+    "BatchPayout",
+    "BatchStatus",
+    "ContractEvent",
+    "Distribution",
+    "DistributionStatus",
+    "DistributionType",
+    "EventListener",
+    "EventStatus",
+    "ExecutionType",
+    "Frequency",
+    "Holder",
+    "LedgerSequence",
+    "PayoutType",
+    "Series",
+    "SeriesStatus",
+    "SyncStatus",
+]

@@ -1,0 +1,105 @@
+"""What makes payouts happen by themselves: series, the cursors over contracts' events, and the events."""
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from masspayout.db.entities.base import Base, one_of
+from masspayout.db.entities.payouts import Asset
+from masspayout.db.entities.states import (
+    DistributionType,
+    EventStatus,
+    ExecutionType,
+    Frequency,
+    PayoutType,
+    SeriesStatus,
+)
+from masspayout.db.types import OneOf
+
+
+class EventListener(Base):
+    """A cursor over one contract's events, in integer nanoseconds since 1970."""
+
+    __tablename__ = "blockchain_event_listener_config"
+    __table_args__ = (UniqueConstraint("contract_id", name="idx_listener_contract"),)
+
+    contract_id: Mapped[str]
+    last_processed_timestamp: Mapped[int | None] = mapped_column(BigInteger)
+    enabled: Mapped[bool | None] = mapped_column(server_default=text("true"))
+
+    # Added to the users' schema
+    last_processed_index: Mapped[int | None] = mapped_column(Integer)
+    last_polled_at: Mapped[datetime | None]
+    poll_error: Mapped[str | None] = mapped_column(Text)
+
+
+class Series(Base):
+    """What makes distributions by itself: on a calendar (RECURRING), or whenever money arrives (AUTOMATIC).
+
+    ``amount`` is in whole payment tokens; without one, an AUTOMATIC series pays out the deposit. Each occurrence of a
+    RECURRING series is due at a time that follows from ``start_time`` alone; ``next_number`` is the first not yet made.
+    """
+
+    __tablename__ = "series"
+    __table_args__ = (
+        Index("idx_series_asset", "asset_id"),
+        Index("idx_series_active", "execution_type", postgresql_where=text("status = 'ACTIVE'")),
+        one_of("type", DistributionType, "series"),
+        CheckConstraint("execution_type IN ('RECURRING', 'AUTOMATIC')", name="series_execution_type_check"),
+        one_of("payout_type", PayoutType, "series"),
+        one_of("frequency", Frequency, "series"),
+        one_of("status", SeriesStatus, "series"),
+    )
+
+    asset_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("asset.id"))
+    type: Mapped[DistributionType] = mapped_column(OneOf(DistributionType))
+    execution_type: Mapped[ExecutionType] = mapped_column(OneOf(ExecutionType))
+    payout_type: Mapped[PayoutType] = mapped_column(OneOf(PayoutType))
+    amount: Mapped[Decimal | None]
+    concept: Mapped[str | None]
+    excluded_accounts: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"), default=list)
+    included_accounts: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"), default=list)
+    frequency: Mapped[Frequency | None] = mapped_column(OneOf(Frequency))
+    start_time: Mapped[datetime | None]
+    end_time: Mapped[datetime | None]
+    time_zone: Mapped[str] = mapped_column(server_default=text("'UTC'"), default="UTC")
+    catch_up_seconds: Mapped[int] = mapped_column(BigInteger, server_default=text("86400"), default=86_400)
+    next_number: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
+    trigger_condition: Mapped[str | None]
+    status: Mapped[SeriesStatus] = mapped_column(OneOf(SeriesStatus), default=SeriesStatus.ACTIVE)
+
+    asset: Mapped[Asset] = relationship(lazy="raise")
+
+
+class ContractEvent(Base):
+    """One event that a contract reported, kept so that it is handled once however often it is read."""
+
+    __tablename__ = "contract_event"
+    __table_args__ = (
+        UniqueConstraint("contract_id", "timestamp_nanos", "event_index", name="idx_contract_event_position"),
+        Index("idx_contract_event_set_aside", "contract_id", postgresql_where=text("status = 'SET_ASIDE'")),
+        one_of("status", EventStatus, "contract_event"),
+    )
+
+    contract_id: Mapped[str]
+    timestamp_nanos: Mapped[int] = mapped_column(BigInteger)
+    event_index: Mapped[int] = mapped_column(Integer)
+    name: Mapped[str]
+    payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    status: Mapped[EventStatus] = mapped_column(OneOf(EventStatus))
+    error: Mapped[str | None] = mapped_column(Text)

@@ -1,0 +1,42 @@
+"""What all entities share: keys, time stamps, the naming of constraints."""
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from sqlalchemy import (
+    CheckConstraint,
+    MetaData,
+    Numeric,
+    String,
+    func,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from masspayout.db.types import UtcTimestamp, uuid7
+
+
+def one_of(column: str, enumeration: type[StrEnum], table: str) -> CheckConstraint:
+    """Say in SQL that a column holds an enumeration's values and no others."""
+    values = ", ".join(f"'{member.value}'" for member in enumeration)
+    return CheckConstraint(f"{column} IN ({values})", name=f"{table}_{column}_check")
+
+
+class Base(DeclarativeBase):
+    """The root of all entities, with PostgreSQL's own naming of constraints."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "%(table_name)s_pkey",
+            "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+            "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        }
+    )
+    type_annotation_map = {datetime: UtcTimestamp, Decimal: Numeric, str: String}  # noqa: RUF012 - SQLAlchemy's way
+    # What the database sets comes back with the write: it cannot be fetched later, in passing, without an await.
+    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy's way
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7, sort_order=-1)
+    created_at: Mapped[datetime | None] = mapped_column(server_default=func.now(), sort_order=1000)
+    updated_at: Mapped[datetime | None] = mapped_column(server_default=func.now(), onupdate=func.now(), sort_order=1001)
