@@ -9,7 +9,7 @@ from masspayout.db.repositories import Entitlements
 from masspayout.errors import Conflict, InsufficientFunds
 from masspayout.freezing import PaymentToken
 from masspayout.ledger.port import Ledger
-from masspayout.money import to_decimal
+from masspayout.money import subtract, to_decimal
 
 
 def frozen_token(distribution: Distribution) -> PaymentToken:
@@ -21,9 +21,11 @@ def frozen_token(distribution: Distribution) -> PaymentToken:
     token_id, decimals = distribution.payment_token_id, distribution.payment_token_decimals
     payer = distribution.payer_account_id
     if token_id is None or decimals is None or payer is None:
+        record_time = distribution.record_time
+        after = "" if record_time is None else f", after its record time {record_time:%Y-%m-%d %H:%M:%S} UTC"
         raise Conflict(
             f"Distribution {distribution.id} is not frozen yet, so what it will pay is not known.",
-            f"It freezes at its record time: {distribution.record_time:%Y-%m-%d %H:%M:%S} UTC.",
+            f"It freezes when it is executed{after}.",
         )
     return PaymentToken(token_id, decimals, payer)
 
@@ -53,6 +55,6 @@ async def require(ledger: Ledger, token: PaymentToken, due_amount: Decimal) -> N
     if funds_amount < due_amount:
         raise InsufficientFunds(
             f"The payer {token.payer_account_id} holds {funds_amount:,f} of {token.token_id}, "
-            f"but {due_amount:,f} is due: {due_amount - funds_amount:,f} is missing.",
+            f"but {due_amount:,f} is due: {subtract(due_amount, funds_amount):,f} is missing.",
             f"Fund {token.payer_account_id}, then try again.",
         )

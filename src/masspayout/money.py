@@ -8,7 +8,7 @@ is tested against.
 
 import re
 from collections.abc import Collection, Mapping
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from operator import itemgetter
 
 from masspayout.errors import Invalid
@@ -16,6 +16,8 @@ from masspayout.errors import Invalid
 # No ledger counts beyond 256 bits; a bound keeps a hostile number from occupying the machine.
 MAX_UNITS = 2**256 - 1
 _MAX_DIGITS = len(str(MAX_UNITS))
+# The usual context rounds to 28 digits, which a token with 18 decimals exceeds at ten thousand million.
+_EXACT = Context(prec=2 * _MAX_DIGITS, traps=[Inexact])
 _PLAIN_NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 
 
@@ -65,12 +67,12 @@ def to_units(amount: Decimal, decimals: int) -> int:
     if amount.adjusted() + decimals >= _MAX_DIGITS:
         raise _too_large(str(amount))
     if amount.adjusted() + decimals < 0:
-        raise _over_precise(str(amount), decimals)
+        raise _over_precise(_written(amount), decimals)
     numerator, denominator = amount.as_integer_ratio()
     units_per_token: int = 10**decimals
     units, beyond = divmod(numerator * units_per_token, denominator)
     if beyond:
-        raise _over_precise(str(amount), decimals)
+        raise _over_precise(_written(amount), decimals)
     return units
 
 
@@ -81,6 +83,16 @@ def to_decimal(units: int, decimals: int) -> Decimal:
     """
     sign, digits, _ = Decimal(units).as_tuple()
     return Decimal((sign, digits, -decimals))
+
+
+def add(augend: Decimal, addend: Decimal) -> Decimal:
+    """Return the exact sum of two amounts; ``+`` would round it to the caller's context."""
+    return _EXACT.add(augend, addend)
+
+
+def subtract(minuend: Decimal, subtrahend: Decimal) -> Decimal:
+    """Return the exact difference of two amounts; ``-`` would round it to the caller's context."""
+    return _EXACT.subtract(minuend, subtrahend)
 
 
 def smallest_unit(decimals: int) -> Decimal:
@@ -148,6 +160,11 @@ def _require_somebody(eligible: Collection[str]) -> None:
             "Nobody is eligible for the payout.",
             "Eligible is who holds a balance above zero and is not excluded: check the register and the exclusions.",
         )
+
+
+def _written(amount: Decimal) -> str:
+    """Write an amount as people do, unless its exponent would make it a page of zeros."""
+    return f"{amount:f}" if abs(amount.adjusted()) < _MAX_DIGITS else str(amount)
 
 
 def _over_precise(written: str, decimals: int) -> Invalid:

@@ -9,6 +9,7 @@ from masspayout.db.entities import Distribution
 from masspayout.db.repositories import Entitlements
 from masspayout.funds import frozen_token, held_amount
 from masspayout.ledger.port import Ledger
+from masspayout.money import subtract
 
 # How many accounts the ledger is asked about at once.
 PREFLIGHT_CHUNK = 1000
@@ -31,7 +32,7 @@ class Preview:
     @property
     def shortfall_amount(self) -> Decimal:
         """What the payer lacks."""
-        return max(Decimal(0), self.total_amount - self.funds_amount)
+        return max(Decimal(0), subtract(self.total_amount, self.funds_amount))
 
 
 async def preview(session: AsyncSession, ledger: Ledger, distribution: Distribution) -> Preview:

@@ -16,7 +16,7 @@ from masspayout.db.repositories import Attempts, Distributions, Entitlements
 from masspayout.db.session import Database
 from masspayout.errors import Conflict
 from masspayout.ledger.port import Ledger
-from masspayout.money import to_decimal, to_units
+from masspayout.money import add, to_decimal, to_units
 
 _BATCHES_AT_ONCE = 20
 
@@ -112,11 +112,11 @@ def _compare(
         ledger_amount = to_decimal(ledger_units, decimals)
         paid_amount = due_amount if holder.paid else Decimal(0)
         verdict.due_count += 1
-        verdict.due_amount += due_amount
+        verdict.due_amount = add(verdict.due_amount, due_amount)
         verdict.paid_count += bool(holder.paid)
-        verdict.paid_amount += paid_amount
+        verdict.paid_amount = add(verdict.paid_amount, paid_amount)
         verdict.ledger_count += ledger_units > 0
-        verdict.ledger_amount += ledger_amount
+        verdict.ledger_amount = add(verdict.ledger_amount, ledger_amount)
         if ledger_units != to_units(paid_amount, decimals):
             verdict.breaks.append(
                 Break(_kind(paid_amount, ledger_amount), holder.account_id, paid_amount, ledger_amount)
@@ -124,7 +124,7 @@ def _compare(
     for account_id, units in moved_units.items():
         ledger_amount = to_decimal(units, decimals)
         verdict.ledger_count += 1
-        verdict.ledger_amount += ledger_amount
+        verdict.ledger_amount = add(verdict.ledger_amount, ledger_amount)
         verdict.breaks.append(Break(BreakKind.NOT_OWED, account_id, Decimal(0), ledger_amount))
 
 

@@ -11,6 +11,7 @@ from masspayout.cli.output import out
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import BatchPayouts, Distributions, Entitlements
 from masspayout.ledger.failures import describe_failure
+from masspayout.money import subtract
 from masspayout.runtime import Runtime
 
 _BREAKS_SHOWN = 20
@@ -59,7 +60,7 @@ async def show_result(runtime: Runtime, distribution_id: uuid.UUID) -> None:
         progress = await BatchPayouts(session).progress(distribution_id)
         entitlements = Entitlements(session, distribution)
         failures = await entitlements.failure_counts()
-        paid_amount = progress.total_amount - await entitlements.unpaid_amount()
+        paid_amount = subtract(progress.total_amount, await entitlements.unpaid_amount())
     out.print(
         f"[bold]{distribution.status}[/]: {progress.paid:,} of {progress.holders:,} holders paid, "
         f"{paid_amount:,f} of {progress.total_amount:,f}."

@@ -1,0 +1,175 @@
+"""Reconciliation finds what does not agree, whichever side was tampered with."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from databases import run_sql
+from masspayout.db.entities import Distribution
+from masspayout.db.types import uuid7
+from masspayout.errors import Conflict, NotFound
+from masspayout.reconciliation import BreakKind, Reconciliation
+from masspayout.runtime import Runtime
+from payouts import World, accounts, make_runtime
+
+FIRST, SECOND = accounts(2)
+
+
+@pytest.fixture
+async def world(runtime: Runtime) -> AsyncIterator[World]:
+    """Thirty holders in batches of one, so that several chunks of batches are compared."""
+    settings = runtime.settings.model_copy(update={"batch_size": 1})
+    mine = make_runtime(runtime.database, settings)
+    yield await World.make(mine, [(account, 100) for account in accounts(30)])
+    await mine.ledger.close()
+
+
+@pytest.fixture
+async def paid(world: World) -> Distribution:
+    """A distribution of 300, of which everybody got 10."""
+    distribution = await world.plan("300")
+    await world.execute(distribution.id)
+    await world.pay(distribution.id)
+    return distribution
+
+
+async def breaks_after(world: World, paid: Distribution, *statements: str) -> list[tuple[BreakKind, str, int, int]]:
+    run_sql(world.runtime.database.url, *statements)
+    verdict = await world.reconcile(paid.id)
+    assert verdict.agrees == (not verdict.breaks)
+    return [(each.kind, each.account_id, int(each.database_amount), int(each.ledger_amount)) for each in verdict.breaks]
+
+
+async def test_what_was_paid_agrees(world: World, paid: Distribution) -> None:
+    verdict = await world.reconcile(paid.id)
+    assert verdict == Reconciliation(
+        paid.id,
+        due_count=30,
+        due_amount=Decimal(300),
+        paid_count=30,
+        paid_amount=Decimal(300),
+        ledger_count=30,
+        ledger_amount=Decimal(300),
+    )
+    assert (verdict.agrees, verdict.unpaid_count) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (
+            (
+                f"UPDATE sandbox.ledger_transaction SET accounts = '{{}}', amounts_units = '{{}}' "
+                f"WHERE accounts = '{{{FIRST}}}' AND kind = 'TRANSFER'"
+            ),
+            (BreakKind.NOT_RECEIVED, FIRST, 10, 0),
+        ),
+        (
+            f"UPDATE holder SET paid = false WHERE account_id = '{FIRST}' AND distribution_id IS NOT NULL",
+            (BreakKind.UNRECORDED, FIRST, 0, 10),
+        ),
+        (
+            (
+                f"UPDATE sandbox.ledger_transaction SET amounts_units = '{{20000000}}' "
+                f"WHERE accounts = '{{{FIRST}}}' AND kind = 'TRANSFER'"
+            ),
+            (BreakKind.WRONG_AMOUNT, FIRST, 10, 20),
+        ),
+        (
+            (
+                "UPDATE sandbox.ledger_transaction SET accounts = accounts || '{0.0.666}'::text[], "
+                f"amounts_units = amounts_units || '{{7000000}}'::numeric[] "
+                f"WHERE accounts = '{{{FIRST}}}' AND kind = 'TRANSFER'"
+            ),
+            (BreakKind.NOT_OWED, "0.0.666", 0, 7),
+        ),
+        (
+            f"UPDATE holder SET balance = balance + 1 WHERE account_id = '{FIRST}' AND distribution_id IS NOT NULL",
+            (BreakKind.REGISTER_CHANGED, "", 0, 0),
+        ),
+        (
+            (
+                f"UPDATE attempt SET transaction_id = '0.0.1001@1.1' WHERE id = "
+                f"(SELECT attempt_id FROM holder WHERE account_id = '{FIRST}' AND distribution_id IS NOT NULL)"
+            ),
+            (BreakKind.NOT_RECEIVED, FIRST, 10, 0),
+        ),
+    ],
+    ids=["not received", "unrecorded", "wrong amount", "not owed", "register changed", "attempt changed"],
+)
+async def test_each_kind_of_break_is_found(
+    world: World, paid: Distribution, statement: str, expected: tuple[BreakKind, str, int, int]
+) -> None:
+    assert await breaks_after(world, paid, statement) == [expected]
+
+
+async def test_a_holder_who_was_moved_to_another_amount_breaks_twice(world: World, paid: Distribution) -> None:
+    change = f"UPDATE holder SET payment_amount = 11 WHERE account_id = '{SECOND}' AND distribution_id IS NOT NULL"
+    assert await breaks_after(world, paid, change) == [
+        (BreakKind.REGISTER_CHANGED, "", 0, 0),
+        (BreakKind.WRONG_AMOUNT, SECOND, 11, 10),
+    ]
+
+
+async def test_somebody_added_or_removed_is_found(world: World, paid: Distribution) -> None:
+    removed = f"DELETE FROM holder WHERE account_id = '{FIRST}' AND distribution_id IS NOT NULL"
+    assert await breaks_after(world, paid, removed) == [
+        (BreakKind.REGISTER_CHANGED, "", 0, 0),
+        (BreakKind.NOT_OWED, FIRST, 0, 10),
+    ]
+
+
+async def test_amounts_beyond_28_digits_are_summed_to_the_unit(runtime: Runtime) -> None:
+    token, units = "0.0.7018", 3 * 10**30 + 7
+    world = await World.make(runtime, [(account, 1) for account in accounts(3)])
+    await world.sandbox.admin.create_token(token, name="Fine", symbol="FIN", decimals=18)
+    await world.sandbox.admin.deposit(token, units, runtime.settings.payer_account_id)
+    run_sql(runtime.database.url, f"UPDATE asset SET payment_token_id = '{token}', payment_token_decimals = 18")
+    async with runtime.database.unit_of_work() as session:
+        world.asset = await session.merge(world.asset)
+        await session.refresh(world.asset)
+    distribution = await world.plan("3000000000000.000000000000000007")
+    await world.execute(distribution.id)
+    await world.pay(distribution.id)
+    verdict = await world.reconcile(distribution.id)
+    assert verdict.agrees
+    assert str(verdict.ledger_amount) == str(verdict.paid_amount) == "3000000000000.000000000000000007"
+    attempts = f"SELECT 1 / (total_amount = {verdict.due_amount})::int FROM attempt"
+    run_sql(runtime.database.url, attempts)
+
+
+async def test_what_is_not_frozen_or_not_there_is_refused(world: World, paid: Distribution) -> None:
+    run_sql(world.runtime.database.url, "UPDATE distribution SET frozen_at = NULL")
+    with pytest.raises(Conflict, match="not frozen yet"):
+        await world.reconcile(paid.id)
+    with pytest.raises(NotFound):
+        await world.reconcile(uuid7())
+
+
+async def test_a_chunk_of_batches_costs_the_same_statements_whatever_the_number_of_holders(runtime: Runtime) -> None:
+    world = await World.make(runtime, [(account, 100) for account in accounts(60)])
+    counts = [await count_statements(world, await paid_with(world, excluded)) for excluded in (accounts(55), [])]
+    assert counts[0] == counts[1]
+
+
+async def paid_with(world: World, excluded: list[str]) -> Distribution:
+    distribution = await world.plan("300", excluded_accounts=excluded)
+    await world.execute(distribution.id)
+    await world.pay(distribution.id)
+    return distribution
+
+
+async def count_statements(world: World, distribution: Distribution) -> int:
+    statements: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        statements.append(arguments[2])
+
+    engine = world.runtime.database._engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    assert (await world.reconcile(distribution.id)).agrees
+    event.remove(engine, "before_cursor_execute", note)
+    return len(statements)
