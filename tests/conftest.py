@@ -12,7 +12,9 @@ from sqlalchemy import URL
 from databases import GUARDED_ROLE, fresh_database
 from masspayout.db import embedded, migrations
 from masspayout.db.session import Database
+from masspayout.runtime import Runtime
 from masspayout.settings import Settings
+from payouts import make_runtime
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
@@ -55,7 +57,7 @@ def debian_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
     call("initdb", "--username=masspayout", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
     hba = cluster / "pg_hba.conf"
     hba.write_text(f"local all {GUARDED_ROLE} scram-sha-256\nlocal all all trust\n")
-    options = f"-c listen_addresses='' -c fsync=off -p 5432 -k {cluster}"
+    options = f"-c listen_addresses='' -c fsync=off -c shared_preload_libraries=pg_stat_statements -p 5432 -k {cluster}"
     call("pg_ctl", "start", "-w", "-l", str(cluster / "log"), "-o", options)
     yield URL.create(
         "postgresql+psycopg",
@@ -113,3 +115,11 @@ def settings(tmp_path: Path) -> Settings:
         look_again_seconds=0.01,
         look_again_max_seconds=0.1,
     )
+
+
+@pytest.fixture
+async def runtime(database: Database, settings: Settings) -> AsyncIterator[Runtime]:
+    """The parts of a process, put together: a fresh database, a sandbox in it, jobs."""
+    runtime = make_runtime(database, settings)
+    yield runtime
+    await runtime.ledger.close()

@@ -139,7 +139,9 @@ def _from_terms(asset: Asset, terms: Terms) -> Distribution:
             "The payout type is missing: how is the amount to be divided?",
             "Say --payout PERCENTAGE (pro rata to balances) or --payout FIXED (the same for everyone).",
         )
-    if terms.amount is None or not terms.amount.is_finite() or terms.amount <= 0:
+    if terms.amount is None:
+        raise Invalid("The amount is missing: how much is to be paid out?", "Say --amount with a number above 0.")
+    if not terms.amount.is_finite() or terms.amount <= 0:
         raise Invalid(f"{terms.amount} is not an amount that can be paid out.", "Say --amount with a number above 0.")
     return Distribution(
         asset_id=asset.id,

@@ -14,7 +14,7 @@ from masspayout.db.entities import Asset, Distribution, PayoutType
 from masspayout.db.repositories import Assets, Distributions, Entitlements, FrozenTotals, Holders
 from masspayout.errors import Conflict, Invalid
 from masspayout.ledger.port import Ledger
-from masspayout.money import to_units
+from masspayout.money import subtract, to_units
 from masspayout.settings import Settings
 
 
@@ -55,9 +55,13 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
         Conflict: It is frozen already, or no longer pending; or the register was never read.
         Invalid: Nobody is eligible, or everybody's share rounds down to nothing.
     """
+    # Syncs and other freezes of the asset end before ours begins; what they changed is read after that.
+    await Assets(session).lock_for_sync(distribution.asset_id)
     asset = await Assets(session).get(distribution.asset_id)
+    await session.refresh(distribution)
+    if distribution.is_frozen or not distribution.status.can_execute:
+        raise _cannot_be_frozen(distribution)
     token = payment_token_of(asset, settings)
-    await Assets(session).lock_for_sync(asset.id)
     snapshot_at = await _balances(session, ledger, distribution, asset)
     staged = distribution.record_time is not None
     excluded = excluded_accounts(distribution, asset, token)
@@ -113,13 +117,10 @@ async def record_freeze(
         payable_count=totals.payable_count,
         batch_count=totals.batch_count,
         total_amount=totals.total_amount,
-        remainder_amount=promised - totals.total_amount,
+        remainder_amount=subtract(promised, totals.total_amount),
     )
     if not frozen:
-        raise Conflict(
-            f"Distribution {distribution.id} cannot be frozen: it is frozen already, or no longer pending.",
-            f"See: masspayout distribution show {distribution.id}",
-        )
+        raise _cannot_be_frozen(distribution)
     await session.refresh(distribution)
 
 
@@ -128,6 +129,13 @@ def excluded_accounts(distribution: Distribution, asset: Asset, token: PaymentTo
     by_rule: Iterable[str | None] = (asset.treasury_account_id, token.payer_account_id, asset.lifecycle_contract_id)
     excluded = {account for account in by_rule if account} - set(distribution.included_accounts)
     return sorted(excluded | set(distribution.excluded_accounts))
+
+
+def _cannot_be_frozen(distribution: Distribution) -> Conflict:
+    return Conflict(
+        f"Distribution {distribution.id} cannot be frozen: it is frozen already, or no longer pending.",
+        f"See: masspayout distribution show {distribution.id}",
+    )
 
 
 async def _balances(session: AsyncSession, ledger: Ledger, distribution: Distribution, asset: Asset) -> datetime | None:

@@ -25,12 +25,20 @@ _FINISH = text("""
     RETURNING d.status
 """)
 
-# Whoever was not reached when the distribution stopped has the reason that stopped it.
+# Whoever was not reached when the distribution stopped has the reason that stopped it, and counts as failed.
 _EXPLAIN_UNREACHED = text("""
-    UPDATE holder AS h SET failure_code = d.failure_code, updated_at = now()
-      FROM distribution AS d
-     WHERE d.id = :id AND d.failure_code IS NOT NULL AND h.distribution_id = d.id AND h.batch_number IS NOT NULL
-       AND NOT h.paid AND h.attempt_id IS NULL AND h.failure_code IS NULL
+    WITH unreached AS (
+        UPDATE holder AS h SET failure_code = d.failure_code, updated_at = now()
+          FROM distribution AS d
+         WHERE d.id = :id AND d.failure_code IS NOT NULL AND h.distribution_id = d.id AND h.batch_number IS NOT NULL
+           AND NOT h.paid AND h.attempt_id IS NULL AND h.failure_code IS NULL
+        RETURNING h.batch_number
+    ), counted AS (
+        SELECT batch_number, count(*) AS holders FROM unreached GROUP BY batch_number
+    )
+    UPDATE batch_payout AS b SET failed_payments = b.failed_payments + counted.holders, updated_at = now()
+      FROM counted
+     WHERE b.distribution_id = :id AND b.batch_number = counted.batch_number
 """)
 
 
