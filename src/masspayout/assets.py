@@ -37,6 +37,25 @@ async def import_asset(
         Invalid: An id has the wrong form, or the token's supply does not fit 64 bits.
         NotFound: The ledger knows no such token.
     """
+    facts = await _facts(ledger, token_id, payment_token_id, lifecycle_contract_id)
+    async with database.unit_of_work() as session:
+        return await Assets(session).upsert(facts)
+
+
+async def describe(ledger: Ledger, token_id: str, *, payment_token_id: str) -> Asset:
+    """Return what an import would write, without writing it: for checks that come before the first row.
+
+    Raises:
+        Invalid: As for ``import_asset``.
+        NotFound: The ledger knows no such token.
+    """
+    return Asset(**await _facts(ledger, token_id, payment_token_id, None))
+
+
+async def _facts(
+    ledger: Ledger, token_id: str, payment_token_id: str | None, lifecycle_contract_id: str | None
+) -> dict[str, str | int | None]:
+    """Ask the ledger for the columns of an asset."""
     token = await ledger.token(canonical_account_id(token_id, what="token id"))
     _require_storable(token)
     facts: dict[str, str | int | None] = {
@@ -56,8 +75,7 @@ async def import_asset(
         }
     if lifecycle_contract_id is not None:
         facts["lifecycle_contract_id"] = canonical_account_id(lifecycle_contract_id, what="contract id")
-    async with database.unit_of_work() as session:
-        return await Assets(session).upsert(facts)
+    return facts
 
 
 async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID) -> SyncResult:
@@ -67,6 +85,7 @@ async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID) -> SyncR
 
     Raises:
         NotFound: There is no such asset, or its token is gone.
+        Invalid: The token's supply has outgrown 64 bits.
         LedgerUnavailable: The ledger cannot be read now.
     """
     async with database.unit_of_work() as session:
@@ -76,13 +95,15 @@ async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID) -> SyncR
         async with database.unit_of_work() as session:
             assets, holders = Assets(session), Holders(session)
             await assets.lock_for_sync(asset.id)
+            _require_storable(await ledger.token(asset.token_id))
             snapshot = await ledger.holders(asset.token_id)
             holder_count = await holders.stage(snapshot.pages)
             change = await holders.merge_staged(asset.id)
             await assets.end_sync(asset.id, snapshot.taken_at)
-    except MassPayoutError as error:
+    except Exception as error:
+        reason = error.message if isinstance(error, MassPayoutError) else repr(error)
         async with database.unit_of_work() as session:
-            await Assets(session).fail_sync(asset.id, error.message)
+            await Assets(session).fail_sync(asset.id, reason)
         raise
     return SyncResult(holder_count, snapshot.taken_at, change)
 
