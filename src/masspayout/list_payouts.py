@@ -105,7 +105,7 @@ async def create(
             raise
         raise Conflict(
             "There is a distribution for this very list already.",
-            "If it is to be paid once more, say what for with another --concept.",
+            "Pay that one: masspayout pay goes on with it. To pay the list once more, give another --concept.",
         ) from None
     return distribution
 

@@ -119,7 +119,12 @@ def holders(asset: AssetArgument, page: PageOption = 1, limit: LimitOption = 20,
         items = [{"account_id": account_id, "balance": balance} for account_id, balance in rows]
         show_json({"items": items, "total": register.total})
         return
-    show_table(["ACCOUNT", "BALANCE"], rows, right=["BALANCE"], empty="Nobody holds it.")
+    show_table(
+        ["ACCOUNT", "BALANCE"],
+        rows,
+        right=["BALANCE"],
+        empty="The list has fewer pages." if register.total else "Nobody holds it.",
+    )
     if register.total > len(rows):
         out.print(f"Page {page} of {-(-register.total // limit):,}; {register.total:,} holders in all.")
 

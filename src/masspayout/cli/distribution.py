@@ -1,13 +1,15 @@
 """``masspayout distribution``: plan a payout, review it, pay it, see who got what."""
 
 import csv
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
-import click
 import typer
 
 from masspayout import distributions, list_payouts, previews
@@ -24,6 +26,8 @@ from masspayout.payout_lists import read_payout_list
 from masspayout.runtime import Runtime
 
 app = typer.Typer(help="Payouts: plan, review, pay, prove.", no_args_is_help=True)
+
+_BEYOND = "The list has fewer pages."
 
 DistributionArgument = Annotated[str, typer.Argument(metavar="DISTRIBUTION", help="The distribution's id.")]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Pay in this process and return when it is finished.")]
@@ -218,7 +222,9 @@ def holders(
         names = ("account_id", "payment_amount", "paid", "failure_code")
         show_json({"items": [dict(zip(names, row, strict=True)) for row in rows], "total": found.total})
         return
-    show_table(["ACCOUNT", "AMOUNT", "PAID", "REASON"], rows, right=["AMOUNT"], empty="Nobody.")
+    show_table(
+        ["ACCOUNT", "AMOUNT", "PAID", "REASON"], rows, right=["AMOUNT"], empty=_BEYOND if found.total else "Nobody."
+    )
     if found.total > len(rows):
         out.print(f"Page {page} of {-(-found.total // limit):,}; {found.total:,} holders in all.")
 
@@ -264,24 +270,33 @@ async def _write_csv(runtime: Runtime, reference: str, path: Path) -> int:
     count = 0
     async with runtime.database.unit_of_work() as session:
         found = await distributions.find(session, reference)
-        with click.open_file(str(path), "w", encoding="utf-8") as file:
+        with _opened_for_writing(path) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["account_id", "balance", "payment_amount", "paid", "failure_code"])
             async for h in Entitlements(session, found).stream():
                 amount = f"{h.payment_amount:f}"
                 writer.writerow([h.account_id, h.balance, amount, str(bool(h.paid)).lower(), h.failure_code or ""])
                 count += 1
-    sys.stdout.flush()
     return count
 
 
-def _decimal(text: str) -> Decimal:
+@contextmanager
+def _opened_for_writing(path: Path) -> Iterator[TextIO]:
+    if str(path) == "-":
+        yield sys.stdout
+        return
     try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise Invalid(
-            f"{text!r} is not a number.", "Write --amount as digits with a point, such as 1000000.50."
-        ) from None
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise Invalid(f"{path} cannot be written: {reason}.", "Name a file that you may write.") from None
+
+
+def _decimal(text: str) -> Decimal:
+    if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text.strip(), re.ASCII):
+        raise Invalid(f"{text!r} is not a number.", "Write --amount as digits with a point, such as 1000000.50.")
+    return Decimal(text)
 
 
 def _time(text: str) -> datetime:

@@ -67,17 +67,19 @@ async def _pay(
     file: Path, payment_token: str, asset_reference: str | None, concept: str | None, *, allow_unpayable: bool
 ) -> None:
     async with opened() as runtime:
-        asset = await assets.import_asset(
-            runtime.database, runtime.ledger, asset_reference or payment_token, payment_token_id=payment_token
-        )
+        # Nothing is written, not even the asset, before all of the list is known to be good.
+        asset = await assets.describe(runtime.ledger, asset_reference or payment_token, payment_token_id=payment_token)
         entries = read_payout_list(file, list_payouts.payment_decimals(asset, runtime.settings))
         distribution = await _distribution_of(runtime, asset, entries, concept, allow_unpayable=allow_unpayable)
         async with runtime.database.unit_of_work() as session:
             await list_payouts.start_or_resume(session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id)
         out.print(f"Distribution {distribution.id}: {len(entries):,} accounts, {distribution.total_amount:,f} in all.")
         await pay_with_progress(runtime, distribution.id)
-        show_verdict(await reconciliation.reconcile(runtime.database, runtime.ledger, distribution.id))
+        verdict = await reconciliation.reconcile(runtime.database, runtime.ledger, distribution.id)
+        show_verdict(verdict)
         await show_result(runtime, distribution.id)
+        if not verdict.agrees:
+            raise typer.Exit(1)
 
 
 async def _distribution_of(
@@ -89,6 +91,9 @@ async def _distribution_of(
     if found is not None:
         return found
     await list_payouts.check(runtime.ledger, runtime.settings, asset, entries, allow_unpayable=allow_unpayable)
+    imported = await assets.import_asset(
+        runtime.database, runtime.ledger, asset.token_id, payment_token_id=asset.payment_token_id
+    )
     return await list_payouts.create(
-        runtime.database, runtime.ledger, runtime.settings, asset, entries, concept=concept
+        runtime.database, runtime.ledger, runtime.settings, imported, entries, concept=concept
     )

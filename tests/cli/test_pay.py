@@ -1,0 +1,130 @@
+"""The main job, from the command line: a list is paid once, whatever happens to the process that pays it."""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+import psycopg
+from sqlalchemy import URL
+
+from command_line import CommandLine, environment
+from databases import run_sql
+from masspayout.db.session import connect_arguments
+from masspayout.ledger.sandbox import SandboxLedger
+from masspayout.settings import Settings
+from shared_data import shared_file
+
+TOKEN = "0.0.7001"
+
+
+async def fund(url: URL, amount: int) -> None:
+    ledger = SandboxLedger(url, Settings(_env_file=None))  # type: ignore[call-arg]
+    await ledger.admin.create_token(TOKEN, name="Dollar", symbol="USD", decimals=6)
+    await ledger.admin.deposit(TOKEN, amount * 10**6, "0.0.1001")
+    await ledger.close()
+
+
+def received_units(url: URL) -> dict[str, int]:
+    """What the sandbox's own books say that everybody but the payer and the treasury holds."""
+    with psycopg.connect(**connect_arguments(url)) as connection:
+        rows = connection.execute(
+            "SELECT account_id, balance_units FROM sandbox.holding "
+            "WHERE token_id = %s AND account_id NOT IN ('0.0.1001', '0.0.1000')",
+            [TOKEN],
+        )
+        return {account: int(units) for account, units in rows}
+
+
+def listed_units(file: Path) -> dict[str, int]:
+    rows = (line.split(",") for line in file.read_text().splitlines()[1:])
+    return {account.lower(): int(Decimal(amount) * 10**6) for account, amount in rows}
+
+
+def kill_half_way(url: URL, *arguments: str) -> None:
+    """Run a payment in a process of its own and end it by SIGKILL when it says that it is half-way."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "masspayout", *arguments],
+        env={**os.environ, **environment(url)},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    with process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            done = re.match(r"paying: ([\d,]+) of ([\d,]+)", line)
+            if done and 2 * int(done[1].replace(",", "")) >= int(done[2].replace(",", "")):
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_real_list_is_paid_once_though_its_process_is_killed(database_url: URL, command_line: CommandLine) -> None:
+    file = shared_file("payout-list-26093.csv")
+    asyncio.run(fund(database_url, 300_000))
+    pay = ("pay", str(file), "--payment-token", TOKEN)
+
+    kill_half_way(database_url, *pay)
+    assert 0 < len(received_units(database_url)) < 26_093
+
+    said = command_line(*pay)
+    assert said.status == 0, said
+    assert "26,093 accounts, 262,998.504996 in all" in said.out
+    assert "They agree to the smallest unit. No breaks." in said.out
+    assert "COMPLETED: 26,093 of 26,093 holders paid, 262,998.504996 of 262,998.504996." in said.out
+    assert received_units(database_url) == listed_units(file)
+    assert sum(received_units(database_url).values()) == 262_998_504_996
+
+    said = command_line(*pay)
+    assert said.status == 1
+    assert "This list was paid already, by distribution" in said.err
+    assert "--concept" in said.err
+    assert sum(received_units(database_url).values()) == 262_998_504_996
+
+
+def test_a_list_is_paid_again_only_for_another_concept(database_url: URL, command_line: CommandLine) -> None:
+    asyncio.run(fund(database_url, 100))
+    Path("list.csv").write_text(f"amount,account_id\n1.5,0.0.11\n2,0x{'AB' * 20}\n")
+    Path("same.csv").write_text(f"account_id,amount\n0x{'ab' * 20},2.000\n\n0.0.11,1.50\n")
+    assert command_line("pay", "list.csv", "--payment-token", TOKEN, "--concept", "May").status == 0
+    assert command_line("pay", "same.csv", "--payment-token", TOKEN, "--concept", "May").status == 1
+    assert command_line("pay", "same.csv", "--payment-token", TOKEN, "--concept", "June").status == 0
+    assert received_units(database_url) == {"0.0.11": 3_000_000, "0x" + "ab" * 20: 4_000_000}
+
+
+def test_two_processes_that_pay_the_same_list_pay_it_once(database_url: URL, command_line: CommandLine) -> None:
+    asyncio.run(fund(database_url, 5000))
+    file = Path("list.csv")
+    file.write_text("account_id,amount\n" + "".join(f"0.0.{n},1.25\n" for n in range(20_000, 21_000)))
+    arguments = [sys.executable, "-m", "masspayout", "pay", "list.csv", "--payment-token", TOKEN]
+    processes = [
+        subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    ends: Counter[int] = Counter()
+    for process in processes:
+        _, error = process.communicate()
+        assert "Traceback" not in error
+        ends[process.returncode] += 1
+    assert set(ends) <= {0, 1}
+    assert ends[0] >= 1
+    assert received_units(database_url) == listed_units(file)
+
+
+def test_breaks_in_the_books_are_told_with_status_1(database_url: URL, command_line: CommandLine) -> None:
+    asyncio.run(fund(database_url, 100))
+    Path("list.csv").write_text("account_id,amount\n0.0.11,1.5\n0.0.12,2\n")
+    said = command_line("pay", "list.csv", "--payment-token", TOKEN)
+    assert said.status == 0
+    distribution = said.out.split()[1].rstrip(":")
+    assert command_line("reconcile", distribution).status == 0
+    run_sql(database_url, "UPDATE sandbox.ledger_transaction SET amounts_units = '{1500000,1}' WHERE kind = 'TRANSFER'")
+    said = command_line("reconcile", distribution)
+    assert said.status == 1
+    assert "WRONG_AMOUNT 0.0.12 database 2.000000 ledger 0.000001" in said.out
+    assert command_line("reconcile", distribution, "--json").status == 1

@@ -1,0 +1,51 @@
+"""Running the command line as a user does: what it is called with, and what it says."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+from sqlalchemy import URL
+
+from masspayout.db.session import connect_arguments
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def id(self) -> str:
+        """The id in what it printed as JSON."""
+        return str(json.loads(self.out)["id"])
+
+
+CommandLine = Callable[..., Said]
+
+
+def environment(url: URL) -> dict[str, str]:
+    """The settings that name a database of the embedded server, and that do not wait long."""
+    return {
+        "DATABASE_HOST": str(url.query["host"]),
+        "DATABASE_PORT": str(url.query["port"]),
+        "DATABASE_NAME": str(url.database),
+        "CLAIM_SECONDS": "1",
+        "LOOK_AGAIN_SECONDS": "0.01",
+        "LOOK_AGAIN_MAX_SECONDS": "0.1",
+    }
+
+
+def rows_of(url: URL) -> dict[str, int]:
+    """Count the rows of every table that a command might have written to, the sandbox's books included."""
+    with psycopg.connect(**connect_arguments(url)) as connection:
+        tables = connection.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'sandbox')"
+        ).fetchall()
+        return {
+            table: connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
+            for (table,) in tables
+        }
