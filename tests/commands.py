@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import typer
@@ -14,6 +15,7 @@ _OPTION = re.compile(r"--[a-z][a-z-]*")
 _GROUP_ITSELF = re.compile(r"…|\.\.\.|-.*")
 
 
+@cache
 def commands() -> dict[str, Any]:
     """Return every command by its name as typed after ``masspayout``; groups are left out."""
     return dict(_walk(typer.main.get_command(app), ""))
@@ -36,7 +38,7 @@ def mentions(line: str) -> Iterator[tuple[str, set[str]]]:
     groups = {name.rsplit(" ", 1)[0] for name in known if " " in name}
     for match in _MENTION.finditer(line):
         words = match[1].split()
-        if not words or _GROUP_ITSELF.fullmatch(words[0]):
+        if not words or not words[0][0].islower():
             continue
         name = words[0].rstrip(".,;:)")
         if name in groups and len(words) > 1 and not _GROUP_ITSELF.fullmatch(words[1]):

@@ -50,7 +50,7 @@ async def examine(
     """
     examination = Examination(settings, slow_ms)
     results: dict[str, Result] = {}
-    try:
+    async with examination.opened:
         for check in CHECKS:
             needed = results.get(check.needs or "")
             if needed is not None and needed.status is not Status.OK:
@@ -59,8 +59,6 @@ async def examine(
                 results[check.name] = Result(check.name, Status.NOT_CHECKED, reason)
             else:
                 results[check.name] = await _run(check, examination, patience_seconds)
-    finally:
-        await examination.close()
     return list(results.values())
 
 

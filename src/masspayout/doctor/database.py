@@ -17,6 +17,7 @@ async def server_answers(examination: Examination) -> str:
         )
     url = await database_url(settings)
     examination.diagnosis = Diagnosis(url)
+    examination.opened.push_async_callback(examination.diagnosis.close)
     examination.refusal = await examination.diagnosis.refusal()
     _raise_if(examination, Obstacle.SERVER, Obstacle.STATEMENT)
     place = url.query.get("host", url.host or "localhost")

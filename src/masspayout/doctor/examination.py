@@ -1,6 +1,7 @@
 """What a check is, what it works with, and what comes of it."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -37,48 +38,22 @@ class Examination:
         settings: Where database and ledger are.
         slow_ms: From how many milliseconds on a statement is slow.
         refusal: What refused us when we connected, and why.
+        diagnosis: The database, to be looked at; there since the first check.
+        ledger: There since the check of the ledger.
+        opened: What is to be closed at the end.
     """
 
     settings: Settings
     slow_ms: int
     refusal: tuple[Obstacle, DatabaseUnavailable] | None = None
-    _diagnosis: Diagnosis | None = None
-    _ledger: Ledger | None = None
-    token_ids: Sequence[str] = field(default=())
+    diagnosis: Diagnosis = field(init=False)
+    ledger: Ledger = field(init=False)
+    opened: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @property
     def url(self) -> URL:
         """The address of the database."""
         return self.diagnosis.url
-
-    @property
-    def diagnosis(self) -> Diagnosis:
-        """The database, to be looked at; there since the first check."""
-        if self._diagnosis is None:
-            raise LookupError("the database is looked at before it was found")
-        return self._diagnosis
-
-    @diagnosis.setter
-    def diagnosis(self, diagnosis: Diagnosis) -> None:
-        self._diagnosis = diagnosis
-
-    @property
-    def ledger(self) -> Ledger:
-        """The ledger; there since the check of the ledger itself."""
-        if self._ledger is None:
-            raise LookupError("the ledger is asked before it was opened")
-        return self._ledger
-
-    @ledger.setter
-    def ledger(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    async def close(self) -> None:
-        """Let go of the database and the ledger."""
-        if self._ledger is not None:
-            await self._ledger.close()
-        if self._diagnosis is not None:
-            await self._diagnosis.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ async def ledger_answers(examination: Examination) -> str:
     """
     token_ids = await examination.diagnosis.tokens()
     examination.ledger = make_ledger(examination.url, examination.settings)
+    examination.opened.push_async_callback(examination.ledger.close)
     name = examination.ledger.traits.name
     unknown = []
     for token_id in token_ids:
