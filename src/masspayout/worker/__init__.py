@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import uuid
+from functools import partial
 
 from procrastinate import App, JobContext, RetryStrategy
 from procrastinate.jobs import Job
@@ -11,6 +12,7 @@ from masspayout.batch_payouts import DistributionPayer
 from masspayout.db.repositories import Distributions
 from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
 from masspayout.runtime import Runtime
+from masspayout.worker.periodic import run_each_once, running_periodic_tasks
 
 _log = logging.getLogger(__name__)
 
@@ -31,9 +33,13 @@ async def run_worker(runtime: Runtime, *, concurrency: int, until_idle: bool = F
     register_tasks(app, runtime)
     async with app.open_async():
         await _recover(app, runtime)
-        await app.run_worker_async(
-            concurrency=concurrency, wait=not until_idle, delete_jobs="successful", fetch_job_polling_interval=2.0
-        )
+        run_jobs = partial(app.run_worker_async, concurrency=concurrency, delete_jobs="successful")
+        if until_idle:
+            await run_each_once(runtime)
+            await run_jobs(wait=False)
+            return
+        async with running_periodic_tasks(runtime):
+            await run_jobs(wait=True, fetch_job_polling_interval=2.0)
 
 
 def register_tasks(app: App, runtime: Runtime) -> None:

@@ -1,0 +1,69 @@
+"""What a worker does by the clock, beside its jobs: each task again and again, with a pause after each round.
+
+Every worker does all of them. What a task finds to do it takes by compare-and-set, so many workers do no harm.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from masspayout import scheduler
+from masspayout.errors import DatabaseUnavailable, LedgerUnavailable
+from masspayout.runtime import Runtime
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodicTask:
+    """Something to look after.
+
+    Attributes:
+        name: What it is called in the log.
+        pause_seconds: How long to wait after each round.
+        run: Does one round, as of the time that it is given.
+    """
+
+    name: str
+    pause_seconds: float
+    run: Callable[[Runtime, datetime], Awaitable[object]]
+
+
+async def _run_due(runtime: Runtime, now: datetime) -> None:
+    await scheduler.run_due(runtime.database, runtime.ledger, runtime.settings, runtime.jobs, now)
+
+
+PERIODIC = (PeriodicTask("due distributions", 1.0, _run_due),)
+
+
+@asynccontextmanager
+async def running_periodic_tasks(runtime: Runtime) -> AsyncIterator[None]:
+    """Keep every periodic task running until the block ends. A round that is under way then is rolled back."""
+    tasks = [asyncio.create_task(_repeat(runtime, task), name=task.name) for task in PERIODIC]
+    try:
+        yield
+    finally:
+        for running in tasks:
+            running.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def run_each_once(runtime: Runtime) -> None:
+    """Do one round of every periodic task."""
+    for task in PERIODIC:
+        await task.run(runtime, datetime.now(UTC))
+
+
+async def _repeat(runtime: Runtime, task: PeriodicTask) -> None:
+    while True:
+        try:
+            await task.run(runtime, datetime.now(UTC))
+        except (DatabaseUnavailable, LedgerUnavailable) as error:
+            _log.warning("%s: %s It is tried again.", task.name, error)
+        except Exception:  # noqa: BLE001 - it is logged with its trace
+            # A round that fails must not end the worker, which has payouts to settle; the next round is its retry.
+            _log.exception("%s: this round failed; the next one follows", task.name)
+        await asyncio.sleep(task.pause_seconds)
