@@ -33,7 +33,7 @@ from masspayout.money import to_decimal
 from masspayout.runtime import Runtime
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 
-HOLDERS = [(account, 100 + number) for number, account in enumerate(accounts(40))]
+HOLDERS = [(account, 100 + number) for number, account in enumerate(accounts(24))]
 Move = Callable[[Runtime, uuid.UUID], Awaitable[str]]
 
 
@@ -104,8 +104,8 @@ async def assert_paid_exactly_once(world: World, distribution_id: uuid.UUID) -> 
 
 @pytest.fixture(params=["atomic", "per-recipient"])
 async def world(request: pytest.FixtureRequest, runtime: Runtime) -> AsyncIterator[World]:
-    """Forty holders in ten batches, on a ledger of each kind."""
-    settings = runtime.settings.model_copy(update={"batch_size": 4, "sandbox_results": request.param})
+    """Twenty-four holders in eight batches, on a ledger of each kind."""
+    settings = runtime.settings.model_copy(update={"batch_size": 3, "sandbox_results": request.param})
     mine = make_runtime(runtime.database, settings)
     yield await World.make(mine, HOLDERS)
     await mine.ledger.close()
@@ -284,7 +284,7 @@ async def test_a_transaction_that_was_lost_is_signed_anew_once_it_is_proven_dead
     await assert_paid_exactly_once(world, dividend.id)
     async with world.runtime.database.unit_of_work() as session:
         attempts = await Attempts(session).find_of_batches(dividend.id, 1, 100)
-    assert Counter(attempt.status for attempt in attempts) == {AttemptStatus.DEAD: 10, AttemptStatus.SETTLED: 10}
+    assert Counter(attempt.status for attempt in attempts) == {AttemptStatus.DEAD: 8, AttemptStatus.SETTLED: 8}
 
 
 async def test_what_arrives_after_its_validity_pays_nobody(world: World) -> None:

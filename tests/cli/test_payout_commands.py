@@ -1,0 +1,117 @@
+"""The way of an asset and a distribution, command by command, as a user goes it."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL
+
+from command_line import CommandLine
+from masspayout.ledger.sandbox import SandboxLedger
+from masspayout.settings import Settings
+
+ASSET, TOKEN = "0.0.5001", "0.0.7001"
+FROZEN = "0.0.22"
+
+
+@pytest.fixture
+def shop(database_url: URL, command_line: CommandLine) -> CommandLine:
+    """An asset with three holders, a funded payer, and a holder who is frozen."""
+
+    async def open_shop() -> None:
+        ledger = SandboxLedger(database_url, Settings(_env_file=None))  # type: ignore[call-arg]
+        holders = [("0.0.21", 100), (FROZEN, 200), ("0.0.23", 700)]
+        await ledger.admin.create_token(ASSET, name="Bond", symbol="BND", decimals=2, holders=holders)
+        await ledger.admin.create_token(TOKEN, name="Dollar", symbol="USD", decimals=6)
+        await ledger.admin.deposit(TOKEN, 1000 * 10**6, "0.0.1001")
+        await ledger.admin.freeze([FROZEN], TOKEN)
+        await ledger.close()
+
+    asyncio.run(open_shop())
+    return command_line
+
+
+def told(command_line: CommandLine, *arguments: str) -> Any:
+    said = command_line(*arguments, "--json")
+    assert said.status == 0, said
+    return json.loads(said.out)
+
+
+def test_an_asset_is_imported_listed_and_synced(shop: CommandLine) -> None:
+    assert "There is no asset yet" in shop("asset", "list").out
+    said = shop("asset", "import", ASSET)
+    assert "Imported BND (0.0.5001) with 3 holders." in said.out
+    assert "--payment-token" in said.out
+    assert shop("asset", "import", ASSET, "--payment-token", TOKEN).out.count("\n") == 1
+    (listed,) = told(shop, "asset", "list")["items"]
+    shown = told(shop, "asset", "show", ASSET)
+    assert listed == shown == told(shop, "asset", "show", listed["id"])
+    assert (shown["total_supply"], shown["sync_status"]) == ("10.00", "SYNCED")
+    assert shown["last_synced_at"].endswith("Z")
+    shop("sandbox", "deposit", ASSET, "1.5", "--to", "0.0.24")
+    assert "4 holders" in shop("asset", "sync", ASSET).out
+    holders = told(shop, "asset", "holders", ASSET, "--limit", "2", "--page", "2")
+    assert holders == {
+        "items": [{"account_id": "0.0.23", "balance": "7.00"}, {"account_id": "0.0.24", "balance": "1.50"}],
+        "total": 4,
+    }
+    assert "fewer pages" in shop("asset", "holders", ASSET, "--page", "9").out
+
+
+def test_a_dividend_is_created_reviewed_paid_mended_and_proven(shop: CommandLine) -> None:
+    shop("asset", "import", ASSET, "--payment-token", TOKEN)
+    assert "There is no distribution yet" in shop("distribution", "list").out
+    dividend = told(shop, "distribution", "create", ASSET, "--payout", "PERCENTAGE", "--amount", "500")["id"]
+    assert f"{FROZEN} would fail" in shop("distribution", "preview", dividend).out
+    preview = told(shop, "distribution", "preview", dividend)
+    assert (preview["total_amount"], preview["shortfall_amount"]) == ("500.000000", "0")
+    assert preview["unpayable"] == {FROZEN: "ACCOUNT_FROZEN_FOR_TOKEN"}
+
+    said = shop("distribution", "execute", dividend, "--wait")
+    assert said.status == 1
+    assert "FAILED: 2 of 3 holders paid, 400.000000 of 500.000000." in said.out
+    assert "1 ACCOUNT_FROZEN_FOR_TOKEN" in said.out
+    assert f"masspayout distribution retry {dividend} --wait" in said.out
+    (failed,) = told(shop, "distribution", "holders", dividend, "--failed")["items"]
+    assert (failed["account_id"], failed["payment_amount"], failed["paid"]) == (FROZEN, "100.000000", False)
+    assert failed["failure_code"] == "ACCOUNT_FROZEN_FOR_TOKEN"
+    (batch,) = told(shop, "distribution", "batches", dividend)
+    assert (batch["status"], batch["successful_payments"], batch["failed_payments"]) == ("FAILED", 2, 1)
+
+    shop("sandbox", "unfreeze", FROZEN, TOKEN)
+    assert shop("distribution", "retry", dividend, "--wait").status == 0
+    verdict = told(shop, "reconcile", dividend)
+    assert (verdict["agrees"], verdict["ledger_amount"], verdict["breaks"]) == (True, "500.000000", [])
+    shown = told(shop, "distribution", "show", dividend)
+    assert (shown["status"], shown["paid_count"], shown["failed_count"]) == ("COMPLETED", 3, 0)
+
+
+def test_everybody_is_written_into_a_file_or_onto_the_screen(shop: CommandLine) -> None:
+    shop("asset", "import", ASSET, "--payment-token", TOKEN)
+    create = ("distribution", "create", ASSET, "--payout", "FIXED", "--amount", "100")
+    dividend = told(shop, *create)["id"]
+    shop("distribution", "execute", dividend, "--wait")
+    assert "Wrote 3 holders to all.csv." in shop("distribution", "holders", dividend, "--csv", "all.csv").out
+    written = Path("all.csv").read_text()
+    assert written.splitlines() == [
+        "account_id,balance,payment_amount,paid,failure_code",
+        "0.0.21,100,33.333333,true,",
+        "0.0.22,200,33.333333,false,ACCOUNT_FROZEN_FOR_TOKEN",
+        "0.0.23,700,33.333333,true,",
+    ]
+    assert shop("distribution", "holders", dividend, "--csv", "-").out == written
+
+
+def test_a_worker_pays_what_was_started_elsewhere_and_stops_when_idle(shop: CommandLine) -> None:
+    shop("asset", "import", ASSET, "--payment-token", TOKEN)
+    shop("sandbox", "unfreeze", FROZEN, TOKEN)
+    Path("list.csv").write_text("account_id,amount\n0.0.31,1\n0.0.32,2\n")
+    dividend = told(shop, "distribution", "create", ASSET, "--list", "list.csv", "--concept", "bonus")["id"]
+    said = shop("distribution", "execute", dividend)
+    assert "masspayout worker" in said.out
+    assert shop("worker", "--until-idle").status == 0
+    assert told(shop, "reconcile", dividend)["paid_amount"] == "3.000000"
+    (listed,) = told(shop, "distribution", "list", "--asset", ASSET, "--status", "COMPLETED")["items"]
+    assert (listed["id"], listed["concept"]) == (dividend, "bonus")
