@@ -42,16 +42,6 @@ async def import_asset(
         return await Assets(session).upsert(facts)
 
 
-async def describe(ledger: Ledger, token_id: str, *, payment_token_id: str) -> Asset:
-    """Return what an import would write, without writing it: for checks that come before the first row.
-
-    Raises:
-        Invalid: As for ``import_asset``.
-        NotFound: The ledger knows no such token.
-    """
-    return Asset(**await _facts(ledger, token_id, payment_token_id, None))
-
-
 async def _facts(
     ledger: Ledger, token_id: str, payment_token_id: str | None, lifecycle_contract_id: str | None
 ) -> dict[str, str | int | None]:

@@ -10,11 +10,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import distributions, funds
+from masspayout.account_ids import canonical_account_id
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType
 from masspayout.db.repositories import Distributions, Share
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, InvalidRows
-from masspayout.freezing import effective_batch_size, payment_token_of, record_freeze
+from masspayout.freezing import PaymentToken, effective_batch_size, record_freeze
 from masspayout.jobs import Jobs
 from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.port import Ledger
@@ -24,24 +25,23 @@ from masspayout.previews import PREFLIGHT_CHUNK
 from masspayout.settings import Settings
 
 
-def payment_decimals(asset: Asset, settings: Settings) -> int:
-    """Return how many decimals the amounts of an asset's payouts have.
+async def payment_token(ledger: Ledger, settings: Settings, token_id: str) -> PaymentToken:
+    """Return what a list is to be paid in, as the ledger describes it.
 
     Raises:
-        Conflict: The asset has no payment token.
+        Invalid: The id has the wrong form.
+        NotFound: The ledger knows no such token.
     """
-    return payment_token_of(asset, settings).decimals
+    token = await ledger.token(canonical_account_id(token_id, what="payment token id"))
+    return PaymentToken(token.token_id, token.decimals, settings.payer_account_id)
 
 
-async def check(
-    ledger: Ledger, settings: Settings, asset: Asset, payout_list: PayoutList, *, allow_unpayable: bool = False
-) -> None:
+async def check(ledger: Ledger, token: PaymentToken, payout_list: PayoutList, *, allow_unpayable: bool = False) -> None:
     """Check, before anything is written, that a list can be paid as it is.
 
     Args:
         ledger: Where it is to be paid.
-        settings: Who pays.
-        asset: Whose payment token it is paid in.
+        token: What it is paid in, and by whom.
         payout_list: Who is to get what.
         allow_unpayable: Let accounts pass that cannot receive the token; they will fail and can be retried.
 
@@ -49,7 +49,6 @@ async def check(
         InsufficientFunds: The payer holds less than the list's total.
         InvalidRows: Some accounts cannot receive the token; all of them are named.
     """
-    token = payment_token_of(asset, settings)
     await funds.require(ledger, token, to_decimal(payout_list.total_units, token.decimals))
     if allow_unpayable:
         return
@@ -71,19 +70,19 @@ async def create(
     ledger: Ledger,
     settings: Settings,
     asset: Asset,
+    token: PaymentToken,
     payout_list: PayoutList,
     *,
     distribution_type: DistributionType = DistributionType.SNAPSHOT,
     concept: str | None = None,
 ) -> Distribution:
-    """Create a distribution that pays a list as it is.
+    """Create a distribution of an asset that pays a list as it is, in whichever token.
 
     The same list, in the same token and for the same concept, is one obligation and makes one distribution.
 
     Raises:
         Conflict: There is a distribution for this list already.
     """
-    token = payment_token_of(asset, settings)
     total_amount = to_decimal(payout_list.total_units, token.decimals)
     distribution = Distribution(
         asset_id=asset.id,
@@ -111,10 +110,9 @@ async def create(
 
 
 async def find(
-    session: AsyncSession, settings: Settings, asset: Asset, payout_list: PayoutList, *, concept: str | None
+    session: AsyncSession, token: PaymentToken, payout_list: PayoutList, *, concept: str | None
 ) -> Distribution | None:
     """Return the distribution that pays this very list, if there is one."""
-    token = payment_token_of(asset, settings)
     key = content_key(payout_list, payment_token_id=token.token_id, concept=concept)
     return await Distributions(session).find_by_obligation(key)
 

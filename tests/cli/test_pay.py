@@ -128,3 +128,15 @@ def test_breaks_in_the_books_are_told_with_status_1(database_url: URL, command_l
     assert said.status == 1
     assert "WRONG_AMOUNT 0.0.12 database 2.000000 ledger 0.000001" in said.out
     assert command_line("reconcile", distribution, "--json").status == 1
+
+
+def test_a_list_in_another_token_leaves_what_the_asset_is_paid_in(database_url: URL, command_line: CommandLine) -> None:
+    asyncio.run(fund(database_url, 100))
+    Path("list.csv").write_text("account_id,amount\n0.0.11,1.5\n")
+    assert (
+        command_line("sandbox", "token", "0.0.8000", "--name", "Bond", "--symbol", "B", "--decimals", "0").status == 0
+    )
+    assert command_line("asset", "import", "0.0.8000", "--payment-token", "0.0.8000").status == 0
+    assert command_line("pay", "list.csv", "--payment-token", TOKEN, "--asset", "0.0.8000").status == 0
+    assert '"payment_token_id": "0.0.8000"' in command_line("asset", "show", "0.0.8000", "--json").out
+    assert received_units(database_url) == {"0.0.11": 1_500_000}

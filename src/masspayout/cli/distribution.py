@@ -21,6 +21,7 @@ from masspayout.cli.session import opened, with_runtime
 from masspayout.db.entities import Distribution, DistributionStatus, DistributionType, ExecutionType, PayoutType
 from masspayout.db.repositories import Assets, BatchPayouts, Distributions, Entitlements
 from masspayout.errors import Invalid
+from masspayout.freezing import payment_token_of
 from masspayout.ledger.failures import describe_failure
 from masspayout.payout_lists import read_payout_list
 from masspayout.runtime import Runtime
@@ -65,9 +66,10 @@ def create(
         parts = (runtime.database, runtime.ledger, runtime.settings, found)
         if payout_list is not None:
             _refuse_with_list(payout=payout, amount=amount, record_time=record_time, exclude=exclude, include=include)
-            entries = read_payout_list(payout_list, list_payouts.payment_decimals(found, runtime.settings))
-            await list_payouts.check(runtime.ledger, runtime.settings, found, entries, allow_unpayable=True)
-            return await list_payouts.create(*parts, entries, distribution_type=kind, concept=concept)
+            token = payment_token_of(found, runtime.settings)
+            entries = read_payout_list(payout_list, token.decimals)
+            await list_payouts.check(runtime.ledger, token, entries, allow_unpayable=True)
+            return await list_payouts.create(*parts, token, entries, distribution_type=kind, concept=concept)
         terms = distributions.Terms(
             type=kind,
             payout_type=payout,

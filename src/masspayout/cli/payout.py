@@ -12,7 +12,8 @@ from masspayout.cli.output import JsonOption, out, run, show_json
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import show_result, show_verdict
 from masspayout.cli.session import opened, with_runtime
-from masspayout.db.entities import Asset, Distribution
+from masspayout.db.entities import Distribution
+from masspayout.freezing import PaymentToken
 from masspayout.payout_lists import PayoutList, read_payout_list
 from masspayout.runtime import Runtime
 from masspayout.worker import run_worker
@@ -67,10 +68,12 @@ async def _pay(
     file: Path, payment_token: str, asset_reference: str | None, concept: str | None, *, allow_unpayable: bool
 ) -> None:
     async with opened() as runtime:
-        # Nothing is written, not even the asset, before all of the list is known to be good.
-        asset = await assets.describe(runtime.ledger, asset_reference or payment_token, payment_token_id=payment_token)
-        entries = read_payout_list(file, list_payouts.payment_decimals(asset, runtime.settings))
-        distribution = await _distribution_of(runtime, asset, entries, concept, allow_unpayable=allow_unpayable)
+        token = await list_payouts.payment_token(runtime.ledger, runtime.settings, payment_token)
+        entries = read_payout_list(file, token.decimals)
+        asset_id = asset_reference or token.token_id
+        distribution = await _distribution_of(
+            runtime, asset_id, token, entries, concept, allow_unpayable=allow_unpayable
+        )
         async with runtime.database.unit_of_work() as session:
             await list_payouts.start_or_resume(session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id)
         out.print(f"Distribution {distribution.id}: {len(entries):,} accounts, {distribution.total_amount:,f} in all.")
@@ -83,17 +86,22 @@ async def _pay(
 
 
 async def _distribution_of(
-    runtime: Runtime, asset: Asset, entries: PayoutList, concept: str | None, *, allow_unpayable: bool
+    runtime: Runtime,
+    asset_token_id: str,
+    token: PaymentToken,
+    entries: PayoutList,
+    concept: str | None,
+    *,
+    allow_unpayable: bool,
 ) -> Distribution:
     """Return the distribution that pays this list: the one that is there, or a new one."""
     async with runtime.database.unit_of_work() as session:
-        found = await list_payouts.find(session, runtime.settings, asset, entries, concept=concept)
+        found = await list_payouts.find(session, token, entries, concept=concept)
     if found is not None:
         return found
-    await list_payouts.check(runtime.ledger, runtime.settings, asset, entries, allow_unpayable=allow_unpayable)
-    imported = await assets.import_asset(
-        runtime.database, runtime.ledger, asset.token_id, payment_token_id=asset.payment_token_id
-    )
+    # Nothing is written, not even the asset, before all of the list is known to be good.
+    await list_payouts.check(runtime.ledger, token, entries, allow_unpayable=allow_unpayable)
+    asset = await assets.import_asset(runtime.database, runtime.ledger, asset_token_id)
     return await list_payouts.create(
-        runtime.database, runtime.ledger, runtime.settings, imported, entries, concept=concept
+        runtime.database, runtime.ledger, runtime.settings, asset, token, entries, concept=concept
     )
