@@ -1,6 +1,6 @@
 """Attempts: signed, sent and settled, so that a crash between any two steps pays nobody twice and forgets nobody.
 
-    sign    holders are attached to a new attempt, its signed bytes are stored; commit
+    sign    a batch is claimed, its holders are attached to a new attempt, its signed bytes are stored; commit
     send    the attempt is marked as submitted; commit; then the stored bytes go out
     settle  the ledger is asked what became of it; each holder's result is written; commit
 
@@ -12,7 +12,9 @@ proven dead.
 import logging
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import reduce
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,12 +25,22 @@ from masspayout.db.types import uuid7
 from masspayout.errors import LedgerError, LedgerRejected
 from masspayout.ledger.failures import FailureClass, describe_failure
 from masspayout.ledger.port import Dead, Ledger, Outcome, Payment, Refused, Settled, Transfer, Undecided
-from masspayout.money import to_units
+from masspayout.money import add, to_units
 from masspayout.settings import Settings
 
 _log = logging.getLogger(__name__)
 
 _SUCCESS = "SUCCESS"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedBatch:
+    """A batch that is ours for a while, and its transaction that could still pay; without one, nobody of it waits."""
+
+    distribution: Distribution
+    batch_id: uuid.UUID
+    batch_number: int
+    attempt: Attempt | None
 
 
 class BatchAttempts:
@@ -39,33 +51,54 @@ class BatchAttempts:
         self._ledger = ledger
         self._settings = settings
 
-    async def pay(self, batch_id: uuid.UUID) -> None:
+    async def claim(self, distribution: Distribution, *, after: int) -> ClaimedBatch | None:
+        """Claim the next open batch after a number, and sign for it in the same transaction; None if there is none.
+
+        Args:
+            distribution: It is frozen: its terms are the same whenever they were read.
+            after: Batches up to this number are passed over.
+        """
+        async with self._database.unit_of_work() as session:
+            batch = await BatchPayouts(session).claim(
+                distribution.id, after=after, claim_seconds=self._settings.claim_seconds
+            )
+            if batch is None:
+                return None
+            attempt = await self._open_or_sign(session, distribution, batch)
+            return ClaimedBatch(distribution, batch.id, batch.batch_number, attempt)
+
+    async def pay(self, claimed: ClaimedBatch) -> None:
         """Pay what is unpaid of a batch. Returns when it is closed, or when it must be looked at again later."""
-        while attempt := await self._open_or_sign(batch_id):
+        attempt = claimed.attempt
+        while attempt is not None:
             outcome = await self._find_out(attempt)
             if isinstance(outcome, Undecided):
                 await self._look_again_later(attempt, outcome)
                 return
-            if not await self._settle(attempt, outcome):
+            if await self._complete(attempt, outcome) or not await self._settle(attempt, outcome):
                 return
+            attempt = await self._next(claimed)
 
-    async def _open_or_sign(self, batch_id: uuid.UUID) -> Attempt | None:
-        """Return the attempt that could still pay, or sign the next one; None when nothing of the batch waits."""
+    async def _next(self, claimed: ClaimedBatch) -> Attempt | None:
+        """Return the attempt that comes next after one that left somebody unpaid."""
         async with self._database.unit_of_work() as session:
-            batch = await BatchPayouts(session).lock(batch_id)
-            if not batch.status.is_open:
-                return None
-            attempt = await Attempts(session).find_open(batch_id)
-            if attempt is None:
-                attempt = await self._sign(session, batch)
-            if attempt is None:
-                await _write_tally(session, batch, slices=batch.slices, may_close=True)
-            return attempt
+            batch = await BatchPayouts(session).lock(claimed.batch_id)
+            return await self._open_or_sign(session, claimed.distribution, batch) if batch.status.is_open else None
 
-    async def _sign(self, session: AsyncSession, batch: BatchPayout) -> Attempt | None:
-        distribution = await Distributions(session).get(batch.distribution_id)
-        if distribution.failure_code is not None:
-            return None
+    async def _open_or_sign(
+        self, session: AsyncSession, distribution: Distribution, batch: BatchPayout
+    ) -> Attempt | None:
+        """Return the attempt that could still pay, or sign the next one; None when nothing of the batch waits."""
+        attempt = None
+        if batch.transaction_id is not None:
+            attempt = await Attempts(session).find_open(batch.id)
+        if attempt is None:
+            attempt = await self._sign(session, distribution, batch)
+        if attempt is None:
+            await _write_tally(session, batch, slices=batch.slices, may_close=True)
+        return attempt
+
+    async def _sign(self, session: AsyncSession, distribution: Distribution, batch: BatchPayout) -> Attempt | None:
         batches, attempts = BatchPayouts(session), Attempts(session)
         attempt_id = uuid7()
         size = batch.slices[0] if batch.slices else batch.total_holders
@@ -77,15 +110,16 @@ class BatchAttempts:
         signed = await self._ledger.prepare(_transfer(number, distribution, batch, holders))
         attempt = Attempt(
             id=attempt_id,
+            status=AttemptStatus.SIGNED,
+            looks=0,
             batch_payout_id=batch.id,
             transaction_id=signed.transaction_id,
             signed_bytes=signed.signed_bytes,
             expires_at=signed.expires_at,
             recipient_count=len(holders),
-            total_amount=sum((amount for _, amount in holders), Decimal(0)),
+            total_amount=reduce(add, (amount for _, amount in holders), Decimal(0)),
         )
-        await attempts.save(attempt)
-        await batches.hold(batch.id, self._settings.claim_seconds, transaction_id=signed.transaction_id)
+        await attempts.store_signed(attempt, claim_seconds=self._settings.claim_seconds)
         return attempt
 
     async def _find_out(self, attempt: Attempt) -> Outcome:
@@ -128,8 +162,15 @@ class BatchAttempts:
             await Attempts(session).note_look(attempt.id, outcome.reason)
             await BatchPayouts(session).hold(attempt.batch_payout_id, pause_seconds)
 
+    async def _complete(self, attempt: Attempt, outcome: Settled | Refused | Dead) -> bool:
+        """Write down the usual outcome: one attempt paid everybody of its batch."""
+        if not isinstance(outcome, Settled) or outcome.failures:
+            return False
+        async with self._database.unit_of_work() as session:
+            return await BatchPayouts(session).complete(attempt.batch_payout_id, attempt.id, _SUCCESS)
+
     async def _settle(self, attempt: Attempt, outcome: Settled | Refused | Dead) -> bool:
-        """Write an outcome down, all of it or nothing. Returns whether the batch may go on at once."""
+        """Write an outcome down, all of it or nothing. Returns whether the batch goes on at once."""
         async with self._database.unit_of_work() as session:
             batch = await BatchPayouts(session).lock(attempt.batch_payout_id)
             attempts = Attempts(session)

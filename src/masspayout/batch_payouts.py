@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 
 from masspayout.attempts import BatchAttempts
-from masspayout.db.entities import DistributionStatus
+from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import BatchPayouts, Distributions
 from masspayout.db.session import Database
 from masspayout.ledger.port import Ledger
@@ -33,7 +33,6 @@ class DistributionPayer:
     ) -> None:
         self._database = database
         self._ledger = ledger
-        self._settings = settings
         self._attempts = BatchAttempts(database, ledger, settings)
         self._sleep = sleep
 
@@ -47,7 +46,7 @@ class DistributionPayer:
                 distribution = await Distributions(session).get(distribution_id)
             if distribution.status is not DistributionStatus.PROCESSING:
                 return distribution.status
-            await self._sweep(distribution_id)
+            await self._sweep(distribution)
             async with self._database.unit_of_work() as session:
                 wait_seconds = await BatchPayouts(session).seconds_until_claimable(distribution_id)
                 if wait_seconds is None:
@@ -55,7 +54,7 @@ class DistributionPayer:
             if wait_seconds is not None:
                 await self._sleep(min(max(wait_seconds, _SHORTEST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS))
 
-    async def _sweep(self, distribution_id: uuid.UUID) -> None:
+    async def _sweep(self, distribution: Distribution) -> None:
         """Go once through the batches, several at a time: as many as the ledger takes transactions in flight.
 
         The cursor only moves forward, so finding the next batch costs the same for the last as for the first.
@@ -64,10 +63,9 @@ class DistributionPayer:
 
         async def work() -> None:
             nonlocal cursor
-            while claimed := await self._claim(distribution_id, after=cursor):
-                batch_id, batch_number = claimed
-                cursor = max(cursor, batch_number)
-                await self._attempts.pay(batch_id)
+            while claimed := await self._attempts.claim(distribution, after=cursor):
+                cursor = max(cursor, claimed.batch_number)
+                await self._attempts.pay(claimed)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -76,9 +74,3 @@ class DistributionPayer:
         except BaseExceptionGroup as group_error:
             # The others were cancelled by the first; what they left open is taken up when their claims lapse.
             raise group_error.exceptions[0] from None
-
-    async def _claim(self, distribution_id: uuid.UUID, *, after: int) -> tuple[uuid.UUID, int] | None:
-        async with self._database.unit_of_work() as session:
-            return await BatchPayouts(session).claim(
-                distribution_id, after=after, claim_seconds=self._settings.claim_seconds
-            )

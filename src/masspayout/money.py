@@ -79,10 +79,9 @@ def to_units(amount: Decimal, decimals: int) -> int:
 def to_decimal(units: int, decimals: int) -> Decimal:
     """Return smallest units as an amount of whole tokens with all the token's decimals written out.
 
-    It is put together from its digits, so neither its size nor the caller's decimal context can round it.
+    The point is moved in a context of our own, which raises rather than rounds; the caller's has no say.
     """
-    sign, digits, _ = Decimal(units).as_tuple()
-    return Decimal((sign, digits, -decimals))
+    return _EXACT.scaleb(Decimal(units), -decimals)
 
 
 def add(augend: Decimal, addend: Decimal) -> Decimal:

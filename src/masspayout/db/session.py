@@ -1,20 +1,25 @@
 """Connections and units of work."""
 
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import psycopg
 from psycopg import AsyncConnection
-from sqlalchemy import URL
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy import URL, event
+from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from masspayout.db.refusals import unavailable
 
 # Every TIMESTAMP of the schema holds UTC, so every session must read and write it as such.
 SESSION_ARGUMENTS = {"options": "-c timezone=UTC", "application_name": "masspayout", "connect_timeout": 10}
+
+# A connection that was used a moment ago is trusted; one that lay idle for longer is tried first.
+_IDLE_SECONDS = 1.0
 
 
 class Database:
@@ -26,9 +31,9 @@ class Database:
             url,
             pool_size=pool_size,
             max_overflow=10,
-            pool_pre_ping=True,
             connect_args=SESSION_ARGUMENTS,
         )
+        _try_idle_connections_before_use(self._engine)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         if log_sql:
             logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
@@ -50,6 +55,25 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
+
+
+def _try_idle_connections_before_use(engine: AsyncEngine) -> None:
+    """Replace connections that broke while nobody used them. Busy ones are not asked: each time costs an exchange."""
+
+    def remember(_: Any, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    def try_if_idle(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+        idle_since = record.info.get("idle_since")
+        if idle_since is None or time.monotonic() - idle_since < _IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg.OperationalError as error:
+            raise DisconnectionError(str(error)) from error
+
+    event.listen(engine.sync_engine, "checkin", remember)
+    event.listen(engine.sync_engine, "checkout", try_if_idle)
 
 
 async def driver_connection(session: AsyncSession) -> AsyncConnection:

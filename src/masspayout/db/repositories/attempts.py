@@ -4,17 +4,43 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import bindparam, select, text, update
 
 from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, Holder
 from masspayout.db.repositories.base import Repository
-from masspayout.db.types import uuid7
+from masspayout.db.types import UtcTimestamp, uuid7
 
 _NEXT_NUMBER = text("""
     INSERT INTO ledger_sequence (id, account_id, last_number) VALUES (:id, :account_id, :floor)
     ON CONFLICT (account_id) DO UPDATE
        SET last_number = greatest(ledger_sequence.last_number + 1, excluded.last_number), updated_at = now()
     RETURNING last_number
+""")
+
+# The batch shows its latest transaction, and is held by whoever signed it.
+_STORE_SIGNED = text("""
+    WITH held AS (
+        UPDATE batch_payout
+           SET transaction_id = :transaction_id, claimed_until = now() + make_interval(secs => :claim_seconds),
+               updated_at = now()
+         WHERE id = :batch_payout_id
+    )
+    INSERT INTO attempt (id, batch_payout_id, transaction_id, signed_bytes, expires_at, status, recipient_count,
+                         total_amount)
+    VALUES (:id, :batch_payout_id, :transaction_id, :signed_bytes, :expires_at, 'SIGNED', :recipient_count,
+            :total_amount)
+""").bindparams(bindparam("expires_at", type_=UtcTimestamp))
+
+_MARK_SUBMITTED = text("""
+    UPDATE attempt SET status = 'SUBMITTED', submitted_at = now(), updated_at = now()
+     WHERE id = :id AND status = 'SIGNED'
+""")
+
+_CLOSE = text("""
+    UPDATE attempt
+       SET status = :status, settled_at = now(), outcome_code = coalesce(:code, outcome_code),
+           outcome_detail = coalesce(:detail, outcome_detail), updated_at = now()
+     WHERE id = :id AND status IN ('SIGNED', 'SUBMITTED')
 """)
 
 
@@ -30,6 +56,22 @@ class Attempts(Repository[Attempt]):
         number: int = (await self.session.scalars(_NEXT_NUMBER, parameters)).one()
         return number
 
+    async def store_signed(self, attempt: Attempt, *, claim_seconds: float) -> None:
+        """Write a new attempt, and hold its batch for ``claim_seconds``. Only after a commit may it be sent."""
+        await self.session.execute(
+            _STORE_SIGNED,
+            {
+                "id": attempt.id,
+                "batch_payout_id": attempt.batch_payout_id,
+                "transaction_id": attempt.transaction_id,
+                "signed_bytes": attempt.signed_bytes,
+                "expires_at": attempt.expires_at,
+                "recipient_count": attempt.recipient_count,
+                "total_amount": attempt.total_amount,
+                "claim_seconds": claim_seconds,
+            },
+        )
+
     async def find_open(self, batch_id: uuid.UUID) -> Attempt | None:
         """Return the attempt of a batch that could still pay, if there is one; there is never more than one."""
         query = select(Attempt).where(
@@ -39,17 +81,15 @@ class Attempts(Repository[Attempt]):
 
     async def mark_submitted(self, attempt_id: uuid.UUID) -> bool:
         """SIGNED → SUBMITTED: from now on only the ledger knows."""
-        return await self._move(
-            attempt_id, {AttemptStatus.SIGNED}, status=AttemptStatus.SUBMITTED, submitted_at=func.now()
-        )
+        return await self._changed(_MARK_SUBMITTED, {"id": attempt_id}) == 1
 
     async def mark_settled(self, attempt_id: uuid.UUID, code: str) -> bool:
         """Open → SETTLED. False when somebody else was first; then nothing else may be written."""
-        return await self._close(attempt_id, AttemptStatus.SETTLED, outcome_code=code)
+        return await self._close(attempt_id, AttemptStatus.SETTLED, code=code)
 
     async def mark_dead(self, attempt_id: uuid.UUID, proof: str) -> bool:
         """Open → DEAD. False when somebody else was first."""
-        return await self._close(attempt_id, AttemptStatus.DEAD, outcome_detail=proof)
+        return await self._close(attempt_id, AttemptStatus.DEAD, detail=proof)
 
     async def note_look(self, attempt_id: uuid.UUID, detail: str) -> None:
         """Count that the outcome was looked for in vain, and why."""
@@ -83,14 +123,11 @@ class Attempts(Repository[Attempt]):
         )
         return (await self.session.scalars(query)).all()
 
-    async def _close(self, attempt_id: uuid.UUID, status: AttemptStatus, **columns: Any) -> bool:
-        return await self._move(
-            attempt_id,
-            {AttemptStatus.SIGNED, AttemptStatus.SUBMITTED},
-            status=status,
-            settled_at=func.now(),
-            **columns,
-        )
+    async def _close(
+        self, attempt_id: uuid.UUID, status: AttemptStatus, *, code: str | None = None, detail: str | None = None
+    ) -> bool:
+        parameters = {"id": attempt_id, "status": status, "code": code, "detail": detail}
+        return await self._changed(_CLOSE, parameters) == 1
 
     async def _move(self, attempt_id: uuid.UUID, from_states: set[AttemptStatus], **columns: Any) -> bool:
         statement = (

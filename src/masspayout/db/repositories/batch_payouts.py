@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, text
 
 from masspayout.db.entities import BatchPayout, BatchStatus, Holder
 from masspayout.db.repositories.base import Repository
@@ -20,14 +20,16 @@ _CLAIM = text("""
                   WHERE distribution_id = :distribution_id AND batch_number > :after
                     AND status IN ('PENDING', 'PROCESSING') AND (claimed_until IS NULL OR claimed_until <= now())
                   ORDER BY batch_number LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING id, batch_number
+    RETURNING *
 """)
 
+# Nobody is attached to a distribution that something stopped which concerns everybody.
 _ATTACH = text("""
     WITH next AS (
         SELECT id FROM holder
          WHERE distribution_id = :distribution_id AND batch_number = :batch_number
            AND attempt_id IS NULL AND NOT paid AND failure_code IS NULL
+           AND NOT EXISTS (SELECT FROM distribution AS d WHERE d.id = :distribution_id AND d.failure_code IS NOT NULL)
          ORDER BY account_id COLLATE "C" LIMIT :size FOR UPDATE
     )
     UPDATE holder SET attempt_id = :attempt_id, updated_at = now()
@@ -49,6 +51,31 @@ _MARK_FAILED = text("""
        AND NOT paid AND holder.account_id = failure.account_id
 """)
 
+# The batch is locked first, as everybody does who settles. Whoever finds the attempt settled changes nothing.
+_COMPLETE = text("""
+    WITH batch AS (
+        SELECT id, distribution_id, batch_number, total_holders
+          FROM batch_payout WHERE id = :id AND status = 'PROCESSING' FOR UPDATE
+    ), settled AS (
+        UPDATE attempt SET status = 'SETTLED', settled_at = now(), outcome_code = :code, updated_at = now()
+          FROM batch
+         WHERE attempt.id = :attempt_id AND attempt.status IN ('SIGNED', 'SUBMITTED')
+           AND attempt.recipient_count = batch.total_holders
+        RETURNING attempt.id
+    ), paid AS (
+        UPDATE holder SET paid = true, updated_at = now()
+          FROM batch, settled
+         WHERE holder.distribution_id = batch.distribution_id AND holder.batch_number = batch.batch_number
+           AND holder.attempt_id = settled.id AND NOT paid
+        RETURNING holder.id
+    )
+    UPDATE batch_payout
+       SET status = 'COMPLETED', successful_payments = batch.total_holders, failed_payments = 0, slices = NULL,
+           error_message = NULL, updated_at = now()
+      FROM batch, settled
+     WHERE batch_payout.id = batch.id AND (SELECT count(*) FROM paid) = batch.total_holders
+""")
+
 _RELEASE = text("""
     UPDATE holder SET attempt_id = NULL, updated_at = now()
      WHERE distribution_id = :distribution_id AND batch_number = :batch_number AND attempt_id = :attempt_id AND NOT paid
@@ -61,6 +88,17 @@ _TALLY = text("""
            coalesce(array_agg(DISTINCT failure_code) FILTER (WHERE failure_code IS NOT NULL), '{}') AS codes
       FROM holder
      WHERE distribution_id = :distribution_id AND batch_number = :batch_number
+""")
+
+_WRITE_TALLY = text("""
+    UPDATE batch_payout
+       SET status = :status, successful_payments = :paid, failed_payments = :failed,
+           slices = CAST(:slices AS INT[]), error_message = :error_message, updated_at = now()
+     WHERE id = :id AND status = 'PROCESSING'
+""")
+
+_HOLD = text("""
+    UPDATE batch_payout SET claimed_until = now() + make_interval(secs => :seconds), updated_at = now() WHERE id = :id
 """)
 
 _REOPEN = text("""
@@ -117,16 +155,14 @@ class BatchPayouts(Repository[BatchPayout]):
     entity = BatchPayout
     noun = "batch"
 
-    async def claim(
-        self, distribution_id: uuid.UUID, *, after: int, claim_seconds: float
-    ) -> tuple[uuid.UUID, int] | None:
+    async def claim(self, distribution_id: uuid.UUID, *, after: int, claim_seconds: float) -> BatchPayout | None:
         """Take the next batch that nobody works on, or whose worker gave no sign of life, for ``claim_seconds``."""
-        row = (
-            await self.session.execute(
-                _CLAIM, {"distribution_id": distribution_id, "after": after, "claim_seconds": claim_seconds}
-            )
-        ).first()
-        return None if row is None else (row.id, row.batch_number)
+        claimed = await self.session.scalars(
+            select(BatchPayout).from_statement(_CLAIM),
+            {"distribution_id": distribution_id, "after": after, "claim_seconds": claim_seconds},
+            execution_options={"populate_existing": True},
+        )
+        return claimed.one_or_none()
 
     async def seconds_until_claimable(self, distribution_id: uuid.UUID) -> float | None:
         """Return how long it is until an open batch can be claimed; None when no batch is open."""
@@ -142,12 +178,9 @@ class BatchPayouts(Repository[BatchPayout]):
         query = select(BatchPayout).where(BatchPayout.id == batch_id).with_for_update()
         return (await self.session.scalars(query, execution_options={"populate_existing": True})).one()
 
-    async def hold(self, batch_id: uuid.UUID, seconds: float, **columns: Any) -> None:
-        """Keep a batch for this long, or leave it alone for this long, and change the given columns."""
-        until = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
-        await self.session.execute(
-            update(BatchPayout).where(BatchPayout.id == batch_id).values(claimed_until=until, **columns)
-        )
+    async def hold(self, batch_id: uuid.UUID, seconds: float) -> None:
+        """Keep a batch for this long, or leave it alone for this long."""
+        await self.session.execute(_HOLD, {"id": batch_id, "seconds": seconds})
 
     async def attach(self, batch: BatchPayout, attempt_id: uuid.UUID, size: int) -> Sequence[tuple[str, Decimal]]:
         """Attach the next ``size`` unpaid holders of a batch to an attempt: the guard against double payment.
@@ -192,6 +225,13 @@ class BatchPayouts(Repository[BatchPayout]):
         )
         return (await self.session.scalars(query)).all()
 
+    async def complete(self, batch_id: uuid.UUID, attempt_id: uuid.UUID, code: str) -> bool:
+        """Settle an attempt that paid everybody of a batch, and close the batch: one statement for what is usual.
+
+        False when the attempt was for a part of the batch, or somebody else was first; then nothing was written.
+        """
+        return await self._changed(_COMPLETE, {"id": batch_id, "attempt_id": attempt_id, "code": code}) == 1
+
     async def write_tally(
         self,
         batch: BatchPayout,
@@ -203,16 +243,15 @@ class BatchPayouts(Repository[BatchPayout]):
     ) -> None:
         """Write how the holders of an open batch stand; with COMPLETED or FAILED, the batch is closed."""
         await self.session.execute(
-            update(BatchPayout)
-            .where(BatchPayout.id == batch.id, BatchPayout.status == BatchStatus.PROCESSING)
-            .values(
-                status=status,
-                successful_payments=tally.paid,
-                failed_payments=tally.failed,
-                slices=slices,
-                error_message=error_message,
-            )
-            .execution_options(synchronize_session=False)
+            _WRITE_TALLY,
+            {
+                "id": batch.id,
+                "status": status,
+                "paid": tally.paid,
+                "failed": tally.failed,
+                "slices": slices,
+                "error_message": error_message,
+            },
         )
 
     async def reopen_failed(self, distribution_id: uuid.UUID) -> None:

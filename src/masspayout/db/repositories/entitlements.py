@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, CursorResult, and_, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import Distribution, Holder
-from masspayout.db.repositories.base import Page
+from masspayout.db.repositories.base import FIRST_ID, NTH_ID, Page
 from masspayout.db.session import driver_connection
 from masspayout.db.types import uuid7
 from masspayout.money import smallest_unit, to_decimal
@@ -21,9 +21,9 @@ from masspayout.money import smallest_unit, to_decimal
 _REGISTER = "(SELECT account_id, balance FROM holder WHERE asset_id = :asset_id AND distribution_id IS NULL)"
 _STAGED = "incoming_holder"
 
-_ELIGIBLE = """
-    WITH eligible AS MATERIALIZED (
-        SELECT account_id, balance FROM {balances} AS balances
+_ELIGIBLE = f"""
+    WITH {FIRST_ID}, eligible AS MATERIALIZED (
+        SELECT account_id, balance FROM {{balances}} AS balances
          WHERE balance > 0 AND account_id <> ALL(CAST(:excluded AS VARCHAR[]))
     )"""
 
@@ -56,14 +56,15 @@ _EQUAL = (
     )"""
 )
 
-_WRITE = """
+_WRITE = f"""
     INSERT INTO holder (id, asset_id, distribution_id, account_id, balance, payment_amount, batch_number)
-    SELECT masspayout_uuid7(), :asset_id, :distribution_id, account_id, balance, units * :smallest_unit,
+    SELECT {NTH_ID.format(number="row_number() OVER by_account")}, :asset_id, :distribution_id, account_id, balance,
+           units * :smallest_unit,
            CASE WHEN units > 0 THEN
-               (count(*) FILTER (WHERE units > 0) OVER (ORDER BY account_id COLLATE "C" ROWS UNBOUNDED PRECEDING) - 1)
-               / :batch_size + 1
+               (count(*) FILTER (WHERE units > 0) OVER by_account - 1) / :batch_size + 1
            END
-      FROM share
+      FROM share, first_id
+    WINDOW by_account AS (ORDER BY account_id COLLATE "C" ROWS UNBOUNDED PRECEDING)
      ORDER BY account_id COLLATE "C"
 """
 
@@ -147,7 +148,8 @@ class Entitlements:
     async def write_shares(self, shares: Iterable[Share], decimals: int, batch_size: int) -> None:
         """Write given entitlements by COPY, any number of them. They must come ordered by account id."""
         connection = await driver_connection(self.session)
-        distribution = self.distribution
+        # As text, because these two are the same in every row.
+        asset_id, distribution_id = str(self.distribution.asset_id), str(self.distribution.id)
         payable = 0
         async with (
             connection.cursor() as cursor,
@@ -158,7 +160,7 @@ class Entitlements:
                 payable += 1 if amount_units else 0
                 amount = to_decimal(amount_units, decimals)
                 await copy.write_row(
-                    (uuid7(), distribution.asset_id, distribution.id, account_id, balance_units, amount, batch_number)
+                    (uuid7(), asset_id, distribution_id, account_id, balance_units, amount, batch_number)
                 )
 
     async def plan_batches(self) -> FrozenTotals:

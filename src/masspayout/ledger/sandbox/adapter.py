@@ -182,17 +182,13 @@ class SandboxLedger:
         """
         valid_start_nanos = valid_start_of(transaction_id)
         async with self._store.connection() as connection:
-            network = await settle_up(self._store, connection)
-            cursor = await connection.execute(
-                """
-                SELECT result, failed_accounts, failure_codes, consensus_nanos
-                FROM ledger_transaction WHERE transaction_id = %s AND consensus_nanos <= %s
-                """,
-                [transaction_id, network.mirror_nanos],
-            )
-            row = await cursor.fetchone()
-        if row is None:
-            return _judge_absence(valid_start_nanos, network)
+            # What is shown stays shown; only about what is not, the network must be asked, which waits for its lock.
+            row = await books.find_result(connection, transaction_id)
+            if row is None:
+                network = await settle_up(self._store, connection)
+                row = await books.find_result(connection, transaction_id, until_nanos=network.mirror_nanos)
+                if row is None:
+                    return _judge_absence(valid_start_nanos, network)
         if row["result"] != SUCCESS:
             return Refused(row["result"])
         failures = dict(zip(row["failed_accounts"], row["failure_codes"], strict=True))

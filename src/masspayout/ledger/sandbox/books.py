@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
+from psycopg.rows import DictRow
+
 from masspayout.ledger.port import HolderBalance, LedgerEvent
 from masspayout.ledger.sandbox.store import Connection, SandboxStore
 
@@ -38,6 +40,22 @@ async def stream_holders(store: SandboxStore, token_id: str, at_nanos: int) -> A
         )
         while rows := await cursor.fetchmany(_PAGE_SIZE):
             yield [HolderBalance(row["account_id"], int(row["balance_units"])) for row in rows]
+
+
+async def find_result(connection: Connection, transaction_id: str, *, until_nanos: int | None = None) -> DictRow | None:
+    """Return what became of a transaction up to a time; without one, if the mirror does not lag behind."""
+    cursor = await connection.execute(
+        """
+        SELECT result, failed_accounts, failure_codes, consensus_nanos
+        FROM ledger_transaction, network
+        WHERE transaction_id = %(transaction_id)s
+          AND CASE WHEN %(until_nanos)s::bigint IS NULL
+                   THEN coalesce((faults ->> 'mirror_lag_seconds')::float8, 0) = 0
+                   ELSE consensus_nanos <= %(until_nanos)s::bigint END
+        """,
+        {"transaction_id": transaction_id, "until_nanos": until_nanos},
+    )
+    return await cursor.fetchone()
 
 
 async def find_transferred_units(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 
 from masspayout.errors import Invalid, LedgerRejected
@@ -79,7 +79,8 @@ class SandboxTransaction:
 
     def to_bytes(self) -> bytes:
         """Return the body as JSON behind its SHA-256 seal. The same transaction always gives the same bytes."""
-        body = json.dumps(asdict(self), separators=(",", ":"), sort_keys=True).encode()
+        contents = {field.name: getattr(self, field.name) for field in fields(self)}
+        body = json.dumps(contents, separators=(",", ":"), sort_keys=True).encode()
         return _seal(body) + body
 
     @classmethod
