@@ -117,8 +117,8 @@ async def record(
         INSERT INTO ledger_transaction (transaction_id, kind, result, payer_account_id, token_id, accounts,
             amounts_units, moved_units, failed_accounts, failure_codes, consensus_nanos, memo)
         VALUES (%(transaction_id)s, %(kind)s, %(result)s, %(payer_account_id)s, %(token_id)s,
-            string_to_array(%(account_ids)s, ','), string_to_array(%(amounts_units)s, ',')::numeric[], %(moved_units)s, %(failed_accounts)s, %(failure_codes)s,
-            %(consensus_nanos)s, %(memo)s)
+            string_to_array(%(account_ids)s, ','), string_to_array(%(amounts_units)s, ',')::numeric[],
+            %(moved_units)s, %(failed_accounts)s, %(failure_codes)s, %(consensus_nanos)s, %(memo)s)
         """,
         {
             "transaction_id": transaction_id,
