@@ -1,0 +1,207 @@
+"""What is done once per batch costs the same for the last batch of a large distribution as for the first.
+
+The plans are those of the statements that the code really runs: they are recorded while a batch is paid.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import URL, event, text
+
+from databases import fresh_database, run_sql
+from masspayout import assets
+from masspayout.attempts import BatchAttempts
+from masspayout.db.entities import Distribution, DistributionType, ExecutionType, PayoutType
+from masspayout.db.repositories import BatchPayouts, Distributions, Entitlements, Holders, Share
+from masspayout.db.repositories.batch_payouts import _CLAIM, _TALLY
+from masspayout.db.session import Database, connect_arguments
+from masspayout.freezing import PaymentToken, record_freeze
+from masspayout.settings import Settings
+from payouts import PAYMENT_TOKEN, World, make_runtime
+
+BATCH_SIZE = 25
+BATCHES = 400
+LARGE_TABLES = {"holder", "batch_payout", "attempt"}
+ACCOUNTS = [f"0.0.{100_000 + number}" for number in range(BATCH_SIZE * BATCHES)]
+
+# Every batch has a transaction that is settled, as if somebody had been left unpaid in each.
+HISTORY = """
+    INSERT INTO attempt (id, batch_payout_id, transaction_id, signed_bytes, expires_at, status, recipient_count,
+                         total_amount, settled_at)
+    SELECT masspayout_uuid7(), id, id::text, '\\x00', now(), 'SETTLED', total_holders, total_amount, now()
+      FROM batch_payout
+"""
+
+
+@dataclass
+class Recorder:
+    """The statements that were run, each with its parameters."""
+
+    statements: list[tuple[str, Any]] = field(default_factory=list)
+
+    def __call__(self, _connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        self.statements.append((statement, parameters))
+
+
+@dataclass
+class Scene:
+    """Three large distributions of one asset that are being paid."""
+
+    world: World
+    distributions: list[Distribution]
+
+    @property
+    def database(self) -> Database:
+        return self.world.runtime.database
+
+    @property
+    def attempts(self) -> BatchAttempts:
+        runtime = self.world.runtime
+        return BatchAttempts(runtime.database, runtime.ledger, runtime.settings)
+
+    @contextmanager
+    def recorded(self) -> Iterator[Recorder]:
+        recorder = Recorder()
+        engine = self.database._engine.sync_engine
+        event.listen(engine, "before_cursor_execute", recorder)
+        yield recorder
+        event.remove(engine, "before_cursor_execute", recorder)
+
+    async def pay_batch(self, distribution: Distribution, *, after: int) -> Recorder:
+        """Pay the batch that follows a number, and say with which statements."""
+        with self.recorded() as recorder:
+            claimed = await self.attempts.claim(distribution, after=after)
+            assert claimed is not None
+            assert claimed.batch_number == after + 1
+            await self.attempts.pay(claimed)
+        return recorder
+
+    def plans(self, recorder: Recorder) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield every node of every recorded statement's plan, with the statement."""
+        with psycopg.connect(**connect_arguments(self.database.url)) as connection:
+            for statement, parameters in recorder.statements:
+                for (plan,) in connection.execute(f"EXPLAIN (FORMAT JSON) {statement}".encode(), parameters):
+                    yield from ((statement, node) for node in nodes_of(plan[0]["Plan"]))
+
+
+def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", []):
+        yield from nodes_of(part)
+
+
+@pytest.fixture(scope="module")
+async def scene(embedded_server: URL, migrated_template: str) -> AsyncIterator[Scene]:
+    settings = Settings(_env_file=None, batch_size=BATCH_SIZE)  # type: ignore[call-arg]
+    with fresh_database(embedded_server, template=migrated_template) as url:
+        database = Database(url)
+        runtime = make_runtime(database, settings)
+        world = await World.make(runtime, [(account, 100) for account in ACCOUNTS])
+        await assets.sync(database, runtime.ledger, world.asset.id)
+        distributions = [await begin_large_distribution(world) for _ in range(3)]
+        await asyncio.to_thread(run_sql, url, HISTORY, "VACUUM ANALYZE")
+        yield Scene(world, distributions)
+        await runtime.ledger.close()
+        await database.close()
+
+
+async def begin_large_distribution(world: World) -> Distribution:
+    distribution = Distribution(
+        asset_id=world.asset.id,
+        type=DistributionType.DIVIDEND,
+        execution_type=ExecutionType.MANUAL,
+        payout_type=PayoutType.FIXED,
+        amount=Decimal(len(ACCOUNTS)),
+    )
+    shares = (Share(account, 100, 1_000_000) for account in ACCOUNTS)
+    async with world.runtime.database.unit_of_work() as session:
+        distributions = Distributions(session)
+        totals = await distributions.create_distribution_with_holders(
+            distribution, shares, decimals=6, batch_size=BATCH_SIZE
+        )
+        token = PaymentToken(PAYMENT_TOKEN, 6, world.runtime.settings.payer_account_id)
+        await record_freeze(session, distribution, token, totals, None, promised=totals.total_amount)
+        await distributions.begin(distribution.id)
+    return distribution
+
+
+async def test_no_statement_that_pays_a_batch_scans_a_table(scene: Scene) -> None:
+    first, middle, _ = scene.distributions
+    bad = ACCOUNTS[BATCH_SIZE * (BATCHES // 2) + 3]
+    await scene.world.sandbox.admin.associate([bad], PAYMENT_TOKEN)
+    await scene.world.sandbox.admin.freeze([bad], PAYMENT_TOKEN)
+
+    smooth = await scene.pay_batch(first, after=0)
+    # The bad recipient has the transaction split, released, signed anew, and failed.
+    with_failure = await scene.pay_batch(middle, after=BATCHES // 2)
+    with scene.recorded() as between:
+        async with scene.database.unit_of_work() as session:
+            await BatchPayouts(session).seconds_until_claimable(middle.id)
+
+    everything = Recorder(smooth.statements + with_failure.statements + between.statements)
+    scans = {
+        statement
+        for statement, node in scene.plans(everything)
+        if node["Node Type"] == "Seq Scan" and node["Relation Name"] in LARGE_TABLES
+    }
+    assert not scans
+    touched = " ".join(statement for statement, _ in everything.statements)
+    for trace in ("paid = true", "failure_code = failure.code", "SET attempt_id = NULL, updated_at", "SKIP LOCKED"):
+        assert trace in touched
+
+
+async def test_a_batch_takes_as_many_statements_at_the_end_as_at_the_beginning(scene: Scene) -> None:
+    last = scene.distributions[2]
+    at_the_beginning = await scene.pay_batch(last, after=0)
+    at_the_end = await scene.pay_batch(last, after=BATCHES - 1)
+    assert [statement for statement, _ in at_the_end.statements] == [
+        statement for statement, _ in at_the_beginning.statements
+    ]
+    assert len(at_the_beginning.statements) <= 12
+
+
+@pytest.mark.parametrize("statement", [_CLAIM.text, _TALLY.text], ids=["claim", "tally"])
+async def test_a_batch_takes_as_many_pages_at_the_end_as_at_the_beginning(scene: Scene, statement: str) -> None:
+    distribution = scene.distributions[0]
+    async with scene.database.unit_of_work() as session:
+        beginning_pages = await pages_touched(session, statement, distribution, batch_number=2)
+        await session.execute(
+            text("UPDATE batch_payout SET status = 'COMPLETED' WHERE distribution_id = :id AND batch_number < :last"),
+            {"id": distribution.id, "last": BATCHES},
+        )
+        end_pages = await pages_touched(session, statement, distribution, batch_number=BATCHES)
+        await session.rollback()
+    assert end_pages <= 2 * beginning_pages
+    assert end_pages < 100
+
+
+async def pages_touched(session: Any, statement: str, distribution: Distribution, *, batch_number: int) -> int:
+    parameters = {
+        "distribution_id": distribution.id,
+        "batch_number": batch_number,
+        "after": batch_number - 1,
+        "claim_seconds": 30.0,
+    }
+    explained = text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}")
+    wanted = {name: parameters[name] for name in explained._bindparams}
+    plan = (await session.scalar(explained, wanted))[0]["Plan"]
+    assert plan["Actual Rows"] == (1 if "SKIP LOCKED" in statement or "count(" in statement else BATCH_SIZE)
+    return int(plan["Shared Hit Blocks"]) + int(plan["Shared Read Blocks"])
+
+
+async def test_a_deep_page_is_found_by_the_index_and_not_by_sorting(scene: Scene) -> None:
+    distribution = scene.distributions[1]
+    with scene.recorded() as recorder:
+        async with scene.database.unit_of_work() as session:
+            entitlements = await Entitlements(session, distribution).find_after(ACCOUNTS[9_000], 100)
+            register = await Holders(session).find_register_after(distribution.asset_id, ACCOUNTS[9_000], 100)
+    assert [holder.account_id for holder in entitlements] == ACCOUNTS[9_001:9_101]
+    assert [holder.account_id for holder in register] == ACCOUNTS[9_001:9_101]
+    nodes = [(node["Node Type"], node.get("Index Name")) for _, node in scene.plans(recorder)]
+    assert nodes == [("Limit", None), ("Index Scan", "idx_holder_unique")] * 2
