@@ -83,7 +83,7 @@ class World:
     async def retry(self, distribution_id: uuid.UUID) -> None:
         runtime = self.runtime
         async with runtime.database.unit_of_work() as session:
-            await distributions.retry(session, runtime.ledger, runtime.jobs, distribution_id)
+            await distributions.retry(session, runtime.ledger, runtime.settings, runtime.jobs, distribution_id)
 
     async def pay(self, distribution_id: uuid.UUID) -> DistributionStatus:
         runtime = self.runtime

@@ -77,7 +77,7 @@ async def cancel(runtime: Runtime, distribution_id: uuid.UUID) -> str:
 
 async def retry(runtime: Runtime, distribution_id: uuid.UUID) -> str:
     async with runtime.database.unit_of_work() as session:
-        await distributions.retry(session, runtime.ledger, runtime.jobs, distribution_id)
+        await distributions.retry(session, runtime.ledger, runtime.settings, runtime.jobs, distribution_id)
     return "retry"
 
 

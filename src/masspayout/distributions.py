@@ -6,7 +6,7 @@ Every change of state is one compare-and-set; whoever comes second gets a Confli
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,14 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from masspayout import assets, funds
 from masspayout.account_ids import canonical_account_id
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, ExecutionType, PayoutType
-from masspayout.db.repositories import BatchPayouts, Distributions
+from masspayout.db.repositories import Assets, BatchPayouts, Distributions
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, Invalid, NotFound
-from masspayout.freezing import freeze, payment_token_of
+from masspayout.errors import Conflict, ContractPaused, Invalid, NotFound
+from masspayout.freezing import PaymentToken, freeze, payment_token_of
 from masspayout.jobs import Jobs
 from masspayout.ledger.port import Ledger
 from masspayout.money import to_units
 from masspayout.settings import Settings
+
+_FARTHEST_AHEAD = timedelta(days=36_525)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +36,31 @@ class Terms:
     execution_type: ExecutionType = ExecutionType.MANUAL
     concept: str | None = None
     record_time: datetime | None = None
+    scheduled_time: datetime | None = None
     excluded_accounts: Sequence[str] = field(default=())
     included_accounts: Sequence[str] = field(default=())
 
 
-async def create(database: Database, ledger: Ledger, settings: Settings, asset: Asset, terms: Terms) -> Distribution:
-    """Create a distribution and freeze it, so that what will be paid can be reviewed.
+async def create(
+    database: Database, ledger: Ledger, settings: Settings, asset: Asset, terms: Terms, *, now: datetime | None = None
+) -> Distribution:
+    """Create a distribution. A MANUAL one is frozen at once, so that what will be paid can be reviewed.
 
-    The register is read anew first. With a ``record_time`` that lies ahead the freeze waits for it.
+    The register is read anew first. With a ``record_time`` that lies ahead the freeze waits for it; a SCHEDULED one
+    freezes when it is due.
 
     Raises:
         Invalid: The terms are incomplete or contradict each other, or nobody is eligible. Nothing was written.
         Conflict: The asset has no payment token.
     """
-    distribution = _from_terms(asset, terms)
+    now = now or datetime.now(UTC)
     token = payment_token_of(asset, settings)
-    to_units(terms.amount or Decimal(0), token.decimals)
-    waits = terms.record_time is not None and terms.record_time > datetime.now(UTC)
-    if terms.record_time is None:
-        await assets.sync(database, ledger, asset.id)
+    distribution = from_terms(asset, terms, token)
+    _check_schedule(terms, now)
+    is_scheduled = terms.execution_type is ExecutionType.SCHEDULED
+    waits = is_scheduled or (terms.record_time is not None and terms.record_time > now)
+    if not is_scheduled:
+        await read_register(database, ledger, distribution)
     async with database.unit_of_work() as session:
         await Distributions(session).save(distribution)
         if not waits:
@@ -60,38 +68,75 @@ async def create(database: Database, ledger: Ledger, settings: Settings, asset: 
     return distribution
 
 
+async def read_register(database: Database, ledger: Ledger, distribution: Distribution) -> None:
+    """Read the register anew for a distribution that is still to be frozen from it.
+
+    Raises:
+        LedgerUnavailable: The ledger cannot be read now.
+    """
+    if not distribution.is_frozen and distribution.record_time is None:
+        await assets.sync(database, ledger, distribution.asset_id)
+
+
 async def execute(
-    session: AsyncSession, ledger: Ledger, settings: Settings, jobs: Jobs, distribution_id: uuid.UUID
+    session: AsyncSession,
+    ledger: Ledger,
+    settings: Settings,
+    jobs: Jobs,
+    distribution_id: uuid.UUID,
+    *,
+    now: datetime | None = None,
 ) -> None:
     """Start paying: PENDING → PROCESSING, with the jobs that do it, in the caller's transaction.
 
     Raises:
-        Conflict: It is not pending, or its record time lies ahead.
+        Conflict: It is not pending, or not due yet, or its record time lies ahead.
+        ContractPaused: The asset's contract is paused.
         InsufficientFunds: The payer holds less than the frozen total.
+        NobodyEligible: There is nobody to freeze it for.
     """
+    now = now or datetime.now(UTC)
     distributions = Distributions(session)
     distribution = await distributions.get(distribution_id)
-    if distribution.status.can_execute and not distribution.is_frozen:
-        _require_record_time_passed(distribution)
-        await freeze(session, ledger, settings, distribution)
     if distribution.status.can_execute:
+        _require_due(distribution, now)
+        await _require_contract_unpaused(session, distribution)
+        if not distribution.is_frozen:
+            _require_record_time_passed(distribution, now)
+            await freeze(session, ledger, settings, distribution)
         await funds.require_for_unpaid(session, ledger, distribution)
-    if not await distributions.begin(distribution_id):
+    if not await distributions.begin(distribution_id, now):
         await session.refresh(distribution)
         raise _conflict(distribution, "executed")
     await jobs.enqueue_payment(session, distribution_id, batch_count=distribution.batch_count or 0)
 
 
-async def retry(session: AsyncSession, ledger: Ledger, jobs: Jobs, distribution_id: uuid.UUID) -> None:
+async def retry(
+    session: AsyncSession,
+    ledger: Ledger,
+    settings: Settings,
+    jobs: Jobs,
+    distribution_id: uuid.UUID,
+    *,
+    now: datetime | None = None,
+) -> None:
     """Try again to pay those who are unpaid, and nobody else: FAILED → PROCESSING.
+
+    One that failed before it was frozen is frozen now.
 
     Raises:
         Conflict: It has not failed.
+        ContractPaused: The asset's contract is paused.
         InsufficientFunds: The payer holds less than what is unpaid.
+        NobodyEligible: There is nobody to freeze it for.
     """
     distributions = Distributions(session)
+    if await distributions.reopen_unfrozen(distribution_id):
+        await execute(session, ledger, settings, jobs, distribution_id, now=now)
+        return
     distribution = await distributions.get(distribution_id)
     if distribution.status.can_retry:
+        await _require_contract_unpaused(session, distribution)
         await funds.require_for_unpaid(session, ledger, distribution)
     if not await distributions.begin_retry(distribution_id):
         await session.refresh(distribution)
@@ -129,20 +174,25 @@ async def find(session: AsyncSession, reference: str) -> Distribution:
     return distribution
 
 
-def _from_terms(asset: Asset, terms: Terms) -> Distribution:
-    if terms.execution_type is not ExecutionType.MANUAL:
-        raise Invalid(
-            f"Execution {terms.execution_type} is not available yet.", "Use --execution MANUAL and execute it yourself."
-        )
+def from_terms(asset: Asset, terms: Terms, token: PaymentToken, *, amount_required: bool = True) -> Distribution:
+    """Return the distribution that terms describe, not written yet.
+
+    Raises:
+        Invalid: The payout type or the amount is missing, or the amount or an account has the wrong form.
+    """
     if terms.payout_type is None:
         raise Invalid(
             "The payout type is missing: how is the amount to be divided?",
             "Say --payout PERCENTAGE (pro rata to balances) or --payout FIXED (the same for everyone).",
         )
-    if terms.amount is None:
+    if terms.amount is None and amount_required:
         raise Invalid("The amount is missing: how much is to be paid out?", "Say --amount with a number above 0.")
-    if not terms.amount.is_finite() or terms.amount <= 0:
-        raise Invalid(f"{terms.amount} is not an amount that can be paid out.", "Say --amount with a number above 0.")
+    if terms.amount is not None:
+        if not terms.amount.is_finite() or terms.amount <= 0:
+            raise Invalid(
+                f"{terms.amount} is not an amount that can be paid out.", "Say --amount with a number above 0."
+            )
+        to_units(terms.amount, token.decimals)
     return Distribution(
         asset_id=asset.id,
         type=terms.type,
@@ -151,18 +201,72 @@ def _from_terms(asset: Asset, terms: Terms) -> Distribution:
         amount=terms.amount,
         concept=terms.concept,
         record_time=terms.record_time,
+        scheduled_time=terms.scheduled_time,
         excluded_accounts=[canonical_account_id(account) for account in terms.excluded_accounts],
         included_accounts=[canonical_account_id(account) for account in terms.included_accounts],
     )
 
 
-def _require_record_time_passed(distribution: Distribution) -> None:
+def require_ahead(time: datetime, now: datetime, *, what: str) -> None:
+    """Refuse a time that has passed, or that no calendar is made for.
+
+    Raises:
+        Invalid: It does not lie ahead, or more than a century.
+    """
+    if time <= now:
+        raise Invalid(
+            f"The {what} {time:%Y-%m-%d %H:%M:%S %Z} has passed: it is {now:%Y-%m-%d %H:%M:%S %Z}.",
+            "Choose a time that lies ahead.",
+        )
+    if time > now + _FARTHEST_AHEAD:
+        raise Invalid(f"The {what} {time:%Y-%m-%d %H:%M:%S %Z} lies more than a century ahead.", "Check the year.")
+
+
+def _check_schedule(terms: Terms, now: datetime) -> None:
+    """Refuse a time without SCHEDULED, SCHEDULED without a time, and times that cannot be met."""
+    if terms.execution_type not in (ExecutionType.MANUAL, ExecutionType.SCHEDULED):
+        raise Invalid(
+            f"A single distribution cannot be {terms.execution_type}: a series makes those.", "Create a series."
+        )
+    if terms.execution_type is ExecutionType.MANUAL:
+        if terms.scheduled_time is not None:
+            raise Invalid("A MANUAL distribution has no time: you start it yourself.", "Say --execution SCHEDULED.")
+        return
+    if terms.scheduled_time is None:
+        raise Invalid("The time is missing: when is it to be paid?", "Say --at, such as --at 2030-03-31T09:00.")
+    require_ahead(terms.scheduled_time, now, what="time")
+    if terms.record_time is not None and terms.record_time > terms.scheduled_time:
+        raise Invalid(
+            f"The record time {terms.record_time:%Y-%m-%d %H:%M:%S %Z} lies after the payout.",
+            "Choose a record time up to the time of the payout, or leave it out.",
+        )
+
+
+def _require_due(distribution: Distribution, now: datetime) -> None:
+    scheduled_time = distribution.scheduled_time
+    if scheduled_time is not None and scheduled_time > now:
+        raise Conflict(
+            f"Distribution {distribution.id} is not due before {scheduled_time:%Y-%m-%d %H:%M:%S} UTC.",
+            "It starts by itself then. To pay earlier, cancel it and create another.",
+        )
+
+
+def _require_record_time_passed(distribution: Distribution, now: datetime) -> None:
     record_time = distribution.record_time
-    if record_time is not None and record_time > datetime.now(UTC):
+    if record_time is not None and record_time > now:
         raise Conflict(
             f"Distribution {distribution.id} takes the balances of {record_time:%Y-%m-%d %H:%M:%S} UTC, "
             "which lies ahead.",
             "Execute it after that time.",
+        )
+
+
+async def _require_contract_unpaused(session: AsyncSession, distribution: Distribution) -> None:
+    asset = await Assets(session).get(distribution.asset_id)
+    if asset.contract_paused:
+        raise ContractPaused(
+            f"The contract {asset.lifecycle_contract_id} of {asset.token_id} is paused, so nobody is paid.",
+            "Have it unpaused; what was due by itself goes on by itself then, anything else you start again.",
         )
 
 

@@ -3,9 +3,11 @@
     MassPayoutError
     ├── NotFound              no such asset, distribution, token, file …
     ├── Conflict              the thing exists, but its state does not allow this now
-    │   └── InsufficientFunds the payer holds less than what is due; nothing started
+    │   ├── InsufficientFunds the payer holds less than what is due; nothing started
+    │   └── ContractPaused    the asset's contract is paused; nothing started
     ├── Invalid               the input is wrong; nothing was written
-    │   └── InvalidRows       a file with bad rows, all of them named
+    │   ├── InvalidRows       a file with bad rows, all of them named
+    │   └── NobodyEligible    no holder is owed anything
     ├── DatabaseUnavailable   PostgreSQL cannot be reached, or refuses us
     ├── DatabaseMismatch      the schema is not the one this version works with
     └── LedgerError
@@ -50,6 +52,10 @@ class InsufficientFunds(Conflict):
     """The payer holds less than what is due. Nothing was started."""
 
 
+class ContractPaused(Conflict):
+    """The contract of the asset is paused, so nobody is paid on it. Nothing was started."""
+
+
 class Invalid(MassPayoutError):
     """The input is wrong. Nothing was written."""
 
@@ -62,6 +68,10 @@ class InvalidRows(Invalid):
     def __init__(self, message: str, problems: Sequence[str], hint: str = "") -> None:
         super().__init__(message, hint)
         self.problems = tuple(problems)
+
+
+class NobodyEligible(Invalid):
+    """There is nobody to pay: no holder besides those who are excluded, or each one's share rounds down to nothing."""
 
 
 class DatabaseUnavailable(MassPayoutError):

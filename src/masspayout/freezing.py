@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import Asset, Distribution, PayoutType
 from masspayout.db.repositories import Assets, Distributions, Entitlements, FrozenTotals, Holders
-from masspayout.errors import Conflict, Invalid
+from masspayout.errors import Conflict, Invalid, NobodyEligible
 from masspayout.ledger.port import Ledger
 from masspayout.money import subtract, to_units
 from masspayout.settings import Settings
@@ -53,7 +53,7 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
 
     Raises:
         Conflict: It is frozen already, or no longer pending; or the register was never read.
-        Invalid: Nobody is eligible, or everybody's share rounds down to nothing.
+        NobodyEligible: There is nobody, or everybody's share rounds down to nothing.
     """
     # Syncs and other freezes of the asset end before ours begins; what they changed is read after that.
     await Assets(session).lock_for_sync(distribution.asset_id)
@@ -76,7 +76,7 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
     )
     count = await write(total_units, token.decimals, excluded, effective_batch_size(ledger, settings), staged=staged)
     if count == 0:
-        raise Invalid(
+        raise NobodyEligible(
             f"Nobody is eligible: {asset.token_id} has no holder besides those who are excluded.",
             f"Look at the register with: masspayout asset holders {asset.token_id}",
         )
@@ -98,10 +98,10 @@ async def record_freeze(
 
     Raises:
         Conflict: Somebody else froze or cancelled it in the meantime.
-        Invalid: There is nothing to pay.
+        NobodyEligible: There is nothing to pay.
     """
     if totals.payable_count == 0:
-        raise Invalid(
+        raise NobodyEligible(
             f"There is nothing to pay: {promised:f} among {totals.entitlement_count:,} holders "
             "rounds down to nothing for each.",
             "Pay out a larger amount.",

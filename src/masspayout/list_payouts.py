@@ -129,7 +129,7 @@ async def start_or_resume(
     if distribution.status.can_execute:
         await distributions.execute(session, ledger, settings, jobs, distribution_id)
     elif distribution.status.can_retry:
-        await distributions.retry(session, ledger, jobs, distribution_id)
+        await distributions.retry(session, ledger, settings, jobs, distribution_id)
     elif distribution.status.is_final:
         raise Conflict(
             f"This list was paid already, by distribution {distribution_id} of "

@@ -1,13 +1,104 @@
-"""The scheduler: starts every distribution that is due, once, however many workers look for them."""
+"""The scheduler: starts every distribution that is due, once, however many workers look for them.
 
+Whatever is due is a PENDING distribution whose time has come: a SCHEDULED one, an occurrence of a series, or one that
+an event made. What cannot start becomes FAILED and says why; when only the ledger is away it stays, for the next round.
+"""
+
+import logging
 from datetime import datetime
+from enum import StrEnum
 
+from masspayout import distributions, series
+from masspayout.db.entities import Asset, Distribution
+from masspayout.db.repositories import Assets, Distributions, SeriesRepository
 from masspayout.db.session import Database
+from masspayout.errors import (
+    Conflict,
+    ContractPaused,
+    InsufficientFunds,
+    Invalid,
+    LedgerRejected,
+    LedgerUnavailable,
+    LedgerUncertain,
+    MassPayoutError,
+    NobodyEligible,
+    NotFound,
+)
 from masspayout.jobs import Jobs
 from masspayout.ledger.port import Ledger
 from masspayout.settings import Settings
 
+_log = logging.getLogger(__name__)
+
+
+class StartFailure(StrEnum):
+    """Why a distribution that was due did not start: its ``failure_code``. The message has the particulars."""
+
+    MISSED = "MISSED"  # nothing ran at its time, nor within the catch-up window of its series
+    INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"  # the payer held less than the total
+    NOBODY_ELIGIBLE = "NOBODY_ELIGIBLE"  # no holder was owed anything
+    CONTRACT_PAUSED = "CONTRACT_PAUSED"  # the contract of the asset was paused
+    CANNOT_START = "CANNOT_START"  # anything else that only a person can mend
+
+
+_MISSED_MESSAGE = (
+    "Nothing ran when it was due, and it is overdue by more than the catch-up window of its series. "
+    "To pay it all the same: masspayout distribution retry."
+)
+
+_FAILURES: dict[type[MassPayoutError], StartFailure] = {
+    InsufficientFunds: StartFailure.INSUFFICIENT_FUNDS,
+    NobodyEligible: StartFailure.NOBODY_ELIGIBLE,
+    ContractPaused: StartFailure.CONTRACT_PAUSED,
+}
+
 
 async def run_due(database: Database, ledger: Ledger, settings: Settings, jobs: Jobs, now: datetime) -> int:
-    """Start what is due at ``now``, the longest overdue first. Return how many distributions were started."""
-    return 0
+    """Start what is due at ``now``, the longest overdue first. Return how many distributions this call started."""
+    await series.make_occurrences(database, now)
+    async with database.unit_of_work() as session:
+        missed = await Distributions(session).fail_missed(now, StartFailure.MISSED, _MISSED_MESSAGE)
+        due = await Distributions(session).find_pending_scheduled(now)
+    if missed:
+        _log.warning("%d occurrences of series were missed", missed)
+    started = 0
+    for distribution in due:
+        try:
+            started += await _start(database, ledger, settings, jobs, distribution, now)
+        except (LedgerUnavailable, LedgerUncertain) as error:
+            _log.warning("distribution %s waits for the next round: %s", distribution.id, error)
+        except (Conflict, Invalid, NotFound, LedgerRejected) as error:
+            await _fail(database, distribution, error)
+    return started
+
+
+async def _start(
+    database: Database, ledger: Ledger, settings: Settings, jobs: Jobs, due: Distribution, now: datetime
+) -> bool:
+    """Freeze a distribution and begin to pay it. False when another worker is at it or was, or it is due no more."""
+    async with database.unit_of_work() as session:
+        distribution = await Distributions(session).claim_due(due, now)
+        if distribution is None:
+            return False
+        if not _register_is_fresh(await Assets(session).get(distribution.asset_id), distribution):
+            await distributions.read_register(database, ledger, distribution)
+        if distribution.series_id and not await SeriesRepository(session).hold_unpaused(distribution.series_id):
+            return False
+        await distributions.execute(session, ledger, settings, jobs, distribution.id, now=now)
+    _log.info("distribution %s, due at %s, has begun", distribution.id, distribution.scheduled_time)
+    return True
+
+
+def _register_is_fresh(asset: Asset, distribution: Distribution) -> bool:
+    """Whether the register was read after the distribution fell due, so that it need not be read again."""
+    read_at, due_at = asset.last_synced_at, distribution.scheduled_time
+    return read_at is not None and due_at is not None and read_at >= due_at
+
+
+async def _fail(database: Database, distribution: Distribution, error: MassPayoutError) -> None:
+    """Say why it cannot start, unless somebody else has started or cancelled it meanwhile."""
+    code = _FAILURES.get(type(error), StartFailure.CANNOT_START)
+    async with database.unit_of_work() as session:
+        failed = await Distributions(session).fail_to_start(distribution.id, code, str(error))
+    if failed:
+        _log.error("distribution %s cannot start: %s", distribution.id, error)

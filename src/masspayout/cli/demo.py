@@ -141,7 +141,7 @@ async def _mend_and_retry(
     await admin.unfreeze(actors.frozen, actors.euro)
     await admin.associate(actors.unassociated, actors.euro)
     async with runtime.database.unit_of_work() as session:
-        await distributions.retry(session, runtime.ledger, runtime.jobs, dividend.id)
+        await distributions.retry(session, runtime.ledger, runtime.settings, runtime.jobs, dividend.id)
     await pay_with_progress(runtime, dividend.id, "  retrying")
     await _show_state(runtime, dividend)
 

@@ -12,6 +12,7 @@ from masspayout.db.repositories.distributions import Distributions
 from masspayout.db.repositories.entitlements import Entitlements, FrozenTotals, Share
 from masspayout.db.repositories.event_listeners import EventListeners
 from masspayout.db.repositories.holders import Holders, RegisterChange
+from masspayout.db.repositories.series import SeriesRepository
 
 __all__ = [
     "Assets",
@@ -26,5 +27,6 @@ __all__ = [
     "Progress",
     "RegisterChange",
     "Repository",
+    "SeriesRepository",
     "Share",
 ]

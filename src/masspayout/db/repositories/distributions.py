@@ -5,12 +5,22 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, text, update
-from sqlalchemy.orm import selectinload
+from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, text, update
+from sqlalchemy.orm import aliased, selectinload
 
-from masspayout.db.entities import BatchPayout, BatchStatus, Distribution, DistributionStatus
+from masspayout.db.entities import (
+    Asset,
+    BatchPayout,
+    BatchStatus,
+    Distribution,
+    DistributionStatus,
+    ExecutionType,
+    Series,
+    SeriesStatus,
+)
 from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.repositories.entitlements import Entitlements, FrozenTotals, Share
+from masspayout.db.types import UtcTimestamp
 
 # Finished when nothing is open any more; completed only when every batch that was planned is there and completed.
 _FINISH = text("""
@@ -41,6 +51,9 @@ _EXPLAIN_UNREACHED = text("""
      WHERE b.distribution_id = :id AND b.batch_number = counted.batch_number
 """)
 
+# Sets the advisory locks that schedulers take apart from any others.
+_SCHEDULER_LOCKS = 5_461
+
 
 class Distributions(Repository[Distribution]):
     """The payouts."""
@@ -66,13 +79,87 @@ class Distributions(Repository[Distribution]):
         return await self.session.get(Distribution, entity_id, options=options, populate_existing=True)
 
     async def find_pending_scheduled(self, now: datetime) -> Sequence[Distribution]:
-        """Return what is due, the longest overdue first (by ``idx_distribution_scheduled``)."""
+        """Return what is due, the longest overdue first (by ``idx_distribution_scheduled``).
+
+        Occurrences of a paused series wait, and those that were missed are not due any more.
+        """
         query = (
             select(Distribution)
-            .where(Distribution.status == text("'PENDING'"), Distribution.scheduled_time <= now)
-            .order_by(Distribution.scheduled_time)
+            .outerjoin(Series, Series.id == Distribution.series_id)
+            .where(*_is_due(now))
+            .order_by(Distribution.scheduled_time, Distribution.id)
         )
         return (await self.session.scalars(query)).all()
+
+    async def claim_due(self, due: Distribution, now: datetime) -> Distribution | None:
+        """Keep other schedulers away from what is due until the transaction ends, and read it again.
+
+        None when somebody else is at it, or when it is not due any more. One of a series also waits for those before
+        it, so that the occurrences of a series begin in order.
+        """
+        key = func.hashtextextended(str(due.series_id or due.id), _SCHEDULER_LOCKS)
+        if not await self.session.scalar(select(func.pg_try_advisory_xact_lock(key))):
+            return None
+        earlier = aliased(Distribution)
+        is_preceded = exists().where(
+            earlier.series_id == Distribution.series_id,
+            earlier.status == DistributionStatus.PENDING,
+            earlier.scheduled_time < Distribution.scheduled_time,
+        )
+        query = (
+            select(Distribution)
+            .outerjoin(Series, Series.id == Distribution.series_id)
+            .where(Distribution.id == due.id, *_is_due(now), ~is_preceded)
+            .execution_options(populate_existing=True)
+        )
+        return await self.session.scalar(query)
+
+    async def fail_missed(self, now: datetime, code: str, message: str) -> int:
+        """PENDING → FAILED for occurrences that are overdue by more than their series' catch-up window."""
+        statement = (
+            update(Distribution)
+            .where(
+                Distribution.status == text("'PENDING'"),
+                Distribution.scheduled_time <= now,
+                Distribution.series_id == Series.id,
+                Series.status != SeriesStatus.PAUSED,
+                ~_in_catch_up_window(now),
+            )
+            .values(status=DistributionStatus.FAILED, failure_code=code, failure_message=message)
+            .execution_options(synchronize_session=False)
+        )
+        return await self._changed(statement)
+
+    async def fail_to_start(self, distribution_id: uuid.UUID, code: str, message: str) -> bool:
+        """PENDING → FAILED, nothing having been sent. False when somebody else started or cancelled it."""
+        return await self._move(
+            distribution_id,
+            {DistributionStatus.PENDING},
+            status=DistributionStatus.FAILED,
+            failure_code=code,
+            failure_message=message,
+        )
+
+    async def reopen_unfrozen(self, distribution_id: uuid.UUID) -> bool:
+        """FAILED → PENDING for one that never got as far as its freeze."""
+        return await self._move(
+            distribution_id,
+            {DistributionStatus.FAILED},
+            Distribution.frozen_at.is_(None),
+            status=DistributionStatus.PENDING,
+            failure_code=None,
+            failure_message=None,
+        )
+
+    async def cancel_pending_of_series(self, series_id: uuid.UUID) -> int:
+        """PENDING → CANCELLED for whatever of a series has not begun. Returns how many there were."""
+        statement = (
+            update(Distribution)
+            .where(Distribution.series_id == series_id, Distribution.status == DistributionStatus.PENDING)
+            .values(status=DistributionStatus.CANCELLED)
+            .execution_options(synchronize_session=False)
+        )
+        return await self._changed(statement)
 
     async def find_by_obligation(self, obligation_key: str) -> Distribution | None:
         """Return the distribution that pays this very obligation, if there is one."""
@@ -91,9 +178,46 @@ class Distributions(Repository[Distribution]):
         total = await self.session.scalar(select(func.count()).select_from(Distribution).where(*conditions))
         return Page((await self.session.scalars(rows.offset((page - 1) * limit).limit(limit))).all(), total or 0)
 
+    async def find_of_series(self, series_id: uuid.UUID, limit: int) -> Sequence[Distribution]:
+        """Return the latest distributions of a series, the latest first."""
+        query = (
+            select(Distribution)
+            .where(Distribution.series_id == series_id)
+            .order_by(Distribution.scheduled_time.desc(), Distribution.id.desc())
+            .limit(limit)
+        )
+        return (await self.session.scalars(query)).all()
+
     async def find_unfinished(self) -> Sequence[uuid.UUID]:
         """Return the distributions that are being paid."""
         query = select(Distribution.id).where(Distribution.status == DistributionStatus.PROCESSING)
+        return (await self.session.scalars(query)).all()
+
+    async def find_running_though_paused(self) -> Sequence[uuid.UUID]:
+        """Return what is being paid, and was not stopped yet, although the asset's contract is paused."""
+        query = (
+            select(Distribution.id)
+            .join(Asset, Asset.id == Distribution.asset_id)
+            .where(
+                Distribution.status == DistributionStatus.PROCESSING,
+                Distribution.failure_code.is_(None),
+                Asset.contract_paused,
+            )
+        )
+        return (await self.session.scalars(query)).all()
+
+    async def find_stopped_by_pause(self, code: str) -> Sequence[uuid.UUID]:
+        """Return what failed with the code of a pause, of assets whose contract is not paused any more."""
+        query = (
+            select(Distribution.id)
+            .join(Asset, Asset.id == Distribution.asset_id)
+            .where(
+                Distribution.status == DistributionStatus.FAILED,
+                Distribution.failure_code == code,
+                ~Asset.contract_paused,
+            )
+            .order_by(Distribution.scheduled_time, Distribution.id)
+        )
         return (await self.session.scalars(query)).all()
 
     async def create_distribution_with_holders(
@@ -115,14 +239,15 @@ class Distributions(Repository[Distribution]):
             **facts,
         )
 
-    async def begin(self, distribution_id: uuid.UUID) -> bool:
-        """PENDING and frozen → PROCESSING."""
+    async def begin(self, distribution_id: uuid.UUID, now: datetime) -> bool:
+        """PENDING, frozen and due → PROCESSING."""
         return await self._move(
             distribution_id,
             {DistributionStatus.PENDING},
             Distribution.frozen_at.is_not(None),
+            or_(Distribution.scheduled_time.is_(None), Distribution.scheduled_time <= now),
             status=DistributionStatus.PROCESSING,
-            executed_at=func.now(),
+            executed_at=now,
         )
 
     async def cancel(self, distribution_id: uuid.UUID) -> bool:
@@ -178,3 +303,19 @@ class Distributions(Repository[Distribution]):
             .execution_options(synchronize_session=False)
         )
         return await self._changed(statement) == 1
+
+
+def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Say of a distribution, joined with its series if it has one, that it is to be started."""
+    return (
+        Distribution.status == text("'PENDING'"),
+        Distribution.scheduled_time <= now,
+        or_(Series.id.is_(None), and_(Series.status != SeriesStatus.PAUSED, _in_catch_up_window(now))),
+    )
+
+
+def _in_catch_up_window(now: datetime) -> ColumnElement[bool]:
+    """Say of a distribution of a series that it may be as much overdue as it is. Only a calendar misses anything."""
+    window = func.make_interval(0, 0, 0, 0, 0, 0, Series.catch_up_seconds)
+    since = literal(now, UtcTimestamp()) - window
+    return or_(Series.execution_type != ExecutionType.RECURRING, Distribution.scheduled_time >= since)

@@ -1,0 +1,128 @@
+"""Queries on ``series``, and on the distributions that they make."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, exists, func, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import selectinload
+
+from masspayout.db.entities import Distribution, DistributionStatus, ExecutionType, Series, SeriesStatus
+from masspayout.db.repositories.base import Page, Repository
+from masspayout.db.types import UtcTimestamp
+
+# Whoever makes the same occurrence a second time, or a second payout for the same event, makes nothing.
+_ADD_DISTRIBUTIONS = text("""
+    INSERT INTO distribution (id, asset_id, type, execution_type, payout_type, amount, concept, excluded_accounts,
+                              included_accounts, frequency, start_time, trigger_condition, series_id, trigger_event_id,
+                              scheduled_time, status)
+    SELECT masspayout_uuid7(), s.asset_id, s.type, s.execution_type, s.payout_type,
+           coalesce(s.amount, CAST(:deposit_amount AS NUMERIC)), s.concept, s.excluded_accounts, s.included_accounts,
+           s.frequency, s.start_time, s.trigger_condition, s.id, CAST(:trigger_event_id AS UUID), due.scheduled_time,
+           'PENDING'
+      FROM series AS s, unnest(CAST(:scheduled_times AS TIMESTAMP[])) AS due(scheduled_time)
+     WHERE s.id = :series_id
+     ORDER BY due.scheduled_time
+    ON CONFLICT DO NOTHING
+""").bindparams(bindparam("scheduled_times", type_=ARRAY(UtcTimestamp())))
+
+
+class SeriesRepository(Repository[Series]):
+    """What makes distributions by itself."""
+
+    entity = Series
+    noun = "series"
+
+    async def find_of_asset(
+        self, asset_id: uuid.UUID | None, status: SeriesStatus | None, page: int = 1, limit: int = 20
+    ) -> Page[Series]:
+        """Return one page of series, newest first, of one asset and in one state if asked, with their assets."""
+        wanted: dict[Any, Any] = {Series.asset_id: asset_id, Series.status: status}
+        conditions = [column == value for column, value in wanted.items() if value is not None]
+        rows = self._newest_first().where(*conditions).options(selectinload(Series.asset))
+        total = await self.session.scalar(select(func.count()).select_from(Series).where(*conditions))
+        return Page((await self.session.scalars(rows.offset((page - 1) * limit).limit(limit))).all(), total or 0)
+
+    async def find_next_times(self, series_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, datetime]:
+        """Return when the first pending distribution of each series is due; series that have none are absent."""
+        query = (
+            select(Distribution.series_id, func.min(Distribution.scheduled_time))
+            .where(Distribution.series_id.in_(series_ids), Distribution.status == DistributionStatus.PENDING)
+            .group_by(Distribution.series_id)
+        )
+        rows = (await self.session.execute(query)).all()
+        return {series_id: time for series_id, time in rows if series_id and time}
+
+    async def find_without_next(self, now: datetime) -> Sequence[uuid.UUID]:
+        """Return the recurring series of which no occurrence lies ahead, though they go on."""
+        query = select(Series.id).where(
+            Series.execution_type == ExecutionType.RECURRING,
+            Series.status == text("'ACTIVE'"),
+            ~exists().where(Distribution.series_id == Series.id, *_lies_ahead(now)),
+        )
+        return (await self.session.scalars(query)).all()
+
+    async def has_next(self, series_id: uuid.UUID, now: datetime) -> bool:
+        """Whether an occurrence of a series lies ahead."""
+        query = select(exists().where(Distribution.series_id == series_id, *_lies_ahead(now)))
+        return bool(await self.session.scalar(query))
+
+    async def lock_active(self, series_id: uuid.UUID) -> Series | None:
+        """Lock a series that goes on, and read it again: nobody else makes its occurrences meanwhile."""
+        query = (
+            select(Series)
+            .where(Series.id == series_id, Series.status == SeriesStatus.ACTIVE)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        return await self.session.scalar(query)
+
+    async def hold_unpaused(self, series_id: uuid.UUID) -> bool:
+        """Keep a series from being paused or cancelled until the transaction ends. False when it is already."""
+        query = select(Series.status).where(Series.id == series_id).with_for_update(read=True)
+        return await self.session.scalar(query) in (SeriesStatus.ACTIVE, SeriesStatus.ENDED)
+
+    async def add_distributions(
+        self,
+        series_id: uuid.UUID,
+        scheduled_times: Sequence[datetime],
+        *,
+        trigger_event_id: uuid.UUID | None = None,
+        deposit_amount: Decimal | None = None,
+    ) -> int:
+        """Make distributions of a series that are due at these times, unique in it. Returns how many of them are new.
+
+        Args:
+            series_id: Whose terms they have.
+            scheduled_times: When each is due; one that is there already stays as it is.
+            trigger_event_id: The event that is the reason for it.
+            deposit_amount: What a series without an amount of its own pays out, in whole payment tokens.
+        """
+        parameters = {
+            "series_id": series_id,
+            "scheduled_times": list(scheduled_times),
+            "trigger_event_id": trigger_event_id,
+            "deposit_amount": deposit_amount,
+        }
+        return await self._changed(_ADD_DISTRIBUTIONS, parameters)
+
+    async def advance(self, series_id: uuid.UUID, next_number: int) -> None:
+        """Remember which occurrence is to be made next."""
+        await self.session.execute(update(Series).where(Series.id == series_id).values(next_number=next_number))
+
+    async def move(self, series_id: uuid.UUID, from_states: set[SeriesStatus], to_state: SeriesStatus) -> bool:
+        """Change the state of a series. False when it is in none of the states that it may leave."""
+        statement = (
+            update(Series)
+            .where(Series.id == series_id, Series.status.in_(from_states))
+            .values(status=to_state)
+            .execution_options(synchronize_session=False)
+        )
+        return await self._changed(statement) == 1
+
+
+def _lies_ahead(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return Distribution.status == DistributionStatus.PENDING, Distribution.scheduled_time > now

@@ -1,0 +1,213 @@
+"""Series: what makes distributions by itself, on a calendar (RECURRING) or whenever money arrives (AUTOMATIC).
+
+A recurring series always has its next occurrence as a distribution of its own, to be seen before it is due. A pause is
+like an outage: what falls due meanwhile is made up for afterwards, as far as the catch-up window reaches.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import distributions
+from masspayout.db.entities import Asset, ExecutionType, Frequency, Series, SeriesStatus
+from masspayout.db.repositories import Distributions, SeriesRepository
+from masspayout.db.session import Database
+from masspayout.errors import Conflict, Invalid, NotFound
+from masspayout.freezing import payment_token_of
+from masspayout.scheduling import find_zone, occurrence
+from masspayout.settings import Settings
+from masspayout.triggers import Trigger
+
+DEFAULT_CATCH_UP = timedelta(days=1)
+_SHORTEST_CATCH_UP = timedelta(minutes=1)
+_LONGEST_CATCH_UP = timedelta(days=3660)
+
+# After a long outage, how many occurrences are made in one transaction.
+_OCCURRENCES_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """When the occurrences of a recurring series are due.
+
+    Attributes:
+        frequency: How often.
+        start_time: When the first is due; the others are counted from it.
+        end_time: Nothing is due after it; None: it goes on until it is cancelled.
+        time_zone: The IANA zone on whose wall clock days, weeks and months pass.
+        catch_up: How much overdue an occurrence may be and still be paid, when nothing ran at its time.
+    """
+
+    frequency: Frequency
+    start_time: datetime
+    end_time: datetime | None = None
+    time_zone: str = "UTC"
+    catch_up: timedelta = DEFAULT_CATCH_UP
+
+
+async def create(
+    session: AsyncSession,
+    settings: Settings,
+    asset: Asset,
+    terms: distributions.Terms,
+    plan: Calendar | Trigger,
+    now: datetime,
+) -> Series:
+    """Create a series, a recurring one with its first occurrence.
+
+    Args:
+        session: The caller's transaction.
+        settings: Who pays.
+        asset: What its distributions are paid on.
+        terms: What each of them pays out. An amount may be missing from those of a trigger: then it is the deposit.
+        plan: What makes them.
+        now: The present.
+
+    Raises:
+        Invalid: Terms or calendar are incomplete or contradict each other. Nothing was written.
+        Conflict: The asset has no payment token.
+    """
+    token = payment_token_of(asset, settings)
+    first = distributions.from_terms(asset, terms, token, amount_required=isinstance(plan, Calendar))
+    if terms.record_time is not None:
+        raise Invalid(
+            "A record time makes no sense in a series: each distribution takes the balances of when it is due.",
+            "Leave it out.",
+        )
+    series = Series(
+        asset_id=asset.id,
+        type=terms.type,
+        execution_type=ExecutionType.RECURRING if isinstance(plan, Calendar) else ExecutionType.AUTOMATIC,
+        payout_type=first.payout_type,
+        amount=first.amount,
+        concept=first.concept,
+        excluded_accounts=first.excluded_accounts,
+        included_accounts=first.included_accounts,
+    )
+    if isinstance(plan, Trigger):
+        series.trigger_condition = str(plan)
+        return await SeriesRepository(session).save(series)
+    _check_calendar(plan, now)
+    series.frequency = plan.frequency
+    series.start_time = plan.start_time
+    series.end_time = plan.end_time
+    series.time_zone = plan.time_zone
+    series.catch_up_seconds = int(plan.catch_up.total_seconds())
+    await SeriesRepository(session).save(series)
+    await ensure_next(session, series.id, now)
+    await session.refresh(series)
+    return series
+
+
+async def ensure_next(session: AsyncSession, series_id: uuid.UUID, now: datetime) -> bool:
+    """Make the occurrences of a recurring series that fell due, and the next one; end it when there is none.
+
+    Returns whether that is all of them: after a long outage it takes several calls.
+    """
+    repository = SeriesRepository(session)
+    series = await repository.lock_active(series_id)
+    if series is None or series.frequency is None or series.start_time is None:
+        return True
+    if await repository.has_next(series_id, now):
+        return True
+    zone = find_zone(series.time_zone)
+    number = series.next_number
+    times: list[datetime] = []
+    while len(times) < _OCCURRENCES_AT_ONCE and (not times or times[-1] <= now):
+        time = occurrence(series.frequency, series.start_time, zone, number)
+        if series.end_time is not None and time > series.end_time:
+            await repository.move(series_id, {SeriesStatus.ACTIVE}, SeriesStatus.ENDED)
+            break
+        times.append(time)
+        number += 1
+    await repository.add_distributions(series_id, times)
+    await repository.advance(series_id, number)
+    return len(times) < _OCCURRENCES_AT_ONCE
+
+
+async def make_occurrences(database: Database, now: datetime) -> None:
+    """See to it that every recurring series that goes on has its next occurrence, and those that fell due before."""
+    async with database.unit_of_work() as session:
+        series_ids = await SeriesRepository(session).find_without_next(now)
+    for series_id in series_ids:
+        is_complete = False
+        while not is_complete:
+            async with database.unit_of_work() as session:
+                is_complete = await ensure_next(session, series_id, now)
+
+
+async def find(session: AsyncSession, reference: str) -> Series:
+    """Return a series by its id.
+
+    Raises:
+        NotFound: There is none, or the reference is no id.
+    """
+    try:
+        found = await SeriesRepository(session).find_by_id(uuid.UUID(reference))
+    except ValueError:
+        found = None
+    if found is None:
+        raise NotFound(f"There is no series {reference!r}.", "List them with: masspayout series list")
+    return found
+
+
+async def find_next_time(session: AsyncSession, series: Series) -> datetime | None:
+    """Return when the first distribution of a series that has not begun is due; None when there is none."""
+    return (await SeriesRepository(session).find_next_times([series.id])).get(series.id)
+
+
+async def pause(session: AsyncSession, series: Series) -> None:
+    """Let nothing of a series begin until it is resumed: ACTIVE → PAUSED.
+
+    Raises:
+        Conflict: It is not active.
+    """
+    await _move(session, series, {SeriesStatus.ACTIVE}, SeriesStatus.PAUSED, "paused")
+
+
+async def resume(session: AsyncSession, series: Series) -> None:
+    """Let a series go on: PAUSED → ACTIVE. What fell due meanwhile is treated as after an outage.
+
+    Raises:
+        Conflict: It is not paused.
+    """
+    await _move(session, series, {SeriesStatus.PAUSED}, SeriesStatus.ACTIVE, "resumed")
+
+
+async def cancel(session: AsyncSession, series: Series) -> int:
+    """Stop a series for good, with whatever of it has not begun. Returns how many distributions were called off.
+
+    Raises:
+        Conflict: It ended or was cancelled before.
+    """
+    await _move(session, series, {SeriesStatus.ACTIVE, SeriesStatus.PAUSED}, SeriesStatus.CANCELLED, "cancelled")
+    return await Distributions(session).cancel_pending_of_series(series.id)
+
+
+async def _move(
+    session: AsyncSession, series: Series, from_states: set[SeriesStatus], to_state: SeriesStatus, verb: str
+) -> None:
+    repository = SeriesRepository(session)
+    if not await repository.move(series.id, from_states, to_state):
+        status = (await repository.get(series.id)).status
+        raise Conflict(
+            f"Series {series.id} cannot be {verb}: it is {status}.", f"See: masspayout series show {series.id}"
+        )
+
+
+def _check_calendar(calendar: Calendar, now: datetime) -> None:
+    """Refuse a calendar that no occurrence, or not the right ones, would follow from."""
+    find_zone(calendar.time_zone)
+    distributions.require_ahead(calendar.start_time, now, what="start")
+    if calendar.end_time is not None and calendar.end_time < calendar.start_time:
+        raise Invalid(
+            f"The series would end at {calendar.end_time:%Y-%m-%d %H:%M:%S %Z}, before it starts.",
+            "Choose a later end, or leave it out.",
+        )
+    if not _SHORTEST_CATCH_UP <= calendar.catch_up <= _LONGEST_CATCH_UP:
+        raise Invalid(
+            f"A catch-up window of {calendar.catch_up} cannot be kept: it takes a minute to ten years.",
+            "Choose how late an occurrence may be paid, such as 24h.",
+        )

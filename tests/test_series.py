@@ -1,0 +1,329 @@
+"""What a series makes: every occurrence once, at its time, whatever ran or did not run meanwhile."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise, takewhile
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pytest
+from dateutil import rrule
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from masspayout import distributions, scheduler, series
+from masspayout.db.entities import (
+    Distribution,
+    DistributionStatus,
+    DistributionType,
+    ExecutionType,
+    Frequency,
+    PayoutType,
+    Series,
+    SeriesStatus,
+)
+from masspayout.db.repositories import Distributions, SeriesRepository
+from masspayout.db.session import Database, connect_arguments
+from masspayout.errors import Conflict, Invalid
+from masspayout.runtime import Runtime
+from masspayout.scheduler import StartFailure
+from masspayout.scheduling import occurrences
+from masspayout.series import Calendar
+from masspayout.triggers import parse_trigger
+from payouts import World, accounts, make_runtime
+
+MADRID = ZoneInfo("Europe/Madrid")
+NOW = datetime(2031, 1, 1, tzinfo=UTC)
+START = datetime(2031, 1, 31, 9, tzinfo=UTC)
+HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
+PENDING, PROCESSING, FAILED = DistributionStatus.PENDING, DistributionStatus.PROCESSING, DistributionStatus.FAILED
+
+
+@pytest.fixture
+async def world(runtime: Runtime) -> World:
+    return await World.make(runtime, [(account, 100) for account in accounts(3)])
+
+
+@pytest.fixture
+async def other(world: World) -> AsyncIterator[Runtime]:
+    """A second process' worth of connections to the same database and ledger."""
+    async with AsyncExitStack() as stack:
+        made = make_runtime(Database(world.runtime.database.url), world.runtime.settings)
+        stack.push_async_callback(made.ledger.close)
+        stack.push_async_callback(made.database.close)
+        yield made
+
+
+def terms(**changed: Any) -> distributions.Terms:
+    return replace(distributions.Terms(DistributionType.COUPON, PayoutType.FIXED, Decimal("0.3")), **changed)
+
+
+async def make(
+    world: World, frequency: Frequency = Frequency.DAILY, start: datetime = START, **calendar: Any
+) -> Series:
+    runtime = world.runtime
+    async with runtime.database.unit_of_work() as session:
+        plan = Calendar(frequency, start, **calendar)
+        return await series.create(session, runtime.settings, world.asset, terms(), plan, NOW)
+
+
+async def run_due(runtime: Runtime, now: datetime) -> int:
+    return await scheduler.run_due(runtime.database, runtime.ledger, runtime.settings, runtime.jobs, now)
+
+
+async def made_by(world: World, made: Series) -> Sequence[Distribution]:
+    """Return all distributions of a series, by their times."""
+    async with world.runtime.database.unit_of_work() as session:
+        return (await Distributions(session).find_of_series(made.id, 100_000))[::-1]
+
+
+async def status_of(world: World, made: Series) -> SeriesStatus:
+    async with world.runtime.database.unit_of_work() as session:
+        return (await SeriesRepository(session).get(made.id)).status
+
+
+def begun_in_order(world: World) -> list[str]:
+    """Return the ids of what was begun, in the order of its jobs."""
+    with psycopg.connect(**connect_arguments(world.runtime.database.url)) as connection:
+        rows = connection.execute("SELECT args->>'distribution_id' FROM procrastinate_jobs ORDER BY id").fetchall()
+    return [row[0] for row in rows]
+
+
+def in_utc(wall: datetime) -> datetime:
+    return wall.replace(tzinfo=MADRID).astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "rule", "count"),
+    [
+        # Five years of month ends, two leap years' among them.
+        (Frequency.MONTHLY, {"freq": rrule.MONTHLY, "bymonthday": (28, 29, 30, 31), "bysetpos": -1}, 62),
+        (Frequency.WEEKLY, {"freq": rrule.WEEKLY}, 53),
+        (Frequency.DAILY, {"freq": rrule.DAILY}, 70),
+    ],
+)
+async def test_years_pass_and_each_occurrence_begins_at_its_second(
+    world: World, frequency: Frequency, rule: dict[str, Any], count: int
+) -> None:
+    wall = datetime(2031, 1, 31, 9)  # noqa: DTZ001 - a wall clock has no zone
+    expected = [in_utc(due) for due in rrule.rrule(dtstart=wall, count=count + 1, **rule)]
+    made = await make(world, frequency, expected[0], time_zone="Europe/Madrid")
+    for due in expected[:-1]:
+        assert await run_due(world.runtime, due - SECOND) == 0
+        assert await run_due(world.runtime, due) == 1
+    found = await made_by(world, made)
+    assert [each.scheduled_time for each in found] == expected
+    assert [each.executed_at for each in found] == [*expected[:-1], None]
+    assert [each.status for each in found] == [PROCESSING] * count + [PENDING]
+    assert {each.scheduled_time.astimezone(MADRID).hour for each in found if each.scheduled_time} == {9}
+
+
+async def test_after_ten_years_down_everything_missed_is_on_record(world: World) -> None:
+    made = await make(world, Frequency.DAILY, catch_up=2 * DAY)
+    now = START + 3652 * DAY + HOUR
+    assert await run_due(world.runtime, now) == 2
+    found = await made_by(world, made)
+    wall = START.replace(tzinfo=None)
+    expected = [due.replace(tzinfo=UTC) for due in rrule.rrule(rrule.DAILY, dtstart=wall, count=3654)]
+    assert [each.scheduled_time for each in found] == expected
+    assert [each.status for each in found] == [FAILED] * 3651 + [PROCESSING] * 2 + [PENDING]
+
+
+async def test_after_a_week_down_the_missed_run_in_order_and_older_ones_fail(world: World) -> None:
+    made = await make(world, catch_up=3 * DAY)
+    assert await run_due(world.runtime, START) == 1
+    assert await run_due(world.runtime, START + 8 * DAY) == 4
+    found = await made_by(world, made)
+    assert [each.status for each in found] == [PROCESSING] + [FAILED] * 4 + [PROCESSING] * 4 + [PENDING]
+    assert {each.failure_code for each in found if each.status is FAILED} == {StartFailure.MISSED}
+    assert begun_in_order(world) == [str(each.id) for each in found if each.status is PROCESSING]
+    assert await run_due(world.runtime, START + 8 * DAY + SECOND) == 0
+
+
+async def test_a_missed_one_is_paid_by_a_retry(world: World) -> None:
+    made = await make(world)
+    await run_due(world.runtime, START + 3 * DAY)
+    missed = (await made_by(world, made))[0]
+    assert missed.failure_code == StartFailure.MISSED
+    runtime = world.runtime
+    async with runtime.database.unit_of_work() as session:
+        now = START + 3 * DAY
+        await distributions.retry(session, runtime.ledger, runtime.settings, runtime.jobs, missed.id, now=now)
+    assert await world.pay(missed.id) is DistributionStatus.COMPLETED
+    assert (await world.find(missed.id)).failure_code is None
+
+
+async def test_what_does_not_start_does_not_stop_the_series(world: World) -> None:
+    runtime = world.runtime
+    async with runtime.database.unit_of_work() as session:
+        too_much = terms(amount=Decimal(10**9))
+        made = await series.create(
+            session, runtime.settings, world.asset, too_much, Calendar(Frequency.DAILY, START), NOW
+        )
+    for day in range(3):
+        assert await run_due(runtime, START + day * DAY) == 0
+    found = await made_by(world, made)
+    assert [each.failure_code for each in found] == [StartFailure.INSUFFICIENT_FUNDS] * 3 + [None]
+
+
+async def test_of_two_schedulers_one_begins_each_occurrence(world: World, other: Runtime) -> None:
+    made = [await make(world, Frequency.HOURLY, START + n * SECOND) for n in range(3)]
+    started = 0
+    for hours in (0, 1, 1, 9, 10, 40):
+        now = START + hours * HOUR + 3 * SECOND
+        started += sum(await asyncio.gather(run_due(world.runtime, now), run_due(other, now)))
+    begun = Counter(begun_in_order(world))
+    assert started == len(begun) == begun.total()
+    for each in made:
+        found = await made_by(world, each)
+        assert [one.scheduled_time for one in found] == [START + (n * HOUR) + _offset(each) for n in range(42)]
+        ours = [str(one.id) for one in found if one.status is PROCESSING]
+        assert [one for one in begun_in_order(world) if one in ours] == ours
+        # Down from hour 10 to hour 40: of hours 11 to 40, those of the last day run.
+        assert [one.status for one in found] == [PROCESSING] * 11 + [FAILED] * 6 + [PROCESSING] * 24 + [PENDING]
+
+
+def _offset(made: Series) -> timedelta:
+    assert made.start_time is not None
+    return made.start_time - START
+
+
+async def test_it_ends_with_the_last_occurrence_up_to_its_end(world: World) -> None:
+    made = await make(world, end_time=START + 2 * DAY)
+    for day in range(2):
+        assert await run_due(world.runtime, START + day * DAY) == 1
+    assert await status_of(world, made) is SeriesStatus.ACTIVE
+    assert await run_due(world.runtime, START + 2 * DAY) == 1
+    assert await run_due(world.runtime, START + 3 * DAY) == 0
+    assert await status_of(world, made) is SeriesStatus.ENDED
+    assert [each.status for each in await made_by(world, made)] == [PROCESSING] * 3
+
+
+async def test_nothing_of_a_paused_series_begins_and_a_resumed_one_catches_up(world: World) -> None:
+    made = await make(world, catch_up=2 * DAY)
+    async with world.runtime.database.unit_of_work() as session:
+        await series.pause(session, made)
+        with pytest.raises(Conflict, match="cannot be paused: it is PAUSED"):
+            await series.pause(session, made)
+    for day in range(6):
+        assert await run_due(world.runtime, START + day * DAY) == 0
+    assert [each.status for each in await made_by(world, made)] == [PENDING]
+    async with world.runtime.database.unit_of_work() as session:
+        await series.resume(session, made)
+        with pytest.raises(Conflict, match="cannot be resumed: it is ACTIVE"):
+            await series.resume(session, made)
+    assert await run_due(world.runtime, START + 5 * DAY) == 3
+    assert [each.status for each in await made_by(world, made)] == [FAILED] * 3 + [PROCESSING] * 3 + [PENDING]
+
+
+async def test_a_cancelled_series_pays_nothing_any_more(world: World) -> None:
+    made = await make(world)
+    assert await run_due(world.runtime, START) == 1
+    async with world.runtime.database.unit_of_work() as session:
+        assert await series.cancel(session, made) == 1
+    assert await run_due(world.runtime, START + 3 * DAY) == 0
+    assert [each.status for each in await made_by(world, made)] == [PROCESSING, DistributionStatus.CANCELLED]
+    for change in (series.pause, series.resume, series.cancel):
+        with pytest.raises(Conflict, match="it is CANCELLED"):
+            async with world.runtime.database.unit_of_work() as session:
+                await change(session, made)
+
+
+async def test_a_cancellation_and_two_schedulers_agree(world: World, other: Runtime) -> None:
+    for _ in range(6):
+        made = await make(world, Frequency.HOURLY)
+
+        async def cancel(made: Series = made) -> int:
+            async with world.runtime.database.unit_of_work() as session:
+                return await series.cancel(session, made)
+
+        now = START + 3 * HOUR
+        await asyncio.gather(cancel(), run_due(world.runtime, now), run_due(other, now))
+        await run_due(other, now + 5 * HOUR)
+        found = await made_by(world, made)
+        statuses = [each.status for each in found]
+        assert statuses == sorted(statuses, key=[PROCESSING, DistributionStatus.CANCELLED].index)
+        assert len({each.scheduled_time for each in found}) == len(found)
+        assert await status_of(world, made) is SeriesStatus.CANCELLED
+
+
+async def test_after_one_that_is_called_off_comes_the_next(world: World) -> None:
+    made = await make(world)
+    async with world.runtime.database.unit_of_work() as session:
+        await distributions.cancel(session, (await Distributions(session).find_of_series(made.id, 1))[0].id)
+    assert await run_due(world.runtime, START - HOUR) == 0
+    assert await run_due(world.runtime, START + DAY) == 1
+    found = await made_by(world, made)
+    assert [each.scheduled_time for each in found] == [START, START + DAY, START + 2 * DAY]
+    assert [each.status for each in found] == [DistributionStatus.CANCELLED, PROCESSING, PENDING]
+
+
+GAPS = st.lists(st.integers(0, 30 * 3600), min_size=1, max_size=6).map(
+    lambda gaps: [timedelta(seconds=gap) for gap in gaps]
+)
+
+
+@given(gaps=GAPS, catch_up_hours=st.integers(1, 5), length_hours=st.none() | st.integers(0, 60))
+@hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_whenever_it_runs_what_is_made_follows_from_the_calendar(
+    world: World, gaps: list[timedelta], catch_up_hours: int, length_hours: int | None
+) -> None:
+    end = None if length_hours is None else START + length_hours * HOUR
+    window = catch_up_hours * HOUR
+    made = await make(world, Frequency.HOURLY, end_time=end, catch_up=window)
+    rounds = [START - HOUR]
+    for gap in gaps:
+        rounds.append(rounds[-1] + gap)
+        await run_due(world.runtime, rounds[-1])
+    async with world.runtime.database.unit_of_work() as session:
+        ended = made.id and (await SeriesRepository(session).get(made.id)).status is SeriesStatus.ENDED
+        if not ended:
+            await SeriesRepository(session).move(made.id, {SeriesStatus.ACTIVE}, SeriesStatus.PAUSED)
+    calendar = occurrences("HOURLY", START, ZoneInfo("UTC"), end=end)
+    due = list(takewhile(lambda time: time <= rounds[-1], calendar))
+    lies_ahead = end is None or START + len(due) * HOUR <= end
+    begun_at = {time: next(now for now in rounds if now >= time) for time in due}
+    expected = [PROCESSING if begun_at[time] - time <= window else FAILED for time in due] + [PENDING] * lies_ahead
+    found = await made_by(world, made)
+    assert [each.status for each in found] == expected
+    assert all(b.scheduled_time - a.scheduled_time == HOUR for a, b in pairwise(found))  # type: ignore[operator]
+    assert ended is not lies_ahead
+
+
+async def test_an_automatic_series_waits_for_its_trigger(world: World) -> None:
+    runtime = world.runtime
+    async with runtime.database.unit_of_work() as session:
+        made = await series.create(
+            session, runtime.settings, world.asset, terms(amount=None), parse_trigger("ON_DEPOSIT>=5"), NOW
+        )
+    assert (made.execution_type, made.trigger_condition, made.amount) == (
+        ExecutionType.AUTOMATIC,
+        "ON_DEPOSIT >= 5",
+        None,
+    )
+    assert await run_due(runtime, START) == 0
+    assert await made_by(world, made) == []
+
+
+@pytest.mark.parametrize(
+    ("calendar", "sentence"),
+    [
+        ({"start": NOW}, "The start 2031-01-01 00:00:00 UTC has passed"),
+        ({"start": NOW + 40_000 * DAY}, "more than a century ahead"),
+        ({"end_time": START - SECOND}, "before it starts"),
+        ({"time_zone": "Europe/Atlantis"}, "'Europe/Atlantis' is not a time zone"),
+        ({"catch_up": SECOND}, "A catch-up window of 0:00:01 cannot be kept"),
+    ],
+)
+async def test_a_calendar_that_cannot_be_is_refused(world: World, calendar: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(Invalid, match=sentence):
+        await make(world, **calendar)
+    async with world.runtime.database.unit_of_work() as session:
+        assert (await SeriesRepository(session).find_of_asset(None, None)).total == 0
