@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -140,7 +139,7 @@ async def begin_large_distribution(world: World) -> Distribution:
         )
         token = PaymentToken(PAYMENT_TOKEN, 6, world.runtime.settings.payer_account_id)
         await record_freeze(session, distribution, token, totals, None, promised=totals.total_amount)
-        await distributions.begin(distribution.id, datetime.now(UTC))
+        await distributions.begin(distribution.id)
     return distribution
 
 
