@@ -149,7 +149,7 @@ def test_an_unknown_token_is_refused(funded: CommandLine) -> None:
 def test_a_token_id_of_the_wrong_form_is_refused(funded: CommandLine) -> None:
     Path("list.csv").write_text("account_id,amount\n0.0.11,5\n")
     pay = ("pay", "list.csv", "--payment-token", "dollars")
-    refused(funded, *pay, status=2, sentences=("'dollars' is not a valid token id.",))
+    refused(funded, *pay, status=2, sentences=("'dollars' is not a valid payment token id.",))
     refused(funded, "asset", "import", "1.2", status=2, sentences=("'1.2' is not a valid token id.",))
 
 
@@ -214,7 +214,7 @@ def test_accounts_that_cannot_receive_are_all_named_and_the_others_paid_on_reque
             "Nobody is eligible",
         ),
         (("--list", "list.csv", "--amount", "5"), "--amount makes no sense beside --list"),
-        (("--payout", "FIXED", "--amount", "1", "--execution", "RECURRING"), "RECURRING is not available yet"),
+        (("--payout", "FIXED", "--amount", "1", "--execution", "RECURRING"), "--frequency is missing"),
     ],
 )
 def test_wrong_terms_are_refused(imported: CommandLine, options: tuple[str, ...], sentence: str) -> None:

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from masspayout.cli import asset, database, demo, distribution, doctor, payout, sandbox
+from masspayout.cli import asset, database, demo, distribution, doctor, payout, sandbox, series
 from masspayout.cli.output import show_error
 from masspayout.errors import MassPayoutError
 
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.add_typer(asset.app, name="asset")
 app.add_typer(distribution.app, name="distribution")
+app.add_typer(series.app, name="series")
 app.command()(payout.pay)
 app.command()(payout.reconcile)
 app.command()(payout.worker)

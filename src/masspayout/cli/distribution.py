@@ -1,29 +1,25 @@
 """``masspayout distribution``: plan a payout, review it, pay it, see who got what."""
 
 import csv
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
 
-from masspayout import distributions, list_payouts, previews
-from masspayout.cli.asset import AssetArgument, LimitOption, PageOption
+from masspayout import distributions, previews
+from masspayout.cli import creation
+from masspayout.cli.asset import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import distribution_fields, show_failures, show_result
 from masspayout.cli.session import opened, with_runtime
-from masspayout.db.entities import Distribution, DistributionStatus, DistributionType, ExecutionType, PayoutType
+from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import Assets, BatchPayouts, Distributions, Entitlements
 from masspayout.errors import Invalid
-from masspayout.freezing import payment_token_of
 from masspayout.ledger.failures import describe_failure
-from masspayout.payout_lists import read_payout_list
 from masspayout.runtime import Runtime
 
 app = typer.Typer(help="Payouts: plan, review, pay, prove.", no_args_is_help=True)
@@ -34,61 +30,7 @@ DistributionArgument = Annotated[str, typer.Argument(metavar="DISTRIBUTION", hel
 WaitOption = Annotated[bool, typer.Option("--wait", help="Pay in this process and return when it is finished.")]
 
 
-@app.command()
-def create(
-    asset: AssetArgument,
-    kind: Annotated[DistributionType, typer.Option("--type", help="What is being paid out.")] = (
-        DistributionType.DIVIDEND
-    ),
-    execution: Annotated[ExecutionType, typer.Option(help="What starts it.")] = ExecutionType.MANUAL,
-    payout: Annotated[
-        PayoutType | None, typer.Option(help="PERCENTAGE: pro rata to balances. FIXED: the same for everyone.")
-    ] = None,
-    amount: Annotated[str | None, typer.Option(help="The total to divide, in whole payment tokens.")] = None,
-    concept: Annotated[str | None, typer.Option(help="What it is for, in your own words.")] = None,
-    record_time: Annotated[
-        str | None, typer.Option(help="Take the balances of this time: 2026-03-31 or 2026-03-31T12:00:00Z.")
-    ] = None,
-    exclude: Annotated[list[str] | None, typer.Option(help="An account that gets nothing; may be repeated.")] = None,
-    include: Annotated[
-        list[str] | None, typer.Option(help="Pay the treasury, payer or contract account all the same.")
-    ] = None,
-    payout_list: Annotated[
-        Path | None, typer.Option("--list", help="A CSV of account_id,amount to pay as it is.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Create a distribution. What everybody will get is worked out at once, for review; nothing is paid yet."""
-
-    async def work(runtime: Runtime) -> Distribution:
-        async with runtime.database.unit_of_work() as session:
-            found = await Assets(session).get_by_reference(asset)
-        parts = (runtime.database, runtime.ledger, runtime.settings, found)
-        if payout_list is not None:
-            _refuse_with_list(payout=payout, amount=amount, record_time=record_time, exclude=exclude, include=include)
-            token = payment_token_of(found, runtime.settings)
-            entries = read_payout_list(payout_list, token.decimals)
-            await list_payouts.check(runtime.ledger, token, entries, allow_unpayable=True)
-            return await list_payouts.create(*parts, token, entries, distribution_type=kind, concept=concept)
-        terms = distributions.Terms(
-            type=kind,
-            payout_type=payout,
-            amount=None if amount is None else _decimal(amount),
-            execution_type=execution,
-            concept=concept,
-            record_time=None if record_time is None else _time(record_time),
-            excluded_accounts=exclude or [],
-            included_accounts=include or [],
-        )
-        return await distributions.create(*parts, terms)
-
-    distribution = with_runtime(work)
-    if as_json:
-        show_json(distribution_fields(distribution))
-        return
-    show_fields(distribution_fields(distribution))
-    out.print(f"\nReview it: masspayout distribution preview {distribution.id}")
-    out.print(f"Pay it:    masspayout distribution execute {distribution.id} --wait")
+app.command()(creation.create)
 
 
 @app.command()
@@ -140,9 +82,12 @@ def list_(
         show_json({"items": [distribution_fields(item) for item in found.items], "total": found.total})
         return
     show_table(
-        ["ID", "ASSET", "TYPE", "STATUS", "AMOUNT", "HOLDERS", "CONCEPT", "CREATED"],
+        ["ID", "ASSET", "TYPE", "STATUS", "AMOUNT", "HOLDERS", "CONCEPT", "DUE", "CREATED"],
         [
-            (d.id, d.asset.symbol, d.type, d.status, d.total_amount, d.payable_count, d.concept, d.created_at)
+            (
+                *(d.id, d.asset.symbol, d.type, d.status, d.total_amount, d.payable_count),
+                *(d.concept, d.scheduled_time, d.created_at),
+            )
             for d in found.items
         ],
         right=["AMOUNT", "HOLDERS"],
@@ -256,8 +201,11 @@ async def _start(reference: str, *, wait: bool, again: bool) -> None:
     async with opened() as runtime:
         async with runtime.database.unit_of_work() as session:
             found = await distributions.find(session, reference)
+        if found.status.can_execute or found.status.can_retry:
+            await distributions.read_register(runtime.database, runtime.ledger, found)
+        async with runtime.database.unit_of_work() as session:
             if again:
-                await distributions.retry(session, runtime.ledger, runtime.jobs, found.id)
+                await distributions.retry(session, runtime.ledger, runtime.settings, runtime.jobs, found.id)
             else:
                 await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, found.id)
         if not wait:
@@ -293,25 +241,3 @@ def _opened_for_writing(path: Path) -> Iterator[TextIO]:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise Invalid(f"{path} cannot be written: {reason}.", "Name a file that you may write.") from None
-
-
-def _decimal(text: str) -> Decimal:
-    if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text.strip(), re.ASCII):
-        raise Invalid(f"{text!r} is not a number.", "Write --amount as digits with a point, such as 1000000.50.")
-    return Decimal(text)
-
-
-def _time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise Invalid(f"{text!r} is not a time.", "Write it as 2026-03-31 or 2026-03-31T12:00:00Z.") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _refuse_with_list(**options: Any) -> None:
-    for name, value in options.items():
-        if value:
-            raise Invalid(
-                f"--{name.replace('_', '-')} makes no sense beside --list: a list is paid as it is.", "Leave it out."
-            )

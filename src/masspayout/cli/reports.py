@@ -28,6 +28,8 @@ def distribution_fields(distribution: Distribution) -> dict[str, Any]:
         "amount",
         "concept",
         "status",
+        "scheduled_time",
+        "series_id",
         "record_time",
         "snapshot_at",
         "frozen_at",

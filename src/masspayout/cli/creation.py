@@ -1,0 +1,234 @@
+"""``masspayout distribution create``: from what was typed to a distribution, or to a series that makes them."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from masspayout import distributions, list_payouts, series
+from masspayout.cli.asset import AssetArgument
+from masspayout.cli.output import JsonOption, out, show_fields, show_json
+from masspayout.cli.reports import distribution_fields
+from masspayout.cli.series import series_fields
+from masspayout.cli.session import with_runtime
+from masspayout.cli.times import parse_duration, parse_time
+from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Frequency, PayoutType, Series
+from masspayout.db.repositories import Assets
+from masspayout.errors import Invalid
+from masspayout.freezing import payment_token_of
+from masspayout.payout_lists import read_payout_list
+from masspayout.runtime import Runtime
+from masspayout.scheduling import find_zone
+from masspayout.triggers import Trigger, parse_trigger
+
+TypeOption = Annotated[DistributionType, typer.Option("--type", help="What is being paid out.")]
+ExecutionOption = Annotated[
+    ExecutionType,
+    typer.Option(help="What starts it: you, a time, a calendar or a deposit; these two make a series."),
+]
+PayoutOption = Annotated[
+    PayoutType | None, typer.Option(help="PERCENTAGE: pro rata to balances. FIXED: the same for everyone.")
+]
+AmountOption = Annotated[str | None, typer.Option(help="The total to divide, in whole payment tokens.")]
+ConceptOption = Annotated[str | None, typer.Option(help="What it is for, in your own words.")]
+RecordTimeOption = Annotated[
+    str | None, typer.Option(help="Take the balances of this time: 2026-03-31 or 2026-03-31T12:00:00Z.")
+]
+AtOption = Annotated[str | None, typer.Option(help="SCHEDULED: when to pay, such as 2030-03-31T09:00.")]
+FrequencyOption = Annotated[Frequency | None, typer.Option(help="RECURRING: how often.")]
+StartOption = Annotated[str | None, typer.Option(help="RECURRING: when the first is due; the others follow from it.")]
+EndOption = Annotated[str | None, typer.Option(help="RECURRING: nothing is due after this time.")]
+ZoneOption = Annotated[
+    str, typer.Option(help="The IANA time zone of times without an offset, in which a series counts its days.")
+]
+CatchUpOption = Annotated[
+    str | None, typer.Option(help="RECURRING: how late one may be paid after an outage: 90m, 24h, 7d. Default: 24h.")
+]
+TriggerOption = Annotated[str | None, typer.Option(help="AUTOMATIC: ON_DEPOSIT, or 'ON_DEPOSIT >= AMOUNT'.")]
+ExcludeOption = Annotated[list[str] | None, typer.Option(help="An account that gets nothing; may be repeated.")]
+IncludeOption = Annotated[
+    list[str] | None, typer.Option(help="Pay the treasury, payer or contract account all the same.")
+]
+ListOption = Annotated[Path | None, typer.Option("--list", help="A CSV of account_id,amount to pay as it is.")]
+
+# What belongs to each kind of execution: the options that it needs, with what they answer, and those that it may have.
+_NEEDED = {
+    ExecutionType.MANUAL: {},
+    ExecutionType.SCHEDULED: {"at": "when is it to be paid?"},
+    ExecutionType.RECURRING: {"frequency": "how often is it due?", "start": "when is the first one due?"},
+    ExecutionType.AUTOMATIC: {"trigger": "what starts it?"},
+}
+_ALLOWED = {ExecutionType.RECURRING: {"end", "catch_up"}}
+_EXAMPLES = {
+    "at": "--at 2030-03-31T09:00",
+    "frequency": "--frequency MONTHLY",
+    "start": "--start 2030-03-31T09:00",
+    "trigger": "--trigger ON_DEPOSIT",
+}
+
+
+def create(
+    asset: AssetArgument,
+    kind: TypeOption = DistributionType.DIVIDEND,
+    execution: ExecutionOption = ExecutionType.MANUAL,
+    payout: PayoutOption = None,
+    amount: AmountOption = None,
+    concept: ConceptOption = None,
+    record_time: RecordTimeOption = None,
+    at: AtOption = None,
+    frequency: FrequencyOption = None,
+    start: StartOption = None,
+    end: EndOption = None,
+    zone: ZoneOption = "UTC",
+    catch_up: CatchUpOption = None,
+    trigger: TriggerOption = None,
+    exclude: ExcludeOption = None,
+    include: IncludeOption = None,
+    payout_list: ListOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create a distribution, for review: nothing is paid yet. RECURRING and AUTOMATIC create a series of them."""
+    timing = _Timing(at=at, frequency=frequency, start=start, end=end, catch_up=catch_up, trigger=trigger)
+    if payout_list is not None:
+        _refuse_beside_list(
+            payout=payout, amount=amount, record_time=record_time, exclude=exclude, include=include, **vars(timing)
+        )
+        if execution is not ExecutionType.MANUAL:
+            raise Invalid("A list is frozen at once and MANUAL: you start it yourself.", "Leave --execution out.")
+        _show_distribution(with_runtime(lambda runtime: _pay_list(runtime, asset, payout_list, kind, concept)), as_json)
+        return
+    timing.check(execution)
+    time_zone = find_zone(zone)
+    terms = distributions.Terms(
+        type=kind,
+        payout_type=payout,
+        amount=None if amount is None else _decimal(amount),
+        execution_type=execution,
+        concept=concept,
+        record_time=None if record_time is None else parse_time(record_time, time_zone),
+        scheduled_time=None if at is None else parse_time(at, time_zone),
+        excluded_accounts=exclude or [],
+        included_accounts=include or [],
+    )
+    plan = timing.plan(zone)
+    if plan is None:
+        _show_distribution(with_runtime(lambda runtime: _distribution(runtime, asset, terms)), as_json)
+    else:
+        _show_series(*with_runtime(lambda runtime: _series(runtime, asset, terms, plan)), as_json)
+
+
+@dataclass(frozen=True)
+class _Timing:
+    """What was typed about when to pay."""
+
+    at: str | None
+    frequency: Frequency | None
+    start: str | None
+    end: str | None
+    catch_up: str | None
+    trigger: str | None
+
+    def check(self, execution: ExecutionType) -> None:
+        """Refuse what does not belong to a kind of execution, and miss what it needs."""
+        needed = _NEEDED[execution]
+        for name, value in vars(self).items():
+            if value is None and name in needed:
+                raise Invalid(
+                    f"--{_dashed(name)} is missing from --execution {execution}: {needed[name]}",
+                    f"Say it, such as {_EXAMPLES[name]}.",
+                )
+            if value is not None and name not in {*needed, *_ALLOWED.get(execution, ())}:
+                raise Invalid(f"--{_dashed(name)} makes no sense with --execution {execution}.", "Leave it out.")
+
+    def plan(self, zone: str) -> series.Calendar | Trigger | None:
+        """Return what makes a series; None when it is about a single distribution."""
+        if self.trigger is not None:
+            return parse_trigger(self.trigger)
+        if self.frequency is None or self.start is None:
+            return None
+        time_zone = find_zone(zone)
+        return series.Calendar(
+            frequency=self.frequency,
+            start_time=parse_time(self.start, time_zone),
+            end_time=None if self.end is None else parse_time(self.end, time_zone),
+            time_zone=zone,
+            catch_up=series.DEFAULT_CATCH_UP if self.catch_up is None else parse_duration(self.catch_up),
+        )
+
+
+async def _distribution(runtime: Runtime, asset: str, terms: distributions.Terms) -> Distribution:
+    found = await _find_asset(runtime, asset)
+    return await distributions.create(runtime.database, runtime.ledger, runtime.settings, found, terms)
+
+
+async def _pay_list(
+    runtime: Runtime, asset: str, path: Path, kind: DistributionType, concept: str | None
+) -> Distribution:
+    found = await _find_asset(runtime, asset)
+    token = payment_token_of(found, runtime.settings)
+    entries = read_payout_list(path, token.decimals)
+    await list_payouts.check(runtime.ledger, token, entries, allow_unpayable=True)
+    parts = (runtime.database, runtime.ledger, runtime.settings, found, token)
+    return await list_payouts.create(*parts, entries, distribution_type=kind, concept=concept)
+
+
+async def _series(
+    runtime: Runtime, asset: str, terms: distributions.Terms, plan: series.Calendar | Trigger
+) -> tuple[Series, datetime | None, str]:
+    """Return the series, when its first distribution is due, and the account on which deposits arrive."""
+    found = await _find_asset(runtime, asset)
+    async with runtime.database.unit_of_work() as session:
+        made = await series.create(session, runtime.settings, found, terms, plan, datetime.now(UTC))
+        next_time = await series.find_next_time(session, made)
+    return made, next_time, found.lifecycle_contract_id or runtime.settings.payer_account_id
+
+
+async def _find_asset(runtime: Runtime, reference: str) -> Asset:
+    async with runtime.database.unit_of_work() as session:
+        return await Assets(session).get_by_reference(reference)
+
+
+def _show_distribution(distribution: Distribution, as_json: bool) -> None:
+    if as_json:
+        show_json(distribution_fields(distribution))
+        return
+    show_fields(distribution_fields(distribution))
+    if distribution.scheduled_time is not None:
+        out.print("\nA worker pays it when it is due; if none is running, start one with: masspayout worker")
+        out.print(f"Call it off: masspayout distribution cancel {distribution.id}")
+        return
+    out.print(f"\nReview it: masspayout distribution preview {distribution.id}")
+    out.print(f"Pay it:    masspayout distribution execute {distribution.id} --wait")
+
+
+def _show_series(made: Series, next_time: datetime | None, paying_account: str, as_json: bool) -> None:
+    if as_json:
+        show_json(series_fields(made, next_time))
+        return
+    show_fields(series_fields(made, next_time))
+    if made.trigger_condition is not None:
+        out.print(f"\nDeposits to {paying_account} start it, once they are listened for:")
+        out.print(f"masspayout listener add {paying_account}")
+    else:
+        out.print("\nA worker pays each when it is due; if none is running, start one with: masspayout worker")
+    out.print(f"Watch it: masspayout series show {made.id}")
+
+
+def _decimal(text: str) -> Decimal:
+    if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text.strip(), re.ASCII):
+        raise Invalid(f"{text!r} is not a number.", "Write --amount as digits with a point, such as 1000000.50.")
+    return Decimal(text)
+
+
+def _refuse_beside_list(**options: Any) -> None:
+    for name, value in options.items():
+        if value:
+            raise Invalid(f"--{_dashed(name)} makes no sense beside --list: a list is paid as it is.", "Leave it out.")
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")

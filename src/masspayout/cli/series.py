@@ -1,0 +1,138 @@
+"""``masspayout series``: what makes payouts by itself, on a calendar or whenever money arrives."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import series
+from masspayout.cli.asset import LimitOption, PageOption
+from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table
+from masspayout.cli.session import with_runtime
+from masspayout.cli.times import duration_text
+from masspayout.db.entities import Distribution, Series, SeriesStatus
+from masspayout.db.repositories import Assets, Distributions, SeriesRepository
+from masspayout.runtime import Runtime
+
+app = typer.Typer(help="Payouts that run by themselves: on a calendar, or on deposits.", no_args_is_help=True)
+
+SeriesArgument = Annotated[str, typer.Argument(metavar="SERIES", help="The series' id.")]
+
+_LATEST = 10
+
+
+@app.command("list")
+def list_(
+    asset: Annotated[str | None, typer.Option(help="Only those of this asset.")] = None,
+    status: Annotated[SeriesStatus | None, typer.Option(help="Only those in this state.")] = None,
+    page: PageOption = 1,
+    limit: LimitOption = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """List series, newest first, each with when its next distribution is due."""
+
+    async def work(runtime: Runtime) -> Any:
+        async with runtime.database.unit_of_work() as session:
+            asset_id = None if asset is None else (await Assets(session).get_by_reference(asset)).id
+            repository = SeriesRepository(session)
+            found = await repository.find_of_asset(asset_id, status, page, limit)
+            return found, await repository.find_next_times([item.id for item in found.items])
+
+    found, next_times = with_runtime(work)
+    if as_json:
+        items = [series_fields(item, next_times.get(item.id)) for item in found.items]
+        show_json({"items": items, "total": found.total})
+        return
+    show_table(
+        ["ID", "ASSET", "TYPE", "STATUS", "WHEN", "AMOUNT", "CONCEPT", "NEXT"],
+        [
+            (s.id, s.asset.symbol, s.type, s.status, _when(s), s.amount, s.concept, next_times.get(s.id))
+            for s in found.items
+        ],
+        right=["AMOUNT"],
+        empty="There is no series yet. Create one with: masspayout distribution create ASSET --execution RECURRING",
+    )
+
+
+@app.command()
+def show(reference: SeriesArgument, as_json: JsonOption = False) -> None:
+    """Show one series, its next distribution and the latest ones."""
+
+    async def work(runtime: Runtime) -> tuple[Series, datetime | None, Sequence[Distribution]]:
+        async with runtime.database.unit_of_work() as session:
+            found = await series.find(session, reference)
+            next_time = await series.find_next_time(session, found)
+            return found, next_time, await Distributions(session).find_of_series(found.id, _LATEST)
+
+    found, next_time, latest = with_runtime(work)
+    columns = ("id", "scheduled_time", "status", "total_amount", "failure_code")
+    rows = [tuple(getattr(distribution, name) for name in columns) for distribution in latest]
+    if as_json:
+        items = [dict(zip(columns, row, strict=True)) for row in rows]
+        show_json({**series_fields(found, next_time), "distributions": items})
+        return
+    show_fields(series_fields(found, next_time))
+    out.print()
+    show_table(
+        ["DISTRIBUTION", "DUE", "STATUS", "AMOUNT", "REASON"], rows, right=["AMOUNT"], empty="Nothing was due yet."
+    )
+
+
+@app.command()
+def pause(reference: SeriesArgument) -> None:
+    """Let nothing of a series begin until it is resumed."""
+    found = _changed(reference, series.pause)
+    out.print(f"Paused. Resume it: masspayout series resume {found.id}")
+
+
+@app.command()
+def resume(reference: SeriesArgument) -> None:
+    """Let a series go on. What fell due meanwhile is paid, as far as the catch-up window reaches."""
+    found = _changed(reference, series.resume)
+    out.print(f"Resumed. Watch it: masspayout series show {found.id}")
+
+
+@app.command()
+def cancel(reference: SeriesArgument) -> None:
+    """Stop a series for good, with whatever of it has not begun."""
+    found = _changed(reference, series.cancel)
+    out.print(f"Cancelled: series {found.id} pays nothing any more. What was begun is finished.")
+
+
+def series_fields(found: Series, next_time: datetime | None) -> dict[str, Any]:
+    """Return what there is to say about a series, by the names of its columns."""
+    names = (
+        "id",
+        "asset_id",
+        "type",
+        "execution_type",
+        "payout_type",
+        "amount",
+        "concept",
+        "status",
+        "frequency",
+        "start_time",
+        "end_time",
+        "time_zone",
+        "catch_up_seconds",
+        "trigger_condition",
+    )
+    return {name: getattr(found, name) for name in names} | {"next_time": next_time}
+
+
+def _changed(reference: str, change: Callable[[AsyncSession, Series], Awaitable[object]]) -> Series:
+    async def work(runtime: Runtime) -> Series:
+        async with runtime.database.unit_of_work() as session:
+            found = await series.find(session, reference)
+            await change(session, found)
+            return found
+
+    return with_runtime(work)
+
+
+def _when(found: Series) -> str:
+    if found.frequency is None:
+        return str(found.trigger_condition)
+    return f"{found.frequency}, up to {duration_text(timedelta(seconds=found.catch_up_seconds))} late"
