@@ -31,7 +31,8 @@ from masspayout.db.entities import (
 )
 from masspayout.db.repositories import Distributions, SeriesRepository
 from masspayout.db.session import Database, connect_arguments
-from masspayout.errors import Conflict, Invalid
+from masspayout.errors import Conflict, Invalid, LedgerUnavailable
+from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.runtime import Runtime
 from masspayout.scheduler import StartFailure
 from masspayout.scheduling import occurrences
@@ -145,6 +146,33 @@ async def test_after_a_week_down_the_missed_run_in_order_and_older_ones_fail(wor
     assert {each.failure_code for each in found if each.status is FAILED} == {StartFailure.MISSED}
     assert begun_in_order(world) == [str(each.id) for each in found if each.status is PROCESSING]
     assert await run_due(world.runtime, START + 8 * DAY + SECOND) == 0
+
+
+class BrieflyAwayLedger:
+    """The ledger, which does not answer the first question about funds."""
+
+    def __init__(self, ledger: SandboxLedger) -> None:
+        self._ledger = ledger
+        self._is_away = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def balance_units(self, account_id: str, token_id: str) -> int:
+        if self._is_away:
+            self._is_away = False
+            raise LedgerUnavailable("The ledger cannot be reached.")
+        return await self._ledger.balance_units(account_id, token_id)
+
+
+async def test_none_begins_while_one_before_it_waits(world: World) -> None:
+    made = await make(world, catch_up=3 * DAY)
+    now, runtime = START + DAY, world.runtime
+    ledger: Any = BrieflyAwayLedger(world.sandbox)
+    assert await scheduler.run_due(runtime.database, ledger, runtime.settings, runtime.jobs, now) == 0
+    assert await run_due(runtime, now) == 2
+    found = await made_by(world, made)
+    assert begun_in_order(world) == [str(each.id) for each in found[:2]]
 
 
 async def test_a_missed_one_is_paid_by_a_retry(world: World) -> None:
