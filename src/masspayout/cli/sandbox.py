@@ -117,6 +117,26 @@ def deposit(
     run(work())
 
 
+@app.command("emit")
+def emit_event(
+    contract_id: Annotated[str, typer.Argument(metavar="CONTRACT_ID", help="The contract that reports it.")],
+    name: Annotated[str, typer.Argument(metavar="EVENT", help="Such as Paused, Unpaused or PaymentTokenChanged.")],
+    fields: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="What it says; digits are a number.")
+    ] = None,
+) -> None:
+    """Have a contract report an event, for a listener to read."""
+    contract_id = canonical_account_id(contract_id, what="contract id")
+    payload = dict(_event_field(text) for text in fields or [])
+
+    async def work() -> None:
+        async with open_sandbox(load_settings()) as ledger:
+            await ledger.admin.emit(contract_id, name, payload)
+        out.print(f"{contract_id} reported {name}.", markup=False)
+
+    run(work())
+
+
 @app.command()
 def freeze(account: Account, token_id: AnyToken = None) -> None:
     """Freeze an account: it neither receives nor sends the token."""
@@ -244,6 +264,7 @@ def faults(
     delay: Seconds = None,
     delay_percent: Percent = None,
     throttle: Percent = None,
+    busy: Percent = None,
     mirror_lag: Seconds = None,
     reject: Annotated[
         list[str] | None,
@@ -260,6 +281,7 @@ def faults(
         "delay_seconds": delay,
         "delay_percent": _delay_percent(delay, delay_percent),
         "throttle_percent": throttle,
+        "busy_percent": busy,
         "mirror_lag_seconds": mirror_lag,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
@@ -352,6 +374,13 @@ def _delay_percent(delay: float | None, percent: int | None) -> int | None:
     if percent is not None or delay is None:
         return percent
     return 100 if delay else 0
+
+
+def _event_field(text: str) -> tuple[str, str | int]:
+    name, is_given, value = text.partition("=")
+    if not name or not is_given:
+        raise Invalid(f"{text!r} is not a field of an event.", "Write NAME=VALUE, such as token_id=0.0.7001.")
+    return name, int(value) if value.isascii() and value.isdigit() else value
 
 
 def _rejection(text: str) -> tuple[str, str]:

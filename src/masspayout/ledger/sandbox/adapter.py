@@ -22,6 +22,7 @@ from masspayout.ledger.port import (
 )
 from masspayout.ledger.sandbox import books
 from masspayout.ledger.sandbox.administration import SandboxAdministration, find_token
+from masspayout.ledger.sandbox.contract_events import stream_events
 from masspayout.ledger.sandbox.execution import SUCCESS, execute, find_obstacles, settle_up
 from masspayout.ledger.sandbox.faults import strikes
 from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore
@@ -181,14 +182,15 @@ class SandboxLedger:
             Invalid: It is no transaction id.
         """
         valid_start_nanos = valid_start_of(transaction_id)
-        async with self._store.connection() as connection:
-            # What is shown stays shown; only about what is not, the network must be asked, which waits for its lock.
+        # What is shown stays shown; only about what is not, the network must be asked, which waits for its lock.
+        async with self._store.reading() as connection:
             row = await books.find_result(connection, transaction_id)
-            if row is None:
+        if row is None:
+            async with self._store.connection() as connection:
                 network = await settle_up(self._store, connection)
                 row = await books.find_result(connection, transaction_id, until_nanos=network.mirror_nanos)
-                if row is None:
-                    return _judge_absence(valid_start_nanos, network)
+            if row is None:
+                return _judge_absence(valid_start_nanos, network)
         if row["result"] != SUCCESS:
             return Refused(row["result"])
         failures = dict(zip(row["failed_accounts"], row["failure_codes"], strict=True))
@@ -205,11 +207,14 @@ class SandboxLedger:
             return await books.find_transferred_units(connection, transaction_ids)
 
     async def events(self, contract_id: str, *, after: tuple[int, int]) -> AsyncIterator[LedgerEvent]:
-        """Stream what an account received after a cursor of (nanoseconds, index), as ``Deposit`` events, in order."""
+        """Stream what a contract, account or token reported after a cursor of (nanoseconds, index), in order.
+
+        An account reports its deposits (``Deposit``), a token that it moved (``Transfer``), and anything what it was
+        told to ``admin.emit``.
+        """
         async with self._store.connection() as connection:
             network = await settle_up(self._store, connection)
-        until_nanos = network.mirror_nanos
-        async for event in books.stream_deposits(self._store, contract_id, after=after, until_nanos=until_nanos):
+        async for event in stream_events(self._store, contract_id, after=after, until_nanos=network.mirror_nanos):
             yield event
 
     async def close(self) -> None:

@@ -3,7 +3,7 @@
 The commands ``masspayout sandbox …``, the demo and the tests use it.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ import psycopg
 from masspayout.errors import Conflict, Invalid, NotFound
 from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.port import HolderBalance, TokenInformation
+from masspayout.ledger.sandbox.contract_events import emit
 from masspayout.ledger.sandbox.execution import find_obstacles, record, settle_up
 from masspayout.ledger.sandbox.faults import Faults
 from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore
@@ -158,6 +159,23 @@ class SandboxAdministration:
                 amounts_units=[amount_units],
             )
             return transaction_id
+
+    async def emit(
+        self, contract_id: str, name: str, payload: Mapping[str, object], *, timestamp_nanos: int | None = None
+    ) -> None:
+        """Have a contract report an event.
+
+        Args:
+            contract_id: Who reports it, in canonical form.
+            name: Its kind; a listener sets aside what it does not know.
+            payload: What it says.
+            timestamp_nanos: When it happened, for one that shows late or together with others; unless given, now.
+
+        Raises:
+            Invalid: The books cannot hold it.
+        """
+        async with self._locked() as (connection, network):
+            await emit(connection, contract_id, name, payload, timestamp_nanos or network.next_nanos)
 
     async def freeze(self, account_ids: Sequence[str], token_id: str | None = None) -> None:
         """Freeze accounts for one token, or for all there are: they neither receive nor send it."""

@@ -1,10 +1,10 @@
-"""Reading the sandbox's books without holding up the ledger: holders at a time, payments, deposits."""
+"""Reading the sandbox's books without holding up the ledger: holders at a time, payments."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from psycopg.rows import DictRow
 
-from masspayout.ledger.port import HolderBalance, LedgerEvent
+from masspayout.ledger.port import HolderBalance
 from masspayout.ledger.sandbox.store import Connection, SandboxStore
 
 _PAGE_SIZE = 5_000
@@ -71,41 +71,3 @@ async def find_transferred_units(
         [list(transaction_ids)],
     )
     return {(row["transaction_id"], row["account_id"]): int(row["units"]) async for row in cursor}
-
-
-async def stream_deposits(
-    store: SandboxStore, account_id: str, *, after: tuple[int, int], until_nanos: int
-) -> AsyncIterator[LedgerEvent]:
-    """Stream what an account received after a cursor. An account occurs once in a transaction, so the index is 0."""
-    async with store.connection() as connection, connection.cursor(name="deposits") as cursor:
-        # Payments by the account itself are by far the most rows: they are sorted out before their arrays are read.
-        await cursor.execute(
-            """
-            SELECT transaction_id, token_id, payer_account_id, consensus_nanos, received.units
-            FROM ledger_transaction, unnest(accounts, amounts_units) AS received (account_id, units)
-            WHERE consensus_nanos BETWEEN %(after_nanos)s AND %(until_nanos)s
-              AND (consensus_nanos, 0) > (%(after_nanos)s, %(after_index)s)
-              AND (kind = 'DEPOSIT' OR payer_account_id <> %(account_id)s)
-              AND received.account_id = %(account_id)s
-            ORDER BY consensus_nanos
-            """,
-            {
-                "account_id": account_id,
-                "after_nanos": after[0],
-                "after_index": after[1],
-                "until_nanos": until_nanos,
-            },
-        )
-        async for row in cursor:
-            yield LedgerEvent(
-                contract_id=account_id,
-                timestamp_nanos=row["consensus_nanos"],
-                index=0,
-                name="Deposit",
-                payload={
-                    "token_id": row["token_id"],
-                    "from": row["payer_account_id"],
-                    "amount_units": int(row["units"]),
-                    "transaction_id": row["transaction_id"],
-                },
-            )

@@ -10,10 +10,12 @@ from decimal import Decimal
 from psycopg.rows import DictRow
 
 from masspayout.errors import LedgerRejected
+from masspayout.ledger.sandbox.faults import strikes
 from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore, the_row
 from masspayout.ledger.sandbox.transactions import SandboxTransaction
 
 SUCCESS = "SUCCESS"
+_BUSY = "THROTTLED_AT_CONSENSUS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,10 @@ async def execute(connection: Connection, transaction: SandboxTransaction, netwo
     refusal = _refusal(transaction, network)
     if refusal is not None:
         raise refusal
-    verdict = await _judge(connection, transaction, position, network.faults.rejections)
+    if strikes(network.faults.busy_percent):
+        verdict = Verdict(_BUSY)
+    else:
+        verdict = await _judge(connection, transaction, position, network.faults.rejections)
     await _enter(connection, transaction, verdict, network.next_nanos)
 
 

@@ -8,7 +8,14 @@ from masspayout.account_ids import canonical_account_id
 from masspayout.errors import Invalid
 from masspayout.ledger.failures import FAILURES, FailureClass
 
-_PERCENTAGES = ("lose_answer_percent", "lose_request_percent", "duplicate_percent", "delay_percent", "throttle_percent")
+_PERCENTAGES = (
+    "lose_answer_percent",
+    "lose_request_percent",
+    "duplicate_percent",
+    "delay_percent",
+    "throttle_percent",
+    "busy_percent",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,7 @@ class Faults:
         delay_percent: Delivered ``delay_seconds`` later; no answer comes meanwhile.
         delay_seconds: By how much, in the ledger's time.
         throttle_percent: Turned away unread.
+        busy_percent: Taken, and then refused because there is too much else to do: its id is used up.
         mirror_lag_seconds: How far what can be looked up is behind the ledger.
         rejections: Accounts that refuse every transfer, each with its failure code; ``preflight`` cannot foresee them.
 
@@ -35,6 +43,7 @@ class Faults:
     delay_percent: int = 0
     delay_seconds: float = 0.0
     throttle_percent: int = 0
+    busy_percent: int = 0
     mirror_lag_seconds: float = 0.0
     rejections: Mapping[str, str] = field(default_factory=dict)
 
