@@ -23,7 +23,7 @@ from masspayout.db.repositories import Attempts, BatchPayouts, Distributions
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.errors import LedgerError, LedgerRejected
-from masspayout.ledger.failures import FailureClass, describe_failure
+from masspayout.ledger.failures import TRANSACTION_EXPIRED, FailureClass, describe_failure
 from masspayout.ledger.port import Dead, Ledger, Outcome, Payment, Refused, Settled, Transfer, Undecided
 from masspayout.money import add, to_units
 from masspayout.settings import Settings
@@ -140,7 +140,7 @@ class BatchAttempts:
             await self._ledger.submit(attempt.signed_bytes)
         except LedgerRejected as error:
             # It may still succeed if the same bytes got in before; if it proves dead, this is the reason.
-            attempt.outcome_code = error.code
+            attempt.outcome_code = attempt.outcome_code or error.code
             async with self._database.unit_of_work() as session:
                 await Attempts(session).note_rejection(attempt.id, error.code)
         except LedgerError as error:
@@ -184,34 +184,33 @@ class BatchAttempts:
                 return True
             if isinstance(outcome, Settled):
                 return await self._settle_paid(session, batch, attempt, outcome)
-            if refusal is not None:
-                return await self._settle_refused(session, batch, attempt, refusal)
-            return await self._settle_unpaid(session, batch, attempt)
+            return await self._settle_refused(session, batch, attempt, refusal or TRANSACTION_EXPIRED)
 
     async def _settle_paid(self, session: AsyncSession, batch: BatchPayout, attempt: Attempt, outcome: Settled) -> bool:
         batches = BatchPayouts(session)
         transient = {
             account_id
             for account_id, code in outcome.failures.items()
-            if describe_failure(code).failure_class is FailureClass.TRANSIENT
+            if describe_failure(code).failure_class is FailureClass.TRANSIENT and not self._is_patience_over(batch)
         }
         failures = {account: code for account, code in outcome.failures.items() if account not in transient}
         await batches.mark_paid(batch, attempt.id, list(outcome.failures))
         if failures:
             await batches.mark_failed(batch, attempt.id, failures)
-        if transient:
-            await batches.release(batch, attempt.id)
         await self._stop_if_everybody(session, batch, failures.values())
         await _write_tally(session, batch, slices=(batch.slices or [])[1:])
-        return True
+        if transient:
+            await self._pause(session, batch, attempt)
+        return not transient
 
     async def _settle_refused(self, session: AsyncSession, batch: BatchPayout, attempt: Attempt, code: str) -> bool:
         """Nobody was paid. Split until the bad one stands alone, stop everything, or try again: as the code says."""
         batches = BatchPayouts(session)
         failure_class = describe_failure(code).failure_class
         slices = list(batch.slices or [attempt.recipient_count])
-        if failure_class is FailureClass.TRANSIENT:
-            return await self._settle_unpaid(session, batch, attempt)
+        if failure_class is FailureClass.TRANSIENT and not self._is_patience_over(batch):
+            await self._pause(session, batch, attempt)
+            return False
         if failure_class is FailureClass.RECIPIENT and attempt.recipient_count > 1:
             await batches.release(batch, attempt.id)
             half = attempt.recipient_count // 2
@@ -224,12 +223,20 @@ class BatchAttempts:
         await _write_tally(session, batch, slices=slices)
         return True
 
-    async def _settle_unpaid(self, session: AsyncSession, batch: BatchPayout, attempt: Attempt) -> bool:
-        """Nobody was paid and nobody is to blame: the holders are free for a new transaction, after a pause."""
+    def _is_patience_over(self, batch: BatchPayout) -> bool:
+        """Whether failures that nobody is to blame for are now written on the holders, for a person to retry."""
+        return batch.transient_failures >= self._settings.transient_retries
+
+    async def _pause(self, session: AsyncSession, batch: BatchPayout, attempt: Attempt) -> None:
+        """Let the unpaid holders go, free for a new transaction after a pause that grows from failure to failure."""
         batches = BatchPayouts(session)
         await batches.release(batch, attempt.id)
-        await batches.hold(batch.id, self._settings.look_again_seconds)
-        return False
+        await batches.hold_after_failure(
+            batch.id,
+            failures=batch.transient_failures + 1,
+            shortest_seconds=self._settings.look_again_seconds,
+            longest_seconds=self._settings.look_again_max_seconds,
+        )
 
     @staticmethod
     async def _stop_if_everybody(session: AsyncSession, batch: BatchPayout, codes: Iterable[str]) -> None:

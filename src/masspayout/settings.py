@@ -48,6 +48,17 @@ class Settings(BaseSettings):
         default=0.25, gt=0, description="First pause before an undecided transaction is looked up again; it doubles."
     )
     look_again_max_seconds: float = Field(default=15.0, gt=0, description="The longest such pause.")
+    transient_retries: int = Field(
+        default=10,
+        ge=0,
+        le=100,
+        description="How often in a row a batch is signed anew, after such pauses, when nobody is to blame.",
+    )
+    listener_overlap_seconds: float = Field(
+        default=300.0,
+        ge=0,
+        description="How far behind its cursor an event listener reads again, to find events that came late.",
+    )
 
     sandbox_recipients_per_transaction: int = Field(
         default=100, ge=1, le=10_000, description="Recipients that the sandbox takes in one transaction."

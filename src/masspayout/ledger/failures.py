@@ -31,6 +31,9 @@ def _failures(*failures: Failure) -> dict[str, Failure]:
 
 _RECIPIENT, _EVERYBODY, _TRANSIENT = FailureClass.RECIPIENT, FailureClass.EVERYBODY, FailureClass.TRANSIENT
 
+CONTRACT_PAUSED = "CONTRACT_PAUSED"
+TRANSACTION_EXPIRED = "TRANSACTION_EXPIRED"
+
 FAILURES = _failures(
     Failure(
         "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT",
@@ -117,16 +120,22 @@ FAILURES = _failures(
         "Mend the payer's account, then retry.",
     ),
     Failure(
-        "TRANSACTION_EXPIRED",
+        CONTRACT_PAUSED,
+        _EVERYBODY,
+        "The asset's LifeCycle Cash Flow contract is paused.",
+        "Unpause the contract: what it stopped goes on by itself.",
+    ),
+    Failure(
+        TRANSACTION_EXPIRED,
         _TRANSIENT,
         "The transaction reached the ledger too late.",
-        "Nothing: it is signed anew.",
+        "It was signed anew several times; retry when the ledger answers in time.",
     ),
     Failure(
         "THROTTLED_AT_CONSENSUS",
         _TRANSIENT,
         "The ledger was too busy.",
-        "Nothing: it is signed anew.",
+        "It was signed anew several times; retry when the ledger has calmed down.",
     ),
 )
 

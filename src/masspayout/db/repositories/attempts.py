@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 
 from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, Holder
 from masspayout.db.repositories.base import Repository
@@ -101,8 +101,12 @@ class Attempts(Repository[Attempt]):
         )
 
     async def note_rejection(self, attempt_id: uuid.UUID, code: str) -> None:
-        """Remember with which code the ledger refused an attempt at the door."""
-        await self._move(attempt_id, {AttemptStatus.SUBMITTED}, outcome_code=code)
+        """Remember with which code the ledger first refused an attempt at the door.
+
+        The same bytes may be sent again, and then be refused for no better reason than that it is too late by now.
+        """
+        first_code = func.coalesce(Attempt.outcome_code, code)
+        await self._move(attempt_id, {AttemptStatus.SUBMITTED}, outcome_code=first_code)
 
     async def find_of_batches(self, distribution_id: uuid.UUID, first: int, last: int) -> Sequence[Attempt]:
         """Return every attempt of the batches with these numbers."""

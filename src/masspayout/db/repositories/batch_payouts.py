@@ -93,12 +93,23 @@ _TALLY = text("""
 _WRITE_TALLY = text("""
     UPDATE batch_payout
        SET status = :status, successful_payments = :paid, failed_payments = :failed,
-           slices = CAST(:slices AS INT[]), error_message = :error_message, updated_at = now()
+           slices = CAST(:slices AS INT[]), error_message = :error_message, transient_failures = 0,
+           updated_at = now()
      WHERE id = :id AND status = 'PROCESSING'
 """)
 
 _HOLD = text("""
     UPDATE batch_payout SET claimed_until = now() + make_interval(secs => :seconds), updated_at = now() WHERE id = :id
+""")
+
+# Between half of the pause and all of it: batches that failed together do not come back together.
+_HOLD_AFTER_FAILURE = text("""
+    UPDATE batch_payout
+       SET transient_failures = CAST(:failures AS INT), updated_at = now(),
+           claimed_until = now() + make_interval(
+               secs => least(:shortest_seconds * power(2, CAST(:failures AS INT) - 1), :longest_seconds)
+                       * (1 + random()) / 2)
+     WHERE id = :id
 """)
 
 _REOPEN = text("""
@@ -181,6 +192,21 @@ class BatchPayouts(Repository[BatchPayout]):
     async def hold(self, batch_id: uuid.UUID, seconds: float) -> None:
         """Keep a batch for this long, or leave it alone for this long."""
         await self.session.execute(_HOLD, {"id": batch_id, "seconds": seconds})
+
+    async def hold_after_failure(
+        self, batch_id: uuid.UUID, *, failures: int, shortest_seconds: float, longest_seconds: float
+    ) -> None:
+        """Write how often in a row a locked batch failed to nobody's blame, and leave it alone for a while.
+
+        The pause doubles with each failure, up to the longest, and is shortened at random by up to a half.
+        """
+        parameters = {
+            "id": batch_id,
+            "failures": failures,
+            "shortest_seconds": shortest_seconds,
+            "longest_seconds": longest_seconds,
+        }
+        await self.session.execute(_HOLD_AFTER_FAILURE, parameters)
 
     async def attach(self, batch: BatchPayout, attempt_id: uuid.UUID, size: int) -> Sequence[tuple[str, Decimal]]:
         """Attach the next ``size`` unpaid holders of a batch to an attempt: the guard against double payment.
