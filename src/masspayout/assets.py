@@ -1,8 +1,9 @@
 """Assets: imported from the ledger by token id, and their registers kept in step with it."""
 
+import logging
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from masspayout.account_ids import canonical_account_id
 from masspayout.db.entities import Asset
@@ -11,7 +12,15 @@ from masspayout.db.session import Database
 from masspayout.errors import Invalid, MassPayoutError
 from masspayout.ledger.port import Ledger, TokenInformation
 
+_log = logging.getLogger(__name__)
+
 _LARGEST_BIGINT = 2**63 - 1
+_SHORTEST_TIMER_SECONDS = 60
+_LONGEST_TIMER_SECONDS = 365 * 86_400
+
+# Longer than any sync takes: then its worker must have died, and another may read the register.
+_CLAIM = timedelta(minutes=10)
+_TRY_AGAIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,47 @@ async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID) -> SyncR
             await Assets(session).fail_sync(asset.id, reason)
         raise
     return SyncResult(holder_count, snapshot.taken_at, change)
+
+
+async def set_sync_timer(database: Database, asset_id: uuid.UUID, every_seconds: int | None, now: datetime) -> None:
+    """Have a register read every so many seconds from now on; with None, only when somebody asks for it.
+
+    Raises:
+        Invalid: The time is shorter than a minute, or longer than a year.
+    """
+    if every_seconds is not None and not _SHORTEST_TIMER_SECONDS <= every_seconds <= _LONGEST_TIMER_SECONDS:
+        raise Invalid(
+            f"A register cannot be read every {every_seconds:,} seconds.",
+            f"Give a time from {_SHORTEST_TIMER_SECONDS} seconds (1m) to {_LONGEST_TIMER_SECONDS:,} seconds (365d).",
+        )
+    async with database.unit_of_work() as session:
+        await Assets(session).set_timer(asset_id, every_seconds, None if every_seconds is None else now)
+
+
+async def sync_due(database: Database, ledger: Ledger, now: datetime) -> int:
+    """Read every register whose time has come, by its timer or since its token changed hands. Return how many.
+
+    Each is claimed, so that of many workers one reads it. A sync that fails, or whose worker dies, is tried again.
+    """
+    count = 0
+    claimed_until = now + _CLAIM
+    while asset := await _claim(database, now, claimed_until):
+        every = None if asset.sync_every_seconds is None else timedelta(seconds=asset.sync_every_seconds)
+        following = None if every is None else now + every
+        try:
+            await sync(database, ledger, asset.id)
+            count += 1
+        except MassPayoutError as error:
+            _log.warning("the register of %s could not be read: %s", asset.token_id, error)
+            following = now + _TRY_AGAIN
+        async with database.unit_of_work() as session:
+            await Assets(session).end_claimed_sync(asset.id, claimed_until, following)
+    return count
+
+
+async def _claim(database: Database, now: datetime, until: datetime) -> Asset | None:
+    async with database.unit_of_work() as session:
+        return await Assets(session).claim_due_sync(now, until)
 
 
 def _require_storable(token: TokenInformation) -> None:

@@ -6,21 +6,28 @@ that names the states it may start from, and returns what it changed.
 
 from masspayout.db.repositories.assets import Assets
 from masspayout.db.repositories.attempts import Attempts
+from masspayout.db.repositories.automatic_payouts import AutomaticPayouts
+from masspayout.db.repositories.background_work import BackgroundWork, WorkStatus
 from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.repositories.batch_payouts import BatchPayouts, Progress
+from masspayout.db.repositories.contract_events import ContractEvents
 from masspayout.db.repositories.distributions import Distributions
 from masspayout.db.repositories.entitlements import Entitlements, FrozenTotals, Share
-from masspayout.db.repositories.event_listeners import EventListeners
+from masspayout.db.repositories.event_listeners import EventListeners, EventSummary
 from masspayout.db.repositories.holders import Holders, RegisterChange
 from masspayout.db.repositories.series import SeriesRepository
 
 __all__ = [
     "Assets",
     "Attempts",
+    "AutomaticPayouts",
+    "BackgroundWork",
     "BatchPayouts",
+    "ContractEvents",
     "Distributions",
     "Entitlements",
     "EventListeners",
+    "EventSummary",
     "FrozenTotals",
     "Holders",
     "Page",
@@ -29,4 +36,5 @@ __all__ = [
     "Repository",
     "SeriesRepository",
     "Share",
+    "WorkStatus",
 ]

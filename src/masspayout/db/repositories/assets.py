@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from masspayout.db.entities import Asset, SyncStatus
 from masspayout.db.repositories.base import Repository
-from masspayout.db.types import uuid7
+from masspayout.db.types import UtcTimestamp, uuid7
 from masspayout.errors import NotFound
 
 
@@ -65,6 +65,54 @@ class Assets(Repository[Asset]):
     async def lock_for_sync(self, asset_id: uuid.UUID) -> None:
         """Wait until no other sync of this asset is writing. Payments and new entitlements are not held up."""
         await self.session.execute(select(Asset.id).where(Asset.id == asset_id).with_for_update(key_share=True))
+
+    async def request_sync(self, token_id: str, at: datetime) -> None:
+        """Have the register of a token's asset read at a time, unless it is to be read earlier anyway."""
+        await self.session.execute(
+            update(Asset)
+            .where(Asset.token_id == token_id)
+            .values(sync_requested_at=func.least(Asset.sync_requested_at, literal(at, UtcTimestamp)))
+        )
+
+    async def set_timer(self, asset_id: uuid.UUID, every_seconds: int | None, first: datetime | None) -> None:
+        """Have a register read again and again, or no more."""
+        await self._set_sync(asset_id, sync_every_seconds=every_seconds, sync_requested_at=first)
+
+    async def claim_due_sync(self, now: datetime, until: datetime) -> Asset | None:
+        """Take the sync that is most overdue. Unless it is ended or put off by then, it is due again at ``until``."""
+        due = (
+            select(Asset.id)
+            .where(Asset.sync_requested_at <= now)
+            .order_by(Asset.sync_requested_at)
+            .limit(1)
+            .with_for_update(skip_locked=True, key_share=True)
+        )
+        statement = (
+            update(Asset).where(Asset.id == due.scalar_subquery()).values(sync_requested_at=until).returning(Asset)
+        )
+        return (await self.session.scalars(statement, execution_options={"populate_existing": True})).one_or_none()
+
+    async def end_claimed_sync(self, asset_id: uuid.UUID, claimed_until: datetime, following: datetime | None) -> None:
+        """Say when a register is to be read next, unless somebody asked for it while it was being read."""
+        await self.session.execute(
+            update(Asset)
+            .where(Asset.id == asset_id, Asset.sync_requested_at == claimed_until)
+            .values(sync_requested_at=following)
+        )
+
+    async def renew_payment_token(self, contract_id: str, token_id: str, symbol: str, decimals: int) -> None:
+        """Write what a contract pays in from now on, on its assets."""
+        await self.session.execute(
+            update(Asset)
+            .where(Asset.lifecycle_contract_id == contract_id)
+            .values(payment_token_id=token_id, payment_token_symbol=symbol, payment_token_decimals=decimals)
+        )
+
+    async def set_contract_paused(self, contract_id: str, *, paused: bool) -> None:
+        """Write whether a contract is paused, on its assets."""
+        await self.session.execute(
+            update(Asset).where(Asset.lifecycle_contract_id == contract_id).values(contract_paused=paused)
+        )
 
     async def _set_sync(self, asset_id: uuid.UUID, **columns: Any) -> None:
         await self.session.execute(update(Asset).where(Asset.id == asset_id).values(**columns))

@@ -1,9 +1,36 @@
 """Queries on ``blockchain_event_listener_config``."""
 
-from sqlalchemy import select
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
 
 from masspayout.db.entities import EventListener
 from masspayout.db.repositories.base import Repository
+from masspayout.db.types import uuid7
+from masspayout.errors import NotFound
+
+_SUMMARIES = text("""
+    SELECT contract_id,
+           count(*) FILTER (WHERE status = 'HANDLED') AS handled,
+           count(*) FILTER (WHERE status = 'SET_ASIDE') AS set_aside,
+           (array_agg(name || ': ' || error ORDER BY timestamp_nanos, event_index)
+                FILTER (WHERE status = 'SET_ASIDE'))[1] AS first_error
+      FROM contract_event
+     GROUP BY contract_id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class EventSummary:
+    """What became of a contract's events; ``first_error`` is that of the oldest one set aside."""
+
+    handled: int = 0
+    set_aside: int = 0
+    first_error: str | None = None
 
 
 class EventListeners(Repository[EventListener]):
@@ -15,3 +42,79 @@ class EventListeners(Repository[EventListener]):
     async def find_by_contract_id(self, contract_id: str) -> EventListener | None:
         """Return the listener of a contract, or nothing."""
         return await self.session.scalar(select(EventListener).where(EventListener.contract_id == contract_id))
+
+    async def get_by_contract_id(self, contract_id: str) -> EventListener:
+        """Return the listener of a contract.
+
+        Raises:
+            NotFound: Nobody listens to it.
+        """
+        found = await self.find_by_contract_id(contract_id)
+        if found is None:
+            raise NotFound(
+                f"There is no listener for {contract_id}.", f"Add one with: masspayout listener add {contract_id}"
+            )
+        return found
+
+    async def add(self, contract_id: str, since_nanos: int | None) -> EventListener | None:
+        """Begin to listen to a contract after a time; nothing when somebody listens to it already."""
+        statement = (
+            insert(EventListener)
+            .values(id=uuid7(), contract_id=contract_id, last_processed_timestamp=since_nanos, enabled=True)
+            .on_conflict_do_nothing(index_elements=[EventListener.contract_id])
+            .returning(EventListener)
+        )
+        return (await self.session.scalars(statement)).one_or_none()
+
+    async def find_enabled(self) -> Sequence[uuid.UUID]:
+        """Return the listeners that are switched on, the one that was polled longest ago first."""
+        query = (
+            select(EventListener.id)
+            .where(EventListener.enabled.is_(True))
+            .order_by(EventListener.last_polled_at.nulls_first(), EventListener.id)
+        )
+        return (await self.session.scalars(query)).all()
+
+    async def find_in_order(self) -> Sequence[EventListener]:
+        """Return all listeners, by contract id."""
+        return (await self.session.scalars(select(EventListener).order_by(EventListener.contract_id))).all()
+
+    async def lock(self, listener_id: uuid.UUID) -> EventListener | None:
+        """Lock a listener that is switched on, so that nobody else handles its events until the transaction ends."""
+        query = (
+            select(EventListener)
+            .where(EventListener.id == listener_id, EventListener.enabled.is_(True))
+            .with_for_update(key_share=True)
+        )
+        return (await self.session.scalars(query, execution_options={"populate_existing": True})).one_or_none()
+
+    async def advance(self, listener_id: uuid.UUID, timestamp_nanos: int, event_index: int) -> None:
+        """Move the cursor to an event. It never moves back, so late events leave it where it is."""
+        # A cursor without an index, which a user's own row may be, stands before all events of its timestamp.
+        cursor = tuple_(
+            func.coalesce(EventListener.last_processed_timestamp, -1),
+            func.coalesce(EventListener.last_processed_index, -1),
+        )
+        await self.session.execute(
+            update(EventListener)
+            .where(EventListener.id == listener_id, cursor < tuple_(timestamp_nanos, event_index))
+            .values(last_processed_timestamp=timestamp_nanos, last_processed_index=event_index)
+            .execution_options(synchronize_session=False)
+        )
+
+    async def note_poll(self, listener_id: uuid.UUID, now: datetime, error: str | None) -> None:
+        """Remember when the contract was last asked for events, and what went wrong if something did."""
+        await self.session.execute(
+            update(EventListener).where(EventListener.id == listener_id).values(last_polled_at=now, poll_error=error)
+        )
+
+    async def set_enabled(self, listener_id: uuid.UUID, *, enabled: bool) -> None:
+        """Switch a listener on or off. Its cursor stays, so nothing is missed in between."""
+        await self.session.execute(
+            update(EventListener).where(EventListener.id == listener_id).values(enabled=enabled, poll_error=None)
+        )
+
+    async def summaries(self) -> dict[str, EventSummary]:
+        """Return by contract what became of its events."""
+        rows = await self.session.execute(_SUMMARIES)
+        return {row.contract_id: EventSummary(row.handled, row.set_aside, row.first_error) for row in rows}

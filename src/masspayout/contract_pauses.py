@@ -1,0 +1,52 @@
+"""What a paused LifeCycle Cash Flow contract does to payouts: they stop, and go on when it is unpaused.
+
+The assets' column ``contract_paused`` says how things stand; everything here follows from it, whenever it is called.
+"""
+
+import logging
+import uuid
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import distributions
+from masspayout.db.repositories import Distributions
+from masspayout.db.session import Database
+from masspayout.errors import MassPayoutError
+from masspayout.jobs import Jobs
+from masspayout.ledger.failures import CONTRACT_PAUSED, describe_failure
+from masspayout.ledger.port import Ledger
+from masspayout.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+async def stop_running(session: AsyncSession) -> None:
+    """Stop the payouts under way whose contract is paused. What was sent is settled; nothing new is signed."""
+    failure = describe_failure(CONTRACT_PAUSED)
+    repository = Distributions(session)
+    for distribution_id in await repository.find_running_though_paused():
+        await repository.stop(distribution_id, failure.code, f"{failure.sentence} {failure.next_step}")
+
+
+async def stop_and_resume(database: Database, ledger: Ledger, settings: Settings, jobs: Jobs) -> None:
+    """Stop what runs under a paused contract, and let go on what a pause had stopped and no pause holds any more.
+
+    What had not begun is due again, and begins as after an outage. What cannot go on, for want of funds say, stays
+    FAILED for a person to retry.
+    """
+    async with database.unit_of_work() as session:
+        await stop_running(session)
+        stopped = await Distributions(session).find_stopped_by_pause(CONTRACT_PAUSED)
+    for distribution_id in stopped:
+        try:
+            async with database.unit_of_work() as session:
+                await _go_on(session, ledger, settings, jobs, distribution_id)
+        except MassPayoutError as error:
+            _log.warning("distribution %s does not go on after its contract's pause: %s", distribution_id, error)
+
+
+async def _go_on(
+    session: AsyncSession, ledger: Ledger, settings: Settings, jobs: Jobs, distribution_id: uuid.UUID
+) -> None:
+    if not await Distributions(session).reopen_unfrozen(distribution_id):
+        await distributions.retry(session, ledger, settings, jobs, distribution_id)

@@ -1,0 +1,100 @@
+"""Queries on the work in the background: workers, jobs, and the distributions that are being paid."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+_WORKERS = text("""
+    SELECT w.id AS worker_id, w.last_heartbeat,
+           (SELECT count(*) FROM procrastinate_jobs AS j WHERE j.worker_id = w.id AND j.status = 'doing') AS jobs
+      FROM procrastinate_workers AS w
+     ORDER BY w.id
+""")
+
+_JOBS = text("""
+    SELECT count(*) FILTER (WHERE status = 'todo') AS waiting,
+           count(*) FILTER (WHERE status = 'doing') AS doing,
+           count(*) FILTER (WHERE status = 'failed') AS failed
+      FROM procrastinate_jobs
+""")
+
+# The batches' counters tell how far a payout is; no holder is looked at.
+_RUNNING = text("""
+    SELECT d.id AS distribution_id, a.symbol,
+           count(b.id) AS batches,
+           count(b.id) FILTER (WHERE b.status IN ('COMPLETED', 'FAILED')) AS batches_done,
+           CAST(coalesce(sum(b.total_holders), 0) AS BIGINT) AS holders,
+           CAST(coalesce(sum(b.successful_payments), 0) AS BIGINT) AS paid,
+           CAST(coalesce(sum(b.failed_payments), 0) AS BIGINT) AS failed
+      FROM distribution AS d
+      JOIN asset AS a ON a.id = d.asset_id
+      LEFT JOIN batch_payout AS b ON b.distribution_id = d.id
+     WHERE d.status = 'PROCESSING'
+     GROUP BY d.id, a.symbol
+     ORDER BY d.id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSign:
+    """A worker, when it last gave a sign of life, and how many jobs it has in hand."""
+
+    worker_id: int
+    last_heartbeat: datetime
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobCounts:
+    """How many jobs there are in each state."""
+
+    waiting: int
+    doing: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunningDistribution:
+    """How far a distribution is that is being paid, in batches and in holders."""
+
+    distribution_id: uuid.UUID
+    symbol: str
+    batches: int
+    batches_done: int
+    holders: int
+    paid: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkStatus:
+    """How the work in the background stands."""
+
+    workers: Sequence[WorkerSign]
+    jobs: JobCounts
+    distributions: Sequence[RunningDistribution]
+
+
+class BackgroundWork:
+    """What the tables say of the work in the background."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def status(self) -> WorkStatus:
+        """Return how it stands at this moment."""
+        workers = [
+            WorkerSign(row.worker_id, row.last_heartbeat.astimezone(UTC), row.jobs)
+            for row in await self._rows(_WORKERS)
+        ]
+        (jobs,) = await self._rows(_JOBS)
+        running = [RunningDistribution(**row._asdict()) for row in await self._rows(_RUNNING)]
+        return WorkStatus(workers, JobCounts(**jobs._asdict()), running)
+
+    async def _rows(self, statement: Any) -> Sequence[Row[Any]]:
+        return (await self.session.execute(statement)).all()
