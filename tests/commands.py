@@ -17,7 +17,7 @@ _GROUP_ITSELF = re.compile(r"…|\.\.\.|-.*")
 
 @cache
 def commands() -> dict[str, Any]:
-    """Return every command by its name as typed after ``masspayout``; groups are left out."""
+    """Return every command by its name as typed after ``masspayout``, without groups that do nothing themselves."""
     return dict(_walk(typer.main.get_command(app), ""))
 
 
@@ -43,7 +43,7 @@ def mentions(line: str) -> Iterator[tuple[str, set[str]]]:
         name = words[0].rstrip(".,;:)")
         if name in groups and len(words) > 1 and not _GROUP_ITSELF.fullmatch(words[1]):
             name = f"{name} {words[1].rstrip('.,;:)')}"
-        elif name in groups:
+        elif name in groups and name not in known:
             continue
         yield name, set(_OPTION.findall(match[1]))
 
@@ -52,5 +52,7 @@ def _walk(command: Any, prefix: str) -> Iterator[tuple[str, Any]]:
     if not isinstance(command, TyperGroup):
         yield prefix.strip(), command
         return
+    if command.invoke_without_command:
+        yield prefix.strip(), command
     for name, child in command.commands.items():
         yield from _walk(child, f"{prefix} {name}")

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from commands import commands, mentions
 from databases import GUARDED_ROLE, fresh_database, run_sql
+from listening import listen, poll
 from masspayout import assets, doctor
 from masspayout.cli import app
 from masspayout.db import embedded, migrations
@@ -317,6 +318,26 @@ async def test_a_sync_that_never_ends(runtime: Runtime, database_url: URL) -> No
     assert all_is_well(await examine(database_url))
     run_sql(database_url, "UPDATE asset SET updated_at = now() - interval '1 hour'")
     assert "has been SYNCING since" in the_problem(await examine(database_url), "registers").message
+
+
+async def test_an_event_that_was_set_aside(runtime: Runtime, database_url: URL) -> None:
+    world = await World.make(runtime, [("0.0.20000", 1)])
+    listener_id = await listen(world, "0.0.6001")
+    await world.sandbox.admin.emit("0.0.6001", "Garbage", {})
+    await poll(runtime, listener_id)
+    problem = the_problem(await examine(database_url), "contract events")
+    assert "1 event(s) were set aside; the first of 0.0.6001: Garbage: Nothing is known of" in problem.message
+    assert problem.hint == "Mend what it names, then: masspayout listener replay 0.0.6001"
+
+
+async def test_a_contract_that_cannot_be_read(runtime: Runtime, database_url: URL) -> None:
+    await listen(await World.make(runtime, [("0.0.20000", 1)]), "0.0.6001")
+    assert all_is_well(await examine(database_url))
+    run_sql(database_url, "UPDATE blockchain_event_listener_config SET poll_error = 'The ledger is away.'")
+    problem = the_problem(await examine(database_url), "contract events")
+    assert problem.message == "The events of 0.0.6001 could not be read: The ledger is away."
+    run_sql(database_url, "UPDATE blockchain_event_listener_config SET enabled = false")
+    assert all_is_well(await examine(database_url))
 
 
 async def test_work_without_a_worker(runtime: Runtime, database_url: URL) -> None:

@@ -21,6 +21,7 @@ class DistributionPayer:
 
     Args:
         sleep: Waits for so many seconds; tests may give their own.
+        stop: Once it is set, batches that were begun are settled, and no others are begun.
     """
 
     def __init__(
@@ -30,16 +31,18 @@ class DistributionPayer:
         settings: Settings,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        stop: asyncio.Event | None = None,
     ) -> None:
         self._database = database
         self._ledger = ledger
         self._attempts = BatchAttempts(database, ledger, settings)
         self._sleep = sleep
+        self._stop = stop or asyncio.Event()
 
     async def pay(self, distribution_id: uuid.UUID) -> DistributionStatus:
         """Work on a distribution until it is COMPLETED or FAILED, and return which.
 
-        One that is in any other state is left as it is.
+        One that is in any other state is left as it is. When told to stop, it may be PROCESSING still.
         """
         while True:
             async with self._database.unit_of_work() as session:
@@ -52,6 +55,8 @@ class DistributionPayer:
                 if wait_seconds is None:
                     await Distributions(session).finish(distribution_id)
             if wait_seconds is not None:
+                if self._stop.is_set():
+                    return distribution.status
                 await self._sleep(min(max(wait_seconds, _SHORTEST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS))
 
     async def _sweep(self, distribution: Distribution) -> None:
@@ -63,7 +68,7 @@ class DistributionPayer:
 
         async def work() -> None:
             nonlocal cursor
-            while claimed := await self._attempts.claim(distribution, after=cursor):
+            while not self._stop.is_set() and (claimed := await self._attempts.claim(distribution, after=cursor)):
                 cursor = max(cursor, claimed.batch_number)
                 await self._attempts.pay(claimed)
 

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from masspayout.cli import asset, database, demo, distribution, doctor, payout, sandbox, series
+from masspayout.cli import asset, database, demo, distribution, doctor, listener, payout, sandbox, series, worker
 from masspayout.cli.output import show_error
 from masspayout.errors import MassPayoutError
 
@@ -19,9 +19,10 @@ app.command()(demo.demo)
 app.add_typer(asset.app, name="asset")
 app.add_typer(distribution.app, name="distribution")
 app.add_typer(series.app, name="series")
+app.add_typer(listener.app, name="listener")
 app.command()(payout.pay)
 app.command()(payout.reconcile)
-app.command()(payout.worker)
+app.add_typer(worker.app, name="worker")
 app.command()(doctor.doctor)
 app.add_typer(database.app, name="db")
 app.add_typer(sandbox.app, name="sandbox")

@@ -1,6 +1,7 @@
 """``masspayout asset``: import tokens, see who holds them."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -8,8 +9,10 @@ import typer
 from masspayout import assets
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table
 from masspayout.cli.session import with_runtime
+from masspayout.cli.times import parse_duration
 from masspayout.db.entities import Asset
 from masspayout.db.repositories import Assets, Holders
+from masspayout.errors import Invalid
 from masspayout.money import to_decimal
 from masspayout.runtime import Runtime
 
@@ -85,8 +88,20 @@ def show(asset: AssetArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def sync(asset: AssetArgument, as_json: JsonOption = False) -> None:
-    """Read again who holds an asset."""
+def sync(
+    asset: AssetArgument,
+    every: Annotated[
+        str | None, typer.Option(metavar="SECONDS|1h", help="Have a worker read it again and again, as often as this.")
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="Read it again only when it is asked for.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Read again who holds an asset; or have it read on a timer, or no more."""
+    if every is not None and off:
+        raise Invalid("--every and --off contradict each other.", "Give one of them.")
+    if every is not None or off:
+        _set_timer(asset, None if every is None else _seconds(every), as_json=as_json)
+        return
 
     async def work(runtime: Runtime) -> assets.SyncResult:
         async with runtime.database.unit_of_work() as session:
@@ -129,6 +144,28 @@ def holders(asset: AssetArgument, page: PageOption = 1, limit: LimitOption = 20,
         out.print(f"Page {page} of {-(-register.total // limit):,}; {register.total:,} holders in all.")
 
 
+def _set_timer(reference: str, every_seconds: int | None, *, as_json: bool) -> None:
+    async def work(runtime: Runtime) -> Asset:
+        async with runtime.database.unit_of_work() as session:
+            found = await Assets(session).get_by_reference(reference)
+        await assets.set_sync_timer(runtime.database, found.id, every_seconds, datetime.now(UTC))
+        async with runtime.database.unit_of_work() as session:
+            return await Assets(session).get(found.id)
+
+    found = with_runtime(work)
+    if as_json:
+        show_json(_fields(found))
+    elif every_seconds is None:
+        out.print(f"The register of {found.token_id} is read only when asked for.")
+    else:
+        out.print(f"The register of {found.token_id} is read every {every_seconds:,} seconds by: masspayout worker")
+
+
+def _seconds(text: str) -> int:
+    """Read a number of seconds, or a duration with its unit."""
+    return int(text) if text.isascii() and text.isdigit() else int(parse_duration(text).total_seconds())
+
+
 def _fields(asset: Asset) -> dict[str, Any]:
     return {
         "id": asset.id,
@@ -145,4 +182,6 @@ def _fields(asset: Asset) -> dict[str, Any]:
         "sync_status": asset.sync_status,
         "sync_error": asset.sync_error,
         "last_synced_at": asset.last_synced_at,
+        "sync_every_seconds": asset.sync_every_seconds,
+        "contract_paused": asset.contract_paused or None,
     }

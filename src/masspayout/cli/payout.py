@@ -1,4 +1,4 @@
-"""``masspayout pay``, ``reconcile`` and ``worker``: the commands that stand on their own."""
+"""``masspayout pay`` and ``reconcile``: the commands that stand on their own."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +16,6 @@ from masspayout.db.entities import Distribution
 from masspayout.freezing import PaymentToken
 from masspayout.payout_lists import PayoutList, read_payout_list
 from masspayout.runtime import Runtime
-from masspayout.worker import run_worker
 
 
 def pay(
@@ -49,19 +48,6 @@ def reconcile(distribution: DistributionArgument, as_json: JsonOption = False) -
         show_verdict(verdict)
     if not verdict.agrees:
         raise typer.Exit(1)
-
-
-def worker(
-    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Jobs to run side by side.")] = 2,
-    until_idle: Annotated[bool, typer.Option("--until-idle", help="Stop when there is nothing left to do.")] = False,
-) -> None:
-    """Do the work that was started elsewhere, until told to stop. Any number may run, on any number of machines."""
-
-    async def work(runtime: Runtime) -> None:
-        out.print("Worker is running; stop it with Ctrl-C.")
-        await run_worker(runtime, concurrency=concurrency, until_idle=until_idle)
-
-    with_runtime(work)
 
 
 async def _pay(

@@ -144,6 +144,18 @@ _STALE_REGISTERS = text("""
      ORDER BY token_id
 """)
 
+_TROUBLED_LISTENERS = text("""
+    SELECT l.contract_id, l.poll_error, count(e.id) AS set_aside,
+           (array_agg(e.name || ': ' || e.error ORDER BY e.timestamp_nanos, e.event_index)
+                FILTER (WHERE e.id IS NOT NULL))[1] AS first_error
+      FROM blockchain_event_listener_config AS l
+      LEFT JOIN contract_event AS e ON e.contract_id = l.contract_id AND e.status = 'SET_ASIDE'
+     WHERE l.enabled OR e.id IS NOT NULL
+     GROUP BY l.id
+    HAVING l.poll_error IS NOT NULL OR count(e.id) > 0
+     ORDER BY l.contract_id
+""")
+
 _TOKENS = text("""
     SELECT token_id FROM asset
     UNION SELECT payment_token_id FROM asset WHERE payment_token_id IS NOT NULL
@@ -279,6 +291,10 @@ class Diagnosis:
     async def stale_registers(self, patience_seconds: float) -> Sequence[Row[Any]]:
         """Return the assets whose last sync failed, or has not come to an end."""
         return await self._rows(_STALE_REGISTERS, patience_seconds=patience_seconds)
+
+    async def troubled_listeners(self) -> Sequence[Row[Any]]:
+        """Return the listeners that could not read, or that set events aside, with the oldest reason."""
+        return await self._rows(_TROUBLED_LISTENERS)
 
     async def tokens(self) -> list[str]:
         """Return the tokens that the database names."""

@@ -31,6 +31,7 @@ CHECKS = (
     Check("stalled jobs", payouts.no_job_is_stalled, needs="tables"),
     Check("failed jobs", payouts.no_job_failed, needs="tables"),
     Check("undecided transactions", payouts.transactions_are_decided, needs="tables"),
+    Check("contract events", payouts.no_event_is_set_aside, needs="tables"),
     Check("failed distributions", payouts.no_distribution_waits_for_a_person, needs="tables"),
     Check("ledger", ledger.ledger_answers, needs="tables"),
     Check("payment tokens", ledger.tokens_can_be_paid_in, needs="ledger"),

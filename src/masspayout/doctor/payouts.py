@@ -81,6 +81,27 @@ async def transactions_are_decided(examination: Examination) -> str:
     )
 
 
+async def no_event_is_set_aside(examination: Examination) -> str:
+    """Every contract that is listened to can be read, and all that it reported was handled."""
+    troubled = await examination.diagnosis.troubled_listeners()
+    if not troubled:
+        return "All that was reported was handled."
+    first = troubled[0]
+    details = [f"{row.contract_id}: {row.poll_error or f'{row.set_aside:,} set aside'}" for row in troubled]
+    if first.set_aside:
+        raise Problem(
+            f"{sum(row.set_aside for row in troubled)} event(s) were set aside; the first of {first.contract_id}: "
+            f"{first.first_error.rstrip('.')}.",
+            f"Mend what it names, then: masspayout listener replay {first.contract_id}",
+            details,
+        )
+    raise Problem(
+        f"The events of {first.contract_id} could not be read: {first.poll_error.rstrip('.')}.",
+        f"When the ledger answers, read them with: masspayout listener poll {first.contract_id}",
+        details,
+    )
+
+
 async def no_distribution_waits_for_a_person(examination: Examination) -> str:
     """No distribution ended with somebody unpaid."""
     failed = await examination.diagnosis.failed_distributions()

@@ -2,13 +2,18 @@
 
 import asyncio
 import logging
+import signal
 import uuid
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
+from typing import Any
 
 from procrastinate import App, JobContext, RetryStrategy
 from procrastinate.jobs import Job
 
 from masspayout.batch_payouts import DistributionPayer
+from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import Distributions
 from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
 from masspayout.runtime import Runtime
@@ -21,40 +26,86 @@ _TRY_AGAIN = RetryStrategy(max_attempts=10, exponential_wait=2)
 _STALLED_AFTER_SECONDS = 30
 
 
-async def run_worker(runtime: Runtime, *, concurrency: int, until_idle: bool = False) -> None:
-    """Run jobs until told to stop by SIGINT or SIGTERM, or until none is left.
+async def run_worker(
+    runtime: Runtime, *, concurrency: int, until_idle: bool = False, stop: asyncio.Event | None = None
+) -> None:
+    """Run jobs until told to stop, or until none is left.
+
+    SIGTERM and SIGINT stop it gently: no other batch is begun, those under way are settled as far as the ledger lets
+    them be, and what is left goes to other workers. A second signal ends the process at once, which does no harm.
 
     Args:
         runtime: What the jobs work with.
         concurrency: How many jobs run side by side.
         until_idle: Return when the queue is empty instead of waiting for more.
+        stop: Stops it likewise when it is set; for a process that does more than this.
     """
     app = runtime.jobs.app
-    register_tasks(app, runtime)
-    async with app.open_async():
-        await _recover(app, runtime)
-        run_jobs = partial(app.run_worker_async, concurrency=concurrency, delete_jobs="successful")
-        if until_idle:
-            await run_each_once(runtime)
-            await run_jobs(wait=False)
-            return
-        async with running_periodic_tasks(runtime):
-            await run_jobs(wait=True, fetch_job_polling_interval=2.0)
+    stop = stop or asyncio.Event()
+    register_tasks(app, runtime, stop)
+    run_jobs = partial(
+        app.run_worker_async, concurrency=concurrency, delete_jobs="successful", install_signal_handlers=False
+    )
+    with _set_by_signals(stop):
+        async with app.open_async():
+            await _recover(app, runtime)
+            if until_idle:
+                await run_each_once(runtime)
+                await _until(stop, run_jobs(wait=False))
+                return
+            async with running_periodic_tasks(runtime):
+                await _until(stop, run_jobs(wait=True, fetch_job_polling_interval=2.0))
 
 
-def register_tasks(app: App, runtime: Runtime) -> None:
+def register_tasks(app: App, runtime: Runtime, stop: asyncio.Event) -> None:
     """Tell the job runner what each kind of job does."""
-    payer = DistributionPayer(runtime.database, runtime.ledger, runtime.settings)
+    payer = DistributionPayer(runtime.database, runtime.ledger, runtime.settings, stop=stop)
 
     @app.task(name=PAY_DISTRIBUTION, retry=_TRY_AGAIN)
     async def pay_distribution(distribution_id: str) -> None:
         status = await payer.pay(uuid.UUID(distribution_id))
         _log.info("distribution %s is %s", distribution_id, status)
+        if status is DistributionStatus.PROCESSING:
+            async with runtime.database.unit_of_work() as session:
+                await runtime.jobs.enqueue_payment(session, uuid.UUID(distribution_id), batch_count=1)
 
     @app.periodic(cron="* * * * *")
     @app.task(name=RECOVER, pass_context=True, queueing_lock=RECOVER)
     async def recover(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - periodic tasks get the time
         await _recover(context.app, runtime)
+
+
+@contextmanager
+def _set_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Set an event at the first SIGTERM or SIGINT; the second one does what it always does."""
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def leave_signals_alone() -> None:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+    def begin_to_stop() -> None:
+        leave_signals_alone()
+        stop.set()
+
+    for number in signals:
+        loop.add_signal_handler(number, begin_to_stop)
+    try:
+        yield
+    finally:
+        leave_signals_alone()
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Do some work until it ends, or until told to stop; then it is cancelled, and brings its jobs to an end first."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if stop.is_set():
+        working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
 
 
 async def _recover(app: App, runtime: Runtime) -> None:

@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from masspayout import scheduler
+from masspayout import assets, contract_pauses, scheduler
 from masspayout.errors import DatabaseUnavailable, LedgerUnavailable
+from masspayout.event_listeners import EventReader
 from masspayout.runtime import Runtime
 
 _log = logging.getLogger(__name__)
@@ -36,7 +37,21 @@ async def _run_due(runtime: Runtime, now: datetime) -> None:
     await scheduler.run_due(runtime.database, runtime.ledger, runtime.settings, runtime.jobs, now)
 
 
-PERIODIC = (PeriodicTask("due distributions", 1.0, _run_due),)
+async def _poll_listeners(runtime: Runtime, now: datetime) -> None:
+    await EventReader(runtime.database, runtime.ledger, runtime.settings).poll_enabled(now)
+    await contract_pauses.stop_and_resume(runtime.database, runtime.ledger, runtime.settings, runtime.jobs)
+
+
+async def _sync_registers(runtime: Runtime, now: datetime) -> None:
+    await assets.sync_due(runtime.database, runtime.ledger, now)
+
+
+# Events come first: what they start is due at once.
+PERIODIC = (
+    PeriodicTask("events of contracts", 1.0, _poll_listeners),
+    PeriodicTask("due distributions", 1.0, _run_due),
+    PeriodicTask("timed syncs", 1.0, _sync_registers),
+)
 
 
 @asynccontextmanager

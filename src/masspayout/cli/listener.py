@@ -1,0 +1,144 @@
+"""``masspayout listener``: whose events are read, and what became of them."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from masspayout import event_listeners
+from masspayout.cli.output import JsonOption, out, show_json, show_table
+from masspayout.cli.session import with_runtime
+from masspayout.cli.times import parse_time
+from masspayout.db.entities import EventListener
+from masspayout.db.repositories import EventListeners, EventSummary
+from masspayout.event_listeners import EventReader, Polled
+from masspayout.runtime import Runtime
+
+app = typer.Typer(
+    help="Read what contracts report: deposits, transfers, pauses, another payment token.", no_args_is_help=True
+)
+
+Contract = Annotated[
+    str, typer.Argument(metavar="CONTRACT_ID", help="A contract, an account that receives deposits, or a token.")
+]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NANOS_PER_MICROSECOND = 1_000
+
+
+@app.command()
+def add(
+    contract_id: Contract,
+    since: Annotated[
+        str | None, typer.Option(help="From when on to read; unless given, from the contract's first event.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Begin to listen. A worker reads what is new every second."""
+    since_time = None if since is None else parse_time(since)
+
+    async def work(runtime: Runtime) -> EventListener:
+        return await event_listeners.add(runtime.database, contract_id, since=since_time)
+
+    listener = with_runtime(work)
+    if as_json:
+        show_json(_fields(listener, EventSummary()))
+    else:
+        out.print(f"Listening to {listener.contract_id}. Its events are handled by: masspayout worker")
+
+
+@app.command("list")
+def list_(as_json: JsonOption = False) -> None:
+    """List the listeners: how far each has read, what it handled, and what it set aside and why."""
+
+    async def work(runtime: Runtime) -> Any:
+        async with runtime.database.unit_of_work() as session:
+            listeners = EventListeners(session)
+            return await listeners.find_in_order(), await listeners.summaries()
+
+    found, summaries = with_runtime(work)
+    items = [_fields(listener, summaries.get(listener.contract_id, EventSummary())) for listener in found]
+    if as_json:
+        show_json({"items": items, "total": len(items)})
+        return
+    columns = ["contract_id", "enabled", "read_up_to", "last_polled_at", "handled", "set_aside", "error"]
+    show_table(
+        ["CONTRACT", "ON", "READ UP TO", "LAST POLL", "HANDLED", "SET ASIDE", "ERROR"],
+        [[item[column] for column in columns] for item in items],
+        right=["HANDLED", "SET ASIDE"],
+        empty="Nobody listens to anything. Begin with: masspayout listener add CONTRACT_ID",
+    )
+    for item in items:
+        if item["set_aside"]:
+            out.print(f"Handle again what was set aside: masspayout listener replay {item['contract_id']}")
+
+
+@app.command()
+def enable(contract_id: Contract) -> None:
+    """Switch a listener on. It goes on where it stopped."""
+    _switch(contract_id, enabled=True)
+
+
+@app.command()
+def disable(contract_id: Contract) -> None:
+    """Switch a listener off. Its cursor stays."""
+    _switch(contract_id, enabled=False)
+
+
+@app.command()
+def poll(contract_id: Contract, as_json: JsonOption = False) -> None:
+    """Read and handle now what is new, without waiting for a worker."""
+    _show(_read(contract_id, EventReader.poll), as_json=as_json)
+
+
+@app.command()
+def replay(contract_id: Contract, as_json: JsonOption = False) -> None:
+    """Handle again the events that were set aside, when what was wrong is mended."""
+    _show(_read(contract_id, EventReader.replay), as_json=as_json)
+
+
+def _switch(contract_id: str, *, enabled: bool) -> None:
+    async def work(runtime: Runtime) -> EventListener:
+        return await event_listeners.set_enabled(runtime.database, contract_id, enabled=enabled)
+
+    listener = with_runtime(work)
+    out.print(f"The listener for {listener.contract_id} is switched {'on' if enabled else 'off'}.")
+
+
+def _read(contract_id: str, read: Callable[..., Awaitable[Polled]]) -> Polled:
+    async def work(runtime: Runtime) -> Polled:
+        listener = await event_listeners.find(runtime.database, contract_id)
+        reader = EventReader(runtime.database, runtime.ledger, runtime.settings)
+        return await read(reader, listener.id, datetime.now(UTC))
+
+    return with_runtime(work)
+
+
+def _show(polled: Polled, *, as_json: bool) -> None:
+    """Show what came of reading; exit status 1 when something was set aside."""
+    if as_json:
+        show_json(asdict(polled))
+    else:
+        out.print(f"{polled.contract_id}: {polled.handled:,} handled, {polled.set_aside:,} set aside.")
+        if polled.set_aside:
+            out.print("See why with: masspayout listener list")
+    if polled.set_aside:
+        raise typer.Exit(1)
+
+
+def _fields(listener: EventListener, summary: EventSummary) -> dict[str, Any]:
+    nanos = listener.last_processed_timestamp
+    return {
+        "id": listener.id,
+        "contract_id": listener.contract_id,
+        "enabled": bool(listener.enabled),
+        "last_processed_timestamp": nanos,
+        "last_processed_index": listener.last_processed_index,
+        "read_up_to": None if nanos is None else _EPOCH + timedelta(microseconds=nanos // _NANOS_PER_MICROSECOND),
+        "last_polled_at": listener.last_polled_at,
+        "handled": summary.handled,
+        "set_aside": summary.set_aside,
+        "error": listener.poll_error or summary.first_error,
+    }

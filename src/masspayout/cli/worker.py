@@ -1,0 +1,62 @@
+"""``masspayout worker``: does the work in the background, and says how it stands."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from masspayout.cli.output import JsonOption, out, show_json, show_table
+from masspayout.cli.session import with_runtime
+from masspayout.db.repositories import BackgroundWork, WorkStatus
+from masspayout.runtime import Runtime
+from masspayout.worker import run_worker
+
+app = typer.Typer(help="Do the work that was started elsewhere, until told to stop; or see how it stands.")
+
+
+@app.callback(invoke_without_command=True)
+def worker(
+    context: typer.Context,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Jobs to run side by side.")] = 2,
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="Stop when there is nothing left to do.")] = False,
+) -> None:
+    """Do the work that was started elsewhere, until told to stop. Any number may run, on any number of machines."""
+    if context.invoked_subcommand is not None:
+        return
+
+    async def work(runtime: Runtime) -> None:
+        out.print("Worker is running; stop it with Ctrl-C.")
+        await run_worker(runtime, concurrency=concurrency, until_idle=until_idle)
+
+    with_runtime(work)
+
+
+@app.command()
+def status(as_json: JsonOption = False) -> None:
+    """Show which workers are alive, what waits for them, and how far the distributions under way are."""
+
+    async def work(runtime: Runtime) -> WorkStatus:
+        async with runtime.database.unit_of_work() as session:
+            return await BackgroundWork(session).status()
+
+    found = with_runtime(work)
+    if as_json:
+        show_json(asdict(found))
+        return
+    show_table(
+        ["WORKER", "LAST SIGN OF LIFE", "JOBS"],
+        [(str(w.worker_id), w.last_heartbeat, w.jobs) for w in found.workers],
+        empty="No worker is running. Start one with: masspayout worker",
+        right=["JOBS"],
+    )
+    jobs = found.jobs
+    out.print(f"Jobs: {jobs.waiting:,} waiting, {jobs.doing:,} being done, {jobs.failed:,} failed.")
+    show_table(
+        ["DISTRIBUTION", "ASSET", "BATCHES", "PAID", "FAILED", "OF"],
+        [
+            (d.distribution_id, d.symbol, f"{d.batches_done:,} of {d.batches:,}", d.paid, d.failed, d.holders)
+            for d in found.distributions
+        ],
+        empty="No distribution is being paid.",
+        right=["PAID", "FAILED", "OF"],
+    )

@@ -1,0 +1,174 @@
+"""Workers stop in good order, hand over what is left, and say how the work stands."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import URL
+
+from command_line import environment
+from masspayout.db.entities import DistributionStatus
+from masspayout.db.repositories import BackgroundWork, BatchPayouts
+from masspayout.db.session import connect_arguments
+from masspayout.ledger.sandbox import Faults
+from masspayout.runtime import Runtime
+from masspayout.worker import run_worker
+from payouts import World, accounts, make_runtime
+
+HOLDERS = accounts(600)
+
+
+@pytest.fixture
+async def world(runtime: Runtime) -> World:
+    return await World.make(runtime, [(account, 100) for account in HOLDERS])
+
+
+@pytest.fixture
+async def second(world: World) -> AsyncIterator[Runtime]:
+    """Another process's runtime: a worker registers its tasks once."""
+    runtime = make_runtime(world.runtime.database, world.runtime.settings)
+    yield runtime
+    await runtime.ledger.close()
+
+
+def start_worker(url: URL, *arguments: str, **settings: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "masspayout", "worker", *arguments],
+        env={**os.environ, **environment(url), "BATCH_SIZE": "5", **settings},
+        stdout=subprocess.DEVNULL,
+        cwd=Path(__file__).parent,
+    )
+
+
+async def begin_payout(world: World) -> uuid.UUID:
+    settings = world.runtime.settings.model_copy(update={"batch_size": 5})
+    small = World(Runtime(settings, world.runtime.database, world.runtime.ledger, world.runtime.jobs), world.asset)
+    dividend = await small.plan("600")
+    await small.execute(dividend.id)
+    return dividend.id
+
+
+async def wait_for(condition: Callable[[], Awaitable[object]]) -> None:
+    """Wait until something is so; only the test's own time limit ends it otherwise."""
+    while True:
+        if await condition():
+            return
+        await asyncio.sleep(0.02)
+
+
+async def some_are_paid(world: World, distribution_id: uuid.UUID) -> bool:
+    async with world.runtime.database.unit_of_work() as session:
+        return (await BatchPayouts(session).progress(distribution_id)).paid >= 20
+
+
+async def something_is_undecided(url: URL) -> bool:
+    return open_attempts(url) > 0
+
+
+def open_attempts(url: URL) -> int:
+    with psycopg.connect(**connect_arguments(url)) as connection:
+        row = connection.execute("SELECT count(*) FROM attempt WHERE status IN ('SIGNED', 'SUBMITTED')").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("stop_signal", [signal.SIGTERM, signal.SIGINT])
+async def test_a_worker_that_is_told_to_stop_settles_what_it_began_and_hands_over_the_rest(
+    world: World, database_url: URL, stop_signal: signal.Signals
+) -> None:
+    distribution_id = await begin_payout(world)
+    await world.sandbox.admin.set_faults(Faults(lose_answer_percent=20, duplicate_percent=20))
+    worker = start_worker(database_url)
+    try:
+        await wait_for(partial(some_are_paid, world, distribution_id))
+        worker.send_signal(stop_signal)
+        assert await asyncio.to_thread(worker.wait) == 0
+    finally:
+        worker.kill()
+        worker.wait()
+
+    assert open_attempts(database_url) == 0, "the ledger had decided all that was sent"
+    found = await world.find(distribution_id)
+    assert found.status is DistributionStatus.PROCESSING, "the payout was over before the worker could be stopped"
+    async with world.runtime.database.unit_of_work() as session:
+        status = await BackgroundWork(session).status()
+    assert status.jobs.waiting >= 1, "another worker finds a job at once"
+    (running,) = status.distributions
+    paid_count = sum(bool(holder.paid) for holder in found.holders)
+    assert (running.paid, running.failed, running.holders, running.batches) == (paid_count, 0, 600, 120)
+
+    other = start_worker(database_url, "--until-idle")
+    assert await asyncio.to_thread(other.wait) == 0
+    assert await world.find_status(distribution_id) is DistributionStatus.COMPLETED
+    verdict = await world.reconcile(distribution_id)
+    assert (verdict.agrees, verdict.paid_count) == (True, 600)
+
+
+@pytest.mark.timeout(120)
+async def test_a_worker_leaves_open_what_the_ledger_has_not_decided(world: World, database_url: URL) -> None:
+    distribution_id = await begin_payout(world)
+    await world.sandbox.admin.set_faults(Faults(mirror_lag_seconds=3600))
+    worker = start_worker(database_url)
+    try:
+        await wait_for(partial(something_is_undecided, database_url))
+        worker.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(worker.wait) == 0
+    finally:
+        worker.kill()
+        worker.wait()
+    assert open_attempts(database_url) > 0
+
+    await world.sandbox.admin.set_faults(Faults())
+    assert await asyncio.to_thread(start_worker(database_url, "--until-idle").wait) == 0
+    assert await world.find_status(distribution_id) is DistributionStatus.COMPLETED
+    assert (await world.reconcile(distribution_id)).agrees
+
+
+async def test_an_idle_worker_stops_when_it_is_told_to(world: World, second: Runtime) -> None:
+    stop = asyncio.Event()
+    running = asyncio.create_task(run_worker(second, concurrency=2, stop=stop))
+    await wait_for(partial(count_workers, world))
+
+    stop.set()
+    await running
+
+    assert await count_workers(world) == 0
+
+
+async def count_workers(world: World) -> int:
+    async with world.runtime.database.unit_of_work() as session:
+        return len((await BackgroundWork(session).status()).workers)
+
+
+@pytest.mark.timeout(120)
+async def test_the_status_of_a_worker_is_shown_while_it_runs(world: World, database_url: URL) -> None:
+    await begin_payout(world)
+    await world.sandbox.admin.set_faults(Faults(mirror_lag_seconds=3600))
+    worker = start_worker(database_url)
+    try:
+        await wait_for(partial(something_is_undecided, database_url))
+        asked = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "masspayout", "worker", "status", "--json"],
+            env={**os.environ, **environment(database_url)},
+            capture_output=True,
+            check=True,
+        )
+    finally:
+        worker.terminate()
+        assert await asyncio.to_thread(worker.wait) == 0
+    status = json.loads(asked.stdout)
+    assert [each["jobs"] > 0 for each in status["workers"]] == [True]
+    assert status["jobs"]["doing"] >= 1
+    (running,) = status["distributions"]
+    assert (running["symbol"], running["batches"], running["holders"], running["paid"]) == ("GRB", 120, 600, 0)
