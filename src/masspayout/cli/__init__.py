@@ -1,5 +1,6 @@
 """The ``masspayout`` command: reads what the user typed, calls the business, shows what came of it."""
 
+import logging
 import sys
 
 import typer
@@ -30,6 +31,7 @@ app.add_typer(sandbox.app, name="sandbox")
 
 def main() -> None:
     """Run the command line. Exit status: 0 fine, 1 failed, 2 wrong usage."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     try:
         app()
     except MassPayoutError as error:

@@ -1,5 +1,6 @@
 """``masspayout worker``: does the work in the background, and says how it stands."""
 
+import logging
 from dataclasses import asdict
 from typing import Annotated
 
@@ -25,6 +26,7 @@ def worker(
         return
 
     async def work(runtime: Runtime) -> None:
+        logging.getLogger("masspayout").setLevel(logging.INFO)
         out.print("Worker is running; stop it with Ctrl-C.")
         await run_worker(runtime, concurrency=concurrency, until_idle=until_idle)
 
