@@ -101,8 +101,7 @@ class BatchAttempts:
     async def _sign(self, session: AsyncSession, distribution: Distribution, batch: BatchPayout) -> Attempt | None:
         batches, attempts = BatchPayouts(session), Attempts(session)
         attempt_id = uuid7()
-        size = batch.slices[0] if batch.slices else batch.total_holders
-        holders = await batches.attach(batch, attempt_id, size)
+        holders = await batches.attach(batch, attempt_id)
         if not holders:
             return None
         payer = str(distribution.payer_account_id)
@@ -125,7 +124,7 @@ class BatchAttempts:
     async def _find_out(self, attempt: Attempt) -> Outcome:
         """Send what may not have been sent yet, and ask the ledger what became of it."""
         if attempt.status is AttemptStatus.SIGNED:
-            async with self._database.unit_of_work() as session:
+            async with self._database.single_statement() as session:
                 await Attempts(session).mark_submitted(attempt.id)
         else:
             outcome = await self._look(attempt)
@@ -166,7 +165,7 @@ class BatchAttempts:
         """Write down the usual outcome: one attempt paid everybody of its batch."""
         if not isinstance(outcome, Settled) or outcome.failures:
             return False
-        async with self._database.unit_of_work() as session:
+        async with self._database.single_statement() as session:
             return await BatchPayouts(session).complete(attempt.batch_payout_id, attempt.id, _SUCCESS)
 
     async def _settle(self, attempt: Attempt, outcome: Settled | Refused | Dead) -> bool:

@@ -35,6 +35,9 @@ class Database:
         )
         _try_idle_connections_before_use(self._engine)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+        # On the same pool: the server commits each statement by itself.
+        autocommitting = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._single_statements = async_sessionmaker(autocommitting, expire_on_commit=False)
         if log_sql:
             logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
 
@@ -45,7 +48,22 @@ class Database:
         Raises:
             DatabaseUnavailable: The server cannot be reached or refuses us.
         """
-        async with self._sessions() as session:
+        async with self._working(self._sessions) as session:
+            yield session
+
+    @asynccontextmanager
+    async def single_statement(self) -> AsyncIterator[AsyncSession]:
+        """A unit of work of one statement, which is committed when it was executed: one exchange instead of three.
+
+        Raises:
+            DatabaseUnavailable: The server cannot be reached or refuses us.
+        """
+        async with self._working(self._single_statements) as session:
+            yield session
+
+    @asynccontextmanager
+    async def _working(self, sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[AsyncSession]:
+        async with sessions() as session:
             try:
                 async with session.begin():
                     yield session

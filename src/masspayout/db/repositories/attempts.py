@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, text, update
+from sqlalchemy import String, bindparam, func, select, text, type_coerce, update
 
 from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, Holder
 from masspayout.db.repositories.base import Repository
@@ -31,16 +31,18 @@ _STORE_SIGNED = text("""
             :total_amount)
 """).bindparams(bindparam("expires_at", type_=UtcTimestamp))
 
+# `status || ''` because an index over states looks cheap to the planner when it was last analysed, and then holds an
+# entry of every batch since. The key leads to the row.
 _MARK_SUBMITTED = text("""
     UPDATE attempt SET status = 'SUBMITTED', submitted_at = now(), updated_at = now()
-     WHERE id = :id AND status = 'SIGNED'
+     WHERE id = :id AND status || '' = 'SIGNED'
 """)
 
 _CLOSE = text("""
     UPDATE attempt
        SET status = :status, settled_at = now(), outcome_code = coalesce(:code, outcome_code),
            outcome_detail = coalesce(:detail, outcome_detail), updated_at = now()
-     WHERE id = :id AND status IN ('SIGNED', 'SUBMITTED')
+     WHERE id = :id AND status || '' IN ('SIGNED', 'SUBMITTED')
 """)
 
 
@@ -136,7 +138,7 @@ class Attempts(Repository[Attempt]):
     async def _move(self, attempt_id: uuid.UUID, from_states: set[AttemptStatus], **columns: Any) -> bool:
         statement = (
             update(Attempt)
-            .where(Attempt.id == attempt_id, Attempt.status.in_(from_states))
+            .where(Attempt.id == attempt_id, (type_coerce(Attempt.status, String) + "").in_(from_states))
             .values(**columns)
             .execution_options(synchronize_session=False)
         )

@@ -172,7 +172,8 @@ class SandboxStore:
             try:
                 yield connection
             finally:
-                await connection.set_autocommit(False)
+                if not connection.closed:
+                    await connection.set_autocommit(False)
 
     async def lock(self, connection: Connection) -> Network:
         """Make this transaction the only one of the ledger until it ends, and tell the ledger's time.
