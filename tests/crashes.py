@@ -4,12 +4,16 @@ A side effect is a commit, or a call of the ledger; each can be the last thing t
 """
 
 import asyncio
+import json
 import os
+import subprocess
+import sys
+import traceback
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
-from sqlalchemy import URL, event
+from sqlalchemy import URL, event, make_url
 from sqlalchemy.orm import Session
 
 from masspayout import distributions
@@ -72,14 +76,60 @@ class MortalLedger:
         return await self._ledger.transferred_units(transaction_ids)
 
 
-def pay_and_die(url: URL, settings: Settings, distribution_id: uuid.UUID, kill_at: int) -> None:
-    """Execute and pay a distribution in this process, which ends at its ``kill_at``-th side effect if it gets there."""
-    asyncio.run(_pay(url, settings, distribution_id, Executioner(kill_at)))
+class Mortals:
+    """A process that forks one after the other: each child pays a distribution, and may be told when to die.
+
+    Everything is imported before the forks, so that a death and a recovery cost little more than what they do.
+    """
+
+    def __init__(self) -> None:
+        self._parent = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def pay(self, url: URL, settings: Settings, distribution_id: uuid.UUID, kill_at: int | None = None) -> int:
+        """Execute and pay in a new process, which dies at its ``kill_at``-th side effect. Return its exit status."""
+        task = {
+            "url": url.render_as_string(hide_password=False),
+            "settings": settings.model_dump(mode="json", exclude={"database_password"}),
+            "distribution_id": str(distribution_id),
+            "kill_at": kill_at,
+        }
+        assert self._parent.stdin is not None
+        assert self._parent.stdout is not None
+        self._parent.stdin.write(json.dumps(task) + "\n")
+        self._parent.stdin.flush()
+        return int(self._parent.stdout.readline())
+
+    def close(self) -> None:
+        with self._parent:
+            assert self._parent.stdin is not None
+            self._parent.stdin.close()
 
 
-def recover(url: URL, settings: Settings, distribution_id: uuid.UUID) -> None:
-    """Do what a new process does that knows nothing but the database."""
-    asyncio.run(_pay(url, settings, distribution_id, None))
+def _fork_for_each_task() -> None:
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            _live(json.loads(line))
+        _, status = os.waitpid(pid, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+def _live(task: dict[str, Any]) -> NoReturn:
+    """Be the child: whatever happens, end here and not in the parent's loop."""
+    status = 1
+    try:
+        settings = Settings(_env_file=None, **task["settings"])  # type: ignore[call-arg]
+        executioner = None if task["kill_at"] is None else Executioner(task["kill_at"])
+        asyncio.run(_pay(make_url(task["url"]), settings, uuid.UUID(task["distribution_id"]), executioner))
+        status = 0
+    except BaseException:  # noqa: BLE001 - it is shown, and the exit status tells of it
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
 
 
 async def _pay(url: URL, settings: Settings, distribution_id: uuid.UUID, executioner: Executioner | None) -> None:
@@ -101,3 +151,7 @@ async def _execute_once(runtime: Runtime, ledger: Any, distribution_id: uuid.UUI
         distribution = await Distributions(session).get(distribution_id)
         if distribution.status is DistributionStatus.PENDING:
             await distributions.execute(session, ledger, runtime.settings, runtime.jobs, distribution_id)
+
+
+if __name__ == "__main__":
+    _fork_for_each_task()

@@ -5,7 +5,6 @@ The first test dies at every side effect there is, one after the other. The seco
 
 import asyncio
 import itertools
-import multiprocessing
 import os
 import random
 import signal
@@ -17,8 +16,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
-from multiprocessing import forkserver
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -38,8 +35,6 @@ BAD = {HOLDERS[26]: "ACCOUNT_FROZEN_FOR_TOKEN", HOLDERS[45]: "TOKEN_NOT_ASSOCIAT
 TOTAL = Decimal(1000)
 FAULTS = Faults(lose_answer_percent=30, lose_request_percent=10, duplicate_percent=20)
 
-processes = multiprocessing.get_context("forkserver")
-
 
 @dataclass
 class Story:
@@ -48,15 +43,6 @@ class Story:
     template: URL
     settings: Settings
     distribution_id: uuid.UUID
-
-
-@pytest.fixture(scope="module", autouse=True)
-def fork_server() -> None:
-    """Start the process that the dying ones are forked from, with everything imported that they need."""
-    processes.set_forkserver_preload(["crashes"])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
-        forkserver.ensure_running()
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +78,13 @@ def test_a_crash_at_any_side_effect_pays_nobody_twice_and_forgets_nobody(story: 
     side_effects = itertools.takewhile(lambda _: not ran_through.is_set(), itertools.count(1))
 
     def die_and_recover() -> int:
+        mortals = crashes.Mortals()
         last = 0
         for kill_at in side_effects:
             last = kill_at
-            if _die_and_recover(story, embedded_server, kill_at):
+            if _die_and_recover(story, embedded_server, mortals, kill_at):
                 ran_through.set()
+        mortals.close()
         return last
 
     with ThreadPoolExecutor(2) as two_at_a_time:
@@ -105,23 +93,17 @@ def test_a_crash_at_any_side_effect_pays_nobody_twice_and_forgets_nobody(story: 
     assert most > 100, "the payout had fewer side effects than its batches and bad recipients must have"
 
 
-def _die_and_recover(story: Story, server: URL, kill_at: int) -> bool:
+def _die_and_recover(story: Story, server: URL, mortals: crashes.Mortals, kill_at: int) -> bool:
     """Tell whether the payout ended before there were as many side effects."""
     assert story.template.database is not None
     with fresh_database(server, template=story.template.database) as url:
-        exit_code = _run(crashes.pay_and_die, url, story, kill_at)
-        assert exit_code in (0, crashes.KILLED), f"side effect {kill_at}"
-        if exit_code == crashes.KILLED:
-            assert _run(crashes.recover, url, story) == 0, f"recovery from side effect {kill_at}"
+        status = mortals.pay(url, story.settings, story.distribution_id, kill_at)
+        assert status in (0, crashes.KILLED), f"side effect {kill_at}"
+        if status == crashes.KILLED:
+            recovery = mortals.pay(url, story.settings, story.distribution_id)
+            assert recovery == 0, f"recovery from side effect {kill_at}"
         asyncio.run(_check(url, story, f"side effect {kill_at}"))
-    return exit_code == 0
-
-
-def _run(target: object, url: URL, story: Story, *arguments: int) -> int | None:
-    process = processes.Process(target=target, args=(url, story.settings, story.distribution_id, *arguments))  # type: ignore[arg-type]
-    process.start()
-    process.join()
-    return process.exitcode
+    return status == 0
 
 
 async def _check(url: URL, story: Story, when: str) -> None:
