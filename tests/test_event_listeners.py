@@ -15,6 +15,7 @@ from sqlalchemy import URL
 
 import listening
 from crashes import KILLED
+from databases import run_sql
 from listening import CONTRACT, BadDelivery, arm, events_of, listen, made_by, poll, replay, use_contract
 from masspayout import event_listeners
 from masspayout.db.entities import EventListener, EventStatus
@@ -225,6 +226,20 @@ async def test_what_was_set_aside_is_handled_again_when_it_is_mended(world: Worl
         asset = await Assets(session).get(world.asset.id)
     assert (asset.payment_token_id, asset.payment_token_symbol, asset.payment_token_decimals) == ("0.0.7002", "TEUR", 2)
     assert [event.name for event in await events_of(world, EventStatus.SET_ASIDE)] == ["Garbage"]
+
+
+async def test_nothing_stays_of_an_event_that_fails_halfway(world: World, database_url: URL) -> None:
+    armed = [await arm(world), await arm(world)]
+    listener_id = await listen(world, CONTRACT)
+    run_sql(database_url, f"UPDATE series SET trigger_condition = 'WHEN_RICH' WHERE id = '{armed[1].id}'")
+    await deposit(world, 5)
+
+    assert (await poll(world.runtime, listener_id)).set_aside == 1
+    assert [await made_by(world, each.id) for each in armed] == [[], []]
+
+    run_sql(database_url, f"UPDATE series SET trigger_condition = 'ON_DEPOSIT' WHERE id = '{armed[1].id}'")
+    assert (await replay(world.runtime, listener_id)).handled == 1
+    assert [[made.amount for made in await made_by(world, each.id)] for each in armed] == [[5], [5]]
 
 
 async def test_two_replays_at_once_handle_an_event_once(world: World) -> None:

@@ -202,8 +202,8 @@ class Ledger(Protocol):
         """Stream the events of a contract, an account (its deposits) or a token after a cursor of (nanoseconds, index).
 
         The names are those of ``masspayout.event_handlers``. What is of no interest to payouts is left out; what cannot
-        be decoded comes under a name of its own, and is set aside. In order, as far as the ledger knows it by now: events
-        may show up later, and more than once.
+        be decoded comes under a name of its own, and is set aside. The order is what the ledger knows of it by now:
+        events may show up later, and more than once.
         """
 
     async def close(self) -> None:
