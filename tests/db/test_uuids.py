@@ -3,12 +3,14 @@
 import time
 import uuid
 from collections.abc import Callable
+from itertools import islice
 
 import pytest
 from sqlalchemy import URL, Connection, text
 
 from masspayout.db import migrations
-from masspayout.db.types import uuid7
+from masspayout.db.repositories.base import FIRST_ID, NTH_ID
+from masspayout.db.types import uuid7, uuid7_series
 
 COUNT = 5000
 Generator = Callable[[], list[uuid.UUID]]
@@ -47,6 +49,19 @@ def test_python_makes_them_time_ordered(by_python: Generator) -> None:
 
 def test_sql_makes_them_time_ordered(by_sql: Generator) -> None:
     assert_time_ordered(by_sql)
+
+
+def test_many_are_counted_up_by_python() -> None:
+    assert_time_ordered(lambda: [uuid.UUID(text) for text in islice(uuid7_series(), COUNT)])
+
+
+def test_many_are_counted_up_by_sql(empty_url: URL, connection: Connection) -> None:
+    migrations.upgrade(empty_url)
+    statement = text(
+        f"WITH {FIRST_ID} SELECT {NTH_ID.format(number='number')} "
+        f"FROM first_id, generate_series(1, {COUNT}) AS number ORDER BY number"
+    )
+    assert_time_ordered(lambda: list(connection.scalars(statement)))
 
 
 def test_sql_orders_them_within_a_millisecond_too(by_sql: Generator) -> None:
