@@ -45,7 +45,4 @@ def rows_of(url: URL) -> dict[str, int]:
         tables = connection.execute(
             "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'sandbox')"
         ).fetchall()
-        return {
-            table: connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
-            for (table,) in tables
-        }
+        return {table: connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for (table,) in tables}

@@ -22,7 +22,7 @@ from masspayout.db.entities import (
     PayoutType,
     Series,
 )
-from masspayout.db.repositories import ContractEvents, Distributions
+from masspayout.db.repositories import ContractEvents, Distributions, EventListeners
 from masspayout.db.session import Database
 from masspayout.distributions import Terms
 from masspayout.event_listeners import EventReader, Polled
@@ -60,7 +60,10 @@ async def use_contract(world: World) -> None:
 
 
 async def listen(world: World, contract_id: str) -> uuid.UUID:
-    return (await event_listeners.add(world.runtime.database, contract_id)).id
+    """Listen to a contract from its first event, unless a series has seen to it that somebody does."""
+    async with world.runtime.database.unit_of_work() as session:
+        found = await EventListeners(session).find_by_contract_id(contract_id)
+    return (found or await event_listeners.add(world.runtime.database, contract_id)).id
 
 
 async def poll(runtime: Runtime, listener_id: uuid.UUID, *, ledger: Any = None) -> Polled:

@@ -12,7 +12,7 @@ Events may come late and out of order, so a state is taken from the latest event
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,6 +22,7 @@ from masspayout.db.entities import ContractEvent
 from masspayout.db.repositories import Assets, AutomaticPayouts, ContractEvents, SeriesRepository
 from masspayout.errors import Invalid
 from masspayout.ledger.port import Ledger
+from masspayout.ledger_time import to_datetime
 from masspayout.money import to_decimal
 from masspayout.settings import Settings
 from masspayout.triggers import parse_trigger
@@ -30,8 +31,6 @@ DEPOSIT, TRANSFER = "Deposit", "Transfer"
 PAUSED, UNPAUSED = "Paused", "Unpaused"
 PAYMENT_TOKEN_CHANGED, DISTRIBUTION_EXECUTED = "PaymentTokenChanged", "DistributionExecuted"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NANOS_PER_MICROSECOND = 1_000
 
 # Transfers come in bursts: the register is read once for all that happen within this time.
 _SYNC_DELAY = timedelta(seconds=5)
@@ -74,7 +73,7 @@ async def _start_automatic_payouts(handling: Handling, event: ContractEvent) -> 
         receiver_account_id=event.contract_id,
         sender_account_id=sender,
         payer_account_id=handling.settings.payer_account_id,
-        at=_moment(event),
+        at=to_datetime(event.timestamp_nanos),
     )
     for series in armed:
         deposit = to_decimal(amount_units, int(series.asset.payment_token_decimals or 0))
@@ -120,10 +119,6 @@ HANDLERS: Mapping[str, Handler] = {
     UNPAUSED: _pause_or_unpause,
     DISTRIBUTION_EXECUTED: _record_only,
 }
-
-
-def _moment(event: ContractEvent) -> datetime:
-    return _EPOCH + timedelta(microseconds=event.timestamp_nanos // _NANOS_PER_MICROSECOND)
 
 
 def _account(event: ContractEvent, field: str) -> str:

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.exc import OperationalError
 
@@ -23,13 +23,11 @@ from masspayout.db.session import Database
 from masspayout.errors import Conflict, LedgerUnavailable, LedgerUncertain, MassPayoutError
 from masspayout.event_handlers import Handling, handle
 from masspayout.ledger.port import Ledger, LedgerEvent
+from masspayout.ledger_time import NANOS_PER_SECOND, to_nanos
 from masspayout.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NANOS_PER_SECOND = 1_000_000_000
-_NANOS_PER_MICROSECOND = 1_000
 _CHUNK_SIZE = 200
 
 # These are no fault of the event: the poll ends there, and the next one goes on from it.
@@ -58,7 +56,7 @@ async def add(database: Database, contract_id: str, *, since: datetime | None = 
         Conflict: Somebody listens to it already.
     """
     contract_id = canonical_account_id(contract_id, what="contract id")
-    since_nanos = None if since is None else (since - _EPOCH) // timedelta(microseconds=1) * _NANOS_PER_MICROSECOND
+    since_nanos = None if since is None else to_nanos(since)
     async with database.unit_of_work() as session:
         added = await EventListeners(session).add(contract_id, since_nanos)
     if added is None:
@@ -154,7 +152,7 @@ class EventReader:
     async def _read(self, listener: EventListener, now: datetime) -> Polled:
         """Go through the ledger's events from a little before the cursor."""
         polled = Polled(listener.contract_id)
-        overlap_nanos = int(self._settings.listener_overlap_seconds * _NANOS_PER_SECOND)
+        overlap_nanos = int(self._settings.listener_overlap_seconds * NANOS_PER_SECOND)
         after = (max(0, (listener.last_processed_timestamp or 0) - overlap_nanos), -1)
         async with aclosing(_chunks(self._ledger.events(listener.contract_id, after=after))) as chunks:
             async for chunk in chunks:

@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import distributions
 from masspayout.db.entities import Asset, ExecutionType, Frequency, Series, SeriesStatus
-from masspayout.db.repositories import Distributions, SeriesRepository
+from masspayout.db.repositories import Distributions, EventListeners, SeriesRepository
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, Invalid, NotFound
 from masspayout.freezing import payment_token_of
+from masspayout.ledger_time import to_nanos
 from masspayout.scheduling import find_zone, occurrence
 from masspayout.settings import Settings
 from masspayout.triggers import Trigger
@@ -55,7 +56,7 @@ async def create(
     plan: Calendar | Trigger,
     now: datetime,
 ) -> Series:
-    """Create a series, a recurring one with its first occurrence.
+    """Create a series: a recurring one with its first occurrence, an automatic one with a listener for its deposits.
 
     Args:
         session: The caller's transaction.
@@ -88,7 +89,9 @@ async def create(
     )
     if isinstance(plan, Trigger):
         series.trigger_condition = str(plan)
-        return await SeriesRepository(session).save(series)
+        await SeriesRepository(session).save(series)
+        await _listen_for_deposits(session, series, token.payer_account_id, asset.lifecycle_contract_id)
+        return series
     _check_calendar(plan, now)
     series.frequency = plan.frequency
     series.start_time = plan.start_time
@@ -184,6 +187,14 @@ async def cancel(session: AsyncSession, series: Series) -> int:
     """
     await _move(session, series, {SeriesStatus.ACTIVE, SeriesStatus.PAUSED}, SeriesStatus.CANCELLED, "cancelled")
     return await Distributions(session).cancel_pending_of_series(series.id)
+
+
+async def _listen_for_deposits(session: AsyncSession, series: Series, *account_ids: str | None) -> None:
+    """See to it that somebody listens to these accounts from now on; where somebody does, nothing changes."""
+    since_nanos = None if series.created_at is None else to_nanos(series.created_at)
+    for account_id in account_ids:
+        if account_id is not None:
+            await EventListeners(session).add(account_id, since_nanos)
 
 
 async def _move(

@@ -74,7 +74,8 @@ def test_an_automatic_series_says_what_it_waits_for(imported: CommandLine) -> No
     said = imported(*CREATE, "--payout", "PERCENTAGE", "--execution", "AUTOMATIC", "--trigger", "ON_DEPOSIT>=1000")
     assert said.status == 0
     assert "ON_DEPOSIT >= 1000" in said.out
-    assert "masspayout listener add 0.0.1001" in said.out
+    assert "Deposits to 0.0.1001 start it" in said.out
+    assert "0.0.1001" in imported("listener", "list").out
 
 
 def test_a_scheduled_distribution_is_created_shown_and_called_off(imported: CommandLine) -> None:

@@ -211,8 +211,7 @@ def _show_series(made: Series, next_time: datetime | None, paying_account: str, 
         return
     show_fields(series_fields(made, next_time))
     if made.trigger_condition is not None:
-        out.print(f"\nDeposits to {paying_account} start it, once they are listened for:")
-        out.print(f"masspayout listener add {paying_account}")
+        out.print(f"\nDeposits to {paying_account} start it, while a worker runs: masspayout worker")
     else:
         out.print("\nA worker pays each when it is due; if none is running, start one with: masspayout worker")
     out.print(f"Watch it: masspayout series show {made.id}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +14,7 @@ from masspayout.cli.times import parse_time
 from masspayout.db.entities import EventListener
 from masspayout.db.repositories import EventListeners, EventSummary
 from masspayout.event_listeners import EventReader, Polled
+from masspayout.ledger_time import to_datetime
 from masspayout.runtime import Runtime
 
 app = typer.Typer(
@@ -23,9 +24,6 @@ app = typer.Typer(
 Contract = Annotated[
     str, typer.Argument(metavar="CONTRACT_ID", help="A contract, an account that receives deposits, or a token.")
 ]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NANOS_PER_MICROSECOND = 1_000
 
 
 @app.command()
@@ -136,7 +134,7 @@ def _fields(listener: EventListener, summary: EventSummary) -> dict[str, Any]:
         "enabled": bool(listener.enabled),
         "last_processed_timestamp": nanos,
         "last_processed_index": listener.last_processed_index,
-        "read_up_to": None if nanos is None else _EPOCH + timedelta(microseconds=nanos // _NANOS_PER_MICROSECOND),
+        "read_up_to": None if nanos is None else to_datetime(nanos),
         "last_polled_at": listener.last_polled_at,
         "handled": summary.handled,
         "set_aside": summary.set_aside,

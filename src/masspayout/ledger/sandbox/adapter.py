@@ -27,13 +27,11 @@ from masspayout.ledger.sandbox.execution import SUCCESS, execute, find_obstacles
 from masspayout.ledger.sandbox.faults import strikes
 from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore
 from masspayout.ledger.sandbox.transactions import (
-    NANOS_PER_SECOND,
     SandboxTransaction,
     make_transaction_id,
-    to_datetime,
-    to_nanos,
     valid_start_of,
 )
+from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
 from masspayout.settings import Settings
 
 _TRANSACTIONS_IN_FLIGHT = 4

@@ -18,7 +18,8 @@ from masspayout.ledger.sandbox.contract_events import emit
 from masspayout.ledger.sandbox.execution import find_obstacles, record, settle_up
 from masspayout.ledger.sandbox.faults import Faults
 from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore
-from masspayout.ledger.sandbox.transactions import make_transaction_id, to_datetime
+from masspayout.ledger.sandbox.transactions import make_transaction_id
+from masspayout.ledger_time import to_datetime
 
 DEFAULT_TREASURY = "0.0.1000"
 

@@ -16,7 +16,7 @@ from sqlalchemy import URL
 
 from masspayout.errors import Conflict, LedgerUnavailable
 from masspayout.ledger.sandbox.faults import Faults
-from masspayout.ledger.sandbox.transactions import NANOS_PER_SECOND
+from masspayout.ledger_time import NANOS_PER_SECOND
 
 Connection = AsyncConnection[DictRow]
 

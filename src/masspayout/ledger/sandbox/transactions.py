@@ -4,25 +4,11 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
 
 from masspayout.errors import Invalid, LedgerRejected
-
-NANOS_PER_SECOND = 1_000_000_000
-NANOS_PER_MICROSECOND = 1_000
+from masspayout.ledger_time import NANOS_PER_SECOND
 
 _TRANSACTION_ID = re.compile(r"(?P<payer>[0-9a-fx.]+)@(?P<seconds>[0-9]{1,12})\.(?P<nanos>[0-9]{9})", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def to_datetime(nanos: int) -> datetime:
-    """Return the time that lies ``nanos`` after 1970, to the microsecond."""
-    return _EPOCH + timedelta(microseconds=nanos // NANOS_PER_MICROSECOND)
-
-
-def to_nanos(moment: datetime) -> int:
-    """Return a time as nanoseconds since 1970."""
-    return (moment - _EPOCH) // timedelta(microseconds=1) * NANOS_PER_MICROSECOND
 
 
 def make_transaction_id(payer_account_id: str, valid_start_nanos: int) -> str:
