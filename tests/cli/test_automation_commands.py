@@ -78,7 +78,7 @@ def test_a_deposit_becomes_a_paid_and_reconciled_payout(market: CommandLine, dat
 
     assert (paid["execution_type"], paid["amount"]) == ("AUTOMATIC", "1234.500000")
     assert "They agree to the smallest unit." in market("reconcile", paid["id"]).out
-    (listener,) = ask(market, "listener", "list")["items"]
+    (listener,) = [each for each in ask(market, "listener", "list")["items"] if each["contract_id"] == PAYER]
     assert (listener["handled"], listener["set_aside"], listener["error"]) == (2, 0, None)
 
 
