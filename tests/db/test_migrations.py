@@ -194,7 +194,7 @@ def test_a_database_of_a_newer_version_is_refused(database_url: URL) -> None:
     ("made", "reason"),
     [
         ("", "has no tables yet"),
-        ("0001", "lacks 2 migration"),
+        ("0001", "lacks 3 migration"),
         ("asset", "that were not made by masspayout"),
     ],
 )
