@@ -156,7 +156,7 @@ async def test_workers_that_are_killed_at_random_pay_everybody_once(
     database: Database, database_url: URL, settings: Settings
 ) -> None:
     runtime = make_runtime(database, settings)
-    holders = accounts(3000)
+    holders = accounts(10_000)
     bad = dict.fromkeys(holders[1000:1010], "ACCOUNT_FROZEN_FOR_TOKEN")
     world = await World.make(runtime, [(account, 100 + n) for n, account in enumerate(holders)])
     await world.sandbox.admin.associate(list(bad), PAYMENT_TOKEN)
@@ -186,7 +186,7 @@ async def _kill_workers_until_paid(world: World, url: URL, distribution_id: uuid
     workers = [_start_worker(url) for _ in range(2)]
     try:
         while (await world.find_status(distribution_id)) is DistributionStatus.PROCESSING:
-            await asyncio.sleep(chance.uniform(0.3, 2.5))
+            await asyncio.sleep(chance.uniform(0.3, 1.5))
             victim = chance.randrange(2)
             workers[victim].send_signal(signal.SIGKILL)
             await asyncio.to_thread(workers[victim].wait)

@@ -33,7 +33,7 @@ def main() -> None:
     """Run the command line. Exit status: 0 fine, 1 failed, 2 wrong usage."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        app()
+        app(prog_name="masspayout")
     except MassPayoutError as error:
         show_error(error)
         sys.exit(error.exit_code)
