@@ -80,7 +80,8 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
             f"Nobody is eligible: {asset.token_id} has no holder besides those who are excluded.",
             f"Look at the register with: masspayout asset holders {asset.token_id}",
         )
-    totals = await entitlements.plan_batches()
+    await entitlements.plan_batches()
+    totals = await entitlements.totals()
     await record_freeze(session, distribution, token, totals, snapshot_at, promised=distribution.amount)
     return totals
 

@@ -226,8 +226,9 @@ class Distributions(Repository[Distribution]):
         """Write a distribution, its entitlements (ordered by account id, by COPY, any number) and its batches."""
         await self.save(distribution)
         entitlements = Entitlements(self.session, distribution)
-        await entitlements.write_shares(shares, decimals, batch_size)
-        return await entitlements.plan_batches()
+        totals = await entitlements.write_shares(shares, decimals, batch_size)
+        await entitlements.plan_batches()
+        return totals
 
     async def mark_frozen(self, distribution_id: uuid.UUID, **facts: Any) -> bool:
         """Say what the freeze found. False when it was frozen before, or is not pending."""

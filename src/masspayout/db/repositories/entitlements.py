@@ -7,6 +7,7 @@ gives what ``masspayout.money`` gives, which is tested; account ids are compared
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from hashlib import sha256
 from itertools import islice
 from typing import Any, NamedTuple, cast
 
@@ -73,6 +74,7 @@ _COPY_IN = """
     COPY holder (id, asset_id, distribution_id, account_id, balance, payment_amount, batch_number) FROM STDIN
 """
 
+# Also how many lines the register hash takes together.
 _LINES_AT_ONCE = 1000
 
 _PLAN_BATCHES = text("""
@@ -126,6 +128,62 @@ class FrozenTotals:
     register_hash: str
 
 
+class _RegisterDigest:
+    """The register hash over lines as they pass; ``Entitlements.register_hash`` says how it is made."""
+
+    def __init__(self) -> None:
+        self._slice: list[str] = []
+        self._digests = sha256()
+
+    def add(self, line: str) -> None:
+        self._slice.append(line)
+        if len(self._slice) == _LINES_AT_ONCE:
+            self._end_slice()
+
+    def hexdigest(self) -> str:
+        if self._slice:
+            self._end_slice()
+        return self._digests.hexdigest()
+
+    def _end_slice(self) -> None:
+        self._digests.update(sha256("\n".join(self._slice).encode()).hexdigest().encode())
+        self._slice.clear()
+
+
+class _ShareRows:
+    """Shares in COPY's text form, counted and hashed on the way, so that nothing has to be read back."""
+
+    def __init__(self, distribution: Distribution, decimals: int, batch_size: int) -> None:
+        self._parents = f"{distribution.asset_id}\t{distribution.id}"
+        self._decimals = decimals
+        self._batch_size = batch_size
+        self._count = self._payable_count = self._total_units = 0
+        self._digest = _RegisterDigest()
+
+    def lines(self, shares: Iterable[Share]) -> Iterator[str]:
+        """Yield a line for each share. Canonical account ids have nothing in them that is to be escaped."""
+        for key, (account_id, balance_units, amount_units) in zip(uuid7_series(), shares, strict=False):
+            batch_number = r"\N"
+            if amount_units:
+                batch_number = str(self._payable_count // self._batch_size + 1)
+                self._payable_count += 1
+                self._total_units += amount_units
+            self._count += 1
+            amount = f"{to_decimal(amount_units, self._decimals):f}"
+            self._digest.add(f"{account_id},{balance_units},{amount}")
+            yield f"{key}\t{self._parents}\t{account_id}\t{balance_units}\t{amount}\t{batch_number}\n"
+
+    def totals(self) -> FrozenTotals:
+        """Say what the lines came to."""
+        return FrozenTotals(
+            entitlement_count=self._count,
+            payable_count=self._payable_count,
+            batch_count=-(-self._payable_count // self._batch_size),
+            total_amount=to_decimal(self._total_units, self._decimals),
+            register_hash=self._digest.hexdigest(),
+        )
+
+
 class Entitlements:
     """What the holders of one distribution are owed, and whether they got it."""
 
@@ -148,35 +206,30 @@ class Entitlements:
         """Give everybody the same, rounded down. Returns the number of entitlements."""
         return await self._write(_EQUAL, total_units, decimals, excluded, batch_size, staged=staged)
 
-    async def write_shares(self, shares: Iterable[Share], decimals: int, batch_size: int) -> None:
-        """Write given entitlements by COPY, any number of them. They must come ordered by account id."""
+    async def write_shares(self, shares: Iterable[Share], decimals: int, batch_size: int) -> FrozenTotals:
+        """Write given entitlements by COPY, any number of them, and say what they come to.
+
+        They must come ordered by account id.
+        """
         connection = await driver_connection(self.session)
-        lines = self._lines(shares, decimals, batch_size)
+        rows = _ShareRows(self.distribution, decimals, batch_size)
+        lines = rows.lines(shares)
         async with (
             connection.cursor() as cursor,
             cursor.copy(_COPY_IN) as copy,
         ):
             while block := "".join(islice(lines, _LINES_AT_ONCE)):
                 await copy.write(block)
+        return rows.totals()
 
-    def _lines(self, shares: Iterable[Share], decimals: int, batch_size: int) -> Iterator[str]:
-        """Yield the rows in COPY's text form. Canonical account ids have nothing in them that is to be escaped."""
-        parents = f"{self.distribution.asset_id}\t{self.distribution.id}"
-        payable = 0
-        for key, (account_id, balance_units, amount_units) in zip(uuid7_series(), shares, strict=False):
-            batch_number = r"\N"
-            if amount_units:
-                batch_number = str(payable // batch_size + 1)
-                payable += 1
-            amount = to_decimal(amount_units, decimals)
-            yield f"{key}\t{parents}\t{account_id}\t{balance_units}\t{amount:f}\t{batch_number}\n"
+    async def plan_batches(self) -> None:
+        """Write the batches of the entitlements that are there."""
+        await self.session.execute(_PLAN_BATCHES, {"distribution_id": self.distribution.id})
 
-    async def plan_batches(self) -> FrozenTotals:
-        """Write the batches of the entitlements that are there, and say what they come to."""
-        parameters = {"distribution_id": self.distribution.id}
-        await self.session.execute(_PLAN_BATCHES, parameters)
-        totals = (await self.session.execute(_TOTALS, parameters)).one()
-        return FrozenTotals(**totals._asdict(), register_hash=await self.register_hash() or "")
+    async def totals(self) -> FrozenTotals:
+        """Say what the entitlements come to."""
+        row = (await self.session.execute(_TOTALS, {"distribution_id": self.distribution.id})).one()
+        return FrozenTotals(**row._asdict(), register_hash=await self.register_hash() or "")
 
     async def register_hash(self) -> str | None:
         """Compute the hash of who is owed what: SHA-256 over the SHA-256 of each thousand lines.
