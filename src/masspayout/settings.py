@@ -68,7 +68,7 @@ class Settings(BaseSettings):
         description="`atomic`: one bad recipient fails the transaction, as on Hedera; `per-recipient`: as a contract.",
     )
     sandbox_valid_seconds: int = Field(
-        default=120, ge=1, le=180, description="How long a signed sandbox transaction can be executed."
+        default=120, ge=10, le=180, description="How long a signed sandbox transaction can be executed."
     )
 
     @cached_property
