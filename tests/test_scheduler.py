@@ -242,7 +242,9 @@ async def until_all_are(world: World, status: DistributionStatus) -> None:
 async def until_something_is_under_way(url: URL) -> None:
     """Half of the kills are to come amid payments, not before or after all of them."""
     async with asyncio.timeout(60):
-        while query(url, UNDER_WAY) == [(0,)]:
+        while True:
+            if query(url, UNDER_WAY) != [(0,)]:
+                return
             await asyncio.sleep(0.02)
 
 
