@@ -45,8 +45,11 @@ _PLAN = (
     ("page at nine tenths", "deep_page"),
 )
 
-# The most that each may take, as a multiple of the raw COPY's time.
-_LIMITS = {"persist": 1 / 0.9, "freeze": 1.3, "pay": 6.0}
+# The most that each may take, as a multiple of the raw COPY's time. Two are promised for a million holders: raw COPY
+# slows down as its indexes outgrow the caches, so with fewer holders it is a harder measure.
+_LIMITS = {"persist": 1 / 0.9}
+_LIMITS_AT_A_MILLION = {"freeze": 1.3, "pay": 6.0}
+_A_MILLION = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -136,13 +139,14 @@ def _run(world: World, url: URL) -> list[Row]:
             measured = _in_own_process(name, world)
         print(f"{measured.seconds:.3f} s", file=sys.stderr, flush=True)
         results[title] = (measured, memory.peak_bytes)
+    limits = _LIMITS | (_LIMITS_AT_A_MILLION if world.holder_count >= _A_MILLION else {})
     unit_seconds = median(measured.seconds for title, (measured, _) in results.items() if title.startswith("raw"))
     return [
         Row(
             name=title,
             seconds=measured.seconds,
             multiple=None if "page" in title else measured.seconds / unit_seconds,
-            limit=_LIMITS.get(title),
+            limit=limits.get(title),
             client_peak_bytes=measured.peak_bytes,
             server_peak_bytes=server_peak_bytes,
         )
