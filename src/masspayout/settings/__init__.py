@@ -1,0 +1,41 @@
+"""Settings from the environment or a ``.env`` file. ``docs/settings.md`` lists them; a test keeps the two together."""
+
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import SettingsConfigDict
+
+from masspayout.errors import Invalid
+from masspayout.settings.database import DatabaseSettings
+from masspayout.settings.paying import PayingSettings
+from masspayout.settings.sandbox import SandboxSettings
+
+
+class Settings(SandboxSettings, PayingSettings, DatabaseSettings):
+    """What the operator can set. Every field is an environment variable of the same name in capitals."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    app_env: Literal["production", "development"] = Field(
+        default="production", description="`development` logs every SQL statement."
+    )
+    ledger: Literal["sandbox"] = Field(default="sandbox", description="Which ledger to pay on.")
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment and ``.env``.
+
+    Raises:
+        Invalid: A setting has a value that it cannot have; every such setting is named.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{str(problem['loc'][0]).upper()}={problem['input']!r}: {problem['msg'].lower()}"
+            for problem in error.errors()
+        )
+        raise Invalid(
+            f"The settings are wrong: {wrong}.",
+            "Mend them in the environment or in .env; docs/settings.md says what each one takes.",
+        ) from None

@@ -1,0 +1,34 @@
+"""How payouts are paid, on whichever ledger."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+
+class PayingSettings(BaseSettings):
+    """The payer, the size of batches, and how patient workers are."""
+
+    payer_account_id: str = Field(default="0.0.1001", description="The account that payouts are paid from.")
+
+    batch_size: int = Field(
+        default=100, ge=1, le=10_000, description="Holders in a batch, unless the ledger takes fewer in a transaction."
+    )
+    claim_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        description="How long a worker may hold a batch without a sign of life before another may take it over.",
+    )
+    look_again_seconds: float = Field(
+        default=0.25, gt=0, description="First pause before an undecided transaction is looked up again; it doubles."
+    )
+    look_again_max_seconds: float = Field(default=15.0, gt=0, description="The longest such pause.")
+    transient_retries: int = Field(
+        default=10,
+        ge=0,
+        le=100,
+        description="How often in a row a batch is signed anew, after such pauses, when nobody is to blame.",
+    )
+    listener_overlap_seconds: float = Field(
+        default=300.0,
+        ge=0,
+        description="How far behind its cursor an event listener reads again, to find events that came late.",
+    )
