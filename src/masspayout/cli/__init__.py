@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from masspayout.actors import acting_as, operating_system_user
 from masspayout.cli import asset, database, demo, distribution, doctor, listener, payout, sandbox, series, worker
 from masspayout.cli.output import show_error
 from masspayout.errors import MassPayoutError
@@ -33,7 +34,8 @@ def main() -> None:
     """Run the command line. Exit status: 0 fine, 1 failed, 2 wrong usage."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        app(prog_name="masspayout")
+        with acting_as(operating_system_user()):
+            app(prog_name="masspayout")
     except MassPayoutError as error:
         show_error(error)
         sys.exit(error.exit_code)

@@ -12,6 +12,7 @@ from typing import Any
 from procrastinate import App, JobContext, RetryStrategy
 from procrastinate.jobs import Job
 
+from masspayout.actors import acting_as, system
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import Distributions
@@ -46,7 +47,7 @@ async def run_worker(
     run_jobs = partial(
         app.run_worker_async, concurrency=concurrency, delete_jobs="successful", install_signal_handlers=False
     )
-    with _set_by_signals(stop):
+    with acting_as(system()), _set_by_signals(stop):
         async with app.open_async():
             await _recover(app, runtime)
             if until_idle:
