@@ -1,5 +1,6 @@
 """Payouts that money starts, contracts that stop them, and registers that are read on a timer."""
 
+import uuid
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -8,12 +9,14 @@ import pytest
 
 from listening import CONTRACT, NOW, arm, listen, made_by, poll, use_contract
 from masspayout import assets, contract_pauses, scheduler, series
+from masspayout.attempts import BatchAttempts
 from masspayout.db.entities import Asset, DistributionStatus, PayoutType
 from masspayout.db.repositories import Assets, Holders
 from masspayout.errors import ContractPaused, Invalid
 from masspayout.ledger.failures import CONTRACT_PAUSED
+from masspayout.ledger.sandbox import Faults
 from masspayout.runtime import Runtime
-from payouts import ASSET_TOKEN, PAYMENT_TOKEN, World, accounts, make_runtime
+from payouts import ASSET_TOKEN, PAYMENT_TOKEN, TREASURY, World, accounts, make_runtime
 
 UNIT = 10**6
 PAYER = "0.0.1001"
@@ -27,6 +30,14 @@ async def world(runtime: Runtime) -> World:
 
 async def deposit(world: World, amount: int, to: str = PAYER, token_id: str = PAYMENT_TOKEN) -> None:
     await world.sandbox.admin.deposit(token_id, amount * UNIT, to)
+
+
+async def send_back(world: World, sender: str, amount: int, to: str = PAYER) -> None:
+    await world.sandbox.admin.deposit(PAYMENT_TOKEN, amount * UNIT, to, sender_account_id=sender)
+
+
+async def amounts_made_by(world: World, series_id: uuid.UUID) -> list[int]:
+    return [int(each.amount or 0) for each in await made_by(world, series_id)]
 
 
 async def run_due(world: World) -> int:
@@ -128,6 +139,69 @@ async def test_our_own_transfers_start_nothing(world: World) -> None:
 
     assert [each.handled for each in polled] == [2, 2], "the asset's tokens, and the payout"
     assert await made_by(world, armed.id) == []
+
+
+async def pay_out(world: World, amount: str, *included_accounts: str) -> None:
+    dividend = await world.plan(amount, included_accounts=included_accounts)
+    await world.execute(dividend.id)
+    assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
+
+
+async def test_payments_that_are_sent_back_start_nothing(world: World) -> None:
+    """Whole or in part, at once or in pieces, to payer or contract; but nobody sends back more than he got."""
+    await use_contract(world)
+    armed = await arm(world)
+    await pay_out(world, "300")
+    await pay_out(world, "30")
+    holder, other, *_ = accounts(3)
+    for sender, amount, to in ((holder, 100, PAYER), (holder, 4, CONTRACT), (other, 109, PAYER)):
+        await send_back(world, sender, amount, to)
+    for sender, amount in ((holder, 6), (holder, 1), (other, 2)):
+        await world.sandbox.admin.deposit(PAYMENT_TOKEN, UNIT, sender)
+        await send_back(world, sender, amount)
+    for listener_id in (await listen(world, CONTRACT), await listen(world, PAYER), await listen(world, PAYER)):
+        await poll(world.runtime, listener_id)
+
+    assert await amounts_made_by(world, armed.id) == [1, 2]
+
+
+async def test_what_came_before_the_payment_is_no_refund(world: World) -> None:
+    armed = await arm(world)
+    holder = accounts(1)[0]
+    await world.sandbox.admin.deposit(PAYMENT_TOKEN, 50 * UNIT, holder)
+    await send_back(world, holder, 50)
+    await pay_out(world, "300")
+    await poll(world.runtime, await listen(world, PAYER))
+
+    assert await amounts_made_by(world, armed.id) == [50]
+
+
+async def test_a_payment_that_comes_back_before_it_is_written_down_starts_nothing(world: World) -> None:
+    armed = await arm(world)
+    await world.sandbox.admin.set_faults(Faults(lose_answer_percent=100, mirror_lag_seconds=3600))
+    dividend = await world.plan("300")
+    await world.execute(dividend.id)
+    runtime = world.runtime
+    attempts = BatchAttempts(runtime.database, runtime.ledger, runtime.settings)
+    claimed = await attempts.claim(await world.find(dividend.id), after=0)
+    assert claimed is not None
+    await attempts.pay(claimed)
+    await world.sandbox.admin.set_faults(Faults())
+    await send_back(world, accounts(1)[0], 100)
+    await poll(runtime, await listen(world, PAYER))
+
+    assert not [holder for holder in (await world.find(dividend.id)).holders if holder.paid]
+    assert await amounts_made_by(world, armed.id) == []
+
+
+async def test_a_treasury_that_is_paid_as_a_holder_funds_payouts_all_the_same(world: World) -> None:
+    armed = await arm(world)
+    await pay_out(world, "3000", TREASURY)
+    await deposit(world, 5)  # the sandbox mints what comes from the token's treasury
+    await send_back(world, TREASURY, 6)
+    await poll(world.runtime, await listen(world, PAYER))
+
+    assert await amounts_made_by(world, armed.id) == [5, 6]
 
 
 async def test_a_paused_contract_stops_payouts_and_an_unpaused_one_goes_on(world: World) -> None:

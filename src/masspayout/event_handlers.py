@@ -1,6 +1,6 @@
 """What each kind of contract event means to payouts.
 
-    Deposit              money arrived: armed AUTOMATIC series make a distribution
+    Deposit              money arrived: armed AUTOMATIC series make a distribution, unless a payment was sent back
     Transfer             the token changed hands: the registers of its assets are read again soon
     PaymentTokenChanged  the contract pays in another token: its assets do so from now on
     Paused, Unpaused     payouts of the contract's assets stop, or go on
@@ -65,15 +65,22 @@ async def handle(handling: Handling, event: ContractEvent) -> None:
 async def _start_automatic_payouts(handling: Handling, event: ContractEvent) -> None:
     token_id, sender = _account(event, "token_id"), _account(event, "from")
     amount_units, transaction_id = _units(event, "amount_units"), _text(event, "transaction_id")
-    payouts = AutomaticPayouts(handling.session)
+    payouts, payer = AutomaticPayouts(handling.session), handling.settings.payer_account_id
+    if sender == payer or not await payouts.is_paying_account(event.contract_id, payer):
+        return
     if await payouts.is_ours(transaction_id):
         return
+    at = to_datetime(event.timestamp_nanos)
+    is_refund = amount_units <= await payouts.unreturned_units(sender, token_id, at)
+    if is_refund:
+        await payouts.add_refund(event.id, sender, token_id, amount_units)
     armed = await payouts.lock_armed(
         token_id=token_id,
         receiver_account_id=event.contract_id,
         sender_account_id=sender,
-        payer_account_id=handling.settings.payer_account_id,
-        at=to_datetime(event.timestamp_nanos),
+        payer_account_id=payer,
+        at=at,
+        is_refund=is_refund,
     )
     for series in armed:
         deposit = to_decimal(amount_units, int(series.asset.payment_token_decimals or 0))

@@ -82,6 +82,22 @@ def test_a_deposit_becomes_a_paid_and_reconciled_payout(market: CommandLine, dat
     assert (listener["handled"], listener["set_aside"], listener["error"]) == (2, 0, None)
 
 
+def test_a_payment_that_is_sent_back_is_counted_and_starts_nothing(market: CommandLine) -> None:
+    market("sandbox", "deposit", DOLLAR, "600")
+    dividend = ("distribution", "create", ASSET, "--payout", "PERCENTAGE", "--amount", "600", "--json")
+    assert market("distribution", "execute", market(*dividend).id, "--wait").status == 0
+    automatic = ("--execution", "AUTOMATIC", "--payout", "PERCENTAGE", "--trigger", "ON_DEPOSIT")
+    assert market("distribution", "create", ASSET, *automatic).status == 0
+    assert market("sandbox", "deposit", DOLLAR, "100", "--from", "0.0.2001").status == 0
+    too_much = market("sandbox", "deposit", DOLLAR, "0.000001", "--from", "0.0.2001")
+    assert (too_much.status, "0.0.2001 holds less than" in too_much.err) == (1, True)
+    assert market("listener", "poll", PAYER).status == 0
+
+    assert "1 deposits are payments sent back" in " ".join(market("listener", "list").out.split())
+    assert ask(market, "listener", "list")["items"][0]["refunds"] == 1
+    assert ask(market, "distribution", "list")["total"] == 1
+
+
 @pytest.mark.timeout(120)
 def test_a_paused_contract_and_a_timer_reach_the_worker(market: CommandLine, database_url: URL) -> None:
     assert market("listener", "add", CONTRACT).status == 0

@@ -71,7 +71,7 @@ def test_every_row_is_kept(users_url: URL) -> None:
 
     applied = migrations.upgrade(users_url)
 
-    assert [revision.id for revision in applied] == ["0002", "0003", "0004"]
+    assert [revision.id for revision in applied] == [revision.id for revision in migrations.history()[1:]]
     assert rows(users_url, columns) == before
     assert sum(map(len, before.values())) == 1008
     assert migrations.check(users_url) == []

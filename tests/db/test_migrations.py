@@ -132,16 +132,14 @@ def test_check_leaves_alone_what_somebody_added(database_url: URL) -> None:
 def test_check_names_what_is_pending(empty_database_url: URL) -> None:
     migrations.upgrade(empty_database_url, "0001")
     differences = migrations.check(empty_database_url)
-    assert [difference[:41] for difference in differences] == [
-        "Database against migrations: 0002 (Attemp",
-        "Database against migrations: 0003 (Procra",
-        "Database against migrations: 0004 (Series",
+    assert [difference[:34] for difference in differences] == [
+        f"Database against migrations: {revision.id} " for revision in migrations.history()[1:]
     ]
 
 
 def test_a_failing_upgrade_changes_nothing(empty_database_url: URL) -> None:
     migrations.upgrade(empty_database_url, "0001")
-    # The last migration finds this name taken, after the one before it went through.
+    # The third migration finds this name taken, after the one before it went through.
     run_sql(empty_database_url, "CREATE TABLE procrastinate_events (id int)")
     before = everything(empty_database_url)
     with pytest.raises(DatabaseMismatch, match='"procrastinate_events" already exists'):
@@ -168,7 +166,7 @@ def test_status_follows_the_schema(empty_database_url: URL) -> None:
     migrations.upgrade(url, "0001")
     status = migrations.status(url)
     assert (status.state, status.revision) == (SchemaState.PENDING, "0001")
-    assert [revision.id for revision in status.pending] == ["0002", "0003", "0004"]
+    assert [revision.id for revision in status.pending] == [revision.id for revision in migrations.history()][1:]
     migrations.upgrade(url)
     assert migrations.status(url).state is SchemaState.CURRENT
     run_sql(url, "UPDATE alembic_version SET version_num = '9999'")
@@ -194,7 +192,7 @@ def test_a_database_of_a_newer_version_is_refused(database_url: URL) -> None:
     ("made", "reason"),
     [
         ("", "has no tables yet"),
-        ("0001", "lacks 3 migration"),
+        ("0001", f"lacks {len(migrations.history()) - 1} migration"),
         ("asset", "that were not made by masspayout"),
     ],
 )

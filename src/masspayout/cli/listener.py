@@ -69,6 +69,10 @@ def list_(as_json: JsonOption = False) -> None:
         empty="Nobody listens to anything. Begin with: masspayout listener add CONTRACT_ID",
     )
     for item in items:
+        if item["refunds"]:
+            out.print(
+                f"{item['contract_id']}: {item['refunds']:,} deposits are payments sent back, and start no payout."
+            )
         if item["set_aside"]:
             out.print(f"Handle again what was set aside: masspayout listener replay {item['contract_id']}")
 
@@ -138,5 +142,6 @@ def _fields(listener: EventListener, summary: EventSummary) -> dict[str, Any]:
         "last_polled_at": listener.last_polled_at,
         "handled": summary.handled,
         "set_aside": summary.set_aside,
+        "refunds": summary.refunds,
         "error": listener.poll_error or summary.first_error,
     }

@@ -100,17 +100,21 @@ def deposit(
     amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="Whole tokens, such as 1250.75.")],
     *,
     to: Annotated[str | None, typer.Option("--to", metavar="ACCOUNT", help="The payer unless given.")] = None,
+    sender: Annotated[
+        str | None, typer.Option("--from", metavar="ACCOUNT", help="Who pays; minted unless given.")
+    ] = None,
 ) -> None:
-    """Mint tokens into an account."""
+    """Mint tokens into an account, or let another account pay them."""
     settings = load_settings()
     token_id = canonical_account_id(token_id, what="token id")
     account_id = canonical_account_id(to or settings.payer_account_id)
+    sender = None if sender is None else canonical_account_id(sender)
 
     async def work() -> None:
         async with open_sandbox(settings) as ledger:
             information = await ledger.token(token_id)
             amount_units = parse_amount(amount, information.decimals)
-            await ledger.admin.deposit(token_id, amount_units, account_id)
+            await ledger.admin.deposit(token_id, amount_units, account_id, sender_account_id=sender)
             balance = to_decimal(await ledger.balance_units(account_id, token_id), information.decimals)
         out.print(f"{account_id} now holds {balance:,f} {information.symbol}.")
 

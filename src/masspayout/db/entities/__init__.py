@@ -4,7 +4,7 @@ What stands under "Added to the users' schema" is ours; the rest of the five tab
 Relationships raise when they were not asked for: a query says what it loads.
 """
 
-from masspayout.db.entities.automation import ContractEvent, EventListener, Series
+from masspayout.db.entities.automation import ContractEvent, EventListener, Refund, Series
 from masspayout.db.entities.base import Base
 from masspayout.db.entities.payouts import Asset, BatchPayout, Distribution, Holder
 from masspayout.db.entities.sending import Attempt, LedgerSequence
@@ -39,6 +39,7 @@ __all__ = [
     "Holder",
     "LedgerSequence",
     "PayoutType",
+    "Refund",
     "Series",
     "SeriesStatus",
     "SyncStatus",

@@ -103,3 +103,21 @@ class ContractEvent(Base):
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
     status: Mapped[EventStatus] = mapped_column(OneOf(EventStatus))
     error: Mapped[str | None] = mapped_column(Text)
+
+
+class Refund(Base):
+    """A payment that its recipient sent back, whole or in part: a deposit that starts no payout.
+
+    ``amount_units`` is in smallest units of the token.
+    """
+
+    __tablename__ = "refund"
+    __table_args__ = (
+        UniqueConstraint("contract_event_id", name="idx_refund_event"),
+        Index("idx_refund_account", "account_id", "token_id"),
+    )
+
+    contract_event_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("contract_event.id"))
+    account_id: Mapped[str]
+    token_id: Mapped[str]
+    amount_units: Mapped[Decimal]

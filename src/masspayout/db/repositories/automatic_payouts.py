@@ -3,8 +3,9 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 
-from sqlalchemy import func, select
+from sqlalchemy import Numeric, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
@@ -13,6 +14,8 @@ from masspayout.db.entities import (
     Attempt,
     Distribution,
     ExecutionType,
+    Holder,
+    Refund,
     Series,
     SeriesStatus,
 )
@@ -31,14 +34,58 @@ class AutomaticPayouts:
         query = select(Attempt.id).where(Attempt.transaction_id == transaction_id)
         return await self.session.scalar(query) is not None
 
+    async def is_paying_account(self, account_id: str, payer_account_id: str) -> bool:
+        """Say whether payouts are paid from an account: it is the payer, or the contract of an asset."""
+        query = select(Asset.id).where(Asset.lifecycle_contract_id == account_id).limit(1)
+        return account_id == payer_account_id or await self.session.scalar(query) is not None
+
+    async def unreturned_units(self, account_id: str, token_id: str, at: datetime) -> int:
+        """Return what payouts sent to an account up to a time, less what it has sent back, in smallest units.
+
+        A payment counts from when its transaction was sent: money may come back before its arrival is written down.
+        """
+        units_per_token = func.power(literal(10, Numeric), Distribution.payment_token_decimals)
+        paid_units = await self.session.scalar(
+            select(func.sum(Holder.payment_amount * units_per_token))
+            .join(Distribution, Distribution.id == Holder.distribution_id)
+            .join(Attempt, Attempt.id == Holder.attempt_id)
+            .where(
+                Holder.account_id == account_id, Distribution.payment_token_id == token_id, Attempt.submitted_at <= at
+            )
+        )
+        returned_units = await self.session.scalar(
+            select(func.sum(Refund.amount_units)).where(Refund.account_id == account_id, Refund.token_id == token_id)
+        )
+        return int((paid_units or 0) - (returned_units or 0))
+
+    async def add_refund(self, event_id: uuid.UUID, account_id: str, token_id: str, amount_units: int) -> None:
+        """Write down that an account sent a payment back, whole or in part."""
+        self.session.add(
+            Refund(
+                contract_event_id=event_id,
+                account_id=account_id,
+                token_id=token_id,
+                amount_units=Decimal(amount_units),
+            )
+        )
+        await self.session.flush()
+
     async def lock_armed(
-        self, *, token_id: str, receiver_account_id: str, sender_account_id: str, payer_account_id: str, at: datetime
+        self,
+        *,
+        token_id: str,
+        receiver_account_id: str,
+        sender_account_id: str,
+        payer_account_id: str,
+        at: datetime,
+        is_refund: bool,
     ) -> Sequence[Series]:
         """Lock and return the active AUTOMATIC series, with their assets, that a deposit of a token at a time concerns.
 
-        It does if it reached the paying account of a series' asset (its contract, or the payer) from outside: what
-        moves between contract and payer is neither income nor a reason to pay. A series that is younger than the
-        deposit was not armed then.
+        It does if it reached the paying account of a series' asset (its contract, or the payer) and did not come from
+        the contract: what moves within is neither income nor a reason to pay. A series that is younger than the
+        deposit was not armed then. What looks like a refund concerns only the assets whose treasury sent it: that is
+        the issuer's own account, which funds payouts also when it is paid by them.
         """
         query = (
             select(Series)
@@ -54,8 +101,8 @@ class AutomaticPayouts:
             .order_by(Series.id)
             .with_for_update(key_share=True, of=Series)
         )
-        if sender_account_id == payer_account_id:
-            return []
+        if is_refund:
+            query = query.where(Asset.treasury_account_id == sender_account_id)
         if receiver_account_id != payer_account_id:
             query = query.where(Asset.lifecycle_contract_id == receiver_account_id)
         return (await self.session.scalars(query)).all()

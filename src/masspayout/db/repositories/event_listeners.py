@@ -17,19 +17,22 @@ _SUMMARIES = text("""
     SELECT contract_id,
            count(*) FILTER (WHERE status = 'HANDLED') AS handled,
            count(*) FILTER (WHERE status = 'SET_ASIDE') AS set_aside,
+           count(refund.id) AS refunds,
            (array_agg(name || ': ' || error ORDER BY timestamp_nanos, event_index)
                 FILTER (WHERE status = 'SET_ASIDE'))[1] AS first_error
       FROM contract_event
+      LEFT JOIN refund ON refund.contract_event_id = contract_event.id
      GROUP BY contract_id
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class EventSummary:
-    """What became of a contract's events; ``first_error`` is that of the oldest one set aside."""
+    """What became of a contract's events. ``refunds`` are among the handled; the first error is the oldest one's."""
 
     handled: int = 0
     set_aside: int = 0
+    refunds: int = 0
     first_error: str | None = None
 
 
@@ -117,4 +120,4 @@ class EventListeners(Repository[EventListener]):
     async def summaries(self) -> dict[str, EventSummary]:
         """Return by contract what became of its events."""
         rows = await self.session.execute(_SUMMARIES)
-        return {row.contract_id: EventSummary(row.handled, row.set_aside, row.first_error) for row in rows}
+        return {row.contract_id: EventSummary(row.handled, row.set_aside, row.refunds, row.first_error) for row in rows}

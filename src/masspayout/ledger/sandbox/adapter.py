@@ -21,11 +21,12 @@ from masspayout.ledger.port import (
     Undecided,
 )
 from masspayout.ledger.sandbox import books
-from masspayout.ledger.sandbox.administration import SandboxAdministration, find_token
+from masspayout.ledger.sandbox.administration import SandboxAdministration
 from masspayout.ledger.sandbox.contract_events import stream_events
 from masspayout.ledger.sandbox.execution import SUCCESS, execute, find_obstacles, settle_up
 from masspayout.ledger.sandbox.faults import strikes
 from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore
+from masspayout.ledger.sandbox.tokens import find_token
 from masspayout.ledger.sandbox.transactions import (
     SandboxTransaction,
     make_transaction_id,

@@ -7,17 +7,15 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
-import psycopg
-
-from masspayout.errors import Conflict, Invalid, NotFound
+from masspayout.errors import Conflict, Invalid
 from masspayout.ledger.failures import describe_failure
-from masspayout.ledger.port import HolderBalance, TokenInformation
+from masspayout.ledger.port import TokenInformation
 from masspayout.ledger.sandbox.contract_events import emit
 from masspayout.ledger.sandbox.execution import find_obstacles, record, settle_up
 from masspayout.ledger.sandbox.faults import Faults
 from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore
+from masspayout.ledger.sandbox.tokens import find_token, load_holders, mint, take, token_exists
 from masspayout.ledger.sandbox.transactions import make_transaction_id
 from masspayout.ledger_time import to_datetime
 
@@ -92,12 +90,12 @@ class SandboxAdministration:
             Invalid: A holder occurs twice or has a negative balance, or the supply does not suffice for all.
         """
         async with self._locked() as (connection, network):
-            if await _exists(connection, token_id):
+            if await token_exists(connection, token_id):
                 raise Conflict(
                     f"The sandbox has a token {token_id} already.",
                     "Take another id, or: masspayout sandbox init --reset",
                 )
-            handed_out_units = await _load_holders(connection, token_id, holders)
+            handed_out_units = await load_holders(connection, token_id, holders)
             supply_units = handed_out_units if supply_units is None else supply_units
             if supply_units < handed_out_units:
                 raise Invalid(
@@ -126,13 +124,17 @@ class SandboxAdministration:
             )
             return await find_token(connection, token_id)
 
-    async def deposit(self, token_id: str, amount_units: int, account_id: str) -> str:
-        """Mint into an account, which is created and associated if it is new. Return the transaction's id.
+    async def deposit(
+        self, token_id: str, amount_units: int, account_id: str, *, sender_account_id: str | None = None
+    ) -> str:
+        """Mint into an account, or let another one pay. Return the transaction's id.
+
+        The account is created and associated if it is new.
 
         Raises:
             NotFound: There is no such token.
             Invalid: The amount is not above 0.
-            Conflict: The account is deleted, frozen or not associated any more.
+            Conflict: The account is deleted, frozen or not associated any more, or the sender holds too little.
         """
         if amount_units <= 0:
             raise Invalid(f"{amount_units} units cannot be deposited.", "Give an amount above 0.")
@@ -142,17 +144,17 @@ class SandboxAdministration:
             if obstacle is not None:
                 failure = describe_failure(obstacle)
                 raise Conflict(f"{account_id} cannot receive {token_id}: {failure.sentence}", failure.next_step)
-            await connection.execute(
-                "UPDATE token SET total_supply_units = total_supply_units + %s WHERE token_id = %s",
-                [Decimal(amount_units), token_id],
-            )
-            treasury = token.treasury_account_id or DEFAULT_TREASURY
-            transaction_id = _operator_transaction_id(treasury, network)
+            if sender_account_id is None:
+                await mint(connection, token_id, amount_units)
+            else:
+                await take(connection, token_id, amount_units, sender_account_id)
+            payer = sender_account_id or token.treasury_account_id or DEFAULT_TREASURY
+            transaction_id = _operator_transaction_id(payer, network)
             await record(
                 connection,
                 transaction_id=transaction_id,
-                kind="DEPOSIT",
-                payer_account_id=treasury,
+                kind="DEPOSIT" if sender_account_id is None else "TRANSFER",
+                payer_account_id=payer,
                 token_id=token_id,
                 consensus_nanos=network.next_nanos,
                 memo="deposit",
@@ -335,53 +337,6 @@ class SandboxAdministration:
                     "associated": associated,
                 },
             )
-
-
-async def find_token(connection: Connection, token_id: str) -> TokenInformation:
-    """Describe a token.
-
-    Raises:
-        NotFound: There is no such token.
-    """
-    cursor = await connection.execute(
-        """
-        SELECT token_id, name, symbol, decimals, total_supply_units, treasury_account_id, paused
-        FROM token WHERE token_id = %s
-        """,
-        [token_id],
-    )
-    row = await cursor.fetchone()
-    if row is None:
-        raise NotFound(
-            f"The sandbox has no token {token_id}.",
-            f"Create it: masspayout sandbox token {token_id} --name NAME --symbol SYMBOL --decimals N",
-        )
-    return TokenInformation(**{**row, "total_supply_units": int(row["total_supply_units"])})
-
-
-async def _exists(connection: Connection, token_id: str) -> bool:
-    cursor = await connection.execute("SELECT FROM token WHERE token_id = %s", [token_id])
-    return await cursor.fetchone() is not None
-
-
-async def _load_holders(connection: Connection, token_id: str, holders: Iterable[tuple[str, int]]) -> int:
-    """Stream holders into the books; return how much they got in all."""
-    handed_out_units = 0
-    try:
-        async with (
-            connection.cursor() as cursor,
-            cursor.copy("COPY holding (token_id, account_id, balance_units) FROM STDIN") as copy,
-        ):
-            for account_id, balance_units in map(HolderBalance._make, holders):
-                handed_out_units += balance_units
-                await copy.write_row((token_id, account_id, balance_units))
-    except (psycopg.errors.UniqueViolation, psycopg.errors.CheckViolation) as error:
-        raise Invalid(
-            f"The holders of {token_id} cannot be loaded: {error.diag.message_detail or error}",
-            "Every account must occur once, with a balance of 0 or more.",
-        ) from error
-    await connection.execute("ANALYZE holding")
-    return handed_out_units
 
 
 def _operator_transaction_id(account_id: str, network: Network) -> str:
