@@ -98,7 +98,8 @@ async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID) -> SyncR
             snapshot = await ledger.holders(asset.token_id)
             holder_count = await holders.stage(snapshot.pages)
             change = await holders.merge_staged(asset.id)
-            await assets.end_sync(asset.id, snapshot.taken_at)
+            held_units = await holders.staged_units()
+            await assets.end_sync(asset.id, snapshot.taken_at, holder_count=holder_count, held_units=held_units)
     except Exception as error:
         reason = error.message if isinstance(error, MassPayoutError) else repr(error)
         async with database.unit_of_work() as session:

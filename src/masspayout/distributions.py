@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from masspayout import assets, funds
 from masspayout.account_ids import canonical_account_id
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, ExecutionType, PayoutType
-from masspayout.db.repositories import Assets, BatchPayouts, Distributions
+from masspayout.db.repositories import Assets, BatchPayouts, Distributions, Entitlements
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, ContractPaused, Invalid, NotFound
 from masspayout.freezing import PaymentToken, freeze, payment_token_of
@@ -24,6 +24,9 @@ from masspayout.money import to_units
 from masspayout.settings import Settings
 
 _FARTHEST_AHEAD = timedelta(days=36_525)
+
+# How many of many accounts an error names.
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,14 @@ class Terms:
     scheduled_time: datetime | None = None
     excluded_accounts: Sequence[str] = field(default=())
     included_accounts: Sequence[str] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which of the unpaid to try again: only these accounts, only those with this failure code, or both."""
+
+    accounts: Sequence[str] | None = None
+    failure_code: str | None = None
 
 
 async def create(
@@ -118,32 +129,62 @@ async def retry(
     jobs: Jobs,
     distribution_id: uuid.UUID,
     *,
+    chosen: Chosen | None = None,
     now: datetime | None = None,
 ) -> None:
     """Try again to pay those who are unpaid, and nobody else: FAILED → PROCESSING.
 
-    One that failed before it was frozen is frozen now.
+    One that failed before it was frozen is frozen now. With ``chosen``, the other unpaid stay as they are.
 
     Raises:
-        Conflict: It has not failed.
+        Conflict: It has not failed, or nobody who was chosen is unpaid.
+        Invalid: An account that was chosen is none of the unpaid.
         ContractPaused: The asset's contract is paused.
         InsufficientFunds: The payer holds less than what is unpaid.
         NobodyEligible: There is nobody to freeze it for.
     """
     distributions = Distributions(session)
-    if await distributions.reopen_unfrozen(distribution_id):
+    if chosen is None and await distributions.reopen_unfrozen(distribution_id):
         await execute(session, ledger, settings, jobs, distribution_id, now=now)
         return
     distribution = await distributions.get(distribution_id)
     if distribution.status.can_retry:
         await _require_contract_unpaused(session, distribution)
-        await funds.require_for_unpaid(session, ledger, distribution)
+        if chosen is None:
+            await funds.require_for_unpaid(session, ledger, distribution)
+        else:
+            await _require_chosen(session, ledger, distribution, chosen)
     if not await distributions.begin_retry(distribution_id):
         await session.refresh(distribution)
         raise _conflict(distribution, "retried")
-    batches = BatchPayouts(session)
-    await batches.reopen_failed(distribution_id)
+    await _reopen(session, distribution, chosen)
     await jobs.enqueue_payment(session, distribution_id, batch_count=distribution.batch_count or 0)
+
+
+async def _require_chosen(session: AsyncSession, ledger: Ledger, distribution: Distribution, chosen: Chosen) -> None:
+    """Refuse accounts that nothing can be retried for, and check that the payer can pay the others."""
+    entitlements = Entitlements(session, distribution)
+    if chosen.accounts and (strangers := await entitlements.find_not_failed(chosen.accounts)):
+        named = ", ".join(strangers[:_NAMED]) + (" …" if len(strangers) > _NAMED else "")
+        raise Invalid(
+            f"{len(strangers):,} of the accounts chosen are not among the unpaid of distribution {distribution.id}: "
+            f"{named}.",
+            f"See who is: masspayout distribution holders {distribution.id} --failed",
+        )
+    due_amount = await entitlements.failed_amount(chosen.accounts, chosen.failure_code)
+    await funds.require(ledger, funds.frozen_token(distribution), due_amount)
+
+
+async def _reopen(session: AsyncSession, distribution: Distribution, chosen: Chosen | None) -> None:
+    """Open the batches again of those who are to be tried again."""
+    batches = BatchPayouts(session)
+    if chosen is None:
+        await batches.reopen_failed(distribution.id)
+    elif not await batches.reopen_some(distribution.id, chosen.accounts, chosen.failure_code):
+        raise Conflict(
+            f"Nobody of distribution {distribution.id} who was chosen is unpaid.",
+            f"See who is: masspayout distribution holders {distribution.id} --failed",
+        )
 
 
 async def cancel(session: AsyncSession, distribution_id: uuid.UUID) -> None:

@@ -59,6 +59,8 @@ class Asset(Base):
     sync_every_seconds: Mapped[int | None] = mapped_column(Integer)
     sync_requested_at: Mapped[datetime | None]
     contract_paused: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    holder_count: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
+    held_units: Mapped[int] = mapped_column(BigInteger, server_default=text("0"), default=0)
 
 
 class Distribution(Base):
@@ -148,6 +150,20 @@ class Holder(Base):
             "batch_number",
             postgresql_where=text("batch_number IS NOT NULL"),
         ),
+        Index(
+            "idx_holder_largest",
+            "asset_id",
+            text("balance DESC"),
+            "account_id",
+            postgresql_where=text("distribution_id IS NULL"),
+        ),
+        Index(
+            "idx_holder_failed",
+            "distribution_id",
+            "failure_code",
+            "account_id",
+            postgresql_where=text("failure_code IS NOT NULL"),
+        ),
         CheckConstraint("balance >= 0", name="holder_balance_check"),
         CheckConstraint("payment_amount >= 0", name="holder_payment_amount_check"),
         # Half of each page stays free, so that "attached" and "paid" are heap-only updates.
@@ -199,6 +215,7 @@ class BatchPayout(Base):
 
     # Added to the users' schema
     total_amount: Mapped[Decimal | None]
+    paid_amount: Mapped[Decimal] = mapped_column(server_default=text("0"), default=Decimal(0))
     slices: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
     claimed_until: Mapped[datetime | None]
     transient_failures: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)

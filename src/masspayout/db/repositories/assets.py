@@ -54,9 +54,16 @@ class Assets(Repository[Asset]):
         """Say that the register is being read."""
         await self._set_sync(asset_id, sync_status=SyncStatus.SYNCING, sync_error=None)
 
-    async def end_sync(self, asset_id: uuid.UUID, snapshot_at: datetime) -> None:
-        """Say that the register is that of ``snapshot_at``."""
-        await self._set_sync(asset_id, sync_status=SyncStatus.SYNCED, last_synced_at=snapshot_at, sync_error=None)
+    async def end_sync(self, asset_id: uuid.UUID, snapshot_at: datetime, *, holder_count: int, held_units: int) -> None:
+        """Say that the register is that of ``snapshot_at``, how many are in it and what they hold together."""
+        await self._set_sync(
+            asset_id,
+            sync_status=SyncStatus.SYNCED,
+            last_synced_at=snapshot_at,
+            sync_error=None,
+            holder_count=holder_count,
+            held_units=held_units,
+        )
 
     async def fail_sync(self, asset_id: uuid.UUID, reason: str) -> None:
         """Say that the register could not be read, and why. It stays as it was."""

@@ -78,11 +78,11 @@ _COMPLETE = text("""
           FROM batch, settled
          WHERE holder.distribution_id = batch.distribution_id AND holder.batch_number = batch.batch_number
            AND holder.attempt_id = settled.id AND NOT paid
-        RETURNING holder.id
+        RETURNING holder.payment_amount
     )
     UPDATE batch_payout
        SET status = 'COMPLETED', successful_payments = batch.total_holders, failed_payments = 0, slices = NULL,
-           error_message = NULL, updated_at = now()
+           paid_amount = (SELECT sum(payment_amount) FROM paid), error_message = NULL, updated_at = now()
       FROM batch, settled
      WHERE batch_payout.id = batch.id AND (SELECT count(*) FROM paid) = batch.total_holders
 """)
@@ -96,6 +96,7 @@ _TALLY = text("""
     SELECT count(*) FILTER (WHERE paid) AS paid,
            count(*) FILTER (WHERE NOT paid AND failure_code IS NOT NULL) AS failed,
            count(*) FILTER (WHERE NOT paid AND failure_code IS NULL) AS waiting,
+           coalesce(sum(payment_amount) FILTER (WHERE paid), 0) AS paid_amount,
            coalesce(array_agg(DISTINCT failure_code) FILTER (WHERE failure_code IS NOT NULL), '{}') AS codes
       FROM holder
      WHERE distribution_id = :distribution_id AND batch_number = :batch_number
@@ -103,7 +104,7 @@ _TALLY = text("""
 
 _WRITE_TALLY = text("""
     UPDATE batch_payout
-       SET status = :status, successful_payments = :paid, failed_payments = :failed,
+       SET status = :status, successful_payments = :paid, failed_payments = :failed, paid_amount = :paid_amount,
            slices = CAST(:slices AS INT[]), error_message = :error_message, transient_failures = 0,
            updated_at = now()
      WHERE id = :id AND status || '' = 'PROCESSING'
@@ -137,13 +138,38 @@ _REOPEN = text("""
        AND NOT holder.paid AND holder.failure_code IS NOT NULL
 """)
 
+# Only those of the chosen who are unpaid for a reason: nobody who is in an attempt, or waits for one, is touched.
+_REOPEN_SOME = text("""
+    WITH chosen AS (
+        UPDATE holder SET failure_code = NULL, updated_at = now()
+          FROM batch_payout AS b
+         WHERE holder.distribution_id = :distribution_id AND holder.failure_code IS NOT NULL
+           AND holder.failure_code = coalesce(CAST(:failure_code AS VARCHAR), holder.failure_code)
+           AND (CAST(:accounts AS VARCHAR[]) IS NULL OR holder.account_id = ANY(CAST(:accounts AS VARCHAR[])))
+           AND NOT holder.paid AND holder.attempt_id IS NULL
+           AND b.distribution_id = :distribution_id AND b.batch_number = holder.batch_number AND b.status = 'FAILED'
+        RETURNING holder.batch_number
+    ), counted AS (
+        SELECT batch_number, count(*) AS holders FROM chosen GROUP BY batch_number
+    ), reopened AS (
+        UPDATE batch_payout AS b
+           SET status = 'PENDING', failed_payments = b.failed_payments - counted.holders, slices = NULL,
+               claimed_until = NULL, error_message = NULL, updated_at = now()
+          FROM counted
+         WHERE b.distribution_id = :distribution_id AND b.batch_number = counted.batch_number AND b.status = 'FAILED'
+        RETURNING counted.holders
+    )
+    SELECT coalesce(sum(holders), 0) FROM reopened
+""")
+
 _PROGRESS = text("""
     SELECT count(*) AS batches,
            count(*) FILTER (WHERE status IN ('COMPLETED', 'FAILED')) AS batches_done,
            coalesce(sum(total_holders), 0) AS holders,
            coalesce(sum(successful_payments), 0) AS paid,
            coalesce(sum(failed_payments), 0) AS failed,
-           coalesce(sum(total_amount), 0) AS total_amount
+           coalesce(sum(total_amount), 0) AS total_amount,
+           coalesce(sum(paid_amount), 0) AS paid_amount
       FROM batch_payout
      WHERE distribution_id = :distribution_id
 """)
@@ -151,7 +177,7 @@ _PROGRESS = text("""
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a distribution is, from the batches' counters alone. ``total_amount`` is in whole payment tokens."""
+    """How far a distribution is, from the batches' counters alone. Amounts are in whole payment tokens."""
 
     batches: int
     batches_done: int
@@ -159,6 +185,7 @@ class Progress:
     paid: int
     failed: int
     total_amount: Decimal
+    paid_amount: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +195,7 @@ class Tally:
     paid: int
     failed: int
     waiting: int
+    paid_amount: Decimal
     codes: Sequence[str]
 
 
@@ -290,6 +318,7 @@ class BatchPayouts(Repository[BatchPayout]):
                 "status": status,
                 "paid": tally.paid,
                 "failed": tally.failed,
+                "paid_amount": tally.paid_amount,
                 "slices": slices,
                 "error_message": error_message,
             },
@@ -298,6 +327,20 @@ class BatchPayouts(Repository[BatchPayout]):
     async def reopen_failed(self, distribution_id: uuid.UUID) -> None:
         """FAILED → PENDING, and their unpaid holders lose the reason of the last time."""
         await self.session.execute(_REOPEN, {"distribution_id": distribution_id})
+
+    async def reopen_some(
+        self, distribution_id: uuid.UUID, accounts: Sequence[str] | None, failure_code: str | None
+    ) -> int:
+        """Reopen the failed batches of the unpaid with these accounts, or this reason, for nobody but them.
+
+        The others in these batches keep their reason, and so stay out of every attempt. Returns how many were chosen.
+        """
+        parameters = {
+            "distribution_id": distribution_id,
+            "accounts": None if accounts is None else list(accounts),
+            "failure_code": failure_code,
+        }
+        return int(await self.session.scalar(_REOPEN_SOME, parameters) or 0)
 
     async def progress(self, distribution_id: uuid.UUID) -> Progress:
         """Say how far a distribution is."""

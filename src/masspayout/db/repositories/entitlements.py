@@ -245,6 +245,16 @@ class Entitlements:
         query = select(func.sum(Holder.payment_amount)).where(self._mine(), ~Holder.paid)
         return await self.session.scalar(query) or Decimal(0)
 
+    async def failed_amount(self, accounts: Sequence[str] | None, failure_code: str | None) -> Decimal:
+        """Return what those are owed who are unpaid for a reason: of these accounts, for this reason."""
+        query = select(func.sum(Holder.payment_amount)).where(*self._failed(accounts, failure_code))
+        return await self.session.scalar(query) or Decimal(0)
+
+    async def find_not_failed(self, accounts: Sequence[str]) -> Sequence[str]:
+        """Return those of some accounts that are not unpaid for a reason: nothing of theirs can be tried again."""
+        found = set((await self.session.scalars(select(Holder.account_id).where(*self._failed(accounts, None)))).all())
+        return [account for account in accounts if account not in found]
+
     async def find(
         self, page: int = 1, limit: int = 20, *, paid: bool | None = None, failed: bool = False
     ) -> Page[Holder]:
@@ -281,6 +291,18 @@ class Entitlements:
             .order_by(func.count().desc())
         )
         return {code: count for code, count in (await self.session.execute(query)).all() if code}
+
+    def _failed(self, accounts: Sequence[str] | None, failure_code: str | None) -> list[ColumnElement[bool]]:
+        conditions: list[ColumnElement[bool]] = [
+            self._mine(),
+            Holder.failure_code.is_not(None),
+            Holder.paid.is_not(True),
+        ]
+        if accounts is not None:
+            conditions.append(Holder.account_id.in_(accounts))
+        if failure_code is not None:
+            conditions.append(Holder.failure_code == failure_code)
+        return conditions
 
     def _mine(self) -> ColumnElement[bool]:
         return and_(Holder.asset_id == self.distribution.asset_id, Holder.distribution_id == self.distribution.id)

@@ -16,6 +16,8 @@ _INCOMING = "incoming_holder"
 
 _STAGING_TABLE = "CREATE TEMPORARY TABLE {} (account_id VARCHAR NOT NULL, balance BIGINT NOT NULL) ON COMMIT DROP"
 
+_STAGED_UNITS = text("SELECT sum(balance) FROM incoming_holder")
+
 _REMOVE_GONE = text("""
     DELETE FROM holder AS h
      WHERE h.asset_id = :asset_id AND h.distribution_id IS NULL
@@ -77,6 +79,10 @@ class Holders(Repository[Holder]):
                 count += len(page)
         await connection.execute(SQL("ANALYZE {}").format(table))
         return count
+
+    async def staged_units(self) -> int:
+        """Return what those who were staged hold together."""
+        return int(await self.session.scalar(_STAGED_UNITS) or 0)
 
     async def merge_staged(self, asset_id: uuid.UUID) -> RegisterChange:
         """Make the register equal to what was staged: three statements, whatever the size."""
