@@ -62,7 +62,7 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
     if distribution.is_frozen or not distribution.status.can_execute:
         raise _cannot_be_frozen(distribution)
     token = payment_token_of(asset, settings)
-    snapshot_at = await _balances(session, ledger, distribution, asset)
+    snapshot_at = await bring_balances(session, ledger, distribution, asset)
     staged = distribution.record_time is not None
     excluded = excluded_accounts(distribution, asset, token)
     if distribution.amount is None or distribution.payout_type is None:
@@ -76,10 +76,7 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
     )
     count = await write(total_units, token.decimals, excluded, effective_batch_size(ledger, settings), staged=staged)
     if count == 0:
-        raise NobodyEligible(
-            f"Nobody is eligible: {asset.token_id} has no holder besides those who are excluded.",
-            f"Look at the register with: masspayout asset holders {asset.token_id}",
-        )
+        raise nobody_holds(asset)
     await entitlements.plan_batches()
     totals = await entitlements.totals()
     await record_freeze(session, distribution, token, totals, snapshot_at, promised=distribution.amount)
@@ -102,11 +99,7 @@ async def record_freeze(
         NobodyEligible: There is nothing to pay.
     """
     if totals.payable_count == 0:
-        raise NobodyEligible(
-            f"There is nothing to pay: {promised:f} among {totals.entitlement_count:,} holders "
-            "rounds down to nothing for each.",
-            "Pay out a larger amount.",
-        )
+        raise nothing_to_pay(promised, totals.entitlement_count)
     frozen = await Distributions(session).mark_frozen(
         distribution.id,
         snapshot_at=snapshot_at,
@@ -132,6 +125,22 @@ def excluded_accounts(distribution: Distribution, asset: Asset, token: PaymentTo
     return sorted(excluded | set(distribution.excluded_accounts))
 
 
+def nobody_holds(asset: Asset) -> NobodyEligible:
+    """Say that there is no one to divide an amount among."""
+    return NobodyEligible(
+        f"Nobody is eligible: {asset.token_id} has no holder besides those who are excluded.",
+        f"Look at the register with: masspayout asset holders {asset.token_id}",
+    )
+
+
+def nothing_to_pay(amount: Decimal, holder_count: int) -> NobodyEligible:
+    """Say that an amount is too small to be divided among so many."""
+    return NobodyEligible(
+        f"There is nothing to pay: {amount:f} among {holder_count:,} holders rounds down to nothing for each.",
+        "Pay out a larger amount.",
+    )
+
+
 def _cannot_be_frozen(distribution: Distribution) -> Conflict:
     return Conflict(
         f"Distribution {distribution.id} cannot be frozen: it is frozen already, or no longer pending.",
@@ -139,8 +148,14 @@ def _cannot_be_frozen(distribution: Distribution) -> Conflict:
     )
 
 
-async def _balances(session: AsyncSession, ledger: Ledger, distribution: Distribution, asset: Asset) -> datetime | None:
-    """Bring the balances into place and return the time that they are of."""
+async def bring_balances(
+    session: AsyncSession, ledger: Ledger, distribution: Distribution, asset: Asset
+) -> datetime | None:
+    """Bring the balances into place that a freeze divides by, and return the time that they are of.
+
+    Raises:
+        Conflict: The register was never read.
+    """
     if distribution.record_time is None:
         if asset.last_synced_at is None:
             raise Conflict(

@@ -1,15 +1,31 @@
-"""Previews: what executing a frozen distribution would do, before anybody presses the button."""
+"""Previews: what executing a distribution would do, before anybody presses the button, or even creates it."""
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout.db.entities import Distribution
-from masspayout.db.repositories import Entitlements
+from masspayout import distributions
+from masspayout.db.entities import Asset, Distribution
+from masspayout.db.repositories import Assets, Entitlements, Trial
+from masspayout.db.session import Database
+from masspayout.errors import Invalid
+from masspayout.freezing import (
+    PaymentToken,
+    bring_balances,
+    effective_batch_size,
+    excluded_accounts,
+    nobody_holds,
+    nothing_to_pay,
+    payment_token_of,
+)
 from masspayout.funds import frozen_token, held_amount
 from masspayout.ledger.port import Ledger
-from masspayout.money import subtract
+from masspayout.money import subtract, to_decimal, to_units
+from masspayout.payout_lists import PayoutList
+from masspayout.settings import Settings
 
 # How many accounts the ledger is asked about at once.
 PREFLIGHT_CHUNK = 1000
@@ -17,7 +33,7 @@ PREFLIGHT_CHUNK = 1000
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What executing a frozen distribution would do. Amounts are in whole payment tokens."""
+    """What executing a distribution would do. Amounts are in whole payment tokens."""
 
     payable_count: int
     rounded_away_count: int
@@ -68,3 +84,103 @@ async def preview(session: AsyncSession, ledger: Ledger, distribution: Distribut
         funds_amount=await held_amount(ledger, token),
         unpayable=unpayable,
     )
+
+
+# Is told how many accounts the ledger has been asked about, while it is.
+Checked = Callable[[int], None]
+
+
+async def trial(
+    database: Database,
+    ledger: Ledger,
+    settings: Settings,
+    asset: Asset,
+    terms: distributions.Terms,
+    *,
+    now: datetime,
+    checked: Checked = lambda _: None,
+) -> Preview:
+    """Say what a distribution with these terms would do if it were created and paid now. Nothing of it is written.
+
+    The register is read anew first, as it is at creation. Balances of a record time that lies ahead are taken as they
+    are now. The shares are worked out by the server, so that memory does not grow with the number of holders.
+
+    Raises:
+        Invalid: The terms are incomplete, or nobody is eligible.
+        Conflict: The asset has no payment token.
+        LedgerUnavailable: The ledger cannot be read now.
+    """
+    amount = terms.amount
+    if amount is None:
+        raise Invalid("There is no amount to divide.", "Give one, to see what it would come to.")
+    token = payment_token_of(asset, settings)
+    if terms.record_time is not None and terms.record_time > now:
+        terms = replace(terms, record_time=None)
+    planned = distributions.from_terms(asset, terms, token)
+    await distributions.read_register(database, ledger, planned)
+    total_units = to_units(amount, token.decimals)
+    async with database.unit_of_work() as session:
+        asset = await Assets(session).get(asset.id)
+        await bring_balances(session, ledger, planned, asset)
+        is_staged = planned.record_time is not None
+        excluded = excluded_accounts(planned, asset, token)
+        shares = Trial(session, planned, total_units, excluded, staged=is_staged)
+        totals = await shares.totals()
+        if totals.entitlement_count == 0:
+            raise nobody_holds(asset)
+        if totals.payable_count == 0:
+            raise nothing_to_pay(amount, totals.entitlement_count)
+        unpayable = await _ask(ledger, token, shares.account_chunks(PREFLIGHT_CHUNK), checked)
+    total_amount = to_decimal(totals.total_units, token.decimals)
+    return Preview(
+        payable_count=totals.payable_count,
+        rounded_away_count=totals.entitlement_count - totals.payable_count,
+        total_amount=total_amount,
+        remainder_amount=subtract(amount, total_amount),
+        largest_amount=to_decimal(totals.largest_units, token.decimals),
+        smallest_amount=to_decimal(totals.smallest_units, token.decimals),
+        transaction_count=-(-totals.payable_count // effective_batch_size(ledger, settings)),
+        funds_amount=await held_amount(ledger, token),
+        unpayable=unpayable,
+    )
+
+
+async def trial_of_list(
+    ledger: Ledger,
+    settings: Settings,
+    token: PaymentToken,
+    payout_list: PayoutList,
+    *,
+    checked: Checked = lambda _: None,
+) -> Preview:
+    """Say what paying a list would do."""
+    total_amount = to_decimal(payout_list.total_units, token.decimals)
+    return Preview(
+        payable_count=len(payout_list),
+        rounded_away_count=0,
+        total_amount=total_amount,
+        remainder_amount=Decimal(0),
+        largest_amount=to_decimal(max(payout_list.amounts_units), token.decimals),
+        smallest_amount=to_decimal(min(payout_list.amounts_units), token.decimals),
+        transaction_count=-(-len(payout_list) // effective_batch_size(ledger, settings)),
+        funds_amount=await held_amount(ledger, token),
+        unpayable=await _ask(ledger, token, _chunks(payout_list), checked),
+    )
+
+
+async def _ask(
+    ledger: Ledger, token: PaymentToken, chunks: AsyncIterator[Sequence[str]], checked: Checked
+) -> dict[str, str]:
+    """Return which accounts could not receive the token as things stand, each with the reason."""
+    unpayable: dict[str, str] = {}
+    count = 0
+    async for accounts in chunks:
+        unpayable |= await ledger.preflight(token.token_id, accounts)
+        count += len(accounts)
+        checked(count)
+    return unpayable
+
+
+async def _chunks(payout_list: PayoutList) -> AsyncIterator[Sequence[str]]:
+    for start in range(0, len(payout_list), PREFLIGHT_CHUNK):
+        yield payout_list.account_ids[start : start + PREFLIGHT_CHUNK]

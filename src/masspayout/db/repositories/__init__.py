@@ -15,7 +15,9 @@ from masspayout.db.repositories.distributions import Distributions
 from masspayout.db.repositories.entitlements import Entitlements, FrozenTotals, Share
 from masspayout.db.repositories.event_listeners import EventListeners, EventSummary
 from masspayout.db.repositories.holders import Holders, RegisterChange
+from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMonth
 from masspayout.db.repositories.series import SeriesRepository
+from masspayout.db.repositories.trials import Trial, TrialTotals
 
 __all__ = [
     "Assets",
@@ -28,13 +30,18 @@ __all__ = [
     "Entitlements",
     "EventListeners",
     "EventSummary",
+    "FailedPayout",
     "FrozenTotals",
     "Holders",
+    "Overview",
     "Page",
+    "PaidInMonth",
     "Progress",
     "RegisterChange",
     "Repository",
     "SeriesRepository",
     "Share",
+    "Trial",
+    "TrialTotals",
     "WorkStatus",
 ]

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, literal, select, update
+from sqlalchemy import func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from masspayout.db.entities import Asset, SyncStatus
-from masspayout.db.repositories.base import Repository
+from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.types import UtcTimestamp, uuid7
 from masspayout.errors import NotFound
 
@@ -42,6 +42,14 @@ class Assets(Repository[Asset]):
                 f"See what there is with: masspayout asset list. Import it with: masspayout asset import {reference}",
             )
         return asset
+
+    async def search(self, contains: str, page: int = 1, limit: int = 25) -> Page[Asset]:
+        """Return one page of the assets whose name, symbol or token id contains some text, by name."""
+        columns = (Asset.name, Asset.symbol, Asset.token_id)
+        condition = or_(*(column.icontains(contains, autoescape=True) for column in columns))
+        rows = select(Asset).where(condition).order_by(func.lower(Asset.name), Asset.id)
+        total = await self.session.scalar(select(func.count(Asset.id)).where(condition))
+        return Page((await self.session.scalars(rows.offset((page - 1) * limit).limit(limit))).all(), total or 0)
 
     async def upsert(self, facts: Mapping[str, Any]) -> Asset:
         """Write what the ledger says of a token: a new asset, or the one that is there with those facts renewed."""

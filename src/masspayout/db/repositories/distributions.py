@@ -178,6 +178,38 @@ class Distributions(Repository[Distribution]):
         total = await self.session.scalar(select(func.count()).select_from(Distribution).where(*conditions))
         return Page((await self.session.scalars(rows.offset((page - 1) * limit).limit(limit))).all(), total or 0)
 
+    async def find_in_states(
+        self, states: Sequence[DistributionStatus], *, contains: str = "", page: int = 1, limit: int = 25
+    ) -> Page[Distribution]:
+        """Return one page of distributions in some states, newest first, with their assets.
+
+        With ``contains``, only those whose concept, or whose asset's name, symbol or token id contains that text.
+        """
+        conditions: list[ColumnElement[bool]] = [Distribution.status.in_(states)]
+        if contains:
+            columns = (Distribution.concept, Asset.name, Asset.symbol, Asset.token_id)
+            conditions.append(or_(*(column.icontains(contains, autoescape=True) for column in columns)))
+        counted = select(func.count(Distribution.id)).join(Asset, Asset.id == Distribution.asset_id).where(*conditions)
+        rows = (
+            self._newest_first()
+            .join(Asset, Asset.id == Distribution.asset_id)
+            .where(*conditions)
+            .options(selectinload(Distribution.asset))
+            .offset((page - 1) * limit)
+            .limit(limit)
+        )
+        return Page((await self.session.scalars(rows)).all(), await self.session.scalar(counted) or 0)
+
+    async def find_last_begun(self, asset_id: uuid.UUID) -> Distribution | None:
+        """Return the payout of an asset that began last."""
+        query = (
+            select(Distribution)
+            .where(Distribution.asset_id == asset_id, Distribution.executed_at.is_not(None))
+            .order_by(Distribution.executed_at.desc(), Distribution.id.desc())
+            .limit(1)
+        )
+        return await self.session.scalar(query)
+
     async def find_of_series(self, series_id: uuid.UUID, limit: int) -> Sequence[Distribution]:
         """Return the latest distributions of a series, the latest first."""
         query = (

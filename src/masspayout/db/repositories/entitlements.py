@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import ColumnElement, CursorResult, and_, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout.db.entities import Distribution, Holder
+from masspayout.db.entities import BatchPayout, BatchStatus, Distribution, Holder
 from masspayout.db.repositories.base import FIRST_ID, NTH_ID, Page
 from masspayout.db.session import driver_connection
 from masspayout.db.types import uuid7_series
@@ -109,6 +109,14 @@ _REGISTER_HASH = text(r"""
 """)
 
 
+def shares_statement(*, pro_rata: bool, staged: bool) -> str:
+    """Return the common table expressions that work out ``share``: who gets how many units of ``:total_units``.
+
+    The balances are the register's, or the staged ones.
+    """
+    return (_PRO_RATA if pro_rata else _EQUAL).format(balances=_STAGED if staged else _REGISTER)
+
+
 class Share(NamedTuple):
     """What one account is owed, in smallest units, and the balance that this follows from."""
 
@@ -198,13 +206,15 @@ class Entitlements:
 
         The balances are the register's, or the staged ones. Returns the number of entitlements.
         """
-        return await self._write(_PRO_RATA, total_units, decimals, excluded, batch_size, staged=staged)
+        shares = shares_statement(pro_rata=True, staged=staged)
+        return await self._write(shares, total_units, decimals, excluded, batch_size)
 
     async def write_equal(
         self, total_units: int, decimals: int, excluded: Sequence[str], batch_size: int, *, staged: bool = False
     ) -> int:
         """Give everybody the same, rounded down. Returns the number of entitlements."""
-        return await self._write(_EQUAL, total_units, decimals, excluded, batch_size, staged=staged)
+        shares = shares_statement(pro_rata=False, staged=staged)
+        return await self._write(shares, total_units, decimals, excluded, batch_size)
 
     async def write_shares(self, shares: Iterable[Share], decimals: int, batch_size: int) -> FrozenTotals:
         """Write given entitlements by COPY, any number of them, and say what they come to.
@@ -268,6 +278,47 @@ class Entitlements:
         total = await self.session.scalar(select(func.count()).where(condition))
         return Page((await self.session.scalars(query)).all(), total or 0)
 
+    async def find_paid(self, limit: int, offset: int = 0, *, paid: bool) -> Sequence[Holder]:
+        """Return the entitlements that are paid, or that are due and not paid, batch by batch.
+
+        Batches of which nobody is such a one are passed over by their counters.
+        """
+        counts = BatchPayout.successful_payments > 0 if paid else BatchPayout.status != BatchStatus.COMPLETED
+        query = (
+            select(Holder)
+            .join(
+                BatchPayout,
+                and_(
+                    BatchPayout.distribution_id == self.distribution.id,
+                    BatchPayout.batch_number == Holder.batch_number,
+                ),
+            )
+            .where(Holder.distribution_id == self.distribution.id, Holder.batch_number.is_not(None), counts)
+            .where(Holder.paid.is_(paid))
+            .order_by(Holder.batch_number, Holder.account_id)
+            .offset(offset)
+            .limit(limit)
+        )
+        return (await self.session.scalars(query)).all()
+
+    async def find_failed(self, failure_code: str | None, limit: int, offset: int = 0) -> Sequence[Holder]:
+        """Return the entitlements that are unpaid for a reason, or for any, by reason and account id."""
+        query = (
+            select(Holder)
+            .where(Holder.distribution_id == self.distribution.id, Holder.failure_code.is_not(None))
+            .order_by(Holder.failure_code, Holder.account_id)
+            .offset(offset)
+            .limit(limit)
+        )
+        if failure_code is not None:
+            query = query.where(Holder.failure_code == failure_code)
+        return (await self.session.scalars(query)).all()
+
+    async def find_by_prefix(self, prefix: str, limit: int) -> Sequence[Holder]:
+        """Return the first entitlements whose account id begins with some text."""
+        query = select(Holder).where(self._mine(), Holder.account_id.startswith(prefix, autoescape=True))
+        return (await self.session.scalars(query.order_by(Holder.account_id).limit(limit))).all()
+
     async def find_after(self, account_id: str, limit: int) -> Sequence[Holder]:
         """Return the entitlements that follow an account id; its cost does not grow with the depth."""
         query = select(Holder).where(self._mine(), Holder.account_id > account_id)
@@ -314,12 +365,9 @@ class Entitlements:
         decimals: int,
         excluded: Sequence[str],
         batch_size: int,
-        *,
-        staged: bool,
     ) -> int:
-        statement = (shares + _WRITE).format(balances=_STAGED if staged else _REGISTER)
         result = await self.session.execute(
-            text(statement),
+            text(shares + _WRITE),
             {
                 "asset_id": self.distribution.asset_id,
                 "distribution_id": self.distribution.id,

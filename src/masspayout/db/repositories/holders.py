@@ -44,6 +44,18 @@ _ADD_NEW = text(
 )
 
 
+_LARGEST = text("""
+    WITH largest AS MATERIALIZED (
+        SELECT balance, row_number() OVER () AS position
+          FROM (SELECT balance FROM holder WHERE asset_id = :asset_id AND distribution_id IS NULL
+                 ORDER BY balance DESC, account_id
+                 LIMIT (SELECT max(n) FROM unnest(CAST(:counts AS INT[])) AS n)) AS sorted
+    )
+    SELECT array_agg((SELECT coalesce(sum(balance), 0) FROM largest WHERE position <= count) ORDER BY count) AS units
+      FROM unnest(CAST(:counts AS INT[])) AS count
+""")
+
+
 @dataclass(frozen=True, slots=True)
 class RegisterChange:
     """What a sync did to the register, in holders."""
@@ -102,6 +114,27 @@ class Holders(Repository[Holder]):
         """Return the holders that follow an account id in the register; its cost does not grow with the depth."""
         query = self._register(asset_id).where(Holder.account_id > account_id).limit(limit)
         return (await self.session.scalars(query)).all()
+
+    async def find_sorted(
+        self, asset_id: uuid.UUID, *, prefix: str = "", largest_first: bool = False, offset: int = 0, limit: int = 25
+    ) -> Sequence[Holder]:
+        """Return some of the register, by account id or the largest first, whose account ids begin with some text."""
+        query = self._register(asset_id)
+        if largest_first:
+            query = query.order_by(None).order_by(Holder.balance.desc(), Holder.account_id)
+        if prefix:
+            query = query.where(Holder.account_id.startswith(prefix, autoescape=True))
+        return (await self.session.scalars(query.offset(offset).limit(limit))).all()
+
+    async def count_matches(self, asset_id: uuid.UUID, prefix: str, most: int) -> int:
+        """Count whose account ids begin with some text, but no further than ``most``."""
+        matches = self._register(asset_id).where(Holder.account_id.startswith(prefix, autoescape=True)).limit(most)
+        return await self.session.scalar(select(func.count()).select_from(matches.subquery())) or 0
+
+    async def largest_units(self, asset_id: uuid.UUID, counts: Sequence[int]) -> list[int]:
+        """Return what the largest holders hold together, for each of some numbers of them."""
+        row = (await self.session.execute(_LARGEST, {"asset_id": asset_id, "counts": list(counts)})).one()
+        return [int(units) for units in row.units]
 
     @staticmethod
     def _register(asset_id: uuid.UUID) -> Select[Holder]:

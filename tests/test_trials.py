@@ -1,0 +1,96 @@
+"""Previews of what does not exist yet: they say what creating would come to, and write nothing."""
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from io import BytesIO
+
+import pytest
+
+from command_line import rows_of
+from masspayout import distributions, previews
+from masspayout.db.entities import DistributionType, PayoutType
+from masspayout.distributions import Terms
+from masspayout.errors import Invalid, NobodyEligible
+from masspayout.freezing import payment_token_of
+from masspayout.payout_lists import parse_payout_list
+from masspayout.previews import Preview
+from masspayout.runtime import Runtime
+from payouts import PAYMENT_TOKEN, World, accounts
+
+COUNT = 57
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+async def world(runtime: Runtime) -> World:
+    chance = random.Random(7)
+    world = await World.make(runtime, [(account, chance.randint(1, 10**6)) for account in accounts(COUNT)])
+    await world.sandbox.admin.freeze(accounts(COUNT)[5:8], PAYMENT_TOKEN)
+    await world.sandbox.admin.dissociate(accounts(COUNT)[50:51], PAYMENT_TOKEN)
+    return world
+
+
+def terms(payout: PayoutType, amount: str, **others: object) -> Terms:
+    return Terms(DistributionType.DIVIDEND, payout, Decimal(amount), **others)  # type: ignore[arg-type]
+
+
+async def trial(world: World, wanted: Terms) -> Preview:
+    runtime = world.runtime
+    return await previews.trial(runtime.database, runtime.ledger, runtime.settings, world.asset, wanted, now=NOW)
+
+
+@pytest.mark.parametrize("payout", PayoutType)
+@pytest.mark.parametrize("amount", ["1000", "0.000031", "0.1", "777.123456"])
+async def test_a_trial_says_what_creating_then_comes_to(world: World, payout: PayoutType, amount: str) -> None:
+    wanted = terms(payout, amount, excluded_accounts=[accounts(COUNT)[0]])
+    if payout is PayoutType.FIXED and amount == "0.000031":
+        with pytest.raises(NobodyEligible, match="rounds down to nothing"):
+            await trial(world, wanted)
+        return
+    foreseen = await trial(world, wanted)
+    runtime = world.runtime
+    created = await distributions.create(runtime.database, runtime.ledger, runtime.settings, world.asset, wanted)
+    async with runtime.database.unit_of_work() as session:
+        assert await previews.preview(session, runtime.ledger, created) == foreseen
+    assert set(foreseen.unpayable) <= set(accounts(COUNT)[5:8] + accounts(COUNT)[50:51])
+
+
+async def test_a_trial_of_balances_at_a_record_time_or_of_one_ahead(world: World) -> None:
+    earlier = await world.sandbox.admin.now()
+    wanted = terms(PayoutType.PERCENTAGE, "1000")
+    now = await trial(world, wanted)
+    assert await trial(world, replace(wanted, record_time=earlier)) == now
+    assert await trial(world, replace(wanted, record_time=NOW + timedelta(days=9))) == now
+
+
+async def test_a_trial_writes_nothing(world: World) -> None:
+    await trial(world, terms(PayoutType.PERCENTAGE, "1000"))
+    before = rows_of(world.runtime.database.url)
+    checked: list[int] = []
+    runtime = world.runtime
+    wanted = terms(PayoutType.FIXED, "1000", record_time=await world.sandbox.admin.now())
+    parts = (runtime.database, runtime.ledger, runtime.settings, world.asset, wanted)
+    await previews.trial(*parts, now=NOW, checked=checked.append)
+    assert rows_of(world.runtime.database.url) == before
+    assert checked == [COUNT]
+
+
+async def test_what_cannot_be_divided_says_so(world: World) -> None:
+    with pytest.raises(Invalid, match="no amount to divide"):
+        await trial(world, replace(terms(PayoutType.FIXED, "1"), amount=None))
+    with pytest.raises(NobodyEligible, match=r"Nobody is eligible: 0\.0\.5001"):
+        await trial(world, terms(PayoutType.FIXED, "1", excluded_accounts=accounts(COUNT)))
+
+
+async def test_a_trial_of_a_list_says_who_could_not_receive_it(world: World) -> None:
+    runtime = world.runtime
+    token = payment_token_of(world.asset, runtime.settings)
+    rows = "".join(f"{account},{number + 1}.5\n" for number, account in enumerate(accounts(COUNT)))
+    payout_list = parse_payout_list(BytesIO(f"account_id,amount\n{rows}".encode()), token.decimals)
+    foreseen = await previews.trial_of_list(runtime.ledger, runtime.settings, token, payout_list)
+    assert (foreseen.payable_count, foreseen.transaction_count) == (COUNT, 1)
+    assert (foreseen.smallest_amount, foreseen.largest_amount) == (Decimal("1.5"), Decimal(COUNT) + Decimal("0.5"))
+    assert foreseen.total_amount == sum(range(1, COUNT + 1)) + COUNT * Decimal("0.5")
+    assert sorted(foreseen.unpayable) == sorted(accounts(COUNT)[5:8] + accounts(COUNT)[50:51])
