@@ -9,9 +9,10 @@ from masspayout.errors import Invalid
 from masspayout.settings.database import DatabaseSettings
 from masspayout.settings.paying import PayingSettings
 from masspayout.settings.sandbox import SandboxSettings
+from masspayout.settings.signing import SigningSettings
 
 
-class Settings(SandboxSettings, PayingSettings, DatabaseSettings):
+class Settings(SandboxSettings, SigningSettings, PayingSettings, DatabaseSettings):
     """What the operator can set. Every field is an environment variable of the same name in capitals."""
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)

@@ -1,0 +1,19 @@
+"""Files that hold a secret. What is in them is never shown, nor is a part of it."""
+
+from pathlib import Path
+
+from masspayout.errors import Invalid
+
+
+def read_secret_file(path: Path, setting: str) -> bytes:
+    """Return what a file says that a setting names.
+
+    Raises:
+        Invalid: It cannot be read.
+    """
+    try:
+        return path.expanduser().read_bytes()
+    except OSError as error:
+        raise Invalid(
+            f"{setting} names {path}, which cannot be read: {error.strerror}.", "Correct the path, or its permissions."
+        ) from None
