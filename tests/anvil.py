@@ -1,0 +1,132 @@
+"""A real EVM node to test on: anvil, installed from npm when a test first asks for it."""
+
+import fcntl
+import json
+import os
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+TOOLS = Path(__file__).resolve().parent / "evm"
+_MODULES = TOOLS / "node_modules"
+_LOCKFILE = TOOLS / "package-lock.json"
+_START_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Anvil:
+    """A node that runs, with a chain of its own and rich accounts, whose ``private_keys`` come in the same order."""
+
+    url: str
+    port: int
+    accounts: tuple[str, ...]
+    private_keys: tuple[str, ...]
+    process: subprocess.Popen[bytes]
+
+    @cached_property
+    def chain_id(self) -> int:
+        """The number that a transaction must carry to be valid on this chain."""
+        return int(self.call("eth_chainId"), 16)
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=60)
+
+    def call(self, method: str, *parameters: Any) -> Any:
+        """Return the result of a JSON-RPC method, such as ``evm_mine`` or ``anvil_reorg``."""
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
+        answer = self._client.post("/", json=request).json()
+        if "error" in answer:
+            raise AssertionError(f"{method}: {answer['error']}")
+        return answer["result"]
+
+    def stop(self) -> None:
+        """End the process, and the connection to it."""
+        self.process.terminate()
+        self.process.wait()
+        self._client.close()
+
+
+def node_modules() -> Path:
+    """Return the folder of what the tests need from npm, installed by now.
+
+    Without Node the test that asks is skipped, but in CI it fails.
+    """
+    with (TOOLS / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stamp = _MODULES / ".installed"
+        if not stamp.exists() or stamp.stat().st_mtime < _LOCKFILE.stat().st_mtime:
+            _install()
+            stamp.touch()
+    return _MODULES
+
+
+@contextmanager
+def running_anvil(directory: Path, *options: str, port: int = 0) -> Iterator[Anvil]:
+    """Run a node with a chain of its own on a free port, or on the given one.
+
+    Args:
+        directory: Where it may write.
+        options: More of anvil's command line, such as ``--no-mining`` or ``--load-state FILE``.
+        port: The port; any free one unless given.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    config, log = directory / "config.json", directory / "log"
+    command = [str(_program()), "--port", str(port), "--config-out", str(config), *options]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    try:
+        bound = _port_of(process, log)
+        made = json.loads(config.read_text())
+        anvil = Anvil(
+            url=f"http://127.0.0.1:{bound}",
+            port=bound,
+            accounts=tuple(made["available_accounts"]),
+            private_keys=tuple(made["private_keys"]),
+            process=process,
+        )
+        yield anvil
+        anvil.stop()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _port_of(process: subprocess.Popen[bytes], log: Path) -> int:
+    """Wait until the node listens, and return where."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        for line in log.read_text(errors="replace").splitlines():
+            if line.startswith("Listening on "):
+                return int(line.rpartition(":")[2])
+        time.sleep(0.01)
+    raise AssertionError(f"anvil did not start:\n{log.read_text(errors='replace')}")
+
+
+def _program() -> Path:
+    """Return the program for this machine, out of the packages for all kinds of machine."""
+    system = {"Darwin": "darwin", "Linux": "linux"}[platform.system()]
+    machine = "arm64" if platform.machine() in ("arm64", "aarch64") else "amd64"
+    return node_modules() / "@foundry-rs" / f"anvil-{system}-{machine}" / "bin" / "anvil"
+
+
+def _install() -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        sentence = "npm is not installed: this test runs an EVM node from npm (Debian: apt-get install nodejs npm)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+    done = subprocess.run([npm, "ci"], cwd=TOOLS, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise AssertionError(f"npm ci in {TOOLS} failed:\n{done.stdout}{done.stderr}")
