@@ -8,6 +8,9 @@
     ├── Invalid               the input is wrong; nothing was written
     │   ├── InvalidRows       a file with bad rows, all of them named
     │   └── NobodyEligible    no holder is owed anything
+    ├── NotAuthenticated      nobody knows who asks; the name, password, token or session is no good
+    ├── Forbidden             it is known who asks, and it is not allowed to them
+    ├── TooManyRequests       the same may be asked again after a while
     ├── DatabaseUnavailable   PostgreSQL cannot be reached, or refuses us
     ├── DatabaseMismatch      the schema is not the one this version works with
     └── LedgerError
@@ -72,6 +75,22 @@ class InvalidRows(Invalid):
 
 class NobodyEligible(Invalid):
     """There is nobody to pay: no holder besides those who are excluded, or each one's share rounds down to nothing."""
+
+
+class NotAuthenticated(MassPayoutError):
+    """Nobody knows who asks: what they showed is missing, wrong, or no good any more."""
+
+
+class Forbidden(MassPayoutError):
+    """It is known who asks, and their role does not allow it. Nothing was done."""
+
+
+class TooManyRequests(MassPayoutError):
+    """Somebody asks too often. ``retry_after_seconds`` says after how long to ask again."""
+
+    def __init__(self, message: str, hint: str = "", *, retry_after_seconds: int) -> None:
+        super().__init__(message, hint)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class DatabaseUnavailable(MassPayoutError):

@@ -6,7 +6,20 @@ import sys
 import typer
 
 from masspayout.actors import acting_as, operating_system_user
-from masspayout.cli import asset, database, demo, distribution, doctor, listener, payout, sandbox, series, worker
+from masspayout.cli import (
+    asset,
+    database,
+    demo,
+    distribution,
+    doctor,
+    listener,
+    payout,
+    sandbox,
+    series,
+    token,
+    user,
+    worker,
+)
 from masspayout.cli.output import show_error
 from masspayout.errors import MassPayoutError
 
@@ -24,6 +37,8 @@ app.add_typer(series.app, name="series")
 app.add_typer(listener.app, name="listener")
 app.command()(payout.pay)
 app.command()(payout.reconcile)
+app.add_typer(user.app, name="user")
+app.add_typer(token.app, name="token")
 app.add_typer(worker.app, name="worker")
 app.command()(doctor.doctor)
 app.add_typer(database.app, name="db")

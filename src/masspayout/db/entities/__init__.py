@@ -4,6 +4,7 @@ What stands under "Added to the users' schema" is ours; the rest of the five tab
 Relationships raise when they were not asked for: a query says what it loads.
 """
 
+from masspayout.db.entities.access import ApiToken, LoginLink, LoginSession, LoginThrottle, User
 from masspayout.db.entities.automation import ContractEvent, EventListener, Refund, Series
 from masspayout.db.entities.base import Base
 from masspayout.db.entities.payouts import Asset, BatchPayout, Distribution, Holder
@@ -22,6 +23,7 @@ from masspayout.db.entities.states import (
 )
 
 __all__ = [
+    "ApiToken",
     "Asset",
     "Attempt",
     "AttemptStatus",
@@ -38,9 +40,13 @@ __all__ = [
     "Frequency",
     "Holder",
     "LedgerSequence",
+    "LoginLink",
+    "LoginSession",
+    "LoginThrottle",
     "PayoutType",
     "Refund",
     "Series",
     "SeriesStatus",
     "SyncStatus",
+    "User",
 ]

@@ -4,6 +4,7 @@ A repository works inside its caller's unit of work and never commits. Changes o
 that names the states it may start from, and returns what it changed.
 """
 
+from masspayout.db.repositories.access import ApiTokens, LoginLinks, LoginSessions, LoginThrottles, Users
 from masspayout.db.repositories.assets import Assets
 from masspayout.db.repositories.attempts import Attempts
 from masspayout.db.repositories.automatic_payouts import AutomaticPayouts
@@ -20,6 +21,7 @@ from masspayout.db.repositories.series import SeriesRepository
 from masspayout.db.repositories.trials import Trial, TrialTotals
 
 __all__ = [
+    "ApiTokens",
     "Assets",
     "Attempts",
     "AutomaticPayouts",
@@ -33,6 +35,9 @@ __all__ = [
     "FailedPayout",
     "FrozenTotals",
     "Holders",
+    "LoginLinks",
+    "LoginSessions",
+    "LoginThrottles",
     "Overview",
     "Page",
     "PaidInMonth",
@@ -43,5 +48,6 @@ __all__ = [
     "Share",
     "Trial",
     "TrialTotals",
+    "Users",
     "WorkStatus",
 ]

@@ -1,0 +1,125 @@
+"""``masspayout user``: who may log in."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import access
+from masspayout.cli.output import JsonOption, out, show_json, show_table
+from masspayout.cli.session import with_runtime
+from masspayout.db.entities import User
+from masspayout.db.repositories import Users
+from masspayout.roles import Role
+from masspayout.runtime import Runtime
+
+app = typer.Typer(help="Who may log in, and what they may do.", no_args_is_help=True)
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the user logs in with.")]
+RoleOption = Annotated[Role, typer.Option(help="What the user may do.")]
+PasswordOption = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking for it.")
+]
+
+
+@app.command()
+def add(name: NameArgument, role: RoleOption = Role.VIEWER, password_stdin: PasswordOption = False) -> None:
+    """Add a user, with a password."""
+    password = _password(password_stdin)
+
+    async def work(runtime: Runtime) -> User:
+        async with runtime.database.unit_of_work() as session:
+            return await access.add_user(session, name, role=role, password=password)
+
+    user = with_runtime(work)
+    out.print(f"{user.name} may log in, as {user.role}.")
+
+
+@app.command("list")
+def list_(as_json: JsonOption = False) -> None:
+    """List the users."""
+
+    async def work(runtime: Runtime) -> Any:
+        async with runtime.database.unit_of_work() as session:
+            return await Users(session).find_in_order()
+
+    items = [_fields(user) for user in with_runtime(work)]
+    if as_json:
+        show_json({"items": items, "total": len(items)})
+        return
+    show_table(
+        ["NAME", "ROLE", "LOGS IN WITH", "DISABLED", "CREATED"],
+        [[item[column] for column in ("name", "role", "logs_in_with", "disabled", "created_at")] for item in items],
+        empty="There is no user yet. Add one with: masspayout user add NAME --role admin",
+    )
+
+
+@app.command()
+def disable(name: NameArgument) -> None:
+    """Keep a user out at once, with every session and token. The user stays on record."""
+    user = _changed(name, lambda session, user: access.set_disabled(session, user, disabled=True))
+    out.print(f"{user.name} is kept out.")
+
+
+@app.command()
+def enable(name: NameArgument) -> None:
+    """Let a user in again who was disabled."""
+    user = _changed(name, lambda session, user: access.set_disabled(session, user, disabled=False))
+    out.print(f"{user.name} may log in again, as {user.role}.")
+
+
+@app.command()
+def role(name: NameArgument, role: Annotated[Role, typer.Argument(metavar="ROLE", help="What they may do.")]) -> None:
+    """Give a user another role."""
+    user = _changed(name, lambda session, user: access.set_role(session, user, role))
+    out.print(f"{user.name} is {user.role}.")
+
+
+@app.command()
+def password(name: NameArgument, password_stdin: PasswordOption = False) -> None:
+    """Give a user another password, and end all sessions that began with the old one."""
+    new_password = _password(password_stdin)
+    user = _changed(name, lambda session, user: access.set_password(session, user, new_password))
+    out.print(f"{user.name} has a new password, and must log in again.")
+
+
+@app.command()
+def link(name: NameArgument) -> None:
+    """Print the end of a link that logs a user in once, within a quarter of an hour."""
+
+    async def work(runtime: Runtime) -> str:
+        async with runtime.database.unit_of_work() as session:
+            return await access.make_login_link(session, await access.find_user(session, name))
+
+    secret = with_runtime(work)
+    out.print(f"/login/link?secret={secret}")
+
+
+def _changed(name: str, change: Callable[[AsyncSession, User], Awaitable[None]]) -> User:
+    async def work(runtime: Runtime) -> User:
+        async with runtime.database.unit_of_work() as session:
+            user = await access.find_user(session, name)
+            await change(session, user)
+            return user
+
+    return with_runtime(work)
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+def _fields(user: User) -> dict[str, Any]:
+    ways = {"password": user.password_hash is not None, "provider": user.oidc_subject is not None}
+    return {
+        "id": user.id,
+        "name": user.name,
+        "role": user.role,
+        "logs_in_with": " or ".join(way for way, is_there in ways.items() if is_there) or "a link",
+        "disabled": user.disabled,
+        "created_at": user.created_at,
+    }

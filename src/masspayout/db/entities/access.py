@@ -1,0 +1,93 @@
+"""Who may come in: users, API tokens, sessions of browsers, login links, failed attempts. Secrets are digests only."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from masspayout.db.entities.base import Base, one_of
+from masspayout.db.types import OneOf
+from masspayout.roles import Role
+
+
+class User(Base):
+    """A person. One without a password comes in by a login link or through the OpenID Connect provider."""
+
+    __tablename__ = "access_user"
+    __table_args__ = (
+        UniqueConstraint("name", name="idx_access_user_name"),
+        UniqueConstraint("oidc_issuer", "oidc_subject", name="idx_access_user_oidc"),
+        one_of("role", Role, "access_user"),
+    )
+
+    name: Mapped[str]
+    password_hash: Mapped[str | None]
+    role: Mapped[Role] = mapped_column(OneOf(Role))
+    disabled: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    oidc_issuer: Mapped[str | None]
+    oidc_subject: Mapped[str | None]
+
+
+class ApiToken(Base):
+    """What a program shows to be let in. It may do what its role may, and belongs to the user who made it."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (
+        UniqueConstraint("prefix", name="idx_api_token_prefix"),
+        one_of("role", Role, "api_token"),
+    )
+
+    name: Mapped[str]
+    prefix: Mapped[str]
+    digest: Mapped[str]
+    role: Mapped[Role] = mapped_column(OneOf(Role))
+    owner_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("access_user.id"))
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+    owner: Mapped[User | None] = relationship(lazy="raise")
+
+
+class LoginSession(Base):
+    """A browser that is logged in, until it logs out or the time is over."""
+
+    __tablename__ = "login_session"
+    __table_args__ = (
+        UniqueConstraint("prefix", name="idx_login_session_prefix"),
+        Index("idx_login_session_user", "user_id"),
+    )
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("access_user.id"))
+    prefix: Mapped[str]
+    digest: Mapped[str]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    source_address: Mapped[str | None]
+
+    user: Mapped[User] = relationship(lazy="raise")
+
+
+class LoginLink(Base):
+    """A link that logs a user in once, printed where only its user can see it."""
+
+    __tablename__ = "login_link"
+    __table_args__ = (UniqueConstraint("prefix", name="idx_login_link_prefix"),)
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("access_user.id"))
+    prefix: Mapped[str]
+    digest: Mapped[str]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class LoginThrottle(Base):
+    """How often a name or an address failed to log in lately. ``key`` is a digest: people type passwords as names."""
+
+    __tablename__ = "login_throttle"
+    __table_args__ = (UniqueConstraint("key", name="idx_login_throttle_key"),)
+
+    key: Mapped[str]
+    failures: Mapped[int] = mapped_column(Integer)
+    blocked_until: Mapped[datetime | None]

@@ -1,0 +1,165 @@
+"""Queries on who may come in: ``access_user``, ``api_token``, ``login_session``, ``login_link``, ``login_throttle``."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import contains_eager, joinedload
+
+from masspayout.db.entities import ApiToken, LoginLink, LoginSession, LoginThrottle, User
+from masspayout.db.repositories.base import Repository
+from masspayout.db.types import UtcTimestamp, uuid7
+
+# Each attempt counts when it begins, so that guesses made side by side do not all pass before the first one counts.
+# From the allowed number on, each failure doubles the pause, up to a quarter of an hour. Nothing comes back while one
+# is blocked: that does not make the pause longer.
+_COUNT_ATTEMPT = text("""
+    INSERT INTO login_throttle AS t (id, key, failures) VALUES (:id, :key, 1)
+    ON CONFLICT (key) DO UPDATE
+       SET failures = CASE WHEN t.updated_at < now() - interval '1 hour' THEN 1 ELSE t.failures + 1 END,
+           blocked_until = CASE WHEN t.updated_at >= now() - interval '1 hour' AND t.failures + 1 >= :allowed
+                                THEN now() + make_interval(secs => least(power(2, least(t.failures + 1 - :allowed, 20)),
+                                                                         900)) END,
+           updated_at = now()
+     WHERE t.blocked_until IS NULL OR t.blocked_until <= now()
+    RETURNING failures
+""")
+
+_USE_LINK = text("""
+    UPDATE login_link SET used_at = :now, updated_at = now()
+     WHERE id = :id AND used_at IS NULL AND expires_at > :now
+""").bindparams(bindparam("now", type_=UtcTimestamp))
+
+
+class Users(Repository[User]):
+    """The people."""
+
+    entity = User
+    noun = "user"
+
+    async def find_by_name(self, name: str) -> User | None:
+        """Return the user of a name, or nothing."""
+        return await self.session.scalar(select(User).where(User.name == name))
+
+    async def find_by_oidc(self, issuer: str, subject: str) -> User | None:
+        """Return the user whom a provider knows by a subject, or nothing."""
+        return await self.session.scalar(select(User).where(User.oidc_issuer == issuer, User.oidc_subject == subject))
+
+    async def add(self, user: User) -> User | None:
+        """Write a new user; nothing when the name is taken."""
+        columns = ("name", "password_hash", "role", "oidc_issuer", "oidc_subject")
+        statement = (
+            insert(User)
+            .values(id=uuid7(), **{column: getattr(user, column) for column in columns})
+            .on_conflict_do_nothing(index_elements=[User.name])
+            .returning(User)
+        )
+        return (await self.session.scalars(statement)).one_or_none()
+
+    async def find_in_order(self) -> Sequence[User]:
+        """Return all users, by name."""
+        return (await self.session.scalars(select(User).order_by(User.name))).all()
+
+    async def can_anybody_come_in(self, now: datetime) -> bool:
+        """Whether some user has a password, or some token is good: then the service need not hand out a link."""
+        query = select(
+            or_(
+                exists().where(User.password_hash.is_not(None), ~User.disabled),
+                exists().where(ApiToken.revoked_at.is_(None), _is_ahead(ApiToken, now)),
+            )
+        )
+        return bool(await self.session.scalar(query))
+
+
+class ApiTokens(Repository[ApiToken]):
+    """What programs show to be let in."""
+
+    entity = ApiToken
+    noun = "token"
+
+    async def find_by_prefix(self, prefix: str) -> ApiToken | None:
+        """Return the token that begins like this, with its owner."""
+        query = select(ApiToken).where(ApiToken.prefix == prefix).options(joinedload(ApiToken.owner))
+        return await self.session.scalar(query)
+
+    async def revoke(self, token_id: uuid.UUID, now: datetime) -> bool:
+        """Let a token never come in again. False when it is revoked already."""
+        statement = update(ApiToken).where(ApiToken.id == token_id, ApiToken.revoked_at.is_(None))
+        return await self._changed(statement.values(revoked_at=now)) == 1
+
+    async def note_use(self, token_id: uuid.UUID, now: datetime) -> None:
+        """Remember when a token was last used."""
+        await self.session.execute(update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=now))
+
+
+class LoginSessions(Repository[LoginSession]):
+    """The browsers that are logged in."""
+
+    entity = LoginSession
+    noun = "session"
+
+    async def find_by_prefix(self, prefix: str) -> LoginSession | None:
+        """Return the session whose secret begins like this, with its user."""
+        query = (
+            select(LoginSession)
+            .join(User, User.id == LoginSession.user_id)
+            .where(LoginSession.prefix == prefix)
+            .options(contains_eager(LoginSession.user))
+        )
+        return await self.session.scalar(query)
+
+    async def end(self, session_id: uuid.UUID, now: datetime) -> None:
+        """End a session."""
+        await self._end(LoginSession.id == session_id, now)
+
+    async def end_of_user(self, user_id: uuid.UUID, now: datetime) -> None:
+        """End every session of a user."""
+        await self._end(LoginSession.user_id == user_id, now)
+
+    async def _end(self, whose: ColumnElement[bool], now: datetime) -> None:
+        statement = update(LoginSession).where(whose, LoginSession.ended_at.is_(None)).values(ended_at=now)
+        await self.session.execute(statement)
+
+
+class LoginLinks(Repository[LoginLink]):
+    """The links that log somebody in once."""
+
+    entity = LoginLink
+    noun = "login link"
+
+    async def find_by_prefix(self, prefix: str) -> LoginLink | None:
+        """Return the link whose secret begins like this."""
+        return await self.session.scalar(select(LoginLink).where(LoginLink.prefix == prefix))
+
+    async def use(self, link_id: uuid.UUID, now: datetime) -> bool:
+        """Use a link up. False when somebody did before, or when its time is over."""
+        return await self._changed(_USE_LINK, {"id": link_id, "now": now}) == 1
+
+
+class LoginThrottles:
+    """How often somebody failed to log in."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def count_attempt(self, key: str, *, allowed: int) -> bool:
+        """Count an attempt as failed. False when this key must wait."""
+        parameters = {"id": uuid7(), "key": key, "allowed": allowed}
+        return await self.session.scalar(_COUNT_ATTEMPT, parameters) is not None
+
+    async def seconds_to_wait(self, key: str) -> float:
+        """Return how long a key must wait before its next attempt."""
+        wait = func.extract("epoch", LoginThrottle.blocked_until - func.now())
+        return max(0.0, float(await self.session.scalar(select(wait).where(LoginThrottle.key == key)) or 0))
+
+    async def forget(self, key: str) -> None:
+        """Forget the failures of a key, which has succeeded."""
+        statement = update(LoginThrottle).where(LoginThrottle.key == key).values(failures=0, blocked_until=None)
+        await self.session.execute(statement)
+
+
+def _is_ahead(entity: type[ApiToken], now: datetime) -> ColumnElement[bool]:
+    return or_(entity.expires_at.is_(None), entity.expires_at > now)

@@ -1,0 +1,43 @@
+"""Users and tokens from the command line."""
+
+import io
+import json
+
+import pytest
+
+from command_line import CommandLine
+
+PASSWORD = "correct horse battery staple"
+
+
+def test_users_are_added_listed_and_kept_out(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def with_password(password: str, *arguments: str) -> str:
+        monkeypatch.setattr("sys.stdin", io.StringIO(password + "\n"))
+        said = command_line(*arguments, "--password-stdin")
+        return said.out + said.err
+
+    assert "no user yet" in command_line("user", "list").out
+    assert "ana may log in, as approver" in with_password(PASSWORD, "user", "add", "Ana", "--role", "approver")
+    assert "There is a user 'ana' already" in with_password(PASSWORD, "user", "add", "ana")
+    assert "it takes 12" in with_password("short", "user", "add", "ben")
+    assert "ana is viewer" in command_line("user", "role", "ana", "viewer").out
+    assert "kept out" in command_line("user", "disable", "ana").out
+    assert command_line("user", "enable", "ana").status == 0
+    assert "must log in again" in with_password("another long sentence", "user", "password", "ana")
+    assert "/login/link?secret=mpl_" in command_line("user", "link", "ana").out
+    (item,) = json.loads(command_line("user", "list", "--json").out)["items"]
+    assert (item["name"], item["role"], item["disabled"], item["logs_in_with"]) == ("ana", "viewer", False, "password")
+    assert command_line("user", "disable", "nobody").status == 1
+
+
+def test_a_token_is_shown_once(command_line: CommandLine) -> None:
+    said = command_line("token", "create", "treasury", "--role", "operator", "--expires", "90d", "--json")
+    made = json.loads(said.out)
+    assert made["token"].startswith(f"mpt_{made['prefix']}_")
+    assert made["role"] == "operator"
+    assert made["token"] not in command_line("token", "list", "--json").out
+    assert made["prefix"] in command_line("token", "list").out
+    assert "revoked" in command_line("token", "revoke", made["prefix"]).out
+    assert "revoked already" in command_line("token", "revoke", made["id"]).err
+    assert command_line("token", "revoke", "nothing").status == 1
+    assert command_line("token", "create", "x", "--user", "nobody").status == 1
