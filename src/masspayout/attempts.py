@@ -22,9 +22,9 @@ from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, BatchSta
 from masspayout.db.repositories import Attempts, BatchPayouts, Distributions
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
-from masspayout.errors import LedgerError, LedgerRejected
+from masspayout.errors import LedgerError, LedgerRejected, LedgerUnavailable, LedgerUncertain
 from masspayout.ledger.failures import TRANSACTION_EXPIRED, FailureClass, describe_failure
-from masspayout.ledger.port import Dead, Ledger, Outcome, Payment, Refused, Settled, Transfer, Undecided
+from masspayout.ledger.port import Dead, Ledger, Outcome, Payment, Refused, Sender, Settled, Transfer, Undecided
 from masspayout.money import add, to_units
 from masspayout.settings import Settings
 
@@ -54,18 +54,27 @@ class BatchAttempts:
     async def claim(self, distribution: Distribution, *, after: int) -> ClaimedBatch | None:
         """Claim the next open batch after a number, and sign for it in the same transaction; None if there is none.
 
+        When the ledger is needed to sign, and away, the batch is left alone for a while.
+
         Args:
             distribution: It is frozen: its terms are the same whenever they were read.
             after: Batches up to this number are passed over.
         """
-        async with self._database.unit_of_work() as session:
-            batch = await BatchPayouts(session).claim(
-                distribution.id, after=after, claim_seconds=self._settings.claim_seconds
-            )
+        batch = None
+        try:
+            async with self._database.unit_of_work() as session:
+                batch = await BatchPayouts(session).claim(
+                    distribution.id, after=after, claim_seconds=self._settings.claim_seconds
+                )
+                if batch is None:
+                    return None
+                attempt = await self._open_or_sign(session, distribution, batch)
+        except (LedgerUnavailable, LedgerUncertain) as error:
             if batch is None:
-                return None
-            attempt = await self._open_or_sign(session, distribution, batch)
-            return ClaimedBatch(distribution, batch.id, batch.batch_number, attempt)
+                raise
+            await self._sign_later(batch.id, error)
+            attempt = None
+        return ClaimedBatch(distribution, batch.id, batch.batch_number, attempt)
 
     async def pay(self, claimed: ClaimedBatch) -> None:
         """Pay what is unpaid of a batch. Returns when it is closed, or when it must be looked at again later."""
@@ -81,9 +90,19 @@ class BatchAttempts:
 
     async def _next(self, claimed: ClaimedBatch) -> Attempt | None:
         """Return the attempt that comes next after one that left somebody unpaid."""
-        async with self._database.unit_of_work() as session:
-            batch = await BatchPayouts(session).lock(claimed.batch_id)
-            return await self._open_or_sign(session, claimed.distribution, batch) if batch.status.is_open else None
+        try:
+            async with self._database.unit_of_work() as session:
+                batch = await BatchPayouts(session).lock(claimed.batch_id)
+                return await self._open_or_sign(session, claimed.distribution, batch) if batch.status.is_open else None
+        except (LedgerUnavailable, LedgerUncertain) as error:
+            await self._sign_later(claimed.batch_id, error)
+            return None
+
+    async def _sign_later(self, batch_id: uuid.UUID, error: LedgerError) -> None:
+        """Leave a batch alone whose next transaction cannot be made now; nothing of it was written."""
+        _log.warning("batch %s is signed later: %s", batch_id, error)
+        async with self._database.single_statement() as session:
+            await BatchPayouts(session).hold(batch_id, self._settings.look_again_max_seconds)
 
     async def _open_or_sign(
         self, session: AsyncSession, distribution: Distribution, batch: BatchPayout
@@ -92,21 +111,41 @@ class BatchAttempts:
         attempt = None
         if batch.transaction_id is not None:
             attempt = await Attempts(session).find_open(batch.id)
-        if attempt is None:
-            attempt = await self._sign(session, distribution, batch)
-        if attempt is None:
-            await _write_tally(session, batch, slices=batch.slices, may_close=True)
-        return attempt
+        if attempt is not None:
+            return attempt
+        while True:
+            attempt_id = uuid7()
+            holders = await BatchPayouts(session).attach(batch, attempt_id)
+            if not holders:
+                await _write_tally(session, batch, slices=batch.slices, may_close=True)
+                return None
+            try:
+                return await self._sign(session, attempt_id, distribution, batch, holders)
+            except LedgerRejected as error:
+                _log.warning("batch %s cannot be signed: %s", batch.id, error)
+                if not await self._settle_refused(session, batch, attempt_id, len(holders), error.code):
+                    return None
+            await session.refresh(batch)
+            if not batch.status.is_open:
+                return None
 
-    async def _sign(self, session: AsyncSession, distribution: Distribution, batch: BatchPayout) -> Attempt | None:
-        batches, attempts = BatchPayouts(session), Attempts(session)
-        attempt_id = uuid7()
-        holders = await batches.attach(batch, attempt_id)
-        if not holders:
-            return None
-        payer = str(distribution.payer_account_id)
-        number = await attempts.next_number(payer, self._ledger.number_floor())
-        signed = await self._ledger.prepare(_transfer(number, distribution, batch, holders))
+    async def _sign(
+        self,
+        session: AsyncSession,
+        attempt_id: uuid.UUID,
+        distribution: Distribution,
+        batch: BatchPayout,
+        holders: Sequence[tuple[str, Decimal]],
+    ) -> Attempt:
+        """Sign for holders that were attached, and store what was signed. What is refused gives its number back."""
+        attempts = Attempts(session)
+        sender = await self._ledger.sender(str(distribution.payer_account_id))
+        number = await attempts.next_number(sender.account_id, sender.number_floor)
+        try:
+            signed = await self._ledger.prepare(_transfer(sender, number, distribution, batch, holders))
+        except LedgerRejected:
+            await attempts.give_back_number(sender.account_id, number)
+            raise
         attempt = Attempt(
             id=attempt_id,
             status=AttemptStatus.SIGNED,
@@ -183,7 +222,8 @@ class BatchAttempts:
                 return True
             if isinstance(outcome, Settled):
                 return await self._settle_paid(session, batch, attempt, outcome)
-            return await self._settle_refused(session, batch, attempt, refusal or TRANSACTION_EXPIRED)
+            code = refusal or TRANSACTION_EXPIRED
+            return await self._settle_refused(session, batch, attempt.id, attempt.recipient_count, code)
 
     async def _settle_paid(self, session: AsyncSession, batch: BatchPayout, attempt: Attempt, outcome: Settled) -> bool:
         batches = BatchPayouts(session)
@@ -199,24 +239,26 @@ class BatchAttempts:
         await self._stop_if_everybody(session, batch, failures.values())
         await _write_tally(session, batch, slices=(batch.slices or [])[1:])
         if transient:
-            await self._pause(session, batch, attempt)
+            await self._pause(session, batch, attempt.id)
         return not transient
 
-    async def _settle_refused(self, session: AsyncSession, batch: BatchPayout, attempt: Attempt, code: str) -> bool:
+    async def _settle_refused(
+        self, session: AsyncSession, batch: BatchPayout, attempt_id: uuid.UUID, recipient_count: int, code: str
+    ) -> bool:
         """Nobody was paid. Split until the bad one stands alone, stop everything, or try again: as the code says."""
         batches = BatchPayouts(session)
         failure_class = describe_failure(code).failure_class
-        slices = list(batch.slices or [attempt.recipient_count])
+        slices = list(batch.slices or [recipient_count])
         if failure_class is FailureClass.TRANSIENT and not self._is_patience_over(batch):
-            await self._pause(session, batch, attempt)
+            await self._pause(session, batch, attempt_id)
             return False
-        if failure_class is FailureClass.RECIPIENT and attempt.recipient_count > 1:
-            await batches.release(batch, attempt.id)
-            half = attempt.recipient_count // 2
-            slices[:1] = [attempt.recipient_count - half, half]
+        if failure_class is FailureClass.RECIPIENT and recipient_count > 1:
+            await batches.release(batch, attempt_id)
+            half = recipient_count // 2
+            slices[:1] = [recipient_count - half, half]
         else:
-            holders = await batches.attached(batch, attempt.id)
-            await batches.mark_failed(batch, attempt.id, dict.fromkeys(holders, code))
+            holders = await batches.attached(batch, attempt_id)
+            await batches.mark_failed(batch, attempt_id, dict.fromkeys(holders, code))
             await self._stop_if_everybody(session, batch, [code])
             slices[:1] = []
         await _write_tally(session, batch, slices=slices)
@@ -226,10 +268,10 @@ class BatchAttempts:
         """Whether failures that nobody is to blame for are now written on the holders, for a person to retry."""
         return batch.transient_failures >= self._settings.transient_retries
 
-    async def _pause(self, session: AsyncSession, batch: BatchPayout, attempt: Attempt) -> None:
+    async def _pause(self, session: AsyncSession, batch: BatchPayout, attempt_id: uuid.UUID) -> None:
         """Let the unpaid holders go, free for a new transaction after a pause that grows from failure to failure."""
         batches = BatchPayouts(session)
-        await batches.release(batch, attempt.id)
+        await batches.release(batch, attempt_id)
         await batches.hold_after_failure(
             batch.id,
             failures=batch.transient_failures + 1,
@@ -247,7 +289,11 @@ class BatchAttempts:
 
 
 def _transfer(
-    number: int, distribution: Distribution, batch: BatchPayout, holders: Sequence[tuple[str, Decimal]]
+    sender: Sender,
+    number: int,
+    distribution: Distribution,
+    batch: BatchPayout,
+    holders: Sequence[tuple[str, Decimal]],
 ) -> Transfer:
     decimals = int(distribution.payment_token_decimals or 0)
     return Transfer(
@@ -256,6 +302,8 @@ def _transfer(
         token_id=str(distribution.payment_token_id),
         payments=[Payment(account_id, to_units(amount, decimals)) for account_id, amount in holders],
         memo=f"payout {distribution.id} batch {batch.batch_number}",
+        distribution_id=distribution.id,
+        sender_account_id=sender.account_id,
     )
 
 

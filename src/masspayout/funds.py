@@ -46,11 +46,13 @@ async def require_for_unpaid(session: AsyncSession, ledger: Ledger, distribution
 
 
 async def require(ledger: Ledger, token: PaymentToken, due_amount: Decimal) -> None:
-    """Check that the payer holds an amount of whole payment tokens.
+    """Check that the payer could pay, and holds an amount of whole payment tokens.
 
     Raises:
+        Conflict: Something keeps the payer from paying: its contract is paused, say, or no key of ours may use it.
         InsufficientFunds: It holds less; the shortfall is named.
     """
+    await ledger.check_payer(token.payer_account_id, token.token_id)
     funds_amount = await held_amount(ledger, token)
     if funds_amount < due_amount:
         raise InsufficientFunds(

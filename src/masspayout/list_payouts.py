@@ -55,7 +55,7 @@ async def check(ledger: Ledger, token: PaymentToken, payout_list: PayoutList, *,
     problems: list[str] = []
     for start in range(0, len(payout_list), PREFLIGHT_CHUNK):
         accounts = payout_list.account_ids[start : start + PREFLIGHT_CHUNK]
-        found = await ledger.preflight(token.token_id, accounts)
+        found = await ledger.preflight(token.payer_account_id, token.token_id, accounts)
         problems += [f"{account}: {describe_failure(code).sentence}" for account, code in sorted(found.items())]
     if problems:
         raise InvalidRows(

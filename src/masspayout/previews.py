@@ -69,9 +69,9 @@ async def preview(session: AsyncSession, ledger: Ledger, distribution: Distribut
         largest, smallest = max(largest, amount), min(smallest, amount)
         accounts.append(holder.account_id)
         if len(accounts) == PREFLIGHT_CHUNK:
-            unpayable |= await ledger.preflight(token.token_id, accounts)
+            unpayable |= await ledger.preflight(token.payer_account_id, token.token_id, accounts)
             accounts.clear()
-    unpayable |= await ledger.preflight(token.token_id, accounts)
+    unpayable |= await ledger.preflight(token.payer_account_id, token.token_id, accounts)
     payable_count = distribution.payable_count or 0
     return Preview(
         payable_count=payable_count,

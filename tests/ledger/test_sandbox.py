@@ -1,6 +1,7 @@
 """What is special about the sandbox: its own storage, its faults, its operator's side."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 
 import pytest
@@ -32,7 +33,8 @@ async def ledger(sandbox_url: URL, settings: Settings) -> AsyncIterator[SandboxL
 
 async def sign(ledger: SandboxLedger, payments: dict[str, int], *, number: int | None = None) -> SignedTransaction:
     payees = [Payment(account, units) for account, units in payments.items()]
-    return await ledger.prepare(Transfer(number or ledger.number_floor(), PAYER, TOKEN, payees, "test"))
+    number = number or (await ledger.sender(PAYER)).number_floor
+    return await ledger.prepare(Transfer(number, PAYER, TOKEN, payees, "test", uuid.uuid4(), PAYER))
 
 
 async def pay(ledger: SandboxLedger, payments: dict[str, int]) -> object:
@@ -111,14 +113,14 @@ async def test_death_is_proven_by_the_longest_validity_that_anybody_signed_with(
 
 
 async def test_a_transaction_from_the_future_is_refused(ledger: SandboxLedger) -> None:
-    signed = await sign(ledger, {ACCOUNTS[0]: 1}, number=ledger.number_floor() + 60 * 10**9)
+    signed = await sign(ledger, {ACCOUNTS[0]: 1}, number=(await ledger.sender(PAYER)).number_floor + 60 * 10**9)
     with pytest.raises(LedgerRejected) as refusal:
         await ledger.submit(signed.signed_bytes)
     assert refusal.value.code == "INVALID_TRANSACTION_START"
 
 
 async def test_consensus_times_are_those_of_the_order(ledger: SandboxLedger) -> None:
-    floor = ledger.number_floor()
+    floor = (await ledger.sender(PAYER)).number_floor
     signed = [await sign(ledger, {ACCOUNTS[0]: 1}, number=floor + index) for index in range(30)]
     await asyncio.gather(*(ledger.submit(one.signed_bytes) for one in signed))
     recorded = await ledger.admin.transactions(limit=30)
@@ -146,7 +148,7 @@ async def test_the_first_bad_recipient_decides(ledger: SandboxLedger) -> None:
         assert await pay(ledger, dict.fromkeys(order, 1)) == Refused(codes[order[0]])
     # A rejection is a surprise: nobody can know of it beforehand.
     foreseen = {account: code for account, code in codes.items() if account != rejected}
-    assert await ledger.preflight(TOKEN, ACCOUNTS) == foreseen
+    assert await ledger.preflight(PAYER, TOKEN, ACCOUNTS) == foreseen
 
 
 async def test_a_dissociated_account_is_remembered_and_can_associate_again(ledger: SandboxLedger) -> None:

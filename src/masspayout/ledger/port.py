@@ -6,10 +6,14 @@ it, ``submit`` sends stored bytes, ``outcome`` looks up what became of them. Onl
 Amounts are integers in the token's smallest unit. Account and token ids are in canonical form.
 """
 
+import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
+
+# Of a signed transaction that can be sent until another one takes its place.
+NEVER_EXPIRES = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +75,27 @@ class Payment(NamedTuple):
     amount_units: int
 
 
+class Sender(NamedTuple):
+    """Who sends a transaction: the payer itself, or an account that has the payer's contract pay.
+
+    Attributes:
+        account_id: Under this name ``ledger_sequence`` hands out numbers. It is unique across networks.
+        number_floor: The smallest number that ``Transfer.number`` may have now.
+    """
+
+    account_id: str
+    number_floor: int
+
+
 @dataclass(frozen=True, slots=True)
 class Transfer:
     """A transaction to be signed: one token, one payer, some recipients.
 
     Attributes:
-        number: From ``ledger_sequence``: never used before for this payer, and larger than every earlier one.
+        number: From ``ledger_sequence``: never used before for this sender, and larger than every earlier one. What was
+            not signed after all gives its number back, so that there are no gaps.
+        distribution_id: What is paid. A contract that remembers whom it paid pays each account once for it.
+        sender_account_id: The ``Sender`` that the number is of.
     """
 
     number: int
@@ -84,6 +103,8 @@ class Transfer:
     token_id: str
     payments: Sequence[Payment]
     memo: str
+    distribution_id: uuid.UUID
+    sender_account_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,17 +187,25 @@ class Ledger(Protocol):
     async def balance_units(self, account_id: str, token_id: str) -> int:
         """Return what an account holds of a token; 0 when it has nothing to do with it."""
 
-    async def preflight(self, token_id: str, account_ids: Sequence[str]) -> Mapping[str, str]:
-        """Return the accounts that could not receive the token as things stand, each with the failure code."""
+    async def check_payer(self, payer_account_id: str, token_id: str) -> None:
+        """Find out whether a payer could pay in a token as things stand, but for how much it holds.
 
-    def number_floor(self) -> int:
-        """Return the smallest number that ``Transfer.number`` may have now."""
+        Raises:
+            Conflict: It could not; the hint says what to do about it.
+        """
+
+    async def preflight(self, payer_account_id: str, token_id: str, account_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the accounts that could not get the token from the payer as things stand, each with its code."""
+
+    async def sender(self, payer_account_id: str) -> Sender:
+        """Choose who sends the next transaction of a payer."""
 
     async def prepare(self, transfer: Transfer) -> SignedTransaction:
         """Build and sign a transaction. Nothing is sent.
 
         Raises:
-            LedgerRejected: The transfer can never be valid (too many recipients, an amount that is not positive).
+            LedgerRejected: The transfer is not valid (too many recipients, an amount that is not positive), or the
+                ledger says already now that it would fail.
         """
 
     async def submit(self, signed_bytes: bytes) -> None:

@@ -17,6 +17,10 @@ _NEXT_NUMBER = text("""
     RETURNING last_number
 """)
 
+_GIVE_BACK = text(
+    "UPDATE ledger_sequence SET last_number = :number - 1, updated_at = now() WHERE account_id = :account_id"
+)
+
 # The batch shows its latest transaction, and is held by whoever signed it.
 _STORE_SIGNED = text("""
     WITH held AS (
@@ -57,6 +61,10 @@ class Attempts(Repository[Attempt]):
         parameters = {"id": uuid7(), "account_id": account_id, "floor": floor}
         number: int = (await self.session.scalars(_NEXT_NUMBER, parameters)).one()
         return number
+
+    async def give_back_number(self, account_id: str, number: int) -> None:
+        """Take back, within the same transaction, a number that nothing was signed with: numbers have no gaps."""
+        await self.session.execute(_GIVE_BACK, {"account_id": account_id, "number": number})
 
     async def store_signed(self, attempt: Attempt, *, claim_seconds: float) -> None:
         """Write a new attempt, and hold its batch for ``claim_seconds``. Only after a commit may it be sent."""

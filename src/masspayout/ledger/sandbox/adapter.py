@@ -14,6 +14,7 @@ from masspayout.ledger.port import (
     LedgerTraits,
     Outcome,
     Refused,
+    Sender,
     Settled,
     SignedTransaction,
     TokenInformation,
@@ -101,7 +102,15 @@ class SandboxLedger:
             row = await cursor.fetchone()
             return 0 if row is None else int(row["balance_units"])
 
-    async def preflight(self, token_id: str, account_ids: Sequence[str]) -> Mapping[str, str]:
+    async def check_payer(self, payer_account_id: str, token_id: str) -> None:
+        """Let every payer try: the sandbox's payers need no keys and no contract."""
+
+    async def preflight(
+        self,
+        payer_account_id: str,  # noqa: ARG002 - who pays makes no difference here
+        token_id: str,
+        account_ids: Sequence[str],
+    ) -> Mapping[str, str]:
         """Return the accounts that could not receive the token as things stand, each with the failure code.
 
         Raises:
@@ -111,13 +120,14 @@ class SandboxLedger:
             await find_token(connection, token_id)
             return await find_obstacles(connection, token_id, account_ids)
 
-    def number_floor(self) -> int:
-        """Return the smallest number that ``Transfer.number`` may have now: the start of validity, in nanoseconds.
+    async def sender(self, payer_account_id: str) -> Sender:
+        """Return the payer itself, with the smallest start of validity that it may use now, in nanoseconds.
 
         When another process has just advanced the clock, this one learns of it at its next call to the ledger; what it
         signs before that expires, and is signed anew.
         """
-        return time.time_ns() + self._store.clock_offset_nanos - _START_IN_THE_PAST_SECONDS * NANOS_PER_SECOND
+        floor = time.time_ns() + self._store.clock_offset_nanos - _START_IN_THE_PAST_SECONDS * NANOS_PER_SECOND
+        return Sender(payer_account_id, floor)
 
     async def prepare(self, transfer: Transfer) -> SignedTransaction:
         """Build and sign a transaction. Nothing is sent.
