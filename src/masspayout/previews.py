@@ -175,7 +175,7 @@ async def _ask(
     unpayable: dict[str, str] = {}
     count = 0
     async for accounts in chunks:
-        unpayable |= await ledger.preflight(token.token_id, accounts)
+        unpayable |= await ledger.preflight(token.payer_account_id, token.token_id, accounts)
         count += len(accounts)
         checked(count)
     return unpayable
