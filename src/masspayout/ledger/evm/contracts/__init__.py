@@ -1,0 +1,1 @@
+"""The contracts that hold payment tokens and pay holders."""

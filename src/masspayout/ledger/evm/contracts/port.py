@@ -1,0 +1,48 @@
+"""What the adapter asks of a contract that pays: our own, or one that others deployed."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from masspayout.ledger.port import Payment
+
+
+class PayingContract(Protocol):
+    """A contract that holds a payment token and pays many holders in one call."""
+
+    @property
+    def address(self) -> str:
+        """Where it is, in canonical form."""
+
+    async def check(self, sender: str, token_id: str) -> None:
+        """Find out whether the sender could have the contract pay in this token now, but for its funds.
+
+        Raises:
+            Conflict: It could not: the contract is paused, pays in another token, does not know the sender as a payer …
+        """
+
+    async def encode_payment(self, distribution_id: uuid.UUID, token_id: str, payments: Sequence[Payment]) -> bytes:
+        """Return the call that pays, each holder at most once for this distribution.
+
+        Raises:
+            LedgerRejected: It cannot pay these.
+        """
+
+    async def failures(self, receipt: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return who of a call that did not revert was not paid, each with the failure code.
+
+        Who was paid before for the same distribution counts as paid.
+
+        Args:
+            receipt: As JSON-RPC gives it.
+        """
+
+    def revert_code(self, data: bytes) -> str | None:
+        """Return the failure code for what the contract reverted with; None when it says nothing."""
+
+    def event(self, log: Mapping[str, Any]) -> tuple[str, Mapping[str, str | int]] | None:
+        """Return name and payload of what a log reports, as ``event_handlers`` call it; None for what is not known.
+
+        Args:
+            log: As JSON-RPC gives it.
+        """
