@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench picture lock clean
+.PHONY: help demo test check format bench contract picture lock clean
 
 help:
 	@echo "make demo     install and show a whole payout on the sandbox ledger, in about a minute"
@@ -15,6 +15,7 @@ help:
 	@echo "make check    formatting, lint, types and the direction of imports, as CI checks them"
 	@echo "make format   put the code into its one format"
 	@echo "make bench    measure with N=100000 holders, or N=1000000"
+	@echo "make contract compile the paying contract into the package"
 	@echo "make picture  draw docs/demo.svg anew from a run of the demo"
 	@echo "make lock     pin the newest dependencies that pyproject.toml allows, with their hashes"
 	@echo "make clean    remove everything that these commands made"
@@ -37,6 +38,9 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run.py --holders $(N)
+
+contract: $(VENV)/.installed-dev
+	$(BIN)/python contracts/build.py
 
 picture: $(VENV)/.installed
 	$(BIN)/python docs/draw_demo.py

@@ -7,7 +7,7 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,11 +44,15 @@ class Anvil:
 
     def call(self, method: str, *parameters: Any) -> Any:
         """Return the result of a JSON-RPC method, such as ``evm_mine`` or ``anvil_reorg``."""
-        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
-        answer = self._client.post("/", json=request).json()
+        answer = self.request({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters})
         if "error" in answer:
             raise AssertionError(f"{method}: {answer['error']}")
         return answer["result"]
+
+    def request(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the whole answer to a request, an error too."""
+        answer: dict[str, Any] = self._client.post("/", json=request).json()
+        return answer
 
     def stop(self) -> None:
         """End the process, and the connection to it."""

@@ -90,6 +90,12 @@ FAILURES = _failures(
         "Find out from the token's issuer why, then retry.",
     ),
     Failure(
+        "WRONG_AMOUNT_ARRIVED",
+        _RECIPIENT,
+        "The account would not have got the whole amount: the payment token takes fees, or the account passes it on.",
+        "Ask the holder for another account, or pay in a token that takes no fees.",
+    ),
+    Failure(
         "TOKEN_IS_PAUSED",
         _EVERYBODY,
         "The payment token is paused.",
@@ -126,10 +132,28 @@ FAILURES = _failures(
         "Unpause the contract: what it stopped goes on by itself.",
     ),
     Failure(
+        "CONTRACT_ROLE_MISSING",
+        _EVERYBODY,
+        "The paying contract does not let the sending account pay.",
+        "Have the contract's admin give it the role that pays, then retry.",
+    ),
+    Failure(
+        "CONTRACT_REVERTED",
+        _EVERYBODY,
+        "The paying contract reverted the whole payment.",
+        "Look the transaction up in the chain's explorer, then retry.",
+    ),
+    Failure(
         TRANSACTION_EXPIRED,
         _TRANSIENT,
         "The transaction reached the ledger too late.",
         "It was signed anew several times; retry when the ledger answers in time.",
+    ),
+    Failure(
+        "TRANSACTION_OUT_OF_GAS",
+        _TRANSIENT,
+        "The transaction needed more gas than was estimated.",
+        "It was signed anew several times; retry with fewer holders in a batch.",
     ),
     Failure(
         "THROTTLED_AT_CONSENSUS",

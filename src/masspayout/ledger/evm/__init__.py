@@ -1,1 +1,1 @@
-"""EVM chains, Hedera's relay included: read and paid on over JSON-RPC."""
+"""Any EVM chain, over JSON-RPC."""

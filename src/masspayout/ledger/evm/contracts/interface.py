@@ -1,0 +1,102 @@
+"""Contracts' interfaces: calls encoded; answers, events and errors decoded."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from eth_abi.abi import decode, encode
+from eth_utils.crypto import keccak
+from web3.types import LogReceipt
+
+_WORD = 32
+
+
+class Event(NamedTuple):
+    """An event of a contract, decoded: its name, and what it says by the names of its fields."""
+
+    name: str
+    fields: Mapping[str, Any]
+
+
+class _Entry:
+    """One function, event or error of an interface."""
+
+    def __init__(self, description: Mapping[str, Any]) -> None:
+        self.name: str = description["name"]
+        self.inputs = [(field["name"], _type_of(field), bool(field.get("indexed"))) for field in description["inputs"]]
+        self.outputs = [_type_of(field) for field in description.get("outputs", [])]
+
+    @cached_property
+    def types(self) -> list[str]:
+        return [kind for _, kind, _ in self.inputs]
+
+    @cached_property
+    def topic(self) -> bytes:
+        return keccak(text=f"{self.name}({','.join(self.types)})")
+
+    @property
+    def selector(self) -> bytes:
+        return self.topic[:4]
+
+
+class Interface:
+    """What can be said to a contract, and what it says."""
+
+    def __init__(self, abi: Sequence[Mapping[str, Any]]) -> None:
+        self.abi = abi
+        entries = [(description["type"], _Entry(description)) for description in abi if "name" in description]
+        self._functions = {entry.name: entry for kind, entry in entries if kind == "function"}
+        self._events = {entry.topic: entry for kind, entry in entries if kind == "event"}
+        self._errors = {entry.selector: entry for kind, entry in entries if kind == "error"}
+
+    def call(self, name: str, *arguments: Any) -> bytes:
+        """Return the data of a call of a function."""
+        function = self._functions[name]
+        return function.selector + encode(function.types, arguments)
+
+    def selector(self, name: str) -> bytes:
+        """Return the four bytes that a call of a function begins with."""
+        return self._functions[name].selector
+
+    def answer(self, name: str, data: bytes) -> tuple[Any, ...]:
+        """Return what a function returned.
+
+        Raises:
+            eth_abi.exceptions.DecodingError: The data is no answer of this function.
+        """
+        return decode(self._functions[name].outputs, data)
+
+    def error(self, data: bytes) -> str | None:
+        """Return the name of the error that a call was reverted with; None for one that is not of this contract."""
+        entry = self._errors.get(bytes(data[:4]))
+        return entry.name if entry else None
+
+    def topic(self, name: str) -> bytes:
+        """Return the first topic of an event's logs."""
+        return next(topic for topic, entry in self._events.items() if entry.name == name)
+
+    def events(self, logs: Sequence[LogReceipt], address: str) -> Iterator[Event]:
+        """Yield the events that a contract logged, as far as they are of this interface."""
+        for log in logs:
+            entry = self._events.get(bytes(log["topics"][0])) if log["topics"] else None
+            if entry is not None and log["address"].lower() == address:
+                yield Event(entry.name, _fields(entry, log))
+
+
+def _fields(event: _Entry, log: LogReceipt) -> dict[str, Any]:
+    topics = iter(log["topics"][1:])
+    plain = decode([kind for _, kind, indexed in event.inputs if not indexed], bytes(log["data"]))
+    values = iter(plain)
+    return {
+        name: decode([kind], bytes(next(topics)).rjust(_WORD, b"\0"))[0] if indexed else next(values)
+        for name, kind, indexed in event.inputs
+    }
+
+
+def _type_of(field: Mapping[str, Any]) -> str:
+    """Return a type as a signature spells it: tuples by their components."""
+    kind = str(field["type"])
+    if not kind.startswith("tuple"):
+        return kind
+    components = ",".join(_type_of(component) for component in field["components"])
+    return f"({components}){kind.removeprefix('tuple')}"
