@@ -171,8 +171,8 @@ async def _require_chosen(session: AsyncSession, ledger: Ledger, distribution: D
             f"{named}.",
             f"See who is: masspayout distribution holders {distribution.id} --failed",
         )
-    due_amount = await entitlements.failed_amount(chosen.accounts, chosen.failure_code)
-    await funds.require(ledger, funds.frozen_token(distribution), due_amount)
+    due = await entitlements.failed(chosen.accounts, chosen.failure_code)
+    await funds.require(ledger, funds.frozen_token(distribution), due)
 
 
 async def _reopen(session: AsyncSession, distribution: Distribution, chosen: Chosen | None) -> None:

@@ -5,10 +5,10 @@ from decimal import Decimal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import Distribution
-from masspayout.db.repositories import Entitlements
+from masspayout.db.repositories import Due, Entitlements
 from masspayout.errors import Conflict, InsufficientFunds
 from masspayout.freezing import PaymentToken
-from masspayout.ledger.port import Ledger
+from masspayout.ledger.port import Fees, Ledger
 from masspayout.money import subtract, to_decimal
 
 
@@ -41,12 +41,11 @@ async def require_for_unpaid(session: AsyncSession, ledger: Ledger, distribution
     Raises:
         InsufficientFunds: It holds less; the shortfall is named.
     """
-    due_amount = await Entitlements(session, distribution).unpaid_amount()
-    await require(ledger, frozen_token(distribution), due_amount)
+    await require(ledger, frozen_token(distribution), await Entitlements(session, distribution).unpaid())
 
 
-async def require(ledger: Ledger, token: PaymentToken, due_amount: Decimal) -> None:
-    """Check that the payer could pay, and holds an amount of whole payment tokens.
+async def require(ledger: Ledger, token: PaymentToken, due: Due) -> None:
+    """Check that the payer could pay, and holds what is due and what the ledger charges for paying it.
 
     Raises:
         Conflict: Something keeps the payer from paying: its contract is paused, say, or no key of ours may use it.
@@ -54,9 +53,26 @@ async def require(ledger: Ledger, token: PaymentToken, due_amount: Decimal) -> N
     """
     await ledger.check_payer(token.payer_account_id, token.token_id)
     funds_amount = await held_amount(ledger, token)
-    if funds_amount < due_amount:
+    if funds_amount < due.amount:
         raise InsufficientFunds(
             f"The payer {token.payer_account_id} holds {funds_amount:,f} of {token.token_id}, "
-            f"but {due_amount:,f} is due: {subtract(due_amount, funds_amount):,f} is missing.",
+            f"but {due.amount:,f} is due: {subtract(due.amount, funds_amount):,f} is missing.",
             f"Fund {token.payer_account_id}, then try again.",
+        )
+    fees = (await ledger.estimate(token.payer_account_id, token.token_id, due.recipient_count)).fees
+    if fees is not None:
+        _require_fees(fees, token, due)
+
+
+def _require_fees(fees: Fees, token: PaymentToken, due: Due) -> None:
+    """Check that whoever is charged can pay the ledger, beside what is due where both are of one currency."""
+    fee_amount = to_decimal(fees.units, fees.decimals)
+    free_amount = to_decimal(fees.held_units, fees.decimals)
+    if fees.token_id == token.token_id and fees.account_id == token.payer_account_id:
+        free_amount = subtract(free_amount, due.amount)
+    if free_amount < fee_amount:
+        raise InsufficientFunds(
+            f"Paying {due.recipient_count:,} recipients costs about {fee_amount:,f} {fees.symbol} in fees, "
+            f"and {fees.account_id} has {free_amount:,f} for them.",
+            f"Fund {fees.account_id} with {fees.symbol}, then try again.",
         )

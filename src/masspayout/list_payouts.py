@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from masspayout import distributions, funds
 from masspayout.account_ids import canonical_account_id
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType
-from masspayout.db.repositories import Distributions, Share
+from masspayout.db.repositories import Distributions, Due, Share
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, InvalidRows
 from masspayout.freezing import PaymentToken, effective_batch_size, record_freeze
@@ -49,7 +49,7 @@ async def check(ledger: Ledger, token: PaymentToken, payout_list: PayoutList, *,
         InsufficientFunds: The payer holds less than the list's total.
         InvalidRows: Some accounts cannot receive the token; all of them are named.
     """
-    await funds.require(ledger, token, to_decimal(payout_list.total_units, token.decimals))
+    await funds.require(ledger, token, Due(len(payout_list), to_decimal(payout_list.total_units, token.decimals)))
     if allow_unpayable:
         return
     problems: list[str] = []

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import TypedDict
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -33,7 +34,11 @@ PREFLIGHT_CHUNK = 1000
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What executing a distribution would do. Amounts are in whole payment tokens."""
+    """What executing a distribution would do. Amounts are in whole payment tokens.
+
+    What the ledger charges, ``fee_amount``, and what whoever is charged has for it, ``fee_funds_amount``, are in its
+    own currency, ``fee_symbol``; there is none where nothing is charged.
+    """
 
     payable_count: int
     rounded_away_count: int
@@ -44,6 +49,10 @@ class Preview:
     transaction_count: int
     funds_amount: Decimal
     unpayable: dict[str, str]
+    takes_seconds: int
+    fee_amount: Decimal
+    fee_symbol: str | None
+    fee_funds_amount: Decimal | None
 
     @property
     def shortfall_amount(self) -> Decimal:
@@ -83,6 +92,7 @@ async def preview(session: AsyncSession, ledger: Ledger, distribution: Distribut
         transaction_count=distribution.batch_count or 0,
         funds_amount=await held_amount(ledger, token),
         unpayable=unpayable,
+        **await _cost(ledger, token, payable_count),
     )
 
 
@@ -142,6 +152,7 @@ async def trial(
         transaction_count=-(-totals.payable_count // effective_batch_size(ledger, settings)),
         funds_amount=await held_amount(ledger, token),
         unpayable=unpayable,
+        **await _cost(ledger, token, totals.payable_count),
     )
 
 
@@ -165,6 +176,26 @@ async def trial_of_list(
         transaction_count=-(-len(payout_list) // effective_batch_size(ledger, settings)),
         funds_amount=await held_amount(ledger, token),
         unpayable=await _ask(ledger, token, _chunks(payout_list), checked),
+        **await _cost(ledger, token, len(payout_list)),
+    )
+
+
+class _Cost(TypedDict):
+    takes_seconds: int
+    fee_amount: Decimal
+    fee_symbol: str | None
+    fee_funds_amount: Decimal | None
+
+
+async def _cost(ledger: Ledger, token: PaymentToken, recipient_count: int) -> _Cost:
+    """Return the fields of a preview that say how long it takes and what the ledger charges."""
+    estimate = await ledger.estimate(token.payer_account_id, token.token_id, recipient_count)
+    fees = estimate.fees
+    return _Cost(
+        takes_seconds=estimate.seconds,
+        fee_amount=Decimal(0) if fees is None else to_decimal(fees.units, fees.decimals),
+        fee_symbol=None if fees is None else fees.symbol,
+        fee_funds_amount=None if fees is None else to_decimal(fees.held_units, fees.decimals),
     )
 
 

@@ -67,6 +67,7 @@ def test_a_dividend_is_created_reviewed_paid_mended_and_proven(shop: CommandLine
     assert f"{FROZEN} would fail" in shop("distribution", "preview", dividend).out
     preview = told(shop, "distribution", "preview", dividend)
     assert (preview["total_amount"], preview["shortfall_amount"]) == ("500.000000", "0")
+    assert (preview["takes_seconds"], preview["fee_amount"], preview["fee_symbol"]) == (1, "0", None)
     assert preview["unpayable"] == {FROZEN: "ACCOUNT_FROZEN_FOR_TOKEN"}
 
     said = shop("distribution", "execute", dividend, "--wait")

@@ -4,6 +4,7 @@ import csv
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -35,7 +36,7 @@ app.command()(creation.create)
 
 @app.command()
 def preview(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
-    """Say what executing would do: who gets how much, who could not receive it, and whether the funds suffice."""
+    """Say what executing would do: who gets how much, who could not, whether the funds suffice, what it costs."""
 
     async def work(runtime: Runtime) -> previews.Preview:
         async with runtime.database.unit_of_work() as session:
@@ -53,6 +54,9 @@ def preview(distribution: DistributionArgument, as_json: JsonOption = False) -> 
         "transactions": found.transaction_count,
         "funds": found.funds_amount,
         "missing funds": found.shortfall_amount or "",
+        "takes about": str(timedelta(seconds=found.takes_seconds)),
+        "fees": f"about {found.fee_amount:,f} {found.fee_symbol}" if found.fee_symbol else "",
+        "funds for fees": f"{found.fee_funds_amount:,f} {found.fee_symbol}" if found.fee_symbol else "",
     }
     if as_json:
         show_json({name: getattr(found, name) for name in (*found.__slots__, "shortfall_amount")})

@@ -62,7 +62,7 @@ async def show_result(runtime: Runtime, distribution_id: uuid.UUID) -> None:
         progress = await BatchPayouts(session).progress(distribution_id)
         entitlements = Entitlements(session, distribution)
         failures = await entitlements.failure_counts()
-        paid_amount = subtract(progress.total_amount, await entitlements.unpaid_amount())
+        paid_amount = subtract(progress.total_amount, (await entitlements.unpaid()).amount)
     out.print(
         f"[bold]{distribution.status}[/]: {progress.paid:,} of {progress.holders:,} holders paid, "
         f"{paid_amount:,f} of {progress.total_amount:,f}."

@@ -88,6 +88,35 @@ class Sender(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Fees:
+    """What the ledger will charge for something, about, in its own currency.
+
+    Attributes:
+        account_id: Who is charged.
+        units: How much, in the currency's smallest unit.
+        held_units: What that account holds of the currency.
+        symbol: How people write the currency.
+        decimals: How many decimals it has.
+        token_id: Under which id it is a payment token, where it can be one.
+    """
+
+    account_id: str
+    units: int
+    held_units: int
+    symbol: str
+    decimals: int
+    token_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What paying some recipients takes, about, if nothing goes wrong; ``fees`` is None where nothing is charged."""
+
+    seconds: int
+    fees: Fees | None
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """A transaction to be signed: one token, one payer, some recipients.
 
@@ -193,6 +222,9 @@ class Ledger(Protocol):
         Raises:
             Conflict: It could not; the hint says what to do about it.
         """
+
+    async def estimate(self, payer_account_id: str, token_id: str, recipient_count: int) -> Estimate:
+        """Say what it takes to pay so many recipients: how long, and what the ledger charges whom for it."""
 
     async def preflight(self, payer_account_id: str, token_id: str, account_ids: Sequence[str]) -> Mapping[str, str]:
         """Return the accounts that could not get the token from the payer as things stand, each with its code."""

@@ -13,7 +13,7 @@ from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.repositories.batch_payouts import BatchPayouts, Progress
 from masspayout.db.repositories.contract_events import ContractEvents
 from masspayout.db.repositories.distributions import Distributions
-from masspayout.db.repositories.entitlements import Entitlements, FrozenTotals, Share
+from masspayout.db.repositories.entitlements import Due, Entitlements, FrozenTotals, Share
 from masspayout.db.repositories.event_listeners import EventListeners, EventSummary
 from masspayout.db.repositories.holders import Holders, RegisterChange
 from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMonth
@@ -29,6 +29,7 @@ __all__ = [
     "BatchPayouts",
     "ContractEvents",
     "Distributions",
+    "Due",
     "Entitlements",
     "EventListeners",
     "EventSummary",

@@ -117,6 +117,13 @@ def shares_statement(*, pro_rata: bool, staged: bool) -> str:
     return (_PRO_RATA if pro_rata else _EQUAL).format(balances=_STAGED if staged else _REGISTER)
 
 
+class Due(NamedTuple):
+    """What is still to be paid to how many, in whole payment tokens."""
+
+    recipient_count: int
+    amount: Decimal
+
+
 class Share(NamedTuple):
     """What one account is owed, in smallest units, and the balance that this follows from."""
 
@@ -250,15 +257,13 @@ class Entitlements:
         found: str | None = await self.session.scalar(_REGISTER_HASH, {"distribution_id": self.distribution.id})
         return found
 
-    async def unpaid_amount(self) -> Decimal:
-        """Return what is still to be paid, in whole payment tokens."""
-        query = select(func.sum(Holder.payment_amount)).where(self._mine(), ~Holder.paid)
-        return await self.session.scalar(query) or Decimal(0)
+    async def unpaid(self) -> Due:
+        """Return what is still to be paid, and to how many."""
+        return await self._due(self._mine(), ~Holder.paid)
 
-    async def failed_amount(self, accounts: Sequence[str] | None, failure_code: str | None) -> Decimal:
+    async def failed(self, accounts: Sequence[str] | None, failure_code: str | None) -> Due:
         """Return what those are owed who are unpaid for a reason: of these accounts, for this reason."""
-        query = select(func.sum(Holder.payment_amount)).where(*self._failed(accounts, failure_code))
-        return await self.session.scalar(query) or Decimal(0)
+        return await self._due(*self._failed(accounts, failure_code))
 
     async def find_not_failed(self, accounts: Sequence[str]) -> Sequence[str]:
         """Return those of some accounts that are not unpaid for a reason: nothing of theirs can be tried again."""
@@ -342,6 +347,12 @@ class Entitlements:
             .order_by(func.count().desc())
         )
         return {code: count for code, count in (await self.session.execute(query)).all() if code}
+
+    async def _due(self, *conditions: ColumnElement[Any]) -> Due:
+        owed = Holder.payment_amount > 0
+        query = select(func.count().filter(owed), func.sum(Holder.payment_amount)).where(*conditions)
+        recipient_count, amount = (await self.session.execute(query)).one()
+        return Due(recipient_count, amount or Decimal(0))
 
     def _failed(self, accounts: Sequence[str] | None, failure_code: str | None) -> list[ColumnElement[bool]]:
         conditions: list[ColumnElement[bool]] = [
