@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import vyper
 from eth_abi.abi import encode
-from hexbytes import HexBytes
-from web3.types import TxReceipt
 
 from anvil import Anvil
 from masspayout.ledger.evm.contracts.interface import Event, Interface
+
+Receipt = dict[str, Any]
 
 SOURCES = Path(__file__).resolve().parent / "evm" / "contracts"
 PLENTY_OF_GAS = 15_000_000
@@ -34,7 +34,7 @@ class Contract:
     address: str
     interface: Interface
 
-    def send(self, name: str, *arguments: Any, sender: str, gas: int = PLENTY_OF_GAS) -> TxReceipt:
+    def send(self, name: str, *arguments: Any, sender: str, gas: int = PLENTY_OF_GAS) -> Receipt:
         """Call a function in a transaction, and return the receipt. Raises Reverted."""
         call = {"from": sender, "to": self.address, "data": _hex(self.interface.call(name, *arguments))}
         receipt = transact(self.anvil, {**call, "gas": hex(gas)})
@@ -49,7 +49,7 @@ class Contract:
         values = self.interface.answer(name, bytes.fromhex(answer[2:]))
         return values[0] if len(values) == 1 else values
 
-    def events(self, receipt: TxReceipt) -> list[Event]:
+    def events(self, receipt: Receipt) -> list[Event]:
         return list(self.interface.events(receipt["logs"], self.address))
 
     def _revert_data(self, call: Mapping[str, str], gas: int) -> bytes:
@@ -76,15 +76,12 @@ def deploy_code(anvil: Anvil, abi: Sequence[Mapping[str, Any]], code: bytes, *, 
     return Contract(anvil, address.lower(), Interface(abi))
 
 
-def transact(anvil: Anvil, transaction: Mapping[str, str]) -> TxReceipt:
-    """Have the node sign, send and mine a transaction, and return its receipt, in web3's form."""
-    receipt = anvil.call("eth_sendTransactionSync", transaction)
+def transact(anvil: Anvil, transaction: Mapping[str, str]) -> Receipt:
+    """Have the node sign, send and mine a transaction, and return its receipt, with the numbers that matter as such."""
+    receipt: Receipt = anvil.call("eth_sendTransactionSync", transaction)
     for name in ("status", "gasUsed", "blockNumber"):
         receipt[name] = int(receipt[name], 16)
-    for log in receipt["logs"]:
-        log["topics"] = [HexBytes(topic) for topic in log["topics"]]
-        log["data"] = HexBytes(log["data"])
-    return cast("TxReceipt", receipt)
+    return receipt
 
 
 @cache

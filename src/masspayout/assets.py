@@ -2,10 +2,12 @@
 
 import logging
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
+from masspayout import audit
 from masspayout.account_ids import canonical_account_id
+from masspayout.actors import ActorKind, current_actor
 from masspayout.db.entities import Asset
 from masspayout.db.repositories import Assets, Holders, RegisterChange
 from masspayout.db.session import Database
@@ -48,7 +50,15 @@ async def import_asset(
     """
     facts = await _facts(ledger, token_id, payment_token_id, lifecycle_contract_id)
     async with database.unit_of_work() as session:
-        return await Assets(session).upsert(facts)
+        assets = Assets(session)
+        known = await assets.find_by_token_id(token_id=str(facts["token_id"]))
+        before = None if known is None else {name: getattr(known, name) for name in facts}
+        asset = await assets.upsert(facts)
+        if before is None:
+            audit.record(session, "asset.imported", asset.id, after=facts)
+        else:
+            audit.record_change(session, "asset.changed", asset.id, before, facts)
+        return asset
 
 
 async def _facts(
@@ -100,6 +110,8 @@ async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID) -> SyncR
             change = await holders.merge_staged(asset.id)
             held_units = await holders.staged_units()
             await assets.end_sync(asset.id, snapshot.taken_at, holder_count=holder_count, held_units=held_units)
+            if current_actor().kind is not ActorKind.SYSTEM:
+                audit.record(session, "asset.synced", asset.id, after={"holder_count": holder_count, **asdict(change)})
     except Exception as error:
         reason = error.message if isinstance(error, MassPayoutError) else repr(error)
         async with database.unit_of_work() as session:
@@ -120,7 +132,9 @@ async def set_sync_timer(database: Database, asset_id: uuid.UUID, every_seconds:
             f"Give a time from {_SHORTEST_TIMER_SECONDS} seconds (1m) to {_LONGEST_TIMER_SECONDS:,} seconds (365d).",
         )
     async with database.unit_of_work() as session:
+        before = {"sync_every_seconds": (await Assets(session).get(asset_id)).sync_every_seconds}
         await Assets(session).set_timer(asset_id, every_seconds, None if every_seconds is None else now)
+        audit.record_change(session, "asset.changed", asset_id, before, {"sync_every_seconds": every_seconds})
 
 
 async def sync_due(database: Database, ledger: Ledger, now: datetime) -> int:

@@ -18,8 +18,9 @@ from functools import reduce
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from masspayout import distributions
 from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, BatchStatus, Distribution
-from masspayout.db.repositories import Attempts, BatchPayouts, Distributions
+from masspayout.db.repositories import Attempts, BatchPayouts
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.errors import LedgerError, LedgerRejected, LedgerUnavailable, LedgerUncertain
@@ -282,10 +283,8 @@ class BatchAttempts:
     @staticmethod
     async def _stop_if_everybody(session: AsyncSession, batch: BatchPayout, codes: Iterable[str]) -> None:
         for code in codes:
-            failure = describe_failure(code)
-            if failure.failure_class is FailureClass.EVERYBODY:
-                message = f"{failure.sentence} {failure.next_step}"
-                await Distributions(session).stop(batch.distribution_id, code, message)
+            if describe_failure(code).failure_class is FailureClass.EVERYBODY:
+                await distributions.stop(session, batch.distribution_id, code)
 
 
 def _transfer(

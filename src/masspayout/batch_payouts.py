@@ -4,6 +4,9 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import audit
 from masspayout.attempts import BatchAttempts
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import BatchPayouts, Distributions
@@ -53,7 +56,7 @@ class DistributionPayer:
             async with self._database.unit_of_work() as session:
                 wait_seconds = await BatchPayouts(session).seconds_until_claimable(distribution_id)
                 if wait_seconds is None:
-                    await Distributions(session).finish(distribution_id)
+                    await _finish(session, distribution_id)
             if wait_seconds is not None:
                 if self._stop.is_set():
                     return distribution.status
@@ -79,3 +82,11 @@ class DistributionPayer:
         except BaseExceptionGroup as group_error:
             # The others were cancelled by the first; what they left open is taken up when their claims lapse.
             raise group_error.exceptions[0] from None
+
+
+async def _finish(session: AsyncSession, distribution_id: uuid.UUID) -> None:
+    """Say how it ended, unless somebody else has said so."""
+    status = await Distributions(session).finish(distribution_id)
+    if status is not None:
+        processing = DistributionStatus.PROCESSING
+        audit.record_move(session, "distribution.finished", distribution_id, processing, status)

@@ -13,7 +13,7 @@ from masspayout.db.repositories import Distributions
 from masspayout.db.session import Database
 from masspayout.errors import MassPayoutError
 from masspayout.jobs import Jobs
-from masspayout.ledger.failures import CONTRACT_PAUSED, describe_failure
+from masspayout.ledger.failures import CONTRACT_PAUSED
 from masspayout.ledger.port import Ledger
 from masspayout.settings import Settings
 
@@ -22,10 +22,8 @@ _log = logging.getLogger(__name__)
 
 async def stop_running(session: AsyncSession) -> None:
     """Stop the payouts under way whose contract is paused. What was sent is settled; nothing new is signed."""
-    failure = describe_failure(CONTRACT_PAUSED)
-    repository = Distributions(session)
-    for distribution_id in await repository.find_running_though_paused():
-        await repository.stop(distribution_id, failure.code, f"{failure.sentence} {failure.next_step}")
+    for distribution_id in await Distributions(session).find_running_though_paused():
+        await distributions.stop(session, distribution_id, CONTRACT_PAUSED)
 
 
 async def stop_and_resume(database: Database, ledger: Ledger, settings: Settings, jobs: Jobs) -> None:
@@ -48,5 +46,5 @@ async def stop_and_resume(database: Database, ledger: Ledger, settings: Settings
 async def _go_on(
     session: AsyncSession, ledger: Ledger, settings: Settings, jobs: Jobs, distribution_id: uuid.UUID
 ) -> None:
-    if not await Distributions(session).reopen_unfrozen(distribution_id):
+    if not await distributions.reopen_unfrozen(session, distribution_id):
         await distributions.retry(session, ledger, settings, jobs, distribution_id)

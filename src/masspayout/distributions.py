@@ -5,13 +5,14 @@ Every change of state is one compare-and-set; whoever comes second gets a Confli
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import assets, funds
+from masspayout import assets, audit, funds
 from masspayout.account_ids import canonical_account_id
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, ExecutionType, PayoutType
 from masspayout.db.repositories import Assets, BatchPayouts, Distributions, Entitlements
@@ -19,6 +20,7 @@ from masspayout.db.session import Database
 from masspayout.errors import Conflict, ContractPaused, Invalid, NotFound
 from masspayout.freezing import PaymentToken, freeze, payment_token_of
 from masspayout.jobs import Jobs
+from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.port import Ledger
 from masspayout.money import to_units
 from masspayout.settings import Settings
@@ -27,6 +29,21 @@ _FARTHEST_AHEAD = timedelta(days=36_525)
 
 # How many of many accounts an error names.
 _NAMED = 3
+
+# What the audit trail says of a new one, by the names of its columns.
+_TERMS = (
+    "asset_id",
+    "series_id",
+    "type",
+    "execution_type",
+    "payout_type",
+    "amount",
+    "concept",
+    "scheduled_time",
+    "record_time",
+    "excluded_accounts",
+    "included_accounts",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +91,7 @@ async def create(
         await read_register(database, ledger, distribution)
     async with database.unit_of_work() as session:
         await Distributions(session).save(distribution)
+        record_created(session, distribution)
         if not waits:
             await freeze(session, ledger, settings, distribution)
     return distribution
@@ -119,6 +137,7 @@ async def execute(
     if not await distributions.begin(distribution_id, now):
         await session.refresh(distribution)
         raise _conflict(distribution, "executed")
+    _record_start(session, "distribution.executed", distribution, DistributionStatus.PENDING)
     await jobs.enqueue_payment(session, distribution_id, batch_count=distribution.batch_count or 0)
 
 
@@ -144,7 +163,7 @@ async def retry(
         NobodyEligible: There is nobody to freeze it for.
     """
     distributions = Distributions(session)
-    if chosen is None and await distributions.reopen_unfrozen(distribution_id):
+    if chosen is None and await reopen_unfrozen(session, distribution_id):
         await execute(session, ledger, settings, jobs, distribution_id, now=now)
         return
     distribution = await distributions.get(distribution_id)
@@ -157,6 +176,7 @@ async def retry(
     if not await distributions.begin_retry(distribution_id):
         await session.refresh(distribution)
         raise _conflict(distribution, "retried")
+    _record_start(session, "distribution.retried", distribution, DistributionStatus.FAILED, chosen)
     await _reopen(session, distribution, chosen)
     await jobs.enqueue_payment(session, distribution_id, batch_count=distribution.batch_count or 0)
 
@@ -187,6 +207,16 @@ async def _reopen(session: AsyncSession, distribution: Distribution, chosen: Cho
         )
 
 
+async def reopen_unfrozen(session: AsyncSession, distribution_id: uuid.UUID) -> bool:
+    """FAILED → PENDING for one that never got as far as its freeze. False when it is none of those."""
+    if not await Distributions(session).reopen_unfrozen(distribution_id):
+        return False
+    audit.record_move(
+        session, "distribution.reopened", distribution_id, DistributionStatus.FAILED, DistributionStatus.PENDING
+    )
+    return True
+
+
 async def cancel(session: AsyncSession, distribution_id: uuid.UUID) -> None:
     """Call a distribution off for which nothing was sent: PENDING → CANCELLED.
 
@@ -198,6 +228,7 @@ async def cancel(session: AsyncSession, distribution_id: uuid.UUID) -> None:
     if not await distributions.cancel(distribution_id):
         await session.refresh(distribution)
         raise _conflict(distribution, "cancelled")
+    record_cancelled(session, distribution_id)
 
 
 async def find(session: AsyncSession, reference: str) -> Distribution:
@@ -261,6 +292,40 @@ def require_ahead(time: datetime, now: datetime, *, what: str) -> None:
         )
     if time > now + _FARTHEST_AHEAD:
         raise Invalid(f"The {what} {time:%Y-%m-%d %H:%M:%S %Z} lies more than a century ahead.", "Check the year.")
+
+
+def record_created(session: AsyncSession, distribution: Distribution) -> None:
+    """Write down who made a distribution, and its terms."""
+    terms = {name: getattr(distribution, name) for name in _TERMS}
+    audit.record(session, "distribution.created", distribution.id, after=terms)
+
+
+def record_cancelled(session: AsyncSession, distribution_id: uuid.UUID) -> None:
+    """Write down who called a distribution off."""
+    pending, cancelled = DistributionStatus.PENDING, DistributionStatus.CANCELLED
+    audit.record_move(session, "distribution.cancelled", distribution_id, pending, cancelled)
+
+
+async def stop(session: AsyncSession, distribution_id: uuid.UUID, code: str) -> None:
+    """Begin no other batch, because of a failure that concerns everybody. What was sent is settled."""
+    failure = describe_failure(code)
+    message = f"{failure.sentence} {failure.next_step}"
+    if await Distributions(session).stop(distribution_id, code, message):
+        audit.record(session, "distribution.stopped", distribution_id, after={"failure_code": code})
+
+
+def _record_start(
+    session: AsyncSession,
+    action: str,
+    distribution: Distribution,
+    from_status: DistributionStatus,
+    chosen: Chosen | None = None,
+) -> None:
+    """Write down who has a distribution paid, and what it was that they have paid."""
+    what: dict[str, Any] = {"register_hash": distribution.register_hash, "total_amount": distribution.total_amount}
+    if chosen is not None:
+        what["chosen"] = asdict(chosen)
+    audit.record_move(session, action, distribution.id, from_status, DistributionStatus.PROCESSING, **what)
 
 
 def _check_schedule(terms: Terms, now: datetime) -> None:

@@ -16,14 +16,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import contract_pauses
+from masspayout import audit, contract_pauses
 from masspayout.account_ids import canonical_account_id
 from masspayout.db.entities import ContractEvent
-from masspayout.db.repositories import Assets, AutomaticPayouts, ContractEvents, SeriesRepository
+from masspayout.db.repositories import Assets, AutomaticPayouts, ContractEvents
 from masspayout.errors import Invalid
 from masspayout.ledger.port import Ledger
 from masspayout.ledger_time import to_datetime
 from masspayout.money import to_decimal
+from masspayout.series import make_distributions
 from masspayout.settings import Settings
 from masspayout.triggers import parse_trigger
 
@@ -86,8 +87,8 @@ async def _start_automatic_payouts(handling: Handling, event: ContractEvent) -> 
         deposit = to_decimal(amount_units, int(series.asset.payment_token_decimals or 0))
         if parse_trigger(str(series.trigger_condition)).matches(deposit):
             due = await payouts.next_due_time(series.id, handling.now)
-            await SeriesRepository(handling.session).add_distributions(
-                series.id, [due], trigger_event_id=event.id, deposit_amount=deposit
+            await make_distributions(
+                handling.session, series.id, [due], trigger_event_id=event.id, deposit_amount=deposit
             )
 
 
@@ -101,14 +102,19 @@ async def _renew_payment_token(handling: Handling, event: ContractEvent) -> None
     if latest is None or latest.id != event.id:
         return
     token = await handling.ledger.token(token_id)
-    await Assets(handling.session).renew_payment_token(event.contract_id, token.token_id, token.symbol, token.decimals)
+    changed = await Assets(handling.session).renew_payment_token(
+        event.contract_id, token.token_id, token.symbol, token.decimals
+    )
+    for asset_id in changed:
+        audit.record(handling.session, "asset.changed", asset_id, after={"payment_token_id": token.token_id})
 
 
 async def _pause_or_unpause(handling: Handling, event: ContractEvent) -> None:
     latest = await ContractEvents(handling.session).find_latest(event.contract_id, [PAUSED, UNPAUSED])
-    await Assets(handling.session).set_contract_paused(
-        event.contract_id, paused=latest is not None and latest.name == PAUSED
-    )
+    paused = latest is not None and latest.name == PAUSED
+    for asset_id in await Assets(handling.session).set_contract_paused(event.contract_id, paused=paused):
+        facts = {"before": {"contract_paused": not paused}, "after": {"contract_paused": paused}}
+        audit.record(handling.session, "asset.changed", asset_id, **facts)
     await contract_pauses.stop_running(handling.session)
 
 

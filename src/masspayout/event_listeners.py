@@ -16,6 +16,7 @@ from datetime import datetime
 
 from sqlalchemy.exc import OperationalError
 
+from masspayout import audit
 from masspayout.account_ids import canonical_account_id
 from masspayout.db.entities import ContractEvent, EventListener
 from masspayout.db.repositories import ContractEvents, EventListeners
@@ -59,6 +60,8 @@ async def add(database: Database, contract_id: str, *, since: datetime | None = 
     since_nanos = None if since is None else to_nanos(since)
     async with database.unit_of_work() as session:
         added = await EventListeners(session).add(contract_id, since_nanos)
+        if added is not None:
+            audit.record(session, "listener.created", added.id, after={"contract_id": contract_id, "since": since})
     if added is None:
         raise Conflict(f"There is a listener for {contract_id} already.", "See it with: masspayout listener list")
     return added
@@ -86,6 +89,9 @@ async def set_enabled(database: Database, contract_id: str, *, enabled: bool) ->
     listener = await find(database, contract_id)
     async with database.unit_of_work() as session:
         await EventListeners(session).set_enabled(listener.id, enabled=enabled)
+        audit.record_change(
+            session, "listener.changed", listener.id, {"enabled": bool(listener.enabled)}, {"enabled": enabled}
+        )
     return listener
 
 

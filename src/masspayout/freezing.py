@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from masspayout import audit
 from masspayout.db.entities import Asset, Distribution, PayoutType
 from masspayout.db.repositories import Assets, Distributions, Entitlements, FrozenTotals, Holders
 from masspayout.errors import Conflict, Invalid, NobodyEligible
@@ -100,21 +101,21 @@ async def record_freeze(
     """
     if totals.payable_count == 0:
         raise nothing_to_pay(promised, totals.entitlement_count)
-    frozen = await Distributions(session).mark_frozen(
-        distribution.id,
-        snapshot_at=snapshot_at,
-        register_hash=totals.register_hash,
-        payment_token_id=token.token_id,
-        payment_token_decimals=token.decimals,
-        payer_account_id=token.payer_account_id,
-        entitlement_count=totals.entitlement_count,
-        payable_count=totals.payable_count,
-        batch_count=totals.batch_count,
-        total_amount=totals.total_amount,
-        remainder_amount=subtract(promised, totals.total_amount),
-    )
-    if not frozen:
+    facts = {
+        "snapshot_at": snapshot_at,
+        "register_hash": totals.register_hash,
+        "payment_token_id": token.token_id,
+        "payment_token_decimals": token.decimals,
+        "payer_account_id": token.payer_account_id,
+        "entitlement_count": totals.entitlement_count,
+        "payable_count": totals.payable_count,
+        "batch_count": totals.batch_count,
+        "total_amount": totals.total_amount,
+        "remainder_amount": subtract(promised, totals.total_amount),
+    }
+    if not await Distributions(session).mark_frozen(distribution.id, **facts):
         raise _cannot_be_frozen(distribution)
+    audit.record(session, "distribution.frozen", distribution.id, after=facts)
     await session.refresh(distribution)
 
 

@@ -98,6 +98,7 @@ async def create(
             totals = await Distributions(session).create_distribution_with_holders(
                 distribution, shares, decimals=token.decimals, batch_size=effective_batch_size(ledger, settings)
             )
+            distributions.record_created(session, distribution)
             await record_freeze(session, distribution, token, totals, None, promised=total_amount)
     except IntegrityError as error:
         if "idx_distribution_obligation" not in str(error.orig):

@@ -5,11 +5,14 @@ an event made. What cannot start becomes FAILED and says why; when only the ledg
 """
 
 import logging
+import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from masspayout import distributions, series
-from masspayout.db.entities import Asset, Distribution
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import audit, distributions, series
+from masspayout.db.entities import Asset, Distribution, DistributionStatus
 from masspayout.db.repositories import Assets, Distributions, SeriesRepository
 from masspayout.db.session import Database
 from masspayout.errors import (
@@ -58,9 +61,11 @@ async def run_due(database: Database, ledger: Ledger, settings: Settings, jobs: 
     await series.make_occurrences(database, now)
     async with database.unit_of_work() as session:
         missed = await Distributions(session).fail_missed(now, StartFailure.MISSED, _MISSED_MESSAGE)
+        for distribution_id in missed:
+            _record_failure(session, distribution_id, StartFailure.MISSED)
         due = await Distributions(session).find_pending_scheduled(now)
     if missed:
-        _log.warning("%d occurrences of series were missed", missed)
+        _log.warning("%d occurrences of series were missed", len(missed))
     started = 0
     for distribution in due:
         try:
@@ -100,5 +105,12 @@ async def _fail(database: Database, distribution: Distribution, error: MassPayou
     code = _FAILURES.get(type(error), StartFailure.CANNOT_START)
     async with database.unit_of_work() as session:
         failed = await Distributions(session).fail_to_start(distribution.id, code, str(error))
+        if failed:
+            _record_failure(session, distribution.id, code)
     if failed:
         _log.error("distribution %s cannot start: %s", distribution.id, error)
+
+
+def _record_failure(session: AsyncSession, distribution_id: uuid.UUID, code: StartFailure) -> None:
+    pending, failed = DistributionStatus.PENDING, DistributionStatus.FAILED
+    audit.record_move(session, "distribution.not_started", distribution_id, pending, failed, failure_code=code)

@@ -5,12 +5,14 @@ like an outage: what falls due meanwhile is made up for afterwards, as far as th
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import distributions
+from masspayout import audit, distributions
 from masspayout.db.entities import Asset, ExecutionType, Frequency, Series, SeriesStatus
 from masspayout.db.repositories import Distributions, EventListeners, SeriesRepository
 from masspayout.db.session import Database
@@ -27,6 +29,24 @@ _LONGEST_CATCH_UP = timedelta(days=3660)
 
 # After a long outage, how many occurrences are made in one transaction.
 _OCCURRENCES_AT_ONCE = 1000
+
+# What the audit trail says of a new one, by the names of its columns.
+_TERMS = (
+    "asset_id",
+    "type",
+    "execution_type",
+    "payout_type",
+    "amount",
+    "concept",
+    "frequency",
+    "start_time",
+    "end_time",
+    "time_zone",
+    "catch_up_seconds",
+    "trigger_condition",
+    "excluded_accounts",
+    "included_accounts",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +110,7 @@ async def create(
     if isinstance(plan, Trigger):
         series.trigger_condition = str(plan)
         await SeriesRepository(session).save(series)
+        _record_created(session, series)
         await _listen_for_deposits(session, series, token.payer_account_id, asset.lifecycle_contract_id)
         return series
     _check_calendar(plan, now)
@@ -99,6 +120,7 @@ async def create(
     series.time_zone = plan.time_zone
     series.catch_up_seconds = int(plan.catch_up.total_seconds())
     await SeriesRepository(session).save(series)
+    _record_created(session, series)
     await ensure_next(session, series.id, now)
     await session.refresh(series)
     return series
@@ -122,12 +144,40 @@ async def ensure_next(session: AsyncSession, series_id: uuid.UUID, now: datetime
         time = occurrence(series.frequency, series.start_time, zone, number)
         if series.end_time is not None and time > series.end_time:
             await repository.move(series_id, {SeriesStatus.ACTIVE}, SeriesStatus.ENDED)
+            audit.record_move(session, "series.ended", series_id, SeriesStatus.ACTIVE, SeriesStatus.ENDED)
             break
         times.append(time)
         number += 1
-    await repository.add_distributions(series_id, times)
+    await make_distributions(session, series_id, times)
     await repository.advance(series_id, number)
     return len(times) < _OCCURRENCES_AT_ONCE
+
+
+async def make_distributions(
+    session: AsyncSession,
+    series_id: uuid.UUID,
+    times: Sequence[datetime],
+    *,
+    trigger_event_id: uuid.UUID | None = None,
+    deposit_amount: Decimal | None = None,
+) -> None:
+    """Make the distributions of a series that are due at these times; those that are there already stay as they are.
+
+    Args:
+        session: The caller's transaction.
+        series_id: Whose terms they have.
+        times: When each is due.
+        trigger_event_id: The event that is the reason for it.
+        deposit_amount: What a series without an amount of its own pays out, in whole payment tokens.
+    """
+    made = await SeriesRepository(session).add_distributions(
+        series_id, times, trigger_event_id=trigger_event_id, deposit_amount=deposit_amount
+    )
+    for distribution_id, time in made:
+        facts = {"series_id": series_id, "scheduled_time": time}
+        if deposit_amount is not None:
+            facts |= {"trigger_event_id": trigger_event_id, "deposit_amount": deposit_amount}
+        audit.record(session, "distribution.created", distribution_id, after=facts)
 
 
 async def make_occurrences(database: Database, now: datetime) -> None:
@@ -186,7 +236,10 @@ async def cancel(session: AsyncSession, series: Series) -> int:
         Conflict: It ended or was cancelled before.
     """
     await _move(session, series, {SeriesStatus.ACTIVE, SeriesStatus.PAUSED}, SeriesStatus.CANCELLED, "cancelled")
-    return await Distributions(session).cancel_pending_of_series(series.id)
+    cancelled = await Distributions(session).cancel_pending_of_series(series.id)
+    for distribution_id in cancelled:
+        distributions.record_cancelled(session, distribution_id)
+    return len(cancelled)
 
 
 async def _listen_for_deposits(session: AsyncSession, series: Series, *account_ids: str | None) -> None:
@@ -194,7 +247,10 @@ async def _listen_for_deposits(session: AsyncSession, series: Series, *account_i
     since_nanos = None if series.created_at is None else to_nanos(series.created_at)
     for account_id in account_ids:
         if account_id is not None:
-            await EventListeners(session).add(account_id, since_nanos)
+            added = await EventListeners(session).add(account_id, since_nanos)
+            if added is not None:
+                facts = {"contract_id": account_id, "series_id": series.id}
+                audit.record(session, "listener.created", added.id, after=facts)
 
 
 async def _move(
@@ -206,6 +262,11 @@ async def _move(
         raise Conflict(
             f"Series {series.id} cannot be {verb}: it is {status}.", f"See: masspayout series show {series.id}"
         )
+    audit.record_move(session, f"series.{verb}", series.id, series.status, to_state)
+
+
+def _record_created(session: AsyncSession, series: Series) -> None:
+    audit.record(session, "series.created", series.id, after={name: getattr(series, name) for name in _TERMS})
 
 
 def _check_calendar(calendar: Calendar, now: datetime) -> None:

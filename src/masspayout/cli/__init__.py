@@ -8,6 +8,7 @@ import typer
 from masspayout.actors import acting_as, operating_system_user
 from masspayout.cli import (
     asset,
+    audit,
     database,
     demo,
     distribution,
@@ -40,6 +41,7 @@ app.command()(payout.reconcile)
 app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
 app.add_typer(worker.app, name="worker")
+app.add_typer(audit.app, name="audit")
 app.command()(doctor.doctor)
 app.add_typer(database.app, name="db")
 app.add_typer(sandbox.app, name="sandbox")

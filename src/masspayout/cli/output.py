@@ -6,9 +6,7 @@ import sys
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
 from typing import Annotated, Any, TypeVar
-from uuid import UUID
 
 import typer
 from rich.console import Console
@@ -16,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from masspayout.errors import DatabaseMismatch, InvalidRows, MassPayoutError
+from masspayout.json_forms import json_form
 
 # Sentences are wrapped by the terminal, not by us: what is piped or copied stays whole.
 _PIPED_WIDTH = 200
@@ -45,7 +44,7 @@ def show_error(error: MassPayoutError) -> None:
 
 def show_json(value: Any) -> None:
     """Print a value as JSON: decimals as strings, times in RFC 3339."""
-    typer.echo(json.dumps(value, default=_plain, indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(value, default=json_form, indent=2, ensure_ascii=False))
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str, right: Sequence[str] = ()) -> None:
@@ -90,15 +89,3 @@ def text(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S} UTC"
     return str(value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, Enum):
-        return value.value
-    raise TypeError(f"{value!r} has no JSON form")

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -20,6 +20,8 @@ SESSION_ARGUMENTS = {"options": "-c timezone=UTC", "application_name": "masspayo
 
 # A connection that was used a moment ago is trusted; one that lay idle for longer is tried first.
 _IDLE_SECONDS = 1.0
+
+_LAST = "to be done last"
 
 
 class Database:
@@ -67,6 +69,8 @@ class Database:
             try:
                 async with session.begin():
                     yield session
+                    for work in session.info.pop(_LAST, {}):
+                        await work(session)
             except (OperationalError, psycopg.OperationalError) as error:
                 raise unavailable(self.url, error) from error
 
@@ -92,6 +96,11 @@ def _try_idle_connections_before_use(engine: AsyncEngine) -> None:
 
     event.listen(engine.sync_engine, "checkin", remember)
     event.listen(engine.sync_engine, "checkout", try_if_idle)
+
+
+def do_last(session: AsyncSession, work: Callable[[AsyncSession], Awaitable[None]]) -> None:
+    """Have some work done once, just before the session's unit of work commits."""
+    session.info.setdefault(_LAST, {})[work] = True
 
 
 async def driver_connection(session: AsyncSession) -> AsyncConnection:

@@ -8,12 +8,13 @@ from pydantic_settings import SettingsConfigDict
 from masspayout.errors import Invalid
 from masspayout.settings.access import AccessSettings
 from masspayout.settings.database import DatabaseSettings
+from masspayout.settings.evm import EvmSettings
 from masspayout.settings.paying import PayingSettings
 from masspayout.settings.sandbox import SandboxSettings
 from masspayout.settings.signing import SigningSettings
 
 
-class Settings(SandboxSettings, SigningSettings, PayingSettings, AccessSettings, DatabaseSettings):
+class Settings(SandboxSettings, EvmSettings, SigningSettings, PayingSettings, AccessSettings, DatabaseSettings):
     """What the operator can set. Every field is an environment variable of the same name in capitals."""
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)

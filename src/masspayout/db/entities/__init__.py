@@ -5,6 +5,7 @@ Relationships raise when they were not asked for: a query says what it loads.
 """
 
 from masspayout.db.entities.access import ApiToken, LoginLink, LoginSession, LoginThrottle, User
+from masspayout.db.entities.audit import AuditEntry, AuditHead
 from masspayout.db.entities.automation import ContractEvent, EventListener, Refund, Series
 from masspayout.db.entities.base import Base
 from masspayout.db.entities.payouts import Asset, BatchPayout, Distribution, Holder
@@ -27,6 +28,8 @@ __all__ = [
     "Asset",
     "Attempt",
     "AttemptStatus",
+    "AuditEntry",
+    "AuditHead",
     "Base",
     "BatchPayout",
     "BatchStatus",

@@ -7,6 +7,7 @@ that names the states it may start from, and returns what it changed.
 from masspayout.db.repositories.access import ApiTokens, LoginLinks, LoginSessions, LoginThrottles, Users
 from masspayout.db.repositories.assets import Assets
 from masspayout.db.repositories.attempts import Attempts
+from masspayout.db.repositories.audit_entries import AuditEntries
 from masspayout.db.repositories.automatic_payouts import AutomaticPayouts
 from masspayout.db.repositories.background_work import BackgroundWork, WorkStatus
 from masspayout.db.repositories.base import Page, Repository
@@ -24,6 +25,7 @@ __all__ = [
     "ApiTokens",
     "Assets",
     "Attempts",
+    "AuditEntries",
     "AutomaticPayouts",
     "BackgroundWork",
     "BatchPayouts",

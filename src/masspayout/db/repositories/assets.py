@@ -1,7 +1,7 @@
 """Queries on ``asset``."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -115,19 +115,34 @@ class Assets(Repository[Asset]):
             .values(sync_requested_at=following)
         )
 
-    async def renew_payment_token(self, contract_id: str, token_id: str, symbol: str, decimals: int) -> None:
-        """Write what a contract pays in from now on, on its assets."""
-        await self.session.execute(
+    async def renew_payment_token(
+        self, contract_id: str, token_id: str, symbol: str, decimals: int
+    ) -> Sequence[uuid.UUID]:
+        """Write what a contract pays in from now on, on its assets. Returns those that this changes."""
+        statement = (
             update(Asset)
-            .where(Asset.lifecycle_contract_id == contract_id)
+            .where(
+                Asset.lifecycle_contract_id == contract_id,
+                or_(
+                    Asset.payment_token_id.is_distinct_from(token_id),
+                    Asset.payment_token_symbol.is_distinct_from(symbol),
+                    Asset.payment_token_decimals.is_distinct_from(decimals),
+                ),
+            )
             .values(payment_token_id=token_id, payment_token_symbol=symbol, payment_token_decimals=decimals)
+            .returning(Asset.id)
         )
+        return (await self.session.scalars(statement)).all()
 
-    async def set_contract_paused(self, contract_id: str, *, paused: bool) -> None:
-        """Write whether a contract is paused, on its assets."""
-        await self.session.execute(
-            update(Asset).where(Asset.lifecycle_contract_id == contract_id).values(contract_paused=paused)
+    async def set_contract_paused(self, contract_id: str, *, paused: bool) -> Sequence[uuid.UUID]:
+        """Write whether a contract is paused, on its assets. Returns those that this changes."""
+        statement = (
+            update(Asset)
+            .where(Asset.lifecycle_contract_id == contract_id, Asset.contract_paused != paused)
+            .values(contract_paused=paused)
+            .returning(Asset.id)
         )
+        return (await self.session.scalars(statement)).all()
 
     async def _set_sync(self, asset_id: uuid.UUID, **columns: Any) -> None:
         await self.session.execute(update(Asset).where(Asset.id == asset_id).values(**columns))

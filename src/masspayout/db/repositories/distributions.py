@@ -114,7 +114,7 @@ class Distributions(Repository[Distribution]):
         )
         return await self.session.scalar(query)
 
-    async def fail_missed(self, now: datetime, code: str, message: str) -> int:
+    async def fail_missed(self, now: datetime, code: str, message: str) -> Sequence[uuid.UUID]:
         """PENDING → FAILED for occurrences that are overdue by more than their series' catch-up window."""
         statement = (
             update(Distribution)
@@ -126,9 +126,10 @@ class Distributions(Repository[Distribution]):
                 ~_in_catch_up_window(now),
             )
             .values(status=DistributionStatus.FAILED, failure_code=code, failure_message=message)
+            .returning(Distribution.id)
             .execution_options(synchronize_session=False)
         )
-        return await self._changed(statement)
+        return (await self.session.scalars(statement)).all()
 
     async def fail_to_start(self, distribution_id: uuid.UUID, code: str, message: str) -> bool:
         """PENDING → FAILED, nothing having been sent. False when somebody else started or cancelled it."""
@@ -151,15 +152,16 @@ class Distributions(Repository[Distribution]):
             failure_message=None,
         )
 
-    async def cancel_pending_of_series(self, series_id: uuid.UUID) -> int:
-        """PENDING → CANCELLED for whatever of a series has not begun. Returns how many there were."""
+    async def cancel_pending_of_series(self, series_id: uuid.UUID) -> Sequence[uuid.UUID]:
+        """PENDING → CANCELLED for whatever of a series has not begun. Returns which these were."""
         statement = (
             update(Distribution)
             .where(Distribution.series_id == series_id, Distribution.status == DistributionStatus.PENDING)
             .values(status=DistributionStatus.CANCELLED)
+            .returning(Distribution.id)
             .execution_options(synchronize_session=False)
         )
-        return await self._changed(statement)
+        return (await self.session.scalars(statement)).all()
 
     async def find_by_obligation(self, obligation_key: str) -> Distribution | None:
         """Return the distribution that pays this very obligation, if there is one."""
@@ -299,8 +301,8 @@ class Distributions(Repository[Distribution]):
             failure_message=None,
         )
 
-    async def stop(self, distribution_id: uuid.UUID, code: str, message: str) -> None:
-        """Remember what concerns everybody; batches that were not begun fail with it."""
+    async def stop(self, distribution_id: uuid.UUID, code: str, message: str) -> bool:
+        """Remember what concerns everybody; batches that were not begun fail with it. False when it was stopped."""
         stopped = await self._move(
             distribution_id,
             {DistributionStatus.PROCESSING},
@@ -314,6 +316,7 @@ class Distributions(Repository[Distribution]):
                 .where(BatchPayout.distribution_id == distribution_id, BatchPayout.status == BatchStatus.PENDING)
                 .values(status=BatchStatus.FAILED, error_message=message)
             )
+        return stopped
 
     async def finish(self, distribution_id: uuid.UUID) -> DistributionStatus | None:
         """PROCESSING → COMPLETED or FAILED, once nothing is open any more. None when it is not so far."""

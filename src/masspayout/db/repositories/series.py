@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, exists, func, select, text, update
+from sqlalchemy import ColumnElement, Uuid, bindparam, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import selectinload
 
@@ -27,7 +27,9 @@ _ADD_DISTRIBUTIONS = text("""
      WHERE s.id = :series_id
      ORDER BY due.scheduled_time
     ON CONFLICT DO NOTHING
+    RETURNING id, scheduled_time
 """).bindparams(bindparam("scheduled_times", type_=ARRAY(UtcTimestamp())))
+_ADDED_DISTRIBUTIONS = _ADD_DISTRIBUTIONS.columns(id=Uuid(), scheduled_time=UtcTimestamp())
 
 
 class SeriesRepository(Repository[Series]):
@@ -92,8 +94,8 @@ class SeriesRepository(Repository[Series]):
         *,
         trigger_event_id: uuid.UUID | None = None,
         deposit_amount: Decimal | None = None,
-    ) -> int:
-        """Make distributions of a series that are due at these times, unique in it. Returns how many of them are new.
+    ) -> Sequence[tuple[uuid.UUID, datetime]]:
+        """Make distributions of a series that are due at these times, unique in it. Returns those that are new.
 
         Args:
             series_id: Whose terms they have.
@@ -107,7 +109,8 @@ class SeriesRepository(Repository[Series]):
             "trigger_event_id": trigger_event_id,
             "deposit_amount": deposit_amount,
         }
-        return await self._changed(_ADD_DISTRIBUTIONS, parameters)
+        rows = await self.session.execute(_ADDED_DISTRIBUTIONS, parameters)
+        return [(distribution_id, time) for distribution_id, time in rows]
 
     async def advance(self, series_id: uuid.UUID, next_number: int) -> None:
         """Remember which occurrence is to be made next."""

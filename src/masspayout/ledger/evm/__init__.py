@@ -1,1 +1,1 @@
-"""Any EVM chain, over JSON-RPC."""
+"""EVM chains, Hedera's relay included: read and paid on over JSON-RPC."""

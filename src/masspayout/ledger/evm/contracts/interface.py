@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 from eth_abi.abi import decode, encode
 from eth_utils.crypto import keccak
-from web3.types import LogReceipt
 
-_WORD = 32
+Json = Mapping[str, Any]
 
 
 class Event(NamedTuple):
@@ -75,22 +74,34 @@ class Interface:
         """Return the first topic of an event's logs."""
         return next(topic for topic, entry in self._events.items() if entry.name == name)
 
-    def events(self, logs: Sequence[LogReceipt], address: str) -> Iterator[Event]:
+    def event(self, log: Json) -> Event | None:
+        """Decode a log, as JSON-RPC gives it; None when it is no event of this interface.
+
+        Raises:
+            eth_abi.exceptions.DecodingError: The log has the event's name and another form.
+        """
+        entry = self._events.get(_bytes(log["topics"][0])) if log["topics"] else None
+        return None if entry is None else Event(entry.name, _fields(entry, log))
+
+    def events(self, logs: Sequence[Json], address: str) -> Iterator[Event]:
         """Yield the events that a contract logged, as far as they are of this interface."""
         for log in logs:
-            entry = self._events.get(bytes(log["topics"][0])) if log["topics"] else None
-            if entry is not None and log["address"].lower() == address:
-                yield Event(entry.name, _fields(entry, log))
+            event = self.event(log) if log["address"].lower() == address else None
+            if event is not None:
+                yield event
 
 
-def _fields(event: _Entry, log: LogReceipt) -> dict[str, Any]:
+def _fields(event: _Entry, log: Json) -> dict[str, Any]:
     topics = iter(log["topics"][1:])
-    plain = decode([kind for _, kind, indexed in event.inputs if not indexed], bytes(log["data"]))
-    values = iter(plain)
+    values = iter(decode([kind for _, kind, indexed in event.inputs if not indexed], _bytes(log["data"])))
     return {
-        name: decode([kind], bytes(next(topics)).rjust(_WORD, b"\0"))[0] if indexed else next(values)
+        name: decode([kind], _bytes(next(topics)))[0] if indexed else next(values)
         for name, kind, indexed in event.inputs
     }
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
 
 
 def _type_of(field: Mapping[str, Any]) -> str:

@@ -1,19 +1,19 @@
 """Our own paying contract, ``contracts/lifecycle_cash_flow.vy``: it is told whom to pay, and says what it did."""
 
 import json
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from eth_abi.abi import encode
-from eth_utils.address import to_checksum_address
-from web3 import AsyncWeb3
-from web3.types import TxReceipt
+from eth_abi.exceptions import DecodingError
 
 from masspayout.errors import Conflict, ContractPaused, LedgerRejected
 from masspayout.ledger.evm.contracts.interface import Interface
-from masspayout.ledger.evm.contracts.port import Payout, Result
+from masspayout.ledger.evm.node import Json, Node, NodeError
+from masspayout.ledger.port import Payment
 
 VERSION = "masspayout lifecycle cash flow 1"
 MAX_PAYMENTS = 256
@@ -28,7 +28,7 @@ _FAILURES = {
     NOT_ENOUGH_FUNDS: "INSUFFICIENT_TOKEN_BALANCE",
     NOT_PAYABLE: "INVALID_ACCOUNT_ID",
 }
-_REFUSALS = {
+_REVERT_CODES = {
     "ContractPaused": "CONTRACT_PAUSED",
     "NotAPayer": "CONTRACT_ROLE_MISSING",
     "NotEnoughGas": "TRANSACTION_OUT_OF_GAS",
@@ -59,11 +59,9 @@ def deployment(token_id: str, *, admin: str, payer: str, pauser: str) -> bytes:
 class OwnContract:
     """One of our contracts, at an address. ``transfer_gas`` is the most that the token may use for one transfer."""
 
-    kind = "paying contract"
-
-    def __init__(self, web3: AsyncWeb3[Any], address: str, *, transfer_gas: int = TRANSFER_GAS) -> None:
+    def __init__(self, node: Node, address: str, *, transfer_gas: int = TRANSFER_GAS) -> None:
         self.address = address
-        self._web3 = web3
+        self._node = node
         self._transfer_gas = transfer_gas
 
     async def check(self, sender: str, token_id: str) -> None:
@@ -85,38 +83,49 @@ class OwnContract:
                 "Unpause it with: masspayout evm unpause",
             )
 
-    def encode(self, payout: Payout) -> bytes:
+    async def encode_payment(self, distribution_id: uuid.UUID, token_id: str, payments: Sequence[Payment]) -> bytes:
         """See ``PayingContract``."""
-        if len(payout.payments) > MAX_PAYMENTS:
+        if len(payments) > MAX_PAYMENTS:
             raise LedgerRejected(
                 "TOO_MANY_RECIPIENTS",
-                f"The contract takes at most {MAX_PAYMENTS} payments at once, not {len(payout.payments)}.",
-                f"Set BATCH_SIZE to {MAX_PAYMENTS} or less.",
+                f"The contract takes at most {MAX_PAYMENTS} payments at once, not {len(payments)}.",
+                f"Set EVM_RECIPIENTS_PER_TRANSACTION to {MAX_PAYMENTS} or less.",
             )
-        payments = [(payment.account_id, payment.amount_units) for payment in payout.payments]
-        return interface().call("pay", payout.distribution_id.bytes.rjust(32, b"\0"), payments, self._transfer_gas)
+        return interface().call("pay", distribution_key(distribution_id), payments, self._transfer_gas)
 
-    async def results(self, receipt: TxReceipt) -> Mapping[str, Result]:
-        """See ``PayingContract``. The logs say everything."""
-        results: dict[str, Result] = {}
-        for event in interface().events(receipt["logs"], self.address):
-            recipient = str(event.fields.get("recipient")).lower()
-            match event.name:
-                case "Paid":
-                    results[recipient] = Result(event.fields["amount"], None)
-                case "AlreadyPaid":
-                    results.setdefault(recipient, Result(0, None))
-                case "NotPaid":
-                    results[recipient] = Result(0, _FAILURES[event.fields["result"]])
-        return results
+    async def failures(self, receipt: Json) -> Mapping[str, str]:
+        """See ``PayingContract``. The logs say everything: whoever is in no ``NotPaid`` is paid."""
+        return {
+            event.fields["recipient"]: _FAILURES[event.fields["result"]]
+            for event in interface().events(receipt["logs"], self.address)
+            if event.name == "NotPaid"
+        }
 
-    def refusal(self, revert_data: bytes) -> str:
+    def revert_code(self, data: bytes) -> str | None:
         """See ``PayingContract``."""
-        return _REFUSALS.get(interface().error(revert_data) or "", "CONTRACT_REVERTED")
+        return _REVERT_CODES.get(interface().error(data) or "")
+
+    def event(self, log: Json) -> tuple[str, Mapping[str, str | int]] | None:
+        """See ``PayingContract``. What is paid is told by the token's own events."""
+        event = interface().event(log)
+        if event is None or event.name not in ("Paused", "Unpaused"):
+            return None
+        return event.name, {"account_id": event.fields["account"]}
 
     async def ask(self, name: str, *arguments: Any) -> Any:
         """Return what a function of the contract that only reads says; addresses in canonical form."""
-        call = interface().call(name, *arguments)
-        data = await self._web3.eth.call({"to": to_checksum_address(self.address), "data": call})
-        (value,) = interface().answer(name, bytes(data))
+        (value,) = interface().answer(name, await self._node.call(self.address, interface().call(name, *arguments)))
         return value
+
+
+def distribution_key(distribution_id: uuid.UUID) -> bytes:
+    """Return the name by which the contract knows a distribution."""
+    return distribution_id.bytes.rjust(32, b"\0")
+
+
+async def is_own(node: Node, address: str) -> bool:
+    """Find out whether a contract is one of ours."""
+    try:
+        return interface().answer("version", await node.call(address, interface().call("version"))) == (VERSION,)
+    except (NodeError, DecodingError):
+        return False

@@ -1,76 +1,48 @@
-"""What the EVM adapter asks of a contract that pays holders out of what it holds.
-
-The contract encodes one call for some payments of a distribution, and reads from the receipt what became of each. The
-adapter signs, sends, and decides which receipts are final.
-"""
+"""What the adapter asks of a contract that pays: our own, or one that others deployed."""
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
-
-from web3.types import TxReceipt
+from typing import Any, Protocol
 
 from masspayout.ledger.port import Payment
 
 
-@dataclass(frozen=True, slots=True)
-class Payout:
-    """Some payments of one distribution, for one call.
-
-    Attributes:
-        reference: What the contract itself knows the distribution by; None for a contract that is told the amounts.
-    """
-
-    distribution_id: uuid.UUID
-    payments: Sequence[Payment]
-    reference: str | None = None
-
-
-class Result(NamedTuple):
-    """What became of one payment.
-
-    Attributes:
-        moved_units: What this transaction moved to the recipient; 0 when an earlier one had paid it.
-        failure: The code that says why it is unpaid (see ``masspayout.ledger.failures``); None when it is paid.
-    """
-
-    moved_units: int
-    failure: str | None
-
-
 class PayingContract(Protocol):
-    """A contract that holds a payment token and pays from it. Calls to a node raise what web3 raises."""
+    """A contract that holds a payment token and pays many holders in one call."""
 
     @property
     def address(self) -> str:
         """Where it is, in canonical form."""
 
-    @property
-    def kind(self) -> str:
-        """What it is called in messages."""
-
     async def check(self, sender: str, token_id: str) -> None:
-        """Find out whether an account may have the contract pay in a token now, but for how much it holds.
+        """Find out whether the sender could have the contract pay in this token now, but for its funds.
 
         Raises:
-            Conflict: The contract pays in another token, or does not let the account pay.
-            ContractPaused: The contract is paused.
+            Conflict: It could not: the contract is paused, pays in another token, does not know the sender as a payer …
         """
 
-    def encode(self, payout: Payout) -> bytes:
-        """Return the call's data.
+    async def encode_payment(self, distribution_id: uuid.UUID, token_id: str, payments: Sequence[Payment]) -> bytes:
+        """Return the call that pays, each holder at most once for this distribution.
 
         Raises:
-            LedgerRejected: The contract cannot pay this.
+            LedgerRejected: It cannot pay these.
         """
 
-    async def results(self, receipt: TxReceipt) -> Mapping[str, Result]:
-        """Return what became of each payment of a call that succeeded, by account id.
+    async def failures(self, receipt: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return who of a call that did not revert was not paid, each with the failure code.
+
+        Who was paid before for the same distribution counts as paid.
 
         Args:
-            receipt: Of the call's transaction, from the node.
+            receipt: As JSON-RPC gives it.
         """
 
-    def refusal(self, revert_data: bytes) -> str:
-        """Return the failure code of a call that was reverted as a whole."""
+    def revert_code(self, data: bytes) -> str | None:
+        """Return the failure code for what the contract reverted with; None when it says nothing."""
+
+    def event(self, log: Mapping[str, Any]) -> tuple[str, Mapping[str, str | int]] | None:
+        """Return name and payload of what a log reports, as ``event_handlers`` call it; None for what is not known.
+
+        Args:
+            log: As JSON-RPC gives it.
+        """

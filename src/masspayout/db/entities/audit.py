@@ -1,0 +1,44 @@
+"""The audit trail: who did what, from where, in a chain of hashes."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from masspayout.db.entities.base import Base
+
+
+class AuditEntry(Base):
+    """One thing that somebody did. Triggers refuse to change or delete it; ``docs/audit.md`` defines the hash."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (
+        UniqueConstraint("number", name="idx_audit_number"),
+        Index("idx_audit_subject", "subject_id", "number"),
+    )
+
+    number: Mapped[int] = mapped_column(BigInteger)
+    actor_kind: Mapped[str]
+    actor_id: Mapped[str]
+    actor_name: Mapped[str]
+    source_address: Mapped[str | None]
+    action: Mapped[str]
+    subject_type: Mapped[str]
+    subject_id: Mapped[str]
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    previous_hash: Mapped[str]
+    hash: Mapped[str]
+
+    # Nothing of it is ever updated.
+    updated_at = None
+
+
+class AuditHead(Base):
+    """The end of the chain, in one row: whoever adds to the chain locks it. It tells when the last entries are gone."""
+
+    __tablename__ = "audit_head"
+
+    number: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[str]

@@ -1,0 +1,20 @@
+"""How values look in JSON, wherever we write it: decimals as strings, times in RFC 3339."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+
+def json_form(value: Any) -> Any:
+    """Return what stands for a value that JSON has no form of; to be given to ``json.dumps`` as ``default``."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, Enum):
+        return value.value
+    raise TypeError(f"{value!r} has no JSON form")
