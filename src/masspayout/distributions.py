@@ -5,27 +5,42 @@ Every change of state is one compare-and-set; whoever comes second gets a Confli
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import assets, audit, funds
-from masspayout.account_ids import canonical_account_id
-from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, ExecutionType, PayoutType
-from masspayout.db.repositories import Assets, BatchPayouts, Distributions, Entitlements
+from masspayout import approvals, assets, audit, start_conditions
+from masspayout.db.entities import Asset, Distribution, DistributionStatus, ExecutionType
+from masspayout.db.repositories import BatchPayouts, Distributions, Due, Entitlements
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, ContractPaused, Invalid, NotFound
-from masspayout.freezing import PaymentToken, freeze, payment_token_of
+from masspayout.errors import Conflict, Invalid, NotFound
+from masspayout.freezing import freeze, payment_token_of
 from masspayout.jobs import Jobs
 from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.port import Ledger
-from masspayout.money import to_units
 from masspayout.settings import Settings
+from masspayout.terms import Terms, check_schedule, from_terms, require_ahead
 
-_FARTHEST_AHEAD = timedelta(days=36_525)
+__all__ = [
+    "Chosen",
+    "Terms",
+    "cancel",
+    "create",
+    "execute",
+    "find",
+    "freeze_for_approval",
+    "from_terms",
+    "get_ready",
+    "read_register",
+    "record_cancelled",
+    "record_created",
+    "reopen_unfrozen",
+    "require_ahead",
+    "retry",
+    "stop",
+]
 
 # How many of many accounts an error names.
 _NAMED = 3
@@ -44,21 +59,6 @@ _TERMS = (
     "excluded_accounts",
     "included_accounts",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What somebody wants paid out. ``amount`` is in whole payment tokens."""
-
-    type: DistributionType
-    payout_type: PayoutType | None
-    amount: Decimal | None
-    execution_type: ExecutionType = ExecutionType.MANUAL
-    concept: str | None = None
-    record_time: datetime | None = None
-    scheduled_time: datetime | None = None
-    excluded_accounts: Sequence[str] = field(default=())
-    included_accounts: Sequence[str] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ async def create(
     now = now or datetime.now(UTC)
     token = payment_token_of(asset, settings)
     distribution = from_terms(asset, terms, token)
-    _check_schedule(terms, now)
+    check_schedule(terms, now)
     is_scheduled = terms.execution_type is ExecutionType.SCHEDULED
     waits = is_scheduled or (terms.record_time is not None and terms.record_time > now)
     if not is_scheduled:
@@ -107,6 +107,61 @@ async def read_register(database: Database, ledger: Ledger, distribution: Distri
         await assets.sync(database, ledger, distribution.asset_id)
 
 
+async def get_ready(
+    database: Database, ledger: Ledger, settings: Settings, distribution: Distribution, *, now: datetime | None = None
+) -> None:
+    """Do what comes before executing or retrying, in transactions of its own: to be called by whoever does so by hand.
+
+    The register is read anew where it counts. What has to be approved first is frozen, so that people see what it is.
+
+    Raises:
+        ApprovalsMissing: It was frozen, and waits for approvals now.
+        LedgerUnavailable: The ledger cannot be read now.
+    """
+    now = now or datetime.now(UTC)
+    if not distribution.status.can_execute and not distribution.status.can_retry:
+        return
+    await read_register(database, ledger, distribution)
+    if distribution.is_frozen or not settings.approvals_required:
+        return
+    async with database.unit_of_work() as session:
+        await reopen_unfrozen(session, distribution.id)
+        found = await Distributions(session).get(distribution.id)
+        if await freeze_for_approval(session, ledger, settings, found, now):
+            await session.rollback()
+            return
+    async with database.unit_of_work() as session:
+        await approvals.require(session, settings, await Distributions(session).get(distribution.id))
+
+
+async def freeze_for_approval(
+    session: AsyncSession, ledger: Ledger, settings: Settings, distribution: Distribution, now: datetime
+) -> bool:
+    """Freeze a distribution that is due if it may need approvals, and say whether it has all that it needs.
+
+    If not, it waits for them once the caller's transaction commits.
+
+    Raises:
+        Conflict: It is not due yet, or its record time lies ahead.
+        ContractPaused: The asset's contract is paused.
+        NobodyEligible: There is nobody to freeze it for.
+    """
+    if not settings.approvals_required and not distribution.approvals_required:
+        return True
+    await _freeze_if_due(session, ledger, settings, distribution, now)
+    return (await approvals.demand(session, settings, distribution)).is_complete
+
+
+async def _freeze_if_due(
+    session: AsyncSession, ledger: Ledger, settings: Settings, distribution: Distribution, now: datetime
+) -> None:
+    start_conditions.require_due(distribution, now)
+    await start_conditions.require_contract_unpaused(session, distribution)
+    if not distribution.is_frozen:
+        start_conditions.require_record_time_passed(distribution, now)
+        await freeze(session, ledger, settings, distribution)
+
+
 async def execute(
     session: AsyncSession,
     ledger: Ledger,
@@ -121,19 +176,18 @@ async def execute(
     Raises:
         Conflict: It is not pending, or not due yet, or its record time lies ahead.
         ContractPaused: The asset's contract is paused.
+        ApprovalsMissing: Fewer people approved of it than have to.
         InsufficientFunds: The payer holds less than the frozen total.
+        LimitExceeded: It is more than may be paid out, at once or in a day.
         NobodyEligible: There is nobody to freeze it for.
     """
     now = now or datetime.now(UTC)
     distributions = Distributions(session)
     distribution = await distributions.get(distribution_id)
     if distribution.status.can_execute:
-        _require_due(distribution, now)
-        await _require_contract_unpaused(session, distribution)
-        if not distribution.is_frozen:
-            _require_record_time_passed(distribution, now)
-            await freeze(session, ledger, settings, distribution)
-        await funds.require_for_unpaid(session, ledger, distribution)
+        await _freeze_if_due(session, ledger, settings, distribution, now)
+        due = await Entitlements(session, distribution).unpaid()
+        await start_conditions.require_free(session, ledger, settings, distribution, due, now)
     if not await distributions.begin(distribution_id, now):
         await session.refresh(distribution)
         raise _conflict(distribution, "executed")
@@ -159,21 +213,22 @@ async def retry(
         Conflict: It has not failed, or nobody who was chosen is unpaid.
         Invalid: An account that was chosen is none of the unpaid.
         ContractPaused: The asset's contract is paused.
+        ApprovalsMissing: Fewer people approved of it than have to. Whoever approved before it failed still counts.
         InsufficientFunds: The payer holds less than what is unpaid.
+        LimitExceeded: It is more than may be paid out in a day.
         NobodyEligible: There is nobody to freeze it for.
     """
+    now = now or datetime.now(UTC)
     distributions = Distributions(session)
     if chosen is None and await reopen_unfrozen(session, distribution_id):
         await execute(session, ledger, settings, jobs, distribution_id, now=now)
         return
     distribution = await distributions.get(distribution_id)
     if distribution.status.can_retry:
-        await _require_contract_unpaused(session, distribution)
-        if chosen is None:
-            await funds.require_for_unpaid(session, ledger, distribution)
-        else:
-            await _require_chosen(session, ledger, distribution, chosen)
-    if not await distributions.begin_retry(distribution_id):
+        await start_conditions.require_contract_unpaused(session, distribution)
+        due = await _due_at_retry(session, distribution, chosen)
+        await start_conditions.require_free(session, ledger, settings, distribution, due, now)
+    if not await distributions.begin_retry(distribution_id, now):
         await session.refresh(distribution)
         raise _conflict(distribution, "retried")
     _record_start(session, "distribution.retried", distribution, DistributionStatus.FAILED, chosen)
@@ -181,9 +236,11 @@ async def retry(
     await jobs.enqueue_payment(session, distribution_id, batch_count=distribution.batch_count or 0)
 
 
-async def _require_chosen(session: AsyncSession, ledger: Ledger, distribution: Distribution, chosen: Chosen) -> None:
-    """Refuse accounts that nothing can be retried for, and check that the payer can pay the others."""
+async def _due_at_retry(session: AsyncSession, distribution: Distribution, chosen: Chosen | None) -> Due:
+    """Return what is due to those who are to be tried again; refuse accounts that nothing can be retried for."""
     entitlements = Entitlements(session, distribution)
+    if chosen is None:
+        return await entitlements.unpaid()
     if chosen.accounts and (strangers := await entitlements.find_not_failed(chosen.accounts)):
         named = ", ".join(strangers[:_NAMED]) + (" …" if len(strangers) > _NAMED else "")
         raise Invalid(
@@ -191,8 +248,7 @@ async def _require_chosen(session: AsyncSession, ledger: Ledger, distribution: D
             f"{named}.",
             f"See who is: masspayout distribution holders {distribution.id} --failed",
         )
-    due = await entitlements.failed(chosen.accounts, chosen.failure_code)
-    await funds.require(ledger, funds.frozen_token(distribution), due)
+    return await entitlements.failed(chosen.accounts, chosen.failure_code)
 
 
 async def _reopen(session: AsyncSession, distribution: Distribution, chosen: Chosen | None) -> None:
@@ -246,54 +302,6 @@ async def find(session: AsyncSession, reference: str) -> Distribution:
     return distribution
 
 
-def from_terms(asset: Asset, terms: Terms, token: PaymentToken, *, amount_required: bool = True) -> Distribution:
-    """Return the distribution that terms describe, not written yet.
-
-    Raises:
-        Invalid: The payout type or the amount is missing, or the amount or an account has the wrong form.
-    """
-    if terms.payout_type is None:
-        raise Invalid(
-            "The payout type is missing: how is the amount to be divided?",
-            "Say --payout PERCENTAGE (pro rata to balances) or --payout FIXED (the same for everyone).",
-        )
-    if terms.amount is None and amount_required:
-        raise Invalid("The amount is missing: how much is to be paid out?", "Say --amount with a number above 0.")
-    if terms.amount is not None:
-        if not terms.amount.is_finite() or terms.amount <= 0:
-            raise Invalid(
-                f"{terms.amount} is not an amount that can be paid out.", "Say --amount with a number above 0."
-            )
-        to_units(terms.amount, token.decimals)
-    return Distribution(
-        asset_id=asset.id,
-        type=terms.type,
-        execution_type=terms.execution_type,
-        payout_type=terms.payout_type,
-        amount=terms.amount,
-        concept=terms.concept,
-        record_time=terms.record_time,
-        scheduled_time=terms.scheduled_time,
-        excluded_accounts=[canonical_account_id(account) for account in terms.excluded_accounts],
-        included_accounts=[canonical_account_id(account) for account in terms.included_accounts],
-    )
-
-
-def require_ahead(time: datetime, now: datetime, *, what: str) -> None:
-    """Refuse a time that has passed, or that no calendar is made for.
-
-    Raises:
-        Invalid: It does not lie ahead, or more than a century.
-    """
-    if time <= now:
-        raise Invalid(
-            f"The {what} {time:%Y-%m-%d %H:%M:%S %Z} has passed: it is {now:%Y-%m-%d %H:%M:%S %Z}.",
-            "Choose a time that lies ahead.",
-        )
-    if time > now + _FARTHEST_AHEAD:
-        raise Invalid(f"The {what} {time:%Y-%m-%d %H:%M:%S %Z} lies more than a century ahead.", "Check the year.")
-
-
 def record_created(session: AsyncSession, distribution: Distribution) -> None:
     """Write down who made a distribution, and its terms."""
     terms = {name: getattr(distribution, name) for name in _TERMS}
@@ -326,54 +334,6 @@ def _record_start(
     if chosen is not None:
         what["chosen"] = asdict(chosen)
     audit.record_move(session, action, distribution.id, from_status, DistributionStatus.PROCESSING, **what)
-
-
-def _check_schedule(terms: Terms, now: datetime) -> None:
-    """Refuse a time without SCHEDULED, SCHEDULED without a time, and times that cannot be met."""
-    if terms.execution_type not in (ExecutionType.MANUAL, ExecutionType.SCHEDULED):
-        raise Invalid(
-            f"A single distribution cannot be {terms.execution_type}: a series makes those.", "Create a series."
-        )
-    if terms.execution_type is ExecutionType.MANUAL:
-        if terms.scheduled_time is not None:
-            raise Invalid("A MANUAL distribution has no time: you start it yourself.", "Say --execution SCHEDULED.")
-        return
-    if terms.scheduled_time is None:
-        raise Invalid("The time is missing: when is it to be paid?", "Say --at, such as --at 2030-03-31T09:00.")
-    require_ahead(terms.scheduled_time, now, what="time")
-    if terms.record_time is not None and terms.record_time > terms.scheduled_time:
-        raise Invalid(
-            f"The record time {terms.record_time:%Y-%m-%d %H:%M:%S %Z} lies after the payout.",
-            "Choose a record time up to the time of the payout, or leave it out.",
-        )
-
-
-def _require_due(distribution: Distribution, now: datetime) -> None:
-    scheduled_time = distribution.scheduled_time
-    if scheduled_time is not None and scheduled_time > now:
-        raise Conflict(
-            f"Distribution {distribution.id} is not due before {scheduled_time:%Y-%m-%d %H:%M:%S} UTC.",
-            "It starts by itself then. To pay earlier, cancel it and create another.",
-        )
-
-
-def _require_record_time_passed(distribution: Distribution, now: datetime) -> None:
-    record_time = distribution.record_time
-    if record_time is not None and record_time > now:
-        raise Conflict(
-            f"Distribution {distribution.id} takes the balances of {record_time:%Y-%m-%d %H:%M:%S} UTC, "
-            "which lies ahead.",
-            "Execute it after that time.",
-        )
-
-
-async def _require_contract_unpaused(session: AsyncSession, distribution: Distribution) -> None:
-    asset = await Assets(session).get(distribution.asset_id)
-    if asset.contract_paused:
-        raise ContractPaused(
-            f"The contract {asset.lifecycle_contract_id} of {asset.token_id} is paused, so nobody is paid.",
-            "Have it unpaused; what was due by itself goes on by itself then, anything else you start again.",
-        )
 
 
 def _conflict(distribution: Distribution, verb: str) -> Conflict:

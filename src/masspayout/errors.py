@@ -4,7 +4,9 @@
     ├── NotFound              no such asset, distribution, token, file …
     ├── Conflict              the thing exists, but its state does not allow this now
     │   ├── InsufficientFunds the payer holds less than what is due; nothing started
-    │   └── ContractPaused    the asset's contract is paused; nothing started
+    │   ├── ContractPaused    the asset's contract is paused; nothing started
+    │   ├── ApprovalsMissing  not enough people approved it; nothing started
+    │   └── LimitExceeded     it is more than may be paid out, at once or in a day; nothing started
     ├── Invalid               the input is wrong; nothing was written
     │   ├── InvalidRows       a file with bad rows, all of them named
     │   └── NobodyEligible    no holder is owed anything
@@ -57,6 +59,14 @@ class InsufficientFunds(Conflict):
 
 class ContractPaused(Conflict):
     """The contract of the asset is paused, so nobody is paid on it. Nothing was started."""
+
+
+class ApprovalsMissing(Conflict):
+    """Not enough people other than its creator approved of it. Nothing was started."""
+
+
+class LimitExceeded(Conflict):
+    """It is more than may be paid out, at once or in a day. Nothing was started."""
 
 
 class Invalid(MassPayoutError):

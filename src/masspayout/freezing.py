@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import audit
+from masspayout import approvals, audit
 from masspayout.db.entities import Asset, Distribution, PayoutType
 from masspayout.db.repositories import Assets, Distributions, Entitlements, FrozenTotals, Holders
 from masspayout.errors import Conflict, Invalid, NobodyEligible
@@ -81,6 +81,7 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
     await entitlements.plan_batches()
     totals = await entitlements.totals()
     await record_freeze(session, distribution, token, totals, snapshot_at, promised=distribution.amount)
+    await approvals.demand(session, settings, distribution)
     return totals
 
 

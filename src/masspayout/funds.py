@@ -2,10 +2,8 @@
 
 from decimal import Decimal
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout.db.entities import Distribution
-from masspayout.db.repositories import Due, Entitlements
+from masspayout.db.repositories import Due
 from masspayout.errors import Conflict, InsufficientFunds
 from masspayout.freezing import PaymentToken
 from masspayout.ledger.port import Fees, Ledger
@@ -33,15 +31,6 @@ def frozen_token(distribution: Distribution) -> PaymentToken:
 async def held_amount(ledger: Ledger, token: PaymentToken) -> Decimal:
     """Return what the payer holds, in whole payment tokens."""
     return to_decimal(await ledger.balance_units(token.payer_account_id, token.token_id), token.decimals)
-
-
-async def require_for_unpaid(session: AsyncSession, ledger: Ledger, distribution: Distribution) -> None:
-    """Check that the payer holds what a frozen distribution has still to pay.
-
-    Raises:
-        InsufficientFunds: It holds less; the shortfall is named.
-    """
-    await require(ledger, frozen_token(distribution), await Entitlements(session, distribution).unpaid())
 
 
 async def require(ledger: Ledger, token: PaymentToken, due: Due) -> None:

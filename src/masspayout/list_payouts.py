@@ -9,7 +9,7 @@ import uuid
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import distributions, funds
+from masspayout import approvals, distributions, funds
 from masspayout.account_ids import canonical_account_id
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType
 from masspayout.db.repositories import Distributions, Due, Share
@@ -100,6 +100,7 @@ async def create(
             )
             distributions.record_created(session, distribution)
             await record_freeze(session, distribution, token, totals, None, promised=total_amount)
+            await approvals.demand(session, settings, distribution)
     except IntegrityError as error:
         if "idx_distribution_obligation" not in str(error.orig):
             raise

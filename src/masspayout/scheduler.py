@@ -23,6 +23,7 @@ from masspayout.errors import (
     LedgerRejected,
     LedgerUnavailable,
     LedgerUncertain,
+    LimitExceeded,
     MassPayoutError,
     NobodyEligible,
     NotFound,
@@ -41,6 +42,7 @@ class StartFailure(StrEnum):
     INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"  # the payer held less than the total
     NOBODY_ELIGIBLE = "NOBODY_ELIGIBLE"  # no holder was owed anything
     CONTRACT_PAUSED = "CONTRACT_PAUSED"  # the contract of the asset was paused
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"  # it was more than may be paid out, at once or in a day
     CANNOT_START = "CANNOT_START"  # anything else that only a person can mend
 
 
@@ -53,6 +55,7 @@ _FAILURES: dict[type[MassPayoutError], StartFailure] = {
     InsufficientFunds: StartFailure.INSUFFICIENT_FUNDS,
     NobodyEligible: StartFailure.NOBODY_ELIGIBLE,
     ContractPaused: StartFailure.CONTRACT_PAUSED,
+    LimitExceeded: StartFailure.LIMIT_EXCEEDED,
 }
 
 
@@ -88,6 +91,9 @@ async def _start(
         if not _register_is_fresh(await Assets(session).get(distribution.asset_id), distribution):
             await distributions.read_register(database, ledger, distribution)
         if distribution.series_id and not await SeriesRepository(session).hold_unpaused(distribution.series_id):
+            return False
+        if not await distributions.freeze_for_approval(session, ledger, settings, distribution, now):
+            _log.info("distribution %s, due at %s, waits for approvals", distribution.id, distribution.scheduled_time)
             return False
         await distributions.execute(session, ledger, settings, jobs, distribution.id, now=now)
     _log.info("distribution %s, due at %s, has begun", distribution.id, distribution.scheduled_time)

@@ -11,14 +11,14 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from masspayout import distributions, previews
-from masspayout.cli import creation
+from masspayout.cli import approval, creation
 from masspayout.cli.asset import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import distribution_fields, show_failures, show_result
 from masspayout.cli.session import opened, with_runtime
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.db.repositories import Assets, BatchPayouts, Distributions, Entitlements
+from masspayout.db.repositories import Approvals, Assets, BatchPayouts, Distributions, Entitlements
 from masspayout.errors import Invalid
 from masspayout.ledger.failures import describe_failure
 from masspayout.runtime import Runtime
@@ -32,6 +32,7 @@ WaitOption = Annotated[bool, typer.Option("--wait", help="Pay in this process an
 
 
 app.command()(creation.create)
+app.command()(approval.approve)
 
 
 @app.command()
@@ -79,17 +80,22 @@ def list_(
     async def work(runtime: Runtime) -> Any:
         async with runtime.database.unit_of_work() as session:
             asset_id = None if asset is None else (await Assets(session).get_by_reference(asset)).id
-            return await Distributions(session).find_of_asset(asset_id, status, page, limit)
+            page_found = await Distributions(session).find_of_asset(asset_id, status, page, limit)
+            return page_found, await Approvals(session).counts([item.id for item in page_found.items])
 
-    found = with_runtime(work)
+    found, counts = with_runtime(work)
     if as_json:
-        show_json({"items": [distribution_fields(item) for item in found.items], "total": found.total})
+        items = [
+            distribution_fields(item) | {"waits": approval.waits_for(item, counts.get(item.id))} for item in found.items
+        ]
+        show_json({"items": items, "total": found.total})
         return
     show_table(
         ["ID", "ASSET", "TYPE", "STATUS", "AMOUNT", "HOLDERS", "CONCEPT", "DUE", "CREATED"],
         [
             (
-                *(d.id, d.asset.symbol, d.type, d.status, d.total_amount, d.payable_count),
+                *(d.id, d.asset.symbol, d.type, approval.waits_for(d, counts.get(d.id)) or d.status),
+                *(d.total_amount, d.payable_count),
                 *(d.concept, d.scheduled_time, d.created_at),
             )
             for d in found.items
@@ -107,14 +113,18 @@ def show(distribution: DistributionArgument, as_json: JsonOption = False) -> Non
         async with runtime.database.unit_of_work() as session:
             found = await distributions.find(session, distribution)
             progress = await BatchPayouts(session).progress(found.id)
-            return found, progress, await Entitlements(session, found).failure_counts()
+            failures = await Entitlements(session, found).failure_counts()
+        return found, progress, failures, await approval.approval_fields(runtime, found)
 
-    found, progress, failures = with_runtime(work)
+    found, progress, failures, consent = with_runtime(work)
     fields = distribution_fields(found) | {"paid_count": progress.paid, "failed_count": progress.failed}
     if as_json:
-        show_json(fields | {"failures": failures})
+        show_json(fields | consent | {"failures": failures})
         return
-    show_fields(fields)
+    given = ", ".join(f"{each['by']} ({each['at']:%Y-%m-%d %H:%M} UTC)" for each in consent["approvals"])
+    show_fields(fields | {"approvals_required": found.approvals_required or "", "approved_by": given})
+    if consent["waits"]:
+        out.print(f"It {consent['waits']}: masspayout distribution approve {found.id}")
     show_failures(failures)
 
 
@@ -205,8 +215,7 @@ async def _start(reference: str, *, wait: bool, again: bool) -> None:
     async with opened() as runtime:
         async with runtime.database.unit_of_work() as session:
             found = await distributions.find(session, reference)
-        if found.status.can_execute or found.status.can_retry:
-            await distributions.read_register(runtime.database, runtime.ledger, found)
+        await distributions.get_ready(runtime.database, runtime.ledger, runtime.settings, found)
         async with runtime.database.unit_of_work() as session:
             if again:
                 await distributions.retry(session, runtime.ledger, runtime.settings, runtime.jobs, found.id)

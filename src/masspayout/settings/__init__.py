@@ -7,6 +7,7 @@ from pydantic_settings import SettingsConfigDict
 
 from masspayout.errors import Invalid
 from masspayout.settings.access import AccessSettings
+from masspayout.settings.control import ControlSettings
 from masspayout.settings.database import DatabaseSettings
 from masspayout.settings.evm import EvmSettings
 from masspayout.settings.paying import PayingSettings
@@ -14,7 +15,9 @@ from masspayout.settings.sandbox import SandboxSettings
 from masspayout.settings.signing import SigningSettings
 
 
-class Settings(SandboxSettings, EvmSettings, SigningSettings, PayingSettings, AccessSettings, DatabaseSettings):
+class Settings(
+    SandboxSettings, EvmSettings, SigningSettings, PayingSettings, ControlSettings, AccessSettings, DatabaseSettings
+):
     """What the operator can set. Every field is an environment variable of the same name in capitals."""
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)

@@ -8,6 +8,7 @@ from masspayout.db.entities.access import ApiToken, LoginLink, LoginSession, Log
 from masspayout.db.entities.audit import AuditEntry, AuditHead
 from masspayout.db.entities.automation import ContractEvent, EventListener, Refund, Series
 from masspayout.db.entities.base import Base
+from masspayout.db.entities.control import Approval, PayoutStart
 from masspayout.db.entities.payouts import Asset, BatchPayout, Distribution, Holder
 from masspayout.db.entities.sending import Attempt, LedgerSequence
 from masspayout.db.entities.states import (
@@ -25,6 +26,7 @@ from masspayout.db.entities.states import (
 
 __all__ = [
     "ApiToken",
+    "Approval",
     "Asset",
     "Attempt",
     "AttemptStatus",
@@ -46,6 +48,7 @@ __all__ = [
     "LoginLink",
     "LoginSession",
     "LoginThrottle",
+    "PayoutStart",
     "PayoutType",
     "Refund",
     "Series",

@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from masspayout.actors import current_actor
 from masspayout.db.entities.base import Base, one_of
 from masspayout.db.entities.payouts import Asset
 from masspayout.db.entities.states import (
@@ -82,6 +83,8 @@ class Series(Base):
     next_number: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
     trigger_condition: Mapped[str | None]
     status: Mapped[SeriesStatus] = mapped_column(OneOf(SeriesStatus), default=SeriesStatus.ACTIVE)
+    created_by: Mapped[str | None] = mapped_column(default=lambda: current_actor().person)
+    created_by_name: Mapped[str | None] = mapped_column(default=lambda: current_actor().name)
 
     asset: Mapped[Asset] = relationship(lazy="raise")
 

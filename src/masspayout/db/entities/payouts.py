@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from masspayout.actors import current_actor
 from masspayout.db.entities.base import Base, one_of
 from masspayout.db.entities.states import (
     BatchStatus,
@@ -101,6 +102,9 @@ class Distribution(Base):
     obligation_key: Mapped[str | None]
     series_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("series.id"))
     trigger_event_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("contract_event.id"))
+    # … who made it: what stands for the person, and the name
+    created_by: Mapped[str | None] = mapped_column(default=lambda: current_actor().person)
+    created_by_name: Mapped[str | None] = mapped_column(default=lambda: current_actor().name)
     # … what the freeze found
     frozen_at: Mapped[datetime | None]
     snapshot_at: Mapped[datetime | None]
@@ -113,6 +117,7 @@ class Distribution(Base):
     batch_count: Mapped[int | None] = mapped_column(Integer)
     total_amount: Mapped[Decimal | None]
     remainder_amount: Mapped[Decimal | None]
+    approvals_required: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
     # … and why it stopped, when something concerned everybody
     failure_code: Mapped[str | None]
     failure_message: Mapped[str | None] = mapped_column(Text)

@@ -5,6 +5,7 @@ that names the states it may start from, and returns what it changed.
 """
 
 from masspayout.db.repositories.access import ApiTokens, LoginLinks, LoginSessions, LoginThrottles, Users
+from masspayout.db.repositories.approvals import ApprovalCount, Approvals, PayoutStarts
 from masspayout.db.repositories.assets import Assets
 from masspayout.db.repositories.attempts import Attempts
 from masspayout.db.repositories.audit_entries import AuditEntries
@@ -23,6 +24,8 @@ from masspayout.db.repositories.trials import Trial, TrialTotals
 
 __all__ = [
     "ApiTokens",
+    "ApprovalCount",
+    "Approvals",
     "Assets",
     "Attempts",
     "AuditEntries",
@@ -44,6 +47,7 @@ __all__ = [
     "Overview",
     "Page",
     "PaidInMonth",
+    "PayoutStarts",
     "Progress",
     "RegisterChange",
     "Repository",

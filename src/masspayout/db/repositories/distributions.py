@@ -18,6 +18,7 @@ from masspayout.db.entities import (
     Series,
     SeriesStatus,
 )
+from masspayout.db.repositories.approvals import given_approvals
 from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.repositories.entitlements import Entitlements, FrozenTotals, Share
 from masspayout.db.types import UtcTimestamp
@@ -95,7 +96,7 @@ class Distributions(Repository[Distribution]):
         """Keep other schedulers away from what is due until the transaction ends, and read it again.
 
         None when somebody else is at it, or when it is not due any more. One of a series also waits for those before
-        it, so that the occurrences of a series begin in order.
+        it, so that the occurrences of a series are frozen in order.
         """
         key = func.hashtextextended(str(due.series_id or due.id), _SCHEDULER_LOCKS)
         if not await self.session.scalar(select(func.pg_try_advisory_xact_lock(key))):
@@ -104,6 +105,7 @@ class Distributions(Repository[Distribution]):
         is_preceded = exists().where(
             earlier.series_id == Distribution.series_id,
             earlier.status == DistributionStatus.PENDING,
+            earlier.frozen_at.is_(None),
             earlier.scheduled_time < Distribution.scheduled_time,
         )
         query = (
@@ -275,12 +277,13 @@ class Distributions(Repository[Distribution]):
         )
 
     async def begin(self, distribution_id: uuid.UUID, now: datetime) -> bool:
-        """PENDING, frozen and due → PROCESSING."""
+        """PENDING, frozen, due and approved → PROCESSING."""
         return await self._move(
             distribution_id,
             {DistributionStatus.PENDING},
             Distribution.frozen_at.is_not(None),
             or_(Distribution.scheduled_time.is_(None), Distribution.scheduled_time <= now),
+            given_approvals() >= Distribution.approvals_required,
             status=DistributionStatus.PROCESSING,
             executed_at=now,
         )
@@ -291,12 +294,14 @@ class Distributions(Repository[Distribution]):
             distribution_id, {DistributionStatus.PENDING}, status=DistributionStatus.CANCELLED, obligation_key=None
         )
 
-    async def begin_retry(self, distribution_id: uuid.UUID) -> bool:
-        """FAILED → PROCESSING."""
+    async def begin_retry(self, distribution_id: uuid.UUID, now: datetime) -> bool:
+        """FAILED and approved → PROCESSING."""
         return await self._move(
             distribution_id,
             {DistributionStatus.FAILED},
+            given_approvals() >= Distribution.approvals_required,
             status=DistributionStatus.PROCESSING,
+            executed_at=func.coalesce(Distribution.executed_at, literal(now, UtcTimestamp())),
             failure_code=None,
             failure_message=None,
         )
@@ -347,6 +352,7 @@ def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
         Distribution.status == text("'PENDING'"),
         Distribution.scheduled_time <= now,
         or_(Series.id.is_(None), and_(Series.status != SeriesStatus.PAUSED, _in_catch_up_window(now))),
+        or_(Distribution.frozen_at.is_(None), given_approvals() >= Distribution.approvals_required),
     )
 
 
@@ -354,4 +360,9 @@ def _in_catch_up_window(now: datetime) -> ColumnElement[bool]:
     """Say of a distribution of a series that it may be as much overdue as it is. Only a calendar misses anything."""
     window = func.make_interval(0, 0, 0, 0, 0, 0, Series.catch_up_seconds)
     since = literal(now, UtcTimestamp()) - window
-    return or_(Series.execution_type != ExecutionType.RECURRING, Distribution.scheduled_time >= since)
+    return or_(
+        Series.execution_type != ExecutionType.RECURRING,
+        Distribution.scheduled_time >= since,
+        # It was frozen in time, and waits for people since.
+        Distribution.frozen_at.is_not(None),
+    )

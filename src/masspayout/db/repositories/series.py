@@ -18,11 +18,11 @@ from masspayout.db.types import UtcTimestamp
 _ADD_DISTRIBUTIONS = text("""
     INSERT INTO distribution (id, asset_id, type, execution_type, payout_type, amount, concept, excluded_accounts,
                               included_accounts, frequency, start_time, trigger_condition, series_id, trigger_event_id,
-                              scheduled_time, status)
+                              scheduled_time, status, created_by, created_by_name)
     SELECT masspayout_uuid7(), s.asset_id, s.type, s.execution_type, s.payout_type,
            coalesce(s.amount, CAST(:deposit_amount AS NUMERIC)), s.concept, s.excluded_accounts, s.included_accounts,
            s.frequency, s.start_time, s.trigger_condition, s.id, CAST(:trigger_event_id AS UUID), due.scheduled_time,
-           'PENDING'
+           'PENDING', s.created_by, s.created_by_name
       FROM series AS s, unnest(CAST(:scheduled_times AS TIMESTAMP[])) AS due(scheduled_time)
      WHERE s.id = :series_id
      ORDER BY due.scheduled_time
@@ -49,10 +49,17 @@ class SeriesRepository(Repository[Series]):
         return Page((await self.session.scalars(rows.offset((page - 1) * limit).limit(limit))).all(), total or 0)
 
     async def find_next_times(self, series_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, datetime]:
-        """Return when the first pending distribution of each series is due; series that have none are absent."""
+        """Return when the next distribution of each series is due; series that have none are absent.
+
+        What was due and waits for approvals is not next.
+        """
         query = (
             select(Distribution.series_id, func.min(Distribution.scheduled_time))
-            .where(Distribution.series_id.in_(series_ids), Distribution.status == DistributionStatus.PENDING)
+            .where(
+                Distribution.series_id.in_(series_ids),
+                Distribution.status == DistributionStatus.PENDING,
+                Distribution.frozen_at.is_(None),
+            )
             .group_by(Distribution.series_id)
         )
         rows = (await self.session.execute(query)).all()
