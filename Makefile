@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 help:
 	@echo "make demo     install and show a whole payout on the sandbox ledger, in about a minute"
-	@echo "make test     install and run the tests (PYTEST_ARGS='-k money' for some of them)"
+	@echo "make test     install and run the tests on all cores (PYTEST_ARGS='-k money' for some of them)"
 	@echo "make check    formatting, lint, types and the direction of imports, as CI checks them"
 	@echo "make format   put the code into its one format"
 	@echo "make bench    measure with N=100000 holders, or N=1000000"
@@ -24,7 +24,7 @@ demo: $(VENV)/.installed
 	$(BIN)/masspayout demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses=logical --dist=worksteal $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

@@ -270,6 +270,7 @@ async def test_a_worker_pays_it_with_nobody_touching_it(world: World, database_u
     assert received_units(database_url) == dict.fromkeys(HOLDERS, 1_000_000)
 
 
+@pytest.mark.longest
 @pytest.mark.timeout(300)
 async def test_killed_workers_pay_everybody_of_everything_once_and_not_early(world: World, database_url: URL) -> None:
     await schedule(world, 200, datetime.now(UTC) + 12 * SECOND)

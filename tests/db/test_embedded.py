@@ -92,16 +92,18 @@ def ask(url: URL, question: str) -> str:
         return str(answer)
 
 
-def test_what_is_started_is_durable_small_and_private(embedded_server: URL) -> None:
-    assert ask(embedded_server, "SHOW server_version_num").startswith(str(embedded.MAJOR_VERSION))
-    assert ask(embedded_server, "SELECT current_database()") == "masspayout"
-    assert ask(embedded_server, "SHOW fsync") == "on"
-    assert ask(embedded_server, "SHOW synchronous_commit") == "on"
-    assert ask(embedded_server, "SHOW full_page_writes") == "on"
-    assert ask(embedded_server, "SHOW listen_addresses") == ""
-    assert ask(embedded_server, "SHOW shared_buffers") == "128MB"
-    assert ask(embedded_server, "SHOW server_encoding") == "UTF8"
-    assert ask(embedded_server, "SELECT lower('ÄÉ') || ('a' > 'Z')") == "äétrue"
+def test_what_is_started_is_durable_small_and_private(data_dir: Path) -> None:
+    server = embedded.start(data_dir)
+    assert ask(server, "SHOW server_version_num").startswith(str(embedded.MAJOR_VERSION))
+    assert ask(server, "SELECT current_database()") == "masspayout"
+    assert ask(server, "SHOW fsync") == "on"
+    assert ask(server, "SHOW synchronous_commit") == "on"
+    assert ask(server, "SHOW full_page_writes") == "on"
+    assert ask(server, "SHOW listen_addresses") == ""
+    assert ask(server, "SHOW shared_buffers") == "128MB"
+    assert ask(server, "SHOW server_encoding") == "UTF8"
+    assert ask(server, "SELECT lower('ÄÉ') || ('a' > 'Z')") == "äétrue"
+    embedded.leave(data_dir)
 
 
 def test_processes_share_one_server_and_the_last_one_stops_it(data_dir: Path, user: Callable[[], User]) -> None:
