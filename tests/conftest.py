@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -19,6 +20,18 @@ from payouts import make_runtime
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each run a directory of its own.
+
+    Those of all runs would be in one, which every new run closes to others than its user: to the running servers too.
+    """
+    if config.option.basetemp is None:
+        directory = tempfile.mkdtemp(prefix="tests-")
+        config.option.basetemp = directory
+        config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On several cores, begin with what takes longest, so that no core waits for another at the end."""
     if hasattr(config, "workerinput"):
@@ -30,7 +43,7 @@ def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
     """The address of the embedded PostgreSQL 18, in a data directory of this test run."""
     data_dir = tmp_path_factory.mktemp("data")
     url = embedded.start(data_dir)
-    # No test cuts the power, and what a killed process wrote is with the system: nothing is proven by waiting for disks.
+    # No test cuts the power, and what a killed process wrote is with the system: waiting for disks proves nothing.
     run_sql(url, "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()")
     yield url
     embedded.leave(data_dir)

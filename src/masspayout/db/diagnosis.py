@@ -341,7 +341,9 @@ def _expected_indexes(table: Table) -> Iterator[tuple[str, tuple[str, ...], bool
 
 
 def _named(part: Any, unique: bool, statement: str) -> tuple[str, tuple[str, ...], bool, str]:
-    columns = tuple(column.name for column in part.columns)
+    # What an index sorts by is text, such as "balance DESC", where the catalog names the column alone.
+    keys = part.expressions if isinstance(part, Index) else part.columns
+    columns = tuple(str(getattr(key, "name", key)).removesuffix(" DESC") for key in keys)
     return str(part.name), columns, unique or not isinstance(part, Index), f"{' '.join(statement.split())};"
 
 
