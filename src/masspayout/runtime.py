@@ -1,14 +1,17 @@
 """Puts the parts together: the only module that knows which ledger adapter there is."""
 
 import asyncio
+import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import URL
 
 from masspayout.db import embedded, migrations
 from masspayout.db.session import Database
+from masspayout.errors import Invalid
 from masspayout.jobs import Jobs
 from masspayout.ledger.port import Ledger
 from masspayout.ledger.sandbox import SandboxLedger
@@ -33,8 +36,28 @@ async def database_url(settings: Settings) -> URL:
 
 
 def make_ledger(url: URL, settings: Settings) -> Ledger:
-    """Return the ledger that the settings name. It connects on first use."""
+    """Return the ledger that the settings name. It connects on first use.
+
+    Raises:
+        Invalid: What it needs is not installed, or its settings are wrong.
+    """
+    if settings.ledger == "hedera":
+        ledger: Ledger = _import_adapter("hedera").HederaLedger(settings)
+        return ledger
     return SandboxLedger(url, settings)
+
+
+def _import_adapter(name: str) -> Any:
+    """Import the adapter of a real ledger, whose libraries only those have who use it."""
+    try:
+        return importlib.import_module(f"masspayout.ledger.{name}.adapter")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("masspayout"):
+            raise
+        raise Invalid(
+            f"LEDGER={name} needs software that is not installed: {error.name}.",
+            f"Install it with: pip install 'masspayout[{name}]'",
+        ) from None
 
 
 @asynccontextmanager

@@ -96,6 +96,12 @@ FAILURES = _failures(
         "Ask the holder for another account, or pay in a token that takes no fees.",
     ),
     Failure(
+        "PAYER_IS_RECIPIENT",
+        _RECIPIENT,
+        "The account is the payer itself.",
+        "Nothing need be done: what it is owed is with it already.",
+    ),
+    Failure(
         "TOKEN_IS_PAUSED",
         _EVERYBODY,
         "The payment token is paused.",
@@ -126,6 +132,42 @@ FAILURES = _failures(
         "Mend the payer's account, then retry.",
     ),
     Failure(
+        "INSUFFICIENT_ACCOUNT_BALANCE",
+        _EVERYBODY,
+        "The payer does not hold enough of the ledger's own currency.",
+        "Fund the payer, then retry.",
+    ),
+    Failure(
+        "INSUFFICIENT_TX_FEE",
+        _EVERYBODY,
+        "A transaction costs more than it may.",
+        "Raise HEDERA_MAX_FEE_HBAR, then retry.",
+    ),
+    Failure(
+        "INSUFFICIENT_SENDER_ACCOUNT_BALANCE_FOR_CUSTOM_FEE",
+        _EVERYBODY,
+        "The payer cannot pay the custom fees of the payment token.",
+        "Fund the payer with what the token's fees are charged in, then retry.",
+    ),
+    Failure(
+        "INVALID_PAYER_SIGNATURE",
+        _EVERYBODY,
+        "The payer's key does not sign for the payer's account.",
+        "Correct the key or PAYER_ACCOUNT_ID, check with masspayout doctor, then retry.",
+    ),
+    Failure(
+        "PAYER_ACCOUNT_NOT_FOUND",
+        _EVERYBODY,
+        "The network knows no such payer.",
+        "Correct PAYER_ACCOUNT_ID or HEDERA_NETWORK, then retry.",
+    ),
+    Failure(
+        "CUSTODIAN_REFUSED",
+        _EVERYBODY,
+        "The custodian of the payer's key refused to sign.",
+        "Look the request up at the custodian, mend what it names, then retry.",
+    ),
+    Failure(
         CONTRACT_PAUSED,
         _EVERYBODY,
         "The asset's LifeCycle Cash Flow contract is paused.",
@@ -154,6 +196,12 @@ FAILURES = _failures(
         _TRANSIENT,
         "The transaction needed more gas than was estimated.",
         "It was signed anew several times; retry with fewer holders in a batch.",
+    ),
+    Failure(
+        "INVALID_TRANSACTION_START",
+        _TRANSIENT,
+        "The transaction began to be valid ahead of the network's time.",
+        "Set this machine's clock by a time server, then retry.",
     ),
     Failure(
         "THROTTLED_AT_CONSENSUS",

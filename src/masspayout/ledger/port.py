@@ -168,9 +168,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """It was processed: everybody was paid, but those in ``failures``, each with the code that says why."""
+    """It was processed: everybody was paid, but those in ``failures``, each with the code that says why.
 
-    consensus_at: datetime
+    ``consensus_at`` is when, where the ledger says so by now: those that know first may not say when.
+    """
+
+    consensus_at: datetime | None
     failures: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -10,13 +10,21 @@ from masspayout.settings.access import AccessSettings
 from masspayout.settings.control import ControlSettings
 from masspayout.settings.database import DatabaseSettings
 from masspayout.settings.evm import EvmSettings
+from masspayout.settings.hedera import HederaSettings
 from masspayout.settings.paying import PayingSettings
 from masspayout.settings.sandbox import SandboxSettings
 from masspayout.settings.signing import SigningSettings
 
 
 class Settings(
-    SandboxSettings, EvmSettings, SigningSettings, PayingSettings, ControlSettings, AccessSettings, DatabaseSettings
+    SandboxSettings,
+    HederaSettings,
+    EvmSettings,
+    SigningSettings,
+    PayingSettings,
+    ControlSettings,
+    AccessSettings,
+    DatabaseSettings,
 ):
     """What the operator can set. Every field is an environment variable of the same name in capitals."""
 
@@ -25,7 +33,7 @@ class Settings(
     app_env: Literal["production", "development"] = Field(
         default="production", description="`development` logs every SQL statement."
     )
-    ledger: Literal["sandbox"] = Field(default="sandbox", description="Which ledger to pay on.")
+    ledger: Literal["sandbox", "hedera"] = Field(default="sandbox", description="Which ledger to pay on.")
 
 
 def load_settings() -> Settings:

@@ -31,9 +31,8 @@ from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore
 from masspayout.ledger.sandbox.tokens import find_token
 from masspayout.ledger.sandbox.transactions import (
     SandboxTransaction,
-    make_transaction_id,
-    valid_start_of,
 )
+from masspayout.ledger.transaction_ids import make_transaction_id, split_transaction_id
 from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
 from masspayout.settings import Settings
 
@@ -198,7 +197,7 @@ class SandboxLedger:
         Raises:
             Invalid: It is no transaction id.
         """
-        valid_start_nanos = valid_start_of(transaction_id)
+        _, valid_start_nanos = split_transaction_id(transaction_id)
         # What is shown stays shown; only about what is not, the network must be asked, which waits for its lock.
         async with self._store.reading() as connection:
             row = await books.find_result(connection, transaction_id)

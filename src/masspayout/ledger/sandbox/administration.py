@@ -16,7 +16,7 @@ from masspayout.ledger.sandbox.execution import find_obstacles, record, settle_u
 from masspayout.ledger.sandbox.faults import Faults
 from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore
 from masspayout.ledger.sandbox.tokens import find_token, load_holders, mint, take, token_exists
-from masspayout.ledger.sandbox.transactions import make_transaction_id
+from masspayout.ledger.transaction_ids import make_transaction_id
 from masspayout.ledger_time import to_datetime
 
 DEFAULT_TREASURY = "0.0.1000"

@@ -1,35 +1,12 @@
-"""The sandbox's transactions: their ids, in Hedera's form, and their signed bytes."""
+"""The sandbox's transactions and their signed bytes."""
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass, fields
 
-from masspayout.errors import Invalid, LedgerRejected
+from masspayout.errors import LedgerRejected
+from masspayout.ledger.transaction_ids import make_transaction_id
 from masspayout.ledger_time import NANOS_PER_SECOND
-
-_TRANSACTION_ID = re.compile(r"(?P<payer>[0-9a-fx.]+)@(?P<seconds>[0-9]{1,12})\.(?P<nanos>[0-9]{9})", re.ASCII)
-
-
-def make_transaction_id(payer_account_id: str, valid_start_nanos: int) -> str:
-    """Return ``payer@seconds.nnnnnnnnn``."""
-    seconds, nanos = divmod(valid_start_nanos, NANOS_PER_SECOND)
-    return f"{payer_account_id}@{seconds}.{nanos:09d}"
-
-
-def valid_start_of(transaction_id: str) -> int:
-    """Return the start of a transaction's validity, which its id carries, in nanoseconds.
-
-    Raises:
-        Invalid: It is no transaction id.
-    """
-    match = _TRANSACTION_ID.fullmatch(transaction_id)
-    if match is None:
-        raise Invalid(
-            f"{transaction_id!r} is not a transaction id of the sandbox.",
-            "It has the form 0.0.1001@1700000000.000000000.",
-        )
-    return int(match["seconds"]) * NANOS_PER_SECOND + int(match["nanos"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,320 @@
+"""Hedera behind the ledger port."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+
+from masspayout.errors import Invalid, LedgerRejected, LedgerUnavailable
+from masspayout.ledger.hedera import costs
+from masspayout.ledger.hedera.events import EventReader
+from masspayout.ledger.hedera.hbar import DECIMALS, HBAR, TINYBARS, describe_hbar
+from masspayout.ledger.hedera.mirror.client import MirrorClient
+from masspayout.ledger.hedera.mirror.holders import HolderReader, holders_query
+from masspayout.ledger.hedera.mirror.transport import MirrorTransport
+from masspayout.ledger.hedera.networks import find_network
+from masspayout.ledger.hedera.nodes import ConsensusNodes
+from masspayout.ledger.hedera.outcomes import SUCCESS, OutcomeFinder, mirror_id, original
+from masspayout.ledger.hedera.preflight import Preflight, is_paused
+from masspayout.ledger.hedera.timestamps import format_timestamp
+from masspayout.ledger.hedera.transactions import build, read_stored, sign
+from masspayout.ledger.hedera.transfers import moved_units
+from masspayout.ledger.port import (
+    Estimate,
+    Fees,
+    HolderSnapshot,
+    LedgerEvent,
+    LedgerTraits,
+    Outcome,
+    Refused,
+    Sender,
+    SignedTransaction,
+    TokenInformation,
+    Transfer,
+)
+from masspayout.ledger.signing.opening import open_signer
+from masspayout.ledger.signing.port import Signer
+from masspayout.ledger.transaction_ids import make_transaction_id
+from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
+from masspayout.settings import Settings
+
+_NANOS_PER_MICROSECOND = 1_000
+
+# The network names these without saying whose fault it is: the payer's, or a recipient's.
+_EITHERS_FAULT = {
+    "ACCOUNT_DELETED",
+    "ACCOUNT_FROZEN_FOR_TOKEN",
+    "ACCOUNT_KYC_NOT_GRANTED_FOR_TOKEN",
+    "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT",
+}
+_REMEMBERED = 10_000
+
+
+class HederaLedger:
+    """A Hedera network. It connects on first use.
+
+    Args:
+        settings: ``HEDERA_…``, those of the payer and of whoever signs for it count.
+        clock: The time in nanoseconds since 1970; tests may give their network's.
+
+    Raises:
+        Invalid: The settings do not say where the network is.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], int] = time.time_ns) -> None:
+        network = find_network(settings)
+        self._settings = settings
+        self._clock = clock
+        self._network_name = network.name
+        self._transport = MirrorTransport(
+            network.mirror_urls,
+            requests_per_second=settings.hedera_mirror_requests_per_second,
+            timeout_seconds=settings.hedera_mirror_timeout_seconds,
+            tries=settings.hedera_mirror_tries,
+            parallel=settings.hedera_mirror_parallel,
+        )
+        self._mirror = MirrorClient(self._transport)
+        self._nodes = ConsensusNodes(network.nodes, timeout_seconds=settings.hedera_node_timeout_seconds)
+        self._outcomes = OutcomeFinder(self._nodes, self._mirror, settings)
+        self._preflight = Preflight(self._mirror)
+        self._signer: Signer | None = None
+        self._opening = asyncio.Lock()
+        # What was lately signed or sent: whose fault a failure is takes knowing payer and token.
+        self._lately: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self._traits = LedgerTraits(
+            name="hedera",
+            recipients_per_transaction=settings.hedera_recipients_per_transaction,
+            atomic=True,
+            transactions_in_flight=settings.hedera_transactions_in_flight,
+            keeps_history=True,
+        )
+
+    @property
+    def traits(self) -> LedgerTraits:
+        """What this ledger is like."""
+        return self._traits
+
+    async def token(self, token_id: str) -> TokenInformation:
+        """Describe a token, or HBAR.
+
+        Raises:
+            NotFound: There is no such token.
+        """
+        if token_id == HBAR:
+            return describe_hbar()
+        token = await self._preflight.token(token_id)
+        return TokenInformation(
+            token.token_id,
+            token.name,
+            token.symbol,
+            token.decimals,
+            token.total_supply,
+            token.treasury_account_id,
+            paused=is_paused(token),
+        )
+
+    async def holders(self, token_id: str, *, at: datetime | None = None) -> HolderSnapshot:
+        """Read who holds a token, now or at an earlier time.
+
+        What is read now moves while it is read. Of earlier times mirror nodes keep snapshots, a quarter of an hour
+        apart: the newest one that is not later is read, and its own time is returned.
+
+        Raises:
+            NotFound: There is no such token.
+            Invalid: The time lies ahead of the network's, or before the first snapshot; or it is HBAR.
+        """
+        if token_id == HBAR:
+            raise Invalid("HBAR has no register of holders.", "Name a token as the asset; HBAR can be paid in.")
+        await self._preflight.token(token_id)
+        now_nanos = await self._newest_nanos()
+        # The time of a snapshot was cut to microseconds when it was stored.
+        at_nanos = None if at is None else to_nanos(at) + _NANOS_PER_MICROSECOND - 1
+        if at_nanos is not None and at_nanos > now_nanos:
+            raise Invalid(
+                f"The time {at} lies ahead of the network's, which is {to_datetime(now_nanos)}.",
+                "Ask again when it has passed.",
+            )
+        snapshot = None if at_nanos is None else f"lte:{format_timestamp(at_nanos)}"
+        first = await self._mirror.holders_page(token_id, holders_query(snapshot))
+        if at is not None and first.timestamp is None:
+            raise Invalid(
+                f"The mirror nodes keep no balances of {token_id} from {at} or earlier.", "Choose a later time."
+            )
+        reader = HolderReader(
+            self._mirror, token_id, first, snapshot=snapshot, parallel=self._settings.hedera_mirror_parallel
+        )
+        return HolderSnapshot(to_datetime(first.timestamp or now_nanos), reader.pages())
+
+    async def balance_units(self, account_id: str, token_id: str) -> int:
+        """Return what an account holds of a token; 0 when it has nothing to do with it."""
+        if token_id == HBAR:
+            account = await self._mirror.account(account_id)
+            return 0 if account is None or account.balance is None else account.balance.balance or 0
+        relationship = await self._mirror.relationship(account_id, token_id)
+        return 0 if relationship is None else relationship.balance
+
+    async def check_payer(self, payer_account_id: str, token_id: str) -> None:
+        """Find out whether a payer could pay in a token as things stand, but for how much it holds.
+
+        Raises:
+            Conflict: It could not; the hint says what to do about it.
+            Invalid: There is no key to sign with.
+        """
+        await self._preflight.require_payer(payer_account_id, token_id, await self._open_signer())
+
+    async def estimate(self, payer_account_id: str, token_id: str, recipient_count: int) -> Estimate:
+        """Say about how long it takes to pay so many recipients, and what the network charges the payer."""
+        per_transaction = min(self._settings.batch_size, self._traits.recipients_per_transaction)
+        transactions = costs.transaction_count(recipient_count, per_transaction)
+        token = None if token_id == HBAR else await self._preflight.token(token_id)
+        rate = await self._mirror.exchange_rate()
+        return Estimate(
+            seconds=costs.seconds(transactions, self._traits.transactions_in_flight),
+            fees=Fees(
+                account_id=payer_account_id,
+                units=costs.fee_tinybars(recipient_count, per_transaction, token, rate),
+                held_units=await self.balance_units(payer_account_id, HBAR),
+                symbol="HBAR",
+                decimals=DECIMALS,
+                token_id=HBAR,
+            ),
+        )
+
+    async def preflight(
+        self,
+        payer_account_id: str,  # noqa: ARG002 - who pays makes no difference to those who receive
+        token_id: str,
+        account_ids: Sequence[str],
+    ) -> Mapping[str, str]:
+        """Return the accounts that could not receive the token as things stand, each with the failure code.
+
+        Raises:
+            NotFound: There is no such token.
+        """
+        return await self._preflight.obstacles(token_id, account_ids)
+
+    async def sender(self, payer_account_id: str) -> Sender:
+        """Return the payer itself, with the smallest start of validity that it may use now, in nanoseconds.
+
+        It lies a little in the past, because the network refuses what begins ahead of its own time.
+        """
+        floor = self._clock() - self._settings.hedera_start_in_the_past_seconds * NANOS_PER_SECOND
+        return Sender(f"{payer_account_id}@{self._network_name}", floor)
+
+    async def prepare(self, transfer: Transfer) -> SignedTransaction:
+        """Build and sign a transaction for several nodes. Nothing is sent.
+
+        Raises:
+            LedgerRejected: The transfer can never be valid (too many recipients, an amount that is not positive).
+            LedgerUnavailable: The custodian of the key cannot be reached.
+            Invalid: There is no key to sign with.
+        """
+        _check(transfer, self._traits.recipients_per_transaction)
+        settings = self._settings
+        unsigned = build(
+            transfer,
+            self._nodes.choose(transfer.number, settings.hedera_nodes_per_transaction),
+            valid_seconds=settings.hedera_valid_seconds,
+            max_fee_tinybars=int(settings.hedera_max_fee_hbar * TINYBARS),
+        )
+        signed_bytes = await sign(unsigned, await self._open_signer())
+        transaction_id = make_transaction_id(transfer.payer_account_id, transfer.number)
+        self._remember(transaction_id, transfer.payer_account_id, transfer.token_id)
+        expires_nanos = transfer.number + settings.hedera_valid_seconds * NANOS_PER_SECOND
+        return SignedTransaction(transaction_id, signed_bytes, to_datetime(expires_nanos))
+
+    async def submit(self, signed_bytes: bytes) -> None:
+        """Send a signed transaction. A return means that it was accepted, now or before; not that it succeeded.
+
+        Raises:
+            LedgerRejected: It was refused at the door. An earlier sending of the same bytes may still succeed.
+            LedgerUnavailable: No node took it.
+            LedgerUncertain: No answer came.
+        """
+        stored = read_stored(signed_bytes)
+        self._remember(stored.transaction_id, stored.transaction_id.partition("@")[0], stored.token_id)
+        await self._nodes.submit(stored)
+
+    async def outcome(self, transaction_id: str) -> Outcome:
+        """Say what became of a transaction, as far as can be known.
+
+        Raises:
+            Invalid: It is no transaction id.
+        """
+        outcome = await self._outcomes.find(transaction_id)
+        if isinstance(outcome, Refused) and outcome.code in _EITHERS_FAULT and transaction_id in self._lately:
+            payer, token_id = self._lately[transaction_id]
+            if await self._preflight.payer_obstacle(payer, token_id) == outcome.code:
+                return Refused("PAYER_NOT_ABLE")
+        return outcome
+
+    async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
+        """Return what each transaction moved to each recipient, by (transaction id, account id), from the books."""
+        found = await asyncio.gather(*(self._mirror.transactions(mirror_id(one)) for one in transaction_ids))
+        moved: dict[tuple[str, str], int] = {}
+        for transaction_id, transactions in zip(transaction_ids, found, strict=True):
+            transaction = original(transactions)
+            if transaction is None or transaction.result != SUCCESS:
+                continue
+            for (_, account_id), units in moved_units(transaction).items():
+                if units > 0:
+                    moved[transaction_id, account_id] = units
+        return moved
+
+    async def events(self, contract_id: str, *, after: tuple[int, int]) -> AsyncIterator[LedgerEvent]:
+        """Stream what happened to an account or contract after a cursor of (nanoseconds, index), in order."""
+        async for event in EventReader(self._mirror).events(contract_id, after=after):
+            yield event
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._transport.close()
+        await self._nodes.close()
+        if self._signer is not None:
+            await self._signer.close()
+
+    async def _open_signer(self) -> Signer:
+        async with self._opening:
+            if self._signer is None:
+                self._signer = await open_signer(self._settings)
+            return self._signer
+
+    async def _newest_nanos(self) -> int:
+        block = await self._mirror.newest_block()
+        if block is None or block.timestamp.to is None:
+            raise LedgerUnavailable("The mirror node knows no block yet.", "Check HEDERA_MIRROR_URLS, and try later.")
+        return block.timestamp.to
+
+    def _remember(self, transaction_id: str, payer_account_id: str, token_id: str) -> None:
+        self._lately[transaction_id] = (payer_account_id, token_id)
+        if len(self._lately) > _REMEMBERED:
+            self._lately.popitem(last=False)
+
+
+def _check(transfer: Transfer, limit: int) -> None:
+    """Refuse what no state of the network could make valid."""
+    accounts = [payment.account_id for payment in transfer.payments]
+    if not 1 <= len(accounts) <= limit:
+        raise LedgerRejected(
+            "TRANSFER_LIST_SIZE_LIMIT_EXCEEDED",
+            f"A transaction of {len(accounts)} recipients cannot be signed: it takes 1 to {limit}.",
+            "Lower BATCH_SIZE.",
+        )
+    for payment in transfer.payments:
+        if payment.amount_units <= 0:
+            raise LedgerRejected(
+                "INVALID_ACCOUNT_AMOUNTS",
+                f"{payment.account_id} cannot be paid {payment.amount_units} units.",
+                "Every amount must be above 0.",
+            )
+    if len(set(accounts)) < len(accounts):
+        raise LedgerRejected(
+            "ACCOUNT_REPEATED_IN_ACCOUNT_AMOUNTS",
+            f"{make_transaction_id(transfer.payer_account_id, transfer.number)} names a recipient twice.",
+            "Every recipient must occur once.",
+        )
+    if transfer.payer_account_id in accounts:
+        raise LedgerRejected(
+            "PAYER_IS_RECIPIENT", f"The payer {transfer.payer_account_id} cannot pay itself.", "Leave it out."
+        )

@@ -1,0 +1,35 @@
+"""What transfers cost and how long they take: the network's prices in US dollars, and what HBAR are worth today.
+
+The prices are those that all networks publish and charge alike; they change by a vote of the council every few years.
+"""
+
+from masspayout.ledger.hedera.hbar import TINYBARS
+from masspayout.ledger.hedera.mirror.answers import ExchangeRate, Token
+
+# In hundred-thousandths of a US cent, so that everything stays whole: $0.001, $0.0001.
+_TRANSFER, _FURTHER_ACCOUNT = 10_000, 1_000
+_ACCOUNTS_INCLUDED = 2
+_PER_CENT = 100_000
+
+# A second or two to consensus, and as much again until a receipt is asked for at the right moment.
+_SECONDS_PER_TRANSACTION = 4
+
+
+def fee_tinybars(recipient_count: int, recipients_per_transaction: int, token: Token | None, rate: ExchangeRate) -> int:
+    """Return about what the network charges for paying so many recipients; rounded up. None as token means HBAR."""
+    transactions = transaction_count(recipient_count, recipients_per_transaction)
+    accounts = recipient_count + transactions
+    has_custom_fees = token is not None and bool(token.custom_fees.fixed_fees or token.custom_fees.fractional_fees)
+    price = transactions * _TRANSFER * (2 if has_custom_fees else 1)
+    price += max(0, accounts - _ACCOUNTS_INCLUDED * transactions) * _FURTHER_ACCOUNT
+    return -(-price * rate.hbar_equivalent * TINYBARS // (_PER_CENT * rate.cent_equivalent))
+
+
+def transaction_count(recipient_count: int, recipients_per_transaction: int) -> int:
+    """Return how many transactions it takes."""
+    return -(-recipient_count // recipients_per_transaction)
+
+
+def seconds(transactions: int, transactions_in_flight: int) -> int:
+    """Return about how long one worker's job takes for so many transactions."""
+    return -(-transactions // transactions_in_flight) * _SECONDS_PER_TRANSACTION

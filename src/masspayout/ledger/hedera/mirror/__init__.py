@@ -1,0 +1,1 @@
+"""Mirror nodes: what the network has done, over HTTP."""

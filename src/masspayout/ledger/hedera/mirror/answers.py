@@ -1,0 +1,231 @@
+"""What mirror nodes answer, as far as we read it: numbers exact, times in integer nanoseconds.
+
+The names are those of the public OpenAPI description. What is not needed is not read.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from masspayout.ledger.hedera.timestamps import Nanos
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Links(_Answer):
+    """Where the next page is; None on the last one."""
+
+    next: str | None = None
+
+
+class Key(_Answer):
+    """A public key, in hexadecimal. A key of another type than the two simple ones is a list or a contract."""
+
+    type_: str | None = None
+    key: str = ""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=lambda name: name.replace("type_", "_type"))
+
+
+class FixedFee(_Answer):
+    """A custom fee of a fixed amount; in HBAR where no token is named."""
+
+    amount: int
+    collector_account_id: str | None = None
+    denominating_token_id: str | None = None
+
+
+class FractionalFee(_Answer):
+    """A custom fee that is a share of what is moved: taken from what the receiver gets, unless net of transfers."""
+
+    collector_account_id: str | None = None
+    net_of_transfers: bool = False
+
+
+class CustomFees(_Answer):
+    """What a token charges for being moved."""
+
+    fixed_fees: Sequence[FixedFee] = ()
+    fractional_fees: Sequence[FractionalFee] = ()
+
+
+class Token(_Answer):
+    """A token. Supply and decimals come as strings."""
+
+    token_id: str
+    name: str
+    symbol: str
+    decimals: int
+    total_supply: int
+    treasury_account_id: str | None = None
+    type: Literal["FUNGIBLE_COMMON", "NON_FUNGIBLE_UNIQUE"] = "FUNGIBLE_COMMON"
+    deleted: bool | None = None
+    pause_status: str = "NOT_APPLICABLE"
+    freeze_key: Key | None = None
+    freeze_default: bool = False
+    kyc_key: Key | None = None
+    custom_fees: CustomFees = CustomFees()
+
+
+class TokenBalance(_Answer):
+    """What one account holds of a token."""
+
+    account: str
+    balance: int
+
+
+class TokenBalances(_Answer):
+    """A page of a token's holders, and the moment that it is of; none when nobody ever held it."""
+
+    timestamp: Nanos | None = None
+    balances: Sequence[TokenBalance] = ()
+    links: Links = Links()
+
+
+class TokenRelationship(_Answer):
+    """How an account stands to a token that it is associated with."""
+
+    token_id: str
+    balance: int = 0
+    freeze_status: str = "NOT_APPLICABLE"
+    kyc_status: str = "NOT_APPLICABLE"
+    automatic_association: bool = False
+
+
+class TokenRelationships(_Answer):
+    """A page of the tokens that an account is associated with."""
+
+    tokens: Sequence[TokenRelationship] = ()
+    links: Links = Links()
+
+
+class AccountBalance(_Answer):
+    """The HBAR of an account, in tinybars."""
+
+    timestamp: Nanos | None = None
+    balance: int | None = None
+
+
+class Account(_Answer):
+    """An account."""
+
+    account: str
+    balance: AccountBalance | None = None
+    created_timestamp: Nanos | None = None
+    deleted: bool | None = None
+    evm_address: str | None = None
+    key: Key | None = None
+    max_automatic_token_associations: int | None = None
+    receiver_sig_required: bool | None = None
+
+
+class Accounts(_Answer):
+    """A page of accounts."""
+
+    accounts: Sequence[Account] = ()
+    links: Links = Links()
+
+
+class TokenTransfer(_Answer):
+    """What an account lost or got of a token."""
+
+    token_id: str
+    account: str
+    amount: int
+
+
+class HbarTransfer(_Answer):
+    """What an account lost or got in tinybars, fees and staking rewards included."""
+
+    account: str
+    amount: int
+
+
+class AssessedFee(_Answer):
+    """A custom fee that was charged; in tinybars where no token is named."""
+
+    amount: int
+    collector_account_id: str
+    token_id: str | None = None
+
+
+class Transaction(_Answer):
+    """A transaction as it was executed."""
+
+    transaction_id: str
+    consensus_timestamp: Nanos
+    result: str
+    nonce: int = 0
+    scheduled: bool = False
+    node: str | None = None
+    charged_tx_fee: int = 0
+    memo_base64: str | None = None
+    token_transfers: Sequence[TokenTransfer] = ()
+    transfers: Sequence[HbarTransfer] = ()
+    staking_reward_transfers: Sequence[HbarTransfer] = ()
+    assessed_custom_fees: Sequence[AssessedFee] = ()
+
+
+class Transactions(_Answer):
+    """A page of transactions; asked for by id, all that had it: the original, its duplicates, its children."""
+
+    transactions: Sequence[Transaction] = ()
+    links: Links = Links()
+
+
+class ContractLog(_Answer):
+    """An event of a contract. All events of one transaction have one timestamp; the index tells them apart."""
+
+    address: str
+    contract_id: str | None = None
+    data: str | None = None
+    index: int
+    topics: Sequence[str] = ()
+    timestamp: Nanos
+    transaction_hash: str | None = None
+
+
+class ContractLogs(_Answer):
+    """A page of a contract's events."""
+
+    logs: Sequence[ContractLog] = ()
+    links: Links = Links()
+
+
+class TimestampRange(_Answer):
+    """From when, inclusive, to when."""
+
+    from_: Nanos
+    to: Nanos | None = None
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=lambda name: name.rstrip("_"))
+
+
+class Block(_Answer):
+    """A record file: everything that reached consensus within a time."""
+
+    number: int
+    timestamp: TimestampRange
+
+
+class Blocks(_Answer):
+    """A page of blocks."""
+
+    blocks: Sequence[Block] = ()
+    links: Links = Links()
+
+
+class ExchangeRate(_Answer):
+    """What HBAR are worth: ``cent_equivalent`` US cents for ``hbar_equivalent`` HBAR."""
+
+    cent_equivalent: int
+    hbar_equivalent: int
+
+
+class ExchangeRates(_Answer):
+    """The network's exchange rate."""
+
+    current_rate: ExchangeRate

@@ -1,0 +1,142 @@
+"""What mirror nodes can be asked, in the words of their public description."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from masspayout.errors import LedgerUnavailable
+from masspayout.ledger.hedera.mirror.answers import (
+    Account,
+    Accounts,
+    Block,
+    Blocks,
+    ContractLog,
+    ContractLogs,
+    ExchangeRate,
+    ExchangeRates,
+    Token,
+    TokenBalances,
+    TokenRelationship,
+    TokenRelationships,
+    Transaction,
+    Transactions,
+)
+from masspayout.ledger.hedera.mirror.transport import MirrorTransport, Query
+from masspayout.ledger.hedera.timestamps import format_timestamp
+
+PAGE = 100
+_BLOCKS_PATH = "/api/v1/blocks"
+_NEWEST: Query = {"order": "desc", "limit": 1}
+
+
+class MirrorClient:
+    """Typed questions to mirror nodes. Each may raise ``LedgerUnavailable`` when none of them answers."""
+
+    def __init__(self, transport: MirrorTransport) -> None:
+        self._transport = transport
+
+    @property
+    def urls(self) -> Sequence[str]:
+        """The addresses that are asked, the preferred one first."""
+        return self._transport.urls
+
+    async def token(self, token_id: str) -> Token | None:
+        """Describe a token; None when there is none."""
+        return await self._transport.get(Token, f"/api/v1/tokens/{token_id}")
+
+    async def holders_page(self, token_id: str, query: Query) -> TokenBalances:
+        """Return a page of a token's holders, the first one of a range of accounts."""
+        path = f"/api/v1/tokens/{token_id}/balances"
+        return await self._transport.get(TokenBalances, path, query) or TokenBalances()
+
+    async def following_page(self, link: str) -> TokenBalances:
+        """Return the page of holders that another one's ``links.next`` names."""
+        return await self._transport.get(TokenBalances, link) or TokenBalances()
+
+    async def account(self, account_id: str) -> Account | None:
+        """Describe an account by its id or EVM address; None when there is none."""
+        return await self._transport.get(Account, f"/api/v1/accounts/{account_id}", {"transactions": "false"})
+
+    async def accounts(self, account_ids: Sequence[str]) -> Mapping[str, Account]:
+        """Describe up to a page of accounts by their ids; those that do not exist are absent."""
+        query: Query = {"account.id": list(account_ids), "limit": PAGE, "balance": "false"}
+        found = await self._transport.get(Accounts, "/api/v1/accounts", query)
+        return {account.account: account for account in found.accounts} if found else {}
+
+    async def relationship(self, account_id: str, token_id: str) -> TokenRelationship | None:
+        """Say how an account stands to a token; None when it is not associated, or does not exist."""
+        path = f"/api/v1/accounts/{account_id}/tokens"
+        found = await self._transport.get(TokenRelationships, path, {"token.id": token_id})
+        return next((one for one in found.tokens if one.token_id == token_id), None) if found else None
+
+    async def automatic_associations(self, account_id: str, at_most: int) -> int:
+        """Count the tokens that an account is associated with automatically, up to a number."""
+        count, link = 0, f"/api/v1/accounts/{account_id}/tokens?limit={PAGE}"
+        while link and count < at_most:
+            found = await self._transport.get(TokenRelationships, link) or TokenRelationships()
+            count += sum(one.automatic_association for one in found.tokens)
+            link = found.links.next or ""
+        return count
+
+    async def associated(self, token_id: str, account_ids: Sequence[str]) -> set[str]:
+        """Return which of up to a page of accounts are associated with a token."""
+        page = await self.holders_page(token_id, {"account.id": list(account_ids), "limit": PAGE})
+        return {one.account for one in page.balances}
+
+    async def newest_block(self, url: str | None = None) -> Block | None:
+        """Return the newest block that is known, to one of the mirror nodes if it is named."""
+        if url is None:
+            found = await self._transport.get(Blocks, _BLOCKS_PATH, _NEWEST)
+        else:
+            found = await self._transport.get_from(url, Blocks, _BLOCKS_PATH, _NEWEST)
+        return found.blocks[0] if found and found.blocks else None
+
+    async def transactions(self, mirror_id: str, url: str | None = None) -> Sequence[Transaction]:
+        """Return everything that was executed under a transaction id; nothing when it is not known (yet).
+
+        Args:
+            mirror_id: The id as mirror nodes write it, ``0.0.x-seconds-nnnnnnnnn``.
+            url: The one mirror node to ask.
+        """
+        path = f"/api/v1/transactions/{mirror_id}"
+        if url is None:
+            found = await self._transport.get(Transactions, path)
+        else:
+            found = await self._transport.get_from(url, Transactions, path)
+        return found.transactions if found else ()
+
+    async def credits(self, account_id: str, *, since_nanos: int, until_nanos: int) -> AsyncIterator[Transaction]:
+        """Stream the successful transactions that gave something to an account, oldest first, within a time."""
+        query: Query = {
+            "account.id": account_id,
+            "timestamp": [f"gte:{format_timestamp(since_nanos)}", f"lte:{format_timestamp(until_nanos)}"],
+            "type": "credit",
+            "result": "success",
+            "order": "asc",
+            "limit": PAGE,
+        }
+        page = await self._transport.get(Transactions, "/api/v1/transactions", query)
+        while page is not None:
+            for transaction in page.transactions:
+                yield transaction
+            page = await self._transport.get(Transactions, page.links.next) if page.links.next else None
+
+    async def contract_logs(
+        self, contract_id: str, *, since_nanos: int, until_nanos: int
+    ) -> AsyncIterator[ContractLog]:
+        """Stream a contract's events, oldest first, within a time."""
+        query: Query = {
+            "timestamp": [f"gte:{format_timestamp(since_nanos)}", f"lte:{format_timestamp(until_nanos)}"],
+            "order": "asc",
+            "limit": PAGE,
+        }
+        page = await self._transport.get(ContractLogs, f"/api/v1/contracts/{contract_id}/results/logs", query)
+        while page is not None:
+            for log in page.logs:
+                yield log
+            page = await self._transport.get(ContractLogs, page.links.next) if page.links.next else None
+
+    async def exchange_rate(self) -> ExchangeRate:
+        """Return what HBAR are worth to the network now."""
+        found = await self._transport.get(ExchangeRates, "/api/v1/network/exchangerate")
+        if found is None:
+            raise LedgerUnavailable("The mirror node knows no exchange rate.", "Check HEDERA_MIRROR_URLS.")
+        return found.current_rate

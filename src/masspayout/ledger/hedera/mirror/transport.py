@@ -1,0 +1,182 @@
+"""Requests to mirror nodes: at a rate they bear, again after a pause when they fail, to another when one is away.
+
+Whatever goes wrong underneath is translated here.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from masspayout.errors import Invalid, LedgerUnavailable
+from masspayout.ledger.hedera.mirror.rate_limiter import RateLimiter
+
+Answer = TypeVar("Answer", bound=BaseModel)
+Query = Mapping[str, str | int | Sequence[str]]
+
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 8.0
+_LONGEST_RETRY_AFTER_SECONDS = 60.0
+_BURST = 5
+
+
+@dataclass(slots=True)
+class _Mirror:
+    """One address, its rate, and from when on it may be asked again after it failed."""
+
+    url: str
+    http: httpx.AsyncClient
+    limiter: RateLimiter
+    failures_in_a_row: int = 0
+    rests_until: float = field(default=float("-inf"))
+
+
+class _Failed(Exception):  # noqa: N818 - it reads as what it is
+    """A request failed in a way that another try may mend."""
+
+    def __init__(self, reason: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after_seconds = retry_after_seconds
+
+
+class MirrorTransport:
+    """Several mirror nodes, asked as if they were one.
+
+    Args:
+        urls: Their addresses, the preferred one first.
+        requests_per_second: What each of them bears.
+        timeout_seconds: How long to wait for an answer.
+        tries: How often a request is made before all of them count as away.
+        parallel: How many requests are under way at once.
+        sleep: Waits for so many seconds; tests may give their own.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        requests_per_second: float,
+        timeout_seconds: float,
+        tries: int,
+        parallel: int,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        limits = httpx.Limits(max_connections=parallel, max_keepalive_connections=parallel)
+        self._mirrors = [
+            _Mirror(
+                url,
+                httpx.AsyncClient(base_url=url, timeout=timeout_seconds, limits=limits),
+                RateLimiter(requests_per_second, burst=_BURST, sleep=sleep),
+            )
+            for url in urls
+        ]
+        self._tries = tries
+        self._slots = asyncio.Semaphore(parallel)
+        self._sleep = sleep
+
+    @property
+    def urls(self) -> Sequence[str]:
+        """The addresses, the preferred one first."""
+        return [mirror.url for mirror in self._mirrors]
+
+    async def get(self, answer: type[Answer], path: str, query: Query | None = None) -> Answer | None:
+        """Return what the first mirror node says that answers; None when it knows no such thing.
+
+        Raises:
+            Invalid: The request makes no sense to it.
+            LedgerUnavailable: None of them answers.
+        """
+        return await self._get(self._mirrors, answer, path, query)
+
+    async def get_from(self, url: str, answer: type[Answer], path: str, query: Query | None = None) -> Answer | None:
+        """Return what one mirror node says, and no other.
+
+        Raises:
+            Invalid: The request makes no sense to it.
+            LedgerUnavailable: It does not answer.
+        """
+        return await self._get([mirror for mirror in self._mirrors if mirror.url == url], answer, path, query)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        async with AsyncExitStack() as stack:
+            for mirror in self._mirrors:
+                stack.push_async_callback(mirror.http.aclose)
+
+    async def _get(
+        self, mirrors: Sequence[_Mirror], answer: type[Answer], path: str, query: Query | None
+    ) -> Answer | None:
+        now = asyncio.get_running_loop().time
+        for tries_left in range(self._tries, 0, -1):
+            # The one that rests shortest; of those that need no rest the preferred one.
+            mirror = min(mirrors, key=lambda one: max(one.rests_until, now()))
+            if mirror.rests_until > now():
+                await self._sleep(mirror.rests_until - now())
+            try:
+                found = await self._ask(mirror, answer, path, query)
+            except _Failed as failure:
+                mirror.failures_in_a_row += 1
+                mirror.rests_until = now() + _pause_seconds(mirror.failures_in_a_row, failure.retry_after_seconds)
+                if tries_left == 1:
+                    raise LedgerUnavailable(
+                        f"The mirror node {mirror.url} cannot be read: {failure.reason}.",
+                        "Check HEDERA_MIRROR_URLS and the network, or name several addresses; then try again.",
+                    ) from None
+            else:
+                mirror.failures_in_a_row = 0
+                mirror.rests_until = float("-inf")
+                return found
+        raise AssertionError("the last try returns or raises")
+
+    async def _ask(self, mirror: _Mirror, answer: type[Answer], path: str, query: Query | None) -> Answer | None:
+        """Make one request to one mirror node."""
+        await mirror.limiter.wait()
+        async with self._slots:
+            try:
+                response = await mirror.http.get(path, params=None if query is None else dict(query))
+            except (httpx.TransportError, httpx.InvalidURL) as error:
+                raise _Failed(str(error) or type(error).__name__) from None
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            raise _Failed("it has too much to do (429)", _retry_after_seconds(response))
+        if response.is_server_error:
+            raise _Failed(f"it answered {response.status_code}", _retry_after_seconds(response))
+        if not response.is_success:
+            raise Invalid(
+                f"The mirror node {mirror.url} refused {path}: {response.status_code} {response.text[:200]}.",
+                "Check HEDERA_MIRROR_URLS, and the id that was asked for.",
+            )
+        try:
+            return answer.model_validate_json(response.content)
+        except ValidationError as error:
+            reason = error.errors(include_url=False, include_input=False)[0]
+            raise _Failed(f"its answer to {path} cannot be read ({reason['loc']}: {reason['msg']})") from None
+
+
+def _pause_seconds(failures_in_a_row: int, retry_after_seconds: float | None) -> float:
+    """Say how long an address that failed rests: what it asked for, or twice as long each time, with some jitter."""
+    if retry_after_seconds is not None:
+        return min(retry_after_seconds, _LONGEST_RETRY_AFTER_SECONDS)
+    longest = min(_FIRST_PAUSE_SECONDS * 2.0 ** min(failures_in_a_row - 1, 30), _LONGEST_PAUSE_SECONDS)
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, so that many clients do not come back at once
+
+
+def _retry_after_seconds(response: httpx.Response) -> float | None:
+    """Read Retry-After, which says seconds or a date."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,164 @@
+"""Who could not receive a token, or not pay in it, as the mirror nodes see things: asked before anything is sent."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from masspayout.errors import Conflict, NotFound
+from masspayout.ledger.failures import describe_failure
+from masspayout.ledger.hedera.hbar import HBAR
+from masspayout.ledger.hedera.mirror.answers import Account, Key, Token, TokenRelationship
+from masspayout.ledger.hedera.mirror.client import PAGE, MirrorClient
+from masspayout.ledger.signing.port import KeyType, Signer
+
+_SIMPLE_KEYS = {"ED25519": KeyType.ED25519, "ECDSA_SECP256K1": KeyType.ECDSA_SECP256K1}
+_PAUSED = "PAUSED"
+
+
+class Preflight:
+    """Compares accounts with what a transfer asks of them."""
+
+    def __init__(self, mirror: MirrorClient) -> None:
+        self._mirror = mirror
+
+    async def obstacles(self, token_id: str, account_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the accounts that could not receive a token as things stand, each with the failure code.
+
+        Raises:
+            NotFound: There is no such token.
+        """
+        token = None if token_id == HBAR else await self.token(token_id)
+        obstacles: dict[str, str] = {}
+        for start in range(0, len(account_ids), PAGE):
+            obstacles |= await self._obstacles_of_page(token, account_ids[start : start + PAGE])
+        return obstacles
+
+    async def payer_obstacle(self, payer_account_id: str, token_id: str) -> str | None:
+        """Return the code of what keeps a payer from sending a token at all; None when nothing does."""
+        account = await self._mirror.account(payer_account_id)
+        if account is None:
+            return "INVALID_ACCOUNT_ID"
+        if account.deleted:
+            return "ACCOUNT_DELETED"
+        if token_id == HBAR:
+            return None
+        relationship = await self._mirror.relationship(payer_account_id, token_id)
+        if relationship is None:
+            return "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT"
+        return _status_obstacle(relationship)
+
+    async def require_payer(self, payer_account_id: str, token_id: str, signer: Signer) -> None:
+        """Check that a payer could pay in a token, but for how much it holds.
+
+        Raises:
+            Conflict: It could not; the hint says what to do about it.
+        """
+        account = await self._mirror.account(payer_account_id)
+        if account is not None:
+            _require_key(account, signer)
+        obstacle = await self.payer_obstacle(payer_account_id, token_id)
+        if obstacle is not None:
+            raise Conflict(
+                f"The payer {payer_account_id} cannot pay in {token_id}: {obstacle}. "
+                f"{describe_failure(obstacle).sentence}",
+                f"Check PAYER_ACCOUNT_ID and HEDERA_NETWORK, associate {payer_account_id} with {token_id}, and have it "
+                "granted KYC or unfrozen where the token asks for that.",
+            )
+        if token_id != HBAR:
+            _require_payable(await self.token(token_id), payer_account_id)
+
+    async def token(self, token_id: str) -> Token:
+        """Describe a token.
+
+        Raises:
+            NotFound: There is no such token, or it is one of single pieces.
+        """
+        token = await self._mirror.token(token_id)
+        if token is None:
+            raise NotFound(
+                f"The network knows no token {token_id}.", "Check the id, and HEDERA_NETWORK: each network has its own."
+            )
+        if token.type != "FUNGIBLE_COMMON":
+            raise NotFound(
+                f"{token_id} is a collection of single pieces (NFTs), which have no amounts.", "Name a fungible token."
+            )
+        return token
+
+    async def _obstacles_of_page(self, token: Token | None, account_ids: Sequence[str]) -> dict[str, str]:
+        known = [account_id for account_id in account_ids if not account_id.startswith("0x")]
+        accounts = await self._mirror.accounts(known) if known else {}
+        associated = await self._mirror.associated(token.token_id, known) if token and known else set()
+
+        async def look(account_id: str) -> tuple[str, str | None]:
+            account = accounts.get(account_id)
+            if account is None:
+                return account_id, "INVALID_ACCOUNT_ID"
+            if account.deleted:
+                return account_id, "ACCOUNT_DELETED"
+            if account.receiver_sig_required:
+                return account_id, "INVALID_SIGNATURE"
+            if token is None:
+                return account_id, None
+            return account_id, await self._token_obstacle(token, account, associated=account_id in associated)
+
+        found = await asyncio.gather(*map(look, account_ids))
+        return {account_id: code for account_id, code in found if code is not None}
+
+    async def _token_obstacle(self, token: Token, account: Account, *, associated: bool) -> str | None:
+        if not associated:
+            return await self._association_obstacle(token, account)
+        if token.freeze_key is None and token.kyc_key is None:
+            return None
+        relationship = await self._mirror.relationship(account.account, token.token_id)
+        return None if relationship is None else _status_obstacle(relationship)
+
+    async def _association_obstacle(self, token: Token, account: Account) -> str | None:
+        """Say whether a transfer would associate an account by itself."""
+        slots = account.max_automatic_token_associations or 0
+        if slots == 0:
+            return "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT"
+        if slots > 0 and await self._mirror.automatic_associations(account.account, slots) >= slots:
+            return "NO_REMAINING_AUTOMATIC_ASSOCIATIONS"
+        if token.kyc_key is not None:
+            return "ACCOUNT_KYC_NOT_GRANTED_FOR_TOKEN"
+        return "ACCOUNT_FROZEN_FOR_TOKEN" if token.freeze_default and token.freeze_key is not None else None
+
+
+def is_paused(token: Token) -> bool:
+    """Whether nobody can move a token now."""
+    return token.pause_status == _PAUSED
+
+
+def _status_obstacle(relationship: TokenRelationship) -> str | None:
+    if relationship.freeze_status == "FROZEN":
+        return "ACCOUNT_FROZEN_FOR_TOKEN"
+    return "ACCOUNT_KYC_NOT_GRANTED_FOR_TOKEN" if relationship.kyc_status == "REVOKED" else None
+
+
+def _require_key(account: Account, signer: Signer) -> None:
+    """Refuse a key that is not the account's. Of a key list nobody can tell from outside whether one key is enough."""
+    key = account.key or Key()
+    key_type = _SIMPLE_KEYS.get(key.type_ or "")
+    if key_type is not None and (key_type, key.key) != (signer.key_type, signer.public_key.hex()):
+        raise Conflict(
+            f"The payer's key is not that of {account.account}: it has the public key {signer.public_key.hex()} "
+            f"({signer.key_type}), and the account has {key.key} ({key_type}).",
+            "Correct PAYER_ACCOUNT_ID, HEDERA_NETWORK, or the key (PAYER_KEY_FILE, PAYER_KEY or DFNS_KEY_ID).",
+        )
+
+
+def _require_payable(token: Token, payer_account_id: str) -> None:
+    """Refuse a token that cannot be moved, or that would give recipients less than they are owed."""
+    if token.deleted:
+        raise Conflict(f"The payment token {token.token_id} was deleted.", "Pay in another token.")
+    if is_paused(token):
+        raise Conflict(
+            f"The payment token {token.token_id} is paused.",
+            "Have the holder of its pause key unpause it, then try again.",
+        )
+    exempt = {token.treasury_account_id, *(fee.collector_account_id for fee in token.custom_fees.fractional_fees)}
+    if payer_account_id not in exempt and any(not fee.net_of_transfers for fee in token.custom_fees.fractional_fees):
+        raise Conflict(
+            f"The payment token {token.token_id} takes a fractional fee out of what recipients get, who would get less "
+            "than they are owed.",
+            "Pay in another token, or have the fee charged to the sender (net of transfers).",
+        )
