@@ -9,6 +9,7 @@ from masspayout.db.entities.audit import AuditEntry, AuditHead
 from masspayout.db.entities.automation import ContractEvent, EventListener, Refund, Series
 from masspayout.db.entities.base import Base
 from masspayout.db.entities.control import Approval, PayoutStart
+from masspayout.db.entities.evm import EvmToken, EvmTransaction, evm_balance_change
 from masspayout.db.entities.payouts import Asset, BatchPayout, Distribution, Holder
 from masspayout.db.entities.sending import Attempt, LedgerSequence
 from masspayout.db.entities.states import (
@@ -41,6 +42,8 @@ __all__ = [
     "DistributionType",
     "EventListener",
     "EventStatus",
+    "EvmToken",
+    "EvmTransaction",
     "ExecutionType",
     "Frequency",
     "Holder",
@@ -55,4 +58,5 @@ __all__ = [
     "SeriesStatus",
     "SyncStatus",
     "User",
+    "evm_balance_change",
 ]

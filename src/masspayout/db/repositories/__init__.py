@@ -17,6 +17,7 @@ from masspayout.db.repositories.contract_events import ContractEvents
 from masspayout.db.repositories.distributions import Distributions
 from masspayout.db.repositories.entitlements import Due, Entitlements, FrozenTotals, Share
 from masspayout.db.repositories.event_listeners import EventListeners, EventSummary
+from masspayout.db.repositories.evm import BalanceChange, EvmTokens, EvmTransactions
 from masspayout.db.repositories.holders import Holders, RegisterChange
 from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMonth
 from masspayout.db.repositories.series import SeriesRepository
@@ -31,6 +32,7 @@ __all__ = [
     "AuditEntries",
     "AutomaticPayouts",
     "BackgroundWork",
+    "BalanceChange",
     "BatchPayouts",
     "ContractEvents",
     "Distributions",
@@ -38,6 +40,8 @@ __all__ = [
     "Entitlements",
     "EventListeners",
     "EventSummary",
+    "EvmTokens",
+    "EvmTransactions",
     "FailedPayout",
     "FrozenTotals",
     "Holders",

@@ -1,0 +1,158 @@
+"""A chain's blocks: which of them are believed, when they were made, and where a nonce was used."""
+
+from bisect import bisect_right, insort
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from masspayout.errors import Conflict, LedgerUnavailable
+from masspayout.ledger.evm.node import Node, NodeError, to_int
+from masspayout.ledger_time import NANOS_PER_SECOND
+from masspayout.settings import Settings
+
+_REMEMBERED_BLOCKS = 10_000
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BlockHeader:
+    """A block, as far as it matters here."""
+
+    number: int
+    timestamp: int
+    hash: str
+
+
+class Chain:
+    """The blocks of the chain that the settings name."""
+
+    def __init__(self, node: Node, settings: Settings) -> None:
+        self._node = node
+        self._settings = settings
+        self._chain_id: int | None = None
+        self._final: list[tuple[int, int]] = []  # (timestamp, number) of blocks that were seen final
+
+    async def chain_id(self) -> int:
+        """Return the chain's number, once it is known to be the right one.
+
+        Raises:
+            Conflict: The node is on another chain than ``EVM_CHAIN_ID`` says.
+        """
+        if self._chain_id is None:
+            found = to_int(await self._node.request("eth_chainId"))
+            wanted = self._settings.evm_chain_id
+            if wanted is not None and found != wanted:
+                raise Conflict(
+                    f"The node at {self._settings.evm_rpc_url} is on chain {found}, and EVM_CHAIN_ID says {wanted}.",
+                    "Correct EVM_RPC_URL, or EVM_CHAIN_ID if that chain is meant; nothing was sent.",
+                )
+            self._chain_id = found
+        return self._chain_id
+
+    async def head(self) -> BlockHeader:
+        """Return the newest block."""
+        return await self._header("latest")
+
+    async def final(self) -> BlockHeader:
+        """Return the newest block that is believed: what is in it, or before it, stays.
+
+        Raises:
+            LedgerUnavailable: No block is final yet, or the node cannot be reached.
+        """
+        wanted = self._settings.evm_confirmations
+        if isinstance(wanted, str):
+            header = await self._header(wanted)
+        else:
+            head = await self.head()
+            header = head if wanted <= 1 else await self._header(max(0, head.number - wanted + 1))
+        self._remember(header)
+        return header
+
+    async def header(self, number: int) -> BlockHeader:
+        """Return one block."""
+        return await self._header(number)
+
+    async def last_block_until(self, timestamp: int, final: BlockHeader) -> int | None:
+        """Return the number of the last final block that was made at a time or before; None when there is none."""
+        if final.timestamp <= timestamp:
+            return final.number
+        low, high = self._known_around(timestamp, final)
+        if low < 0:
+            low = self._settings.evm_start_block
+            if (await self._final_header(low)).timestamp > timestamp:
+                return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            if (await self._final_header(middle)).timestamp <= timestamp:
+                low = middle
+            else:
+                high = middle
+        return low
+
+    async def using_transaction(self, sender: str, nonce: int, *, after: int, until: int) -> str | None:
+        """Return the hash of the transaction that used a sender's nonce in some blocks.
+
+        None when the nodes do not keep what is needed to find it.
+
+        Args:
+            sender: Whose nonce it is.
+            nonce: It was unused at the end of the block ``after``, and used at the end of ``until``.
+            after: A block's number.
+            until: A block's number.
+        """
+        low, high = after, until
+        try:
+            while high - low > 1:
+                middle = (low + high) // 2
+                if await self._node.transaction_count(sender, middle) <= nonce:
+                    low = middle
+                else:
+                    high = middle
+            block = await self._node.block(high, with_transactions=True)
+        except NodeError:
+            return None
+        for transaction in [] if block is None else block["transactions"]:
+            if transaction["from"].lower() == sender and to_int(transaction["nonce"]) == nonce:
+                return str(transaction["hash"])
+        return None
+
+    def _known_around(self, timestamp: int, final: BlockHeader) -> tuple[int, int]:
+        """Return the closest blocks that are known to be not after, and after, a time; -1 for none."""
+        position = bisect_right(self._final, (timestamp, 1 << 62))
+        low = self._final[position - 1][1] if position else -1
+        high = self._final[position][1] if position < len(self._final) else final.number
+        return low, high
+
+    async def _final_header(self, number: int) -> BlockHeader:
+        header = await self._header(number)
+        self._remember(header)
+        return header
+
+    def _remember(self, header: BlockHeader) -> None:
+        if len(self._final) >= _REMEMBERED_BLOCKS:
+            del self._final[::2]
+        known = (header.timestamp, header.number)
+        position = bisect_right(self._final, known)
+        if not position or self._final[position - 1] != known:
+            insort(self._final, known)
+
+    async def _header(self, block: int | str) -> BlockHeader:
+        try:
+            found = await self._node.block(block)
+        except NodeError as error:
+            raise LedgerUnavailable(
+                f"The node does not show the block {block}: {error.message}.",
+                "Set EVM_CONFIRMATIONS to a number if this chain names no such block.",
+            ) from None
+        if found is None:
+            raise LedgerUnavailable(f"The node does not show the block {block} (yet).", "It is asked again.")
+        return BlockHeader(to_int(found["number"]), to_int(found["timestamp"]), str(found["hash"]))
+
+
+def to_nanos(header: BlockHeader) -> int:
+    """Return a block's time for events: the block's number in place of the nanoseconds, so that no two are the same."""
+    return header.timestamp * NANOS_PER_SECOND + header.number % NANOS_PER_SECOND
+
+
+def is_success(receipt: Mapping[str, Any]) -> bool:
+    """Whether a transaction did what it was to do."""
+    return to_int(receipt["status"]) == 1
