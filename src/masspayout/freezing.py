@@ -39,7 +39,8 @@ def payment_token_of(asset: Asset, settings: Settings) -> PaymentToken:
             f"Asset {asset.token_id} has no payment token.",
             f"Name one with: masspayout asset import {asset.token_id} --payment-token ID",
         )
-    return PaymentToken(asset.payment_token_id, asset.payment_token_decimals, settings.payer_account_id)
+    payer = (asset.lifecycle_contract_id if settings.pays_from_contract else None) or settings.payer_account_id
+    return PaymentToken(asset.payment_token_id, asset.payment_token_decimals, payer)
 
 
 def effective_batch_size(ledger: Ledger, settings: Settings) -> int:

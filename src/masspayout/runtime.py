@@ -41,8 +41,12 @@ def make_ledger(url: URL, settings: Settings) -> Ledger:
     Raises:
         Invalid: What it needs is not installed, or its settings are wrong.
     """
+    ledger: Ledger
     if settings.ledger == "hedera":
-        ledger: Ledger = _import_adapter("hedera").HederaLedger(settings)
+        ledger = _import_adapter("hedera").HederaLedger(settings)
+        return ledger
+    if settings.ledger == "evm":
+        ledger = _import_adapter("evm").EvmLedger(url, settings)
         return ledger
     return SandboxLedger(url, settings)
 

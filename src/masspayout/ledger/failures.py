@@ -204,6 +204,24 @@ FAILURES = _failures(
         "Set this machine's clock by a time server, then retry.",
     ),
     Failure(
+        "GAS_LIMIT_EXCEEDED",
+        _RECIPIENT,
+        "Paying this account takes more gas than a transaction may use.",
+        "Raise EVM_GAS_LIMIT if the chain allows more, then retry.",
+    ),
+    Failure(
+        "NONCE_TAKEN",
+        _TRANSIENT,
+        "Another transaction of the sender took the place of ours.",
+        "It was signed anew several times; use the sender's key for nothing else, then retry.",
+    ),
+    Failure(
+        "REFUSED_BY_NODE",
+        _EVERYBODY,
+        "The node refused the transaction.",
+        "See the log of the worker for the node's words, then retry.",
+    ),
+    Failure(
         "THROTTLED_AT_CONSENSUS",
         _TRANSIENT,
         "The ledger was too busy.",

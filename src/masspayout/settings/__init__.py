@@ -33,7 +33,12 @@ class Settings(
     app_env: Literal["production", "development"] = Field(
         default="production", description="`development` logs every SQL statement."
     )
-    ledger: Literal["sandbox", "hedera"] = Field(default="sandbox", description="Which ledger to pay on.")
+    ledger: Literal["sandbox", "hedera", "evm"] = Field(default="sandbox", description="Which ledger to pay on.")
+
+    @property
+    def pays_from_contract(self) -> bool:
+        """Whether the contract of an asset, where it has one, is what pays on it."""
+        return self.ledger == "evm"
 
 
 def load_settings() -> Settings:

@@ -1,6 +1,6 @@
 """How payouts are paid, on whichever ledger."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
 
@@ -8,6 +8,12 @@ class PayingSettings(BaseSettings):
     """The payer, the size of batches, and how patient workers are."""
 
     payer_account_id: str = Field(default="0.0.1001", description="The account that payouts are paid from.")
+
+    @field_validator("payer_account_id")
+    @classmethod
+    def _spell_as_everywhere(cls, payer_account_id: str) -> str:
+        """Addresses are compared as text, so they have one spelling."""
+        return payer_account_id.strip().lower()
 
     batch_size: int = Field(
         default=100, ge=1, le=10_000, description="Holders in a batch, unless the ledger takes fewer in a transaction."

@@ -25,8 +25,24 @@ async def open_signer(settings: Settings, *, raw_key_type: KeyType | None = None
         return await DfnsSigner.open(settings)
     content, source = _key_content(settings)
     key_type = raw_key_type if settings.payer_key_type is None else KeyType(settings.payer_key_type)
-    passphrase = _passphrase(settings)
+    passphrase = payer_passphrase(settings)
     return LocalSigner(read_private_key(content, source=source, passphrase=passphrase, key_type=key_type))
+
+
+def payer_passphrase(settings: Settings) -> bytes | None:
+    """Return what decrypts the payer's key file, if it is set.
+
+    Raises:
+        Invalid: It is set twice, or its file cannot be read.
+    """
+    text = settings.payer_key_passphrase.get_secret_value()
+    path = settings.payer_key_passphrase_file
+    if text and path is not None:
+        raise Invalid("PAYER_KEY_PASSPHRASE and PAYER_KEY_PASSPHRASE_FILE are both set.", "Leave one of them out.")
+    if path is not None:
+        first_line, *_ = read_secret_file(path, "PAYER_KEY_PASSPHRASE_FILE").splitlines() or [b""]
+        return first_line
+    return text.encode() or None
 
 
 def _key_content(settings: Settings) -> tuple[bytes, str]:
@@ -44,14 +60,3 @@ def _key_content(settings: Settings) -> tuple[bytes, str]:
         f"There is no key to sign for the payer {settings.payer_account_id}.",
         "Set PAYER_KEY_FILE (or PAYER_KEY), or SIGNER=dfns when a custodian keeps it.",
     )
-
-
-def _passphrase(settings: Settings) -> bytes | None:
-    text = settings.payer_key_passphrase.get_secret_value()
-    path = settings.payer_key_passphrase_file
-    if text and path is not None:
-        raise Invalid("PAYER_KEY_PASSPHRASE and PAYER_KEY_PASSPHRASE_FILE are both set.", "Leave one of them out.")
-    if path is not None:
-        first_line, *_ = read_secret_file(path, "PAYER_KEY_PASSPHRASE_FILE").splitlines() or [b""]
-        return first_line
-    return text.encode() or None

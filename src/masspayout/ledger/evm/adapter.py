@@ -1,0 +1,304 @@
+"""EVM chains behind the ledger port: a contract pays, accounts of ours send."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import URL
+
+from masspayout.db.session import Database
+from masspayout.errors import Conflict, Invalid, LedgerRejected
+from masspayout.ledger.evm.chain import Chain
+from masspayout.ledger.evm.contracts import PayingContract, recognise
+from masspayout.ledger.evm.erc20 import Erc20, is_address
+from masspayout.ledger.evm.events import Events
+from masspayout.ledger.evm.node import Node, NodeError
+from masspayout.ledger.evm.outcomes import REVERTED, Outcomes
+from masspayout.ledger.evm.register import Registers
+from masspayout.ledger.evm.senders import SenderAccount, Senders, decode_transaction
+from masspayout.ledger.evm.transactions import Transactions
+from masspayout.ledger.port import (
+    NEVER_EXPIRES,
+    Estimate,
+    Fees,
+    HolderSnapshot,
+    LedgerEvent,
+    LedgerTraits,
+    Outcome,
+    Sender,
+    SignedTransaction,
+    TokenInformation,
+    Transfer,
+)
+from masspayout.settings import Settings
+
+_MAX_CONNECTIONS = 5
+_COIN_DECIMALS = 18
+
+# What paying costs, about, before it is tried: the gas of one transaction, and of each recipient in it.
+_BASE_GAS, _RECIPIENT_GAS = 60_000, 70_000
+_SECONDS_PER_TRANSACTION = 15
+
+
+class EvmLedger:
+    """The chain that ``EVM_RPC_URL`` leads to. It connects on first use.
+
+    Args:
+        url: Our database, in which it keeps what it signed and what it read.
+        settings: ``EVM_…``, ``PAYER_ACCOUNT_ID`` and the keys count.
+    """
+
+    def __init__(self, url: URL, settings: Settings) -> None:
+        self._settings = settings
+        self._database = Database(url, pool_size=_MAX_CONNECTIONS)
+        self.node = Node(settings)
+        self.chain = Chain(self.node, settings)
+        self.senders = Senders(settings)
+        self.transactions = Transactions(self._database, self.node, self.chain, self.senders, settings)
+        self._tokens = Erc20(self.node)
+        self._registers = Registers(self._database, self.node, self.chain, settings)
+        self._outcomes = Outcomes(self.node, self.chain, self.transactions)
+        self._events = Events(self.node, self.chain, self.transactions, settings)
+        self._contracts: dict[str, PayingContract] = {}
+        self._traits = LedgerTraits(
+            name="evm",
+            recipients_per_transaction=settings.evm_recipients_per_transaction,
+            atomic=False,
+            transactions_in_flight=settings.evm_transactions_in_flight,
+            keeps_history=True,
+        )
+
+    @property
+    def traits(self) -> LedgerTraits:
+        """What this ledger is like."""
+        return self._traits
+
+    async def token(self, token_id: str) -> TokenInformation:
+        """Describe a token.
+
+        Raises:
+            NotFound: There is no such token.
+            Conflict: The node is on another chain.
+        """
+        await self.chain.chain_id()
+        return await self._tokens.describe(token_id)
+
+    async def holders(self, token_id: str, *, at: datetime | None = None) -> HolderSnapshot:
+        """Read who holds a token, at the newest final block or at the last one up to a time.
+
+        Raises:
+            NotFound: There is no such token.
+            Invalid: The time lies ahead of the chain's.
+            LedgerUnavailable: The blocks of that time are not final yet.
+            LedgerRejected: The token's events do not tell who holds it.
+        """
+        await self.token(token_id)
+        return await self._registers.snapshot(token_id, at)
+
+    async def balance_units(self, account_id: str, token_id: str) -> int:
+        """Return what an account holds of a token now.
+
+        Raises:
+            Invalid: The account is no address.
+            NotFound: There is no such token.
+        """
+        _require_address(account_id)
+        try:
+            return await self._tokens.balance_units(token_id, account_id)
+        except (NodeError, Invalid):
+            await self.token(token_id)
+            raise
+
+    async def check_payer(self, payer_account_id: str, token_id: str) -> None:
+        """Find out whether a contract could pay in a token as things stand, but for how much it holds.
+
+        Raises:
+            Conflict: The chain is not the one that is meant; or there is no paying contract there, it pays in another
+                token, is paused, or does not let our senders pay; or a sender has nothing to pay for gas with.
+            ContractPaused: The contract is paused.
+        """
+        await self.chain.chain_id()
+        await self.token(token_id)
+        try:
+            contract = await self._contract(payer_account_id)
+            accounts = await self.senders.all()
+        except Invalid as error:
+            raise Conflict(error.message, error.hint) from None
+        if await self._tokens.is_paused(token_id):
+            raise Conflict(f"The payment token {token_id} is paused.", "Have its issuer unpause it, then try again.")
+        for account in accounts:
+            await contract.check(account.address, token_id)
+            if not await self.node.balance_wei(account.address):
+                raise Conflict(
+                    f"The sender {account.address} has nothing to pay for gas with.",
+                    f"Send some of the chain's own currency to {account.address}, then try again.",
+                )
+
+    async def estimate(self, payer_account_id: str, token_id: str, recipient_count: int) -> Estimate:  # noqa: ARG002
+        """Say how long it takes to pay so many recipients, and what the gas costs."""
+        count = -(-recipient_count // self._traits.recipients_per_transaction)
+        sender = (await self.senders.all())[0].address
+        units = (count * _BASE_GAS + recipient_count * _RECIPIENT_GAS) * await self.transactions.fees.needed_wei()
+        seconds = -(-count // self._traits.transactions_in_flight) * _SECONDS_PER_TRANSACTION
+        held_units = await self.node.balance_wei(sender)
+        return Estimate(seconds, Fees(sender, units, held_units, "the chain's currency", _COIN_DECIMALS))
+
+    async def preflight(self, payer_account_id: str, token_id: str, account_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the accounts that could not get the token from the payer: a transfer to each is tried, not done."""
+        _require_address(payer_account_id)
+        return await self._tokens.refused_by(token_id, payer_account_id, account_ids)
+
+    async def sender(self, payer_account_id: str) -> Sender:  # noqa: ARG002 - any of ours may have any contract pay
+        """Return the account of ours whose turn it is, named as in CAIP-10, and its next nonce."""
+        account = await self.senders.next()
+        chain_id = await self.chain.chain_id()
+        nonce = await self.node.transaction_count(account.address, "pending")
+        return Sender(f"eip155:{chain_id}:{account.address}", nonce)
+
+    async def prepare(self, transfer: Transfer) -> SignedTransaction:
+        """Try a call of the paying contract, sign it with the sender's nonce, and store it. Nothing is sent.
+
+        Raises:
+            LedgerRejected: The call is not valid, or would fail; or the contract holds too little, or the sender.
+            LedgerUnavailable: Gas costs more than the operator allows now.
+        """
+        self._check(transfer)
+        account = await self._account_of(transfer.sender_account_id)
+        contract = await self._contract(transfer.payer_account_id)
+        data = await contract.encode_payment(transfer.distribution_id, transfer.token_id, transfer.payments)
+        await self._require_funds(transfer)
+        gas = await self._estimate_gas(account.address, contract, data)
+        signed = await self.transactions.sign(account, transfer.number, contract.address, data, gas, transfer.token_id)
+        return SignedTransaction(signed.transaction_id, signed.signed_bytes, NEVER_EXPIRES)
+
+    async def submit(self, signed_bytes: bytes) -> None:
+        """Send a signed transaction, or what has taken its place: the same payments at a higher fee, or a cancellation.
+
+        Raises:
+            LedgerRejected: The node will not take it as it is. An earlier sending may still succeed.
+            LedgerUnavailable: The node does not take it now.
+            LedgerUncertain: No answer came.
+        """
+        signed = decode_transaction(signed_bytes)
+        if signed.chain_id != await self.chain.chain_id():
+            raise LedgerRejected(
+                "WRONG_CHAIN",
+                f"Transaction {signed.hash} was signed for chain {signed.chain_id}, and the node is on another.",
+                "Set EVM_RPC_URL and EVM_CHAIN_ID to the chain on which the payout began.",
+            )
+        await self.transactions.send(signed.hash, signed_bytes)
+
+    async def outcome(self, transaction_id: str) -> Outcome:
+        """Say what became of a transaction, in any of its versions, as far as final blocks tell."""
+        return await self._outcomes.of(transaction_id)
+
+    async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
+        """Return what each transaction moved to each recipient, from the token's own Transfer logs."""
+        return await self._outcomes.moved_units(transaction_ids)
+
+    async def events(self, contract_id: str, *, after: tuple[int, int]) -> AsyncIterator[LedgerEvent]:
+        """Stream what a contract, account or token reported in final blocks after a cursor, in order."""
+        if not is_address(contract_id):
+            return
+        async for event in self._events.stream(contract_id, after):
+            yield event
+
+    async def cancel(self, transaction_id: str) -> str:
+        """Free the nonce of a transaction that will never get into a block. Return the hash of what takes its place.
+
+        Raises:
+            NotFound: It is no transaction of ours.
+            Conflict: It cannot be replaced now.
+        """
+        return await self.transactions.cancel(transaction_id)
+
+    async def close(self) -> None:
+        """Let go of connections and keys."""
+        await self.senders.close()
+        await self.node.close()
+        await self._database.close()
+
+    async def _contract(self, address: str) -> PayingContract:
+        """Return the contract at an address; what it is does not change."""
+        if address not in self._contracts:
+            if not is_address(address):
+                raise Invalid(
+                    f"The payer {address} is no contract on an EVM chain.",
+                    "Set PAYER_ACCOUNT_ID to the paying contract's address; masspayout evm deploy makes one.",
+                )
+            self._contracts[address] = await recognise(self.node, address)
+        return self._contracts[address]
+
+    async def _account_of(self, sender_account_id: str) -> SenderAccount:
+        account = await self.senders.find(sender_account_id.rpartition(":")[2])
+        if account is None:
+            raise LedgerRejected(
+                "INVALID_SIGNATURE", f"The key of {sender_account_id} is not here.", "Check EVM_KEYS and PAYER_KEY."
+            )
+        return account
+
+    async def _require_funds(self, transfer: Transfer) -> None:
+        needed_units = sum(payment.amount_units for payment in transfer.payments)
+        held_units = await self._tokens.balance_units(transfer.token_id, transfer.payer_account_id)
+        if held_units < needed_units:
+            raise LedgerRejected(
+                "INSUFFICIENT_TOKEN_BALANCE",
+                f"The contract {transfer.payer_account_id} holds {held_units:,} smallest units of {transfer.token_id}, "
+                f"and {needed_units:,} are to be paid.",
+                "Fund the contract, then retry.",
+            )
+
+    async def _estimate_gas(self, sender: str, contract: PayingContract, data: bytes) -> int:
+        """Return how much gas a call may use, after it was tried; nothing is sent."""
+        limit = self._settings.evm_gas_limit
+        try:
+            estimated = await self.node.estimate_gas(sender, contract.address, data)
+        except NodeError as error:
+            code = contract.revert_code(error.data)
+            if code is None and not error.is_revert and "gas" in error.message.lower():
+                raise _too_much_gas(error.message, limit) from None
+            raise LedgerRejected(
+                code or REVERTED,
+                f"The contract {contract.address} would not pay: {error.message}.",
+                "See what is the matter with: masspayout doctor",
+            ) from None
+        if estimated > limit:
+            raise _too_much_gas(f"it needs {estimated:,}", limit)
+        return min(estimated * (100 + self._settings.evm_gas_margin_percent) // 100, limit)
+
+    def _check(self, transfer: Transfer) -> None:
+        """Refuse what no state of the chain could make valid."""
+        limit = self._traits.recipients_per_transaction
+        recipients = [payment.account_id for payment in transfer.payments]
+        if not 1 <= len(recipients) <= limit:
+            raise LedgerRejected(
+                "TRANSFER_LIST_SIZE_LIMIT_EXCEEDED",
+                f"A transaction of {len(recipients)} recipients cannot be signed: it takes 1 to {limit}.",
+                "Lower BATCH_SIZE, or raise EVM_RECIPIENTS_PER_TRANSACTION.",
+            )
+        if len(set(recipients)) < len(recipients):
+            raise LedgerRejected(
+                "ACCOUNT_REPEATED_IN_ACCOUNT_AMOUNTS", "A transfer names a recipient twice.", "Each must occur once."
+            )
+        for account_id, amount_units in transfer.payments:
+            if amount_units <= 0:
+                raise LedgerRejected(
+                    "INVALID_ACCOUNT_AMOUNTS", f"{account_id} cannot be paid {amount_units} units.", "Pay more than 0."
+                )
+            if not is_address(account_id):
+                raise LedgerRejected("INVALID_ACCOUNT_ID", f"{account_id} is no address on an EVM chain.")
+
+
+def _require_address(account_id: str) -> None:
+    if not is_address(account_id):
+        raise Invalid(
+            f"{account_id} is no account on an EVM chain.",
+            "Accounts there are written 0x…; is PAYER_ACCOUNT_ID set to the paying contract?",
+        )
+
+
+def _too_much_gas(finding: str, limit: int) -> LedgerRejected:
+    return LedgerRejected(
+        "GAS_LIMIT_EXCEEDED",
+        f"The transaction would use more gas than EVM_GAS_LIMIT={limit:,}: {finding}.",
+        "It is split; lower BATCH_SIZE to spare the trials.",
+    )

@@ -1,0 +1,132 @@
+"""What became of transactions, as far as the chain's final blocks tell."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from masspayout.db.entities import EvmTransaction
+from masspayout.ledger.evm.chain import BlockHeader, Chain, is_success
+from masspayout.ledger.evm.contracts import PayingContract, recognise
+from masspayout.ledger.evm.erc20 import transfer_of
+from masspayout.ledger.evm.node import Json, Node, NodeError, to_hex, to_int
+from masspayout.ledger.evm.senders import decode_transaction
+from masspayout.ledger.evm.transactions import Transactions
+from masspayout.ledger.port import Dead, Outcome, Refused, Settled, Undecided
+from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime
+
+REVERTED, OUT_OF_GAS = "CONTRACT_REVERTED", "TRANSACTION_OUT_OF_GAS"
+
+
+class Outcomes:
+    """Looks transactions up, each under the hashes of all its versions."""
+
+    def __init__(self, node: Node, chain: Chain, transactions: Transactions) -> None:
+        self._node = node
+        self._chain = chain
+        self._transactions = transactions
+
+    async def of(self, transaction_id: str) -> Outcome:
+        """Say what became of a transaction. Only final blocks decide."""
+        versions = (await self._transactions.versions([transaction_id])).get(transaction_id, [])
+        final = await self._chain.final()
+        for version in versions:
+            receipt = await self._node.receipt(version.hash)
+            if receipt is not None:
+                return await self._judge(version, receipt, final)
+        if not versions:
+            return Undecided("It was not signed here, so its nonce is not known.")
+        return await self._judge_absence(versions, final)
+
+    async def moved_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
+        """Return what each transaction moved to each recipient, from the token's own Transfer logs in final blocks."""
+        versions = await self._transactions.versions(transaction_ids)
+        paying = [version for group in versions.values() for version in group if not version.is_cancellation]
+        receipts = await self._node.requests([("eth_getTransactionReceipt", (version.hash,)) for version in paying])
+        final = await self._chain.final()
+        moved: dict[tuple[str, str], int] = defaultdict(int)
+        for version, receipt in zip(paying, receipts, strict=True):
+            if isinstance(receipt, NodeError):
+                raise receipt
+            if receipt is None or not is_success(receipt) or to_int(receipt["blockNumber"]) > final.number:
+                continue
+            for recipient, units in _transfers(receipt, version.token_id):
+                moved[version.transaction_id, recipient] += units
+        return dict(moved)
+
+    async def _judge(self, version: EvmTransaction, receipt: Json, final: BlockHeader) -> Outcome:
+        """Judge a transaction that is in a block."""
+        number = to_int(receipt["blockNumber"])
+        if number > final.number:
+            return Undecided(f"It is in block {number}, and blocks up to {final.number} are final.")
+        block = await self._chain.header(number)
+        if block.hash != receipt["blockHash"]:
+            return Undecided(f"The block {number} that it was in was replaced by another.")
+        if version.is_cancellation:
+            return Dead(f"It was cancelled by {version.hash} in block {number}, which took its nonce {version.nonce}.")
+        if not is_success(receipt):
+            return Refused(await self._refusal_code(version, receipt, number))
+        contract = await self._contract(str(receipt["to"]).lower())
+        return Settled(to_datetime(block.timestamp * NANOS_PER_SECOND), await contract.failures(receipt))
+
+    async def _judge_absence(self, versions: Sequence[EvmTransaction], final: BlockHeader) -> Outcome:
+        """Judge a transaction of which no version is in a block: dead, if another one used its nonce for good."""
+        sender, nonce = versions[0].sender, versions[0].nonce
+        used = await self._node.transaction_count(sender, final.number)
+        if used <= nonce:
+            return Undecided(await self._why_it_waits(versions))
+        found = await self._chain.using_transaction(
+            sender, nonce, after=min(versions[0].signed_at_block, final.number), until=final.number
+        )
+        if found is None:
+            return Undecided(f"Nonce {nonce} of {sender} is used, but the nodes do not keep by which transaction.")
+        if found in {version.hash for version in versions}:
+            return Undecided(f"It is in a block as {found}, but its receipt is not shown yet.")
+        return Dead(f"Nonce {nonce} of {sender} was used by {found} instead, in a block that is final.")
+
+    async def _why_it_waits(self, versions: Sequence[EvmTransaction]) -> str:
+        """Say what a transaction waits for, and what can be done about it."""
+        newest = versions[-1]
+        next_nonce = await self._node.transaction_count(newest.sender, "latest")
+        if next_nonce < newest.nonce:
+            return f"It has nonce {newest.nonce} of {newest.sender} and waits for nonce {next_nonce}."
+        needed_wei = await self._transactions.fees.needed_wei()
+        if needed_wei > newest.max_fee_wei:
+            return "It waits for fees to fall; after EVM_REPLACE_SECONDS it is sent at a higher fee, up to the bound."
+        gas = decode_transaction(newest.signed_bytes).gas
+        if await self._node.balance_wei(newest.sender) < gas * int(newest.max_fee_wei):
+            return f"The sender {newest.sender} cannot pay for its gas: send some of the chain's currency there."
+        return (
+            f"It is in no block yet. If it never will be, free its nonce: masspayout evm cancel {newest.transaction_id}"
+        )
+
+    async def _refusal_code(self, version: EvmTransaction, receipt: Json, number: int) -> str:
+        """Find out why a transaction was reverted: by doing it again on the state that it met."""
+        signed = decode_transaction(version.signed_bytes)
+        call: dict[str, Any] = {
+            "from": signed.sender,
+            "to": signed.to,
+            "data": to_hex(signed.data),
+            "gas": hex(signed.gas),
+        }
+        for block in (number, number - 1):
+            try:
+                await self._node.request("eth_call", call, hex(block))
+            except NodeError as error:
+                code = (await self._contract(signed.to)).revert_code(error.data)
+                if code is not None:
+                    return code
+        return OUT_OF_GAS if to_int(receipt["gasUsed"]) >= signed.gas else REVERTED
+
+    async def _contract(self, address: str) -> PayingContract:
+        return await recognise(self._node, address)
+
+
+def _transfers(receipt: Json, token_id: str) -> list[tuple[str, int]]:
+    """Return what a payment's token moved from the paying contract to whom."""
+    payer = str(receipt["to"]).lower()
+    found = []
+    for log in receipt["logs"]:
+        moved = transfer_of(log) if log["address"].lower() == token_id else None
+        if moved is not None and moved[0] == payer:
+            found.append((moved[1], moved[2]))
+    return found

@@ -1,0 +1,202 @@
+"""Who holds a token: told by all its Transfer logs, which are read once and kept, and compared with its own words.
+
+Only final blocks are read, each range in one transaction with the mark up to where it was read; so whoever comes next,
+in whichever process, goes on from there.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+
+from masspayout.db.entities import EvmToken
+from masspayout.db.repositories import BalanceChange, EvmTokens
+from masspayout.db.session import Database
+from masspayout.errors import Conflict, Invalid, LedgerRejected, LedgerUnavailable
+from masspayout.ledger.evm.chain import BlockHeader, Chain
+from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, ZERO_ADDRESS, Erc20, first_block_of, transfer_of
+from masspayout.ledger.evm.node import Json, Node, NodeError, to_int
+from masspayout.ledger.port import HolderBalance, HolderSnapshot
+from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
+from masspayout.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+# So many holders, spread over the whole register, are compared with what the token says of each.
+_SAMPLE_SIZE = 200
+
+
+class Registers:
+    """The registers of tokens, kept up to date in our database."""
+
+    def __init__(self, database: Database, node: Node, chain: Chain, settings: Settings) -> None:
+        self._database = database
+        self._node = node
+        self._chain = chain
+        self._settings = settings
+        self._tokens = Erc20(node)
+
+    async def snapshot(self, token_id: str, at: datetime | None) -> HolderSnapshot:
+        """Return who held a token at the newest final block, or at the last one up to a time.
+
+        Raises:
+            Invalid: The time lies ahead of the chain's.
+            LedgerUnavailable: The blocks of that time are not final yet.
+            LedgerRejected: The logs and the token's own words do not agree.
+        """
+        final = await self._chain.final()
+        block = final if at is None else await self._block_at(at, final)
+        token = await self._read(token_id, final)
+        await self._compare(token, block, is_newest=at is None)
+        taken_at = to_datetime(block.timestamp * NANOS_PER_SECOND)
+        return HolderSnapshot(taken_at if at is None else at, self._holders(token, block.number))
+
+    async def _block_at(self, at: datetime, final: BlockHeader) -> BlockHeader:
+        timestamp = to_nanos(at) // NANOS_PER_SECOND
+        if timestamp > final.timestamp:
+            head = await self._chain.head()
+            if timestamp > head.timestamp:
+                now = to_datetime(head.timestamp * NANOS_PER_SECOND)
+                raise Invalid(
+                    f"The time {at} lies ahead of the chain's, which is {now}.", "Ask again when it has passed."
+                )
+            raise LedgerUnavailable(
+                f"The blocks of {at} are not final yet.", "They are read when they are; until then it waits."
+            )
+        number = await self._chain.last_block_until(timestamp, final)
+        if number is None:
+            raise Invalid(f"The time {at} lies before the first block that is read.", "Lower EVM_START_BLOCK.")
+        return await self._chain.header(number)
+
+    async def _read(self, token_id: str, final: BlockHeader) -> EvmToken:
+        """Read what was not read yet, up to the newest final block."""
+        token = await self._begin(token_id, final)
+        span = self._settings.evm_log_blocks
+        while token.read_block < final.number:
+            first = token.read_block + 1
+            last = min(first + span - 1, final.number)
+            try:
+                logs = await self._node.logs(first, last, [TRANSFER_TOPIC], token_id)
+            except NodeError as error:
+                # Too many logs, or too many blocks: the node's limits are its own.
+                if last == first:
+                    raise LedgerUnavailable(
+                        f"The node does not give the logs of block {first}: {error.message}.", "Try another node."
+                    ) from None
+                span = max(1, (last - first + 1) // 2)
+                continue
+            token = await self._keep(token, logs, last, final)
+            span = min(span * 2, self._settings.evm_log_blocks)
+        return token
+
+    async def _begin(self, token_id: str, final: BlockHeader) -> EvmToken:
+        """Return how far a token is read; what was read of a chain that is gone is forgotten."""
+        chain_id = await self._chain.chain_id()
+        token = await self._find(chain_id, token_id)
+        if token is not None and token.read_block_hash and not await self._is_on_chain(token, final):
+            _log.warning("the blocks in which %s was read are gone: it is read again", token_id)
+            async with self._database.unit_of_work() as session:
+                await EvmTokens(session).forget(token)
+            token = None
+        if token is None:
+            first_block = await first_block_of(
+                self._node, token_id, min(self._settings.evm_start_block, final.number), final.number
+            )
+            async with self._database.unit_of_work() as session:
+                await EvmTokens(session).begin(chain_id, token_id, first_block)
+            token = await self._find(chain_id, token_id)
+        assert token is not None  # noqa: S101 - it was made above, and nobody else forgets it
+        return token
+
+    async def _is_on_chain(self, token: EvmToken, final: BlockHeader) -> bool:
+        if token.read_block > final.number:
+            # Another process saw a later block as final, or another node is behind; its hash tells once it is here.
+            return (await self._chain.head()).number >= token.read_block
+        return (await self._chain.header(token.read_block)).hash == token.read_block_hash
+
+    async def _find(self, chain_id: int, token_id: str) -> EvmToken | None:
+        async with self._database.unit_of_work() as session:
+            return await EvmTokens(session).find(chain_id, token_id)
+
+    async def _keep(self, token: EvmToken, logs: Sequence[Json], last: int, final: BlockHeader) -> EvmToken:
+        """Store what a range of blocks did, unless another process has; return how far the token is read now."""
+        header = final if last == final.number else await self._chain.header(last)
+        async with self._database.unit_of_work() as session:
+            if await EvmTokens(session).advance(token, last, header.hash):
+                await EvmTokens(session).add_changes(token, _changes(logs))
+        read_on = await self._find(token.chain_id, token.token_id)
+        if read_on is None:
+            raise Conflict(f"The register of {token.token_id} was begun anew meanwhile.", "Read it again.")
+        return read_on
+
+    async def _holders(self, token: EvmToken, block_number: int) -> AsyncIterator[Sequence[HolderBalance]]:
+        async with self._database.unit_of_work() as session:
+            async for page in EvmTokens(session).stream_balances(token, block_number):
+                yield [HolderBalance(account, units) for account, units in page if account != ZERO_ADDRESS]
+
+    async def _compare(self, token: EvmToken, block: BlockHeader, *, is_newest: bool) -> None:
+        """Hold what the logs tell against what the token says.
+
+        Nodes that keep no old states cannot be asked about an earlier block; then the newest one stands for it.
+        """
+        try:
+            supply_units = await self._tokens.total_supply_units(token.token_id, block.number)
+        except NodeError as error:
+            if is_newest:
+                raise LedgerUnavailable(f"The node cannot tell {token.token_id}'s supply: {error.message}.") from None
+            return
+        async with self._database.unit_of_work() as session:
+            told_units = await EvmTokens(session).total_units(token, block.number, besides=ZERO_ADDRESS)
+        if told_units != supply_units:
+            raise _mismatch(
+                token.token_id,
+                f"its Transfer events add up to {told_units:,} smallest units at block {block.number}, "
+                f"and its supply is {supply_units:,}",
+            )
+        sample = await self._sample(token, block.number)
+        said = await self._tokens.balances_units(token.token_id, list(sample), block.number)
+        for (account, units), said_units in zip(sample.items(), said, strict=True):
+            if units != said_units:
+                raise _mismatch(
+                    token.token_id,
+                    f"{account} holds {units:,} smallest units by its Transfer events at block {block.number}, "
+                    f"and {said_units:,} by its balanceOf",
+                )
+
+    async def _sample(self, token: EvmToken, block_number: int) -> Mapping[str, int]:
+        """Return some holders: all of a small register, else those at even distances."""
+        kept: dict[str, int] = {}
+        step, index = 1, 0
+        async for page in self._holders(token, block_number):
+            for account, units in page:
+                if units < 0:
+                    raise _mismatch(token.token_id, f"{account} gave away {-units:,} smallest units more than it got")
+                if index % step == 0:
+                    kept[account] = units
+                index += 1
+                if len(kept) > 2 * _SAMPLE_SIZE:
+                    kept = dict(list(kept.items())[::2])
+                    step *= 2
+        return kept
+
+
+def _changes(logs: Sequence[Json]) -> list[BalanceChange]:
+    """Return what Transfer logs did to balances, summed up for each account and block."""
+    changes: dict[tuple[str, int], int] = defaultdict(int)
+    for log in logs:
+        moved = transfer_of(log)
+        if moved is None:
+            continue
+        sender, receiver, units = moved
+        block_number = to_int(log["blockNumber"])
+        changes[sender, block_number] -= units
+        changes[receiver, block_number] += units
+    return [BalanceChange(account, block, units) for (account, block), units in changes.items() if units]
+
+
+def _mismatch(token_id: str, finding: str) -> LedgerRejected:
+    return LedgerRejected(
+        "REGISTER_MISMATCH",
+        f"The register of {token_id} cannot be told from its events: {finding}.",
+        "Tokens that rebase, take fees or move silently cannot be paid on; an EVM_START_BLOCK may be set too late.",
+    )

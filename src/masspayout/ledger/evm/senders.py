@@ -1,0 +1,203 @@
+"""The accounts that send transactions: their keys, and what is signed with them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256K1, derive_private_key
+from eth_account import Account
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from eth_keys.backends.native.main import NativeECCBackend
+from eth_keys.datatypes import PublicKey, Signature
+from eth_keys.exceptions import BadSignature
+from eth_utils.crypto import keccak
+from hexbytes import HexBytes
+
+from masspayout.errors import Invalid, LedgerRejected
+from masspayout.ledger.evm.fees import Fees
+from masspayout.ledger.evm.node import to_hex
+from masspayout.ledger.signing.local import LocalSigner
+from masspayout.ledger.signing.opening import open_signer, payer_passphrase
+from masspayout.ledger.signing.port import KeyType, Signer
+from masspayout.ledger.signing.private_keys import read_private_key
+from masspayout.ledger.signing.secret_files import read_secret_file
+from masspayout.settings import Settings
+
+_DYNAMIC_FEE = 2
+_ECC = NativeECCBackend()
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedTransaction:
+    """What stands in signed bytes."""
+
+    hash: str
+    sender: str
+    chain_id: int
+    nonce: int
+    to: str
+    data: bytes
+    gas: int
+    fees: Fees
+
+
+class SenderAccount:
+    """An account whose key signs for it."""
+
+    def __init__(self, signer: Signer) -> None:
+        if signer.key_type is not KeyType.ECDSA_SECP256K1:
+            raise Invalid(
+                f"The key is {signer.key_type}, and EVM chains take ECDSA_SECP256K1 only.",
+                "Set PAYER_KEY or EVM_KEYS to a key of that kind.",
+            )
+        self._signer = signer
+        self._public_key = PublicKey.from_compressed_bytes(signer.public_key, _ECC)
+        self.address = self._public_key.to_address()
+
+    def __repr__(self) -> str:
+        return f"SenderAccount({self.address})"
+
+    async def sign(self, fields: Mapping[str, Any]) -> bytes:
+        """Return a signed EIP-1559 transaction, ready to be sent.
+
+        Args:
+            fields: Of the transaction: chainId, nonce, to, value, data, gas, maxFeePerGas, maxPriorityFeePerGas.
+
+        Raises:
+            LedgerUnavailable: Whoever keeps the key cannot be reached.
+            LedgerRejected: It refused to sign, or what it signed is not the key's.
+        """
+        unsigned = TypedTransaction.from_dict({"type": _DYNAMIC_FEE, **fields})
+        digest = bytes(unsigned.hash())
+        signature = await self._signer.sign(digest)
+        r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
+        parts = {"r": r, "s": s, "v": self._parity(digest, r, s)}
+        return bytes(TypedTransaction.from_dict({"type": _DYNAMIC_FEE, **fields, **parts}).encode())
+
+    async def close(self) -> None:
+        """Let go of the key."""
+        await self._signer.close()
+
+    def _parity(self, digest: bytes, r: int, s: int) -> int:
+        """Return which of the two keys that fit a signature is ours, as the chain wants to be told."""
+        for parity in (0, 1):
+            try:
+                found = Signature(vrs=(parity, r, s), backend=_ECC).recover_public_key_from_msg_hash(digest)
+            except BadSignature:
+                continue
+            if found == self._public_key:
+                return parity
+        raise LedgerRejected(
+            "INVALID_SIGNATURE", f"The signature is not the one of {self.address}.", "Ask whoever keeps the key."
+        )
+
+
+class Senders:
+    """All accounts that send for us, each with nonces of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._accounts: list[SenderAccount] | None = None
+        self._turns = count()
+
+    async def all(self) -> list[SenderAccount]:
+        """Return the accounts, their keys at hand.
+
+        Raises:
+            Invalid: A key is missing or cannot be read.
+        """
+        if self._accounts is None:
+            self._accounts = [SenderAccount(signer) for signer in await _open_signers(self._settings)]
+        return self._accounts
+
+    async def next(self) -> SenderAccount:
+        """Return the account whose turn it is."""
+        accounts = await self.all()
+        return accounts[next(self._turns) % len(accounts)]
+
+    async def find(self, address: str) -> SenderAccount | None:
+        """Return the account with an address, if we have its key."""
+        return next((account for account in await self.all() if account.address == address), None)
+
+    async def close(self) -> None:
+        """Let go of the keys."""
+        for account in self._accounts or ():
+            await account.close()
+
+
+def decode_transaction(signed_bytes: bytes) -> DecodedTransaction:
+    """Read a signed transaction.
+
+    Raises:
+        LedgerRejected: The bytes are none.
+    """
+    try:
+        fields = TypedTransaction.from_bytes(HexBytes(signed_bytes)).as_dict()
+        sender = Account.recover_transaction(signed_bytes).lower()
+    except Exception as error:  # noqa: BLE001 - the library raises whatever its parsers do
+        raise LedgerRejected(
+            "INVALID_TRANSACTION_BODY",
+            f"The {len(signed_bytes)} signed bytes are no transaction of an EVM chain: {error!r}.",
+            "They were altered after signing, or signed for another ledger: check LEDGER.",
+        ) from None
+    return DecodedTransaction(
+        hash=to_hex(keccak(signed_bytes)),
+        sender=sender,
+        chain_id=int(fields["chainId"]),
+        nonce=int(fields["nonce"]),
+        to=to_hex(bytes(fields["to"])),
+        data=bytes(fields["data"]),
+        gas=int(fields["gas"]),
+        fees=Fees(int(fields["maxFeePerGas"]), int(fields["maxPriorityFeePerGas"])),
+    )
+
+
+async def _open_signers(settings: Settings) -> list[Signer]:
+    entries = [entry.strip() for entry in settings.evm_keys.get_secret_value().split(",") if entry.strip()]
+    if entries:
+        return [_local_signer(entry, number, settings) for number, entry in enumerate(entries, start=1)]
+    path = settings.payer_key_file
+    if settings.signer == "local" and path is not None:
+        content = read_secret_file(path, "PAYER_KEY_FILE")
+        if _is_keystore(content):
+            return [_from_keystore(content, f"PAYER_KEY_FILE ({path})", payer_passphrase(settings))]
+    return [await open_signer(settings, raw_key_type=KeyType.ECDSA_SECP256K1)]
+
+
+def _local_signer(entry: str, number: int, settings: Settings) -> Signer:
+    """Read one of several keys: what looks like a path is one."""
+    source = f"EVM_KEYS (number {number})"
+    content = entry.encode()
+    if "/" in entry or Path(entry).exists():
+        source = f"EVM_KEYS ({entry})"
+        content = read_secret_file(Path(entry), "EVM_KEYS")
+        if _is_keystore(content):
+            return _from_keystore(content, source, payer_passphrase(settings))
+    key = read_private_key(
+        content, source=source, passphrase=payer_passphrase(settings), key_type=KeyType.ECDSA_SECP256K1
+    )
+    return LocalSigner(key)
+
+
+def _is_keystore(content: bytes) -> bool:
+    """Whether a file is in web3's secret storage format."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and "crypto" in {name.lower() for name in found}
+
+
+def _from_keystore(content: bytes, source: str, passphrase: bytes | None) -> Signer:
+    if passphrase is None:
+        raise Invalid(f"The key in {source} is encrypted.", "Set PAYER_KEY_PASSPHRASE_FILE, or PAYER_KEY_PASSPHRASE.")
+    try:
+        secret = Account.decrypt(json.loads(content), passphrase.decode())
+    except (ValueError, KeyError, TypeError):
+        raise Invalid(
+            f"The key in {source} cannot be decrypted.", "Check PAYER_KEY_PASSPHRASE_FILE, and that the file is whole."
+        ) from None
+    return LocalSigner(derive_private_key(int.from_bytes(secret), SECP256K1()))

@@ -1,0 +1,285 @@
+"""Transactions of our senders: signed, sent, replaced at a higher fee, cancelled.
+
+A nonce is signed for once, and every version of a transaction is stored before it is sent. Versions have the same nonce
+and pay the same holders, so that at most one of them is ever executed.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from masspayout.db.entities import EvmTransaction
+from masspayout.db.repositories import EvmTransactions
+from masspayout.db.session import Database
+from masspayout.errors import Conflict, LedgerRejected, LedgerUnavailable, NotFound
+from masspayout.ledger.evm.chain import Chain
+from masspayout.ledger.evm.fees import FeeMarket, Fees
+from masspayout.ledger.evm.node import Node, NodeError
+from masspayout.ledger.evm.senders import DecodedTransaction, SenderAccount, Senders, decode_transaction
+from masspayout.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+NONCE_TAKEN = "NONCE_TAKEN"
+NO_GAS_MONEY = "INSUFFICIENT_PAYER_BALANCE"
+
+_PLAIN_TRANSFER_GAS = 21_000
+
+# Nodes of different make say the same in different words.
+_KNOWN = (
+    "already known",
+    "known transaction",
+    "already imported",
+    "already exists",
+    "replacement transaction underpriced",
+)
+_NONCE_TOO_LOW = ("nonce too low", "nonce is too low", "wrong_nonce")
+_NONCE_TOO_HIGH = ("nonce too high", "nonce is too high", "nonce gap")
+_NO_FUNDS = ("insufficient funds", "insufficient balance", "insufficient_payer_balance")
+_FEE_TOO_LOW = ("underpriced", "less than block base fee", "fee too low", "gas price", "gas_price")
+
+
+class Transactions:
+    """Signs and sends, with everything that it needs for it in our database."""
+
+    def __init__(self, database: Database, node: Node, chain: Chain, senders: Senders, settings: Settings) -> None:
+        self._database = database
+        self._node = node
+        self._chain = chain
+        self._senders = senders
+        self._settings = settings
+        self.fees = FeeMarket(node, settings)
+
+    async def sign(
+        self, sender: SenderAccount, nonce: int, to: str, data: bytes, gas: int, token_id: str
+    ) -> EvmTransaction:
+        """Sign a call, and store what was signed.
+
+        Raises:
+            LedgerRejected: The sender cannot pay for the gas.
+            LedgerUnavailable: Gas costs more than the operator allows now.
+        """
+        fees = await self.fees.current()
+        await self._require_gas_money(sender.address, gas * fees.max_fee_wei)
+        final = await self._chain.final()
+        version = await self._sign(sender, nonce, to, data, gas, fees)
+        version.token_id, version.signed_at_block = token_id, final.number
+        await self._store(version)
+        return version
+
+    async def send(self, transaction_id: str, signed_bytes: bytes) -> None:
+        """Send the version of a transaction that counts now, after a new one was made if the fees have left it behind.
+
+        Raises:
+            LedgerRejected: The node will not take it as it is.
+            LedgerUnavailable: The node does not take it now.
+            LedgerUncertain: No answer came.
+        """
+        versions = (await self.versions([transaction_id])).get(transaction_id, [])
+        current = signed_bytes
+        if versions:
+            newest = await self._renewed(transaction_id, versions)
+            current = newest.signed_bytes
+        await self._hand_over(decode_transaction(current), current, [version.hash for version in versions])
+
+    async def cancel(self, transaction_id: str) -> str:
+        """Take a transaction's nonce for one that pays nobody, at a higher fee, and return the hash of that one.
+
+        Whichever of the two gets into a block first counts.
+
+        Raises:
+            NotFound: It is no transaction of ours.
+            Conflict: We have not the sender's key, or fees are at their bound.
+        """
+        async with self._database.unit_of_work() as session:
+            versions = await EvmTransactions(session).lock_versions(transaction_id)
+            if not versions:
+                raise NotFound(
+                    f"There is no transaction {transaction_id} of ours.", "See: masspayout distribution batches"
+                )
+            newest = versions[-1]
+            if not newest.is_cancellation:
+                sender, fees = await self._sender_and_fees(newest)
+                newest = await self._next_version(
+                    newest, await self._sign(sender, newest.nonce, sender.address, b"", _PLAIN_TRANSFER_GAS, fees)
+                )
+                newest.is_cancellation = True
+                await EvmTransactions(session).remember(newest)
+        await self._hand_over(decode_transaction(newest.signed_bytes), newest.signed_bytes, [newest.hash])
+        return newest.hash
+
+    async def versions(self, transaction_ids: Sequence[str]) -> Mapping[str, list[EvmTransaction]]:
+        """Return every version of some transactions, the oldest first."""
+        async with self._database.unit_of_work() as session:
+            return await EvmTransactions(session).find_versions(transaction_ids)
+
+    async def ids_of(self, hashes: Sequence[str]) -> Mapping[str, str]:
+        """Return by which ids some hashes are known, where they are ours."""
+        async with self._database.unit_of_work() as session:
+            return await EvmTransactions(session).find_ids(hashes)
+
+    async def _renewed(self, transaction_id: str, versions: Sequence[EvmTransaction]) -> EvmTransaction:
+        """Return the newest version, or a newer one at a higher fee if blocks have passed it by for long."""
+        newest = versions[-1]
+        age_seconds = (datetime.now(UTC) - (newest.created_at or datetime.now(UTC))).total_seconds()
+        if newest.is_cancellation or age_seconds < self._settings.evm_replace_seconds:
+            return newest
+        if await self.fees.needed_wei() <= newest.max_fee_wei or await self._receipt_of(versions):
+            return newest
+        async with self._database.unit_of_work() as session:
+            locked = await EvmTransactions(session).lock_versions(transaction_id)
+            if locked[-1].hash != newest.hash:
+                return locked[-1]
+            try:
+                sender, fees = await self._sender_and_fees(newest)
+            except Conflict as error:
+                _log.warning("%s", error)
+                return newest
+            old = decode_transaction(newest.signed_bytes)
+            signed = await self._sign(sender, old.nonce, old.to, old.data, old.gas, fees)
+            renewed = await self._next_version(newest, signed)
+            await EvmTransactions(session).remember(renewed)
+        _log.info("transaction %s goes out again as %s, at a higher fee", transaction_id, renewed.hash)
+        return renewed
+
+    async def _receipt_of(self, versions: Sequence[EvmTransaction]) -> bool:
+        return any([await self._node.receipt(version.hash) for version in versions])
+
+    async def _sender_and_fees(self, version: EvmTransaction) -> tuple[SenderAccount, Fees]:
+        sender = await self._senders.find(version.sender)
+        if sender is None:
+            raise Conflict(
+                f"Transaction {version.transaction_id} cannot be signed anew: the key of {version.sender} is not here.",
+                "Add it to EVM_KEYS.",
+            )
+        fees = await self.fees.above(decode_transaction(version.signed_bytes).fees)
+        if fees is None:
+            raise Conflict(
+                f"Transaction {version.transaction_id} cannot be signed anew: a higher fee is above EVM_MAX_FEE_GWEI.",
+                "Raise EVM_MAX_FEE_GWEI, or wait until fees have fallen.",
+            )
+        return sender, fees
+
+    async def _sign(
+        self, sender: SenderAccount, nonce: int, to: str, data: bytes, gas: int, fees: Fees
+    ) -> EvmTransaction:
+        chain_id = await self._chain.chain_id()
+        signed_bytes = await sender.sign(
+            {
+                "chainId": chain_id,
+                "nonce": nonce,
+                "to": bytes.fromhex(to[2:]),
+                "value": 0,
+                "data": data,
+                "gas": gas,
+                "maxFeePerGas": fees.max_fee_wei,
+                "maxPriorityFeePerGas": fees.priority_fee_wei,
+            }
+        )
+        signed = decode_transaction(signed_bytes)
+        return EvmTransaction(
+            transaction_id=signed.hash,
+            hash=signed.hash,
+            chain_id=chain_id,
+            sender=sender.address,
+            nonce=nonce,
+            signed_bytes=signed_bytes,
+            max_fee_wei=Decimal(fees.max_fee_wei),
+            is_cancellation=False,
+        )
+
+    @staticmethod
+    async def _next_version(old: EvmTransaction, new: EvmTransaction) -> EvmTransaction:
+        """Make one signed transaction a version of another."""
+        new.transaction_id, new.token_id, new.signed_at_block = old.transaction_id, old.token_id, old.signed_at_block
+        return new
+
+    async def _store(self, version: EvmTransaction) -> None:
+        async with self._database.unit_of_work() as session:
+            await EvmTransactions(session).remember(version)
+
+    async def _require_gas_money(self, address: str, needed_wei: int) -> None:
+        held_wei = await self._node.balance_wei(address)
+        if held_wei < needed_wei:
+            raise LedgerRejected(
+                NO_GAS_MONEY,
+                f"The sender {address} holds {_coins(held_wei)} of the chain's currency, and this may cost "
+                f"{_coins(needed_wei)}.",
+                f"Send some to {address}, then retry.",
+            )
+
+    async def _hand_over(self, signed: DecodedTransaction, signed_bytes: bytes, hashes: Sequence[str]) -> None:
+        """Give signed bytes to a node, and understand what it answers."""
+        try:
+            await self._node.send(signed_bytes)
+        except NodeError as error:
+            words = error.message.lower()
+            if _says(words, _KNOWN):
+                return
+            if _says(words, _NONCE_TOO_HIGH) or (_says(words, _NONCE_TOO_LOW) and "wrong" in words):
+                await self._fill_gap(signed, signed_bytes)
+                return
+            if _says(words, _NONCE_TOO_LOW):
+                await self._require_known(signed, [signed.hash, *hashes])
+                return
+            raise _refusal(signed, error) from None
+
+    async def _fill_gap(self, signed: DecodedTransaction, signed_bytes: bytes) -> None:
+        """Send what must come first, in order, to a node that takes no later nonce; then try once more."""
+        next_nonce = await self._node.transaction_count(signed.sender, "latest")
+        if next_nonce > signed.nonce:
+            await self._require_known(signed, [signed.hash])
+            return
+        async with self._database.unit_of_work() as session:
+            earlier = await EvmTransactions(session).find_by_nonces(
+                signed.chain_id, signed.sender, next_nonce, signed.nonce - 1
+            )
+        for sent in (*(version.signed_bytes for version in earlier), signed_bytes):
+            try:
+                await self._node.send(sent)
+            except NodeError as error:
+                if not _says(error.message.lower(), (*_KNOWN, *_NONCE_TOO_LOW)):
+                    raise LedgerUnavailable(
+                        f"Transaction {signed.hash} waits for nonce {next_nonce} of {signed.sender}: {error.message}.",
+                        "It is sent again.",
+                    ) from None
+
+    async def _require_known(self, signed: DecodedTransaction, hashes: Sequence[str]) -> None:
+        """Tell "sent before" from "somebody else used the nonce"."""
+        for known in hashes:
+            if await self._node.request("eth_getTransactionByHash", known) is not None:
+                return
+        raise LedgerRejected(
+            NONCE_TAKEN,
+            f"Nonce {signed.nonce} of {signed.sender} was used by another transaction than {signed.hash}.",
+            "It is signed anew once that one is final; use the sender's key for nothing else.",
+        )
+
+
+def _refusal(signed: DecodedTransaction, error: NodeError) -> LedgerRejected | LedgerUnavailable:
+    words = error.message.lower()
+    if _says(words, _NO_FUNDS):
+        return LedgerRejected(
+            NO_GAS_MONEY,
+            f"The sender {signed.sender} cannot pay for the gas of {signed.hash}: {error.message}.",
+            f"Send some of the chain's currency to {signed.sender}: it is sent again by itself.",
+        )
+    if _says(words, _FEE_TOO_LOW):
+        return LedgerUnavailable(
+            f"Transaction {signed.hash} offers less for gas than it costs now: {error.message}.",
+            "It is sent again, and after EVM_REPLACE_SECONDS at a higher fee.",
+        )
+    return LedgerRejected(
+        "REFUSED_BY_NODE",
+        f"The node does not take transaction {signed.hash}: {error.message}.",
+        f"If it never will, free its nonce with: masspayout evm cancel {signed.hash}",
+    )
+
+
+def _says(words: str, phrases: Sequence[str]) -> bool:
+    return any(phrase in words for phrase in phrases)
+
+
+def _coins(wei: int) -> str:
+    return f"{(Decimal(wei) / 10**18).normalize():f}"
