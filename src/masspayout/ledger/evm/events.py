@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from masspayout.errors import Invalid, LedgerUnavailable
 from masspayout.ledger.evm.chain import Chain, to_nanos
 from masspayout.ledger.evm.contracts import PayingContract, recognise
-from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, first_block_of, topic_of, transfer_of
+from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, ZERO_ADDRESS, first_block_of, topic_of, transfer_of
 from masspayout.ledger.evm.node import Json, Node, NodeError, to_int
 from masspayout.ledger.evm.transactions import Transactions
 from masspayout.ledger.port import LedgerEvent
@@ -99,13 +99,21 @@ def _deposit(log: Json) -> _Reported | None:
     moved = transfer_of(log)
     if moved is None:
         return None
-    payload = {"token_id": log["address"].lower(), "from": moved[0], "amount_units": moved[2]}
-    return _of(log, DEPOSIT, payload)
+    return _of(
+        log, DEPOSIT, {"token_id": log["address"].lower(), "from": _giver(log, moved[0]), "amount_units": moved[2]}
+    )
 
 
 def _transfer(log: Json) -> _Reported | None:
     moved = transfer_of(log)
-    return None if moved is None else _of(log, TRANSFER, {"from": moved[0], "recipients": 1, "amount_units": moved[2]})
+    if moved is None:
+        return None
+    return _of(log, TRANSFER, {"from": _giver(log, moved[0]), "recipients": 1, "amount_units": moved[2]})
+
+
+def _giver(log: Json, sender: str) -> str:
+    """Return from whom something came: what was just made comes from the token itself."""
+    return str(log["address"]).lower() if sender == ZERO_ADDRESS else sender
 
 
 def _of(log: Json, name: str, payload: Mapping[str, str | int]) -> _Reported:

@@ -82,6 +82,10 @@ class Transactions:
             newest = await self._renewed(transaction_id, versions)
             current = newest.signed_bytes
         await self._hand_over(decode_transaction(current), current, [version.hash for version in versions])
+        if versions and newest.is_cancellation:
+            raise LedgerRejected(
+                NONCE_TAKEN, f"Transaction {transaction_id} was cancelled by {newest.hash}.", "It is signed anew."
+            )
 
     async def cancel(self, transaction_id: str) -> str:
         """Take a transaction's nonce for one that pays nobody, at a higher fee, and return the hash of that one.

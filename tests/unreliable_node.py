@@ -1,0 +1,159 @@
+"""A way to a node that loses, delays and repeats what goes through it, and that may show the chain as it was before."""
+
+import asyncio
+import json
+import random
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from aiohttp import web
+
+from masspayout.ledger.evm.senders import decode_transaction
+
+_NAMES_OF_BLOCKS = ("latest", "pending", "safe", "finalized")
+_BLOCK_PARAMETER = {
+    "eth_call": 1, "eth_getBalance": 1, "eth_getCode": 1, "eth_getTransactionCount": 1, "eth_getBlockByNumber": 0
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What goes wrong with transactions that are sent, in percent; and how the chain is shown.
+
+    Attributes:
+        delay: They are kept until somebody delivers them.
+        horizon: Nothing after this block is shown.
+        no_mempool: Only the nonce that comes next is taken, as by Hedera's relay.
+        busy_percent: Anything that is asked is turned away.
+    """
+
+    lose_answer_percent: int = 0
+    lose_request_percent: int = 0
+    repeat_percent: int = 0
+    busy_percent: int = 0
+    delay: bool = False
+    horizon: int | None = None
+    no_mempool: bool = False
+
+
+@dataclass
+class UnreliableNode:
+    """Passes JSON-RPC on to a node. ``faults`` may be changed at any time."""
+
+    target: str
+    faults: Faults = field(default_factory=Faults)
+    delayed: list[str] = field(default_factory=list)
+    url: str = ""
+    chance: random.Random = field(default_factory=lambda: random.Random(7))
+    sent_count: int = 0
+
+    async def start(self) -> None:
+        self._client = httpx.AsyncClient(base_url=self.target, timeout=60)
+        application = web.Application()
+        application.router.add_post("/", self._handle)
+        self._runner = web.AppRunner(application)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+        await self._client.aclose()
+
+    async def deliver(self) -> None:
+        """Let what was delayed arrive; nobody hears of what comes of it."""
+        waiting, self.delayed[:] = list(self.delayed), []
+        for signed in waiting:
+            await self._ask("eth_sendRawTransaction", [signed])
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        body = json.loads(await request.text())
+        calls = body if isinstance(body, list) else [body]
+        answers = [await self._answer(call["method"], call["params"]) for call in calls]
+        if any(answer is None for answer in answers):
+            assert request.transport is not None
+            request.transport.close()
+            return web.Response()
+        numbered = [
+            {"jsonrpc": "2.0", "id": call["id"], **(answer or {})} for call, answer in zip(calls, answers, strict=True)
+        ]
+        return web.json_response(numbered if isinstance(body, list) else numbered[0])
+
+    async def _answer(self, method: str, parameters: list[Any]) -> Mapping[str, Any] | None:
+        """Return result or error; None when the connection is to break."""
+        if self._strikes(self.faults.busy_percent):
+            return {"error": {"code": -32005, "message": "rate limit exceeded"}}
+        if method == "eth_sendRawTransaction":
+            return await self._send(parameters[0])
+        if self.faults.horizon is None:
+            return await self._ask(method, parameters)
+        return await self._ask_behind(method, parameters, self.faults.horizon)
+
+    async def _send(self, signed: str) -> Mapping[str, Any] | None:
+        faults = self.faults
+        self.sent_count += 1
+        if self._strikes(faults.lose_request_percent):
+            return None
+        if faults.delay:
+            self.delayed.append(signed)
+            return None
+        if faults.no_mempool and not await self._is_next(signed):
+            return {"error": {"code": 32001, "message": "Nonce too high"}}
+        answer = await self._ask("eth_sendRawTransaction", [signed])
+        if self._strikes(faults.repeat_percent):
+            await self._ask("eth_sendRawTransaction", [signed])
+        return None if self._strikes(faults.lose_answer_percent) else answer
+
+    async def _is_next(self, signed: str) -> bool:
+        transaction = decode_transaction(bytes.fromhex(signed[2:]))
+        count = await self._ask("eth_getTransactionCount", [transaction.sender, "latest"])
+        return int(count["result"], 16) >= transaction.nonce
+
+    async def _ask_behind(self, method: str, parameters: list[Any], horizon: int) -> Mapping[str, Any]:
+        """Ask as if the chain ended at a block."""
+        if method == "eth_blockNumber":
+            return {"result": hex(horizon)}
+        if method == "eth_getLogs":
+            (wanted,) = parameters
+            if int(wanted["fromBlock"], 16) > horizon:
+                return {"result": []}
+            parameters = [{**wanted, "toBlock": hex(min(int(wanted["toBlock"], 16), horizon))}]
+        if method in _BLOCK_PARAMETER:
+            index = _BLOCK_PARAMETER[method]
+            if parameters[index] in _NAMES_OF_BLOCKS:
+                parameters = [*parameters[:index], hex(horizon), *parameters[index + 1 :]]
+            elif int(parameters[index], 16) > horizon:
+                return {"result": None}
+        answer = await self._ask(method, parameters)
+        found = answer.get("result")
+        if method in ("eth_getTransactionReceipt", "eth_getTransactionByHash") and found and found["blockNumber"]:
+            return {"result": None} if int(found["blockNumber"], 16) > horizon else answer
+        return answer
+
+    async def _ask(self, method: str, parameters: list[Any]) -> dict[str, Any]:
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
+        answer = (await self._client.post("/", json=request)).json()
+        return {key: answer[key] for key in ("result", "error") if key in answer}
+
+    def _strikes(self, percent: int) -> bool:
+        return self.chance.randrange(100) < percent
+
+
+@contextmanager
+def running_beside(node: UnreliableNode) -> Iterator[UnreliableNode]:
+    """Run it in a thread of its own, for tests whose processes ask it."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(node.start(), loop).result()
+    try:
+        yield node
+    finally:
+        asyncio.run_coroutine_threadsafe(node.stop(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
