@@ -1,0 +1,1 @@
+"""The mirror node: it shows over HTTP what reached consensus, as late as it is told to be."""
