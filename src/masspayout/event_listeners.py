@@ -95,6 +95,19 @@ async def set_enabled(database: Database, contract_id: str, *, enabled: bool) ->
     return listener
 
 
+async def remove(database: Database, contract_id: str) -> None:
+    """Listen to a contract no more. The events that were read stay, so nothing is handled again if it is added again.
+
+    Raises:
+        Invalid: The id has the wrong form.
+        NotFound: Nobody listens to it.
+    """
+    listener = await find(database, contract_id)
+    async with database.unit_of_work() as session:
+        await EventListeners(session).remove(listener.id)
+        audit.record(session, "listener.removed", listener.id, before={"contract_id": listener.contract_id})
+
+
 class EventReader:
     """Reads contracts' events and has them handled. Any number of these may read the same contract at once."""
 

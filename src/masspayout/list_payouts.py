@@ -14,6 +14,7 @@ from masspayout.account_ids import canonical_account_id
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType
 from masspayout.db.repositories import Distributions, Due, Share
 from masspayout.db.session import Database
+from masspayout.db.types import uuid7
 from masspayout.errors import Conflict, InvalidRows
 from masspayout.freezing import PaymentToken, effective_batch_size, record_freeze
 from masspayout.jobs import Jobs
@@ -75,6 +76,7 @@ async def create(
     *,
     distribution_type: DistributionType = DistributionType.SNAPSHOT,
     concept: str | None = None,
+    distribution_id: uuid.UUID | None = None,
 ) -> Distribution:
     """Create a distribution of an asset that pays a list as it is, in whichever token.
 
@@ -85,6 +87,7 @@ async def create(
     """
     total_amount = to_decimal(payout_list.total_units, token.decimals)
     distribution = Distribution(
+        id=distribution_id or uuid7(),
         asset_id=asset.id,
         type=distribution_type,
         execution_type=ExecutionType.MANUAL,

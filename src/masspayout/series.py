@@ -16,6 +16,7 @@ from masspayout import audit, distributions
 from masspayout.db.entities import Asset, ExecutionType, Frequency, Series, SeriesStatus
 from masspayout.db.repositories import Distributions, EventListeners, SeriesRepository
 from masspayout.db.session import Database
+from masspayout.db.types import uuid7
 from masspayout.errors import Conflict, Invalid, NotFound
 from masspayout.freezing import payment_token_of
 from masspayout.ledger_time import to_nanos
@@ -98,6 +99,7 @@ async def create(
             "Leave it out.",
         )
     series = Series(
+        id=terms.id or uuid7(),
         asset_id=asset.id,
         type=terms.type,
         execution_type=ExecutionType.RECURRING if isinstance(plan, Calendar) else ExecutionType.AUTOMATIC,

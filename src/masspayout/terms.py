@@ -1,5 +1,6 @@
 """The terms of a payout, as somebody wants it: checked before anything is written."""
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -7,6 +8,7 @@ from decimal import Decimal
 
 from masspayout.account_ids import canonical_account_id
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, PayoutType
+from masspayout.db.types import uuid7
 from masspayout.errors import Invalid
 from masspayout.freezing import PaymentToken
 from masspayout.money import to_units
@@ -16,7 +18,10 @@ _FARTHEST_AHEAD = timedelta(days=36_525)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What somebody wants paid out. ``amount`` is in whole payment tokens."""
+    """What somebody wants paid out. ``amount`` is in whole payment tokens.
+
+    ``id`` says what that is to be called; it is given where the same wish may arrive twice.
+    """
 
     type: DistributionType
     payout_type: PayoutType | None
@@ -27,6 +32,7 @@ class Terms:
     scheduled_time: datetime | None = None
     excluded_accounts: Sequence[str] = field(default=())
     included_accounts: Sequence[str] = field(default=())
+    id: uuid.UUID | None = None
 
 
 def from_terms(asset: Asset, terms: Terms, token: PaymentToken, *, amount_required: bool = True) -> Distribution:
@@ -49,6 +55,7 @@ def from_terms(asset: Asset, terms: Terms, token: PaymentToken, *, amount_requir
             )
         to_units(terms.amount, token.decimals)
     return Distribution(
+        id=terms.id or uuid7(),
         asset_id=asset.id,
         type=terms.type,
         execution_type=terms.execution_type,

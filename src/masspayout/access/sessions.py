@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from masspayout import audit
 from masspayout.access.identities import Identity
 from masspayout.access.passwords import verify_password
 from masspayout.access.secrets import SecretKind, matches, new_secret, prefix_of
 from masspayout.access.throttling import LoginAttempt
+from masspayout.actors import acting_as
 from masspayout.db.entities import LoginLink, LoginSession, User
 from masspayout.db.repositories import LoginLinks, LoginSessions, Users
 from masspayout.db.session import Database
@@ -83,7 +85,10 @@ async def begin_session(
     )
     session.add(user)
     await LoginSessions(session).save(login)
-    return Identity.of_session(login), secret.text
+    identity = Identity.of_session(login)
+    with acting_as(identity.actor(source_address)):
+        audit.record(session, "user.logged_in", user.id)
+    return identity, secret.text
 
 
 async def find_session(database: Database, text: str) -> Identity:

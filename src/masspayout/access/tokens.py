@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from masspayout import audit
 from masspayout.access.identities import Identity
 from masspayout.access.secrets import SecretKind, matches, new_secret, prefix_of
 from masspayout.db.entities import ApiToken
@@ -58,6 +59,8 @@ async def create_token(
     if token_id is not None:
         token.id = token_id
     await ApiTokens(session).save(token)
+    names = ("name", "prefix", "role", "owner_id", "expires_at")
+    audit.record(session, "token.created", token.id, after={name: getattr(token, name) for name in names})
     return token, secret.text
 
 
@@ -86,6 +89,7 @@ async def revoke_token(session: AsyncSession, token: ApiToken) -> None:
     """
     if not await ApiTokens(session).revoke(token.id, datetime.now(UTC)):
         raise Conflict(f"The token {token.name!r} is revoked already.", "Make a new one if you need one.")
+    audit.record(session, "token.revoked", token.id, before={"name": token.name, "prefix": token.prefix})
 
 
 async def authenticate_token(database: Database, text: str) -> Identity:

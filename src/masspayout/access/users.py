@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from masspayout import audit
 from masspayout.access.passwords import hash_password
 from masspayout.db.entities import User
 from masspayout.db.repositories import LoginSessions, Users
@@ -43,6 +44,7 @@ async def add_user(session: AsyncSession, name: str, *, role: Role, password: st
         raise Conflict(
             f"There is a user {name!r} already.", f"Change the password with: masspayout user password {name}"
         )
+    audit.record(session, "user.created", user.id, after={"name": user.name, "role": user.role})
     return user
 
 
@@ -67,10 +69,12 @@ async def set_password(session: AsyncSession, user: User, password: str) -> None
     user.password_hash = await hash_password(password, user_name=user.name)
     await Users(session).save(user)
     await LoginSessions(session).end_of_user(user.id, datetime.now(UTC))
+    audit.record(session, "user.password_changed", user.id, after={"name": user.name})
 
 
 async def set_disabled(session: AsyncSession, user: User, *, disabled: bool) -> None:
     """Keep a user out, with every session and token; or let the user in again."""
+    audit.record_change(session, "user.changed", user.id, {"disabled": user.disabled}, {"disabled": disabled})
     user.disabled = disabled
     await Users(session).save(user)
     if disabled:
@@ -79,6 +83,7 @@ async def set_disabled(session: AsyncSession, user: User, *, disabled: bool) -> 
 
 async def set_role(session: AsyncSession, user: User, role: Role) -> None:
     """Give a user another role; it counts from the next request on."""
+    audit.record_change(session, "user.changed", user.id, {"role": user.role}, {"role": role})
     user.role = role
     await Users(session).save(user)
 

@@ -1,6 +1,5 @@
 """``masspayout distribution``: plan a payout, review it, pay it, see who got what."""
 
-import csv
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from masspayout import distributions, previews
+from masspayout import distributions, exports, previews
 from masspayout.cli import approval, creation
 from masspayout.cli.asset import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table
@@ -230,16 +229,13 @@ async def _start(reference: str, *, wait: bool, again: bool) -> None:
 
 
 async def _write_csv(runtime: Runtime, reference: str, path: Path) -> int:
-    count = 0
+    count = -1  # the first line has the heads
     async with runtime.database.unit_of_work() as session:
         found = await distributions.find(session, reference)
-        with _opened_for_writing(path) as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["account_id", "balance", "payment_amount", "paid", "failure_code"])
-            async for h in Entitlements(session, found).stream():
-                amount = f"{h.payment_amount:f}"
-                writer.writerow([h.account_id, h.balance, amount, str(bool(h.paid)).lower(), h.failure_code or ""])
-                count += 1
+    with _opened_for_writing(path) as file:
+        async for lines in exports.entitlements_csv(runtime.database, found):
+            file.write(lines)
+            count += lines.count("\n")
     return count
 
 

@@ -11,6 +11,7 @@ from masspayout.settings.control import ControlSettings
 from masspayout.settings.database import DatabaseSettings
 from masspayout.settings.evm import EvmSettings
 from masspayout.settings.hedera import HederaSettings
+from masspayout.settings.http import HttpSettings
 from masspayout.settings.paying import PayingSettings
 from masspayout.settings.sandbox import SandboxSettings
 from masspayout.settings.signing import SigningSettings
@@ -24,6 +25,7 @@ class Settings(
     PayingSettings,
     ControlSettings,
     AccessSettings,
+    HttpSettings,
     DatabaseSettings,
 ):
     """What the operator can set. Every field is an environment variable of the same name in capitals."""

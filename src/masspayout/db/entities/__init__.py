@@ -10,6 +10,7 @@ from masspayout.db.entities.automation import ContractEvent, EventListener, Refu
 from masspayout.db.entities.base import Base
 from masspayout.db.entities.control import Approval, PayoutStart
 from masspayout.db.entities.evm import EvmToken, EvmTransaction, evm_balance_change
+from masspayout.db.entities.idempotency import IdempotentRequest
 from masspayout.db.entities.payouts import Asset, BatchPayout, Distribution, Holder
 from masspayout.db.entities.sending import Attempt, LedgerSequence
 from masspayout.db.entities.states import (
@@ -47,6 +48,7 @@ __all__ = [
     "ExecutionType",
     "Frequency",
     "Holder",
+    "IdempotentRequest",
     "LedgerSequence",
     "LoginLink",
     "LoginSession",

@@ -71,6 +71,7 @@ class Distribution(Base):
     __table_args__ = (
         Index("idx_distribution_asset", "asset_id"),
         Index("idx_distribution_status", "status"),
+        Index("idx_distribution_created", "created_at", "id"),
         Index("idx_distribution_scheduled", "scheduled_time", postgresql_where=text("status = 'PENDING'")),
         UniqueConstraint("obligation_key", name="idx_distribution_obligation"),
         UniqueConstraint("series_id", "scheduled_time", name="idx_distribution_occurrence"),

@@ -19,6 +19,17 @@ from masspayout.db.repositories.entitlements import Due, Entitlements, FrozenTot
 from masspayout.db.repositories.event_listeners import EventListeners, EventSummary
 from masspayout.db.repositories.evm import BalanceChange, EvmTokens, EvmTransactions
 from masspayout.db.repositories.holders import Holders, RegisterChange
+from masspayout.db.repositories.idempotent_requests import IdempotentRequests
+from masspayout.db.repositories.listing import Order, Part, Place, SortKey, read_part
+from masspayout.db.repositories.lists import (
+    AssetSort,
+    DistributionFilter,
+    DistributionSort,
+    EntitlementFilter,
+    EventSort,
+    HolderSort,
+    Lists,
+)
 from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMonth
 from masspayout.db.repositories.series import SeriesRepository
 from masspayout.db.repositories.trials import Trial, TrialTotals
@@ -27,6 +38,7 @@ __all__ = [
     "ApiTokens",
     "ApprovalCount",
     "Approvals",
+    "AssetSort",
     "Assets",
     "Attempts",
     "AuditEntries",
@@ -35,30 +47,42 @@ __all__ = [
     "BalanceChange",
     "BatchPayouts",
     "ContractEvents",
+    "DistributionFilter",
+    "DistributionSort",
     "Distributions",
     "Due",
+    "EntitlementFilter",
     "Entitlements",
     "EventListeners",
+    "EventSort",
     "EventSummary",
     "EvmTokens",
     "EvmTransactions",
     "FailedPayout",
     "FrozenTotals",
+    "HolderSort",
     "Holders",
+    "IdempotentRequests",
+    "Lists",
     "LoginLinks",
     "LoginSessions",
     "LoginThrottles",
+    "Order",
     "Overview",
     "Page",
     "PaidInMonth",
+    "Part",
     "PayoutStarts",
+    "Place",
     "Progress",
     "RegisterChange",
     "Repository",
     "SeriesRepository",
     "Share",
+    "SortKey",
     "Trial",
     "TrialTotals",
     "Users",
     "WorkStatus",
+    "read_part",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, text, tuple_, update
+from sqlalchemy import delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from masspayout.db.entities import EventListener
@@ -110,6 +110,10 @@ class EventListeners(Repository[EventListener]):
         await self.session.execute(
             update(EventListener).where(EventListener.id == listener_id).values(last_polled_at=now, poll_error=error)
         )
+
+    async def remove(self, listener_id: uuid.UUID) -> None:
+        """Delete a listener, with its cursor."""
+        await self.session.execute(delete(EventListener).where(EventListener.id == listener_id))
 
     async def set_enabled(self, listener_id: uuid.UUID, *, enabled: bool) -> None:
         """Switch a listener on or off. Its cursor stays, so nothing is missed in between."""

@@ -1,0 +1,91 @@
+"""The application: routes behind the door, problem details, headers, documents."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
+
+from masspayout.api import login, problems
+from masspayout.api.door import Door
+from masspayout.api.guarded import KEY_HEADER, REPLAYED_HEADER
+from masspayout.api.headers import SecureHeaders
+from masspayout.api.openapi import describe
+from masspayout.api.routes import access, assets, creation, distributions, listeners, operations
+from masspayout.runtime import Runtime
+
+PREFIX = "/api/v1"
+
+_ROUTERS = (assets.router, creation.router, distributions.router, listeners.router, access.router, operations.router)
+
+
+def api_routes() -> Iterator[tuple[str, APIRoute]]:
+    """Yield every route of the API, with its path."""
+    for router in _ROUTERS:
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                yield f"{PREFIX}{route.path_format}", route
+
+
+class _Documented(FastAPI):
+    """An application whose OpenAPI document says all that holds for its routes."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document."""
+        return describe(self, api_routes())
+
+
+def create_app(runtime: Runtime, *, with_sign_in_links: bool = True) -> FastAPI:
+    """Return the HTTP application of a process.
+
+    Args:
+        runtime: What it works with. Whoever opened it closes it, after the application has stopped.
+        with_sign_in_links: Whether login links lead to a page of its own; the dashboard has pages of its own for them.
+    """
+    app = _Documented(
+        title="Mass Payout",
+        version=version("masspayout"),
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url="/docs",
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    app.state.runtime = runtime
+    app.state.door = Door(runtime)
+    api = APIRouter(prefix=PREFIX)
+    for router in _ROUTERS:
+        api.include_router(router)
+    app.include_router(api)
+    app.include_router(operations.probes)
+    login.install_oidc(app, runtime)
+    if with_sign_in_links:
+        login.install_links(app, runtime)
+    problems.install(app)
+    _add_headers(app, runtime)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Keep the job queue open, into which requests put work."""
+    runtime: Runtime = app.state.runtime
+    async with runtime.jobs.app.open_async():
+        yield
+
+
+def _add_headers(app: FastAPI, runtime: Runtime) -> None:
+    origins = [origin.strip() for origin in (runtime.settings.cors_origins or "").split(",") if origin.strip()]
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", KEY_HEADER],
+            expose_headers=["Location", "Retry-After", REPLAYED_HEADER],
+            max_age=600,
+        )
+    app.add_middleware(SecureHeaders)

@@ -1,0 +1,58 @@
+"""Tokens and the audit trail as JSON."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, JsonValue
+
+from masspayout.api.models.base import Given, Shown, Text, Time
+from masspayout.roles import Role
+
+
+class TokenShown(Shown):
+    """An API token, without its secret."""
+
+    id: UUID
+    prefix: str = Field(description="The part of its text that may be seen.")
+    name: str
+    role: Role
+    owner_id: UUID | None = Field(description="The user it belongs to.")
+    expires_at: Time | None
+    last_used_at: Time | None
+    revoked_at: Time | None
+    created_at: Time | None
+
+
+class TokenMade(TokenShown):
+    """An API token that was just made."""
+
+    token: str = Field(description="Its text. It is shown this once.", examples=["mpt_0123456789abcdef_…"])
+
+
+class TokenWish(Given):
+    """Which token to make."""
+
+    name: Annotated[Text, Field(min_length=1, max_length=100)] = Field(description="What it is for.")
+    role: Role = Field(default=Role.VIEWER, description="What it may do; no more than you.")
+    expires_in_days: Annotated[int, Field(ge=1, le=3650)] | None = Field(
+        default=None, description="How long it is good; unless given, until it is revoked."
+    )
+
+
+class AuditEntryShown(Shown):
+    """One thing that somebody did."""
+
+    id: UUID
+    number: int
+    created_at: Time
+    actor_kind: str
+    actor_id: str
+    actor_name: str
+    source_address: str | None
+    action: str = Field(examples=["distribution.executed"])
+    subject_type: str
+    subject_id: str
+    before: dict[str, JsonValue] | None
+    after: dict[str, JsonValue] | None
+    previous_hash: str
+    hash: str

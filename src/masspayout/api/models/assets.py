@@ -1,0 +1,73 @@
+"""Assets and their registers as JSON."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from masspayout.api.models.base import AccountId, Count, Given, Shown, Time
+from masspayout.db.entities import SyncStatus
+
+
+class AssetShown(Shown):
+    """An imported token."""
+
+    id: UUID
+    token_id: str = Field(examples=["0.0.5000"])
+    name: str
+    symbol: str
+    decimals: int
+    total_supply: int = Field(description="In smallest units.")
+    treasury_account_id: str | None
+    payment_token_id: str | None = Field(description="What its payouts are paid in.")
+    payment_token_symbol: str | None
+    payment_token_decimals: int | None
+    lifecycle_contract_id: str | None
+    contract_paused: bool = Field(description="While it is true, nobody is paid.")
+    sync_status: SyncStatus | None
+    sync_error: str | None
+    last_synced_at: Time | None = Field(description="The register is that of this time.")
+    sync_every_seconds: int | None
+    created_at: Time | None
+    updated_at: Time | None
+
+
+class RegisteredHolder(Shown):
+    """Who holds an asset now."""
+
+    account_id: str
+    balance: int = Field(description="In smallest units of the asset.")
+
+
+class RegisterChangeShown(Shown):
+    """What a sync changed, in holders."""
+
+    added: Count
+    changed: Count
+    removed: Count
+
+
+class SyncShown(Shown):
+    """What a sync found."""
+
+    holder_count: Count
+    snapshot_at: Time = Field(description="The register is that of this time.")
+    change: RegisterChangeShown
+
+
+class AssetImport(Given):
+    """Which token to import. What is not given stays as it is."""
+
+    token_id: AccountId
+    payment_token_id: AccountId | None = Field(default=None, description="What its payouts are to be paid in.")
+    lifecycle_contract_id: AccountId | None = Field(default=None, description="Its LifeCycle Cash Flow contract.")
+
+
+class AssetPatch(Given):
+    """What of an asset to change. What is not given stays as it is."""
+
+    payment_token_id: AccountId | None = Field(default=None, description="What its payouts are to be paid in.")
+    lifecycle_contract_id: AccountId | None = Field(default=None, description="Its LifeCycle Cash Flow contract.")
+    sync_every_seconds: Annotated[int, Field(ge=60, le=31_536_000)] | None = Field(
+        default=None, description="Have a worker read the register as often as this; null: no more."
+    )

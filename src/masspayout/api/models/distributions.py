@@ -1,0 +1,259 @@
+"""Distributions and what belongs to them as JSON."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, JsonValue
+
+from masspayout.api.models.base import AccountId, Amount, Count, Given, GivenAmount, GivenTime, Shown, Text, Time
+from masspayout.db.entities import (
+    AttemptStatus,
+    BatchStatus,
+    DistributionStatus,
+    DistributionType,
+    EventStatus,
+    ExecutionType,
+    Frequency,
+    PayoutType,
+    SeriesStatus,
+)
+from masspayout.reconciliation import BreakKind
+
+
+class DistributionShown(Shown):
+    """One payout of one asset. Amounts are in whole payment tokens."""
+
+    id: UUID
+    asset_id: UUID
+    series_id: UUID | None = Field(description="The series that made it.")
+    type: DistributionType
+    execution_type: ExecutionType
+    payout_type: PayoutType | None
+    amount: Amount | None = Field(description="What is to be divided.")
+    concept: str | None
+    status: DistributionStatus
+    scheduled_time: Time | None
+    record_time: Time | None
+    frequency: Frequency | None
+    start_time: Time | None
+    trigger_condition: str | None
+    excluded_accounts: list[str]
+    included_accounts: list[str]
+    frozen_at: Time | None = Field(description="From then on nothing changes about who is owed what.")
+    snapshot_at: Time | None = Field(description="The balances are those of this time.")
+    register_hash: str | None = Field(description="Over who is owed what; an approval is bound to it.")
+    payment_token_id: str | None
+    payment_token_decimals: int | None
+    payer_account_id: str | None
+    entitlement_count: Count | None
+    payable_count: Count | None = Field(description="How many get more than nothing.")
+    batch_count: Count | None
+    total_amount: Amount | None = Field(description="What all of them get together.")
+    remainder_amount: Amount | None = Field(description="What stays with the payer.")
+    executed_at: Time | None
+    failure_code: str | None
+    failure_message: str | None
+    created_at: Time | None
+    updated_at: Time | None
+
+
+class DistributionDetail(DistributionShown):
+    """A distribution, and how far it is."""
+
+    paid_count: Count
+    failed_count: Count
+    paid_amount: Amount
+    failures: dict[str, int] = Field(
+        description="How many are unpaid for which reason.", examples=[{"TOKEN_NOT_ASSOCIATED": 2}]
+    )
+
+
+class PreviewShown(Shown):
+    """What executing a distribution would do. Amounts are in whole payment tokens."""
+
+    payable_count: Count
+    rounded_away_count: Count = Field(description="How many get nothing, because their share is below one unit.")
+    total_amount: Amount
+    remainder_amount: Amount
+    largest_amount: Amount
+    smallest_amount: Amount
+    transaction_count: Count
+    funds_amount: Amount = Field(description="What the payer has.")
+    shortfall_amount: Amount = Field(description="What the payer lacks.")
+    unpayable: dict[str, str] = Field(
+        description="Who could not receive it as things stand, and the reason's code.",
+        examples=[{"0.0.2001": "TOKEN_NOT_ASSOCIATED"}],
+    )
+
+
+class EntitlementShown(Shown):
+    """What one holder is owed by one distribution."""
+
+    account_id: str
+    balance: int = Field(description="In smallest units of the asset.")
+    payment_amount: Amount | None
+    paid: bool | None
+    failure_code: str | None
+    batch_number: int | None
+
+
+class BatchShown(Shown):
+    """A numbered part of a distribution that goes to the ledger together."""
+
+    id: UUID
+    distribution_id: UUID
+    batch_number: int
+    status: BatchStatus
+    total_holders: Count
+    successful_payments: Count | None
+    failed_payments: Count | None
+    total_amount: Amount | None
+    transaction_id: str | None = Field(description="Its latest transaction.")
+    error_message: str | None
+    executed_at: Time | None
+    created_at: Time | None
+    updated_at: Time | None
+
+
+class AttemptShown(Shown):
+    """One signed ledger transaction for a batch, or part of one."""
+
+    id: UUID
+    batch_payout_id: UUID
+    transaction_id: str
+    status: AttemptStatus
+    recipient_count: Count
+    total_amount: Amount
+    expires_at: Time
+    outcome_code: str | None
+    outcome_detail: str | None
+    submitted_at: Time | None
+    settled_at: Time | None
+    created_at: Time | None
+
+
+class BreakShown(Shown):
+    """One account about which ledger and database disagree."""
+
+    kind: BreakKind
+    account_id: str
+    database_amount: Amount
+    ledger_amount: Amount
+
+
+class ReconciliationShown(Shown):
+    """What the ledger says that everybody got, against what the database says."""
+
+    distribution_id: UUID
+    agrees: bool
+    due_count: Count
+    due_amount: Amount
+    paid_count: Count
+    paid_amount: Amount
+    unpaid_count: Count
+    ledger_count: Count
+    ledger_amount: Amount
+    breaks: list[BreakShown]
+
+
+class SeriesShown(Shown):
+    """What makes distributions by itself, on a calendar or whenever money arrives."""
+
+    id: UUID
+    asset_id: UUID
+    type: DistributionType
+    execution_type: ExecutionType
+    payout_type: PayoutType
+    amount: Amount | None
+    concept: str | None
+    status: SeriesStatus
+    frequency: Frequency | None
+    start_time: Time | None
+    end_time: Time | None
+    time_zone: str
+    catch_up_seconds: int
+    trigger_condition: str | None
+    excluded_accounts: list[str]
+    included_accounts: list[str]
+    created_at: Time | None
+    updated_at: Time | None
+
+
+class DistributionTerms(Given):
+    """What to pay out. MANUAL waits for `execute`; the others start by themselves, the last two again and again."""
+
+    type: DistributionType = DistributionType.DIVIDEND
+    execution_type: ExecutionType = Field(
+        default=ExecutionType.MANUAL, description="RECURRING and AUTOMATIC make a series of distributions."
+    )
+    payout_type: PayoutType = Field(description="PERCENTAGE: pro rata to balances. FIXED: the same for everybody.")
+    amount: GivenAmount | None = Field(
+        default=None, description="The total to divide. AUTOMATIC may do without: then it is the deposit."
+    )
+    concept: Text | None = None
+    record_time: GivenTime | None = Field(default=None, description="Take the balances of this time.")
+    scheduled_time: GivenTime | None = Field(default=None, description="SCHEDULED: when to pay.")
+    frequency: Frequency | None = Field(default=None, description="RECURRING: how often.")
+    start_time: GivenTime | None = Field(default=None, description="RECURRING: when the first is due.")
+    end_time: GivenTime | None = Field(default=None, description="RECURRING: nothing is due after it.")
+    time_zone: Annotated[Text, Field(max_length=100)] | None = Field(
+        default=None,
+        description="RECURRING: the IANA zone on whose clock days pass. Default: UTC.",
+        examples=["Europe/Madrid"],
+    )
+    catch_up_seconds: Annotated[int, Field(ge=60, le=316_224_000)] | None = Field(
+        default=None, description="RECURRING: how late one may be paid after an outage. Default: a day."
+    )
+    trigger_condition: Annotated[Text, Field(max_length=100)] | None = Field(
+        default=None, description="AUTOMATIC: what starts it.", examples=["ON_DEPOSIT >= 1000"]
+    )
+    excluded_accounts: Annotated[list[AccountId], Field(max_length=1000)] = Field(default_factory=list)
+    included_accounts: Annotated[list[AccountId], Field(max_length=1000)] = Field(default_factory=list)
+
+
+class RetryChoice(Given):
+    """Whom of the unpaid to try again. Without a body: all of them."""
+
+    accounts: Annotated[list[AccountId], Field(min_length=1, max_length=1000)] | None = None
+    failure_code: Annotated[Text, Field(max_length=100)] | None = None
+
+
+class ListenerShown(Shown):
+    """Whose events are read, and how far."""
+
+    id: UUID
+    contract_id: str
+    enabled: bool | None
+    last_processed_timestamp: int | None = Field(description="In nanoseconds since 1970.")
+    last_processed_index: int | None
+    last_polled_at: Time | None
+    poll_error: str | None
+    created_at: Time | None
+    updated_at: Time | None
+
+
+class ListenerAddition(Given):
+    """Whose events to read."""
+
+    contract_id: AccountId
+    since: GivenTime | None = Field(default=None, description="From when on; unless given, from its first event.")
+
+
+class ListenerPatch(Given):
+    """What of a listener to change."""
+
+    enabled: bool = Field(description="Its place is kept: what happens meanwhile is read afterwards.")
+
+
+class EventShown(Shown):
+    """What a contract reported."""
+
+    id: UUID
+    contract_id: str
+    timestamp_nanos: int
+    event_index: int
+    name: str
+    payload: dict[str, JsonValue]
+    status: EventStatus
+    error: str | None
+    created_at: Time | None

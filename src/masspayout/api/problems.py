@@ -1,0 +1,161 @@
+"""Problem details (RFC 9457): every refusal says what is wrong, with the value, and what to do next."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from masspayout import errors
+from masspayout.access import conceal
+from masspayout.api.next_steps import over_http
+
+_log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+# The category of an error decides its status. The first that fits counts, so the narrower stand before the wider.
+_STATUS: tuple[tuple[type[errors.MassPayoutError], HTTPStatus], ...] = (
+    (errors.NotFound, HTTPStatus.NOT_FOUND),
+    (errors.Conflict, HTTPStatus.CONFLICT),
+    (errors.Invalid, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (errors.NotAuthenticated, HTTPStatus.UNAUTHORIZED),
+    (errors.Forbidden, HTTPStatus.FORBIDDEN),
+    (errors.TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
+    (errors.LedgerRejected, HTTPStatus.CONFLICT),
+    (errors.MassPayoutError, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+_NEXT_STEPS = {
+    400: "Send a body that is well-formed JSON in UTF-8.",
+    404: "See what there is in /api/v1/openapi.json.",
+    405: "Use one of the methods that the header Allow names.",
+    406: "Ask for application/json.",
+    413: "Send less at once.",
+    415: "Send application/json, or a payout list as text/csv.",
+}
+
+_TRY_AGAIN_SECONDS = 5
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one value, or with one row of a file."""
+
+    where: str = Field(description="The field, parameter or line.", examples=["body.amount"])
+    what: str = Field(description="What is wrong with it.", examples=["Field required"])
+
+
+class Problem(BaseModel):
+    """Why a request was refused, and what to do next (RFC 9457)."""
+
+    type: str = Field(description="Identifies the kind of problem.", examples=["urn:masspayout:problem:conflict"])
+    title: str = Field(description="The kind of problem, in words.", examples=["Conflict"])
+    status: int = Field(description="The HTTP status.", examples=[409])
+    detail: str = Field(
+        description="What is wrong, with the value.", examples=["Distribution … cannot be cancelled: it is COMPLETED."]
+    )
+    next_step: str | None = Field(
+        default=None, description="What to do next.", examples=["Prove it with: GET /api/v1/distributions/…"]
+    )
+    instance: str | None = Field(default=None, description="The path of the request.")
+    errors: list[FieldProblem] | None = Field(
+        default=None, description="Everything that is wrong, where there can be more than one thing."
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of an application with problem details."""
+    for category in (errors.MassPayoutError, HTTPException, RequestValidationError):
+        app.add_exception_handler(category, answer)
+    app.add_exception_handler(Exception, answer_unexpected)
+
+
+async def answer(request: Request, error: Exception) -> JSONResponse:
+    """Return the response to an error that says what is wrong."""
+    if isinstance(error, RequestValidationError):
+        return _invalid_request(request, error)
+    if isinstance(error, HTTPException):
+        step = _NEXT_STEPS.get(error.status_code)
+        return _response(request, error.status_code, str(error.detail), step, headers=error.headers)
+    if not isinstance(error, errors.MassPayoutError):
+        raise error
+    status = next(status for category, status in _STATUS if isinstance(error, category))
+    headers: dict[str, str] = {}
+    if isinstance(error, errors.TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    elif status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="masspayout"'
+    elif status is HTTPStatus.SERVICE_UNAVAILABLE:
+        _log.warning("%s %s: %s", request.method, request.url.path, error)
+        headers["Retry-After"] = str(_TRY_AGAIN_SECONDS)
+    problems = error.problems if isinstance(error, errors.InvalidRows | errors.DatabaseMismatch) else None
+    return _response(
+        request,
+        status,
+        error.message,
+        over_http(error.hint) or None,
+        found=None if problems is None else [_row_problem(problem) for problem in problems],
+        headers=headers,
+        kind=type(error).__name__,
+    )
+
+
+async def answer_unexpected(request: Request, error: Exception) -> JSONResponse:
+    """Return the response to an error that nobody foresaw: nothing of it gets out, all of it is in the log."""
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return _response(
+        request, 500, "Something went wrong that nobody foresaw.", "Tell your administrator: the log says what it was."
+    )
+
+
+def _invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
+    found = [_field_problem(each) for each in error.errors()]
+    if any(each["type"] == "json_invalid" for each in error.errors()):
+        return _response(request, 400, "The body is not well-formed JSON.", _NEXT_STEPS[400], found=found)
+    names = ", ".join(dict.fromkeys(each.where for each in found))
+    return _response(
+        request, 422, f"The request is wrong in: {names}.", "Mend what errors names, and send it again.", found=found
+    )
+
+
+def _field_problem(problem: Mapping[str, Any]) -> FieldProblem:
+    where = ".".join(str(part) for part in problem["loc"]) or "body"
+    return FieldProblem(where=where, what=str(problem["msg"]).removeprefix("Value error, "))
+
+
+def _row_problem(problem: str) -> FieldProblem:
+    where, _, what = problem.partition(", " if ", " in problem.split(":", maxsplit=1)[0] else ": ")
+    return FieldProblem(where=where, what=what or problem)
+
+
+def _response(
+    request: Request,
+    status: int,
+    detail: str,
+    next_step: str | None,
+    *,
+    found: Sequence[FieldProblem] | None = None,
+    headers: Mapping[str, str] | None = None,
+    kind: str | None = None,
+) -> JSONResponse:
+    title = HTTPStatus(status).phrase
+    problem = Problem(
+        type=f"urn:masspayout:problem:{_dashed(kind) if kind else title.lower().replace(' ', '-')}",
+        title=title,
+        status=status,
+        detail=conceal(detail),
+        next_step=next_step,
+        instance=request.url.path,
+        errors=None if found is None else list(found),
+    )
+    content = problem.model_dump(exclude_none=True)
+    return JSONResponse(content, status_code=status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def _dashed(name: str) -> str:
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("-")

@@ -1,0 +1,62 @@
+"""What endpoints ask for: the parts of the process, who calls, and the things that a path names."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Path, Request
+
+from masspayout.access import Identity
+from masspayout.account_ids import canonical_account_id
+from masspayout.api.paging import Paging
+from masspayout.db.entities import Asset, Distribution
+from masspayout.db.repositories import Assets, Distributions
+from masspayout.errors import NotFound
+from masspayout.idempotency import Claim
+from masspayout.runtime import Runtime
+
+
+def _runtime(request: Request) -> Runtime:
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+def _identity(request: Request) -> Identity:
+    identity: Identity = request.state.identity
+    return identity
+
+
+def _claim(request: Request) -> Claim:
+    claim: Claim = request.state.claim
+    return claim
+
+
+RuntimeHere = Annotated[Runtime, Depends(_runtime)]
+Caller = Annotated[Identity, Depends(_identity)]
+ClaimHere = Annotated[Claim, Depends(_claim)]
+PagingHere = Annotated[Paging, Depends()]
+
+AssetReference = Annotated[
+    str, Path(max_length=100, description="The asset's UUID, or its token id.", examples=["0.0.5000"])
+]
+DistributionId = Annotated[UUID, Path(description="The distribution's id.")]
+
+
+async def _asset(runtime: RuntimeHere, asset: AssetReference) -> Asset:
+    try:
+        reference = str(UUID(asset))
+    except ValueError:
+        reference = canonical_account_id(asset, what="asset: it is neither a UUID nor a token id")
+    async with runtime.database.unit_of_work() as session:
+        return await Assets(session).get_by_reference(reference)
+
+
+async def _distribution(runtime: RuntimeHere, distribution: DistributionId) -> Distribution:
+    async with runtime.database.single_statement() as session:
+        found = await Distributions(session).find_by_id(distribution)
+    if found is None:
+        raise NotFound(f"There is no distribution {distribution}.", "List them with: masspayout distribution list")
+    return found
+
+
+AssetHere = Annotated[Asset, Depends(_asset)]
+DistributionHere = Annotated[Distribution, Depends(_distribution)]

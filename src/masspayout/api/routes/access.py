@@ -1,0 +1,95 @@
+"""API tokens: made, listed, revoked. And what was done: the audit trail."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request
+
+from masspayout import access
+from masspayout.api.door import Door, requires
+from masspayout.api.guarded import GuardedRoute
+from masspayout.api.models.access import AuditEntryShown, TokenMade, TokenShown, TokenWish
+from masspayout.api.paging import Listing, listing
+from masspayout.api.requests import Caller, ClaimHere, PagingHere, RuntimeHere
+from masspayout.db.entities import ApiToken
+from masspayout.db.repositories import ApiTokens, Lists
+from masspayout.errors import Forbidden
+from masspayout.roles import Permission
+from masspayout.runtime import Runtime
+
+router = APIRouter(tags=["access"], route_class=GuardedRoute)
+
+_PLAIN = "^[ -~]*$"
+
+
+@router.get("/tokens", response_model=Listing[TokenShown])
+@requires(Permission.MANAGE_ACCESS)
+async def list_tokens(runtime: RuntimeHere, paging: PagingHere) -> dict[str, Any]:
+    """List the API tokens, newest first, without their secrets."""
+    async with runtime.database.single_statement() as session:
+        return listing(await Lists(session).tokens(paging.place()))
+
+
+@router.post("/tokens", response_model=TokenMade, status_code=201)
+@requires(Permission.MANAGE_ACCESS, tells_secret=True)
+async def create_token(runtime: RuntimeHere, caller: Caller, wish: TokenWish, claim: ClaimHere) -> dict[str, Any]:
+    """Make an API token. Its text is in the answer, and nowhere else."""
+    if not caller.role.covers(wish.role):
+        raise Forbidden(
+            f"{caller.role} cannot make a token for {wish.role}.", "Ask for a role that may no more than you."
+        )
+    new_id = claim.new_id
+    if claim.is_resumed:
+        await _revoke_untold(runtime, new_id)
+    async with runtime.database.unit_of_work() as session:
+        token, text = await access.create_token(
+            session,
+            wish.name,
+            role=wish.role,
+            expires_in=None if wish.expires_in_days is None else timedelta(days=wish.expires_in_days),
+            owner_id=caller.user_id,
+            token_id=None if claim.is_resumed else new_id,
+        )
+    return {name: getattr(token, name) for name in TokenShown.model_fields} | {"token": text}
+
+
+@router.delete("/tokens/{token}", status_code=204)
+@requires(Permission.MANAGE_ACCESS)
+async def revoke_token(
+    request: Request, runtime: RuntimeHere, token: Annotated[UUID, Path(description="The token's id.")]
+) -> None:
+    """Let a token never come in again. It stays on record."""
+    async with runtime.database.unit_of_work() as session:
+        await access.revoke_token(session, await access.find_token(session, str(token)))
+    door: Door = request.app.state.door
+    door.forget_all()
+
+
+async def _revoke_untold(runtime: Runtime, token_id: UUID) -> None:
+    """Revoke a token that a process made which died before it could say its text to anybody."""
+    async with runtime.database.unit_of_work() as session:
+        untold: ApiToken | None = await ApiTokens(session).find_by_id(token_id)
+        if untold is not None and untold.revoked_at is None:
+            await access.revoke_token(session, untold)
+
+
+@router.get("/audit", response_model=Listing[AuditEntryShown])
+@requires(Permission.VIEW_AUDIT)
+async def list_audit_entries(
+    runtime: RuntimeHere,
+    paging: PagingHere,
+    subject_id: Annotated[
+        str | None, Query(max_length=200, pattern=_PLAIN, description="Only what was done to this.")
+    ] = None,
+    action: Annotated[
+        str | None, Query(max_length=100, pattern=_PLAIN, description="Only this, such as `distribution.executed`.")
+    ] = None,
+    actor: Annotated[
+        str | None, Query(max_length=200, pattern=_PLAIN, description="Only what somebody of this id or name did.")
+    ] = None,
+) -> dict[str, Any]:
+    """List what was done, by whom and from where, the latest first."""
+    async with runtime.database.single_statement() as session:
+        part = await Lists(session).audit_entries(paging.place(), subject_id=subject_id, action=action, actor=actor)
+    return listing(part)

@@ -1,0 +1,120 @@
+"""Assets: imported, listed, kept in step with the ledger."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
+
+from masspayout import assets, exports
+from masspayout.api.door import requires
+from masspayout.api.guarded import GuardedRoute
+from masspayout.api.models.assets import AssetImport, AssetPatch, AssetShown, RegisteredHolder, SyncShown
+from masspayout.api.paging import Listing, listing
+from masspayout.api.requests import AssetHere, PagingHere, RuntimeHere
+from masspayout.db.entities import Asset, SyncStatus
+from masspayout.db.repositories import Assets, AssetSort, HolderSort, Lists
+from masspayout.roles import Permission
+from masspayout.runtime import Runtime
+
+router = APIRouter(tags=["assets"], route_class=GuardedRoute)
+
+FormatQuery = Annotated[
+    Literal["json", "csv"],
+    Query(
+        description="json: part of the list. csv: all of it, streamed; cells that a spreadsheet would run are quoted."
+    ),
+]
+CSV_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": "account_id,balance\n0.0.2001,100\n"}}}
+}
+
+
+def csv_response(lines: AsyncIterator[str], name: str) -> StreamingResponse:
+    """Return lines as a file to keep."""
+    disposition = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return StreamingResponse(lines, media_type="text/csv", headers=disposition)
+
+
+@router.post("/assets/import", response_model=AssetShown, status_code=201)
+@requires(Permission.MANAGE_ASSETS)
+async def import_asset(runtime: RuntimeHere, wish: AssetImport, response: Response) -> Asset:
+    """Import a token from the ledger and read who holds it. Importing again renews what is known."""
+    asset = await assets.import_asset(
+        runtime.database,
+        runtime.ledger,
+        wish.token_id,
+        payment_token_id=wish.payment_token_id,
+        lifecycle_contract_id=wish.lifecycle_contract_id,
+    )
+    await assets.sync(runtime.database, runtime.ledger, asset.id)
+    response.headers["Location"] = f"/api/v1/assets/{asset.id}"
+    return await _read_again(runtime, asset)
+
+
+@router.get("/assets", response_model=Listing[AssetShown])
+@requires(Permission.VIEW)
+async def list_assets(
+    runtime: RuntimeHere,
+    paging: PagingHere,
+    sync_status: SyncStatus | None = None,
+    sort: AssetSort = AssetSort.NEWEST,
+) -> dict[str, Any]:
+    """List the imported assets."""
+    async with runtime.database.single_statement() as session:
+        part = await Lists(session).assets(paging.place(sort), sort, sync_status=sync_status)
+    return listing(part, sort)
+
+
+@router.get("/assets/{asset}", response_model=AssetShown)
+@requires(Permission.VIEW)
+async def show_asset(asset: AssetHere) -> Asset:
+    """Show one asset."""
+    return asset
+
+
+@router.patch("/assets/{asset}", response_model=AssetShown)
+@requires(Permission.MANAGE_ASSETS)
+async def change_asset(runtime: RuntimeHere, asset: AssetHere, patch: AssetPatch) -> Asset:
+    """Change what an asset pays in, its contract, or how often its register is read."""
+    if patch.payment_token_id is not None or patch.lifecycle_contract_id is not None:
+        await assets.import_asset(
+            runtime.database,
+            runtime.ledger,
+            asset.token_id,
+            payment_token_id=patch.payment_token_id,
+            lifecycle_contract_id=patch.lifecycle_contract_id,
+        )
+    if "sync_every_seconds" in patch.model_fields_set:
+        await assets.set_sync_timer(runtime.database, asset.id, patch.sync_every_seconds, datetime.now(UTC))
+    return await _read_again(runtime, asset)
+
+
+@router.post("/assets/{asset}/sync", response_model=SyncShown)
+@requires(Permission.MANAGE_ASSETS)
+async def sync_asset(runtime: RuntimeHere, asset: AssetHere) -> assets.SyncResult:
+    """Read again who holds an asset."""
+    return await assets.sync(runtime.database, runtime.ledger, asset.id)
+
+
+@router.get("/assets/{asset}/holders", response_model=Listing[RegisteredHolder], responses=CSV_ANSWER)
+@requires(Permission.VIEW)
+async def list_register(
+    runtime: RuntimeHere,
+    asset: AssetHere,
+    paging: PagingHere,
+    sort: Literal[HolderSort.ACCOUNT, HolderSort.ACCOUNT_BACKWARDS, HolderSort.LARGEST_BALANCE] = HolderSort.ACCOUNT,
+    as_format: Annotated[FormatQuery, Query(alias="format")] = "json",
+) -> Any:
+    """List who holds an asset now, or have everybody as CSV."""
+    if as_format == "csv":
+        return csv_response(exports.register_csv(runtime.database, asset.id), f"holders-{asset.token_id}")
+    async with runtime.database.single_statement() as session:
+        part = await Lists(session).register(asset.id, paging.place(sort), sort)
+    return listing(part, sort)
+
+
+async def _read_again(runtime: Runtime, asset: Asset) -> Asset:
+    async with runtime.database.single_statement() as session:
+        return await Assets(session).get(asset.id)

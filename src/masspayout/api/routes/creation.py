@@ -1,0 +1,228 @@
+"""Distributions are created: from terms, or from a payout list."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from masspayout import distributions, list_payouts, series
+from masspayout.api.door import requires
+from masspayout.api.guarded import GuardedRoute
+from masspayout.api.models.base import AccountId, Text
+from masspayout.api.models.distributions import DistributionShown, DistributionTerms, SeriesShown
+from masspayout.api.requests import AssetHere, ClaimHere, RuntimeHere
+from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Frequency, Series
+from masspayout.db.repositories import Distributions, SeriesRepository
+from masspayout.errors import Invalid
+from masspayout.freezing import payment_token_of
+from masspayout.idempotency import Claim
+from masspayout.payout_lists import read_payout_list
+from masspayout.roles import Permission
+from masspayout.runtime import Runtime
+from masspayout.triggers import Trigger, parse_trigger
+
+router = APIRouter(tags=["distributions"], route_class=GuardedRoute)
+
+_JSON, _CSV, _FORM = "application/json", "text/csv", "multipart/form-data"
+_FILE_FIELD = "file"
+_CHUNK_BYTES = 1 << 20
+
+# What each kind of execution needs, and what it may have besides.
+_NEEDED: dict[ExecutionType, tuple[str, ...]] = {
+    ExecutionType.SCHEDULED: ("scheduled_time",),
+    ExecutionType.RECURRING: ("frequency", "start_time"),
+    ExecutionType.AUTOMATIC: ("trigger_condition",),
+}
+_ALLOWED: dict[ExecutionType, tuple[str, ...]] = {
+    ExecutionType.RECURRING: ("end_time", "time_zone", "catch_up_seconds"),
+}
+_TIMING = {name for names in (*_NEEDED.values(), *_ALLOWED.values()) for name in names}
+
+_LIST_EXAMPLE = "account_id,amount\n0.0.2001,12.50\n0.0.2002,7.25\n"
+_BODIES = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            _JSON: {"schema": {"$ref": "#/components/schemas/DistributionTerms"}},
+            _CSV: {"schema": {"type": "string"}, "example": _LIST_EXAMPLE},
+            _FORM: {
+                "schema": {
+                    "type": "object",
+                    "required": [_FILE_FIELD],
+                    "properties": {_FILE_FIELD: {"type": "string", "contentMediaType": _CSV}},
+                }
+            },
+        },
+    }
+}
+
+
+@router.post(
+    "/assets/{asset}/distributions",
+    response_model=DistributionShown | SeriesShown,
+    status_code=201,
+    openapi_extra=_BODIES,
+)
+@requires(Permission.PLAN, takes_files=True)
+async def create_distribution(
+    request: Request,
+    response: Response,
+    runtime: RuntimeHere,
+    asset: AssetHere,
+    claim: ClaimHere,
+    list_type: Annotated[
+        DistributionType, Query(alias="type", description="A list's type.")
+    ] = DistributionType.SNAPSHOT,
+    concept: Annotated[Text | None, Query(description="What a list is for: for the same it is paid once.")] = None,
+    payment_token_id: Annotated[
+        AccountId | None, Query(description="What a list is paid in; unless given, what the asset pays in.")
+    ] = None,
+    allow_unpayable: Annotated[
+        bool, Query(description="Take a list although some of its accounts cannot receive the token.")
+    ] = False,
+) -> Distribution | Series:
+    """Create a distribution, for review: nothing is paid yet. RECURRING and AUTOMATIC create a series of them.
+
+    With `application/json`, the asset's holders are paid by these terms. With `text/csv` or `multipart/form-data`, the
+    list of accounts and amounts is paid as it is; every bad row is named, and one is enough for nothing to be created.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == _JSON:
+        made = await _from_terms(runtime, asset, _terms(await request.body()), claim)
+    elif media_type in (_CSV, _FORM):
+        wish = _ListWish(list_type, concept, payment_token_id, allow_unpayable)
+        async with _list_file(request, media_type) as path:
+            made = await _from_list(runtime, asset, path, wish, claim)
+    else:
+        raise HTTPException(415, f"A distribution cannot be made from {media_type or 'a body without a type'}.")
+    noun = "distributions" if isinstance(made, Distribution) else "series"
+    response.headers["Location"] = f"/api/v1/{noun}/{made.id}"
+    return made
+
+
+def _terms(body: bytes) -> DistributionTerms:
+    """Read terms, and refuse what does not belong to their kind of execution."""
+    try:
+        terms = DistributionTerms.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from None
+    needed = _NEEDED.get(terms.execution_type, ())
+    given = {name for name in _TIMING if getattr(terms, name) is not None}
+    for name in needed:
+        if name not in given:
+            raise Invalid(f"{name} is missing: {terms.execution_type} needs it.", f"Give {name}.")
+    for name in sorted(given - {*needed, *_ALLOWED.get(terms.execution_type, ())}):
+        raise Invalid(f"{name} makes no sense with {terms.execution_type}.", f"Leave {name} out.")
+    return terms
+
+
+async def _from_terms(runtime: Runtime, asset: Asset, given: DistributionTerms, claim: Claim) -> Distribution | Series:
+    terms = distributions.Terms(
+        type=given.type,
+        payout_type=given.payout_type,
+        amount=None if given.amount is None else Decimal(given.amount),
+        execution_type=given.execution_type,
+        concept=given.concept,
+        record_time=given.record_time,
+        scheduled_time=given.scheduled_time,
+        excluded_accounts=given.excluded_accounts,
+        included_accounts=given.included_accounts,
+        id=claim.new_id,
+    )
+    plan = _plan(given)
+    if plan is None:
+        return await _made_before(runtime, claim) or await distributions.create(
+            runtime.database, runtime.ledger, runtime.settings, asset, terms
+        )
+    async with runtime.database.unit_of_work() as session:
+        made = await SeriesRepository(session).find_by_id(claim.new_id) if claim.is_resumed else None
+        return made or await series.create(session, runtime.settings, asset, terms, plan, datetime.now(UTC))
+
+
+async def _made_before(runtime: Runtime, claim: Claim) -> Distribution | None:
+    """Return what a process made that died before it could say so."""
+    if not claim.is_resumed:
+        return None
+    async with runtime.database.unit_of_work() as session:
+        return await Distributions(session).find_by_id(claim.new_id)
+
+
+def _plan(given: DistributionTerms) -> series.Calendar | Trigger | None:
+    """Return what makes a series; None when it is about a single distribution."""
+    if given.trigger_condition is not None:
+        return parse_trigger(given.trigger_condition)
+    if given.frequency is None or given.start_time is None:
+        return None
+    catch_up = series.DEFAULT_CATCH_UP
+    if given.catch_up_seconds is not None:
+        catch_up = timedelta(seconds=given.catch_up_seconds)
+    return series.Calendar(
+        frequency=Frequency(given.frequency),
+        start_time=given.start_time,
+        end_time=given.end_time,
+        time_zone=given.time_zone or "UTC",
+        catch_up=catch_up,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _ListWish:
+    """What is said of a list beside the list."""
+
+    kind: DistributionType
+    concept: str | None
+    payment_token_id: str | None
+    allow_unpayable: bool
+
+
+async def _from_list(runtime: Runtime, asset: Asset, path: Path, wish: _ListWish, claim: Claim) -> Distribution:
+    made = await _made_before(runtime, claim)
+    if made is not None:
+        return made
+    if wish.payment_token_id is None:
+        token = payment_token_of(asset, runtime.settings)
+    else:
+        token = await list_payouts.payment_token(runtime.ledger, runtime.settings, wish.payment_token_id)
+    entries = await asyncio.to_thread(read_payout_list, path, token.decimals)
+    await list_payouts.check(runtime.ledger, token, entries, allow_unpayable=wish.allow_unpayable)
+    return await list_payouts.create(
+        runtime.database,
+        runtime.ledger,
+        runtime.settings,
+        asset,
+        token,
+        entries,
+        distribution_type=wish.kind,
+        concept=wish.concept,
+        distribution_id=claim.new_id,
+    )
+
+
+@asynccontextmanager
+async def _list_file(request: Request, media_type: str) -> AsyncIterator[Path]:
+    """Put the list of a request into a file of its own, for as long as the block lasts."""
+    with tempfile.TemporaryDirectory(prefix="masspayout-") as directory:
+        path = Path(directory) / "the list"
+        with path.open("wb") as file:
+            if media_type == _CSV:
+                async for chunk in request.stream():
+                    file.write(chunk)
+            else:
+                async with request.form(max_files=1, max_fields=10) as form:
+                    upload = form.get(_FILE_FIELD)
+                    if not isinstance(upload, UploadFile):
+                        raise Invalid("The form has no file.", f"Send the list in a field {_FILE_FIELD!r}.")
+                    await asyncio.to_thread(shutil.copyfileobj, upload.file, file, _CHUNK_BYTES)
+        yield path

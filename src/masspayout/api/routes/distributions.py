@@ -1,0 +1,227 @@
+"""Distributions: listed, looked into, started, tried again, called off."""
+
+import uuid
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+
+from masspayout import distributions, exports, previews, reconciliation
+from masspayout.api.door import requires
+from masspayout.api.guarded import GuardedRoute
+from masspayout.api.models.base import GivenTime
+from masspayout.api.models.distributions import (
+    AttemptShown,
+    BatchShown,
+    DistributionDetail,
+    DistributionShown,
+    EntitlementShown,
+    PreviewShown,
+    ReconciliationShown,
+    RetryChoice,
+)
+from masspayout.api.paging import Listing, listing
+from masspayout.api.requests import AssetHere, ClaimHere, DistributionHere, PagingHere, RuntimeHere
+from masspayout.api.routes.assets import CSV_ANSWER, FormatQuery, csv_response
+from masspayout.db.entities import (
+    AttemptStatus,
+    BatchStatus,
+    DistributionStatus,
+    DistributionType,
+    ExecutionType,
+)
+from masspayout.db.repositories import (
+    BatchPayouts,
+    DistributionFilter,
+    Distributions,
+    DistributionSort,
+    EntitlementFilter,
+    Entitlements,
+    HolderSort,
+    Lists,
+)
+from masspayout.roles import Permission
+from masspayout.runtime import Runtime
+
+router = APIRouter(tags=["distributions"], route_class=GuardedRoute)
+
+AssetQuery = Annotated[uuid.UUID | None, Query(description="Only those of this asset.")]
+SeriesQuery = Annotated[uuid.UUID | None, Query(description="Only those that this series made.")]
+CodeQuery = Annotated[
+    str | None, Query(max_length=100, pattern="^[A-Z0-9_]*$", description="Only those with this failure code.")
+]
+FromQuery = Annotated[GivenTime | None, Query(description="Only from this time on.")]
+UntilQuery = Annotated[GivenTime | None, Query(description="Only before this time.")]
+EntitlementSort = Literal[HolderSort.ACCOUNT, HolderSort.ACCOUNT_BACKWARDS, HolderSort.LARGEST_AMOUNT]
+
+
+@router.get("/distributions", response_model=Listing[DistributionShown])
+@requires(Permission.VIEW)
+async def list_distributions(
+    runtime: RuntimeHere,
+    paging: PagingHere,
+    asset_id: AssetQuery = None,
+    series_id: SeriesQuery = None,
+    status: DistributionStatus | None = None,
+    type: DistributionType | None = None,  # noqa: A002 - the column's name
+    execution_type: ExecutionType | None = None,
+    failure_code: CodeQuery = None,
+    created_from: FromQuery = None,
+    created_until: UntilQuery = None,
+    scheduled_from: FromQuery = None,
+    scheduled_until: UntilQuery = None,
+    sort: DistributionSort = DistributionSort.NEWEST,
+) -> dict[str, Any]:
+    """List the distributions."""
+    wanted = DistributionFilter(
+        asset_id=asset_id,
+        series_id=series_id,
+        status=status,
+        type=type,
+        execution_type=execution_type,
+        failure_code=failure_code,
+        created_from=created_from,
+        created_until=created_until,
+        scheduled_from=scheduled_from,
+        scheduled_until=scheduled_until,
+    )
+    async with runtime.database.single_statement() as session:
+        part = await Lists(session).distributions(wanted, paging.place(sort), sort)
+    return listing(part, sort)
+
+
+@router.get("/assets/{asset}/distributions", response_model=Listing[DistributionShown])
+@requires(Permission.VIEW)
+async def list_distributions_of_asset(
+    runtime: RuntimeHere,
+    asset: AssetHere,
+    paging: PagingHere,
+    status: DistributionStatus | None = None,
+    type: DistributionType | None = None,  # noqa: A002 - the column's name
+    sort: DistributionSort = DistributionSort.NEWEST,
+) -> dict[str, Any]:
+    """List the distributions of an asset."""
+    wanted = DistributionFilter(asset_id=asset.id, status=status, type=type)
+    async with runtime.database.single_statement() as session:
+        part = await Lists(session).distributions(wanted, paging.place(sort), sort)
+    return listing(part, sort)
+
+
+@router.get("/distributions/{distribution}", response_model=DistributionDetail)
+@requires(Permission.VIEW)
+async def show_distribution(runtime: RuntimeHere, distribution: DistributionHere) -> dict[str, Any]:
+    """Show one distribution, and how far it is."""
+    return await _detail(runtime, distribution.id)
+
+
+@router.get("/distributions/{distribution}/preview", response_model=PreviewShown)
+@requires(Permission.VIEW)
+async def preview_distribution(runtime: RuntimeHere, distribution: DistributionHere) -> previews.Preview:
+    """Say what executing it would do: who could not receive it, and whether the funds suffice."""
+    async with runtime.database.unit_of_work() as session:
+        return await previews.preview(session, runtime.ledger, distribution)
+
+
+@router.get("/distributions/{distribution}/holders", response_model=Listing[EntitlementShown], responses=CSV_ANSWER)
+@requires(Permission.VIEW)
+async def list_entitlements(
+    runtime: RuntimeHere,
+    distribution: DistributionHere,
+    paging: PagingHere,
+    paid: bool | None = None,
+    failure_code: CodeQuery = None,
+    batch_number: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    sort: EntitlementSort = HolderSort.ACCOUNT,
+    as_format: Annotated[FormatQuery, Query(alias="format")] = "json",
+) -> Any:
+    """List who is owed what and whether they got it, or have everybody as CSV."""
+    if as_format == "csv":
+        return csv_response(exports.entitlements_csv(runtime.database, distribution), f"payout-{distribution.id}")
+    wanted = EntitlementFilter(paid=paid, failure_code=failure_code, batch_number=batch_number)
+    async with runtime.database.single_statement() as session:
+        part = await Lists(session).entitlements(distribution, wanted, paging.place(sort), sort)
+    return listing(part, sort)
+
+
+@router.get("/distributions/{distribution}/batches", response_model=Listing[BatchShown])
+@requires(Permission.VIEW)
+async def list_batches(
+    runtime: RuntimeHere, distribution: DistributionHere, paging: PagingHere, status: BatchStatus | None = None
+) -> dict[str, Any]:
+    """List the batches, by number."""
+    async with runtime.database.single_statement() as session:
+        return listing(await Lists(session).batches(distribution.id, paging.place(), status=status))
+
+
+@router.get("/distributions/{distribution}/attempts", response_model=Listing[AttemptShown])
+@requires(Permission.VIEW)
+async def list_attempts(
+    runtime: RuntimeHere, distribution: DistributionHere, paging: PagingHere, status: AttemptStatus | None = None
+) -> dict[str, Any]:
+    """List every transaction that was ever signed for it, in that order."""
+    async with runtime.database.single_statement() as session:
+        return listing(await Lists(session).attempts(distribution.id, paging.place(), status=status))
+
+
+@router.get("/distributions/{distribution}/reconciliation", response_model=ReconciliationShown)
+@requires(Permission.VIEW)
+async def reconcile_distribution(runtime: RuntimeHere, distribution: DistributionHere) -> reconciliation.Reconciliation:
+    """Compare the ledger's books with the database, account by account."""
+    return await reconciliation.reconcile(runtime.database, runtime.ledger, distribution.id)
+
+
+@router.post("/distributions/{distribution}/execute", response_model=DistributionDetail, status_code=202)
+@requires(Permission.PAY)
+async def execute_distribution(
+    runtime: RuntimeHere, distribution: DistributionHere, claim: ClaimHere
+) -> dict[str, Any]:
+    """Start paying. Workers do it; look at the distribution to see how far they are."""
+    # Whoever takes a request up again after a crash finds that it was done.
+    if not (claim.is_resumed and not distribution.status.can_execute):
+        if distribution.status.can_execute:
+            await distributions.read_register(runtime.database, runtime.ledger, distribution)
+        async with runtime.database.unit_of_work() as session:
+            await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id)
+    return await _detail(runtime, distribution.id)
+
+
+@router.post("/distributions/{distribution}/retry", response_model=DistributionDetail, status_code=202)
+@requires(Permission.PAY)
+async def retry_distribution(
+    runtime: RuntimeHere, distribution: DistributionHere, claim: ClaimHere, choice: RetryChoice | None = None
+) -> dict[str, Any]:
+    """Try again to pay those who are unpaid, or some of them, and nobody else."""
+    if not (claim.is_resumed and not distribution.status.can_retry):
+        chosen = None
+        if choice is not None and (choice.accounts is not None or choice.failure_code is not None):
+            chosen = distributions.Chosen(choice.accounts, choice.failure_code)
+        if distribution.status.can_retry:
+            await distributions.read_register(runtime.database, runtime.ledger, distribution)
+        async with runtime.database.unit_of_work() as session:
+            await distributions.retry(
+                session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id, chosen=chosen
+            )
+    return await _detail(runtime, distribution.id)
+
+
+@router.post("/distributions/{distribution}/cancel", response_model=DistributionDetail)
+@requires(Permission.PLAN)
+async def cancel_distribution(runtime: RuntimeHere, distribution: DistributionHere, claim: ClaimHere) -> dict[str, Any]:
+    """Call it off, as long as nothing was sent."""
+    if not (claim.is_resumed and distribution.status is DistributionStatus.CANCELLED):
+        async with runtime.database.unit_of_work() as session:
+            await distributions.cancel(session, distribution.id)
+    return await _detail(runtime, distribution.id)
+
+
+async def _detail(runtime: Runtime, distribution_id: uuid.UUID) -> dict[str, Any]:
+    async with runtime.database.unit_of_work() as session:
+        found = await Distributions(session).get(distribution_id)
+        progress = await BatchPayouts(session).progress(distribution_id)
+        failures = await Entitlements(session, found).failure_counts()
+    columns = {name: getattr(found, name) for name in DistributionShown.model_fields}
+    return columns | {
+        "paid_count": progress.paid,
+        "failed_count": progress.failed,
+        "paid_amount": progress.paid_amount,
+        "failures": failures,
+    }

@@ -1,0 +1,81 @@
+"""Event listeners: whose events are read, and what was read."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+
+from masspayout import event_listeners
+from masspayout.api.door import requires
+from masspayout.api.guarded import GuardedRoute
+from masspayout.api.models.base import AccountId
+from masspayout.api.models.distributions import EventShown, ListenerAddition, ListenerPatch, ListenerShown
+from masspayout.api.paging import Listing, listing
+from masspayout.api.requests import ClaimHere, PagingHere, RuntimeHere
+from masspayout.db.entities import EventListener, EventStatus
+from masspayout.db.repositories import EventListeners, EventSort, Lists
+from masspayout.roles import Permission
+
+router = APIRouter(tags=["listeners"], route_class=GuardedRoute)
+
+ContractPath = Annotated[AccountId, Path(description="A contract, an account that receives deposits, or a token.")]
+
+
+@router.get("/listeners", response_model=Listing[ListenerShown])
+@requires(Permission.VIEW)
+async def list_listeners(runtime: RuntimeHere, paging: PagingHere) -> dict[str, Any]:
+    """List whose events are read."""
+    async with runtime.database.single_statement() as session:
+        return listing(await Lists(session).listeners(paging.place()))
+
+
+@router.post("/listeners", response_model=ListenerShown, status_code=201)
+@requires(Permission.MANAGE_LISTENERS)
+async def add_listener(
+    runtime: RuntimeHere, addition: ListenerAddition, claim: ClaimHere, response: Response
+) -> EventListener:
+    """Begin to listen. A worker reads what is new every second."""
+    response.headers["Location"] = f"/api/v1/listeners/{addition.contract_id}"
+    if claim.is_resumed:
+        async with runtime.database.single_statement() as session:
+            found = await EventListeners(session).find_by_contract_id(addition.contract_id)
+        if found is not None:
+            return found
+    return await event_listeners.add(runtime.database, addition.contract_id, since=addition.since)
+
+
+@router.get("/listeners/{contract_id}", response_model=ListenerShown)
+@requires(Permission.VIEW)
+async def show_listener(runtime: RuntimeHere, contract_id: ContractPath) -> EventListener:
+    """Show one listener."""
+    return await event_listeners.find(runtime.database, contract_id)
+
+
+@router.patch("/listeners/{contract_id}", response_model=ListenerShown)
+@requires(Permission.MANAGE_LISTENERS)
+async def change_listener(runtime: RuntimeHere, contract_id: ContractPath, patch: ListenerPatch) -> EventListener:
+    """Switch a listener on or off."""
+    await event_listeners.set_enabled(runtime.database, contract_id, enabled=patch.enabled)
+    return await event_listeners.find(runtime.database, contract_id)
+
+
+@router.delete("/listeners/{contract_id}", status_code=204)
+@requires(Permission.MANAGE_LISTENERS)
+async def remove_listener(runtime: RuntimeHere, contract_id: ContractPath) -> None:
+    """Listen no more. What was read stays."""
+    await event_listeners.remove(runtime.database, contract_id)
+
+
+@router.get("/events", response_model=Listing[EventShown])
+@requires(Permission.VIEW)
+async def list_events(
+    runtime: RuntimeHere,
+    paging: PagingHere,
+    contract_id: Annotated[AccountId | None, Query(description="Only those of this contract.")] = None,
+    name: Annotated[str | None, Query(max_length=100, pattern="^[ -~]*$", description="Only this kind.")] = None,
+    status: EventStatus | None = None,
+    sort: EventSort = EventSort.LATEST,
+) -> dict[str, Any]:
+    """List what contracts reported."""
+    async with runtime.database.single_statement() as session:
+        part = await Lists(session).events(paging.place(sort), sort, contract_id=contract_id, name=name, status=status)
+    return listing(part, sort)

@@ -1,0 +1,66 @@
+"""Queries on ``idempotent_request``."""
+
+import uuid
+from typing import Any
+
+from sqlalchemy import func, select, text, update
+
+from masspayout.db.entities import IdempotentRequest
+from masspayout.db.repositories.base import Repository
+from masspayout.db.types import uuid7
+
+# Whoever writes the row works on the request. Another takes it over when the first gave no sign of life for a while.
+_CLAIM = text("""
+    INSERT INTO idempotent_request AS r (id, asked_by, key, digest, new_id, claimed_until)
+    VALUES (:id, :asked_by, :key, :digest, :new_id, now() + make_interval(secs => :seconds))
+    ON CONFLICT (asked_by, key) DO UPDATE
+       SET claimed_until = excluded.claimed_until, updated_at = now()
+     WHERE r.response_status IS NULL AND r.claimed_until <= now() AND r.digest = excluded.digest
+    RETURNING id, new_id
+""")
+
+_FORGET = text("DELETE FROM idempotent_request WHERE created_at < now() - make_interval(secs => :seconds)")
+
+
+class IdempotentRequests(Repository[IdempotentRequest]):
+    """The requests that came with a key."""
+
+    entity = IdempotentRequest
+    noun = "request"
+
+    async def claim(
+        self, asked_by: str, key: str, digest: str, *, seconds: float
+    ) -> tuple[uuid.UUID, uuid.UUID, bool] | None:
+        """Take a request up, for a while. Return its row's id, the id of what it creates, and whether it is resumed.
+
+        None when it was answered, when somebody works on it, or when the key belongs to another request.
+        """
+        new_id = uuid7()
+        parameters = {"id": uuid7(), "asked_by": asked_by, "key": key, "digest": digest, "new_id": new_id}
+        row = (await self.session.execute(_CLAIM, parameters | {"seconds": seconds})).one_or_none()
+        return None if row is None else (row.id, row.new_id, row.new_id != new_id)
+
+    async def find(self, asked_by: str, key: str) -> IdempotentRequest | None:
+        """Return the request that came with a key."""
+        query = select(IdempotentRequest).where(IdempotentRequest.asked_by == asked_by, IdempotentRequest.key == key)
+        return await self.session.scalar(query)
+
+    async def hold(self, request_id: uuid.UUID, seconds: float) -> None:
+        """Claim a request for a while longer; with 0, let others have it."""
+        await self._set(request_id, claimed_until=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds))
+
+    async def answer(self, request_id: uuid.UUID, **response: Any) -> None:
+        """Keep the answer to a request."""
+        await self._set(request_id, **response)
+
+    async def forget_old(self, seconds: float) -> int:
+        """Forget requests that are older than this. Return how many there were."""
+        return await self._changed(_FORGET, {"seconds": seconds})
+
+    async def _set(self, request_id: uuid.UUID, **columns: Any) -> None:
+        await self.session.execute(
+            update(IdempotentRequest)
+            .where(IdempotentRequest.id == request_id, IdempotentRequest.response_status.is_(None))
+            .values(**columns)
+            .execution_options(synchronize_session=False)
+        )

@@ -1,0 +1,170 @@
+"""Long lists: filtered, sorted, read by page with their length or, at any depth for the same price, after a row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Integer, Numeric, Select, String, Uuid, func, literal, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.types import TypeEngine
+
+from masspayout.db.entities import Base
+from masspayout.db.types import UtcTimestamp
+from masspayout.errors import Invalid
+
+Entity = TypeVar("Entity", bound=Base)
+
+_KINDS: tuple[tuple[type[TypeEngine[Any]], type], ...] = (
+    (Uuid, UUID),
+    (UtcTimestamp, datetime),
+    (Integer, int),
+    (Numeric, Decimal),
+    (String, str),
+)
+_BIGINT = 2**63
+_MOST_DIGITS = 1000
+_EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """A column that a list is sorted by.
+
+    Attributes:
+        column: The column.
+        null_as: What an empty value counts as; None: the column has no empty values.
+    """
+
+    column: InstrumentedAttribute[Any]
+    null_as: ColumnElement[Any] | None = None
+
+    @property
+    def expression(self) -> ColumnElement[Any]:
+        """What rows are compared by."""
+        return self._whole(self.column.expression)
+
+    def bound(self, value: Any) -> ColumnElement[Any]:
+        """Return a row's value, to compare others with.
+
+        Raises:
+            Invalid: No row can have it: the position was made up.
+        """
+        if not (self._is_storable(value) or (value is None and self.null_as is not None)):
+            raise Invalid(f"{value!r} is no value of {self.column.key}.", "Begin with the first page.")
+        return self._whole(literal(value, self.column.type))
+
+    def _is_storable(self, value: Any) -> bool:
+        kind = next(kind for sql_type, kind in _KINDS if isinstance(self.column.type, sql_type))
+        if not isinstance(value, kind):
+            return False
+        if isinstance(value, str):
+            return value.isprintable()
+        if isinstance(value, Decimal):
+            return value.is_finite() and abs(value.adjusted()) < _MOST_DIGITS
+        if isinstance(value, datetime):
+            return value.tzinfo is not None and _EARLIEST < value < _LATEST
+        return not isinstance(value, int) or abs(value) < _BIGINT
+
+    def _whole(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        return value if self.null_as is None else func.coalesce(value, self.null_as)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a list is sorted by. The last key is unique in it, so that no row is passed over.
+
+    Attributes:
+        keys: What is compared, in turn.
+        is_descending: The largest first.
+        hints: What all rows have alike; naming it shows the planner which index has them in order.
+    """
+
+    keys: tuple[SortKey, ...]
+    is_descending: bool = False
+    hints: tuple[ColumnElement[Any], ...] = ()
+
+    def sorted(self, query: Select[Any]) -> Select[Any]:
+        """Return a query in this order."""
+        expressions = (*self.hints, *(key.expression for key in self.keys))
+        return query.order_by(*(each.desc() if self.is_descending else each for each in expressions))
+
+    def following(self, query: Select[Any], position: Sequence[Any]) -> Select[Any]:
+        """Return those of a query that come after a position.
+
+        Raises:
+            Invalid: It is no position in this list.
+        """
+        if len(position) != len(self.keys):
+            raise Invalid("The position belongs to another list.", "Begin with the first page.")
+        row = tuple_(*(key.expression for key in self.keys))
+        bound = tuple_(*(key.bound(value) for key, value in zip(self.keys, position, strict=True)))
+        return query.where(row < bound if self.is_descending else row > bound)
+
+    def position_of(self, entity: Base) -> list[Any]:
+        """Return where a row stands."""
+        return [getattr(entity, key.column.key) for key in self.keys]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which part of a list is wanted: a page, counted from 1, or what comes after a position."""
+
+    limit: int
+    page: int = 1
+    after: Sequence[Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[Entity]):
+    """Part of a list.
+
+    Attributes:
+        items: The rows.
+        total: How many the whole list has; None where nothing was counted.
+        following: The position after which the list goes on; None: it ends here.
+    """
+
+    items: Sequence[Entity]
+    total: int | None
+    following: Sequence[Any] | None
+
+
+async def read_part(
+    session: AsyncSession,
+    query: Select[Entity],
+    order: Order,
+    place: Place,
+    *,
+    total: int | None = None,
+) -> Part[Entity]:
+    """Read part of a list, in one statement.
+
+    Args:
+        session: Where to read.
+        query: The whole list, in no order.
+        order: What it is sorted by.
+        place: Which part is wanted.
+        total: The list's length, when it is known without counting.
+    """
+    sorted_query = order.sorted(query).limit(place.limit + 1)
+    if place.after is not None:
+        rows = (await session.scalars(order.following(sorted_query, place.after))).all()
+    else:
+        count: ColumnElement[int | None] = literal(total)
+        if total is None:
+            # Counting needs no columns and no order, and what is asked for beside the rows costs no exchange more.
+            count = select(func.count()).select_from(query.with_only_columns(literal(1)).subquery()).scalar_subquery()
+        paged = sorted_query.offset((place.page - 1) * place.limit).add_columns(count)
+        found = (await session.execute(paged)).all()
+        rows = [row[0] for row in found]
+        if found:
+            total = found[0][1]
+        elif total is None:
+            total = await session.scalar(select(count)) if place.page > 1 else 0
+    items = rows[: place.limit]
+    following = order.position_of(items[-1]) if len(rows) > place.limit else None
+    return Part(items, total, following)

@@ -1,0 +1,241 @@
+"""The long lists that people and programs page through: what can be filtered, and what they are sorted by."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, literal, literal_column, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout.db.entities import (
+    ApiToken,
+    Asset,
+    Attempt,
+    AttemptStatus,
+    AuditEntry,
+    BatchPayout,
+    BatchStatus,
+    ContractEvent,
+    Distribution,
+    DistributionStatus,
+    DistributionType,
+    EventListener,
+    EventStatus,
+    ExecutionType,
+    Holder,
+    SyncStatus,
+)
+from masspayout.db.repositories.listing import Order, Part, Place, SortKey, read_part
+
+_NEVER: ColumnElement[Any] = literal_column("'infinity'::timestamp")
+_NOTHING = literal(-1)
+
+
+class AssetSort(StrEnum):
+    """What a list of assets is sorted by; a dash means the largest first."""
+
+    NEWEST = "-created_at"
+    OLDEST = "created_at"
+    NAME = "name"
+    NAME_BACKWARDS = "-name"
+
+
+class DistributionSort(StrEnum):
+    """What a list of distributions is sorted by; a dash means the largest first."""
+
+    NEWEST = "-created_at"
+    OLDEST = "created_at"
+    DUE_FIRST = "scheduled_time"
+    DUE_LAST = "-scheduled_time"
+    LARGEST = "-total_amount"
+    SMALLEST = "total_amount"
+
+
+class HolderSort(StrEnum):
+    """What a list of holders is sorted by; a dash means the largest first."""
+
+    ACCOUNT = "account_id"
+    ACCOUNT_BACKWARDS = "-account_id"
+    LARGEST_BALANCE = "-balance"
+    LARGEST_AMOUNT = "-payment_amount"
+
+
+class EventSort(StrEnum):
+    """What a list of events is sorted by; a dash means the latest first."""
+
+    LATEST = "-timestamp_nanos"
+    EARLIEST = "timestamp_nanos"
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionFilter:
+    """Which distributions are wanted. Empty conditions do not count; times are from (with it) until (without it)."""
+
+    asset_id: uuid.UUID | None = None
+    series_id: uuid.UUID | None = None
+    status: DistributionStatus | None = None
+    type: DistributionType | None = None
+    execution_type: ExecutionType | None = None
+    failure_code: str | None = None
+    created_from: datetime | None = None
+    created_until: datetime | None = None
+    scheduled_from: datetime | None = None
+    scheduled_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntitlementFilter:
+    """Which entitlements of a distribution are wanted. Empty conditions do not count."""
+
+    paid: bool | None = None
+    failure_code: str | None = None
+    batch_number: int | None = None
+
+
+class Lists:
+    """The lists, inside one unit of work."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def assets(self, place: Place, sort: AssetSort, *, sync_status: SyncStatus | None = None) -> Part[Asset]:
+        """Return part of the assets."""
+        query = select(Asset).where(*_equal({Asset.sync_status: sync_status}))
+        columns = {"created_at": (SortKey(Asset.created_at),), "name": (SortKey(Asset.name),)}
+        return await read_part(self.session, query, _order(sort, columns, SortKey(Asset.id)), place)
+
+    async def register(self, asset_id: uuid.UUID, place: Place, sort: HolderSort) -> Part[Holder]:
+        """Return part of who holds an asset now."""
+        query = select(Holder).where(Holder.asset_id == asset_id, Holder.distribution_id.is_(None))
+        return await read_part(self.session, query, _holder_order(sort), place)
+
+    async def distributions(
+        self, wanted: DistributionFilter, place: Place, sort: DistributionSort
+    ) -> Part[Distribution]:
+        """Return part of the distributions."""
+        equal = {
+            Distribution.asset_id: wanted.asset_id,
+            Distribution.series_id: wanted.series_id,
+            Distribution.status: wanted.status,
+            Distribution.type: wanted.type,
+            Distribution.execution_type: wanted.execution_type,
+            Distribution.failure_code: wanted.failure_code,
+        }
+        query = (
+            select(Distribution)
+            .where(*_equal(equal))
+            .where(*_between(Distribution.created_at, wanted.created_from, wanted.created_until))
+            .where(*_between(Distribution.scheduled_time, wanted.scheduled_from, wanted.scheduled_until))
+        )
+        columns = {
+            "created_at": (SortKey(Distribution.created_at),),
+            "scheduled_time": (SortKey(Distribution.scheduled_time, null_as=_NEVER),),
+            "total_amount": (SortKey(Distribution.total_amount, null_as=_NOTHING),),
+        }
+        return await read_part(self.session, query, _order(sort, columns, SortKey(Distribution.id)), place)
+
+    async def entitlements(
+        self, distribution: Distribution, wanted: EntitlementFilter, place: Place, sort: HolderSort
+    ) -> Part[Holder]:
+        """Return part of who is owed what by a distribution."""
+        equal = {
+            Holder.paid: wanted.paid,
+            Holder.failure_code: wanted.failure_code,
+            Holder.batch_number: wanted.batch_number,
+        }
+        query = select(Holder).where(
+            Holder.asset_id == distribution.asset_id, Holder.distribution_id == distribution.id, *_equal(equal)
+        )
+        total = distribution.entitlement_count if wanted == EntitlementFilter() else None
+        return await read_part(self.session, query, _holder_order(sort), place, total=total)
+
+    async def batches(
+        self, distribution_id: uuid.UUID, place: Place, *, status: BatchStatus | None = None
+    ) -> Part[BatchPayout]:
+        """Return part of the batches of a distribution, by number."""
+        query = select(BatchPayout).where(
+            BatchPayout.distribution_id == distribution_id, *_equal({BatchPayout.status: status})
+        )
+        return await read_part(self.session, query, Order((SortKey(BatchPayout.batch_number),)), place)
+
+    async def attempts(
+        self, distribution_id: uuid.UUID, place: Place, *, status: AttemptStatus | None = None
+    ) -> Part[Attempt]:
+        """Return part of the signed transactions of a distribution, in the order in which they were signed."""
+        query = (
+            select(Attempt)
+            .join(BatchPayout, BatchPayout.id == Attempt.batch_payout_id)
+            .where(BatchPayout.distribution_id == distribution_id, *_equal({Attempt.status: status}))
+        )
+        return await read_part(self.session, query, Order((SortKey(Attempt.id),)), place)
+
+    async def listeners(self, place: Place) -> Part[EventListener]:
+        """Return part of the event listeners, by contract id."""
+        order = Order((SortKey(EventListener.contract_id),))
+        return await read_part(self.session, select(EventListener), order, place)
+
+    async def events(
+        self,
+        place: Place,
+        sort: EventSort,
+        *,
+        contract_id: str | None = None,
+        name: str | None = None,
+        status: EventStatus | None = None,
+    ) -> Part[ContractEvent]:
+        """Return part of what contracts reported."""
+        equal = {
+            ContractEvent.contract_id: contract_id,
+            ContractEvent.name: name,
+            ContractEvent.status: status,
+        }
+        keys = (SortKey(ContractEvent.timestamp_nanos), SortKey(ContractEvent.event_index))
+        order = _order(sort, {"timestamp_nanos": keys}, SortKey(ContractEvent.id))
+        return await read_part(self.session, select(ContractEvent).where(*_equal(equal)), order, place)
+
+    async def audit_entries(
+        self, place: Place, *, subject_id: str | None = None, action: str | None = None, actor: str | None = None
+    ) -> Part[AuditEntry]:
+        """Return part of the audit trail, the latest first."""
+        query = select(AuditEntry).where(*_equal({AuditEntry.subject_id: subject_id, AuditEntry.action: action}))
+        if actor is not None:
+            query = query.where(or_(AuditEntry.actor_id == actor, AuditEntry.actor_name == actor))
+        return await read_part(self.session, query, Order((SortKey(AuditEntry.number),), is_descending=True), place)
+
+    async def tokens(self, place: Place) -> Part[ApiToken]:
+        """Return part of the API tokens, the newest first."""
+        order = Order((SortKey(ApiToken.created_at), SortKey(ApiToken.id)), is_descending=True)
+        return await read_part(self.session, select(ApiToken), order, place)
+
+
+def _holder_order(sort: HolderSort) -> Order:
+    columns = {
+        "account_id": (),
+        "balance": (SortKey(Holder.balance),),
+        "payment_amount": (SortKey(Holder.payment_amount, null_as=_NOTHING),),
+    }
+    # Naming the distribution, which all of them have alike, shows the planner the order of the unique index.
+    hints = (Holder.distribution_id.expression,) if sort in (HolderSort.ACCOUNT, HolderSort.ACCOUNT_BACKWARDS) else ()
+    return _order(sort, columns, SortKey(Holder.account_id), hints=hints)
+
+
+def _order(
+    sort: StrEnum,
+    columns: Mapping[str, tuple[SortKey, ...]],
+    last: SortKey,
+    *,
+    hints: tuple[ColumnElement[Any], ...] = (),
+) -> Order:
+    return Order((*columns[sort.removeprefix("-")], last), is_descending=sort.startswith("-"), hints=hints)
+
+
+def _equal(wanted: Mapping[Any, Any]) -> list[ColumnElement[bool]]:
+    return [column == value for column, value in wanted.items() if value is not None]
+
+
+def _between(column: Any, first: datetime | None, end: datetime | None) -> list[ColumnElement[bool]]:
+    conditions = [] if first is None else [column >= first]
+    return conditions if end is None else [*conditions, column < end]
