@@ -69,6 +69,15 @@ class EmulatedNetwork:
         """Where each node listens, by its account: what the SDK calls a network."""
         return {entity_id(server.node.account): f"127.0.0.1:{server.port}" for server in self._servers}
 
+    def settings(self) -> dict[str, str]:
+        """Return the settings that lead to this network."""
+        return {
+            "ledger": "hedera",
+            "hedera_network": "custom",
+            "hedera_nodes": ",".join(f"{address}={account}" for account, address in self.node_addresses.items()),
+            "hedera_mirror_urls": self.mirror_url,
+        }
+
     @property
     def faults(self) -> Faults:
         """What goes wrong at present."""

@@ -71,6 +71,9 @@ class EvmHarness:
     async def unfreeze(self, account_id: str, token_id: str) -> None:
         self._tokens[token_id].send("refuse", account_id, False, sender=self._admin)
 
+    async def keep_balances(self) -> None:
+        """Every moment is kept."""
+
     async def now(self) -> datetime:
         return datetime.fromtimestamp(
             int(self._anvil.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16), UTC

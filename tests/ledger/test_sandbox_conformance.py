@@ -40,6 +40,9 @@ class SandboxHarness:
     async def unfreeze(self, account_id: str, token_id: str) -> None:
         await self.ledger.admin.unfreeze([account_id], token_id)
 
+    async def keep_balances(self) -> None:
+        """Every moment is kept."""
+
     async def now(self) -> datetime:
         return await self.ledger.admin.now()
 

@@ -144,7 +144,9 @@ class HederaLedger:
         reader = HolderReader(
             self._mirror, token_id, first, snapshot=snapshot, parallel=self._settings.hedera_mirror_parallel
         )
-        return HolderSnapshot(to_datetime(first.timestamp or now_nanos), reader.pages())
+        # Of the present, mirror nodes say when a balance of the page last changed, which may be long ago.
+        taken_nanos = now_nanos if at is None else first.timestamp or now_nanos
+        return HolderSnapshot(to_datetime(taken_nanos), reader.pages())
 
     async def balance_units(self, account_id: str, token_id: str) -> int:
         """Return what an account holds of a token; 0 when it has nothing to do with it."""
