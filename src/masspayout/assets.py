@@ -45,7 +45,8 @@ async def import_asset(
     """Import a token, or renew what is known of it. What is not given stays as it is.
 
     Raises:
-        Invalid: An id has the wrong form, or the token's supply does not fit 64 bits.
+        Invalid: An id has the wrong form, the token's supply does not fit 64 bits, or the payment token takes a part of
+            what is paid in it.
         NotFound: The ledger knows no such token.
     """
     facts = await _facts(ledger, token_id, payment_token_id, lifecycle_contract_id)
@@ -59,6 +60,19 @@ async def import_asset(
         else:
             audit.record_change(session, "asset.changed", asset.id, before, facts)
         return asset
+
+
+async def find_payment_token(ledger: Ledger, token_id: str) -> TokenInformation:
+    """Return what the ledger says of a token to pay in.
+
+    Raises:
+        Invalid: The id has the wrong form, or recipients would not get what is paid in the token.
+        NotFound: The ledger knows no such token.
+    """
+    token = await ledger.token(canonical_account_id(token_id, what="payment token id"))
+    if token.drawback is not None:
+        raise Invalid(f"Nobody should be paid in {token.token_id}: {token.drawback}", "Name another payment token.")
+    return token
 
 
 async def _facts(
@@ -76,7 +90,7 @@ async def _facts(
         "treasury_account_id": token.treasury_account_id,
     }
     if payment_token_id is not None:
-        payment_token = await ledger.token(canonical_account_id(payment_token_id, what="payment token id"))
+        payment_token = await find_payment_token(ledger, payment_token_id)
         facts |= {
             "payment_token_id": payment_token.token_id,
             "payment_token_symbol": payment_token.symbol,

@@ -9,8 +9,7 @@ import uuid
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import approvals, distributions, funds
-from masspayout.account_ids import canonical_account_id
+from masspayout import approvals, assets, distributions, funds
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType
 from masspayout.db.repositories import Distributions, Due, Share
 from masspayout.db.session import Database
@@ -30,10 +29,10 @@ async def payment_token(ledger: Ledger, settings: Settings, token_id: str) -> Pa
     """Return what a list is to be paid in, as the ledger describes it.
 
     Raises:
-        Invalid: The id has the wrong form.
+        Invalid: The id has the wrong form, or recipients would not get what is paid in the token.
         NotFound: The ledger knows no such token.
     """
-    token = await ledger.token(canonical_account_id(token_id, what="payment token id"))
+    token = await assets.find_payment_token(ledger, token_id)
     return PaymentToken(token.token_id, token.decimals, settings.payer_account_id)
 
 

@@ -32,7 +32,7 @@ def import_(
 ) -> None:
     """Import a token from the ledger and read who holds it. Importing again renews what is known."""
 
-    async def work(runtime: Runtime) -> tuple[Asset, assets.SyncResult]:
+    async def work(runtime: Runtime) -> tuple[Asset, assets.SyncResult, list[str]]:
         asset = await assets.import_asset(
             runtime.database,
             runtime.ledger,
@@ -42,13 +42,18 @@ def import_(
         )
         result = await assets.sync(runtime.database, runtime.ledger, asset.id)
         async with runtime.database.unit_of_work() as session:
-            return await Assets(session).get(asset.id), result
+            asset = await Assets(session).get(asset.id)
+        tokens = [asset.token_id, asset.payment_token_id or asset.token_id]
+        paused = [one for one in dict.fromkeys(tokens) if (await runtime.ledger.token(one)).paused]
+        return asset, result, paused
 
-    asset, result = with_runtime(work)
+    asset, result, paused = with_runtime(work)
     if as_json:
-        show_json({**_fields(asset), "holder_count": result.holder_count})
+        show_json({**_fields(asset), "holder_count": result.holder_count, "paused_tokens": paused})
         return
     out.print(f"Imported {asset.symbol} ({asset.token_id}) with {result.holder_count:,} holders.")
+    for one in paused:
+        out.print(f"{one} is paused: it cannot be moved before whoever holds its pause key unpauses it.")
     if asset.payment_token_id is None:
         out.print(f"Before a payout, name what to pay in: masspayout asset import {asset.token_id} --payment-token ID")
 

@@ -15,12 +15,13 @@ from masspayout.runtime import make_ledger
 async def ledger_answers(examination: Examination) -> str:
     """The ledger can be reached and knows the tokens that the database names.
 
-    It is asked about those only: a ledger that was never used is left alone.
+    A sandbox is asked about those only: one that was never used is left alone.
     """
     token_ids = await examination.diagnosis.tokens()
     examination.ledger = make_ledger(examination.url, examination.settings)
     examination.opened.push_async_callback(examination.ledger.close)
     name = examination.ledger.traits.name
+    state = await examination.ledger.examine()
     unknown = []
     for token_id in token_ids:
         try:
@@ -34,8 +35,8 @@ async def ledger_answers(examination: Examination) -> str:
             "see the assets: masspayout asset list",
         )
     if not token_ids:
-        return f"Nothing is imported yet, so there is nothing to ask the ledger {name}."
-    return f"The ledger {name} answers, and knows all {len(token_ids)} tokens."
+        return state or f"Nothing is imported yet, so there is nothing to ask the ledger {name}."
+    return f"The ledger {name} answers, and knows all {len(token_ids)} tokens. {state}".rstrip()
 
 
 async def tokens_can_be_paid_in(examination: Examination) -> str:

@@ -37,7 +37,10 @@ class LedgerTraits:
 
 @dataclass(frozen=True, slots=True)
 class TokenInformation:
-    """What the ledger says of a token. ``total_supply_units`` is in smallest units and may exceed 64 bits."""
+    """What the ledger says of a token. ``total_supply_units`` is in smallest units and may exceed 64 bits.
+
+    ``drawback`` is a sentence that says why nobody should be paid in it, where there is a reason.
+    """
 
     token_id: str
     name: str
@@ -46,6 +49,7 @@ class TokenInformation:
     total_supply_units: int
     treasury_account_id: str | None
     paused: bool = False
+    drawback: str | None = None
 
 
 class HolderBalance(NamedTuple):
@@ -200,6 +204,15 @@ class Ledger(Protocol):
     @property
     def traits(self) -> LedgerTraits:
         """What this ledger is like."""
+
+    async def examine(self) -> str:
+        """Find out whether the ledger can be reached, is the right one, and takes our key; say so in a sentence.
+
+        Nothing is made or sent. A ledger that needs no looking at says nothing.
+
+        Raises:
+            Conflict: Something about it is not as the settings say.
+        """
 
     async def token(self, token_id: str) -> TokenInformation:
         """Describe a token.

@@ -72,6 +72,17 @@ class EvmLedger:
         """What this ledger is like."""
         return self._traits
 
+    async def examine(self) -> str:
+        """Say which chain the node is on, and who sends there.
+
+        Raises:
+            Conflict: The node is on another chain than the one that is meant.
+            Invalid: There is no key to sign with.
+        """
+        chain_id = await self.chain.chain_id()
+        addresses = ", ".join(account.address for account in await self.senders.all())
+        return f"The node is on chain {chain_id}; {addresses} will send."
+
     async def token(self, token_id: str) -> TokenInformation:
         """Describe a token.
 

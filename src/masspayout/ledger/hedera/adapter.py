@@ -10,13 +10,14 @@ from masspayout.errors import Invalid, LedgerRejected, LedgerUnavailable
 from masspayout.ledger.hedera import costs
 from masspayout.ledger.hedera.events import EventReader
 from masspayout.ledger.hedera.hbar import DECIMALS, HBAR, TINYBARS, describe_hbar
+from masspayout.ledger.hedera.health import NetworkHealth
 from masspayout.ledger.hedera.mirror.client import MirrorClient
 from masspayout.ledger.hedera.mirror.holders import HolderReader, holders_query
 from masspayout.ledger.hedera.mirror.transport import MirrorTransport
 from masspayout.ledger.hedera.networks import find_network
 from masspayout.ledger.hedera.nodes import ConsensusNodes
 from masspayout.ledger.hedera.outcomes import SUCCESS, OutcomeFinder, mirror_id, original
-from masspayout.ledger.hedera.preflight import Preflight, is_paused
+from masspayout.ledger.hedera.preflight import Preflight, drawback_of, is_paused
 from masspayout.ledger.hedera.timestamps import format_timestamp
 from masspayout.ledger.hedera.transactions import build, read_stored, sign
 from masspayout.ledger.hedera.transfers import moved_units
@@ -78,6 +79,7 @@ class HederaLedger:
         self._nodes = ConsensusNodes(network.nodes, timeout_seconds=settings.hedera_node_timeout_seconds)
         self._outcomes = OutcomeFinder(self._nodes, self._mirror, settings)
         self._preflight = Preflight(self._mirror)
+        self._health = NetworkHealth(network.name, self._mirror, self._nodes, clock)
         self._signer: Signer | None = None
         self._opening = asyncio.Lock()
         # What was lately signed or sent: whose fault a failure is takes knowing payer and token.
@@ -94,6 +96,18 @@ class HederaLedger:
     def traits(self) -> LedgerTraits:
         """What this ledger is like."""
         return self._traits
+
+    async def examine(self) -> str:
+        """Say whether mirror nodes and consensus nodes answer, whether their time is ours, and whose key we have.
+
+        Raises:
+            Conflict: The key is not the payer's, the payer is unknown, or this machine's clock is off.
+            Invalid: There is no key to sign with.
+            LedgerUnavailable: No mirror node or no consensus node answers.
+        """
+        state = await self._health.describe()
+        await self._preflight.require_key(self._settings.payer_account_id, await self._open_signer())
+        return f"{state} The key is that of {self._settings.payer_account_id}."
 
     async def token(self, token_id: str) -> TokenInformation:
         """Describe a token, or HBAR.
@@ -112,6 +126,7 @@ class HederaLedger:
             token.total_supply,
             token.treasury_account_id,
             paused=is_paused(token),
+            drawback=drawback_of(token, self._settings.payer_account_id),
         )
 
     async def holders(self, token_id: str, *, at: datetime | None = None) -> HolderSnapshot:

@@ -52,9 +52,7 @@ class Preflight:
         Raises:
             Conflict: It could not; the hint says what to do about it.
         """
-        account = await self._mirror.account(payer_account_id)
-        if account is not None:
-            _require_key(account, signer)
+        await self.require_key(payer_account_id, signer)
         obstacle = await self.payer_obstacle(payer_account_id, token_id)
         if obstacle is not None:
             raise Conflict(
@@ -65,6 +63,27 @@ class Preflight:
             )
         if token_id != HBAR:
             _require_payable(await self.token(token_id), payer_account_id)
+
+    async def require_key(self, payer_account_id: str, signer: Signer) -> None:
+        """Check that a key is the payer's. Of a list of keys nobody can tell from outside whether one is enough.
+
+        Raises:
+            Conflict: It is another one, or the network knows no such payer.
+        """
+        account = await self._mirror.account(payer_account_id)
+        if account is None:
+            raise Conflict(
+                f"The network knows no account {payer_account_id} to pay from.",
+                "Correct PAYER_ACCOUNT_ID or HEDERA_NETWORK: each network has its own accounts.",
+            )
+        key = account.key or Key()
+        key_type = _SIMPLE_KEYS.get(key.type_ or "")
+        if key_type is not None and (key_type, key.key) != (signer.key_type, signer.public_key.hex()):
+            raise Conflict(
+                f"The key is not that of {account.account}: its public key is {signer.public_key.hex()} "
+                f"({signer.key_type}), and the account's is {key.key} ({key_type}).",
+                "Correct PAYER_ACCOUNT_ID, HEDERA_NETWORK, or the key (PAYER_KEY_FILE, PAYER_KEY or DFNS_KEY_ID).",
+            )
 
     async def token(self, token_id: str) -> Token:
         """Describe a token.
@@ -123,6 +142,18 @@ class Preflight:
         return "ACCOUNT_FROZEN_FOR_TOKEN" if token.freeze_default and token.freeze_key is not None else None
 
 
+def drawback_of(token: Token, payer_account_id: str) -> str | None:
+    """Say why recipients would get less than they are sent, or nothing; None when they get all of it."""
+    if token.deleted:
+        return "it was deleted."
+    fees = token.custom_fees.fractional_fees
+    if payer_account_id in {token.treasury_account_id, *(fee.collector_account_id for fee in fees)}:
+        return None
+    if any(not fee.net_of_transfers for fee in fees):
+        return "it takes a fractional fee out of what recipients get (one that is net of transfers would not)."
+    return None
+
+
 def is_paused(token: Token) -> bool:
     """Whether nobody can move a token now."""
     return token.pause_status == _PAUSED
@@ -134,31 +165,13 @@ def _status_obstacle(relationship: TokenRelationship) -> str | None:
     return "ACCOUNT_KYC_NOT_GRANTED_FOR_TOKEN" if relationship.kyc_status == "REVOKED" else None
 
 
-def _require_key(account: Account, signer: Signer) -> None:
-    """Refuse a key that is not the account's. Of a key list nobody can tell from outside whether one key is enough."""
-    key = account.key or Key()
-    key_type = _SIMPLE_KEYS.get(key.type_ or "")
-    if key_type is not None and (key_type, key.key) != (signer.key_type, signer.public_key.hex()):
-        raise Conflict(
-            f"The payer's key is not that of {account.account}: it has the public key {signer.public_key.hex()} "
-            f"({signer.key_type}), and the account has {key.key} ({key_type}).",
-            "Correct PAYER_ACCOUNT_ID, HEDERA_NETWORK, or the key (PAYER_KEY_FILE, PAYER_KEY or DFNS_KEY_ID).",
-        )
-
-
 def _require_payable(token: Token, payer_account_id: str) -> None:
     """Refuse a token that cannot be moved, or that would give recipients less than they are owed."""
-    if token.deleted:
-        raise Conflict(f"The payment token {token.token_id} was deleted.", "Pay in another token.")
     if is_paused(token):
         raise Conflict(
             f"The payment token {token.token_id} is paused.",
             "Have the holder of its pause key unpause it, then try again.",
         )
-    exempt = {token.treasury_account_id, *(fee.collector_account_id for fee in token.custom_fees.fractional_fees)}
-    if payer_account_id not in exempt and any(not fee.net_of_transfers for fee in token.custom_fees.fractional_fees):
-        raise Conflict(
-            f"The payment token {token.token_id} takes a fractional fee out of what recipients get, who would get less "
-            "than they are owed.",
-            "Pay in another token, or have the fee charged to the sender (net of transfers).",
-        )
+    drawback = drawback_of(token, payer_account_id)
+    if drawback is not None:
+        raise Conflict(f"Nobody should be paid in {token.token_id}: {drawback}", "Pay in another token.")

@@ -70,6 +70,10 @@ class SandboxLedger:
         """What this ledger is like."""
         return self._traits
 
+    async def examine(self) -> str:
+        """Say nothing: the sandbox is where the database is, and one that was never used is left alone."""
+        return ""
+
     async def token(self, token_id: str) -> TokenInformation:
         """Describe a token.
 

@@ -1,0 +1,70 @@
+"""Whether the network can be reached as the settings say, and whether its time is ours."""
+
+from collections.abc import Callable
+
+from masspayout.errors import Conflict, LedgerUnavailable
+from masspayout.ledger.hedera.mirror.client import MirrorClient
+from masspayout.ledger.hedera.nodes import ConsensusNodes
+from masspayout.ledger_time import NANOS_PER_SECOND
+
+# Mirror nodes are some seconds behind; what is further off is a mirror node that hangs, or our clock.
+_LONGEST_LAG_SECONDS = 300
+_LONGEST_LEAD_SECONDS = 5
+
+
+class NetworkHealth:
+    """Looks at a network without changing anything."""
+
+    def __init__(self, name: str, mirror: MirrorClient, nodes: ConsensusNodes, clock: Callable[[], int]) -> None:
+        self._name = name
+        self._mirror = mirror
+        self._nodes = nodes
+        self._clock = clock
+
+    async def describe(self) -> str:
+        """Say in a sentence how the network can be reached.
+
+        Raises:
+            Conflict: Its time is far from ours.
+            LedgerUnavailable: No mirror node or no consensus node answers.
+        """
+        ages = await self._ages_of_mirrors()
+        reached = await self._nodes.check()
+        if not any(reached.values()):
+            raise LedgerUnavailable(
+                f"None of the {len(reached)} consensus nodes of {self._name} can be reached.",
+                "Check HEDERA_NODES, and that the network lets connections to their ports out.",
+            )
+        return (
+            f"{self._name}: {len(ages)} of {len(self._mirror.urls)} mirror nodes answer, the newest block is "
+            f"{max(0, min(ages))} s old; {sum(reached.values())} of {len(reached)} consensus nodes can be reached."
+        )
+
+    async def _ages_of_mirrors(self) -> list[int]:
+        """Return how many seconds old the newest block of each mirror node is that answers."""
+        ages, reasons = [], []
+        for url in self._mirror.urls:
+            try:
+                block = await self._mirror.newest_block(url)
+            except LedgerUnavailable as error:
+                reasons.append(error)
+                continue
+            if block is not None and block.timestamp.to is not None:
+                ages.append((self._clock() - block.timestamp.to) // NANOS_PER_SECOND)
+        if not ages:
+            raise (
+                reasons[0]
+                if reasons
+                else LedgerUnavailable(f"No mirror node of {self._name} has a block.", "Check HEDERA_MIRROR_URLS.")
+            )
+        if min(ages) > _LONGEST_LAG_SECONDS:
+            raise Conflict(
+                f"The newest block that a mirror node of {self._name} has is {min(ages)} seconds old.",
+                "Wait for the mirror node, name another in HEDERA_MIRROR_URLS, or set this machine's clock.",
+            )
+        if min(ages) < -_LONGEST_LEAD_SECONDS:
+            raise Conflict(
+                f"This machine's clock is at least {-min(ages)} seconds behind {self._name}'s.",
+                "Set it by a time server: what is signed now would expire early.",
+            )
+        return ages
