@@ -32,8 +32,11 @@ FUNDS = 1_000_000
 class LedgerHarness(Protocol):
     """One ledger that a test may do anything to."""
 
-    ledger: Ledger
     payer_account_id: str
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, through its port."""
 
     async def make_token(self, holders: Mapping[str, int]) -> str:
         """Make a token with two decimals that these accounts hold."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from sqlalchemy import delete, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from masspayout.db.entities import EvmToken, EvmTransaction, evm_balance_change
 from masspayout.db.repositories.base import Repository
@@ -75,7 +75,7 @@ class EvmTransactions(Repository[EvmTransaction]):
         """Return the newest version of each of a sender's nonces, in order."""
         query = (
             select(EvmTransaction)
-            .distinct(EvmTransaction.nonce)
+            .ext(distinct_on(EvmTransaction.nonce))
             .where(
                 EvmTransaction.chain_id == chain_id,
                 EvmTransaction.sender == sender,
