@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 from masspayout.errors import Invalid
 from masspayout.settings.access import AccessSettings
 from masspayout.settings.control import ControlSettings
+from masspayout.settings.dashboard import DashboardSettings
 from masspayout.settings.database import DatabaseSettings
 from masspayout.settings.evm import EvmSettings
 from masspayout.settings.hedera import HederaSettings
@@ -26,6 +27,7 @@ class Settings(
     ControlSettings,
     AccessSettings,
     HttpSettings,
+    DashboardSettings,
     DatabaseSettings,
 ):
     """What the operator can set. Every field is an environment variable of the same name in capitals."""

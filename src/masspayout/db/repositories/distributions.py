@@ -224,6 +224,11 @@ class Distributions(Repository[Distribution]):
         )
         return (await self.session.scalars(query)).all()
 
+    async def count_by_status(self) -> dict[DistributionStatus, int]:
+        """Return how many distributions are in each state; states that none is in are absent."""
+        query = select(Distribution.status, func.count()).group_by(Distribution.status)
+        return {DistributionStatus(status): count for status, count in (await self.session.execute(query)).all()}
+
     async def find_unfinished(self) -> Sequence[uuid.UUID]:
         """Return the distributions that are being paid."""
         query = select(Distribution.id).where(Distribution.status == DistributionStatus.PROCESSING)

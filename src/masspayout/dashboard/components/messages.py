@@ -1,0 +1,15 @@
+"""Short messages at the edge of the page."""
+
+from nicegui import ui
+
+from masspayout.errors import MassPayoutError
+
+
+def say(text: str) -> None:
+    """Say that something was done."""
+    ui.notify(text, type="positive", position="top-right", timeout=4000)
+
+
+def refuse(error: MassPayoutError) -> None:
+    """Say why something was not done, and what to do next."""
+    ui.notify(str(error), type="negative", position="top-right", timeout=10_000, close_button="Close", multi_line=True)

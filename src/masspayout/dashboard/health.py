@@ -1,0 +1,64 @@
+"""Whether ledger, listeners and workers are well, in a line each."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from masspayout.dashboard.components.chips import chip
+from masspayout.dashboard.formats import count, plural
+from masspayout.dashboard.markup import Html, h
+from masspayout.db.repositories import Assets, BackgroundWork, EventListeners
+from masspayout.errors import MassPayoutError
+from masspayout.runtime import Runtime
+
+_WORKER_ALIVE = timedelta(seconds=30)
+_LEDGER_PATIENCE_SECONDS = 3.0
+
+
+async def describe(runtime: Runtime) -> Html:
+    """Ask everybody, and return a line for each."""
+    async with runtime.database.unit_of_work() as session:
+        work = await BackgroundWork(session).status()
+        listeners = await EventListeners(session).find_in_order()
+        summaries = await EventListeners(session).summaries()
+        newest = (await Assets(session).find_all(limit=1)).items
+    now = datetime.now(UTC)
+    alive = [worker for worker in work.workers if now - worker.last_heartbeat < _WORKER_ALIVE]
+    failing = [listener.contract_id for listener in listeners if listener.enabled and listener.poll_error]
+    set_aside = sum(summary.set_aside for summary in summaries.values())
+    enabled = sum(bool(listener.enabled) for listener in listeners)
+    lines = [
+        await _ledger_line(runtime, newest[0].token_id if newest else None),
+        _line(bool(alive), "Workers", f"{plural(len(alive), 'worker')} at work" if alive else "none is running"),
+        _line(not work.jobs.failed, "Jobs", f"{count(work.jobs.waiting + work.jobs.doing)} open")
+        if not work.jobs.failed
+        else _line(False, "Jobs", f"{count(work.jobs.failed)} were given up"),
+        _line(not failing, "Listeners", f"cannot read {failing[0]}" if failing else f"{count(enabled)} switched on"),
+    ]
+    if set_aside:
+        lines.append(_line(False, "Events", f"{count(set_aside)} set aside"))
+    return h("ul", (h("li", line) for line in lines), class_="plain lines")
+
+
+async def _ledger_line(runtime: Runtime, token_id: str | None) -> Html:
+    """Ask the ledger for something that it must know."""
+    name = runtime.settings.ledger
+    if token_id is None:
+        return _line(True, "Ledger", f"{name}, not asked yet")
+    try:
+        async with asyncio.timeout(_LEDGER_PATIENCE_SECONDS):
+            await runtime.ledger.token(token_id)
+    except TimeoutError:
+        return _line(False, "Ledger", f"{name} does not answer")
+    except MassPayoutError as error:
+        return _line(False, "Ledger", error.message)
+    return _line(True, "Ledger", f"{name} answers")
+
+
+def _line(is_well: bool, what: str, how: str) -> Html:
+    return h(
+        "div",
+        chip("OK" if is_well else "Look", "good" if is_well else "bad"),
+        h("span", what),
+        h("span", how, class_="note"),
+        class_="health",
+    )

@@ -1,0 +1,30 @@
+"""Mounting: every page at its path, beside the API, in the same process."""
+
+from fastapi import FastAPI
+from nicegui import app as pages_app
+from nicegui import ui
+
+from masspayout.dashboard.downloads import download_routes
+from masspayout.dashboard.frame import ICON, serve_static_files
+from masspayout.dashboard.house import House
+from masspayout.dashboard.pages import PAGES
+from masspayout.dashboard.sign_in import sign_in_routes
+from masspayout.runtime import Runtime
+
+
+def mount(app: FastAPI, runtime: Runtime) -> None:
+    """Serve the dashboard from an application, under what its own routes leave free."""
+    serve_static_files()
+    pages_app.include_router(sign_in_routes(runtime))
+    pages_app.include_router(download_routes(runtime))
+    house = House(runtime)
+    for add_page in PAGES:
+        add_page(house)
+    ui.run_with(
+        app,
+        title="Mass Payout",
+        favicon=ICON,
+        dark=None,
+        tailwind=False,
+        show_welcome_message=False,
+    )

@@ -1,0 +1,175 @@
+"""One payout: what happened, how far it is, who is unpaid and why, and the proof."""
+
+from nicegui import ui
+
+from masspayout import distributions, previews
+from masspayout.dashboard import money_words
+from masspayout.dashboard.components.chips import status_chip
+from masspayout.dashboard.components.layout import card, facts, html, page_head
+from masspayout.dashboard.formats import account, amount, plural, when, words
+from masspayout.dashboard.house import House
+from masspayout.dashboard.markup import Html, h
+from masspayout.dashboard.payout.actions import PayoutActions
+from masspayout.dashboard.payout.batches import BatchCard
+from masspayout.dashboard.payout.failures import FailureCard
+from masspayout.dashboard.payout.holders import HolderCard
+from masspayout.dashboard.payout.progress_card import ProgressCard
+from masspayout.dashboard.payout.proof import ProofCard
+from masspayout.dashboard.payout.review import describe_preview
+from masspayout.dashboard.payout.state import PayoutState, read_state
+from masspayout.dashboard.payout.timeline import timeline
+from masspayout.dashboard.visits import Visit
+from masspayout.db.entities import Distribution, DistributionStatus
+from masspayout.db.repositories import Distributions
+from masspayout.errors import MassPayoutError
+
+_REFRESH_SECONDS = 1.0
+
+
+def add_page(house: House) -> None:
+    """Open the page."""
+
+    @house.page("/payouts/{reference}", "Payout", section="ongoing")
+    async def show(visit: Visit) -> None:
+        async with visit.unit_of_work() as session:
+            found = await distributions.find(session, visit.request.path_params["reference"])
+            state = await read_state(session, found.id)
+        await _Page(visit, state).show()
+
+
+class _Page:
+    """A payout while somebody looks at it."""
+
+    def __init__(self, visit: Visit, state: PayoutState) -> None:
+        self._visit = visit
+        self._state = state
+        self._actions = PayoutActions(visit, self._refresh)
+        self._shown_status: object = None
+        self._holders: HolderCard | None = None
+        self._batches: BatchCard | None = None
+
+    async def show(self) -> None:
+        distribution = self._state.distribution
+        asset = distribution.asset
+        kind = f"{words(distribution.type)} on {asset.name}, {_how(distribution)}"
+        with page_head(
+            money_words.name(distribution),
+            kind,
+            crumbs=[("Assets", "/assets"), (asset.symbol, f"/assets/{asset.token_id}")],
+        ):
+            self._chip = html()
+            self._buttons = ui.element("div").classes("row")
+        self._timeline = html(classes="card padded")
+        self._progress = ProgressCard()
+        self._failures = FailureCard(self._visit, self._actions)
+        with ui.element("div").classes("grid"):
+            self._main = ui.element("div").classes("stack span-8")
+            with ui.element("div").classes("stack span-4"):
+                self._side = ui.element("div").classes("stack wide")
+                with card("Terms"):
+                    self._terms = html()
+        self._show_state()
+        await self._fill()
+        self._visit.every(_REFRESH_SECONDS, self._refresh)
+
+    async def _refresh(self) -> None:
+        was_frozen = self._state.distribution.is_frozen
+        async with self._visit.unit_of_work() as session:
+            self._state = await read_state(session, self._state.id)
+        self._show_state()
+        if self._state.distribution.is_frozen and not was_frozen:
+            await self._fill()
+        if self._holders is not None:
+            await self._holders.refresh(self._state)
+        if self._batches is not None:
+            await self._batches.refresh(self._state)
+
+    def _show_state(self) -> None:
+        state = self._state
+        self._timeline.content = timeline(state.distribution)
+        self._terms.content = _terms(state)
+        self._progress.refresh(state)
+        self._failures.refresh(state)
+        shown = (state.distribution.status, state.distribution.is_frozen, state.unpaid_count)
+        if shown != self._shown_status:
+            self._shown_status = shown
+            self._chip.content = status_chip(state.distribution.status)
+            self._buttons.clear()
+            with self._buttons:
+                self._actions.show(state)
+
+    async def _fill(self) -> None:
+        """Show what there is only once it is frozen."""
+        distribution = self._state.distribution
+        self._main.clear()
+        self._side.clear()
+        if not distribution.is_frozen:
+            with self._main, card("Holders"):
+                html(h("p", _not_frozen(distribution), class_="soft"))
+            return
+        with self._main:
+            self._holders = HolderCard(self._visit, self._actions, self._state)
+            self._batches = BatchCard(self._visit, self._state)
+        with self._side:
+            if distribution.status is DistributionStatus.PENDING:
+                with card("Review before paying"):
+                    self._review = html(h("p", "Asking the ledger …", class_="note"))
+                ui.timer(0.05, self._show_review, once=True)
+            if distribution.executed_at is not None:
+                ProofCard(self._visit, self._state)
+        await self._holders.refresh(self._state)
+        await self._batches.refresh(self._state)
+
+    async def _show_review(self) -> None:
+        distribution = self._state.distribution
+        try:
+            async with self._visit.unit_of_work() as session:
+                last = await Distributions(session).find_last_begun(distribution.asset_id)
+                found = await previews.preview(session, self._visit.runtime.ledger, distribution)
+        except MassPayoutError as error:
+            self._review.content = h("p", str(error), class_="note")
+            return
+        self._review.content = describe_preview(found, self._state.symbol, last)
+
+
+def _how(distribution: Distribution) -> str:
+    if distribution.payout_type is None:
+        return "by a list"
+    return "pro rata to balances" if distribution.payout_type == "PERCENTAGE" else "the same for everyone"
+
+
+def _not_frozen(distribution: Distribution) -> str:
+    if distribution.status is DistributionStatus.PENDING:
+        return "Who gets what is fixed when this payout is due, by the register of that moment."
+    return "This payout ended before it was fixed who gets what. Nobody was paid."
+
+
+def _terms(state: PayoutState) -> Html:
+    distribution = state.distribution
+    excluded, included = distribution.excluded_accounts, distribution.included_accounts
+    return facts(
+        ("Amount", amount(distribution.amount, state.symbol) if distribution.amount else "the deposit"),
+        ("Started by", words(distribution.execution_type)),
+        ("Due", when(distribution.scheduled_time) if distribution.scheduled_time else None),
+        (
+            "Series",
+            h("a", "its calendar", href=f"/series/{distribution.series_id}") if distribution.series_id else None,
+        ),
+        ("Record time", when(distribution.record_time) if distribution.record_time else None),
+        ("Balances of", when(distribution.snapshot_at) if distribution.snapshot_at else None),
+        ("Paid by", account(distribution.payer_account_id) if distribution.payer_account_id else None),
+        ("Payment token", account(distribution.payment_token_id) if distribution.payment_token_id else None),
+        (
+            "Stays with payer",
+            amount(distribution.remainder_amount, state.symbol) if distribution.remainder_amount else None,
+        ),
+        ("Excluded", plural(len(excluded), "account") if excluded else None),
+        ("Paid all the same", ", ".join(included) if included else None),
+        (
+            "Register hash",
+            h("span", distribution.register_hash[:16] + "…", class_="mono", title=distribution.register_hash)
+            if distribution.register_hash
+            else None,
+        ),
+        ("Id", h("span", str(distribution.id), class_="mono")),
+    )

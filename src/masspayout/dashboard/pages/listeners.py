@@ -1,0 +1,170 @@
+"""Listeners: which contracts and accounts are read for events, how that goes, and what was set aside."""
+
+from datetime import UTC, datetime
+
+from nicegui import ui
+
+from masspayout import event_listeners
+from masspayout.dashboard.components import messages
+from masspayout.dashboard.components.buttons import button, confirm
+from masspayout.dashboard.components.chips import chip
+from masspayout.dashboard.components.empty import empty
+from masspayout.dashboard.components.layout import card, facts, html, page_head
+from masspayout.dashboard.components.tables import table
+from masspayout.dashboard.formats import account, count, plural, when
+from masspayout.dashboard.house import House
+from masspayout.dashboard.markup import h, join
+from masspayout.dashboard.visits import Visit
+from masspayout.db.entities import EventListener
+from masspayout.db.repositories import ContractEvents, EventListeners, EventSummary
+from masspayout.event_listeners import EventReader
+from masspayout.ledger_time import NANOS_PER_SECOND
+from masspayout.roles import Permission
+
+_EVENTS_SHOWN = 50
+
+
+def add_page(house: House) -> None:
+    """Open the page."""
+
+    @house.page("/listeners", "Listeners", section="listeners")
+    async def show(visit: Visit) -> None:
+        await _Page(visit).show()
+
+
+class _Page:
+    """The listeners while somebody looks at them."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self._shown: object = None
+
+    async def show(self) -> None:
+        with page_head("Listeners", "They read what contracts and accounts report: deposits, transfers, pauses."):
+            pass
+        with ui.element("div").classes("stack wide"):
+            self._list = ui.element("div").classes("stack")
+            if self._visit.may(Permission.MANAGE_LISTENERS):
+                self._form()
+        await self._refresh()
+        self._visit.every(2.0, self._refresh)
+
+    def _form(self) -> None:
+        title, note = "Listen to another one", "a contract, a token, or an account that receives deposits"
+        with card(title, note), ui.element("div").classes("row"):
+            self._contract = (
+                ui.input("Contract or account id", placeholder="0.0.6001")
+                .props('outlined dense aria-label="Contract or account id"')
+                .classes("grow")
+            )
+            add = self._visit.handler(Permission.MANAGE_LISTENERS, self._add)
+            self._contract.on("keydown.enter", add)
+            button("Listen from now on", add, primary=True)
+
+    async def _add(self) -> None:
+        listener = await event_listeners.add(self._visit.database, self._contract.value, since=datetime.now(UTC))
+        self._contract.value = ""
+        messages.say(f"{listener.contract_id} is listened to.")
+        await self._refresh()
+
+    async def _refresh(self) -> None:
+        async with self._visit.unit_of_work() as session:
+            listeners = await EventListeners(session).find_in_order()
+            summaries = await EventListeners(session).summaries()
+        now = [
+            (
+                each.contract_id,
+                each.enabled,
+                each.poll_error,
+                each.last_processed_timestamp,
+                summaries.get(each.contract_id),
+            )
+            for each in listeners
+        ]
+        if now == self._shown:
+            return
+        self._shown = now
+        self._list.clear()
+        with self._list:
+            if not listeners:
+                text = "A series that starts on deposits makes one by itself; or name a contract below."
+                html(empty("Nobody is listened to yet", text), classes="card")
+            for each in listeners:
+                self._one(each, summaries.get(each.contract_id, EventSummary()))
+
+    def _one(self, listener: EventListener, summary: EventSummary) -> None:
+        with card():
+            with ui.element("div").classes("between"):
+                state = chip("On", "good") if listener.enabled else chip("Off")
+                html(join(h("h2", account(listener.contract_id), " ", state)))
+                if self._visit.may(Permission.MANAGE_LISTENERS):
+                    self._buttons(listener, summary)
+            html(
+                facts(
+                    ("Read last", when(listener.last_polled_at, "ago")),
+                    ("Cursor", _cursor(listener)),
+                    ("Events handled", count(summary.handled)),
+                    ("Set aside", h("span", count(summary.set_aside), class_="bad") if summary.set_aside else None),
+                    ("First error", summary.first_error),
+                    ("Cannot be read", h("span", listener.poll_error, class_="bad") if listener.poll_error else None),
+                )
+            )
+
+    def _buttons(self, listener: EventListener, summary: EventSummary) -> None:
+        contract_id = listener.contract_id
+        with ui.element("div").classes("row"):
+            if summary.set_aside:
+                self._button("See what was set aside", lambda: self._see(contract_id))
+                self._button("Try them again", lambda: self._replay(listener))
+            if listener.enabled:
+                self._button("Read now", lambda: self._poll(listener))
+            label = "Switch off …" if listener.enabled else "Switch on"
+            self._button(label, lambda: self._switch(contract_id, enabled=not listener.enabled))
+
+    def _button(self, label: str, action: object) -> None:
+        button(label, self._visit.handler(Permission.MANAGE_LISTENERS, action), small=True)  # type: ignore[arg-type]
+
+    async def _poll(self, listener: EventListener) -> None:
+        polled = await self._reader().poll(listener.id, datetime.now(UTC))
+        messages.say(f"{plural(polled.handled, 'event')} handled, {count(polled.set_aside)} set aside.")
+        await self._refresh()
+
+    async def _replay(self, listener: EventListener) -> None:
+        replayed = await self._reader().replay(listener.id, datetime.now(UTC))
+        messages.say(f"{plural(replayed.handled, 'event')} handled, {count(replayed.set_aside)} still set aside.")
+        await self._refresh()
+
+    async def _switch(self, contract_id: str, *, enabled: bool) -> None:
+        if not enabled:
+            text = "What it reports is not acted on meanwhile. Switched on again, it goes on where it stopped."
+            if not await confirm(f"Stop listening to {contract_id}?", h("p", text), yes="Switch it off", danger=True):
+                return
+        await event_listeners.set_enabled(self._visit.database, contract_id, enabled=enabled)
+        await self._refresh()
+
+    async def _see(self, contract_id: str) -> None:
+        async with self._visit.unit_of_work() as session:
+            events = await ContractEvents(session).find_set_aside(contract_id)
+        rows = [
+            (each.name, when(_time(each.timestamp_nanos)), each.error, h("span", str(each.payload), class_="mono"))
+            for each in events[:_EVENTS_SHOWN]
+        ]
+        with ui.dialog() as dialog, ui.element("div").classes("dialog").style("width: 60rem"):
+            html(h("h2", f"{plural(len(events), 'event')} of {contract_id} set aside"))
+            html(table(["Event", "When", "What is wrong", "Content"], rows, label="Events"))
+            with ui.element("div").classes("dialog-actions"):
+                button("Close", dialog.close)
+        dialog.open()
+
+    def _reader(self) -> EventReader:
+        runtime = self._visit.runtime
+        return EventReader(runtime.database, runtime.ledger, runtime.settings)
+
+
+def _cursor(listener: EventListener) -> object:
+    nanos = listener.last_processed_timestamp
+    return "before its first event" if nanos is None else when(_time(nanos))
+
+
+def _time(nanos: int) -> datetime:
+    return datetime.fromtimestamp(nanos // NANOS_PER_SECOND, UTC)

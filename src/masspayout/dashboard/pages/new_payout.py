@@ -1,0 +1,140 @@
+"""A new payout: a guided form, and a preview before anything is created."""
+
+from nicegui import ui
+
+from masspayout.dashboard.components import messages
+from masspayout.dashboard.components.buttons import button
+from masspayout.dashboard.components.empty import show_empty
+from masspayout.dashboard.components.layout import callout, card, html, page_head
+from masspayout.dashboard.formats import count
+from masspayout.dashboard.house import House
+from masspayout.dashboard.markup import Html, h
+from masspayout.dashboard.payout.review import describe_preview
+from masspayout.dashboard.planning import creation
+from masspayout.dashboard.planning.draft import Draft
+from masspayout.dashboard.planning.form import PayoutForm
+from masspayout.dashboard.visits import Visit
+from masspayout.db.entities import Asset, ExecutionType
+from masspayout.db.repositories import Assets, Distributions
+from masspayout.errors import MassPayoutError
+from masspayout.roles import Permission
+
+_MOST_ASSETS = 500
+_PREVIEW_HINT = (
+    "Press “Preview”: the register is read, the shares are worked out, and the ledger is asked who could not receive "
+    "them. Nothing is written."
+)
+
+
+def add_page(house: House) -> None:
+    """Open the page."""
+
+    @house.page("/payouts/new", "New payout", section="new", permission=Permission.PLAN)
+    async def show(visit: Visit) -> None:
+        wanted = visit.argument("asset")
+        async with visit.unit_of_work() as session:
+            repository = Assets(session)
+            assets = [each for each in (await repository.search("", 1, _MOST_ASSETS)).items if each.payment_token_id]
+            chosen = await repository.get_by_reference(wanted) if wanted else None
+        chosen = chosen or (assets[0] if assets else None)
+        if chosen is None:
+            show_empty(
+                "Import an asset first",
+                "A payout goes to the holders of an asset that has a payment token.",
+                ("Import an asset", "/assets/import"),
+            )
+            return
+        await _Page(visit).show(assets, chosen)
+
+
+class _Page:
+    """The form and its preview. Creating is possible only for what was previewed as it stands."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self._previewed: Draft | None = None
+
+    async def show(self, assets: list[Asset], chosen: Asset) -> None:
+        with page_head("New payout", "You see what it will do before anything is created. Nothing is paid yet."):
+            pass
+        execution = self._visit.argument("execution", ExecutionType.MANUAL)
+        if execution not in set(ExecutionType):
+            execution = ExecutionType.MANUAL
+        with ui.element("div").classes("grid"):
+            with ui.element("div").classes("stack span-7"):
+                self._form = PayoutForm(assets, chosen, self._changed, execution)
+            with ui.element("div").classes("stack span-5"), card("4. Preview"):
+                self._preview = html(_not_yet())
+                with ui.element("div").classes("row"):
+                    handler = self._visit.handler(Permission.PLAN, self._show_preview)
+                    self._look = button("Preview", handler, primary=True)
+                    self._create = button("Create", self._visit.handler(Permission.PLAN, self._make))
+        await self._form.show()
+        ui.timer(0.1, self._ask_zone, once=True)
+
+    async def _ask_zone(self) -> None:
+        await self._visit.client.connected()
+        zone = await ui.run_javascript("Intl.DateTimeFormat().resolvedOptions().timeZone")
+        if isinstance(zone, str) and zone:
+            self._form.use_zone(zone)
+
+    async def _changed(self) -> None:
+        """Whatever was previewed is not what would be created now."""
+        if not hasattr(self, "_create"):
+            return
+        self._previewed = None
+        self._create.set_enabled(False)
+        self._create.classes(remove="primary")
+        self._look.classes("primary")
+        self._create.set_text(_what(self._form.draft()))
+        self._preview.content = _not_yet()
+
+    async def _show_preview(self) -> None:
+        draft, runtime = self._form.draft(), self._visit.runtime
+        self._look.props("loading")
+
+        def checked(number: int) -> None:
+            text = f"Asked the ledger about {count(number)} accounts …"
+            self._preview.content = h("p", text, class_="note")
+
+        try:
+            self._preview.content = h("p", "Reading the register …", class_="note")
+            found = await creation.preview(runtime, draft, checked)
+            async with self._visit.unit_of_work() as session:
+                last = await Distributions(session).find_last_begun(draft.asset.id)
+        except MassPayoutError as error:
+            self._preview.content = callout("bad", error.message, error.hint)
+            return
+        finally:
+            self._look.props(remove="loading")
+        if found is None:
+            self._preview.content = callout(
+                "good", "Each deposit is paid out as it is.", "What everybody gets depends on the deposit."
+            )
+        else:
+            self._preview.content = describe_preview(found, draft.asset.payment_token_symbol, last)
+        self._previewed = draft
+        self._create.set_enabled(True)
+        self._create.classes("primary")
+        self._look.classes(remove="primary")
+
+    async def _make(self) -> None:
+        draft = self._form.draft()
+        if draft != self._previewed:
+            await self._changed()
+            return
+        self._create.props("loading")
+        try:
+            made = await creation.create(self._visit.runtime, draft)
+        finally:
+            self._create.props(remove="loading")
+        messages.say(made.what)
+        ui.navigate.to(made.path)
+
+
+def _what(draft: Draft) -> str:
+    return "Create the series" if draft.makes_series else "Create the payout"
+
+
+def _not_yet() -> Html:
+    return h("p", _PREVIEW_HINT, class_="note")

@@ -1,0 +1,273 @@
+"""The overview: what was paid, what comes next, what runs, what waits for a person, and whether all is well."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from nicegui import ui
+
+from masspayout.dashboard import health, money_words
+from masspayout.dashboard.components.calendars import Entry, month_calendar
+from masspayout.dashboard.components.charts import stacked_bars
+from masspayout.dashboard.components.chips import chip
+from masspayout.dashboard.components.empty import empty, show_empty
+from masspayout.dashboard.components.layout import card, figure, html, page_head
+from masspayout.dashboard.components.progress import progress_bar
+from masspayout.dashboard.formats import amount, count, percent, plain_amount, plural, when, words
+from masspayout.dashboard.house import House
+from masspayout.dashboard.markup import Html, h, join
+from masspayout.dashboard.visits import Visit
+from masspayout.db.entities import Distribution, ExecutionType, Series, SeriesStatus
+from masspayout.db.repositories import (
+    Assets,
+    BackgroundWork,
+    FailedPayout,
+    Overview,
+    PaidInMonth,
+    SeriesRepository,
+    WorkStatus,
+)
+from masspayout.ledger.failures import FAILURES, describe_failure
+from masspayout.roles import Permission
+from masspayout.scheduling import find_zone, next_number, occurrence
+
+_MONTHS = 12
+_SHOWN = 6
+_FORESEEN = 40
+
+
+def add_page(house: House) -> None:
+    """Open the page."""
+
+    @house.page("/", "Overview", section="overview")
+    async def show(visit: Visit) -> None:
+        await _Page(visit).show()
+
+
+class _Page:
+    """The overview while somebody looks at it: running payouts and failures are brought up to date."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+
+    async def show(self) -> None:
+        visit = self._visit
+        async with visit.unit_of_work() as session:
+            has_assets = bool((await Assets(session).find_all(limit=1)).total)
+        with page_head("Overview", "Money paid, what comes next, and what waits for somebody."):
+            if visit.may(Permission.PLAN) and has_assets:
+                html(h("a", "New payout", href="/payouts/new", class_="btn-link primary"))
+        if not has_assets:
+            show_empty(
+                "Import an asset first",
+                "Payouts go to the holders of a token. Import one, and its register is read from the ledger.",
+                ("Import an asset", "/assets/import") if visit.may(Permission.MANAGE_ASSETS) else None,
+            )
+        self._figures = html(classes="card")
+        with ui.element("div").classes("grid"):
+            with ui.element("div").classes("stack span-8"):
+                with card("Running now"):
+                    self._running = html()
+                with card("Waiting for a person"):
+                    self._failures = html()
+                with card("Paid per month", "by the month in which a payout began, in UTC"):
+                    self._months = html(classes="stack")
+            with ui.element("div").classes("stack span-4"):
+                with card("Next payouts"):
+                    self._next = html(classes="stack")
+                with card("Health"):
+                    self._health = html()
+        await self._refresh()
+        await self._refresh_health()
+        visit.every(2.0, self._refresh)
+        visit.every(10.0, self._refresh_health)
+
+    async def _refresh(self) -> None:
+        now = datetime.now(UTC)
+        since = _month_start(now, back=_MONTHS - 1)
+        async with self._visit.unit_of_work() as session:
+            overview = Overview(session)
+            paid = await overview.paid_by_month(since)
+            failures, failure_count = await overview.failures(_SHOWN)
+            upcoming = await overview.upcoming()
+            series = await SeriesRepository(session).find_of_asset(None, SeriesStatus.ACTIVE, limit=100)
+            work = await BackgroundWork(session).status()
+        self._figures.content = _figures(paid, upcoming, failure_count, work, now)
+        self._running.content = _running(work)
+        self._failures.content = _failures(failures, failure_count)
+        self._months.content = _months(paid, since)
+        self._next.content = _next(upcoming, series.items, now)
+
+    async def _refresh_health(self) -> None:
+        self._health.content = await health.describe(self._visit.runtime)
+
+
+def _figures(
+    paid: Sequence[PaidInMonth], upcoming: Sequence[Distribution], failure_count: int, work: WorkStatus, now: datetime
+) -> Html:
+    this_month: dict[str, Decimal] = defaultdict(Decimal)
+    for row in paid:
+        if row.month == f"{now:%Y-%m}":
+            this_month[row.payment_token_symbol or row.payment_token_id] += row.amount
+    sums = [h("div", amount(value, token)) for token, value in this_month.items()]
+    first = upcoming[0] if upcoming else None
+    return h(
+        "div",
+        figure("Paid this month", sums or "0", wide=True),
+        figure("Next payout", when(first.scheduled_time, "ago") if first else "None planned", first and _named(first)),
+        figure("Running", count(len(work.distributions)), _left(work)),
+        figure(
+            "Failed",
+            h("span", count(failure_count), class_="bad") if failure_count else "0",
+            "wait for a person" if failure_count else "nobody is waited for",
+        ),
+        class_="figures",
+    )
+
+
+def _named(distribution: Distribution) -> Html:
+    return h("a", money_words.name(distribution), href=money_words.path(distribution))
+
+
+def _left(work: WorkStatus) -> str:
+    left = sum(running.holders - running.paid - running.failed for running in work.distributions)
+    return f"{plural(left, 'holder')} to go" if left else "nothing to do"
+
+
+def _running(work: WorkStatus) -> Html:
+    if not work.distributions:
+        return h("p", "No payout is running.", class_="note")
+    return h(
+        "ul",
+        (
+            h(
+                "li",
+                h(
+                    "div",
+                    h("a", f"{running.symbol} payout", href=f"/payouts/{running.distribution_id}", class_="main"),
+                    h("span", f"{count(running.paid)} of {plural(running.holders, 'holder')} paid", class_="soft"),
+                    class_="between",
+                ),
+                progress_bar(running.paid, running.failed, running.holders, thin=True),
+                h(
+                    "div",
+                    h("span", percent(running.paid, running.holders)),
+                    h("span", f"{count(running.failed)} failed", class_="bad") if running.failed else None,
+                    class_="progress-line",
+                ),
+            )
+            for running in work.distributions
+        ),
+        class_="plain lines",
+    )
+
+
+def _failures(failures: Sequence[FailedPayout], total: int) -> Html:
+    if not failures:
+        return h("p", "Nothing waits for you.", class_="note")
+    more = total - len(failures)
+    return join(
+        h("ul", (h("li", _failure(each)) for each in failures), class_="plain lines"),
+        h("p", h("a", f"{count(more)} more", href="/payouts/ongoing")) if more else None,
+    )
+
+
+def _failure(failed: FailedPayout) -> Html:
+    name = failed.concept or f"{words(failed.type)} on {failed.symbol}"
+    token = failed.payment_token_symbol or failed.payment_token_id
+    if failed.unpaid_count:
+        what = f"{plural(failed.unpaid_count, 'holder')} unpaid, {plain_amount(failed.unpaid_amount, token)}"
+    else:
+        what = "did not start" if not failed.is_frozen else "stopped"
+    why = failed.failure_message
+    if failed.failure_code in FAILURES:
+        why = describe_failure(failed.failure_code).sentence
+    return join(
+        h(
+            "div",
+            h("a", name, href=f"/payouts/{failed.distribution_id}", class_="main"),
+            chip(what, "bad"),
+            class_="between",
+        ),
+        h("p", why or "Open it to see the reasons, and try again once they are mended.", class_="note"),
+    )
+
+
+def _months(paid: Sequence[PaidInMonth], since: datetime) -> Html:
+    if not paid:
+        return empty("No money was paid yet", "Once a payout has run, its month shows here, asset by asset.")
+    tokens: dict[str, list[PaidInMonth]] = defaultdict(list)
+    for row in paid:
+        tokens[row.payment_token_symbol or row.payment_token_id].append(row)
+    months = [f"{_month_start(since, back=-ahead):%Y-%m}" for ahead in range(_MONTHS)]
+    names = sorted({row.symbol for row in paid})
+    charts = []
+    for token, rows in sorted(tokens.items()):
+        parts: dict[str, dict[str, Decimal]] = {month: defaultdict(Decimal) for month in months}
+        for row in rows:
+            parts[row.month][row.symbol] += row.amount
+        total = sum((row.amount for row in rows), Decimal(0))
+        bars = [(f"{datetime.fromisoformat(month + '-01'):%b}", parts[month]) for month in months]
+        charts.append(
+            h(
+                "div",
+                h("div", h("h3", token), h("span", "12 months: ", amount(total, token)), class_="between soft"),
+                stacked_bars(bars, names, token),
+                class_="stack",
+            )
+        )
+    return join(*charts)
+
+
+def _next(upcoming: Sequence[Distribution], series: Sequence[Series], now: datetime) -> Html:
+    entries = [*_planned(upcoming), *_foreseen(series, upcoming, now)]
+    month = f"{now:%B %Y}"
+    listed = [
+        h(
+            "li",
+            h("div", _named(each), when(each.scheduled_time), class_="between"),
+            h("div", h("span", each.asset.symbol), money_words.total(each), class_="between note"),
+        )
+        for each in upcoming[:_SHOWN]
+    ]
+    return join(
+        h("h3", month),
+        month_calendar(now.date(), now.date(), entries),
+        h("ul", listed, class_="plain lines") if listed else h("p", "Nothing is planned.", class_="note"),
+    )
+
+
+def _planned(upcoming: Sequence[Distribution]) -> list[Entry]:
+    entries = []
+    for each in upcoming:
+        if each.scheduled_time is None:
+            continue
+        title = f"{money_words.name(each)}: {money_words.plain_total(each)}, {each.scheduled_time:%H:%M} UTC"
+        entries.append(Entry(each.scheduled_time.date(), each.asset.symbol, title, money_words.path(each)))
+    return entries
+
+
+def _foreseen(series: Sequence[Series], upcoming: Sequence[Distribution], now: datetime) -> list[Entry]:
+    """Return what the calendars of series will make in this month and the next, but have not made yet."""
+    last = now + timedelta(days=62)
+    made = {(each.series_id, each.scheduled_time) for each in upcoming}
+    entries = []
+    for each in series:
+        if each.execution_type is not ExecutionType.RECURRING or each.frequency is None or each.start_time is None:
+            continue
+        zone = find_zone(each.time_zone)
+        number = next_number(each.frequency, each.start_time, zone, now)
+        for ahead in range(_FORESEEN):
+            time = occurrence(each.frequency, each.start_time, zone, number + ahead)
+            if time > last or (each.end_time and time > each.end_time):
+                break
+            if (each.id, time) not in made:
+                title = f"{each.concept or 'Series'}: will be made by its series"
+                entries.append(Entry(time.date(), each.asset.symbol, title, f"/series/{each.id}", is_foreseen=True))
+    return entries
+
+
+def _month_start(time: datetime, *, back: int) -> datetime:
+    year, month = divmod(time.year * 12 + time.month - 1 - back, 12)
+    return datetime(year, month + 1, 1, tzinfo=UTC)

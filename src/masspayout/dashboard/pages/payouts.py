@@ -1,0 +1,142 @@
+"""The lists of payouts: upcoming, ongoing (with those that failed), completed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nicegui import ui
+
+from masspayout.dashboard import money_words
+from masspayout.dashboard.components.chips import status_chip
+from masspayout.dashboard.components.empty import empty
+from masspayout.dashboard.components.layout import card, html, page_head
+from masspayout.dashboard.components.progress import progress_bar
+from masspayout.dashboard.components.tables import Column, Pager, numbers, table
+from masspayout.dashboard.formats import count, lines, percent, when, words
+from masspayout.dashboard.house import House
+from masspayout.dashboard.markup import Content, h
+from masspayout.dashboard.visits import Visit
+from masspayout.db.entities import Distribution, DistributionStatus
+from masspayout.db.repositories import BatchPayouts, Distributions, Progress
+from masspayout.roles import Permission
+
+_PAGE_SIZE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """One of the lists: which states are in it, and what it says when there are none."""
+
+    section: str
+    title: str
+    lead: str
+    states: Sequence[DistributionStatus]
+    nothing: tuple[str, str]
+
+
+_LISTS = (
+    _List(
+        "upcoming",
+        "Upcoming payouts",
+        "Planned, and nothing was sent. Those with a time start by themselves.",
+        (DistributionStatus.PENDING,),
+        ("Nothing is planned", "Plan a payout: what it will do is shown before anything is created."),
+    ),
+    _List(
+        "ongoing",
+        "Ongoing payouts",
+        "Being paid now, or stopped with somebody unpaid.",
+        (DistributionStatus.PROCESSING, DistributionStatus.FAILED),
+        ("Nothing is under way", "When a payout starts, you can watch the money arrive here."),
+    ),
+    _List(
+        "completed",
+        "Completed payouts",
+        "Everybody is paid, or they were called off before anybody was.",
+        (DistributionStatus.COMPLETED, DistributionStatus.CANCELLED),
+        ("Nothing is completed yet", "A payout comes here when everybody has got what they were owed."),
+    ),
+)
+
+
+def add_page(house: House) -> None:
+    """Open the pages."""
+    for which in _LISTS:
+        _add_list(house, which)
+
+
+def _add_list(house: House, which: _List) -> None:
+    @house.page(f"/payouts/{which.section}", which.title, section=which.section)
+    async def show(visit: Visit) -> None:
+        await _Page(visit, which).show()
+
+
+class _Page:
+    """A list while somebody looks at it."""
+
+    def __init__(self, visit: Visit, which: _List) -> None:
+        self._visit = visit
+        self._list = which
+
+    async def show(self) -> None:
+        with page_head(self._list.title, self._list.lead):
+            if self._visit.may(Permission.PLAN):
+                html(h("a", "New payout", href="/payouts/new", class_="btn-link primary"))
+        with card(flush=True):
+            with ui.element("div").classes("card-tools"):
+                self._search = (
+                    ui.input(placeholder="Search by concept or asset", on_change=self._searched)
+                    .props('outlined dense clearable debounce=250 aria-label="Search payouts"')
+                    .classes("grow")
+                )
+            self._table = html()
+            self._pager = Pager(_PAGE_SIZE, self._refresh)
+        await self._refresh()
+        self._visit.every(2.0, self._refresh)
+
+    async def _searched(self) -> None:
+        self._pager.page = 1
+        await self._refresh()
+
+    async def _refresh(self) -> None:
+        wanted = (self._search.value or "").strip()
+        async with self._visit.unit_of_work() as session:
+            found = await Distributions(session).find_in_states(
+                self._list.states, contains=wanted, page=self._pager.page, limit=_PAGE_SIZE
+            )
+            progress = {
+                each.id: await BatchPayouts(session).progress(each.id)
+                for each in found.items
+                if not each.status.is_final and each.executed_at
+            }
+        if found.items:
+            heads: list[Column | str] = ["Payout", "State", numbers("Amount"), numbers("Holders"), "When", "Progress"]
+            rows = [_row(each, progress.get(each.id)) for each in found.items]
+            if not progress:
+                heads, rows = heads[:-1], [row[:-1] for row in rows]
+            self._table.content = table(heads, rows, label=self._list.title)
+        elif wanted:
+            self._table.content = empty("No payout matches", f"Nothing here has {wanted!r} in its name.")
+        else:
+            link = ("New payout", "/payouts/new") if self._visit.may(Permission.PLAN) else None
+            self._table.content = empty(*self._list.nothing, link)
+        self._pager.show(len(found.items), found.total)
+
+
+def _row(distribution: Distribution, progress: Progress | None) -> tuple[Content, ...]:
+    about = f"{words(distribution.type)} · {distribution.asset.symbol} · {words(distribution.execution_type).lower()}"
+    holders = distribution.payable_count
+    return (
+        h("a", lines(money_words.name(distribution), about), href=money_words.path(distribution), class_="main"),
+        status_chip(distribution.status),
+        money_words.total(distribution),
+        count(holders) if holders is not None else h("span", "when due", class_="faint"),
+        when(distribution.executed_at or distribution.scheduled_time or distribution.created_at),
+        None
+        if progress is None
+        else h(
+            "div",
+            progress_bar(progress.paid, progress.failed, progress.holders, thin=True),
+            h("span", percent(progress.paid, progress.holders), class_="note"),
+            style="min-width: 8rem",
+        ),
+    )

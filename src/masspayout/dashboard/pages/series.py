@@ -1,0 +1,215 @@
+"""Series: what makes payouts by itself, and what it made. They can be paused, resumed and cancelled."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from nicegui import ui
+
+from masspayout import series as series_business
+from masspayout.dashboard import money_words
+from masspayout.dashboard.components import messages
+from masspayout.dashboard.components.buttons import button, confirm
+from masspayout.dashboard.components.chips import status_chip
+from masspayout.dashboard.components.empty import empty
+from masspayout.dashboard.components.layout import card, facts, html, page_head
+from masspayout.dashboard.components.tables import Pager, numbers, table
+from masspayout.dashboard.formats import amount, duration, lines, plain_amount, when, words
+from masspayout.dashboard.house import House
+from masspayout.dashboard.markup import Content, Html, h
+from masspayout.dashboard.visits import Visit
+from masspayout.db.entities import Asset, Series, SeriesStatus
+from masspayout.db.repositories import Assets, Distributions, SeriesRepository
+from masspayout.roles import Permission
+
+_PAGE_SIZE = 25
+_OCCURRENCES_SHOWN = 50
+
+
+def add_page(house: House) -> None:
+    """Open the pages."""
+
+    @house.page("/series", "Series", section="series")
+    async def show_list(visit: Visit) -> None:
+        await _List(visit).show()
+
+    @house.page("/series/{reference}", "Series", section="series")
+    async def show_one(visit: Visit) -> None:
+        async with visit.unit_of_work() as session:
+            found = await series_business.find(session, visit.request.path_params["reference"])
+            asset = await Assets(session).get(found.asset_id)
+        await _One(visit, found, asset).show()
+
+
+class _List:
+    """The list while somebody looks at it."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+
+    async def show(self) -> None:
+        with page_head("Series", "They make payouts by themselves: on a calendar, or whenever money arrives."):
+            if self._visit.may(Permission.PLAN):
+                html(h("a", "New series", href="/payouts/new?execution=RECURRING", class_="btn-link primary"))
+        with card(flush=True):
+            self._table = html()
+            self._pager = Pager(_PAGE_SIZE, self._refresh)
+        await self._refresh()
+        self._visit.every(3.0, self._refresh)
+
+    async def _refresh(self) -> None:
+        async with self._visit.unit_of_work() as session:
+            repository = SeriesRepository(session)
+            found = await repository.find_of_asset(None, None, self._pager.page, _PAGE_SIZE)
+            next_times = await repository.find_next_times([each.id for each in found.items])
+        if found.items:
+            heads = ["Series", "State", "Starts", numbers("Amount"), "Next"]
+            rows = [_row(each, next_times.get(each.id)) for each in found.items]
+            self._table.content = table(heads, rows, label="Series")
+        else:
+            self._table.content = empty(
+                "No series yet",
+                "Coupons that come every month, or payouts that start when a deposit arrives, are series.",
+                ("New series", "/payouts/new?execution=RECURRING") if self._visit.may(Permission.PLAN) else None,
+            )
+        self._pager.show(len(found.items), found.total)
+
+
+class _One:
+    """One series while somebody looks at it."""
+
+    def __init__(self, visit: Visit, series: Series, asset: Asset) -> None:
+        self._visit = visit
+        self._series = series
+        self._asset = asset
+        self._shown_status: SeriesStatus | None = None
+
+    async def show(self) -> None:
+        series, asset = self._series, self._asset
+        title = series.concept or f"{words(series.type)} on {asset.symbol}"
+        lead = f"{words(series.type)} on {asset.name}, {starts(series).lower()}"
+        with page_head(title, lead, crumbs=[("Series", "/series")]):
+            self._chip = html()
+            self._buttons = ui.element("div").classes("row")
+        with ui.element("div").classes("grid"):
+            with ui.element("div").classes("stack span-8"), card("Payouts it made", flush=True):
+                self._occurrences = html()
+            with ui.element("div").classes("stack span-4"), card("Terms"):
+                self._terms = html()
+        await self._refresh()
+        self._visit.every(2.0, self._refresh)
+
+    async def _refresh(self) -> None:
+        async with self._visit.unit_of_work() as session:
+            self._series = series = await series_business.find(session, str(self._series.id))
+            made = await Distributions(session).find_of_series(series.id, _OCCURRENCES_SHOWN)
+            next_time = await series_business.find_next_time(session, series)
+        symbol = self._asset.payment_token_symbol
+        rows = [
+            (
+                h("a", when(each.scheduled_time), href=money_words.path(each), class_="main"),
+                status_chip(each.status),
+                amount(each.total_amount if each.is_frozen else each.amount, symbol),
+                f"{each.payable_count:,}" if each.payable_count is not None else None,
+                h("span", each.failure_message, class_="note") if each.failure_message else None,
+            )
+            for each in made
+        ]
+        heads = ["Due", "State", numbers("Amount"), numbers("Holders"), "Note"]
+        self._occurrences.content = (
+            table(heads, rows, label="Payouts")
+            if rows
+            else empty("None yet", "Each deposit that meets the condition makes one.")
+        )
+        self._terms.content = _terms(series, symbol, next_time)
+        self._show_buttons()
+
+    def _show_buttons(self) -> None:
+        status = self._series.status
+        if status == self._shown_status:
+            return
+        self._shown_status = status
+        self._chip.content = status_chip(status)
+        self._buttons.clear()
+        if not self._visit.may(Permission.PLAN):
+            return
+        with self._buttons:
+            if status is SeriesStatus.ACTIVE:
+                button("Pause", self._handler(self._pause))
+            if status is SeriesStatus.PAUSED:
+                button("Resume …", self._handler(self._resume), primary=True)
+            if not status.is_final:
+                button("Cancel series …", self._handler(self._cancel), danger=True)
+
+    def _handler(self, action: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        return self._visit.handler(Permission.PLAN, action)
+
+    async def _pause(self) -> None:
+        async with self._visit.unit_of_work() as session:
+            await series_business.pause(session, self._series)
+        messages.say("Paused: nothing of it begins until it is resumed.")
+        await self._refresh()
+
+    async def _resume(self) -> None:
+        window = duration(self._series.catch_up_seconds)
+        text = (
+            f"What fell due meanwhile is paid if it is not overdue by more than {window}; else it is marked as missed."
+        )
+        if not await confirm("Resume this series?", h("p", text), yes="Resume"):
+            return
+        async with self._visit.unit_of_work() as session:
+            await series_business.resume(session, self._series)
+        messages.say("It goes on.")
+        await self._refresh()
+
+    async def _cancel(self) -> None:
+        series = self._series
+        what = plain_amount(series.amount, self._asset.payment_token_symbol) if series.amount else "the deposits"
+        sure = await confirm(
+            "Cancel this series for good?",
+            facts(("Asset", self._asset.name), ("Would have paid", f"{what}, {starts(series).lower()}")),
+            h("p", "Whatever of it has not begun is called off too. What was paid stays paid."),
+            yes="Cancel the series",
+            danger=True,
+        )
+        if not sure:
+            return
+        async with self._visit.unit_of_work() as session:
+            called_off = await series_business.cancel(session, series)
+        messages.say(f"Cancelled, with {called_off:,} planned payouts.")
+        await self._refresh()
+
+
+def starts(series: Series) -> str:
+    """Say what makes the payouts of a series begin."""
+    if series.trigger_condition is not None:
+        return f"On deposits ({series.trigger_condition})"
+    return words(series.frequency)
+
+
+def _row(series: Series, next_time: datetime | None) -> tuple[Content, ...]:
+    symbol = series.asset.payment_token_symbol
+    name = series.concept or f"{words(series.type)} on {series.asset.symbol}"
+    about = f"{words(series.type)} · {series.asset.symbol}"
+    return (
+        h("a", lines(name, about), href=f"/series/{series.id}", class_="main"),
+        status_chip(series.status),
+        starts(series),
+        amount(series.amount, symbol) if series.amount else h("span", "the deposit", class_="faint"),
+        when(next_time),
+    )
+
+
+def _terms(series: Series, symbol: str | None, next_time: datetime | None) -> Html:
+    is_calendar = series.trigger_condition is None
+    return facts(
+        ("Amount", amount(series.amount, symbol) if series.amount else "the deposit"),
+        ("Divided", "pro rata to balances" if series.payout_type == "PERCENTAGE" else "the same for everyone"),
+        ("Starts", starts(series)),
+        ("Next", when(next_time) if next_time else None),
+        ("First", when(series.start_time) if series.start_time else None),
+        ("Last", when(series.end_time) if series.end_time else None),
+        ("Time zone", series.time_zone if is_calendar else None),
+        ("Catches up", duration(series.catch_up_seconds) if is_calendar else None),
+        ("Excluded", ", ".join(series.excluded_accounts) or None),
+        ("Id", h("span", str(series.id), class_="mono")),
+    )

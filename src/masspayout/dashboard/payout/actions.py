@@ -1,0 +1,143 @@
+"""What can be done with a payout. Each asks first and says what will happen, in amounts and names."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+from masspayout import distributions
+from masspayout.dashboard import money_words
+from masspayout.dashboard.components import messages
+from masspayout.dashboard.components.buttons import button, confirm
+from masspayout.dashboard.components.layout import facts
+from masspayout.dashboard.formats import account, count, plain_amount, plural, when
+from masspayout.dashboard.markup import h
+from masspayout.dashboard.payout.state import PayoutState
+from masspayout.dashboard.visits import Visit
+from masspayout.db.entities import DistributionStatus
+from masspayout.distributions import Chosen
+from masspayout.ledger.failures import describe_failure
+from masspayout.money import subtract
+from masspayout.roles import Permission
+
+_NAMED = 5
+
+
+class PayoutActions:
+    """The buttons of one payout, for what its state and the visitor's role allow."""
+
+    def __init__(self, visit: Visit, changed: Callable[[], Awaitable[None]]) -> None:
+        self._visit = visit
+        self._changed = changed
+
+    def show(self, state: PayoutState) -> None:
+        """Show the buttons that can be pressed now."""
+        distribution = state.distribution
+        visit = self._visit
+        if visit.may(Permission.PAY):
+            if distribution.status.can_execute and distribution.scheduled_time is None:
+                button("Execute …", visit.handler(Permission.PAY, partial(self._execute, state)), primary=True)
+            if distribution.status.can_retry:
+                button("Retry all unpaid …", visit.handler(Permission.PAY, partial(self._retry, state)), primary=True)
+        if visit.may(Permission.PLAN) and distribution.status.can_cancel:
+            button("Cancel payout …", visit.handler(Permission.PLAN, partial(self._cancel, state)), danger=True)
+
+    async def _execute(self, state: PayoutState) -> None:
+        distribution, runtime = state.distribution, self._visit.runtime
+        total = money_words.plain_total(distribution)
+        who = f" to {plural(state.progress.holders, 'holder')}" if distribution.is_frozen else ""
+        sure = await confirm(
+            f"Pay {total}{who}?",
+            facts(
+                ("Payout", money_words.name(distribution)),
+                ("Asset", f"{distribution.asset.name} ({distribution.asset.symbol})"),
+                ("From", account(distribution.payer_account_id or runtime.settings.payer_account_id)),
+                ("Transactions", count(distribution.batch_count) if distribution.batch_count else None),
+            ),
+            h("p", "Money that was sent cannot be taken back."),
+            yes=f"Pay {total}",
+        )
+        if not sure:
+            return
+        await distributions.read_register(runtime.database, runtime.ledger, distribution)
+        async with self._visit.unit_of_work() as session:
+            await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id)
+        messages.say("It has begun. Workers are paying.")
+        await self._changed()
+
+    async def _retry(self, state: PayoutState) -> None:
+        distribution, runtime = state.distribution, self._visit.runtime
+        if not distribution.is_frozen:
+            sure = await confirm(
+                f"Start {money_words.name(distribution)} again?",
+                h("p", f"It never began. {money_words.plain_total(distribution)} are divided and paid now."),
+                yes="Start it",
+            )
+        else:
+            sure = await _confirm_retry(state, state.unpaid_count, "everybody who is unpaid")
+        if not sure:
+            return
+        await distributions.read_register(runtime.database, runtime.ledger, distribution)
+        async with self._visit.unit_of_work() as session:
+            await distributions.retry(session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id)
+        await self._begun()
+
+    async def retry_reason(self, state: PayoutState, code: str) -> None:
+        """Try those again who failed for one reason."""
+        sentence = describe_failure(code).sentence
+        if await _confirm_retry(state, state.failures.get(code, 0), f"those with this reason: {sentence}"):
+            await self._retry_chosen(state, Chosen(failure_code=code))
+
+    async def retry_accounts(self, state: PayoutState, accounts: Sequence[str]) -> None:
+        """Try some accounts again."""
+        named = ", ".join(accounts[:_NAMED]) + (" …" if len(accounts) > _NAMED else "")
+        if await _confirm_retry(state, len(accounts), f"{named}. Nobody else is tried"):
+            await self._retry_chosen(state, Chosen(accounts=list(accounts)))
+
+    async def _retry_chosen(self, state: PayoutState, chosen: Chosen) -> None:
+        runtime = self._visit.runtime
+        async with self._visit.unit_of_work() as session:
+            await distributions.retry(session, runtime.ledger, runtime.settings, runtime.jobs, state.id, chosen=chosen)
+        await self._begun()
+
+    async def _begun(self) -> None:
+        messages.say("It has begun again. Whoever is paid already is left alone.")
+        await self._changed()
+
+    async def _cancel(self, state: PayoutState) -> None:
+        distribution = state.distribution
+        total = money_words.plain_total(distribution)
+        sure = await confirm(
+            f"Cancel {money_words.name(distribution)}?",
+            facts(
+                ("Will not be paid", total),
+                ("To", plural(state.progress.holders, "holder") if distribution.is_frozen else "the holders then"),
+                ("Was due", when(distribution.scheduled_time) if distribution.scheduled_time else None),
+            ),
+            h("p", "Nobody has been paid by it. It cannot be taken up again; a new one can be planned."),
+            yes="Cancel this payout",
+            danger=True,
+        )
+        if not sure:
+            return
+        async with self._visit.unit_of_work() as session:
+            await distributions.cancel(session, distribution.id)
+        messages.say("Cancelled. Nobody was paid.")
+        await self._changed()
+
+
+async def _confirm_retry(state: PayoutState, how_many: int, whom: str) -> bool:
+    left = subtract(state.progress.total_amount, state.progress.paid_amount)
+    everybody = how_many == state.unpaid_count
+    return await confirm(
+        f"Try {plural(how_many, 'holder')} again?",
+        facts(
+            ("Whom", whom),
+            ("Unpaid in all", f"{plural(state.unpaid_count, 'holder')}, {plain_amount(left, state.symbol)}"),
+        ),
+        h("p", "Whoever is paid already is left alone: nobody is paid twice."),
+        yes=f"Pay {plain_amount(left, state.symbol)}" if everybody else f"Try {plural(how_many, 'holder')}",
+    )
+
+
+def may_retry(visit: Visit, state: PayoutState) -> bool:
+    """Whether some of the unpaid may be tried again, now and by this visitor."""
+    return visit.may(Permission.PAY) and state.distribution.status is DistributionStatus.FAILED

@@ -1,0 +1,58 @@
+"""The batches of a payout, each with its latest transaction, linked to the ledger's explorer."""
+
+from masspayout.dashboard.components.chips import status_chip
+from masspayout.dashboard.components.empty import empty
+from masspayout.dashboard.components.layout import card, html
+from masspayout.dashboard.components.tables import Pager, numbers, table
+from masspayout.dashboard.explorer import transaction
+from masspayout.dashboard.formats import amount, count
+from masspayout.dashboard.markup import h
+from masspayout.dashboard.payout.state import PayoutState
+from masspayout.dashboard.visits import Visit
+from masspayout.db.entities import BatchPayout
+from masspayout.db.repositories import BatchPayouts
+
+_PAGE_SIZE = 10
+
+
+class BatchCard:
+    """The transactions that pay."""
+
+    def __init__(self, visit: Visit, state: PayoutState) -> None:
+        self._visit = visit
+        self._state = state
+        with card("Transactions", "one a batch; retries take others", flush=True):
+            self._table = html()
+            self._pager = Pager(_PAGE_SIZE, self._refresh)
+
+    async def refresh(self, state: PayoutState) -> None:
+        """Show how the batches stand."""
+        self._state = state
+        await self._refresh()
+
+    async def _refresh(self) -> None:
+        state = self._state
+        async with self._visit.unit_of_work() as session:
+            # Batches are numbered without gaps, so a page begins after a number.
+            rows = await BatchPayouts(session).find_of_distribution(
+                state.id, after=self._pager.offset, limit=_PAGE_SIZE
+            )
+        figures = [numbers("Holders"), numbers("Paid"), numbers("Failed"), numbers("Amount")]
+        if rows:
+            heads = ["Batch", "State", *figures, "Transaction"]
+            self._table.content = table(heads, map(self._cells, rows), label="Transactions")
+        else:
+            self._table.content = empty("None yet", "They are planned when it is frozen.")
+        self._pager.show(len(rows), state.progress.batches)
+
+    def _cells(self, batch: BatchPayout) -> tuple[object, ...]:
+        failed = batch.failed_payments or 0
+        return (
+            f"#{batch.batch_number}",
+            status_chip(batch.status),
+            count(batch.total_holders),
+            count(batch.successful_payments or 0),
+            h("span", count(failed), class_="bad") if failed else "0",
+            amount(batch.total_amount, self._state.symbol, exact=True),
+            transaction(self._visit.runtime.settings, batch.transaction_id),
+        )

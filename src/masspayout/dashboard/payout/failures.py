@@ -1,0 +1,58 @@
+"""Failures grouped by reason, each with what to do, and a button to try those again."""
+
+from functools import partial
+
+from nicegui import ui
+
+from masspayout.dashboard.components.buttons import button
+from masspayout.dashboard.components.layout import callout, card, html
+from masspayout.dashboard.formats import plural
+from masspayout.dashboard.markup import h, join
+from masspayout.dashboard.payout.actions import PayoutActions, may_retry
+from masspayout.dashboard.payout.state import PayoutState
+from masspayout.dashboard.visits import Visit
+from masspayout.db.entities import DistributionStatus
+from masspayout.ledger.failures import describe_failure
+from masspayout.roles import Permission
+
+
+class FailureCard:
+    """Why somebody is unpaid."""
+
+    def __init__(self, visit: Visit, actions: PayoutActions) -> None:
+        self._visit = visit
+        self._actions = actions
+        self._place = ui.element("div").classes("stack")
+        self._shown: object = None
+
+    def refresh(self, state: PayoutState) -> None:
+        """Show the reasons, if they are others than before."""
+        distribution = state.distribution
+        now = (state.failures, distribution.status, distribution.failure_message)
+        if now == self._shown:
+            return
+        self._shown = now
+        self._place.clear()
+        with self._place:
+            if distribution.status is DistributionStatus.FAILED and distribution.failure_message:
+                title = "It stopped." if distribution.executed_at else "It did not start."
+                html(callout("bad", title, distribution.failure_message))
+            if state.failures:
+                with card("Failures by reason", f"{plural(sum(state.failures.values()), 'holder')} in all"):
+                    for code, number in state.failures.items():
+                        self._reason(state, code, number)
+
+    def _reason(self, state: PayoutState, code: str, number: int) -> None:
+        failure = describe_failure(code)
+        with ui.element("div").classes("between"):
+            html(
+                join(
+                    h("div", h("strong", plural(number, "holder")), " · ", failure.sentence),
+                    h("div", failure.next_step, class_="note"),
+                    h("div", code, class_="mono faint"),
+                ),
+                classes="grow",
+            )
+            if may_retry(self._visit, state):
+                retry = partial(self._actions.retry_reason, state, code)
+                button(f"Retry these {number:,} …", self._visit.handler(Permission.PAY, retry), small=True)

@@ -1,0 +1,184 @@
+"""Who gets what: filtered, searched, paged on the server, and as a file. Some of the unpaid can be tried again."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from nicegui import ui
+
+from masspayout.dashboard.components.buttons import button
+from masspayout.dashboard.components.chips import chip
+from masspayout.dashboard.components.empty import empty
+from masspayout.dashboard.components.layout import card, html
+from masspayout.dashboard.components.tables import Pager, numbers, table
+from masspayout.dashboard.formats import account, amount, count, units
+from masspayout.dashboard.markup import Html, h
+from masspayout.dashboard.payout.actions import PayoutActions, may_retry
+from masspayout.dashboard.payout.state import PayoutState
+from masspayout.dashboard.visits import Visit
+from masspayout.db.entities import Holder
+from masspayout.db.repositories import Entitlements
+from masspayout.ledger.failures import describe_failure
+from masspayout.roles import Permission
+
+_PAGE_SIZE = 20
+_FILTERS = {"all": "Everybody", "failed": "Failed", "unpaid": "Unpaid", "paid": "Paid"}
+
+
+class HolderCard:
+    """The entitlements of a payout that is frozen."""
+
+    def __init__(self, visit: Visit, actions: PayoutActions, state: PayoutState) -> None:
+        self._visit = visit
+        self._actions = actions
+        self._state = state
+        self._filter = "failed" if state.failures else "all"
+        self._chosen: set[str] = set()
+        with card("Holders", flush=True):
+            with ui.element("div").classes("card-tools"):
+                self._tabs = ui.element("div").classes("tabs").props('role="group" aria-label="Which holders"')
+                self._search = (
+                    ui.input(placeholder="Account id begins with", on_change=self._searched)
+                    .props('outlined dense clearable debounce=250 aria-label="Search accounts"')
+                    .classes("grow")
+                )
+                html(h("a", "Download CSV", href=f"/payouts/{state.id}/holders.csv", download="", class_="btn-link"))
+            self._choosing = ui.element("div").classes("card-tools")
+            self._table = ui.element("div").classes("wide")
+            self._pager = Pager(_PAGE_SIZE, self._refresh)
+        self._signature: object = None
+
+    async def refresh(self, state: PayoutState) -> None:
+        """Show how the holders stand, if anything changed."""
+        signature = (state.progress.paid, state.progress.failed, state.distribution.status)
+        self._state = state
+        if signature != self._signature:
+            self._signature = signature
+            await self._refresh()
+
+    def _show_tabs(self) -> None:
+        state = self._state
+        numbers_by_filter = {
+            "all": state.distribution.entitlement_count or 0,
+            "failed": state.progress.failed,
+            "unpaid": state.unpaid_count,
+            "paid": state.progress.paid,
+        }
+        self._tabs.clear()
+        with self._tabs:
+            for name, label in _FILTERS.items():
+                pressed = str(name == self._filter).lower()
+                tab = ui.element("button").props(f'type="button" aria-pressed="{pressed}"')
+                tab.on("click", lambda name=name: self._turn_to(name))
+                with tab:
+                    html(Html(f"{label} <span class='faint'>{count(numbers_by_filter[name])}</span>"))
+
+    async def _turn_to(self, name: str) -> None:
+        self._filter = name
+        self._pager.page = 1
+        self._chosen.clear()
+        await self._refresh()
+
+    async def _searched(self) -> None:
+        self._pager.page = 1
+        await self._refresh()
+
+    async def _refresh(self) -> None:
+        state, prefix = self._state, (self._search.value or "").strip().lower()
+        self._show_tabs()
+        async with self._visit.unit_of_work() as session:
+            entitlements = Entitlements(session, state.distribution)
+            if prefix:
+                rows = await entitlements.find_by_prefix(prefix, _PAGE_SIZE)
+                total = len(rows)
+            else:
+                rows, total = await self._find(entitlements)
+        can_choose = self._filter == "failed" and not prefix and may_retry(self._visit, state)
+        self._table.clear()
+        with self._table:
+            if not rows:
+                html(_nobody(self._filter, prefix))
+            elif can_choose:
+                self._choosable(rows)
+            else:
+                html(self._plain(rows))
+        self._show_choosing(can_choose and bool(rows))
+        self._pager.show(len(rows), total, at_least=bool(prefix) and len(rows) == _PAGE_SIZE)
+
+    async def _find(self, entitlements: Entitlements) -> tuple[Sequence[Holder], int]:
+        state, offset = self._state, self._pager.offset
+        if self._filter == "failed":
+            return await entitlements.find_failed(None, _PAGE_SIZE, offset), state.progress.failed
+        if self._filter == "all":
+            found = await entitlements.find(self._pager.page, _PAGE_SIZE)
+            return found.items, found.total
+        is_paid = self._filter == "paid"
+        total = state.progress.paid if is_paid else state.unpaid_count
+        return await entitlements.find_paid(_PAGE_SIZE, offset, paid=is_paid), total
+
+    def _plain(self, rows: Sequence[Holder]) -> Html:
+        heads = ["Account", numbers("Balance"), numbers("Amount"), "State", "Reason"]
+        return table(heads, (self._cells(holder) for holder in rows), label="Holders")
+
+    def _cells(self, holder: Holder) -> tuple[object, ...]:
+        asset = self._state.distribution.asset
+        return (
+            account(holder.account_id),
+            units(holder.balance, asset.decimals, asset.symbol) if holder.balance else None,
+            amount(holder.payment_amount, self._state.symbol, exact=True),
+            _state_of(holder),
+            describe_failure(holder.failure_code).sentence if holder.failure_code else None,
+        )
+
+    def _choosable(self, rows: Sequence[Holder]) -> None:
+        """Show the failed with a box before each, so that some can be tried again."""
+        for holder in rows:
+            with ui.element("div").classes("card-tools"):
+                box = ui.checkbox(value=holder.account_id in self._chosen)
+                box.props(f'dense aria-label="Choose {holder.account_id}"')
+                box.on_value_change(lambda event, holder=holder: self._choose(holder.account_id, event.value))
+                reason = describe_failure(holder.failure_code or "").sentence
+                html(h("div", account(holder.account_id), h("div", reason, class_="note")), classes="grow")
+                html(amount(holder.payment_amount, self._state.symbol, exact=True))
+                one = self._visit.handler(Permission.PAY, partial(self._retry, [holder.account_id]))
+                button("Retry …", one, small=True)
+
+    def _choose(self, account_id: str, chosen: bool) -> None:
+        (self._chosen.add if chosen else self._chosen.discard)(account_id)
+        self._some.set_enabled(bool(self._chosen))
+        self._some.set_text(f"Retry the {len(self._chosen)} chosen …" if self._chosen else "Retry the chosen …")
+
+    def _show_choosing(self, visible: bool) -> None:
+        self._choosing.clear()
+        self._choosing.set_visibility(visible)
+        if not visible:
+            return
+        with self._choosing:
+            retry = self._visit.handler(Permission.PAY, lambda: self._retry(sorted(self._chosen)))
+            self._some = button("Retry the chosen …", retry, small=True)
+            self._some.set_enabled(bool(self._chosen))
+            html(h("span", "Choose accounts that were mended, and pay only those.", class_="note"))
+
+    async def _retry(self, accounts: Sequence[str]) -> None:
+        await self._actions.retry_accounts(self._state, accounts)
+        self._chosen.clear()
+
+
+def _state_of(holder: Holder) -> Html:
+    if holder.paid:
+        return chip("Paid", "good")
+    if holder.failure_code:
+        return chip("Failed", "bad")
+    if not holder.payment_amount:
+        return chip("Nothing due")
+    return chip("On its way", "live") if holder.attempt_id else chip("Waits")
+
+
+def _nobody(chosen: str, prefix: str) -> Html:
+    if prefix:
+        return empty("No such account", f"No account id of this payout begins with {prefix!r}.")
+    texts = {
+        "failed": ("Nobody failed", "Every payment that was tried so far arrived."),
+        "unpaid": ("Nobody is unpaid", "Whoever is owed something has it."),
+        "paid": ("Nobody is paid yet", "It shows here as soon as the ledger says so."),
+    }
+    return empty(*texts.get(chosen, ("Nobody", "This payout has no holders.")))

@@ -1,0 +1,78 @@
+"""The proof: the ledger's books against ours, account by account, as a verdict in green or red."""
+
+from nicegui import ui
+
+from masspayout import reconciliation
+from masspayout.dashboard.components.buttons import button
+from masspayout.dashboard.components.layout import callout, card, facts, html
+from masspayout.dashboard.components.tables import numbers, table
+from masspayout.dashboard.formats import account, amount, plural, words
+from masspayout.dashboard.markup import Html, h, join
+from masspayout.dashboard.payout.state import PayoutState
+from masspayout.dashboard.visits import Visit
+from masspayout.reconciliation import Reconciliation
+from masspayout.roles import Permission
+
+_BREAKS_SHOWN = 50
+_MEANINGS = {
+    "NOT_RECEIVED": "We say paid, the ledger moved nothing.",
+    "UNRECORDED": "The ledger moved money that we do not call paid.",
+    "WRONG_AMOUNT": "Both say paid, but not the same.",
+    "NOT_OWED": "The ledger moved money to somebody who is owed nothing.",
+    "REGISTER_CHANGED": "The entitlements are not those that were frozen.",
+}
+
+
+class ProofCard:
+    """Reconciles when asked to: it reads every transaction of the payout from the ledger."""
+
+    def __init__(self, visit: Visit, state: PayoutState) -> None:
+        self._visit = visit
+        self._state = state
+        with card("Reconciliation", "the ledger's books against ours, account by account"):
+            self._verdict = html(
+                h("p", "Reads every transaction that was ever signed for this payout from the ledger.", class_="note")
+            )
+            with ui.element("div").classes("row"):
+                self._button = button("Reconcile now", visit.handler(Permission.VIEW, self._reconcile))
+
+    async def _reconcile(self) -> None:
+        self._button.props("loading")
+        try:
+            runtime = self._visit.runtime
+            verdict = await reconciliation.reconcile(runtime.database, runtime.ledger, self._state.id)
+        finally:
+            self._button.props(remove="loading")
+        self._verdict.content = describe_verdict(verdict, self._state.symbol)
+        self._button.set_text("Reconcile again")
+
+
+def describe_verdict(verdict: Reconciliation, symbol: str | None) -> Html:
+    """Return the verdict: green when ledger and database agree, else red with the breaks."""
+    if verdict.agrees:
+        unpaid = f" {plural(verdict.unpaid_count, 'holder')} are still owed something." if verdict.unpaid_count else ""
+        head = callout("good", "They agree to the smallest unit.", f"No breaks.{unpaid}")
+    else:
+        head = callout("bad", f"{plural(len(verdict.breaks), 'break')} found.", "Look at each of these accounts.")
+    figures = facts(
+        ("Database says paid", h("span", amount(verdict.paid_amount, symbol), f" · {verdict.paid_count:,} holders")),
+        ("Ledger moved", h("span", amount(verdict.ledger_amount, symbol), f" · {verdict.ledger_count:,} holders")),
+    )
+    return join(head, h("div", figures, style="margin-top: var(--space-4)"), _breaks(verdict, symbol))
+
+
+def _breaks(verdict: Reconciliation, symbol: str | None) -> Html | None:
+    if verdict.agrees:
+        return None
+    rows = [
+        (
+            account(each.account_id),
+            h("span", words(each.kind), title=_MEANINGS.get(each.kind, "")),
+            amount(each.database_amount, symbol, exact=True),
+            amount(each.ledger_amount, symbol, exact=True),
+        )
+        for each in verdict.breaks[:_BREAKS_SHOWN]
+    ]
+    more = len(verdict.breaks) - len(rows)
+    heads = ["Account", "What is wrong", numbers("Database"), numbers("Ledger")]
+    return join(table(heads, rows, label="Breaks"), h("p", f"and {more:,} more", class_="note") if more > 0 else None)

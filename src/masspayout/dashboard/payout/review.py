@@ -1,0 +1,94 @@
+"""The review of what a payout will do: figures of a preview, who could not receive it, change against the last one."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from masspayout.dashboard.components.layout import callout, facts
+from masspayout.dashboard.formats import amount, count, percent, plural, when
+from masspayout.dashboard.markup import Content, Html, h, join
+from masspayout.db.entities import Distribution
+from masspayout.ledger.failures import describe_failure
+from masspayout.money import subtract
+from masspayout.previews import Preview
+
+_NAMED = 5
+_MINUS = "\N{MINUS SIGN}"
+
+
+def describe_preview(
+    preview: Preview, symbol: str | None, last: Distribution | None = None, fees: Content = None
+) -> Html:
+    """Return what executing would do, in figures and in warnings."""
+    rounded = preview.rounded_away_count
+    return join(
+        facts(
+            ("Holders to pay", count(preview.payable_count)),
+            ("Total", amount(preview.total_amount, symbol)),
+            ("Largest", amount(preview.largest_amount, symbol)),
+            ("Smallest", amount(preview.smallest_amount, symbol)),
+            ("Rounded away", f"{plural(rounded, 'holder')} whose share is 0" if rounded else "nobody"),
+            ("Stays with the payer", amount(preview.remainder_amount, symbol) if preview.remainder_amount else None),
+            ("Transactions", count(preview.transaction_count)),
+            ("Estimated fees", fees),
+            ("Funds available", amount(preview.funds_amount, symbol)),
+            ledger=True,
+        ),
+        h(
+            "div",
+            _change(preview, symbol, last),
+            _funds(preview, symbol),
+            _unpayable(preview.unpayable),
+            class_="stack",
+            style="margin-top: var(--space-4)",
+        ),
+    )
+
+
+def _funds(preview: Preview, symbol: str | None) -> Html:
+    if preview.shortfall_amount:
+        missing = amount(preview.shortfall_amount, symbol)
+        return callout("bad", "The funds do not suffice.", h("span", missing, " are missing. Fund the payer first."))
+    return callout("good", "The funds suffice.")
+
+
+def _unpayable(unpayable: Mapping[str, str]) -> Html | None:
+    if not unpayable:
+        return callout("good", "Everybody could receive it, as things stand.")
+    lines = []
+    for code, number in Counter(unpayable.values()).most_common():
+        failure = describe_failure(code)
+        named = [account for account, reason in sorted(unpayable.items()) if reason == code][:_NAMED]
+        more = " …" if number > len(named) else ""
+        lines.append(
+            h(
+                "li",
+                f"{plural(number, 'holder')}: {failure.sentence} {failure.next_step} ",
+                h("span", f"{', '.join(named)}{more}", class_="mono faint"),
+            )
+        )
+    return h(
+        "div",
+        h("strong", f"{plural(len(unpayable), 'holder')} could not receive it, as things stand."),
+        h("p", "The others are paid all the same; these can be retried when they are mended."),
+        h("ul", lines),
+        class_="callout warn",
+    )
+
+
+def _change(preview: Preview, symbol: str | None, last: Distribution | None) -> Html | None:
+    """Say how this compares with what the asset paid last."""
+    if last is None or last.total_amount is None or last.payable_count is None:
+        return None
+    difference = subtract(preview.total_amount, last.total_amount)
+    holders = preview.payable_count - last.payable_count
+    sign = "+" if difference >= 0 else _MINUS
+    more = f"{sign}{percent(abs(difference), last.total_amount)}" if last.total_amount else ""
+    return h(
+        "p",
+        "Against the last payout (",
+        when(last.executed_at, "date"),
+        "): ",
+        h("strong", f"{sign}", amount(abs(difference), symbol)),
+        f" ({more}), {'+' if holders >= 0 else _MINUS}{plural(abs(holders), 'holder')}.",
+        class_="soft",
+    )

@@ -1,0 +1,59 @@
+"""The timeline of a payout: what happened when, where it stands, what comes next."""
+
+from datetime import datetime
+
+from masspayout.dashboard.formats import when
+from masspayout.dashboard.markup import Content, Html, h
+from masspayout.db.entities import Distribution, DistributionStatus
+
+_Step = tuple[str, Content, str]
+
+
+def timeline(distribution: Distribution) -> Html:
+    """Return the steps of a payout's life with their times."""
+    steps = [_created(distribution), _frozen(distribution), _started(distribution), _ended(distribution)]
+    return h(
+        "ol",
+        (h("li", h("strong", name), time, class_=state or None) for name, time, state in steps),
+        class_="timeline",
+        aria_label="What happened",
+    )
+
+
+def _created(distribution: Distribution) -> _Step:
+    return "Planned", _time(distribution.created_at), "done"
+
+
+def _frozen(distribution: Distribution) -> _Step:
+    if distribution.is_frozen:
+        return "Frozen: who gets what is fixed", _time(distribution.frozen_at), "done"
+    if distribution.status is DistributionStatus.PENDING:
+        return "Freezes when it is due", _time(distribution.record_time or distribution.scheduled_time), "now"
+    return "Was never frozen", None, ""
+
+
+def _started(distribution: Distribution) -> _Step:
+    if distribution.executed_at is not None:
+        state = "now" if distribution.status is DistributionStatus.PROCESSING else "done"
+        return "Paying" if state == "now" else "Payment began", _time(distribution.executed_at), state
+    if distribution.status is DistributionStatus.PENDING:
+        planned = distribution.scheduled_time
+        waits = "now" if distribution.is_frozen else ""
+        return ("Starts by itself", _time(planned), waits) if planned else ("Waits to be executed", None, waits)
+    return "Did not start", None, ""
+
+
+def _ended(distribution: Distribution) -> _Step:
+    time = _time(distribution.updated_at)
+    match distribution.status:
+        case DistributionStatus.COMPLETED:
+            return "Everybody is paid", time, "good"
+        case DistributionStatus.FAILED:
+            return ("Somebody is unpaid" if distribution.executed_at else "Failed"), time, "bad"
+        case DistributionStatus.CANCELLED:
+            return "Cancelled: nobody was paid", time, "done"
+    return "Completed", None, ""
+
+
+def _time(time: datetime | None) -> Html | None:
+    return None if time is None else when(time)

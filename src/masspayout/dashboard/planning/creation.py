@@ -1,0 +1,75 @@
+"""From a draft to its preview, and to what is created of it. The business does both."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from masspayout import distributions, list_payouts, previews, series
+from masspayout.dashboard.planning.draft import LIST, Draft
+from masspayout.errors import Invalid
+from masspayout.freezing import payment_token_of
+from masspayout.payout_lists import PayoutList
+from masspayout.previews import Checked, Preview
+from masspayout.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What was created, and where its page is."""
+
+    what: str
+    path: str
+
+
+async def preview(runtime: Runtime, draft: Draft, checked: Checked) -> Preview | None:
+    """Say what a draft would do; None when that depends on the deposit.
+
+    Raises:
+        MassPayoutError: It cannot be done; nothing was written.
+    """
+    if draft.source == LIST:
+        token = payment_token_of(draft.asset, runtime.settings)
+        parts = (runtime.ledger, runtime.settings, token, _list_of(draft))
+        return await previews.trial_of_list(*parts, checked=checked)
+    terms = draft.terms()
+    if draft.makes_series:
+        draft.plan()
+        if terms.amount is None:
+            return None
+    parts_of_trial = (runtime.database, runtime.ledger, runtime.settings, draft.asset, terms)
+    return await previews.trial(*parts_of_trial, now=datetime.now(UTC), checked=checked)
+
+
+async def create(runtime: Runtime, draft: Draft) -> Created:
+    """Create what a draft describes.
+
+    Raises:
+        MassPayoutError: It cannot be created; nothing was written.
+    """
+    if draft.source == LIST:
+        token = payment_token_of(draft.asset, runtime.settings)
+        made = await list_payouts.create(
+            runtime.database,
+            runtime.ledger,
+            runtime.settings,
+            draft.asset,
+            token,
+            _list_of(draft),
+            distribution_type=draft.distribution_type,
+            concept=draft.concept.strip() or None,
+        )
+        return Created("The payout is planned: review it, then execute it.", f"/payouts/{made.id}")
+    if draft.makes_series:
+        async with runtime.database.unit_of_work() as session:
+            new_series = await series.create(
+                session, runtime.settings, draft.asset, draft.terms(), draft.plan(), datetime.now(UTC)
+            )
+        return Created("The series is made. It works while a worker runs.", f"/series/{new_series.id}")
+    parts = (runtime.database, runtime.ledger, runtime.settings, draft.asset, draft.terms())
+    distribution = await distributions.create(*parts)
+    return Created("The payout is planned.", f"/payouts/{distribution.id}")
+
+
+def _list_of(draft: Draft) -> PayoutList:
+    if draft.payout_list is None:
+        raise Invalid("There is no list yet, or it has bad rows.", "Upload a list, and mend what is wrong in it.")
+    return draft.payout_list

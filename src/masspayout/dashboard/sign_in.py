@@ -1,0 +1,145 @@
+"""Signing in and out: plain forms that work without a script, since nothing of the dashboard is open before."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from masspayout.access import SESSION_COOKIE, can_anybody_come_in, log_in, log_in_by_link, log_out
+from masspayout.dashboard.frame import MARK, head_links
+from masspayout.dashboard.markup import Content, Html, h, join
+from masspayout.dashboard.visits import find_visitor
+from masspayout.errors import MassPayoutError
+from masspayout.runtime import Runtime
+
+_SECONDS_PER_HOUR = 3600
+
+
+def sign_in_routes(runtime: Runtime) -> APIRouter:
+    """Return the routes by which browsers get a session and end it."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/sign-in")
+    async def form(request: Request, next: str = "/", error: str = "") -> Response:  # noqa: A002 - its name in the address
+        if await find_visitor(runtime, request):
+            return RedirectResponse(_inside(next), status_code=303)
+        async with runtime.database.unit_of_work() as session:
+            is_new = not await can_anybody_come_in(session)
+        return _page(_password_form(_inside(next)), _hint(is_new), error=error)
+
+    @routes.post("/sign-in")
+    async def by_password(
+        request: Request,
+        name: Annotated[str, Form()] = "",
+        password: Annotated[str, Form()] = "",
+        next: Annotated[str, Form()] = "/",  # noqa: A002 - its name in the form
+    ) -> Response:
+        try:
+            _, cookie = await log_in(
+                runtime.database, runtime.settings, name, password, source_address=_address(request)
+            )
+        except MassPayoutError as error:
+            return _page(_password_form(_inside(next), name), error=str(error), status_code=401)
+        return _with_cookie(request, runtime, cookie, _inside(next))
+
+    @routes.get("/sign-in/{link}")
+    async def link_form(link: str) -> Response:
+        # Whoever looks ahead at links, as mail programs do, must not use one up: it takes a press of the button.
+        return _page(
+            h("p", "This link signs you in, once.", class_="soft"),
+            h("form", h("button", "Sign in", type="submit"), method="post", action=f"/sign-in/{link}"),
+        )
+
+    @routes.post("/sign-in/{link}")
+    async def by_link(request: Request, link: str) -> Response:
+        try:
+            _, cookie = await log_in_by_link(runtime.database, runtime.settings, link, source_address=_address(request))
+        except MassPayoutError as error:
+            return RedirectResponse(f"/sign-in?{urlencode({'error': str(error)})}", status_code=303)
+        return _with_cookie(request, runtime, cookie, "/")
+
+    @routes.post("/sign-out")
+    async def sign_out(request: Request) -> Response:
+        identity = await find_visitor(runtime, request)
+        if identity is not None:
+            await log_out(runtime.database, identity)
+        response = RedirectResponse("/sign-in", status_code=303)
+        response.delete_cookie(SESSION_COOKIE)
+        return response
+
+    return routes
+
+
+def _with_cookie(request: Request, runtime: Runtime, cookie: str, path: str) -> Response:
+    response = RedirectResponse(path, status_code=303)
+    response.set_cookie(
+        SESSION_COOKIE,
+        cookie,
+        max_age=int(runtime.settings.session_hours * _SECONDS_PER_HOUR),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return response
+
+
+def _address(request: Request) -> str | None:
+    return request.client.host if request.client else None
+
+
+def _inside(path: str) -> str:
+    """Return a path of ours: what somebody put into the address must not lead anywhere else."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
+
+
+def _password_form(path: str, name: str = "") -> Html:
+    return h(
+        "form",
+        h("label", "Name", h("input", name="name", value=name, autocomplete="username", required=True, autofocus=True)),
+        h(
+            "label",
+            "Password",
+            h("input", name="password", type="password", autocomplete="current-password", required=True),
+        ),
+        h("input", name="next", type="hidden", value=path),
+        h("button", "Sign in", type="submit"),
+        method="post",
+        action="/sign-in",
+    )
+
+
+def _hint(is_new: bool) -> Html:
+    if is_new:
+        return h(
+            "p",
+            "Nobody can sign in yet. Add the first user with ",
+            h("span", "masspayout user add NAME --role admin", class_="mono"),
+            ", then sign in here.",
+            class_="note",
+        )
+    return h("p", "Forgot the password? An admin can send you a link that signs you in once.", class_="note")
+
+
+def _page(*content: Content, error: str = "", status_code: int = 200) -> HTMLResponse:
+    """Return a page with a card in its middle."""
+    body = h(
+        "main",
+        h(
+            "div",
+            h("div", MARK, "Mass Payout", class_="brand", style="padding:0"),
+            h("h1", "Sign in"),
+            h("div", h("p", error), class_="callout bad", role="alert") if error else None,
+            *content,
+            class_="card",
+        ),
+        class_="signin",
+    )
+    head = join(
+        h("meta", charset="utf-8"),
+        h("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        h("title", "Sign in · Mass Payout"),
+        head_links(),
+    )
+    document = h("html", h("head", head), h("body", body, style="margin:0"), lang="en")
+    return HTMLResponse(f"<!doctype html>{document}", status_code=status_code)

@@ -1,0 +1,101 @@
+"""Visits: one page that somebody has open. The one place that knows who it is and what they may do.
+
+A page asks ``visit.may(…)`` before it shows a button. Pressing the button runs in ``visit.handler(…)``, which looks the
+session up again and asks once more: what a browser sends proves nothing.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, ParamSpec
+
+from fastapi import Request
+from nicegui import Client, context, ui
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout.access import SESSION_COOKIE, Identity, find_session
+from masspayout.actors import acting_as
+from masspayout.dashboard.components import messages
+from masspayout.db.session import Database
+from masspayout.errors import MassPayoutError, NotAuthenticated
+from masspayout.roles import Permission
+from masspayout.runtime import Runtime
+
+_log = logging.getLogger(__name__)
+
+Arguments = ParamSpec("Arguments")
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Somebody who is signed in has a page open."""
+
+    runtime: Runtime
+    identity: Identity
+    request: Request
+    source_address: str | None
+    client: Client = field(default_factory=lambda: context.client)
+
+    @property
+    def database(self) -> Database:
+        """The database that the page shows."""
+        return self.runtime.database
+
+    def unit_of_work(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """Return one transaction."""
+        return self.runtime.database.unit_of_work()
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the visitor may do something, so that a page shows only what can be pressed."""
+        return self.identity.may(permission)
+
+    def argument(self, name: str, default: str = "") -> str:
+        """Return what the page's address says after the question mark."""
+        return str(self.request.query_params.get(name, default))
+
+    def handler(
+        self, permission: Permission, action: Callable[Arguments, Awaitable[None]]
+    ) -> Callable[Arguments, Awaitable[None]]:
+        """Return an event handler that asks again whether the visitor may do this, then does it in their name.
+
+        What goes wrong is shown as a message: one sentence that says what is wrong, one that says what to do.
+        """
+
+        @wraps(action)
+        async def handle(*arguments: Arguments.args, **options: Arguments.kwargs) -> None:
+            try:
+                identity = await find_session(self.database, self.request.cookies.get(SESSION_COOKIE, ""))
+                identity.require(permission)
+                with acting_as(identity.actor(self.source_address)):
+                    await action(*arguments, **options)
+            except NotAuthenticated as error:
+                messages.refuse(error)
+                ui.navigate.to("/sign-in")
+            except MassPayoutError as error:
+                messages.refuse(error)
+
+        return handle
+
+    def every(self, seconds: float, refresh: Callable[[], Awaitable[Any]]) -> ui.timer:
+        """Bring a part of the page up to date again and again, while the page is open."""
+
+        async def guarded() -> None:
+            try:
+                await refresh()
+            except MassPayoutError as error:
+                _log.info("a page could not be brought up to date: %s", error)
+
+        return ui.timer(seconds, guarded, immediate=False)
+
+
+async def find_visitor(runtime: Runtime, request: Request) -> Identity | None:
+    """Return who a browser's cookie says it is; nobody when it says nothing good."""
+    cookie = request.cookies.get(SESSION_COOKIE)
+    if not cookie:
+        return None
+    try:
+        return await find_session(runtime.database, cookie)
+    except NotAuthenticated:
+        return None
