@@ -90,7 +90,8 @@ def duration(seconds: float) -> str:
     hours, minutes = divmod(minutes, _MINUTES_PER_HOUR)
     if hours < _HOURS_PER_DAY:
         return f"{hours} h {minutes:02d} min"
-    return f"{hours // _HOURS_PER_DAY} d {hours % _HOURS_PER_DAY} h"
+    days, hours = divmod(hours, _HOURS_PER_DAY)
+    return f"{days} d {hours} h" if hours else f"{days} d"
 
 
 def account(account_id: str) -> Html:

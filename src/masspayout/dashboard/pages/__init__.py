@@ -7,12 +7,15 @@ from masspayout.dashboard.pages import (
     asset,
     asset_import,
     assets,
+    audit,
     distribution,
     listeners,
     new_payout,
     overview,
     payouts,
     series,
+    tokens,
+    users,
 )
 
 PAGES: tuple[Callable[[House], None], ...] = (
@@ -25,4 +28,7 @@ PAGES: tuple[Callable[[House], None], ...] = (
     distribution.add_page,
     series.add_page,
     listeners.add_page,
+    audit.add_page,
+    users.add_page,
+    tokens.add_page,
 )

@@ -63,7 +63,7 @@ class _Page:
         with ui.element("div").classes("grid"):
             with ui.element("div").classes("stack span-7"):
                 self._form = PayoutForm(assets, chosen, self._changed, execution)
-            with ui.element("div").classes("stack span-5"), card("4. Preview"):
+            with ui.element("div").classes("stack span-5 sticky"), card("4. Preview"):
                 self._preview = html(_not_yet())
                 with ui.element("div").classes("row"):
                     handler = self._visit.handler(Permission.PLAN, self._show_preview)

@@ -1,0 +1,131 @@
+"""The audit trail: who did what, from where, with what it was before and after; and whether its chain holds."""
+
+from typing import Any
+
+from nicegui import ui
+
+from masspayout import audit
+from masspayout.dashboard.components.buttons import button
+from masspayout.dashboard.components.empty import empty
+from masspayout.dashboard.components.layout import callout, card, html, page_head
+from masspayout.dashboard.components.tables import Pager, numbers, table
+from masspayout.dashboard.formats import count, lines, plural, when, words
+from masspayout.dashboard.house import House
+from masspayout.dashboard.markup import Content, Html, h, join
+from masspayout.dashboard.visits import Visit
+from masspayout.db.entities import AuditEntry
+from masspayout.db.repositories import AuditEntries
+from masspayout.roles import Permission
+
+_PAGE_SIZE = 25
+_LONGEST_SHOWN = 80
+# Where the page of a kind of subject is.
+_PATHS = {"distribution": "/payouts/", "series": "/series/", "asset": "/assets/"}
+
+
+def add_page(house: House) -> None:
+    """Open the page."""
+
+    @house.page("/audit", "Audit trail", section="audit", permission=Permission.VIEW_AUDIT)
+    async def show(visit: Visit) -> None:
+        await _Page(visit).show()
+
+
+class _Page:
+    """The trail while somebody looks at it."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+
+    async def show(self) -> None:
+        lead = "Who did what, in a chain of hashes that shows whether anything was changed afterwards."
+        with page_head("Audit trail", lead):
+            self._verify = button("Verify the chain", self._visit.handler(Permission.VIEW_AUDIT, self._check))
+        self._verdict = html(classes="stack")
+        with card(flush=True):
+            with ui.element("div").classes("card-tools"):
+                self._actor = self._field("By whom", self._visit.argument("actor"))
+                self._subject = self._field("Id of what it was done to", self._visit.argument("subject"))
+                self._action = self._field("Action, such as distribution.executed", self._visit.argument("action"))
+            self._table = html()
+            self._pager = Pager(_PAGE_SIZE, self._refresh)
+        await self._refresh()
+        self._visit.every(3.0, self._refresh)
+
+    def _field(self, label: str, value: str) -> ui.input:
+        field = ui.input(label, value=value, on_change=self._first_page)
+        return field.props("outlined dense clearable debounce=250").classes("grow")
+
+    async def _first_page(self) -> None:
+        self._pager.page = 1
+        await self._refresh()
+
+    async def _refresh(self) -> None:
+        async with self._visit.unit_of_work() as session:
+            found = await AuditEntries(session).find(
+                subject_id=_wanted(self._subject),
+                action=_wanted(self._action),
+                actor=_wanted(self._actor),
+                page=self._pager.page,
+                limit=_PAGE_SIZE,
+            )
+        if found.items:
+            heads = [numbers("No."), "When", "Who", "What", "To what", "Changes"]
+            self._table.content = table(heads, map(_row, found.items), label="Audit trail")
+        else:
+            self._table.content = empty("Nothing matches", "Every change of a payout or of a setting shows here.")
+        self._pager.show(len(found.items), found.total)
+
+    async def _check(self) -> None:
+        self._verify.props("loading")
+        try:
+            found = await audit.verify(self._visit.database)
+        finally:
+            self._verify.props(remove="loading")
+        if found.holds:
+            note = h("span", "The last hash is ", h("span", found.last_hash, class_="mono"), ": note it elsewhere.")
+            text = f"The chain holds: {plural(found.entry_count, 'entry', 'entries')}, none changed or missing."
+            self._verdict.content = callout("good", text, note)
+        else:
+            title = f"The chain does not hold in {plural(found.break_count, 'place')}."
+            self._verdict.content = callout("bad", title, *found.breaks)
+
+
+def _wanted(field: ui.input) -> str | None:
+    return (field.value or "").strip() or None
+
+
+def _row(entry: AuditEntry) -> tuple[Content, ...]:
+    path = _PATHS.get(entry.subject_type)
+    subject = h("span", _shortened(entry.subject_id), class_="mono", title=entry.subject_id)
+    noun, _, verb = entry.action.partition(".")
+    return (
+        count(entry.number),
+        when(entry.created_at),
+        lines(entry.actor_name, words(entry.actor_kind), entry.source_address),
+        lines(words(verb or noun), entry.action),
+        h("a", subject, href=f"{path}{entry.subject_id}") if path else subject,
+        _changes(entry.before, entry.after),
+    )
+
+
+def _changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> Html:
+    names = dict.fromkeys([*(before or {}), *(after or {})])
+    return join(
+        *(h("div", _change(name, (before or {}).get(name), (after or {}).get(name)), class_="note") for name in names)
+    )
+
+
+def _change(name: str, before: Any, after: Any) -> Html | None:
+    if before in (None, "", []) and after in (None, "", []):
+        return None
+    was = join(_shown(before), " → ") if before not in (None, "", []) else None
+    return join(f"{name}: ", was, h("span", _shown(after), class_="soft"))
+
+
+def _shown(value: Any) -> str:
+    return _shortened("" if value is None else str(value))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"

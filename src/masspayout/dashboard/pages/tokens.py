@@ -1,0 +1,115 @@
+"""API tokens, for admins: what programs come in with. A token's text is shown once, when it is made."""
+
+import uuid
+from datetime import timedelta
+from functools import partial
+
+from nicegui import ui
+
+from masspayout import access
+from masspayout.dashboard.components import messages
+from masspayout.dashboard.components.buttons import button, confirm
+from masspayout.dashboard.components.chips import chip
+from masspayout.dashboard.components.empty import empty
+from masspayout.dashboard.components.layout import card, facts, html, page_head
+from masspayout.dashboard.components.secrets import show_secret
+from masspayout.dashboard.components.tables import Pager
+from masspayout.dashboard.formats import when, words
+from masspayout.dashboard.house import House
+from masspayout.dashboard.markup import h, join
+from masspayout.dashboard.pages.users import ROLES
+from masspayout.dashboard.visits import Visit
+from masspayout.db.entities import ApiToken
+from masspayout.db.repositories import ApiTokens, Users
+from masspayout.roles import Permission, Role
+
+_MANAGE = Permission.MANAGE_ACCESS
+_PAGE_SIZE = 20
+_NOBODY = ""
+_LIVES = {30: "30 days", 90: "90 days", 365: "a year", 0: "until it is revoked"}
+
+
+def add_page(house: House) -> None:
+    """Open the page."""
+
+    @house.page("/tokens", "API tokens", section="tokens", permission=_MANAGE)
+    async def show(visit: Visit) -> None:
+        await _Page(visit).show()
+
+
+class _Page:
+    """The tokens while an admin looks at them."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+
+    async def show(self) -> None:
+        with page_head("API tokens", "Programs show one to be let in. Give each its own, with the least role."):
+            pass
+        async with self._visit.unit_of_work() as session:
+            users = await Users(session).find_in_order()
+        owners = {_NOBODY: "nobody"} | {str(user.id): user.name for user in users if not user.disabled}
+        self._list = ui.element("div").classes("stack")
+        self._pager = Pager(_PAGE_SIZE, self._refresh)
+        with card("Make a token"), ui.element("div").classes("stack"):
+            with ui.element("div").classes("fields"):
+                self._name = ui.input("What it is for").props("outlined dense autocomplete=off")
+                self._role = ui.select(ROLES, value=Role.VIEWER, label="Role").props("outlined dense")
+                self._life = ui.select(_LIVES, value=90, label="Good for").props("outlined dense")
+                self._owner = ui.select(owners, value=_NOBODY, label="Belongs to").props("outlined dense")
+            with ui.element("div").classes("row"):
+                button("Make it", self._visit.handler(_MANAGE, self._make), primary=True)
+        await self._refresh()
+
+    async def _refresh(self) -> None:
+        async with self._visit.unit_of_work() as session:
+            found = await ApiTokens(session).find_all(self._pager.page, _PAGE_SIZE)
+        self._list.clear()
+        with self._list:
+            if not found.items:
+                html(empty("No tokens yet", "Make one for each program that calls the API."), classes="card")
+            for token in found.items:
+                self._one(token)
+        self._pager.show(len(found.items), found.total)
+
+    def _one(self, token: ApiToken) -> None:
+        with card():
+            with ui.element("div").classes("between"):
+                state = chip("Revoked", "bad") if token.revoked_at else chip(words(token.role), "plain")
+                html(join(h("h2", token.name, " ", state)))
+                if not token.revoked_at:
+                    revoke = self._visit.handler(_MANAGE, partial(self._revoke, token))
+                    button("Revoke …", revoke, small=True, danger=True)
+            html(
+                facts(
+                    ("Begins with", h("span", f"mpt_{token.prefix}_", class_="mono")),
+                    ("Last used", when(token.last_used_at, "ago") if token.last_used_at else "never"),
+                    ("Good until", when(token.expires_at) if token.expires_at else "it is revoked"),
+                    ("Made", when(token.created_at, "date")),
+                )
+            )
+
+    async def _make(self) -> None:
+        days, owner = self._life.value, self._owner.value
+        async with self._visit.unit_of_work() as session:
+            owner_user = await Users(session).get(uuid.UUID(owner)) if owner else None
+            token, text = await access.create_token(
+                session,
+                self._name.value or "",
+                role=Role(self._role.value),
+                expires_in=timedelta(days=days) if days else None,
+                owner_id=None if owner_user is None else owner_user.id,
+            )
+        self._name.value = ""
+        show_secret(f"The token {token.name!r}", text, "It is shown this once: the database keeps a digest of it.")
+        await self._refresh()
+
+    async def _revoke(self, token: ApiToken) -> None:
+        used = h("span", "It was last used ", when(token.last_used_at), ".") if token.last_used_at else "Never used."
+        text = h("p", "Whatever program uses it is kept out at once, for ever. ", used)
+        if not await confirm(f"Revoke {token.name!r}?", text, yes="Revoke it", danger=True):
+            return
+        async with self._visit.unit_of_work() as session:
+            await access.revoke_token(session, await ApiTokens(session).get(token.id))
+        messages.say(f"{token.name} is revoked.")
+        await self._refresh()

@@ -1,0 +1,155 @@
+"""Users, for admins: who may come in, as what; links that sign somebody in once; passwords; keeping somebody out."""
+
+from functools import partial
+
+from nicegui import ui
+
+from masspayout import access
+from masspayout.dashboard.components import messages
+from masspayout.dashboard.components.buttons import button, confirm
+from masspayout.dashboard.components.chips import chip
+from masspayout.dashboard.components.layout import card, facts, html, page_head
+from masspayout.dashboard.components.secrets import show_secret
+from masspayout.dashboard.formats import when, words
+from masspayout.dashboard.house import House
+from masspayout.dashboard.markup import h, join
+from masspayout.dashboard.visits import Visit
+from masspayout.db.entities import User
+from masspayout.db.repositories import Users
+from masspayout.roles import Permission, Role
+
+ROLES = {
+    Role.VIEWER: "Viewer: sees everything but the audit trail",
+    Role.OPERATOR: "Operator: also imports, plans and pays",
+    Role.APPROVER: "Approver: also approves, and reads the audit trail",
+    Role.ADMIN: "Admin: also manages users, tokens and webhooks",
+}
+_MANAGE = Permission.MANAGE_ACCESS
+
+
+def add_page(house: House) -> None:
+    """Open the page."""
+
+    @house.page("/users", "Users", section="users", permission=_MANAGE)
+    async def show(visit: Visit) -> None:
+        await _Page(visit).show()
+
+
+class _Page:
+    """The users while an admin looks at them."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+
+    async def show(self) -> None:
+        with page_head("Users", "Nobody is ever deleted: the audit trail names them. They can be kept out."):
+            pass
+        self._list = ui.element("div").classes("stack")
+        with card("Add a user"), ui.element("div").classes("stack"):
+            with ui.element("div").classes("fields"):
+                self._name = ui.input("Name").props("outlined dense autocomplete=off")
+                self._role = ui.select(ROLES, value=Role.OPERATOR, label="Role").props("outlined dense")
+                self._password = ui.input("Password (optional)", password=True).props(
+                    'outlined dense autocomplete=new-password bottom-slots hint="Without one, a link signs them in."'
+                )
+            with ui.element("div").classes("row"):
+                button("Add", self._visit.handler(_MANAGE, self._add), primary=True)
+        await self._refresh()
+
+    async def _refresh(self) -> None:
+        async with self._visit.unit_of_work() as session:
+            users = await Users(session).find_in_order()
+        self._list.clear()
+        with self._list:
+            for user in users:
+                self._one(user)
+
+    def _one(self, user: User) -> None:
+        is_self = user.id == self._visit.identity.id
+        with card():
+            with ui.element("div").classes("between"):
+                state = chip("Kept out", "bad") if user.disabled else chip(words(user.role), "plain")
+                html(join(h("h2", user.name, " ", state), h("p", "This is you.", class_="note") if is_self else None))
+                with ui.element("div").classes("row"):
+                    self._button("Sign-in link", partial(self._link, user))
+                    self._button("Password …", partial(self._set_password, user))
+                    if not is_self:
+                        self._button("Role …", partial(self._set_role, user))
+                        label = "Let in again" if user.disabled else "Keep out …"
+                        self._button(label, partial(self._set_disabled, user), danger=not user.disabled)
+            html(
+                facts(
+                    ("Comes in by", _ways(user)),
+                    ("Since", when(user.created_at, "date")),
+                )
+            )
+
+    def _button(self, label: str, action: object, *, danger: bool = False) -> None:
+        button(label, self._visit.handler(_MANAGE, action), small=True, danger=danger)  # type: ignore[arg-type]
+
+    async def _add(self) -> None:
+        async with self._visit.unit_of_work() as session:
+            user = await access.add_user(
+                session, self._name.value or "", role=self._role.value, password=self._password.value or None
+            )
+        self._name.value = self._password.value = ""
+        messages.say(f"{user.name} may come in as {user.role}.")
+        await self._refresh()
+
+    async def _link(self, user: User) -> None:
+        async with self._visit.unit_of_work() as session:
+            secret = await access.make_login_link(session, user)
+        base = str(self._visit.request.base_url).rstrip("/")
+        show_secret(
+            f"A link that signs {user.name} in",
+            f"{base}/sign-in/{secret}",
+            "It is good once, for a quarter of an hour. Send it to nobody else.",
+        )
+
+    async def _set_password(self, user: User) -> None:
+        with ui.dialog() as dialog, ui.element("div").classes("dialog"):
+            html(join(h("h2", f"A new password for {user.name}"), h("p", "It ends every session of theirs.")))
+            field = ui.input("New password", password=True).props("outlined dense autocomplete=new-password autofocus")
+            with ui.element("div").classes("dialog-actions"):
+                button("Go back", lambda: dialog.submit(False))
+                button("Set the password", lambda: dialog.submit(True), primary=True)
+        sure, password = await dialog, field.value or ""
+        dialog.delete()
+        if not sure:
+            return
+        async with self._visit.unit_of_work() as session:
+            await access.set_password(session, await Users(session).get(user.id), password)
+        messages.say(f"{user.name} has a new password.")
+
+    async def _set_role(self, user: User) -> None:
+        with ui.dialog() as dialog, ui.element("div").classes("dialog"):
+            html(join(h("h2", f"What is {user.name} there for?"), h("p", "It counts from their next click on.")))
+            field = ui.select(ROLES, value=user.role, label="Role").props("outlined dense")
+            with ui.element("div").classes("dialog-actions"):
+                button("Go back", lambda: dialog.submit(False))
+                button("Set the role", lambda: dialog.submit(True), primary=True)
+        sure, role = await dialog, field.value
+        dialog.delete()
+        if not sure:
+            return
+        async with self._visit.unit_of_work() as session:
+            await access.set_role(session, await Users(session).get(user.id), Role(role))
+        messages.say(f"{user.name} is {role} now.")
+        await self._refresh()
+
+    async def _set_disabled(self, user: User) -> None:
+        if not user.disabled:
+            text = f"All sessions and tokens of {user.name} end at once. They can be let in again later."
+            if not await confirm(f"Keep {user.name} out?", h("p", text), yes=f"Keep {user.name} out", danger=True):
+                return
+        async with self._visit.unit_of_work() as session:
+            await access.set_disabled(session, await Users(session).get(user.id), disabled=not user.disabled)
+        messages.say(f"{user.name} is {'let in again' if user.disabled else 'kept out'}.")
+        await self._refresh()
+
+
+def _ways(user: User) -> str:
+    ways = ["password"] if user.password_hash else []
+    if user.oidc_issuer:
+        ways.append(user.oidc_issuer)
+    return ", ".join(ways) or "sign-in links only"
