@@ -11,6 +11,7 @@ from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Html, h
 from masspayout.dashboard.payout.actions import PayoutActions
 from masspayout.dashboard.payout.batches import BatchCard
+from masspayout.dashboard.payout.consent import ConsentCard
 from masspayout.dashboard.payout.failures import FailureCard
 from masspayout.dashboard.payout.holders import HolderCard
 from masspayout.dashboard.payout.progress_card import ProgressCard
@@ -65,6 +66,7 @@ class _Page:
         with ui.element("div").classes("grid"):
             self._main = ui.element("div").classes("stack span-8")
             with ui.element("div").classes("stack span-4"):
+                self._consent = ConsentCard(self._visit, self._refresh)
                 self._side = ui.element("div").classes("stack wide")
                 with card("Terms"):
                     self._terms = html()
@@ -90,7 +92,8 @@ class _Page:
         self._terms.content = _terms(state)
         self._progress.refresh(state)
         self._failures.refresh(state)
-        shown = (state.distribution.status, state.distribution.is_frozen, state.unpaid_count)
+        self._consent.refresh(state)
+        shown = (state.distribution.status, state.distribution.is_frozen, state.unpaid_count, state.approvals_missing)
         if shown != self._shown_status:
             self._shown_status = shown
             self._chip.content = status_chip(state.distribution.status)

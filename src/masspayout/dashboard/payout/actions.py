@@ -33,7 +33,8 @@ class PayoutActions:
         distribution = state.distribution
         visit = self._visit
         if visit.may(Permission.PAY):
-            if distribution.status.can_execute and distribution.scheduled_time is None:
+            may_begin = distribution.scheduled_time is None and not state.approvals_missing
+            if distribution.status.can_execute and may_begin:
                 button("Execute …", visit.handler(Permission.PAY, partial(self._execute, state)), primary=True)
             if distribution.status.can_retry:
                 button("Retry all unpaid …", visit.handler(Permission.PAY, partial(self._retry, state)), primary=True)
@@ -57,7 +58,7 @@ class PayoutActions:
         )
         if not sure:
             return
-        await distributions.read_register(runtime.database, runtime.ledger, distribution)
+        await distributions.get_ready(runtime.database, runtime.ledger, runtime.settings, distribution)
         async with self._visit.unit_of_work() as session:
             await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id)
         messages.say("It has begun. Workers are paying.")
@@ -75,7 +76,7 @@ class PayoutActions:
             sure = await _confirm_retry(state, state.unpaid_count, "everybody who is unpaid")
         if not sure:
             return
-        await distributions.read_register(runtime.database, runtime.ledger, distribution)
+        await distributions.get_ready(runtime.database, runtime.ledger, runtime.settings, distribution)
         async with self._visit.unit_of_work() as session:
             await distributions.retry(session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id)
         await self._begun()

@@ -1,13 +1,14 @@
 """What a payout's page shows at one moment, read in one transaction, from counters alone."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.dashboard import money_words
-from masspayout.db.entities import Distribution
-from masspayout.db.repositories import BatchPayouts, Distributions, Entitlements, Progress
+from masspayout.db.entities import Approval, Distribution
+from masspayout.db.repositories import Approvals, BatchPayouts, Distributions, Entitlements, Progress
 from masspayout.errors import NotFound
 
 
@@ -18,6 +19,7 @@ class PayoutState:
     distribution: Distribution
     progress: Progress
     failures: dict[str, int]
+    approvals: Sequence[Approval]
 
     @property
     def id(self) -> uuid.UUID:
@@ -28,6 +30,11 @@ class PayoutState:
     def symbol(self) -> str | None:
         """What it is paid in."""
         return money_words.symbol(self.distribution)
+
+    @property
+    def approvals_missing(self) -> int:
+        """How many people have still to approve of it."""
+        return max(0, self.distribution.approvals_required - len(self.approvals))
 
     @property
     def unpaid_count(self) -> int:
@@ -47,4 +54,6 @@ async def read_state(session: AsyncSession, distribution_id: uuid.UUID) -> Payou
     progress = await BatchPayouts(session).progress(distribution_id)
     # While nobody has failed, there is no reason to be counted.
     failures = await Entitlements(session, distribution).failure_counts() if progress.failed else {}
-    return PayoutState(distribution, progress, failures)
+    needs_approvals = distribution.approvals_required > 0
+    given = await Approvals(session).find_of_distribution(distribution_id) if needs_approvals else []
+    return PayoutState(distribution, progress, failures, given)

@@ -1,0 +1,85 @@
+"""Approvals: who has said yes to exactly what will be paid, who is still missing, and the button to say it."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from nicegui import ui
+
+from masspayout import approvals
+from masspayout.dashboard import money_words
+from masspayout.dashboard.components import messages
+from masspayout.dashboard.components.buttons import button, confirm
+from masspayout.dashboard.components.chips import chip
+from masspayout.dashboard.components.layout import card, facts, html
+from masspayout.dashboard.formats import account, plural, when
+from masspayout.dashboard.markup import h, join
+from masspayout.dashboard.payout.state import PayoutState
+from masspayout.dashboard.visits import Visit
+from masspayout.roles import Permission
+
+
+class ConsentCard:
+    """The approvals of a payout that needs some."""
+
+    def __init__(self, visit: Visit, changed: Callable[[], Awaitable[None]]) -> None:
+        self._visit = visit
+        self._changed = changed
+        self._place = ui.element("div").classes("stack wide")
+        self._shown: object = None
+
+    def refresh(self, state: PayoutState) -> None:
+        """Show how it stands, if that is another way than before."""
+        given = [approval.id for approval in state.approvals]
+        now = (given, state.distribution.approvals_required, state.distribution.status)
+        if now == self._shown:
+            return
+        self._shown = now
+        self._place.clear()
+        if not state.distribution.approvals_required:
+            return
+        with self._place, card("Approvals", "by others than its creator"):
+            missing = state.approvals_missing
+            needs = chip(f"{plural(missing, 'approval')} missing", "warn") if missing else chip("Approved", "good")
+            people = [
+                h("li", h("div", h("strong", each.actor_name), when(each.approved_at), class_="between"))
+                for each in state.approvals
+            ]
+            planned_by = h("p", f"Planned by {state.distribution.created_by_name or 'somebody'}.", class_="note")
+            html(join(h("div", needs), planned_by, h("ul", people, class_="plain lines")), classes="stack")
+            self._button(state)
+
+    def _button(self, state: PayoutState) -> None:
+        if not state.approvals_missing or not self._visit.may(Permission.APPROVE):
+            return
+        me = self._visit.identity.actor(None).person
+        if state.distribution.created_by == me:
+            html(h("p", "You planned it, so somebody else has to approve of it.", class_="note"))
+        elif any(approval.person == me for approval in state.approvals):
+            html(h("p", "You have approved of it. Somebody else has to as well.", class_="note"))
+        else:
+            with ui.element("div").classes("row"):
+                button(
+                    "Approve …", self._visit.handler(Permission.APPROVE, partial(self._approve, state)), primary=True
+                )
+
+    async def _approve(self, state: PayoutState) -> None:
+        distribution = state.distribution
+        register_hash = distribution.register_hash or ""
+        total = money_words.plain_total(distribution)
+        sure = await confirm(
+            f"Approve {total} to {plural(state.progress.holders, 'holder')}?",
+            facts(
+                ("Payout", money_words.name(distribution)),
+                ("Asset", f"{distribution.asset.name} ({distribution.asset.symbol})"),
+                ("From", account(distribution.payer_account_id or "")),
+                ("Register hash", h("span", register_hash, class_="mono")),
+            ),
+            h("p", "You approve of exactly this: if anything of it changes, your approval counts no more."),
+            yes=f"Approve {total}",
+        )
+        if not sure:
+            return
+        async with self._visit.unit_of_work() as session:
+            await approvals.approve(session, distribution.id, register_hash)
+        messages.say("Approved.")
+        await self._changed()
