@@ -40,8 +40,14 @@ class HederaSettings(BaseSettings):
     hedera_recipients_per_transaction: int = Field(
         default=9, ge=1, le=9, description="Recipients of one transfer: the network takes ten accounts, one pays."
     )
+    hedera_consensus_wait_seconds: float = Field(
+        default=10.0, ge=0, description="How long a transaction that a node has taken is waited for at a stretch."
+    )
     hedera_transactions_in_flight: int = Field(
-        default=16, ge=1, le=1000, description="How many transactions a worker's job keeps under way at once."
+        default=64,
+        ge=1,
+        le=1000,
+        description="How many transactions a worker's job keeps under way at once; with a custodian at most 8.",
     )
     hedera_valid_seconds: int = Field(
         default=120, ge=30, le=180, description="How long a signed transaction can be executed."

@@ -51,6 +51,9 @@ _EITHERS_FAULT = {
 }
 _REMEMBERED = 10_000
 
+# Custodians take their time, and numbers are handed out one after the other.
+_SLOWLY_SIGNED = 8
+
 
 class HederaLedger:
     """A Hedera network. It connects on first use.
@@ -88,7 +91,9 @@ class HederaLedger:
             name="hedera",
             recipients_per_transaction=settings.hedera_recipients_per_transaction,
             atomic=True,
-            transactions_in_flight=settings.hedera_transactions_in_flight,
+            transactions_in_flight=min(settings.hedera_transactions_in_flight, _SLOWLY_SIGNED)
+            if settings.signer == "dfns"
+            else settings.hedera_transactions_in_flight,
             keeps_history=True,
         )
 

@@ -4,6 +4,7 @@ What went wrong with one node is no reason to ask it first the next time, so eac
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ _CHANNEL_OPTIONS = [("grpc.initial_reconnect_backoff_ms", 200), ("grpc.max_recon
 _LONGEST_CONNECT_SECONDS = 5.0
 _FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 2.0, 60.0
 
+_REMEMBERED = 10_000
+
 _TAKEN = {"OK", "DUPLICATE_TRANSACTION"}
 _ASK_ANOTHER = {"BUSY", "PLATFORM_TRANSACTION_NOT_CREATED", "PLATFORM_NOT_ACTIVE", "INVALID_NODE_ACCOUNT"}
 
@@ -51,6 +54,8 @@ class ConsensusNodes:
         self._failures: dict[str, int] = {}
         self._rests_until: dict[str, float] = {}
         self._turn = 0
+        # Before consensus only the node that took a transaction knows of it.
+        self._taken_by: OrderedDict[str, str] = OrderedDict()
 
     def choose(self, number: int, count: int) -> Sequence[str]:
         """Choose nodes for a transaction: the same ones for the same number, evenly shared over many numbers.
@@ -77,6 +82,7 @@ class ConsensusNodes:
             code = await self._hand_over(node, stored)
             if code in _TAKEN:
                 self._recovered(node)
+                self._remember(stored.transaction_id, node)
                 return
             if code not in _ASK_ANOTHER:
                 raise LedgerRejected(
@@ -102,7 +108,9 @@ class ConsensusNodes:
         nodes = list(self._addresses)
         self._turn = (self._turn + 1) % len(nodes)
         answered = False
-        for node in self._rested_first([*nodes[self._turn :], *nodes[: self._turn]])[:at_most]:
+        others = self._rested_first([*nodes[self._turn :], *nodes[: self._turn]])
+        first = self._taken_by.get(transaction_id, others[0])
+        for node in [first, *(node for node in others if node != first)][:at_most]:
             if not await self._connect(node):
                 continue
             status = await self._ask_receipt(node, transaction_id)
@@ -163,6 +171,11 @@ class ConsensusNodes:
         if node not in self._channels:
             self._channels[node] = grpc.aio.insecure_channel(self._addresses[node], options=_CHANNEL_OPTIONS)
         return self._channels[node]
+
+    def _remember(self, transaction_id: str, node: str) -> None:
+        self._taken_by[transaction_id] = node
+        if len(self._taken_by) > _REMEMBERED:
+            self._taken_by.popitem(last=False)
 
     def _failed(self, node: str) -> None:
         failures = self._failures.get(node, 0) + 1

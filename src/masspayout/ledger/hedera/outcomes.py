@@ -4,6 +4,7 @@ Only a final word counts: a receipt or a record with a result, or the proof that
 takes a mirror node that has seen the network pass the transaction's end, and after that does not know it.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 from masspayout.errors import LedgerUnavailable
@@ -31,6 +32,7 @@ _NOT_THE_LAST_WORD = {
     "UNKNOWN",
 }
 _NODES_ASKED = 3
+_PAUSE_SECONDS = 0.5
 
 
 class OutcomeFinder:
@@ -39,6 +41,7 @@ class OutcomeFinder:
     def __init__(self, nodes: ConsensusNodes, mirror: MirrorClient, settings: Settings) -> None:
         self._nodes = nodes
         self._mirror = mirror
+        self._wait_seconds = settings.hedera_consensus_wait_seconds
         self._longest_valid_nanos = settings.hedera_longest_valid_seconds * NANOS_PER_SECOND
         self._margin_nanos = settings.hedera_death_margin_seconds * NANOS_PER_SECOND
 
@@ -50,10 +53,7 @@ class OutcomeFinder:
             LedgerUnavailable: Neither nodes nor mirror nodes can tell.
         """
         split_transaction_id(transaction_id)
-        try:
-            result = await self._nodes.receipt(transaction_id, at_most=_NODES_ASKED)
-        except LedgerUnavailable:
-            result = None
+        result = await self._receipt(transaction_id)
         if result is not None and result not in _NOT_THE_LAST_WORD:
             return Settled(None) if result == SUCCESS else Refused(result)
         if result == IN_PROCESS:
@@ -62,6 +62,19 @@ class OutcomeFinder:
         if outcome is not None:
             return outcome
         return await self._prove_death(transaction_id)
+
+    async def _receipt(self, transaction_id: str) -> str | None:
+        """Return what the nodes say. While it is on its way to consensus, some seconds, they are asked again."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._wait_seconds
+        try:
+            while True:
+                result = await self._nodes.receipt(transaction_id, at_most=_NODES_ASKED)
+                if result != IN_PROCESS or loop.time() + _PAUSE_SECONDS > deadline:
+                    return result
+                await asyncio.sleep(_PAUSE_SECONDS)
+        except LedgerUnavailable:
+            return None
 
     async def _prove_death(self, transaction_id: str) -> Outcome:
         """Look for a proof that a transaction never happened and never can. Any mirror node that knows it ends this.

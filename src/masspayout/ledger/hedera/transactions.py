@@ -4,6 +4,7 @@ A transaction names the node that it goes to, so it is signed once for each of s
 transaction id, and the network executes an id at most once; they are stored together, as a list.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -82,10 +83,10 @@ async def sign(unsigned: TransactionList, signer: Signer) -> bytes:
         LedgerRejected: It is larger than the network takes, or the custodian refused to sign.
         LedgerUnavailable: The custodian cannot be reached.
     """
+    bodies = [SignedMessage.FromString(one.signedTransactionBytes).bodyBytes for one in unsigned.transaction_list]
+    signatures = await asyncio.gather(*(signer.sign(_signed_message(signer.key_type, body)) for body in bodies))
     signed = TransactionList()
-    for transaction in unsigned.transaction_list:
-        body = SignedMessage.FromString(transaction.signedTransactionBytes).bodyBytes
-        signature = await signer.sign(_signed_message(signer.key_type, body))
+    for body, signature in zip(bodies, signatures, strict=True):
         pair = SignaturePair(pubKeyPrefix=signer.public_key)
         if signer.key_type is KeyType.ED25519:
             pair.ed25519 = signature
@@ -110,18 +111,13 @@ def read_stored(signed_bytes: bytes) -> StoredTransaction:
         LedgerRejected: It is none of ours, or was altered.
     """
     try:
-        messages = [
-            SignedMessage.FromString(transaction.signedTransactionBytes)
-            for transaction in TransactionList.FromString(signed_bytes).transaction_list
-        ]
+        transactions = TransactionList.FromString(signed_bytes).transaction_list
+        messages = [SignedMessage.FromString(transaction.signedTransactionBytes) for transaction in transactions]
         bodies = [TransactionBody.FromString(message.bodyBytes) for message in messages]
         valid = all(map(_is_signed, messages))
     except (DecodeError, ValueError, InvalidSignature):
         raise _altered(signed_bytes) from None
-    by_node = {
-        _entity(body.nodeAccountID): Transaction(signedTransactionBytes=message.SerializeToString())
-        for body, message in zip(bodies, messages, strict=True)
-    }
+    by_node = {_entity(body.nodeAccountID): transaction for body, transaction in zip(bodies, transactions, strict=True)}
     for body in bodies:
         body.ClearField("nodeAccountID")
     if not valid or not bodies or any(body != bodies[0] for body in bodies):
