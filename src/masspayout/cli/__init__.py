@@ -19,6 +19,7 @@ from masspayout.cli import (
     series,
     token,
     user,
+    webhook,
     worker,
 )
 from masspayout.cli.output import show_error
@@ -42,6 +43,7 @@ app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
 app.add_typer(worker.app, name="worker")
 app.add_typer(audit.app, name="audit")
+app.add_typer(webhook.app, name="webhook")
 app.command()(doctor.doctor)
 app.add_typer(database.app, name="db")
 app.add_typer(sandbox.app, name="sandbox")

@@ -16,6 +16,7 @@ from masspayout.settings.http import HttpSettings
 from masspayout.settings.paying import PayingSettings
 from masspayout.settings.sandbox import SandboxSettings
 from masspayout.settings.signing import SigningSettings
+from masspayout.settings.webhooks import WebhookSettings
 
 
 class Settings(
@@ -25,6 +26,7 @@ class Settings(
     SigningSettings,
     PayingSettings,
     ControlSettings,
+    WebhookSettings,
     AccessSettings,
     HttpSettings,
     DashboardSettings,

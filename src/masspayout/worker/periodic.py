@@ -14,6 +14,7 @@ from masspayout import assets, contract_pauses, scheduler
 from masspayout.errors import DatabaseUnavailable, LedgerUnavailable
 from masspayout.event_listeners import EventReader
 from masspayout.runtime import Runtime
+from masspayout.webhooks.deliveries import Deliverer
 
 _log = logging.getLogger(__name__)
 
@@ -46,11 +47,21 @@ async def _sync_registers(runtime: Runtime, now: datetime) -> None:
     await assets.sync_due(runtime.database, runtime.ledger, now)
 
 
+async def _deliver_webhooks(runtime: Runtime, _: datetime) -> None:
+    await Deliverer(runtime.database, runtime.settings).deliver_due()
+
+
+async def _forget_deliveries(runtime: Runtime, now: datetime) -> None:
+    await Deliverer(runtime.database, runtime.settings).forget_old(now)
+
+
 # Events come first: what they start is due at once.
 PERIODIC = (
     PeriodicTask("events of contracts", 1.0, _poll_listeners),
     PeriodicTask("due distributions", 1.0, _run_due),
     PeriodicTask("timed syncs", 1.0, _sync_registers),
+    PeriodicTask("webhooks", 1.0, _deliver_webhooks),
+    PeriodicTask("old deliveries of webhooks", 3600.0, _forget_deliveries),
 )
 
 

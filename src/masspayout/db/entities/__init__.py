@@ -25,6 +25,7 @@ from masspayout.db.entities.states import (
     SeriesStatus,
     SyncStatus,
 )
+from masspayout.db.entities.webhooks import DeliveryStatus, Webhook, WebhookDelivery, WebhookEvent
 
 __all__ = [
     "ApiToken",
@@ -38,6 +39,7 @@ __all__ = [
     "BatchPayout",
     "BatchStatus",
     "ContractEvent",
+    "DeliveryStatus",
     "Distribution",
     "DistributionStatus",
     "DistributionType",
@@ -60,5 +62,8 @@ __all__ = [
     "SeriesStatus",
     "SyncStatus",
     "User",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookEvent",
     "evm_balance_change",
 ]

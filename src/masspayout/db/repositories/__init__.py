@@ -33,6 +33,7 @@ from masspayout.db.repositories.lists import (
 from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMonth
 from masspayout.db.repositories.series import SeriesRepository
 from masspayout.db.repositories.trials import Trial, TrialTotals
+from masspayout.db.repositories.webhooks import Backlog, Webhooks
 
 __all__ = [
     "ApiTokens",
@@ -44,6 +45,7 @@ __all__ = [
     "AuditEntries",
     "AutomaticPayouts",
     "BackgroundWork",
+    "Backlog",
     "BalanceChange",
     "BatchPayouts",
     "ContractEvents",
@@ -83,6 +85,7 @@ __all__ = [
     "Trial",
     "TrialTotals",
     "Users",
+    "Webhooks",
     "WorkStatus",
     "read_part",
 ]

@@ -1,0 +1,178 @@
+"""``masspayout webhook``: who is told of what, and how telling them went."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from masspayout.cli.asset import LimitOption, PageOption
+from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table
+from masspayout.cli.session import with_runtime
+from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
+from masspayout.db.repositories import Backlog, Page, Webhooks
+from masspayout.runtime import Runtime
+from masspayout.webhooks import targets
+from masspayout.webhooks.deliveries import Deliverer
+
+app = typer.Typer(help="Tell other systems what becomes of payouts.", no_args_is_help=True)
+
+WebhookArgument = Annotated[str, typer.Argument(metavar="WEBHOOK", help="The webhook's id.")]
+
+
+@app.command()
+def add(
+    url: Annotated[str, typer.Argument(help="Where to send events, such as https://example.com/payouts.")],
+    event: Annotated[
+        list[str] | None, typer.Option(help="What to tell of, such as batch.failed or batch.*; may be repeated.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Begin to tell a target of events. Its secret, to check signatures with, is shown this once."""
+
+    async def work(runtime: Runtime) -> tuple[Webhook, str]:
+        return await targets.add(runtime.database, runtime.settings, url, event or targets.DEFAULT_EVENTS)
+
+    webhook, secret = with_runtime(work)
+    if as_json:
+        show_json({**_fields(webhook, Backlog()), "secret": secret})
+        return
+    show_fields(_fields(webhook, Backlog()))
+    out.print(f"\nIts secret, which is shown this once: {secret}")
+    out.print(f"Try it: masspayout webhook test {webhook.id}")
+
+
+@app.command("list")
+def list_(as_json: JsonOption = False) -> None:
+    """List the targets, with how many deliveries wait and how many were given up."""
+
+    async def work(runtime: Runtime) -> Any:
+        async with runtime.database.unit_of_work() as session:
+            webhooks = Webhooks(session)
+            return (await webhooks.find_all(limit=1000)).items, await webhooks.backlogs()
+
+    found, backlogs = with_runtime(work)
+    items = [_fields(webhook, backlogs.get(webhook.id, Backlog())) for webhook in found]
+    if as_json:
+        show_json({"items": items, "total": len(items)})
+        return
+    show_table(
+        ["ID", "URL", "EVENTS", "ON", "WAITING", "GIVEN UP"],
+        [(w["id"], w["url"], " ".join(w["events"]), w["enabled"], w["pending"], w["failed"]) for w in items],
+        right=["WAITING", "GIVEN UP"],
+        empty="Nobody is told of anything. Begin with: masspayout webhook add URL",
+    )
+
+
+@app.command()
+def enable(webhook: WebhookArgument) -> None:
+    """Switch a target on: what waits for it is sent."""
+    _switch(webhook, enabled=True)
+
+
+@app.command()
+def disable(webhook: WebhookArgument) -> None:
+    """Switch a target off: what waits for it is kept, and what happens meanwhile it does not hear of."""
+    _switch(webhook, enabled=False)
+
+
+@app.command()
+def remove(webhook: WebhookArgument) -> None:
+    """Tell a target nothing any more, and forget its log."""
+
+    async def work(runtime: Runtime) -> Webhook:
+        found = await _find(runtime, webhook)
+        await targets.remove(runtime.database, found.id)
+        return found
+
+    out.print(f"Removed: {with_runtime(work).url} is told nothing any more.")
+
+
+@app.command("test")
+def send_test(webhook: WebhookArgument, as_json: JsonOption = False) -> None:
+    """Send a test event now and show the answer. Exit status 1 when the target did not take it."""
+
+    async def work(runtime: Runtime) -> WebhookDelivery:
+        return await Deliverer(runtime.database, runtime.settings).test(await _find(runtime, webhook))
+
+    delivery = with_runtime(work)
+    if as_json:
+        show_json(_delivery_fields(delivery))
+    elif delivery.status is DeliveryStatus.DELIVERED:
+        out.print(f"It answered {delivery.response_status} after {delivery.response_ms:,} ms.")
+    else:
+        out.print(f"[bold red]It did not take the event.[/] {delivery.error}")
+    if delivery.status is not DeliveryStatus.DELIVERED:
+        raise typer.Exit(1)
+
+
+@app.command()
+def deliveries(
+    webhook: Annotated[str | None, typer.Option(help="Only those to this target.")] = None,
+    status: Annotated[DeliveryStatus | None, typer.Option(help="Only those in this state.")] = None,
+    page: PageOption = 1,
+    limit: LimitOption = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """List what was sent, the latest first, with the answers."""
+
+    async def work(runtime: Runtime) -> Page[WebhookDelivery]:
+        webhook_id = None if webhook is None else (await _find(runtime, webhook)).id
+        async with runtime.database.unit_of_work() as session:
+            return await Webhooks(session).find_deliveries(webhook_id, status, page, limit)
+
+    found = with_runtime(work)
+    items = [_delivery_fields(delivery) for delivery in found.items]
+    if as_json:
+        show_json({"items": items, "total": found.total})
+        return
+    columns: Sequence[str] = (
+        "id",
+        "number",
+        "event_type",
+        "status",
+        "tries",
+        "response_status",
+        "response_ms",
+        "error",
+    )
+    show_table(
+        ["DELIVERY", "NUMBER", "EVENT", "STATUS", "TRIES", "ANSWER", "MS", "ERROR"],
+        [[item[column] for column in columns] for item in items],
+        right=["NUMBER", "TRIES", "ANSWER", "MS"],
+        empty="Nothing was sent yet.",
+    )
+
+
+@app.command()
+def redeliver(delivery: Annotated[UUID, typer.Argument(metavar="DELIVERY", help="The delivery's id.")]) -> None:
+    """Send an event once more, with the same id and number."""
+    with_runtime(lambda runtime: targets.send_again(runtime.database, delivery))
+    out.print("It is sent once more by the next worker: masspayout worker")
+
+
+def _switch(reference: str, *, enabled: bool) -> None:
+    async def work(runtime: Runtime) -> Webhook:
+        found = await _find(runtime, reference)
+        return await targets.set_enabled(runtime.database, found.id, enabled=enabled)
+
+    webhook = with_runtime(work)
+    out.print(f"{webhook.url} is switched {'on' if webhook.enabled else 'off'}.")
+
+
+async def _find(runtime: Runtime, reference: str) -> Webhook:
+    async with runtime.database.unit_of_work() as session:
+        return await targets.find(session, reference)
+
+
+def _fields(webhook: Webhook, backlog: Backlog) -> dict[str, Any]:
+    names = ("id", "url", "events", "enabled", "last_number", "created_at")
+    waiting = {"pending": backlog.pending, "failed": backlog.failed}
+    return {name: getattr(webhook, name) for name in names} | waiting
+
+
+def _delivery_fields(delivery: WebhookDelivery) -> dict[str, Any]:
+    names = ("id", "webhook_id", "event_id", "number", "status", "tries", "response_status", "response_ms", "error")
+    times = {"next_try_at": delivery.next_try_at if delivery.status is DeliveryStatus.PENDING else None}
+    event = {"event_type": delivery.event.type, "occurred_at": delivery.event.created_at}
+    return {name: getattr(delivery, name) for name in names} | event | times | {"delivered_at": delivery.delivered_at}

@@ -1,0 +1,10 @@
+"""Webhooks: other systems are told what becomes of payouts.
+
+    targets      who wants to hear of what
+    sealing      their secrets, encrypted in the database
+    addresses    where they may lead, checked again on every connection
+    deliveries   what happened is sent, signed, until it is taken or given up
+
+What happens is written into an outbox by the database itself, in the transaction of the change, if somebody wants to
+hear of it.
+"""
