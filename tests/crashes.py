@@ -4,6 +4,7 @@ A side effect is a commit, or a call of the ledger; each can be the last thing t
 """
 
 import asyncio
+import importlib
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from pydantic import SecretStr
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.orm import Session
 
@@ -21,11 +23,10 @@ from masspayout.batch_payouts import DistributionPayer
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import Distributions
 from masspayout.db.session import Database
-from masspayout.ledger.port import Outcome, SignedTransaction, Transfer
-from masspayout.ledger.sandbox import SandboxLedger
+from masspayout.jobs import Jobs
+from masspayout.ledger.port import Ledger, Outcome, SignedTransaction, Transfer
 from masspayout.runtime import Runtime
 from masspayout.settings import Settings
-from payouts import make_runtime
 
 KILLED = 137
 
@@ -46,7 +47,7 @@ class Executioner:
 class MortalLedger:
     """The ledger, seen from a process that may die just before or just after each call."""
 
-    def __init__(self, ledger: SandboxLedger, executioner: Executioner) -> None:
+    def __init__(self, ledger: Ledger, executioner: Executioner) -> None:
         self._ledger = ledger
         self._executioner = executioner
 
@@ -80,24 +81,27 @@ class Mortals:
     """A process that forks one after the other: each child pays a distribution, and may be told when to die.
 
     Everything is imported before the forks, so that a death and a recovery cost little more than what they do.
+
+    Args:
+        opener: ``module:function`` that makes the ledger from the database's address and the settings.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, opener: str) -> None:
         self._parent = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, __file__, opener], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def pay(self, url: URL, settings: Settings, distribution_id: uuid.UUID, kill_at: int | None = None) -> int:
         """Execute and pay in a new process, which dies at its ``kill_at``-th side effect. Return its exit status."""
         task = {
             "url": url.render_as_string(hide_password=False),
-            "settings": settings.model_dump(mode="json", exclude={"database_password"}),
+            "settings": {name: _plain(value) for name, value in settings},
             "distribution_id": str(distribution_id),
             "kill_at": kill_at,
         }
         assert self._parent.stdin is not None
         assert self._parent.stdout is not None
-        self._parent.stdin.write(json.dumps(task) + "\n")
+        self._parent.stdin.write(json.dumps(task, default=str) + "\n")
         self._parent.stdin.flush()
         return int(self._parent.stdout.readline())
 
@@ -107,23 +111,38 @@ class Mortals:
             self._parent.stdin.close()
 
 
-def _fork_for_each_task() -> None:
+def open_ledger(opener: str, url: URL, settings: Settings) -> Ledger:
+    """Make a ledger by the name of the function that makes it: processes tell it to one another."""
+    module, _, function = opener.partition(":")
+    ledger: Ledger = getattr(importlib.import_module(module), function)(url, settings)
+    return ledger
+
+
+def _plain(value: object) -> object:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def _fork_for_each_task(opener: str) -> None:
+    importlib.import_module(opener.partition(":")[0])
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
-            _live(json.loads(line))
+            _live(opener, json.loads(line))
         _, status = os.waitpid(pid, 0)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
 
 
-def _live(task: dict[str, Any]) -> NoReturn:
+def _live(opener: str, task: dict[str, Any]) -> NoReturn:
     """Be the child: whatever happens, end here and not in the parent's loop."""
     status = 1
     try:
         settings = Settings(_env_file=None, **task["settings"])  # type: ignore[call-arg]
         executioner = None if task["kill_at"] is None else Executioner(task["kill_at"])
-        asyncio.run(_pay(make_url(task["url"]), settings, uuid.UUID(task["distribution_id"]), executioner))
+        url = make_url(task["url"])
+        ledger = open_ledger(opener, url, settings)
+        runtime = Runtime(settings, Database(url), ledger, Jobs(url))
+        asyncio.run(_pay(runtime, uuid.UUID(task["distribution_id"]), executioner))
         status = 0
     except BaseException:  # noqa: BLE001 - it is shown, and the exit status tells of it
         traceback.print_exc()
@@ -132,18 +151,16 @@ def _live(task: dict[str, Any]) -> NoReturn:
         os._exit(status)
 
 
-async def _pay(url: URL, settings: Settings, distribution_id: uuid.UUID, executioner: Executioner | None) -> None:
-    database = Database(url)
-    runtime = make_runtime(database, settings)
+async def _pay(runtime: Runtime, distribution_id: uuid.UUID, executioner: Executioner | None) -> None:
     ledger: Any = runtime.ledger
     if executioner is not None:
         ledger = MortalLedger(ledger, executioner)
         event.listen(Session, "before_commit", executioner)
         event.listen(Session, "after_commit", executioner)
     await _execute_once(runtime, ledger, distribution_id)
-    await DistributionPayer(database, ledger, settings).pay(distribution_id)
+    await DistributionPayer(runtime.database, ledger, runtime.settings).pay(distribution_id)
     await runtime.ledger.close()
-    await database.close()
+    await runtime.database.close()
 
 
 async def _execute_once(runtime: Runtime, ledger: Any, distribution_id: uuid.UUID) -> None:
@@ -154,4 +171,4 @@ async def _execute_once(runtime: Runtime, ledger: Any, distribution_id: uuid.UUI
 
 
 if __name__ == "__main__":
-    _fork_for_each_task()
+    _fork_for_each_task(sys.argv[1])

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from sqlalchemy import URL
+
 from masspayout import assets, distributions, reconciliation
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, PayoutType
@@ -20,8 +22,12 @@ PAYMENT_TOKEN = "0.0.7001"
 TREASURY = "0.0.900"
 
 
+def make_sandbox(url: URL, settings: Settings) -> SandboxLedger:
+    return SandboxLedger(url, settings)
+
+
 def make_runtime(database: Database, settings: Settings) -> Runtime:
-    return Runtime(settings, database, SandboxLedger(database.url, settings), Jobs(database.url))
+    return Runtime(settings, database, make_sandbox(database.url, settings), Jobs(database.url))
 
 
 def accounts(count: int) -> list[str]:

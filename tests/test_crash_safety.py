@@ -4,16 +4,14 @@ The first test dies at every side effect there is, one after the other. The seco
 """
 
 import asyncio
-import itertools
 import os
 import random
 import signal
 import subprocess
 import sys
-import threading
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -21,42 +19,42 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
-import crashes
+from crash_stories import HASTE, Story, die_everywhere, open_attempts
 from databases import fresh_database
-from masspayout.db.entities import AttemptStatus, BatchStatus, DistributionStatus
-from masspayout.db.repositories import Assets
+from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database, connect_arguments
 from masspayout.ledger.sandbox import Faults
 from masspayout.settings import Settings
-from payouts import ASSET_TOKEN, PAYMENT_TOKEN, World, accounts, make_runtime
+from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 
 HOLDERS = accounts(120)
 BAD = {HOLDERS[26]: "ACCOUNT_FROZEN_FOR_TOKEN", HOLDERS[45]: "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT"}
 TOTAL = Decimal(1000)
-_AT_ONCE = 4
 FAULTS = Faults(lose_answer_percent=30, lose_request_percent=10, duplicate_percent=20)
 
 
 @dataclass
-class Story:
-    """A frozen dividend in a database that can be copied: the same beginning for every crash."""
+class SandboxStage:
+    """The sandbox lives in the database, and is copied with it."""
 
-    template: URL
+    url: URL
     settings: Settings
-    distribution_id: uuid.UUID
+
+    def received_units(self) -> dict[str, int]:
+        return _received_units(self.url)
 
 
 @pytest.fixture(scope="module")
 def story(embedded_server: URL, migrated_template: str) -> Iterator[Story]:
-    settings = Settings(
-        _env_file=None,  # type: ignore[call-arg]
-        batch_size=24,
-        claim_seconds=0.3,
-        look_again_seconds=0.005,
-        look_again_max_seconds=0.02,
-    )
+    settings = Settings(_env_file=None, **HASTE, batch_size=24)  # type: ignore[call-arg,arg-type]
     with fresh_database(embedded_server, template=migrated_template) as url:
-        yield Story(url, settings, asyncio.run(_prepare(url, settings)))
+        distribution_id = asyncio.run(_prepare(url, settings))
+
+        @contextmanager
+        def stage(url: URL) -> Iterator[SandboxStage]:
+            yield SandboxStage(url, settings)
+
+        yield Story(url, distribution_id, BAD, "payouts:make_sandbox", stage)
 
 
 async def _prepare(url: URL, settings: Settings) -> uuid.UUID:
@@ -76,60 +74,7 @@ async def _prepare(url: URL, settings: Settings) -> uuid.UUID:
 @pytest.mark.longest
 @pytest.mark.timeout(900)
 def test_a_crash_at_any_side_effect_pays_nobody_twice_and_forgets_nobody(story: Story, embedded_server: URL) -> None:
-    ran_through = threading.Event()
-    side_effects = itertools.takewhile(lambda _: not ran_through.is_set(), itertools.count(1))
-
-    def die_and_recover() -> int:
-        mortals = crashes.Mortals()
-        last = 0
-        for kill_at in side_effects:
-            last = kill_at
-            if _die_and_recover(story, embedded_server, mortals, kill_at):
-                ran_through.set()
-        mortals.close()
-        return last
-
-    # A recovery mostly waits for the claims of the dead to lapse, so that more of them than cores go on at once.
-    with ThreadPoolExecutor(_AT_ONCE) as several_at_once:
-        deaths = [several_at_once.submit(die_and_recover) for _ in range(_AT_ONCE)]
-        most = max(death.result() for death in deaths)
-    assert most > 100, "the payout had fewer side effects than its batches and bad recipients must have"
-
-
-def _die_and_recover(story: Story, server: URL, mortals: crashes.Mortals, kill_at: int) -> bool:
-    """Tell whether the payout ended before there were as many side effects."""
-    assert story.template.database is not None
-    with fresh_database(server, template=story.template.database) as url:
-        status = mortals.pay(url, story.settings, story.distribution_id, kill_at)
-        assert status in (0, crashes.KILLED), f"side effect {kill_at}"
-        if status == crashes.KILLED:
-            recovery = mortals.pay(url, story.settings, story.distribution_id)
-            assert recovery == 0, f"recovery from side effect {kill_at}"
-        asyncio.run(_check(url, story, f"side effect {kill_at}"))
-    return status == 0
-
-
-async def _check(url: URL, story: Story, when: str) -> None:
-    """Compare the sandbox's own books with what everybody was owed, and find nothing left hanging."""
-    database = Database(url)
-    runtime = make_runtime(database, story.settings)
-    async with database.unit_of_work() as session:
-        world = World(runtime, await Assets(session).get_by_reference(ASSET_TOKEN))
-    found = await world.find(story.distribution_id)
-    verdict = await world.reconcile(story.distribution_id)
-    await runtime.ledger.close()
-    await database.close()
-
-    received = _received_units(url)
-    owed = {h.account_id: int((h.payment_amount or 0) * 10**6) for h in found.holders if h.account_id not in BAD}
-    assert received == owed, when
-    assert verdict.agrees, when
-    assert found.status is DistributionStatus.FAILED, when
-    assert {h.account_id: h.failure_code for h in found.holders if not h.paid} == BAD, when
-    assert not [h for h in found.holders if h.attempt_id and not h.paid], when
-    assert all(batch.status is not BatchStatus.PROCESSING for batch in found.batches), when
-    assert _open_attempts(url) == 0, when
-    assert sum((h.payment_amount or Decimal(0) for h in found.holders), Decimal(0)) == TOTAL
+    assert die_everywhere(story, embedded_server) > 100
 
 
 def _received_units(url: URL) -> dict[str, int]:
@@ -143,15 +88,6 @@ def _received_units(url: URL) -> dict[str, int]:
             [PAYMENT_TOKEN],
         ).fetchall()
     return {account_id: int(units) for account_id, units in rows}
-
-
-def _open_attempts(url: URL) -> int:
-    with psycopg.connect(**connect_arguments(url)) as connection:
-        row = connection.execute(
-            "SELECT count(*) FROM attempt WHERE status IN (%s, %s)", [AttemptStatus.SIGNED, AttemptStatus.SUBMITTED]
-        ).fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 @pytest.mark.longest
@@ -180,7 +116,7 @@ async def test_workers_that_are_killed_at_random_pay_everybody_once(
     assert found.status is DistributionStatus.FAILED
     assert {h.account_id: h.failure_code for h in found.holders if not h.paid} == bad
     assert verdict.agrees
-    assert _open_attempts(database_url) == 0
+    assert open_attempts(database_url) == 0
 
 
 async def _kill_workers_until_paid(world: World, url: URL, distribution_id: uuid.UUID) -> int:
