@@ -49,6 +49,12 @@ class Contract:
         values = self.interface.answer(name, bytes.fromhex(answer[2:]))
         return values[0] if len(values) == 1 else values
 
+    def ask_all(self, name: str, arguments: Sequence[Sequence[Any]]) -> list[Any]:
+        """Ask for one thing many times in one exchange, and return the answers in order."""
+        calls = [{"to": self.address, "data": _hex(self.interface.call(name, *each))} for each in arguments]
+        answers = self.anvil.batch("eth_call", [(call, "latest") for call in calls])
+        return [self.interface.answer(name, bytes.fromhex(answer[2:]))[0] for answer in answers]
+
     def events(self, receipt: Receipt) -> list[Event]:
         return list(self.interface.events(receipt["logs"], self.address))
 
