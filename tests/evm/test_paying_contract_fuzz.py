@@ -243,7 +243,7 @@ def test_the_contract_does_what_its_model_does(machine: type[PayingContractMachi
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=25,
+            max_examples=20,
             stateful_step_count=25,
             deadline=None,
             # Making a failure shorter would take minutes; the steps that led to it are printed as they were.

@@ -4,9 +4,6 @@
 @title A recipient that does what it should not when tokens arrive
 """
 
-interface Token:
-    def transfer(receiver: address, amount: uint256) -> bool: nonpayable
-
 struct Payment:
     recipient: address
     amount: uint256
@@ -47,7 +44,11 @@ def tokens_received(sender: address, amount: uint256):
     if behaviour == REVERTS:
         raise "no"
     if behaviour == PASSES_ON:
-        extcall Token(msg.sender).transfer(self.payer, amount)
+        passed: bool = raw_call(
+            msg.sender,
+            abi_encode(self.payer, amount, method_id=method_id("transfer(address,uint256)")),
+            revert_on_failure=False,
+        )
     if behaviour == WANTS_MORE:
         extcall Payer(self.payer).pay(keccak256("more"), [Payment(recipient=self, amount=amount)], 100_000)
     if behaviour == WANTS_MORE_QUIETLY:
