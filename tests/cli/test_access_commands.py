@@ -24,7 +24,7 @@ def test_users_are_added_listed_and_kept_out(command_line: CommandLine, monkeypa
     assert "kept out" in command_line("user", "disable", "ana").out
     assert command_line("user", "enable", "ana").status == 0
     assert "must log in again" in with_password("another long sentence", "user", "password", "ana")
-    assert "/login/link?secret=mpl_" in command_line("user", "link", "ana").out
+    assert "/sign-in/mpl_" in command_line("user", "link", "ana").out
     (item,) = json.loads(command_line("user", "list", "--json").out)["items"]
     assert (item["name"], item["role"], item["disabled"], item["logs_in_with"]) == ("ana", "viewer", False, "password")
     assert command_line("user", "disable", "nobody").status == 1

@@ -1,6 +1,7 @@
 """Bodies of requests: read once, never more than allowed, on disk when they are long, and hashed on the way."""
 
 import hashlib
+import re
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,8 @@ from starlette.types import Message as AsgiMessage
 
 _IN_MEMORY_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 16
+_DEEPEST = 100
+_BRACKETS_OUTSIDE_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 
 class ReceivedBody:
@@ -52,7 +55,7 @@ async def received(request: Request, most_bytes: int) -> AsyncIterator[ReceivedB
     """Receive the body of a request.
 
     Raises:
-        HTTPException: It is longer than allowed (413). Nothing more of it is read.
+        HTTPException: It is longer than allowed (413), of which nothing more is read, or nested too deeply (400).
     """
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > most_bytes:
@@ -64,7 +67,21 @@ async def received(request: Request, most_bytes: int) -> AsyncIterator[ReceivedB
             if size > most_bytes:
                 raise _too_long(most_bytes)
             file.write(chunk)
+        if size <= _IN_MEMORY_BYTES:
+            file.seek(0)
+            _require_flat(file.read())
         yield ReceivedBody(file, size, request.headers.get("content-type", ""))
+
+
+def _require_flat(body: bytes) -> None:
+    """Refuse JSON that is nested so deeply that reading it would take the reader's whole stack."""
+    if body.count(b"[") + body.count(b"{") <= _DEEPEST or body[:1] not in (b"[", b"{"):
+        return
+    depth = 0
+    for found in _BRACKETS_OUTSIDE_STRINGS.finditer(body):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(found[0], 0)
+        if depth > _DEEPEST:
+            raise HTTPException(400, f"The body is nested more than {_DEEPEST} levels deep.")
 
 
 def _boundary_of(content_type: str) -> bytes | None:

@@ -45,7 +45,7 @@ _FIELDS = {
 _COMMAND = re.compile(
     r"masspayout ("
     + "|".join(sorted(_ROUTES, key=len, reverse=True))
-    + r")((?: (?!--)[^\s.,]+)?)(?: --[a-z-]+\b[^.,]*)?"
+    + r")((?: (?!--)\S*[^\s.,])?)(?: --[a-z-]+\b[^.,]*)?"
 )
 _OPTION = re.compile(r"(--[a-z][a-z-]*)\b")
 

@@ -99,5 +99,7 @@ def _statuses(operation: dict[str, Any], method: str, rules: Rules) -> list[int]
     if method != "GET" or rules.permission is not None:
         statuses.append(409)
     if method in {"POST", "PATCH"}:
-        statuses += [400, 413, 415]
+        statuses += [400, 413]
+    if rules.takes_files:
+        statuses.append(415)
     return sorted(statuses)

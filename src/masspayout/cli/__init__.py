@@ -17,6 +17,7 @@ from masspayout.cli import (
     payout,
     sandbox,
     series,
+    serve,
     token,
     user,
     webhook,
@@ -33,6 +34,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(demo.demo)
+app.command()(serve.up)
+app.command()(serve.serve)
 app.add_typer(asset.app, name="asset")
 app.add_typer(distribution.app, name="distribution")
 app.add_typer(series.app, name="series")

@@ -94,7 +94,7 @@ def link(name: NameArgument) -> None:
             return await access.make_login_link(session, await access.find_user(session, name))
 
     secret = with_runtime(work)
-    out.print(f"/login/link?secret={secret}")
+    out.print(f"/sign-in/{secret}")
 
 
 def _changed(name: str, change: Callable[[AsyncSession, User], Awaitable[None]]) -> User:

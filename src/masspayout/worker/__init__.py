@@ -47,7 +47,7 @@ async def run_worker(
     run_jobs = partial(
         app.run_worker_async, concurrency=concurrency, delete_jobs="successful", install_signal_handlers=False
     )
-    with acting_as(system()), _set_by_signals(stop):
+    with acting_as(system()), set_by_signals(stop):
         async with app.open_async():
             await _recover(app, runtime)
             if until_idle:
@@ -77,7 +77,7 @@ def register_tasks(app: App, runtime: Runtime, stop: asyncio.Event) -> None:
 
 
 @contextmanager
-def _set_by_signals(stop: asyncio.Event) -> Iterator[None]:
+def set_by_signals(stop: asyncio.Event) -> Iterator[None]:
     """Set an event at the first SIGTERM or SIGINT; the second one does what it always does."""
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)

@@ -4,7 +4,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 from masspayout.account_ids import canonical_account_id
 from masspayout.errors import Invalid
@@ -65,7 +74,7 @@ Time = Annotated[
     datetime, WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2030-03-31T09:00:00Z"]})
 ]
 GivenTime = Annotated[
-    datetime,
+    AwareDatetime,
     BeforeValidator(_with_zone),
     Field(strict=False),
     AfterValidator(_in_utc),

@@ -1,0 +1,75 @@
+"""Every route for every role: who is not named here for a route is not let in, and a route that is not named fails."""
+
+import uuid
+
+import pytest
+
+from http_service import Service
+from masspayout.api.app import api_routes
+from masspayout.api.door import requires, rules_of
+from masspayout.roles import Permission, Role
+
+# The least role that may call each route; None: anybody.
+LEAST: dict[tuple[str, str], Role | None] = {
+    ("GET", "/health"): None,
+    ("POST", "/assets/import"): Role.OPERATOR,
+    ("GET", "/assets"): Role.VIEWER,
+    ("GET", "/assets/{asset}"): Role.VIEWER,
+    ("PATCH", "/assets/{asset}"): Role.OPERATOR,
+    ("POST", "/assets/{asset}/sync"): Role.OPERATOR,
+    ("GET", "/assets/{asset}/holders"): Role.VIEWER,
+    ("POST", "/assets/{asset}/distributions"): Role.OPERATOR,
+    ("GET", "/assets/{asset}/distributions"): Role.VIEWER,
+    ("GET", "/distributions"): Role.VIEWER,
+    ("GET", "/distributions/{distribution}"): Role.VIEWER,
+    ("GET", "/distributions/{distribution}/preview"): Role.VIEWER,
+    ("GET", "/distributions/{distribution}/holders"): Role.VIEWER,
+    ("GET", "/distributions/{distribution}/batches"): Role.VIEWER,
+    ("GET", "/distributions/{distribution}/attempts"): Role.VIEWER,
+    ("GET", "/distributions/{distribution}/reconciliation"): Role.VIEWER,
+    ("POST", "/distributions/{distribution}/execute"): Role.OPERATOR,
+    ("POST", "/distributions/{distribution}/retry"): Role.OPERATOR,
+    ("POST", "/distributions/{distribution}/cancel"): Role.OPERATOR,
+    ("GET", "/listeners"): Role.VIEWER,
+    ("POST", "/listeners"): Role.OPERATOR,
+    ("GET", "/listeners/{contract_id}"): Role.VIEWER,
+    ("PATCH", "/listeners/{contract_id}"): Role.OPERATOR,
+    ("DELETE", "/listeners/{contract_id}"): Role.OPERATOR,
+    ("GET", "/events"): Role.VIEWER,
+    ("GET", "/tokens"): Role.ADMIN,
+    ("POST", "/tokens"): Role.ADMIN,
+    ("DELETE", "/tokens/{token}"): Role.ADMIN,
+    ("GET", "/audit"): Role.APPROVER,
+}
+ROLES = list(Role)
+
+
+def test_every_route_has_its_place_in_the_table() -> None:
+    routes = {
+        (method, path.removeprefix("/api/v1")) for path, route in api_routes() for method in route.methods or set()
+    }
+    assert routes == set(LEAST)
+
+
+async def test_every_route_lets_in_who_may_and_nobody_else(service: Service) -> None:
+    ids = {"asset": uuid.uuid4(), "distribution": uuid.uuid4(), "contract_id": "0.0.404", "token": uuid.uuid4()}
+    for (method, path), least in LEAST.items():
+        place = path.format(**ids)
+        body: dict[str, str] | None = {} if method in {"POST", "PATCH"} else None
+        nobody = await service.client(None).request(method, place, json=body)
+        assert (nobody.status_code == 401) is (least is not None), (method, path, nobody.text)
+        for role in ROLES:
+            answer = await service.client(role).request(method, place, json=body)
+            may = least is None or ROLES.index(role) >= ROLES.index(least)
+            assert (answer.status_code == 403) is not may, (method, path, role, answer.text)
+            assert answer.status_code < 500, (method, path, role, answer.text)
+            if not may:
+                assert answer.json()["next_step"].startswith(f"It takes the role {least}")
+
+
+def test_an_endpoint_that_does_not_say_who_may_call_it_stops_the_start() -> None:
+    async def forgotten() -> None: ...
+
+    with pytest.raises(TypeError, match="forgotten does not say who may call it"):
+        rules_of(forgotten)
+    assert rules_of(requires(Permission.PAY)(forgotten)).permission is Permission.PAY
