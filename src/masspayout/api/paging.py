@@ -97,7 +97,7 @@ def _read(cursor: str, sort: str) -> list[Any]:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         named, *parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         position = [_READERS[mark](value) for mark, value in parts]
-    except (ValueError, TypeError, KeyError, InvalidOperation, binascii.Error, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, InvalidOperation, binascii.Error, RecursionError):
         raise _no_cursor(cursor) from None
     if named != sort:
         raise Invalid(

@@ -152,12 +152,17 @@ async def read_part(
     """
     sorted_query = order.sorted(query).limit(place.limit + 1)
     if place.after is not None:
+        total = None
         rows = (await session.scalars(order.following(sorted_query, place.after))).all()
     else:
         count: ColumnElement[int | None] = literal(total)
         if total is None:
             # Counting needs no columns and no order, and what is asked for beside the rows costs no exchange more.
-            count = select(func.count()).select_from(query.with_only_columns(literal(1)).subquery()).scalar_subquery()
+            count = (
+                select(func.count())
+                .select_from(query.with_only_columns(literal(1), maintain_column_froms=True).subquery())
+                .scalar_subquery()
+            )
         paged = sorted_query.offset((place.page - 1) * place.limit).add_columns(count)
         found = (await session.execute(paged)).all()
         rows = [row[0] for row in found]
