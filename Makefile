@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench contract picture lock clean
+.PHONY: help demo test check format bench contract picture openapi lock clean
 
 help:
 	@echo "make demo     install and show a whole payout on the sandbox ledger, in about a minute"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench    measure with N=100000 holders, or N=1000000"
 	@echo "make contract compile the paying contract into the package"
 	@echo "make picture  draw docs/demo.svg anew from a run of the demo"
+	@echo "make openapi  write docs/openapi.json anew"
 	@echo "make lock     pin the newest dependencies that pyproject.toml allows, with their hashes"
 	@echo "make clean    remove everything that these commands made"
 
@@ -44,6 +45,9 @@ contract: $(VENV)/.installed-dev
 
 picture: $(VENV)/.installed
 	$(BIN)/python docs/draw_demo.py
+
+openapi: $(VENV)/.installed
+	$(BIN)/python docs/write_openapi.py
 
 # The oldest Python that is supported decides, so that the pins serve every later one.
 LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe \

@@ -45,6 +45,23 @@ def create_app(runtime: Runtime, *, with_sign_in_links: bool = True) -> FastAPI:
         runtime: What it works with. Whoever opened it closes it, after the application has stopped.
         with_sign_in_links: Whether login links lead to a page of its own; the dashboard has pages of its own for them.
     """
+    app = _with_routes()
+    app.state.runtime = runtime
+    app.state.door = Door(runtime)
+    login.install_oidc(app, runtime)
+    if with_sign_in_links:
+        login.install_links(app, runtime)
+    problems.install(app)
+    _add_headers(app, runtime)
+    return app
+
+
+def api_document() -> dict[str, Any]:
+    """Return the OpenAPI document, which is the same for every process."""
+    return _with_routes().openapi()
+
+
+def _with_routes() -> FastAPI:
     app = _Documented(
         title="Mass Payout",
         version=version("masspayout"),
@@ -54,18 +71,11 @@ def create_app(runtime: Runtime, *, with_sign_in_links: bool = True) -> FastAPI:
         redirect_slashes=False,
         lifespan=_lifespan,
     )
-    app.state.runtime = runtime
-    app.state.door = Door(runtime)
     api = APIRouter(prefix=PREFIX)
     for router in _ROUTERS:
         api.include_router(router)
     app.include_router(api)
     app.include_router(operations.probes)
-    login.install_oidc(app, runtime)
-    if with_sign_in_links:
-        login.install_links(app, runtime)
-    problems.install(app)
-    _add_headers(app, runtime)
     return app
 
 

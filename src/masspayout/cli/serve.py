@@ -1,22 +1,11 @@
 """``masspayout serve`` and ``masspayout up``: the HTTP service, alone or with dashboard and worker in one process."""
 
-import asyncio
-import ipaddress
-import logging
 from typing import Annotated
 
 import typer
-from fastapi import FastAPI
 
-from masspayout import access
-from masspayout.actors import operating_system_user
-from masspayout.api import create_app
-from masspayout.api.server import answer_requests, listen
-from masspayout.cli.output import out
 from masspayout.cli.session import with_runtime
-from masspayout.errors import Conflict
 from masspayout.runtime import Runtime
-from masspayout.worker import run_worker, set_by_signals
 
 HostOption = Annotated[
     str | None, typer.Option(help="The address to listen on; unless given, HTTP_HOST: this machine alone.")
@@ -28,73 +17,20 @@ PortOption = Annotated[
 
 def serve(host: HostOption = None, port: PortOption = None) -> None:
     """Serve the HTTP API, until told to stop."""
+    # The web frameworks take as long to load as everything else together, so only who serves loads them.
+    from masspayout.cli.serving import serve_alone  # noqa: PLC0415
 
     async def work(runtime: Runtime) -> None:
-        stop = asyncio.Event()
-        with set_by_signals(stop):
-            await _answer(runtime, create_app(runtime), host, port, stop)
+        await serve_alone(runtime, host, port)
 
     with_runtime(work)
 
 
 def up(host: HostOption = None, port: PortOption = None) -> None:
-    """Run everything in one process, until told to stop: the HTTP API and a worker."""
+    """Run everything in one process, until told to stop: API, dashboard and worker."""
+    from masspayout.cli.serving import serve_everything  # noqa: PLC0415 - as above
 
     async def work(runtime: Runtime) -> None:
-        logging.getLogger("masspayout").setLevel(logging.INFO)
-        stop = asyncio.Event()
-        app = create_app(runtime)
-        working = asyncio.create_task(run_worker(runtime, concurrency=2, stop=stop))
-        try:
-            await _answer(runtime, app, host, port, stop)
-        finally:
-            stop.set()
-            await working
+        await serve_everything(runtime, host, port)
 
     with_runtime(work)
-
-
-async def _answer(runtime: Runtime, app: FastAPI, host: str | None, port: int | None, stop: asyncio.Event) -> None:
-    """Say where the service is and how to come in, and answer requests until told to stop."""
-    settings = runtime.settings
-    host = settings.http_host if host is None else host
-    can_come_in = await _can_anybody_come_in(runtime)
-    if not can_come_in:
-        _require_own_machine(host)
-    with listen(host, settings.http_port if port is None else port) as listener:
-        shown_host = f"[{host}]" if ":" in host else host
-        address = f"http://{shown_host}:{listener.getsockname()[1]}"
-        out.print(f"Mass Payout answers at {address}; what it can do is said at {address}/docs. Stop it with Ctrl-C.")
-        if not can_come_in:
-            await _show_login_link(runtime, address)
-        await answer_requests(app, settings, listener, stop)
-
-
-async def _can_anybody_come_in(runtime: Runtime) -> bool:
-    if runtime.settings.oidc_issuer is not None:
-        return True
-    async with runtime.database.unit_of_work() as session:
-        return await access.can_anybody_come_in(session)
-
-
-def _require_own_machine(host: str) -> None:
-    """Refuse to listen where others can knock, as long as nobody could come in but by a link on this terminal."""
-    try:
-        is_own = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_own = False
-    if not is_own:
-        raise Conflict(
-            f"The service does not listen on {host} as long as there is no user with a password and no token.",
-            "Add one: masspayout user add NAME --role admin, or: masspayout token create NAME --role admin",
-        )
-
-
-async def _show_login_link(runtime: Runtime, address: str) -> None:
-    """Print a link that logs in, once, who sees this terminal."""
-    async with runtime.database.unit_of_work() as session:
-        user = await access.local_admin(session, operating_system_user().name)
-        secret = await access.make_login_link(session, user)
-    out.print(f"Nobody has a password or a token yet. This link signs you in, once, as {user.name}:")
-    out.print(f"  {address}/sign-in/{secret}")
-    out.print("For a program, make a token: masspayout token create NAME --role operator")
