@@ -12,6 +12,7 @@ from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import BatchPayouts, Distributions
 from masspayout.db.session import Database
 from masspayout.ledger.port import Ledger
+from masspayout.logs import about
 from masspayout.settings import Settings
 
 # While others hold the last open batches: how long to wait before looking whether they are done, or gone.
@@ -47,6 +48,10 @@ class DistributionPayer:
 
         One that is in any other state is left as it is. When told to stop, it may be PROCESSING still.
         """
+        with about(distribution_id=distribution_id):
+            return await self._pay(distribution_id)
+
+    async def _pay(self, distribution_id: uuid.UUID) -> DistributionStatus:
         while True:
             async with self._database.unit_of_work() as session:
                 distribution = await Distributions(session).get(distribution_id)

@@ -30,6 +30,7 @@ from masspayout.errors import (
 )
 from masspayout.jobs import Jobs
 from masspayout.ledger.port import Ledger
+from masspayout.logs import about
 from masspayout.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -71,12 +72,13 @@ async def run_due(database: Database, ledger: Ledger, settings: Settings, jobs: 
         _log.warning("%d occurrences of series were missed", len(missed))
     started = 0
     for distribution in due:
-        try:
-            started += await _start(database, ledger, settings, jobs, distribution, now)
-        except (LedgerUnavailable, LedgerUncertain) as error:
-            _log.warning("distribution %s waits for the next round: %s", distribution.id, error)
-        except (Conflict, Invalid, NotFound, LedgerRejected) as error:
-            await _fail(database, distribution, error)
+        with about(distribution_id=distribution.id):
+            try:
+                started += await _start(database, ledger, settings, jobs, distribution, now)
+            except (LedgerUnavailable, LedgerUncertain) as error:
+                _log.warning("distribution %s waits for the next round: %s", distribution.id, error)
+            except (Conflict, Invalid, NotFound, LedgerRejected) as error:
+                await _fail(database, distribution, error)
     return started
 
 

@@ -1,5 +1,6 @@
 """What goes to standard error besides errors."""
 
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +20,13 @@ def say(url: URL, directory: Path, *arguments: str, **settings: str) -> subproce
         capture_output=True,
         text=True,
     )
+
+
+def test_logs_are_json_when_asked_for(database_url: URL, tmp_path: Path) -> None:
+    said = say(database_url, tmp_path, "asset", "list", APP_ENV="development", LOG_FORMAT="json")
+    lines = [json.loads(line) for line in said.stderr.splitlines()]
+    assert any("FROM asset" in line["message"] for line in lines)
+    assert {line["level"] for line in lines} == {"INFO"}
 
 
 def test_sql_is_logged_in_development_only(database_url: URL, tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 """The ``masspayout`` command: reads what the user typed, calls the business, shows what came of it."""
 
-import logging
 import sys
 
 import typer
 
+from masspayout import logs
 from masspayout.actors import acting_as, operating_system_user
 from masspayout.cli import (
     asset,
@@ -54,7 +54,7 @@ app.add_typer(sandbox.app, name="sandbox")
 
 def main() -> None:
     """Run the command line. Exit status: 0 fine, 1 failed, 2 wrong usage."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logs.install("text")
     try:
         with acting_as(operating_system_user()):
             app(prog_name="masspayout")

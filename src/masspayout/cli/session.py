@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from masspayout import logs
 from masspayout.cli.output import run
 from masspayout.runtime import Runtime, open_runtime
 from masspayout.settings import load_settings
@@ -14,7 +15,10 @@ Result = TypeVar("Result")
 @asynccontextmanager
 async def opened() -> AsyncIterator[Runtime]:
     """Open the runtime that the environment's settings describe."""
-    async with open_runtime(load_settings()) as runtime:
+    settings = load_settings()
+    logs.install(settings.log_format)
+    logs.keep_out(*settings.secrets)
+    async with open_runtime(settings) as runtime:
         yield runtime
 
 

@@ -156,6 +156,13 @@ _TROUBLED_LISTENERS = text("""
      ORDER BY l.contract_id
 """)
 
+_LAGGING_LISTENERS = text("""
+    SELECT contract_id, last_polled_at
+      FROM blockchain_event_listener_config
+     WHERE enabled AND coalesce(last_polled_at, created_at) < now() - make_interval(secs => :patience_seconds)
+     ORDER BY last_polled_at NULLS FIRST, contract_id
+""")
+
 _TOKENS = text("""
     SELECT token_id FROM asset
     UNION SELECT payment_token_id FROM asset WHERE payment_token_id IS NOT NULL
@@ -295,6 +302,10 @@ class Diagnosis:
     async def troubled_listeners(self) -> Sequence[Row[Any]]:
         """Return the listeners that could not read, or that set events aside, with the oldest reason."""
         return await self._rows(_TROUBLED_LISTENERS)
+
+    async def lagging_listeners(self, patience_seconds: float) -> Sequence[Row[Any]]:
+        """Return the listeners that were not read for longer, the one that waited longest first."""
+        return await self._rows(_LAGGING_LISTENERS, patience_seconds=patience_seconds)
 
     async def tokens(self) -> list[str]:
         """Return the tokens that the database names."""

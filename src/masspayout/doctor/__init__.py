@@ -1,13 +1,7 @@
 """The doctor: named checks, each an invariant, run in order. Nothing is changed, and no check can stop the others."""
 
-import asyncio
-
-import psycopg
-from sqlalchemy.exc import SQLAlchemyError
-
 from masspayout.doctor import database, ledger, payouts, queries
-from masspayout.doctor.examination import Check, Examination, Problem, Result, Status
-from masspayout.errors import MassPayoutError
+from masspayout.doctor.examination import Check, Examination, Result, Status, run_checks
 from masspayout.settings import Settings
 
 __all__ = ["CHECKS", "DEFAULT_SLOW_MS", "Result", "Status", "examine"]
@@ -50,32 +44,5 @@ async def examine(
         patience_seconds: How long one check may take.
     """
     examination = Examination(settings, slow_ms)
-    results: dict[str, Result] = {}
     async with examination.opened:
-        for check in CHECKS:
-            needed = results.get(check.needs or "")
-            if needed is not None and needed.status is not Status.OK:
-                # Whatever the chain between them: the one to mend is the first that failed.
-                reason = needed.message if needed.status is Status.NOT_CHECKED else f"First mend: {needed.name}."
-                results[check.name] = Result(check.name, Status.NOT_CHECKED, reason)
-            else:
-                results[check.name] = await _run(check, examination, patience_seconds)
-    return list(results.values())
-
-
-async def _run(check: Check, examination: Examination, patience_seconds: float) -> Result:
-    """Run one check; whatever goes wrong in it is its result."""
-    try:
-        async with asyncio.timeout(patience_seconds):
-            message = await check.look(examination)
-    except MassPayoutError as error:
-        details = error.details if isinstance(error, Problem) else ()
-        return Result(check.name, Status.PROBLEM, error.message, error.hint, details)
-    except TimeoutError:
-        message = f"There was no answer within {patience_seconds:g} seconds."
-        return Result(check.name, Status.PROBLEM, message, "See what keeps the server busy, then: masspayout doctor")
-    except (SQLAlchemyError, psycopg.Error, OSError) as error:
-        reason = (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).splitlines()[0]
-        hint = "Give the role the rights that it lacks, then: masspayout doctor"
-        return Result(check.name, Status.PROBLEM, f"It could not be found out: {reason.rstrip('.')}.", hint)
-    return Result(check.name, Status.OK, message)
+        return await run_checks(CHECKS, examination, patience_seconds)

@@ -1,11 +1,14 @@
 """What a check is, what it works with, and what comes of it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import psycopg
 from sqlalchemy import URL
+from sqlalchemy.exc import SQLAlchemyError
 
 from masspayout.db.diagnosis import Diagnosis
 from masspayout.db.refusals import Obstacle
@@ -81,3 +84,41 @@ class Result:
     message: str
     hint: str = ""
     details: tuple[str, ...] = ()
+
+
+async def run_checks(checks: Sequence[Check], examination: Examination, patience_seconds: float) -> list[Result]:
+    """Run checks in order. What depends on one that failed is not checked.
+
+    Args:
+        checks: What is looked at; those that others need come before them.
+        examination: What they work with.
+        patience_seconds: How long one check may take.
+    """
+    results: dict[str, Result] = {}
+    for check in checks:
+        needed = results.get(check.needs or "")
+        if needed is not None and needed.status is not Status.OK:
+            # Whatever the chain between them: the one to mend is the first that failed.
+            reason = needed.message if needed.status is Status.NOT_CHECKED else f"First mend: {needed.name}."
+            results[check.name] = Result(check.name, Status.NOT_CHECKED, reason)
+        else:
+            results[check.name] = await _run(check, examination, patience_seconds)
+    return list(results.values())
+
+
+async def _run(check: Check, examination: Examination, patience_seconds: float) -> Result:
+    """Run one check; whatever goes wrong in it is its result."""
+    try:
+        async with asyncio.timeout(patience_seconds):
+            message = await check.look(examination)
+    except MassPayoutError as error:
+        details = error.details if isinstance(error, Problem) else ()
+        return Result(check.name, Status.PROBLEM, error.message, error.hint, details)
+    except TimeoutError:
+        message = f"There was no answer within {patience_seconds:g} seconds."
+        return Result(check.name, Status.PROBLEM, message, "See what keeps the server busy, then: masspayout doctor")
+    except (SQLAlchemyError, psycopg.Error, OSError) as error:
+        reason = (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).splitlines()[0]
+        hint = "Give the role the rights that it lacks, then: masspayout doctor"
+        return Result(check.name, Status.PROBLEM, f"It could not be found out: {reason.rstrip('.')}.", hint)
+    return Result(check.name, Status.OK, message)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from masspayout.errors import Invalid
@@ -39,7 +39,16 @@ class Settings(
     app_env: Literal["production", "development"] = Field(
         default="production", description="`development` logs every SQL statement."
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="How logs are written to standard error: lines for people, or JSON objects."
+    )
     ledger: Literal["sandbox", "hedera", "evm"] = Field(default="sandbox", description="Which ledger to pay on.")
+
+    @property
+    def secrets(self) -> list[str]:
+        """The secrets among them, which no log may show."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
 
     @property
     def pays_from_contract(self) -> bool:

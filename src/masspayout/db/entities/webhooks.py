@@ -52,6 +52,7 @@ class WebhookDelivery(Base):
         UniqueConstraint("webhook_id", "number", name="idx_webhook_delivery_number"),
         UniqueConstraint("event_id", "webhook_id", name="idx_webhook_delivery_event"),
         Index("idx_webhook_delivery_due", "webhook_id", "next_try_at", postgresql_where=text("status = 'PENDING'")),
+        Index("idx_webhook_delivery_failed", "webhook_id", postgresql_where=text("status = 'FAILED'")),
         one_of("status", DeliveryStatus, "webhook_delivery"),
     )
 

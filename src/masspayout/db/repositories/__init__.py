@@ -30,6 +30,7 @@ from masspayout.db.repositories.lists import (
     HolderSort,
     Lists,
 )
+from masspayout.db.repositories.monitoring import Monitoring, Readings
 from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMonth
 from masspayout.db.repositories.series import SeriesRepository
 from masspayout.db.repositories.trials import Trial, TrialTotals
@@ -69,6 +70,7 @@ __all__ = [
     "LoginLinks",
     "LoginSessions",
     "LoginThrottles",
+    "Monitoring",
     "Order",
     "Overview",
     "Page",
@@ -77,6 +79,7 @@ __all__ = [
     "PayoutStarts",
     "Place",
     "Progress",
+    "Readings",
     "RegisterChange",
     "Repository",
     "SeriesRepository",

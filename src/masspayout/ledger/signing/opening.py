@@ -6,6 +6,7 @@ from masspayout.ledger.signing.local import LocalSigner
 from masspayout.ledger.signing.port import KeyType, Signer
 from masspayout.ledger.signing.private_keys import read_private_key
 from masspayout.ledger.signing.secret_files import read_secret_file
+from masspayout.logs import keep_out
 from masspayout.settings import Settings
 
 
@@ -24,6 +25,7 @@ async def open_signer(settings: Settings, *, raw_key_type: KeyType | None = None
     if settings.signer == "dfns":
         return await DfnsSigner.open(settings)
     content, source = _key_content(settings)
+    keep_out(content.decode(errors="replace"))
     key_type = raw_key_type if settings.payer_key_type is None else KeyType(settings.payer_key_type)
     passphrase = payer_passphrase(settings)
     return LocalSigner(read_private_key(content, source=source, passphrase=passphrase, key_type=key_type))

@@ -99,6 +99,7 @@ def create_tables() -> None:
     op.execute(
         "CREATE INDEX idx_webhook_delivery_due ON webhook_delivery (webhook_id, next_try_at) WHERE status = 'PENDING'"
     )
+    op.execute("CREATE INDEX idx_webhook_delivery_failed ON webhook_delivery (webhook_id) WHERE status = 'FAILED'")
 
 
 def create_note() -> None:

@@ -1,0 +1,118 @@
+"""Logs: one line a record, as text or as JSON, with what it is about, and without anybody's secrets.
+
+    with about(distribution_id=distribution.id):
+        _log.info("batch %d is paid", number)     # {"message": "batch 7 is paid", "distribution_id": "…", …}
+
+What it is about goes with the task, into whatever is called inside.
+"""
+
+import json
+import logging
+import re
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Literal
+
+LogFormat = Literal["text", "json"]
+
+_CONCEALED = "…"
+_SHORTEST_SECRET = 4
+
+_about: ContextVar[Mapping[str, str]] = ContextVar("about")
+
+# What is a secret by its form, whoever made it. Each keeps its first group.
+_FORMS = (
+    # Our own tokens, sessions and login links keep their prefix, which says which one it was.
+    re.compile(r"(mp[a-z]_[0-9a-f]{16}_)[A-Za-z0-9_-]+", re.ASCII),
+    re.compile(r"(whsec_)[A-Za-z0-9+/_=-]+", re.ASCII),
+    re.compile(r"(\b(?:Bearer|Basic|Digest)\s+)[^\s\"',;]+", re.IGNORECASE),
+    re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(?=@)", re.IGNORECASE),
+    re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+    re.compile(r"()\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*", re.ASCII),
+    re.compile(
+        r"((?:passw(?:or)?d|passphrase|secret|api[-_]?key|private[-_]?key|payer[-_]?key|secret[-_]?key|authorization"
+        r"|cookie|(?:access|refresh|id)[-_]token)[\"']?\s*[=:]\s*)"
+        r"(?:\"[^\"]*\"|'[^']*'|[^\s,;&\"'}\])]+)",
+        re.IGNORECASE,
+    ),
+)
+
+# The values of secrets that this process knows, in every form in which they may be written.
+_known: set[str] = set()
+
+
+@contextmanager
+def about(**ids: object) -> Iterator[None]:
+    """Have everything that is logged inside say what it is about, such as ``request_id`` or ``distribution_id``."""
+    token = _about.set({**_about.get({}), **{name: str(value) for name, value in ids.items()}})
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+def keep_out(*secrets: str) -> None:
+    """Have these secrets written nowhere in the logs, whatever they look like."""
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            _known.update({secret, repr(secret)[1:-1], urllib.parse.quote(secret), urllib.parse.quote(secret, safe="")})
+            _known.update(line for line in secret.splitlines() if len(line) >= _SHORTEST_SECRET)
+
+
+def conceal(text: str) -> str:
+    """Return a text without the secrets in it: those that we know, and those that look like one."""
+    for secret in sorted(_known, key=len, reverse=True):
+        text = text.replace(secret, _CONCEALED)
+    for form in _FORMS:
+        text = form.sub(rf"\g<1>{_CONCEALED}", text)
+    return text
+
+
+def install(log_format: LogFormat, level: int = logging.WARNING) -> None:
+    """Write what this process logs to standard error, in this format, from a level on."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_JsonLines() if log_format == "json" else _TextLines())
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        if getattr(old, "_is_ours", False):
+            root.removeHandler(old)
+    handler._is_ours = True  # type: ignore[attr-defined]  # noqa: SLF001 - so that installing again replaces it
+    root.addHandler(handler)
+    root.setLevel(level)
+
+
+class _TextLines(logging.Formatter):
+    """Lines for people."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record's line, with what it is about in brackets at its end."""
+        ids = _about.get({})
+        suffix = f" [{' '.join(f'{name}={value}' for name, value in ids.items())}]" if ids else ""
+        return conceal(super().format(record) + suffix)
+
+
+class _JsonLines(logging.Formatter):
+    """Lines for programs: one JSON object each."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record's line."""
+        fields: dict[str, str] = {
+            "time": datetime.fromtimestamp(record.created, UTC)
+            .isoformat(timespec="milliseconds")
+            .replace("+00:00", "Z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_about.get({}),
+        }
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            fields["stack"] = record.stack_info
+        return json.dumps({name: conceal(value) for name, value in fields.items()}, ensure_ascii=False)
