@@ -6,8 +6,9 @@ The prices are those that all networks publish and charge alike; they change by 
 from masspayout.ledger.hedera.hbar import TINYBARS
 from masspayout.ledger.hedera.mirror.answers import ExchangeRate, Token
 
-# In hundred-thousandths of a US cent, so that everything stays whole: $0.001, $0.0001.
-_TRANSFER, _FURTHER_ACCOUNT = 10_000, 1_000
+# In hundred-thousandths of a US cent, so that everything stays whole: $0.0001 is 1,000.
+_HBAR_TRANSFER, _TOKEN_TRANSFER, _CUSTOM_FEE_TOKEN_TRANSFER = 1_000, 10_000, 20_000
+_FURTHER_ACCOUNT = 1_000
 _ACCOUNTS_INCLUDED = 2
 _PER_CENT = 100_000
 
@@ -19,10 +20,15 @@ def fee_tinybars(recipient_count: int, recipients_per_transaction: int, token: T
     """Return about what the network charges for paying so many recipients; rounded up. None as token means HBAR."""
     transactions = transaction_count(recipient_count, recipients_per_transaction)
     accounts = recipient_count + transactions
-    has_custom_fees = token is not None and bool(token.custom_fees.fixed_fees or token.custom_fees.fractional_fees)
-    price = transactions * _TRANSFER * (2 if has_custom_fees else 1)
-    price += max(0, accounts - _ACCOUNTS_INCLUDED * transactions) * _FURTHER_ACCOUNT
+    price = transactions * _transfer_price(token) + (accounts - _ACCOUNTS_INCLUDED * transactions) * _FURTHER_ACCOUNT
     return -(-price * rate.hbar_equivalent * TINYBARS // (_PER_CENT * rate.cent_equivalent))
+
+
+def _transfer_price(token: Token | None) -> int:
+    if token is None:
+        return _HBAR_TRANSFER
+    has_custom_fees = token.custom_fees.fixed_fees or token.custom_fees.fractional_fees
+    return _CUSTOM_FEE_TOKEN_TRANSFER if has_custom_fees else _TOKEN_TRANSFER
 
 
 def transaction_count(recipient_count: int, recipients_per_transaction: int) -> int:

@@ -1,0 +1,171 @@
+"""Requests to mirror nodes over real sockets: retries, rests, rates, and whom to ask next."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masspayout.errors import Invalid, LedgerUnavailable
+from masspayout.ledger.hedera.mirror.answers import Blocks
+from masspayout.ledger.hedera.mirror.rate_limiter import RateLimiter
+from masspayout.ledger.hedera.mirror.transport import MirrorTransport
+
+BLOCK = b'{"blocks": [{"number": 7, "timestamp": {"from": "1.5", "to": "2.000000001"}}], "links": {"next": null}}'
+Answer = tuple[int, dict[str, str], bytes]
+GOOD: Answer = (200, {}, BLOCK)
+
+
+@contextmanager
+def answering(*answers: Answer | None) -> Iterator[tuple[str, list[str]]]:
+    """Serve these answers, the last one again and again; None breaks the connection. Yields address and requests."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            answer = answers[min(len(asked), len(answers)) - 1]
+            if answer is None:
+                self.close_connection = True
+                return
+            status, headers, body = answer
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@asynccontextmanager
+async def transport(*urls: str, **changes: Any) -> AsyncIterator[tuple[MirrorTransport, list[float]]]:
+    """A transport that does not really sleep, and how long it would have."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await asyncio.sleep(0)
+
+    options: dict[str, Any] = {"requests_per_second": 1e6, "timeout_seconds": 2, "tries": 4, "parallel": 4} | changes
+    made = MirrorTransport(urls, sleep=sleep, **options)
+    yield made, slept
+    await made.close()
+
+
+async def ask(made: MirrorTransport) -> int:
+    found = await made.get(Blocks, "/api/v1/blocks", {"limit": 1, "order": ["desc"]})
+    assert found is not None
+    return found.blocks[0].number
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [(500, {}, b""), (503, {}, b"no"), (429, {}, b""), None, (200, {}, b"<html>"), (200, {}, b'{"blocks": [{}]}')],
+    ids=["500", "503", "429", "broken", "no JSON", "another form"],
+)
+async def test_a_passing_fault_is_asked_again_after_a_pause(bad: Answer | None) -> None:
+    with answering(bad, bad, GOOD) as (url, asked):
+        async with transport(url) as (made, slept):
+            assert await ask(made) == 7
+    assert asked == ["/api/v1/blocks?limit=1&order=desc"] * 3
+    pauses = [seconds for seconds in slept if seconds > 0.01]
+    assert len(pauses) == 2
+    assert 0.1 <= pauses[0] <= 0.25
+    assert 0.2 <= pauses[1] <= 0.5
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("7", 7.0), ("100000", 60.0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0)])
+async def test_retry_after_is_honoured_within_reason(said: str, seconds: float) -> None:
+    with answering((429, {"Retry-After": said}, b""), GOOD) as (url, _):
+        async with transport(url) as (made, slept):
+            assert await ask(made) == 7
+    assert sum(slept) == pytest.approx(seconds, abs=0.2)
+
+
+async def test_when_one_is_away_the_next_is_asked_at_once() -> None:
+    with answering(GOOD) as (url, asked):
+        async with transport("http://127.0.0.1:9", url) as (made, slept):
+            assert [await ask(made) for _ in range(3)] == [7, 7, 7]
+    assert len(asked) == 3
+    assert not [seconds for seconds in slept if seconds > 0.01]
+
+
+async def test_when_all_are_away_it_says_so_with_the_next_step() -> None:
+    async with transport("http://127.0.0.1:9") as (made, _):
+        with pytest.raises(LedgerUnavailable, match="cannot be read") as raised:
+            await ask(made)
+    assert "HEDERA_MIRROR_URLS" in raised.value.hint
+
+
+async def test_what_it_does_not_know_is_none_and_what_it_refuses_is_invalid() -> None:
+    with answering((404, {}, b"{}"), (400, {}, b"Invalid parameter: token.id")) as (url, asked):
+        async with transport(url) as (made, _):
+            assert await made.get(Blocks, "/api/v1/blocks") is None
+            with pytest.raises(Invalid, match=r"400 Invalid parameter: token\.id"):
+                await made.get(Blocks, "/api/v1/blocks")
+    assert len(asked) == 2
+
+
+async def test_one_can_be_asked_alone() -> None:
+    with answering(GOOD) as (url, _):
+        async with transport("http://127.0.0.1:9", url) as (made, _):
+            assert await made.get_from(url, Blocks, "/api/v1/blocks")
+            with pytest.raises(LedgerUnavailable):
+                await made.get_from("http://127.0.0.1:9", Blocks, "/api/v1/blocks")
+
+
+# The rate
+
+
+class Time:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@given(per_second=st.floats(0.5, 1000), burst=st.integers(1, 10), pauses=st.lists(st.floats(0, 3), max_size=60))
+async def test_no_second_has_more_than_the_rate_and_a_burst(per_second: float, burst: int, pauses: list[float]) -> None:
+    time = Time()
+    limiter = RateLimiter(per_second, burst=burst, clock=time, sleep=time.sleep)
+    passed = []
+    for pause in pauses:
+        time.now += pause
+        await limiter.wait()
+        passed.append(time.now)
+    for start in passed:
+        assert sum(start <= at < start + 1 for at in passed) <= per_second + burst + 1e-6
+
+
+async def test_whoever_waits_is_not_held_up_longer_than_the_rate_asks() -> None:
+    time = Time()
+    limiter = RateLimiter(50, burst=5, clock=time, sleep=time.sleep)
+    for _ in range(1005):
+        await limiter.wait()
+    assert time.now == pytest.approx(100 + 1000 / 50)

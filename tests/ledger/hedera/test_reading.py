@@ -1,0 +1,257 @@
+"""Reading an emulated network: registers of every shape, who could not receive, what was deposited, how it all is."""
+
+import random
+from datetime import timedelta
+
+import pytest
+from hiero_sdk_python.utils.crypto_utils import keccak256
+from pydantic import SecretStr
+
+from hedera_network import Faults
+from hedera_network.entities import FixedFee, FractionalFee
+from hedera_network.wallet import make_key, public_key_of
+from ledger.conformance import collect, read
+from ledger.hedera.conftest import Hedera
+from masspayout.errors import Conflict, Invalid, LedgerUnavailable, NotFound
+from masspayout.ledger.hedera.hbar import HBAR
+from masspayout.ledger.signing.port import KeyType
+from masspayout.ledger_time import to_datetime
+
+# Registers
+
+
+SHAPES = {
+    "one": [5],
+    "a full page": range(10_000, 10_100),
+    "a page and one": range(20_000, 20_101),
+    "dense": range(30_000, 33_000),
+    "sparse": range(100_000, 10_000_000, 4_001),
+    "two clouds": [*range(11_000_000, 11_001_500), *range(4_000_000_000, 4_000_001_500)],
+    "a long tail": [*range(12_000_000, 12_002_000), *(13_000_000 + 7**power for power in range(1, 11))],
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_a_register_is_read_whole_whatever_its_shape_with_few_requests(hedera: Hedera, shape: str) -> None:
+    wanted = {f"0.0.{number}": number for number in SHAPES[shape]}
+    token_id = hedera.operator.create_token(wanted)
+    asked = len(hedera.network.mirror.requests)
+
+    holders = await read(hedera.ledger, token_id)
+
+    assert len(holders) == len(wanted)
+    assert dict(holders) == wanted
+    pages = -(-len(wanted) // 100)
+    # Besides the pages: the token, the newest block, the last account, a page that is not full for each reader, and one
+    # for each time that a gap between accounts is halved.
+    assert len(hedera.network.mirror.requests) - asked <= pages * 1.2 + hedera.settings.hedera_mirror_parallel + 20
+
+
+async def test_a_register_is_read_through_faults(hedera: Hedera) -> None:
+    wanted = {f"0.0.{number}": 1 for number in random.sample(range(50_000_000, 60_000_000), 2_500)}
+    token_id = hedera.operator.create_token(wanted)
+    hedera.network.set_faults(Faults(mirror_error_percent=5, mirror_drop_percent=5))
+    ledger = hedera.adapter(hedera_mirror_tries=20)
+    assert dict(await read(ledger, token_id)) == wanted
+
+
+async def test_a_reader_that_stops_early_leaves_nothing_behind(hedera: Hedera) -> None:
+    token_id = hedera.operator.create_token({f"0.0.{number}": 1 for number in range(70_000_000, 70_001_000)})
+    pages = (await hedera.ledger.holders(token_id)).pages
+    assert len(await anext(aiter(pages))) == 100
+    await pages.aclose()  # type: ignore[attr-defined] # it is a generator
+
+
+async def test_an_unreachable_mirror_ends_the_reading_with_an_error(hedera: Hedera) -> None:
+    token_id = hedera.operator.create_token({f"0.0.{number}": 1 for number in range(71_000_000, 71_001_000)})
+    ledger = hedera.adapter(hedera_mirror_tries=2)
+    snapshot = await ledger.holders(token_id)
+    hedera.network.set_faults(Faults(mirror_error_percent=100))
+    with pytest.raises(LedgerUnavailable):
+        _ = [page async for page in snapshot.pages]
+
+
+async def test_an_earlier_time_is_answered_from_one_snapshot_with_its_own_time(hedera: Hedera) -> None:
+    wanted = {f"0.0.{number}": 3 for number in range(72_000_000, 72_000_900)}
+    token_id = hedera.operator.create_token(wanted)
+    hedera.operator.take_snapshot()
+    taken_at = to_datetime(hedera.network.clock.now_nanos())
+    hedera.operator.fund(token_id, "0.0.72000000", 5)
+    hedera.network.clock.advance(60)
+    at = taken_at + timedelta(seconds=30)
+
+    snapshot = await hedera.ledger.holders(token_id, at=at)
+
+    assert snapshot.taken_at <= taken_at + timedelta(seconds=1)
+    assert dict([holder async for page in snapshot.pages for holder in page]) == wanted
+    again = await hedera.ledger.holders(token_id, at=snapshot.taken_at)
+    assert again.taken_at == snapshot.taken_at
+
+
+async def test_hbar_has_no_register(hedera: Hedera) -> None:
+    assert (await hedera.ledger.token(HBAR)).decimals == 8
+    with pytest.raises(Invalid, match="no register"):
+        await hedera.ledger.holders(HBAR)
+
+
+# Who could not receive
+
+
+async def test_preflight_names_each_obstacle(hedera: Hedera) -> None:
+    make = hedera.operator.create_account
+    codes = {
+        make(): None,
+        make(automatic_slots=0): "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT",
+        make(automatic_slots=-1): None,
+        make(automatic_slots=1): None,
+        (full := make(automatic_slots=1)): "NO_REMAINING_AUTOMATIC_ASSOCIATIONS",
+        (frozen := make()): "ACCOUNT_FROZEN_FOR_TOKEN",
+        (deleted := make()): "ACCOUNT_DELETED",
+        make(receiver_signature_required=True): "INVALID_SIGNATURE",
+        "0.0.987654321": "INVALID_ACCOUNT_ID",
+        "0x" + "2" * 40: "INVALID_ACCOUNT_ID",
+    }
+    token_id = hedera.make_token(next(iter(codes)), frozen)
+    other = hedera.make_token()
+    await hedera.pay(other, {full: 1})
+    hedera.operator.associate(frozen, token_id, frozen=True)
+    hedera.operator.update_account(deleted, deleted=True)
+    hedera.operator.associate(list(codes)[7], token_id)
+
+    obstacles = await hedera.ledger.preflight(hedera.payer, token_id, list(codes))
+
+    assert obstacles == {account: code for account, code in codes.items() if code}
+    assert await hedera.ledger.preflight(hedera.payer, HBAR, list(codes)) == {
+        account: code for account, code in obstacles.items() if code in {"ACCOUNT_DELETED", "INVALID_SIGNATURE"}
+    } | dict.fromkeys(["0.0.987654321", "0x" + "2" * 40], "INVALID_ACCOUNT_ID")
+
+
+async def test_preflight_of_a_thousand_asks_by_the_hundred(hedera: Hedera) -> None:
+    accounts = [f"0.0.{number}" for number in range(80_000_000, 80_001_000)]
+    token_id = hedera.operator.create_token(dict.fromkeys(accounts, 1))
+    asked = len(hedera.network.mirror.requests)
+    ledger = hedera.ledger
+    await ledger.preflight(hedera.payer, token_id, accounts[:10])
+    per_page = len(hedera.network.mirror.requests) - asked
+    assert per_page <= 13
+
+
+async def test_a_kyc_token_is_not_received_unasked(hedera: Hedera) -> None:
+    unasked, granted, revoked = (hedera.operator.create_account(automatic_slots=-1) for _ in range(3))
+    token_id = hedera.make_token(granted, revoked, kyc_key=True)
+    hedera.operator.associate(revoked, token_id, kyc_granted=False)
+    obstacles = await hedera.ledger.preflight(hedera.payer, token_id, [unasked, granted, revoked])
+    assert obstacles == dict.fromkeys([unasked, revoked], "ACCOUNT_KYC_NOT_GRANTED_FOR_TOKEN")
+
+
+# Who could not pay
+
+
+async def check(hedera: Hedera, token_id: str) -> None:
+    await hedera.ledger.check_payer(hedera.payer, token_id)
+
+
+async def test_an_able_payer_passes(hedera: Hedera) -> None:
+    await check(hedera, hedera.make_token())
+    await check(hedera, HBAR)
+    net = FractionalFee(1, 100, 2, net_of_transfers=True)
+    await check(hedera, hedera.make_token(fractional_fees=[net]))
+
+
+async def test_an_unable_payer_is_named_with_the_next_step(hedera: Hedera) -> None:
+    stranger = hedera.operator.create_token({})
+    frozen, paused, deleted = hedera.make_token(), hedera.make_token(), hedera.make_token()
+    taking = hedera.make_token(fractional_fees=[FractionalFee(1, 100, 2)])
+    hedera.operator.associate(hedera.payer, frozen, frozen=True)
+    hedera.operator.update_token(paused, paused=True)
+    hedera.operator.update_token(deleted, deleted=True)
+    for token_id, sentence in {
+        stranger: "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT",
+        frozen: "ACCOUNT_FROZEN_FOR_TOKEN",
+        paused: "is paused",
+        deleted: "was deleted",
+        taking: "fractional fee",
+    }.items():
+        with pytest.raises(Conflict, match=sentence) as refused:
+            await check(hedera, token_id)
+        assert refused.value.hint
+    with pytest.raises(NotFound):
+        await hedera.ledger.token("0.0.404404")
+
+
+async def test_a_token_with_a_drawback_says_so(hedera: Hedera) -> None:
+    taking = hedera.make_token(fractional_fees=[FractionalFee(1, 100, 2)])
+    assert "fractional fee" in str((await hedera.ledger.token(taking)).drawback)
+    assert (await hedera.ledger.token(hedera.make_token(fixed_fees=[FixedFee(1, 2)]))).drawback is None
+
+
+# How it all is
+
+
+async def test_a_sound_network_is_described(hedera: Hedera) -> None:
+    said = await hedera.ledger.examine()
+    assert "1 of 1 mirror nodes answer" in said
+    assert "3 of 3 consensus nodes can be reached" in said
+    assert f"The key is that of {hedera.payer}." in said
+
+
+async def test_what_is_wrong_with_a_network_is_named(hedera: Hedera) -> None:
+    other_key = make_key(KeyType.ECDSA_SECP256K1)
+    stranger = hedera.operator.create_account(public_key_of(other_key))
+    for changes, error, sentence in (
+        ({"hedera_mirror_urls": "http://127.0.0.1:9", "hedera_mirror_tries": 1}, LedgerUnavailable, "cannot be read"),
+        ({"hedera_nodes": "127.0.0.1:9=0.0.3", "hedera_node_timeout_seconds": 0.2}, LedgerUnavailable, "None of the 1"),
+        ({"payer_account_id": "0.0.404404"}, Conflict, "knows no account 0.0.404404"),
+        ({"payer_account_id": stranger}, Conflict, "The key is not that of"),
+        ({"payer_key": SecretStr("")}, Invalid, "no key"),
+    ):
+        ledger = hedera.adapter(**changes)
+        with pytest.raises(error, match=sentence) as raised:
+            await ledger.examine()
+        assert raised.value.hint
+
+
+@pytest.mark.parametrize(("lag_seconds", "sentence"), [(400, "seconds old"), (-60, "clock is at least")])
+async def test_a_time_that_is_not_ours_is_named(hedera: Hedera, lag_seconds: float, sentence: str) -> None:
+    hedera.network.clock.advance(500)
+    hedera.network.set_faults(Faults(mirror_lag_seconds=lag_seconds))
+    with pytest.raises(Conflict, match=sentence):
+        await hedera.ledger.examine()
+
+
+# Events
+
+
+async def test_deposits_of_tokens_and_hbar_and_what_a_contract_says_come_in_order(hedera: Hedera) -> None:
+    account = hedera.operator.create_account(automatic_slots=-1)
+    token_id = hedera.make_token(account)
+    hedera.operator.fund(token_id, account, 5)
+    topic = {
+        name: hedera_topic(signature)
+        for name, signature in {
+            "Paused": "LifeCycleCashFlowPaused(address)",
+            "PaymentTokenChanged": "PaymentTokenChanged(address)",
+            "other": "Approval(address,address,uint256)",
+        }.items()
+    }
+    changed = "0x" + f"{7001:064x}"
+    hedera.operator.emit(account, [([topic["other"]], "0x"), ([topic["Paused"], "0x" + "0" * 64], "0x")])
+    hedera.operator.emit(account, [([topic["PaymentTokenChanged"]], changed)])
+    hedera.operator.fund_tinybars(account, 9)
+    await hedera.pay(token_id, {account: 7})
+
+    events = await collect(hedera.ledger, account, (0, 0))
+
+    assert [event.name for event in events] == ["Deposit", "Paused", "PaymentTokenChanged", "Deposit", "Deposit"]
+    assert [event.payload.get("amount_units") for event in events] == [5, None, None, 9, 7]
+    assert [event.payload.get("token_id") for event in events] == [token_id, None, "0.0.7001", HBAR, token_id]
+    assert events[-1].payload["from"] == hedera.payer
+    cursor = (events[1].timestamp_nanos, events[1].index)
+    assert await collect(hedera.ledger, account, cursor) == events[2:]
+    hedera.network.clock.advance(100 * 86_400)
+    hedera.operator.fund(token_id, account, 11)
+    assert [event.payload["amount_units"] for event in (await collect(hedera.ledger, account, cursor))[2:]] == [7, 11]
+
+
+def hedera_topic(signature: str) -> str:
+    return f"0x{keccak256(signature.encode()).hex()}"
