@@ -40,6 +40,9 @@ class Stage(Protocol):
     def settings(self) -> Settings:
         """What leads a process to it."""
 
+    def calm_down(self) -> None:
+        """Let nothing go wrong any more, and everything be seen that has happened."""
+
     def received_units(self) -> dict[str, int]:
         """Return what its own books say that each account got."""
 
@@ -90,6 +93,7 @@ def _die_and_recover(story: Story, server: URL, mortals: crashes.Mortals, kill_a
         if status == crashes.KILLED:
             recovery = mortals.pay(url, stage.settings, story.distribution_id)
             assert recovery == 0, f"recovery from side effect {kill_at}"
+        stage.calm_down()
         asyncio.run(_check(url, story, stage, f"side effect {kill_at}"))
     return status == 0
 

@@ -1,0 +1,97 @@
+"""On Hedera nobody is paid twice and nobody is forgotten, wherever a process dies, and however bad the network is.
+
+Answers are lost and transactions doubled, a node lies, the mirror node is twenty minutes behind, and the clocks of the
+processes are five seconds fast or slow.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from sqlalchemy import URL
+
+from crash_stories import HASTE, Story, die_everywhere
+from databases import fresh_database
+from hedera_network import EmulatedNetwork, Faults
+from hedera_worlds import PAYER, build_world, open_ledger, world_settings
+from masspayout import assets
+from masspayout.db.session import Database
+from masspayout.jobs import Jobs
+from masspayout.runtime import Runtime
+from masspayout.settings import Settings
+from payouts import ASSET_TOKEN, PAYMENT_TOKEN, World, accounts
+
+HOLDERS = [(account, 100 + n) for n, account in enumerate(accounts(27))]
+FROZEN = HOLDERS[12][0]
+FAULTS = Faults(
+    lose_answer_percent=30,
+    lose_request_percent=10,
+    duplicate_percent=50,
+    busy_percent=10,
+    throttle_percent=5,
+    lying_nodes=(4,),
+    mirror_lag_seconds=20 * 60,
+    mirror_error_percent=5,
+    mirror_drop_percent=5,
+)
+TERMS = {
+    **HASTE,
+    "transient_retries": 100,
+    "hedera_transactions_in_flight": 4,
+    "hedera_mirror_requests_per_second": 1000.0,
+}
+
+
+@dataclass
+class HederaStage:
+    """A network of its own for one death, in the state that the payout was planned in."""
+
+    network: EmulatedNetwork
+    settings: Settings
+
+    def calm_down(self) -> None:
+        self.network.set_faults(Faults())
+
+    def received_units(self) -> dict[str, int]:
+        held = self.network.operator.balances(PAYMENT_TOKEN)
+        return {account: units for account, units in held.items() if account != PAYER}
+
+
+@contextmanager
+def stage(_: URL) -> Iterator[HederaStage]:
+    with TemporaryDirectory() as directory, EmulatedNetwork.start(Path(directory)) as network:
+        build_world(network, HOLDERS)
+        network.operator.associate(FROZEN, PAYMENT_TOKEN, frozen=True)
+        network.set_faults(FAULTS)
+        yield HederaStage(network, world_settings(network, Path(directory), **TERMS))
+
+
+@pytest.fixture(scope="module")
+def story(embedded_server: URL, migrated_template: str) -> Iterator[Story]:
+    with fresh_database(embedded_server, template=migrated_template) as url:
+        distribution_id = asyncio.run(_plan(url))
+        bad = {FROZEN: "ACCOUNT_FROZEN_FOR_TOKEN"}
+        yield Story(url, distribution_id, bad, "hedera_worlds:open_ledger", stage)
+
+
+async def _plan(url: URL) -> uuid.UUID:
+    with stage(url) as ready:
+        ready.network.set_faults(Faults())
+        database = Database(url)
+        runtime = Runtime(ready.settings, database, open_ledger(url, ready.settings), Jobs(url))
+        asset = await assets.import_asset(database, runtime.ledger, ASSET_TOKEN, payment_token_id=PAYMENT_TOKEN)
+        dividend = await World(runtime, asset).plan("1000")
+        await runtime.ledger.close()
+        await database.close()
+        return dividend.id
+
+
+@pytest.mark.longest
+@pytest.mark.timeout(900)
+def test_a_crash_anywhere_on_hedera_pays_nobody_twice_and_forgets_nobody(story: Story, embedded_server: URL) -> None:
+    assert die_everywhere(story, embedded_server, stride=5) > 50
