@@ -40,6 +40,8 @@ class View:
             account = timeline.at(self.at_nanos)
             if account is not None and len(page) < query.limit:
                 page.append(self._account(account, timeline.began_nanos))
+        if query.last("balance") == "false":
+            page = [{**account, "balance": None} for account in page]
         last = page[-1]["account"] if page else ""
         return {"accounts": page, "links": {"next": query.next_link("account.id", last, count=len(page))}}
 
@@ -99,7 +101,8 @@ class View:
         changed = 0
         decimals = self.ledger.tokens[number].latest.decimals if number in self.ledger.tokens else 0
         wanted_units = query.bounds("account.balance", int)
-        for account, timeline in self._holders(number, query.accounts(), ascending=query.ascending):
+        wanted_accounts = query.accounts(any_of=False)
+        for account, timeline in self._holders(number, wanted_accounts, ascending=query.ascending):
             relation = timeline.at(at_nanos)
             if relation is None or not relation.associated or relation.balance not in wanted_units:
                 continue

@@ -63,8 +63,11 @@ class Query:
         """Return each (operator, value) of a parameter."""
         return [self._comparison(name, value, parse) for given, value in self._parameters if given == name]
 
-    def bounds(self, name: str, parse: Callable[[str], int]) -> Bounds:
-        """Put the comparisons of a parameter together."""
+    def bounds(self, name: str, parse: Callable[[str], int], *, any_of: bool = True) -> Bounds:
+        """Put the comparisons of a parameter together.
+
+        Of several single values any will do, but where ``any_of`` is False: there all of them must be met at once.
+        """
         lower, upper, chosen, unwanted = -1, _LARGEST, set(), set()
         for operator, value in self.comparisons(name, parse):
             if operator in {"gt", "gte"}:
@@ -75,11 +78,13 @@ class Query:
                 unwanted.add(value)
             else:
                 chosen.add(value)
+        if len(chosen) > 1 and not any_of:
+            lower, upper = 1, 0
         return Bounds(lower, upper, frozenset(chosen) if chosen else None, frozenset(unwanted))
 
-    def accounts(self, name: str = "account.id") -> Bounds:
+    def accounts(self, name: str = "account.id", *, any_of: bool = True) -> Bounds:
         """Return which accounts, or other entities, are asked for."""
-        return self.bounds(name, parse_entity)
+        return self.bounds(name, parse_entity, any_of=any_of)
 
     def times(self) -> Bounds:
         """Return which times are asked for."""

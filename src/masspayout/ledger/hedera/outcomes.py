@@ -32,6 +32,7 @@ _NOT_THE_LAST_WORD = {
     "UNKNOWN",
 }
 _NODES_ASKED = 3
+_SEARCHES = 5
 _PAUSE_SECONDS = 0.5
 
 
@@ -77,37 +78,45 @@ class OutcomeFinder:
             return None
 
     async def _prove_death(self, transaction_id: str) -> Outcome:
-        """Look for a proof that a transaction never happened and never can. Any mirror node that knows it ends this.
-
-        A mirror node may consist of replicas that lag differently: its time is read before and after it is asked for
-        the transaction, the earlier time counts, and the margin is for the rest.
-        """
+        """Look for a proof that a transaction never happened and never can. Any mirror node that knows it ends this."""
         _, start_nanos = split_transaction_id(transaction_id)
         deadline_nanos = start_nanos + self._longest_valid_nanos + self._margin_nanos
         proofs, reasons = [], []
         for url in self._mirror.urls:
             try:
-                seen_nanos = await self._newest_nanos(url)
-                if seen_nanos <= deadline_nanos:
-                    reasons.append(f"{url} has seen the network up to {format_timestamp(seen_nanos)} only")
-                    continue
-                outcome = _decide(await self._mirror.transactions(mirror_id(transaction_id), url))
-                if outcome is not None:
-                    return outcome
-                seen_nanos = min(seen_nanos, await self._newest_nanos(url))
+                found = await self._search(url, transaction_id, deadline_nanos)
             except LedgerUnavailable as error:
                 reasons.append(error.message)
                 continue
-            if seen_nanos > deadline_nanos:
+            if not isinstance(found, int):
+                return found
+            if found > deadline_nanos:
                 proofs.append(
-                    f"{url} has seen the network up to {to_datetime(seen_nanos)} without it, and it was valid until "
+                    f"{url} has seen the network up to {to_datetime(found)} without it, and it was valid until "
                     f"{to_datetime(start_nanos + self._longest_valid_nanos)} at the latest."
                 )
             else:
-                reasons.append(f"{url} answers from replicas, one of which is behind")
+                reasons.append(f"{url}, or a replica of it, has seen the network up to {format_timestamp(found)} only")
         if proofs:
             return Dead(" ".join(proofs))
         return Undecided(f"Nothing is known of it, and it may still happen: {'; '.join(reasons)}.")
+
+    async def _search(self, url: str, transaction_id: str, deadline_nanos: int) -> Settled | Refused | int:
+        """Return what a mirror node knows of a transaction, or up to when it has surely seen the network without it.
+
+        Behind one address there may be replicas that lag differently, and each request may reach another one. So the
+        node's time is asked for before and after each of several searches, and the earliest time counts: a replica
+        that is behind would have to answer every search, and none of the questions for the time.
+        """
+        seen_nanos = await self._newest_nanos(url)
+        for _ in range(_SEARCHES):
+            if seen_nanos <= deadline_nanos:
+                break
+            outcome = _decide(await self._mirror.transactions(mirror_id(transaction_id), url))
+            if outcome is not None:
+                return outcome
+            seen_nanos = min(seen_nanos, await self._newest_nanos(url))
+        return seen_nanos
 
     async def _newest_nanos(self, url: str) -> int:
         """Return up to when a mirror node has seen the network."""
@@ -133,7 +142,7 @@ def mirror_id(transaction_id: str) -> str:
     return f"{payer}-{format_timestamp(start_nanos).replace('.', '-')}"
 
 
-def _decide(transactions: Sequence[Transaction]) -> Outcome | None:
+def _decide(transactions: Sequence[Transaction]) -> Settled | Refused | None:
     found = original(transactions)
     if found is None:
         return None

@@ -7,7 +7,7 @@ from masspayout.errors import Conflict, NotFound
 from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.hedera.hbar import HBAR
 from masspayout.ledger.hedera.mirror.answers import Account, Key, Token, TokenRelationship
-from masspayout.ledger.hedera.mirror.client import PAGE, MirrorClient
+from masspayout.ledger.hedera.mirror.client import PAGE, TOKENS_SHOWN, MirrorClient
 from masspayout.ledger.signing.port import KeyType, Signer
 
 _SIMPLE_KEYS = {"ED25519": KeyType.ED25519, "ECDSA_SECP256K1": KeyType.ECDSA_SECP256K1}
@@ -105,7 +105,6 @@ class Preflight:
     async def _obstacles_of_page(self, token: Token | None, account_ids: Sequence[str]) -> dict[str, str]:
         known = [account_id for account_id in account_ids if not account_id.startswith("0x")]
         accounts = await self._mirror.accounts(known) if known else {}
-        associated = await self._mirror.associated(token.token_id, known) if token and known else set()
 
         async def look(account_id: str) -> tuple[str, str | None]:
             account = accounts.get(account_id)
@@ -117,18 +116,22 @@ class Preflight:
                 return account_id, "INVALID_SIGNATURE"
             if token is None:
                 return account_id, None
-            return account_id, await self._token_obstacle(token, account, associated=account_id in associated)
+            return account_id, await self._token_obstacle(token, account)
 
         found = await asyncio.gather(*map(look, account_ids))
         return {account_id: code for account_id, code in found if code is not None}
 
-    async def _token_obstacle(self, token: Token, account: Account, *, associated: bool) -> str | None:
-        if not associated:
-            return await self._association_obstacle(token, account)
-        if token.freeze_key is None and token.kyc_key is None:
+    async def _token_obstacle(self, token: Token, account: Account) -> str | None:
+        shown = account.balance.tokens if account.balance else ()
+        is_shown = any(one.token_id == token.token_id for one in shown)
+        if is_shown and token.freeze_key is None and token.kyc_key is None:
             return None
-        relationship = await self._mirror.relationship(account.account, token.token_id)
-        return None if relationship is None else _status_obstacle(relationship)
+        relationship = None
+        if is_shown or len(shown) >= TOKENS_SHOWN:
+            relationship = await self._mirror.relationship(account.account, token.token_id)
+        if relationship is None:
+            return await self._association_obstacle(token, account)
+        return _status_obstacle(relationship)
 
     async def _association_obstacle(self, token: Token, account: Account) -> str | None:
         """Say whether a transfer would associate an account by itself."""

@@ -102,11 +102,18 @@ class TokenRelationships(_Answer):
     links: Links = Links()
 
 
+class AccountToken(_Answer):
+    """A token that an account is associated with."""
+
+    token_id: str
+
+
 class AccountBalance(_Answer):
-    """The HBAR of an account, in tinybars."""
+    """The HBAR of an account, in tinybars, and the first of its tokens."""
 
     timestamp: Nanos | None = None
     balance: int | None = None
+    tokens: Sequence[AccountToken] = ()
 
 
 class Account(_Answer):

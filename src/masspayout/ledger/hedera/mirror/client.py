@@ -23,6 +23,9 @@ from masspayout.ledger.hedera.mirror.transport import MirrorTransport, Query
 from masspayout.ledger.hedera.timestamps import format_timestamp
 
 PAGE = 100
+
+# Of an account in a list, only so many tokens are shown.
+TOKENS_SHOWN = 50
 _BLOCKS_PATH = "/api/v1/blocks"
 _NEWEST: Query = {"order": "desc", "limit": 1}
 
@@ -57,7 +60,7 @@ class MirrorClient:
 
     async def accounts(self, account_ids: Sequence[str]) -> Mapping[str, Account]:
         """Describe up to a page of accounts by their ids; those that do not exist are absent."""
-        query: Query = {"account.id": list(account_ids), "limit": PAGE, "balance": "false"}
+        query: Query = {"account.id": list(account_ids), "limit": PAGE}
         found = await self._transport.get(Accounts, "/api/v1/accounts", query)
         return {account.account: account for account in found.accounts} if found else {}
 
@@ -75,11 +78,6 @@ class MirrorClient:
             count += sum(one.automatic_association for one in found.tokens)
             link = found.links.next or ""
         return count
-
-    async def associated(self, token_id: str, account_ids: Sequence[str]) -> set[str]:
-        """Return which of up to a page of accounts are associated with a token."""
-        page = await self.holders_page(token_id, {"account.id": list(account_ids), "limit": PAGE})
-        return {one.account for one in page.balances}
 
     async def newest_block(self, url: str | None = None) -> Block | None:
         """Return the newest block that is known, to one of the mirror nodes if it is named."""

@@ -1,0 +1,91 @@
+"""The adapter on an emulated network that deceives it: replicas that lag differently, and what the mirror hides."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from hedera_network import EmulatedNetwork, Faults
+from hedera_worlds import PAYER, build_world, world_settings
+from masspayout.db.types import uuid7
+from masspayout.ledger.hedera.adapter import HederaLedger
+from masspayout.ledger.port import Dead, Payment, Settled, SignedTransaction, Transfer, Undecided
+from payouts import PAYMENT_TOKEN, accounts
+
+HOLDERS = [(account, 100) for account in accounts(120)]
+FIRST = HOLDERS[0][0]
+NODES = (3, 4, 5)
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Iterator[EmulatedNetwork]:
+    with EmulatedNetwork.start(tmp_path) as network:
+        build_world(network, HOLDERS)
+        yield network
+
+
+@pytest.fixture
+async def ledger(network: EmulatedNetwork, tmp_path: Path) -> AsyncIterator[HederaLedger]:
+    settings = world_settings(network, tmp_path, hedera_mirror_requests_per_second=10_000)
+    ledger = HederaLedger(settings, clock=network.clock.now_nanos)
+    yield ledger
+    await ledger.close()
+
+
+async def sign(ledger: HederaLedger) -> SignedTransaction:
+    sender = await ledger.sender(PAYER)
+    payments = [Payment(FIRST, 10)]
+    return await ledger.prepare(
+        Transfer(sender.number_floor, PAYER, PAYMENT_TOKEN, payments, "", uuid7(), sender.account_id)
+    )
+
+
+async def test_replicas_that_lag_differently_prove_no_death(network: EmulatedNetwork, ledger: HederaLedger) -> None:
+    signed = await sign(ledger)
+    await ledger.submit(signed.signed_bytes)
+    network.clock.advance(600)
+    network.set_faults(Faults(lying_nodes=NODES, stale_percent=80, stale_seconds=3600))
+
+    outcomes = [await ledger.outcome(signed.transaction_id) for _ in range(100)]
+
+    assert not [outcome for outcome in outcomes if isinstance(outcome, Dead)]
+    assert {type(outcome) for outcome in outcomes} == {Settled, Undecided}
+
+
+async def test_a_mirror_that_is_behind_decides_nothing_until_it_has_caught_up(
+    network: EmulatedNetwork, ledger: HederaLedger
+) -> None:
+    paid, lost = await sign(ledger), None
+    await ledger.submit(paid.signed_bytes)
+    network.set_faults(Faults(lying_nodes=NODES, mirror_lag_seconds=1200))
+    lost = await sign(ledger)
+    for _ in range(19):
+        network.clock.advance(60)
+        assert isinstance(await ledger.outcome(paid.transaction_id), Undecided)
+        assert isinstance(await ledger.outcome(lost.transaction_id), Undecided)
+    network.clock.advance(300)
+    assert isinstance(await ledger.outcome(paid.transaction_id), Settled)
+    assert isinstance(await ledger.outcome(lost.transaction_id), Dead)
+
+
+async def test_many_recipients_are_looked_at_together(network: EmulatedNetwork, ledger: HederaLedger) -> None:
+    operator = network.operator
+    many_tokens = operator.create_account(automatic_slots=-1)
+    for _ in range(60):
+        operator.associate(many_tokens, operator.create_token({}))
+    late = operator.create_token({PAYER: 100, many_tokens: 0})
+    stranger, full = operator.create_account(), operator.create_account(automatic_slots=1)
+    operator.update_account(full, automatic_used=1)
+    operator.associate(full, operator.create_token({}), automatic=True)
+    wanted = [many_tokens, stranger, full, "0.0.888888"]
+
+    before = len(network.mirror.requests)
+    assert await ledger.preflight(PAYER, PAYMENT_TOKEN, [account for account, _ in HOLDERS]) == {}
+    everybody = len(network.mirror.requests) - before
+
+    assert await ledger.preflight(PAYER, late, wanted) == {
+        stranger: "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT",
+        full: "NO_REMAINING_AUTOMATIC_ASSOCIATIONS",
+        "0.0.888888": "INVALID_ACCOUNT_ID",
+    }
+    assert everybody <= len(HOLDERS) + 4
