@@ -51,10 +51,22 @@ def make_ledger(url: URL, settings: Settings) -> Ledger:
     return SandboxLedger(url, settings)
 
 
-def _import_adapter(name: str) -> Any:
+def contract_administration(runtime: Runtime) -> Any:
+    """Return what makes paying contracts and works on them; it is there on EVM chains only.
+
+    Raises:
+        Invalid: ``LEDGER`` names another ledger.
+    """
+    if runtime.settings.ledger != "evm":
+        raise Invalid(f"LEDGER={runtime.settings.ledger} has no paying contracts.", "Set LEDGER=evm and EVM_RPC_URL.")
+    module = _import_adapter("evm", "administration")
+    return module.Administration(runtime.ledger, runtime.database, runtime.settings.evm_gas_margin_percent)
+
+
+def _import_adapter(name: str, module: str = "adapter") -> Any:
     """Import the adapter of a real ledger, whose libraries only those have who use it."""
     try:
-        return importlib.import_module(f"masspayout.ledger.{name}.adapter")
+        return importlib.import_module(f"masspayout.ledger.{name}.{module}")
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("masspayout"):
             raise

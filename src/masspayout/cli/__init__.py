@@ -13,6 +13,7 @@ from masspayout.cli import (
     demo,
     distribution,
     doctor,
+    evm,
     listener,
     payout,
     sandbox,
@@ -49,6 +50,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(webhook.app, name="webhook")
 app.command()(doctor.doctor)
 app.add_typer(database.app, name="db")
+app.add_typer(evm.app, name="evm")
 app.add_typer(sandbox.app, name="sandbox")
 
 

@@ -64,9 +64,21 @@ class OwnContract:
         self._node = node
         self._transfer_gas = transfer_gas
 
+    async def payment_token(self) -> str:
+        """See ``PayingContract``."""
+        return str(await self.ask("payment_token"))
+
+    def encode_pause(self, *, paused: bool) -> bytes:
+        """See ``PayingContract``."""
+        return interface().call("pause" if paused else "unpause")
+
+    def encode_withdrawal(self, token_id: str, recipient: str, amount_units: int) -> bytes:
+        """See ``PayingContract``."""
+        return interface().call("withdraw", token_id, recipient, amount_units)
+
     async def check(self, sender: str, token_id: str) -> None:
         """See ``PayingContract``."""
-        token = await self.ask("payment_token")
+        token = await self.payment_token()
         if token != token_id:
             raise Conflict(
                 f"The contract {self.address} pays in {token}, not in {token_id}.",

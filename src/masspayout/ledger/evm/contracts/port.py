@@ -14,6 +14,15 @@ class PayingContract(Protocol):
     def address(self) -> str:
         """Where it is, in canonical form."""
 
+    async def payment_token(self) -> str:
+        """Return the token that it pays in now."""
+
+    def encode_pause(self, *, paused: bool) -> bytes:
+        """Return the call that stops all payments, or lets them go on."""
+
+    def encode_withdrawal(self, token_id: str, recipient: str, amount_units: int) -> bytes:
+        """Return the call that takes tokens out."""
+
     async def check(self, sender: str, token_id: str) -> None:
         """Find out whether the sender could have the contract pay in this token now, but for its funds.
 

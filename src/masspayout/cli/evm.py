@@ -1,0 +1,133 @@
+"""``masspayout evm …``: the operator's side of the contract that pays on an EVM chain."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+import typer
+
+from masspayout.account_ids import canonical_account_id
+from masspayout.cli.output import JsonOption, out, show_json
+from masspayout.cli.session import with_runtime
+from masspayout.errors import Invalid
+from masspayout.runtime import Runtime, contract_administration
+
+app = typer.Typer(help="Make, fund, pause and empty the contract that pays on an EVM chain.", no_args_is_help=True)
+
+Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="Whole payment tokens, such as 1250.75.")]
+ContractOption = Annotated[
+    str | None, typer.Option("--contract", metavar="ADDRESS", help="The contract; PAYER_ACCOUNT_ID unless given.")
+]
+
+
+@app.command()
+def deploy(
+    token_id: Annotated[str, typer.Argument(metavar="TOKEN_ID", help="The token that it will pay in.")],
+    *,
+    admin: Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Who administers it.")] = None,
+    payer: Annotated[list[str] | None, typer.Option(metavar="ACCOUNT", help="Who may have it pay; repeatable.")] = None,
+    pauser: Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Who may pause it.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a contract that pays in a token."""
+    token = canonical_account_id(token_id, what="token id")
+    roles = {
+        "admin": None if admin is None else canonical_account_id(admin),
+        "payers": [canonical_account_id(account) for account in payer or ()],
+        "pauser": None if pauser is None else canonical_account_id(pauser),
+    }
+
+    async def work(runtime: Runtime) -> str:
+        return str(await contract_administration(runtime).deploy(token, **roles))
+
+    address = with_runtime(work)
+    if as_json:
+        show_json({"contract_id": address, "payment_token_id": token})
+        return
+    out.print(f"The contract is at {address}.")
+    out.print(f"Set PAYER_ACCOUNT_ID={address}, then fund it with: masspayout evm fund AMOUNT", markup=False)
+
+
+@app.command()
+def fund(amount: Amount, *, contract: ContractOption = None, as_json: JsonOption = False) -> None:
+    """Move payment tokens from the sender's account to the contract."""
+    wanted = _amount(amount)
+
+    async def work(runtime: Runtime) -> Any:
+        return await contract_administration(runtime).fund(_contract(runtime, contract), wanted)
+
+    _show_holding(with_runtime(work), as_json=as_json)
+
+
+@app.command()
+def pause(*, contract: ContractOption = None) -> None:
+    """Stop all payments of the contract until further notice."""
+    _set_paused(contract, paused=True)
+
+
+@app.command()
+def unpause(*, contract: ContractOption = None) -> None:
+    """Undo pause."""
+    _set_paused(contract, paused=False)
+
+
+@app.command()
+def withdraw(
+    amount: Amount,
+    *,
+    to: Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Who gets it; the sender unless given.")] = None,
+    contract: ContractOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take payment tokens out of the contract, also while it is paused."""
+    wanted = _amount(amount)
+    recipient = None if to is None else canonical_account_id(to)
+
+    async def work(runtime: Runtime) -> Any:
+        return await contract_administration(runtime).withdraw(_contract(runtime, contract), wanted, recipient)
+
+    _show_holding(with_runtime(work), as_json=as_json)
+
+
+@app.command()
+def cancel(transaction_id: Annotated[str, typer.Argument(metavar="TRANSACTION", help="Its hash.")]) -> None:
+    """Free the nonce of a transaction that gets into no block. Its holders are paid with another one."""
+
+    async def work(runtime: Runtime) -> str:
+        return str(await contract_administration(runtime).cancel(transaction_id))
+
+    out.print(f"{with_runtime(work)} takes the place of {transaction_id}. Whichever gets into a block counts.")
+
+
+def _set_paused(contract: str | None, *, paused: bool) -> None:
+    async def work(runtime: Runtime) -> str:
+        address = _contract(runtime, contract)
+        await contract_administration(runtime).set_paused(address, paused=paused)
+        return address
+
+    out.print(f"The contract {with_runtime(work)} is {'paused' if paused else 'not paused'}.")
+
+
+def _contract(runtime: Runtime, contract: str | None) -> str:
+    address = canonical_account_id(contract or runtime.settings.payer_account_id, what="contract")
+    if not address.startswith("0x"):
+        raise Invalid(
+            f"{address} is no contract on an EVM chain.", "Name one with --contract, or set PAYER_ACCOUNT_ID to it."
+        )
+    return address
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal(0)
+    if not amount.is_finite() or amount <= 0:
+        raise Invalid(f"{text!r} is not an amount above 0.", "Write it in whole tokens, such as 1250.75.")
+    return amount
+
+
+def _show_holding(holding: Any, *, as_json: bool) -> None:
+    if as_json:
+        show_json(holding)
+    else:
+        out.print(f"The contract {holding['contract_id']} holds {holding['balance']:,f} {holding['symbol']}.")

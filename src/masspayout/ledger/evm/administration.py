@@ -1,0 +1,186 @@
+"""What an operator does to a paying contract: make one, fund it, pause it, take money out of it."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
+
+from masspayout.db.repositories import Attempts
+from masspayout.db.session import Database
+from masspayout.errors import Conflict, InsufficientFunds, LedgerUncertain
+from masspayout.ledger.evm.adapter import EvmLedger
+from masspayout.ledger.evm.contracts import PayingContract, recognise
+from masspayout.ledger.evm.contracts.own import deployment, interface
+from masspayout.ledger.evm.node import Json, NodeError, to_hex, to_int
+from masspayout.ledger.evm.senders import SenderAccount
+from masspayout.money import to_decimal, to_units
+
+_NO_CONTRACT_YET = "0x"
+_LOOK_AGAIN_SECONDS = 0.5
+_PATIENCE_SECONDS = 120
+
+_TRANSFER = keccak(text="transfer(address,uint256)")[:4]
+
+# Chains of Hedera, where a contract must be associated with a token before it can hold any.
+_HEDERA_CHAINS = frozenset({295, 296, 297, 298})
+
+_NEXT_STEPS = {
+    "NotTheAdmin": "Sign with the key of the contract's admin: set PAYER_KEY or EVM_KEYS to it.",
+    "NotAPauser": "Sign with the key of an account that may pause: set PAYER_KEY or EVM_KEYS to it.",
+    "NotAToken": "Check the token's address.",
+    "NotAnAdmin": "Name an account with --admin.",
+}
+
+
+class Administration:
+    """Works on paying contracts with the first of our senders' keys. Its nonces are those that payouts take, too."""
+
+    def __init__(self, ledger: EvmLedger, database: Database, margin_percent: int) -> None:
+        self._ledger = ledger
+        self._database = database
+        self._margin_percent = margin_percent
+
+    async def deploy(self, token_id: str, *, admin: str | None, payers: Sequence[str], pauser: str | None) -> str:
+        """Make a contract that pays in a token, and return its address.
+
+        Args:
+            token_id: What it pays in.
+            admin: Who administers it; the first sender unless given.
+            payers: Who may have it pay; all our senders unless given.
+            pauser: Who may pause it; the admin unless given.
+
+        Raises:
+            NotFound: There is no such token.
+            Conflict: The chain is not the one that is meant; or the key is not the admin's, and several are to pay.
+        """
+        await self._ledger.token(token_id)
+        sender = await self._sender()
+        admin = admin or sender.address
+        payers = payers or [account.address for account in await self._ledger.senders.all()]
+        if len(payers) > 1 and admin != sender.address:
+            raise Conflict(
+                f"Only the admin {admin} can let {len(payers)} accounts pay, and the key here is {sender.address}'s.",
+                "Name one --payer, and have the admin let the others pay with set_payer.",
+            )
+        code = deployment(token_id, admin=admin, payer=payers[0], pauser=pauser or admin)
+        receipt = await self._execute(_NO_CONTRACT_YET, code, token_id)
+        address = str(receipt["contractAddress"]).lower()
+        for payer in payers[1:]:
+            await self._execute(address, interface().call("set_payer", payer, True), token_id)
+        if await self._ledger.chain.chain_id() in _HEDERA_CHAINS and admin == sender.address:
+            await self._execute(address, interface().call("associate"), token_id)
+        return address
+
+    async def fund(self, address: str, amount: Any) -> Mapping[str, Any]:
+        """Move payment tokens of the sender to a contract, in whole tokens, and say what it holds then.
+
+        Raises:
+            InsufficientFunds: The sender holds less.
+        """
+        contract = await recognise(self._ledger.node, address)
+        token_id = await contract.payment_token()
+        token = await self._ledger.token(token_id)
+        units = to_units(amount, token.decimals)
+        sender = await self._sender()
+        held_units = await self._ledger.balance_units(sender.address, token_id)
+        if held_units < units:
+            raise InsufficientFunds(
+                f"{sender.address} holds {to_decimal(held_units, token.decimals):f} {token.symbol}, not {amount:f}.",
+                f"Send some to {sender.address} first, or straight to the contract {address}.",
+            )
+        await self._execute(token_id, _TRANSFER + encode(["address", "uint256"], [address, units]), token_id)
+        return await self._holding(contract)
+
+    async def set_paused(self, address: str, *, paused: bool) -> None:
+        """Stop or allow all payments of a contract."""
+        contract = await recognise(self._ledger.node, address)
+        await self._execute(address, contract.encode_pause(paused=paused), await contract.payment_token())
+
+    async def withdraw(self, address: str, amount: Any, to: str | None) -> Mapping[str, Any]:
+        """Take payment tokens out of a contract, in whole tokens, and say what it holds then.
+
+        Args:
+            address: The contract.
+            amount: How much.
+            to: Who gets them; the sender unless given.
+
+        Raises:
+            InsufficientFunds: The contract holds less.
+        """
+        contract = await recognise(self._ledger.node, address)
+        token_id = await contract.payment_token()
+        token = await self._ledger.token(token_id)
+        units = to_units(amount, token.decimals)
+        held_units = await self._ledger.balance_units(address, token_id)
+        if held_units < units:
+            raise InsufficientFunds(
+                f"The contract {address} holds {to_decimal(held_units, token.decimals):f} {token.symbol}, "
+                f"not {amount:f}.",
+                "Withdraw less.",
+            )
+        to = to or (await self._sender()).address
+        await self._execute(address, contract.encode_withdrawal(token_id, to, units), token_id)
+        return await self._holding(contract)
+
+    async def cancel(self, transaction_id: str) -> str:
+        """Free the nonce of a transaction that will never get into a block. Return the hash of what takes its place."""
+        return await self._ledger.cancel(transaction_id)
+
+    async def _holding(self, contract: PayingContract) -> Mapping[str, Any]:
+        token = await self._ledger.token(await contract.payment_token())
+        units = await self._ledger.balance_units(contract.address, token.token_id)
+        return {
+            "contract_id": contract.address,
+            "payment_token_id": token.token_id,
+            "balance": to_decimal(units, token.decimals),
+            "symbol": token.symbol,
+        }
+
+    async def _sender(self) -> SenderAccount:
+        return (await self._ledger.senders.all())[0]
+
+    async def _execute(self, to: str, data: bytes, token_id: str) -> Json:
+        """Try a call, sign it with the next nonce, send it, and wait until it is in a block.
+
+        Raises:
+            Conflict: It would fail; nothing was sent. Or it failed.
+            LedgerUncertain: It is in no block yet.
+        """
+        sender = await self._sender()
+        gas = await self._estimate(sender.address, to, data)
+        chain_id = await self._ledger.chain.chain_id()
+        floor = await self._ledger.node.transaction_count(sender.address, "pending")
+        async with self._database.unit_of_work() as session:
+            nonce = await Attempts(session).next_number(f"eip155:{chain_id}:{sender.address}", floor)
+            signed = await self._ledger.transactions.sign(sender, nonce, to, data, gas, token_id)
+        await self._ledger.transactions.send(signed.transaction_id, signed.signed_bytes)
+        receipt = await self._receipt(signed.transaction_id)
+        if to_int(receipt["status"]) != 1:
+            raise Conflict(f"Transaction {signed.transaction_id} failed.", "Look it up in the chain's explorer.")
+        return receipt
+
+    async def _estimate(self, sender: str, to: str, data: bytes) -> int:
+        call = {"from": sender, "data": to_hex(data)} | ({} if to == _NO_CONTRACT_YET else {"to": to})
+        try:
+            estimated = to_int(await self._ledger.node.request("eth_estimateGas", call))
+        except NodeError as error:
+            name = interface().error(error.data) or ""
+            raise Conflict(
+                f"{'This' if to == _NO_CONTRACT_YET else f'The contract {to}'} would refuse: "
+                f"{name or error.message}. Nothing was sent.",
+                _NEXT_STEPS.get(name, f"Check that {sender} has the role and the money for it."),
+            ) from None
+        return estimated * (100 + self._margin_percent) // 100
+
+    async def _receipt(self, transaction_id: str) -> Json:
+        for _ in range(int(_PATIENCE_SECONDS / _LOOK_AGAIN_SECONDS)):
+            receipt = await self._ledger.node.receipt(transaction_id)
+            if receipt is not None:
+                return receipt
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        raise LedgerUncertain(
+            f"Transaction {transaction_id} is in no block after {_PATIENCE_SECONDS} seconds.",
+            "Look it up in the chain's explorer before you do this again.",
+        )

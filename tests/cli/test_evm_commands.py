@@ -1,0 +1,137 @@
+"""A payout on an EVM chain from nothing, by commands alone; and what is refused before anything is sent."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from anvil import Anvil, running_anvil
+from chains import Contract, deploy
+from command_line import CommandLine, Said
+
+
+@pytest.fixture(scope="module")
+def anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Anvil]:
+    with running_anvil(tmp_path_factory.mktemp("anvil")) as anvil:
+        yield anvil
+
+
+@dataclass
+class Operator:
+    """Somebody at a terminal who has a key with some of a token's coins."""
+
+    run: CommandLine
+    environment: pytest.MonkeyPatch
+    anvil: Anvil
+    token: Contract
+
+    def say(self, *words: str) -> str:
+        said = self.run(*words)
+        assert said.status == 0, said.err
+        return said.out
+
+    def is_refused(self, *words: str) -> Said:
+        sent = self.sent()
+        said = self.run(*words)
+        assert said.status != 0
+        assert self.sent() == sent
+        return said
+
+    def sent(self) -> list[int]:
+        return [
+            int(self.anvil.call("eth_getTransactionCount", account, "latest"), 16) for account in self.anvil.accounts
+        ]
+
+    def deploy(self) -> str:
+        address = self.say("evm", "deploy", self.token.address).split("The contract is at ")[1].split(".")[0]
+        self.environment.setenv("PAYER_ACCOUNT_ID", address)
+        return address
+
+    def words_to_pay(self, file: str) -> tuple[str, ...]:
+        """Return the command that pays a list on a bond."""
+        bond = deploy(self.anvil, "token", "Green Bond", "GRB", 2)
+        return ("pay", file, "--payment-token", self.token.address, "--asset", bond.address)
+
+    def sign_as(self, number: int) -> None:
+        self.environment.setenv("EVM_KEYS", self.anvil.private_keys[number])
+
+
+@pytest.fixture
+def operator(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, anvil: Anvil) -> Operator:
+    token = deploy(anvil, "token", "Test Dollar", "TUSD", 18, sender=anvil.accounts[9])
+    token.send("mint", anvil.accounts[0], 1_000 * 10**18, sender=anvil.accounts[9])
+    operator = Operator(command_line, monkeypatch, anvil, token)
+    operator.sign_as(0)
+    monkeypatch.setenv("LEDGER", "evm")
+    monkeypatch.setenv("EVM_RPC_URL", anvil.url)
+    monkeypatch.setenv("EVM_CONFIRMATIONS", "1")
+    return operator
+
+
+def test_a_list_is_paid_from_nothing(operator: Operator) -> None:
+    operator.deploy()
+    assert "holds 100.500000000000000000 TUSD" in operator.say("evm", "fund", "100.5")
+    accounts = [f"0x{number:040x}" for number in range(0xA001, 0xA004)]
+    amounts = ["0.000000000000000001", "99.499999999999999999", "1"]
+    rows = "".join(f"{account},{amount}\n" for account, amount in zip(accounts, amounts, strict=True))
+    Path("march.csv").write_text(f"account_id,amount\n{rows}", encoding="utf-8")
+    assert "They agree to the smallest unit" in operator.say(*operator.words_to_pay("march.csv"))
+    balances = operator.token.ask_all("balanceOf", [(account,) for account in accounts])
+    assert balances == [1, 99_499_999_999_999_999_999, 10**18]
+
+
+def test_money_comes_out_again(operator: Operator) -> None:
+    contract = operator.deploy()
+    operator.say("evm", "fund", "10")
+    operator.say("evm", "pause")
+    assert "holds 7.000000000000000000 TUSD" in operator.say("evm", "withdraw", "3", "--to", operator.anvil.accounts[5])
+    assert operator.token.ask("balanceOf", operator.anvil.accounts[5]) == 3 * 10**18
+    assert f"{contract} is not paused" in operator.say("evm", "unpause", "--contract", contract)
+
+
+def test_nobody_is_paid_from_a_paused_or_an_empty_contract(operator: Operator) -> None:
+    operator.deploy()
+    Path("list.csv").write_text("account_id,amount\n0x000000000000000000000000000000000000b001,1\n", encoding="utf-8")
+    words = operator.words_to_pay("list.csv")
+    assert "holds 0" in operator.is_refused(*words).err
+    operator.say("evm", "pause")
+    assert "is paused" in operator.is_refused(*words).err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("evm", "deploy", "0x00000000000000000000000000000000000000ff"), "There is no contract at"),
+        (("evm", "deploy", "0.0"), "is not a valid token id"),
+        (("evm", "fund", "0"), "is not an amount above 0"),
+        (("evm", "fund", "1"), "is no contract on an EVM chain"),
+        (("evm", "fund", "1", "--contract", "0x00000000000000000000000000000000000000ff"), "There is no contract at"),
+    ],
+)
+def test_bad_input_sends_nothing(operator: Operator, words: tuple[str, ...], sentence: str) -> None:
+    assert sentence in operator.is_refused(*words).err
+
+
+def test_what_the_contract_would_refuse_is_not_sent(operator: Operator) -> None:
+    contract = operator.deploy()
+    operator.say("evm", "fund", "1")
+    assert "holds 999.000000000000000000 TUSD, not 5000" in operator.is_refused("evm", "fund", "5000").err
+    assert "holds 1.000000000000000000 TUSD, not 2" in operator.is_refused("evm", "withdraw", "2").err
+    assert "none that can pay" in operator.is_refused("evm", "pause", "--contract", operator.token.address).err
+    operator.sign_as(3)
+    assert "NotTheAdmin" in operator.is_refused("evm", "withdraw", "1", "--contract", contract).err
+    assert "NotAPauser" in operator.is_refused("evm", "pause").err
+
+
+def test_another_chain_is_not_touched(operator: Operator) -> None:
+    operator.environment.setenv("EVM_CHAIN_ID", "1")
+    assert (
+        "is on chain 31337, and EVM_CHAIN_ID says 1" in operator.is_refused("evm", "deploy", operator.token.address).err
+    )
+
+
+def test_other_ledgers_have_no_contracts(operator: Operator) -> None:
+    operator.environment.setenv("LEDGER", "sandbox")
+    said = operator.is_refused("evm", "deploy", operator.token.address)
+    assert "LEDGER=sandbox has no paying contracts" in said.err
