@@ -1,5 +1,6 @@
 """Where a network is, as settings say it, and what its prices come to."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -88,3 +89,12 @@ def test_more_recipients_never_cost_less(recipients: int, at_once: int, cents: i
 def test_time_follows_from_what_is_under_way() -> None:
     assert seconds(transaction_count(9 * 640, 9), 64) == 40
     assert seconds(1, 64) == 4
+
+
+def test_without_its_libraries_it_says_how_to_install_them(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith(("masspayout.ledger.hedera", "hiero_sdk_python"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "hiero_sdk_python", None)
+    with pytest.raises(Invalid, match="hiero_sdk_python") as refused:
+        runtime.make_ledger(settings.external_database_url, settings.model_copy(update={"ledger": "hedera"}))
+    assert refused.value.hint == "Install it with: pip install 'masspayout[hedera]'"

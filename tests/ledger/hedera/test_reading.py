@@ -2,6 +2,7 @@
 
 import random
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from hiero_sdk_python.utils.crypto_utils import keccak256
@@ -12,8 +13,11 @@ from hedera_network.entities import FixedFee, FractionalFee
 from hedera_network.wallet import make_key, public_key_of
 from ledger.conformance import collect, read
 from ledger.hedera.conftest import Hedera
-from masspayout.errors import Conflict, Invalid, LedgerUnavailable, NotFound
-from masspayout.ledger.hedera.hbar import HBAR
+from masspayout import funds
+from masspayout.db.repositories import Due
+from masspayout.errors import Conflict, InsufficientFunds, Invalid, LedgerUnavailable, NotFound
+from masspayout.freezing import PaymentToken
+from masspayout.ledger.hedera.hbar import HBAR, TINYBARS
 from masspayout.ledger.signing.port import KeyType
 from masspayout.ledger_time import to_datetime
 
@@ -183,6 +187,20 @@ async def test_a_token_with_a_drawback_says_so(hedera: Hedera) -> None:
     taking = hedera.make_token(fractional_fees=[FractionalFee(1, 100, 2)])
     assert "fractional fee" in str((await hedera.ledger.token(taking)).drawback)
     assert (await hedera.ledger.token(hedera.make_token(fixed_fees=[FixedFee(1, 2)]))).drawback is None
+
+
+@pytest.mark.parametrize("token", ["a token", HBAR])
+async def test_funds_count_the_fees_too(hedera: Hedera, token: str) -> None:
+    token_id = HBAR if token == HBAR else hedera.make_token()
+    paid_in = PaymentToken(token_id, 8 if token == HBAR else 2, hedera.payer)
+    due = Due(recipient_count=900, amount=Decimal(10))
+    await funds.require(hedera.ledger, paid_in, due)
+    # Ten whole HBAR and a little: enough for what is due, or for the fees, and not for both.
+    hedera.operator.update_account(hedera.payer, tinybars=10 * TINYBARS + 1 if token == HBAR else 1)
+    with pytest.raises(InsufficientFunds, match=r"900 recipients costs about [0-9.]+ HBAR") as refused:
+        await funds.require(hedera.ledger, paid_in, due)
+    assert "0.00000001" in refused.value.message
+    assert "with HBAR" in refused.value.hint
 
 
 # How it all is
