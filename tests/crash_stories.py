@@ -30,7 +30,7 @@ from payouts import ASSET_TOKEN, World
 HASTE = {"claim_seconds": 0.3, "look_again_seconds": 0.005, "look_again_max_seconds": 0.02}
 
 # A recovery mostly waits for the claims of the dead to lapse, so that more of them than cores go on at once.
-_AT_ONCE = 4
+AT_ONCE = 4
 
 
 class Stage(Protocol):
@@ -62,6 +62,7 @@ class Story:
     bad: Mapping[str, str]
     opener: str
     stage: Callable[[URL], AbstractContextManager[Stage]]
+    asset_token: str = ASSET_TOKEN
 
 
 def die_everywhere(story: Story, server: URL, *, stride: int = 1) -> int:
@@ -79,8 +80,8 @@ def die_everywhere(story: Story, server: URL, *, stride: int = 1) -> int:
         mortals.close()
         return last
 
-    with ThreadPoolExecutor(_AT_ONCE) as several_at_once:
-        deaths = [several_at_once.submit(die_and_recover) for _ in range(_AT_ONCE)]
+    with ThreadPoolExecutor(AT_ONCE) as several_at_once:
+        deaths = [several_at_once.submit(die_and_recover) for _ in range(AT_ONCE)]
         return max(death.result() for death in deaths)
 
 
@@ -103,7 +104,7 @@ async def _check(url: URL, story: Story, stage: Stage, when: str) -> None:
     database = Database(url)
     ledger = crashes.open_ledger(story.opener, url, stage.settings)
     async with database.unit_of_work() as session:
-        asset = await Assets(session).get_by_reference(ASSET_TOKEN)
+        asset = await Assets(session).get_by_reference(story.asset_token)
     world = World(Runtime(stage.settings, database, ledger, Jobs(url)), asset)
     found = await world.find(story.distribution_id)
     verdict = await world.reconcile(story.distribution_id)

@@ -34,14 +34,23 @@ _ECC = NativeECCBackend()
 class DecodedTransaction:
     """What stands in signed bytes."""
 
-    hash: str
-    sender: str
+    signed_bytes: bytes
     chain_id: int
     nonce: int
     to: str
     data: bytes
     gas: int
     fees: Fees
+
+    @property
+    def hash(self) -> str:
+        """The transaction's id on the chain."""
+        return to_hex(keccak(self.signed_bytes))
+
+    @property
+    def sender(self) -> str:
+        """Whose signature it is: not written down, but told by it."""
+        return str(Account.recover_transaction(self.signed_bytes)).lower()
 
 
 class SenderAccount:
@@ -136,7 +145,6 @@ def decode_transaction(signed_bytes: bytes) -> DecodedTransaction:
     """
     try:
         fields = TypedTransaction.from_bytes(HexBytes(signed_bytes)).as_dict()
-        sender = Account.recover_transaction(signed_bytes).lower()
     except Exception as error:  # noqa: BLE001 - the library raises whatever its parsers do
         raise LedgerRejected(
             "INVALID_TRANSACTION_BODY",
@@ -144,8 +152,7 @@ def decode_transaction(signed_bytes: bytes) -> DecodedTransaction:
             "They were altered after signing, or signed for another ledger: check LEDGER.",
         ) from None
     return DecodedTransaction(
-        hash=to_hex(keccak(signed_bytes)),
-        sender=sender,
+        signed_bytes=signed_bytes,
         chain_id=int(fields["chainId"]),
         nonce=int(fields["nonce"]),
         to=to_hex(bytes(fields["to"])),

@@ -1,0 +1,119 @@
+"""Nobody is paid twice and nobody is forgotten on an EVM chain either, wherever a process dies and answers are lost."""
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+import pytest
+from eth_account import Account
+from pydantic import SecretStr
+from sqlalchemy import URL
+
+from anvil import Anvil, running_anvil
+from chains import Contract
+from crash_stories import AT_ONCE, HASTE, Story, die_everywhere
+from databases import fresh_database
+from evm_harness import RICH_WEI, EvmHarness
+from masspayout import assets
+from masspayout.db.session import Database
+from masspayout.jobs import Jobs
+from masspayout.ledger.evm import EvmLedger
+from masspayout.runtime import Runtime
+from masspayout.settings import Settings
+from payouts import World
+from unreliable_node import Faults, UnreliableNode, running_beside
+
+HOLDERS = [f"0x{number:040x}" for number in range(0x10001, 0x10001 + 26)]
+BAD = {HOLDERS[3]: "TRANSFER_REVERTED", HOLDERS[20]: "TRANSFER_REVERTED"}
+FAULTS = Faults(lose_answer_percent=25, lose_request_percent=10, repeat_percent=20)
+
+
+@dataclass
+class EvmStage:
+    """A chain that is put back to the moment at which the payout was planned, and the way to it."""
+
+    settings: Settings
+    anvil: Anvil
+    token: Contract
+    beginning: str
+
+    def begin_again(self) -> None:
+        self.anvil.call("evm_revert", self.beginning)
+        self.beginning = self.anvil.call("evm_snapshot")
+
+    def received_units(self) -> dict[str, int]:
+        held = {holder: int(self.token.ask("balanceOf", holder)) for holder in HOLDERS}
+        return {holder: units for holder, units in held.items() if units}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A dividend that was planned on a chain."""
+
+    distribution_id: uuid.UUID
+    settings: Settings
+    asset_token: str
+    payment_token: Contract
+
+
+@pytest.fixture(scope="module")
+def story(embedded_server: URL, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """A dividend on as many equal chains as there are deaths at once."""
+    waiting: SimpleQueue[EvmStage] = SimpleQueue()
+
+    @contextmanager
+    def stage(_: URL) -> Iterator[EvmStage]:
+        taken = waiting.get()
+        taken.begin_again()
+        yield taken
+        waiting.put(taken)
+
+    with ExitStack() as opened:
+        chains = [opened.enter_context(running_anvil(tmp_path_factory.mktemp("anvil"))) for _ in range(AT_ONCE)]
+        url = opened.enter_context(fresh_database(embedded_server, template=migrated_template))
+        plan = asyncio.run(_plan(chains[0], url))
+        state = chains[0].call("anvil_dumpState")
+        for anvil in chains:
+            if anvil is not chains[0]:
+                anvil.call("anvil_loadState", state)
+            way = opened.enter_context(running_beside(UnreliableNode(anvil.url, FAULTS)))
+            settings = plan.settings.model_copy(update={"evm_rpc_url": way.url})
+            token = Contract(anvil, plan.payment_token.address, plan.payment_token.interface)
+            waiting.put(EvmStage(settings, anvil, token, anvil.call("evm_snapshot")))
+        yield Story(url, plan.distribution_id, BAD, "masspayout.ledger.evm:EvmLedger", stage, plan.asset_token)
+
+
+async def _plan(anvil: Anvil, url: URL) -> Plan:
+    key = Account.create()
+    anvil.call("anvil_setBalance", key.address, hex(RICH_WEI))
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        **HASTE,  # type: ignore[arg-type]
+        ledger="evm",
+        evm_rpc_url=anvil.url,
+        evm_confirmations=1,
+        evm_keys=SecretStr(key.key.to_0x_hex()),
+        batch_size=13,
+    )
+    ledger, database = EvmLedger(url, settings), Database(url)
+    harness = EvmHarness(anvil, UnreliableNode(anvil.url), ledger, [key.address.lower()])
+    asset_token = harness.add_token({holder: 100 + n for n, holder in enumerate(HOLDERS)}, decimals=2)
+    payment_token = harness.add_token({}, decimals=18)
+    await harness.fund(payment_token, harness.payer_account_id, 10**24)
+    for holder in BAD:
+        await harness.freeze(holder, payment_token)
+    settings = settings.model_copy(update={"payer_account_id": harness.payer_account_id})
+    asset = await assets.import_asset(database, ledger, asset_token, payment_token_id=payment_token)
+    dividend = await World(Runtime(settings, database, ledger, Jobs(url)), asset).plan("1000")
+    await ledger.close()
+    await database.close()
+    return Plan(dividend.id, settings, asset_token, harness.tokens[payment_token])
+
+
+@pytest.mark.longest
+@pytest.mark.timeout(900)
+def test_a_crash_at_any_side_effect_pays_nobody_twice_and_forgets_nobody(story: Story, embedded_server: URL) -> None:
+    assert die_everywhere(story, embedded_server) > 20
