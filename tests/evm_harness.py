@@ -26,8 +26,10 @@ class EvmHarness:
 
     payer_account_id = ""
 
-    def __init__(self, anvil: Anvil, way: UnreliableNode, ledger: EvmLedger, senders: list[str]) -> None:
-        self.ledger = ledger
+    def __init__(
+        self, anvil: Anvil, way: UnreliableNode, ledger: EvmLedger, senders: list[str], url: URL, settings: Settings
+    ) -> None:
+        self.ledger, self.url, self.settings = ledger, url, settings
         self.anvil, self.way, self.senders = anvil, way, senders
         self.tokens: dict[str, Contract] = {}
         self.contract: Contract | None = None
@@ -47,6 +49,18 @@ class EvmHarness:
             self.contract.send("set_payer", sender, True, sender=self.admin)
         self.payer_account_id = self.contract.address
         return token.address
+
+    @asynccontextmanager
+    async def another(self, **changes: Any) -> AsyncIterator["EvmHarness"]:
+        """Open a second ledger on the same chain, with other settings."""
+        settings = self.settings.model_copy(update=changes)
+        ledger = EvmLedger(self.url, settings)
+        harness = EvmHarness(self.anvil, self.way, ledger, self.senders, self.url, settings)
+        harness.tokens, harness.contract, harness.payer_account_id = self.tokens, self.contract, self.payer_account_id
+        try:
+            yield harness
+        finally:
+            await ledger.close()
 
     async def fund(self, token_id: str, account_id: str, units: int) -> None:
         self.tokens[token_id].send("mint", account_id, units, sender=self.admin)
@@ -118,7 +132,7 @@ async def evm_harness(
     )
     ledger = EvmLedger(url, settings)
     try:
-        yield EvmHarness(anvil, way, ledger, [key.address.lower() for key in keys])
+        yield EvmHarness(anvil, way, ledger, [key.address.lower() for key in keys], url, settings)
     finally:
         await ledger.close()
         await way.stop()

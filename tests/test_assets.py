@@ -86,7 +86,7 @@ async def test_importing_again_renews_and_keeps_what_is_not_given(world: World) 
     ],
 )
 async def test_what_cannot_be_imported_is_refused(
-    runtime: Runtime, arguments: dict[str, str], refusal: type[Exception]
+    runtime: Runtime, arguments: dict[str, Any], refusal: type[Exception]
 ) -> None:
     sandbox = runtime.ledger
     assert isinstance(sandbox, SandboxLedger)

@@ -99,7 +99,7 @@ async def _plan(anvil: Anvil, url: URL) -> Plan:
         batch_size=13,
     )
     ledger, database = EvmLedger(url, settings), Database(url)
-    harness = EvmHarness(anvil, UnreliableNode(anvil.url), ledger, [key.address.lower()])
+    harness = EvmHarness(anvil, UnreliableNode(anvil.url), ledger, [key.address.lower()], url, settings)
     asset_token = harness.add_token({holder: 100 + n for n, holder in enumerate(HOLDERS)}, decimals=2)
     payment_token = harness.add_token({}, decimals=18)
     await harness.fund(payment_token, harness.payer_account_id, 10**24)

@@ -41,15 +41,25 @@ async def import_asset(
     *,
     payment_token_id: str | None = None,
     lifecycle_contract_id: str | None = None,
+    for_lists: bool = False,
 ) -> Asset:
     """Import a token, or renew what is known of it. What is not given stays as it is.
+
+    Args:
+        database: Where assets are kept.
+        ledger: What knows the token.
+        token_id: The token.
+        payment_token_id: What its distributions are paid in.
+        lifecycle_contract_id: Its LifeCycle Cash Flow contract.
+        for_lists: Only lists are to be paid on it, which need no register. Then its supply may be larger than 64 bits
+            hold, and the largest number that they hold stands for it.
 
     Raises:
         Invalid: An id has the wrong form, the token's supply does not fit 64 bits, or the payment token takes a part of
             what is paid in it.
         NotFound: The ledger knows no such token.
     """
-    facts = await _facts(ledger, token_id, payment_token_id, lifecycle_contract_id)
+    facts = await _facts(ledger, token_id, payment_token_id, lifecycle_contract_id, for_lists=for_lists)
     async with database.unit_of_work() as session:
         assets = Assets(session)
         known = await assets.find_by_token_id(token_id=str(facts["token_id"]))
@@ -76,17 +86,18 @@ async def find_payment_token(ledger: Ledger, token_id: str) -> TokenInformation:
 
 
 async def _facts(
-    ledger: Ledger, token_id: str, payment_token_id: str | None, lifecycle_contract_id: str | None
+    ledger: Ledger, token_id: str, payment_token_id: str | None, lifecycle_contract_id: str | None, *, for_lists: bool
 ) -> dict[str, str | int | None]:
     """Ask the ledger for the columns of an asset."""
     token = await ledger.token(canonical_account_id(token_id, what="token id"))
-    _require_storable(token)
+    if not for_lists:
+        _require_storable(token)
     facts: dict[str, str | int | None] = {
         "token_id": token.token_id,
         "name": token.name,
         "symbol": token.symbol,
         "decimals": token.decimals,
-        "total_supply": token.total_supply_units,
+        "total_supply": min(token.total_supply_units, _LARGEST_BIGINT),
         "treasury_account_id": token.treasury_account_id,
     }
     if payment_token_id is not None:

@@ -87,7 +87,7 @@ async def _distribution_of(
         return found
     # Nothing is written, not even the asset, before all of the list is known to be good.
     await list_payouts.check(runtime.ledger, token, entries, allow_unpayable=allow_unpayable)
-    asset = await assets.import_asset(runtime.database, runtime.ledger, asset_token_id)
+    asset = await assets.import_asset(runtime.database, runtime.ledger, asset_token_id, for_lists=True)
     return await list_payouts.create(
         runtime.database, runtime.ledger, runtime.settings, asset, token, entries, concept=concept
     )

@@ -30,8 +30,8 @@ _SERVER_IS_BUSY = -32603
 _BUSY_WORDS = ("rate limit", "too many requests", "busy", "throttled")
 
 
-class NodeError(Exception):
-    """A node understood a request and did not do it.
+class NodeError(LedgerUnavailable):
+    """A node understood a request and did not do it. Where nobody knows better, it is tried again later.
 
     Args:
         code: JSON-RPC's number for it.
@@ -40,9 +40,8 @@ class NodeError(Exception):
     """
 
     def __init__(self, code: int, message: str, data: bytes = b"") -> None:
-        super().__init__(f"{message} ({code})")
+        super().__init__(f"{message.rstrip('.')} ({code})")
         self.code = code
-        self.message = message
         self.data = data
 
     @property
@@ -73,10 +72,12 @@ class Node:
         pause_seconds = _FIRST_PAUSE_SECONDS
         for last in (False,) * (_TRIES - 1) + (True,):
             try:
-                return _result(await self._ask_any(method, parameters))
+                response = await self._ask_any(method, parameters)
             except LedgerUnavailable:
                 if last:
                     raise
+            else:
+                return _result(response)
             await asyncio.sleep(pause_seconds)
             pause_seconds *= 2
         raise AssertionError("the last try returns or raises")
@@ -171,7 +172,10 @@ class Node:
                 self._leave(provider, error)
                 continue
             if isinstance(responses, list) and len(responses) == len(calls):
-                return [_result_or_error(response) for response in responses]
+                return [
+                    await self._request_or_error(*call) if _is_busy(response) else _result_or_error(response)
+                    for call, response in zip(calls, responses, strict=True)
+                ]
             break
         # A node may know no batches, or find this one too large.
         return list(await asyncio.gather(*(self._request_or_error(method, parameters) for method, parameters in calls)))

@@ -1,0 +1,166 @@
+"""Whole payouts on an EVM chain: a register of real size, amounts of eighteen decimals, several senders, bad luck."""
+
+import csv
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from anvil import running_anvil
+from evm_harness import EvmHarness, evm_harness
+from masspayout import assets, list_payouts
+from masspayout.db.entities import Asset, DistributionStatus
+from masspayout.db.session import Database
+from masspayout.errors import Conflict, ContractPaused, InsufficientFunds
+from masspayout.jobs import Jobs
+from masspayout.payout_lists import read_payout_list
+from masspayout.runtime import Runtime
+from masspayout.settings import Settings
+from payouts import World
+from shared_data import shared_file
+from unreliable_node import Faults
+
+FUNDS_UNITS = 10**27
+HOLDERS = [f"0x{number:040x}" for number in range(0x20001, 0x20001 + 30)]
+
+
+@pytest.fixture
+async def harness(tmp_path: Path, database_url: URL, settings: Settings) -> AsyncIterator[EvmHarness]:
+    with running_anvil(tmp_path / "anvil") as anvil:
+        async with evm_harness(
+            anvil, database_url, settings, sender_count=2, evm_recipients_per_transaction=100, claim_seconds=1.0
+        ) as harness:
+            yield harness
+
+
+async def world_of(harness: EvmHarness, database: Database, asset_token: str, payment_token: str) -> World:
+    settings = harness.settings.model_copy(update={"payer_account_id": harness.payer_account_id})
+    runtime = Runtime(settings, database, harness.ledger, Jobs(database.url))
+    asset: Asset = await assets.import_asset(
+        database, harness.ledger, asset_token, payment_token_id=payment_token, for_lists=asset_token == payment_token
+    )
+    return World(runtime, asset)
+
+
+async def test_a_list_of_real_size_in_eighteen_decimals_reconciles_to_the_unit(
+    harness: EvmHarness, database: Database, tmp_path: Path
+) -> None:
+    wanted = {
+        row["account_id"].lower(): Decimal(row["balance"]) / 10**6 + Decimal("1e-18")
+        for row in csv.DictReader(shared_file("register-2457.csv").read_text(encoding="utf-8").splitlines())
+    }
+    path = tmp_path / "list.csv"
+    path.write_text("account_id,amount\n" + "".join(f"{account},{amount:f}\n" for account, amount in wanted.items()))
+    token_id = harness.add_token({}, decimals=18)
+    await harness.fund(token_id, harness.payer_account_id, FUNDS_UNITS)
+    world = await world_of(harness, database, token_id, token_id)
+    settings, ledger = world.runtime.settings, world.runtime.ledger
+    entries = read_payout_list(path, 18)
+    token = await list_payouts.payment_token(ledger, settings, token_id)
+    await list_payouts.check(ledger, token, entries)
+    harness.way.faults = Faults(lose_answer_percent=10, lose_request_percent=5, repeat_percent=10)
+
+    made = await list_payouts.create(database, ledger, settings, world.asset, token, entries)
+    await world.execute(made.id)
+    status = await world.pay(made.id)
+
+    assert status is DistributionStatus.COMPLETED
+    verdict = await world.reconcile(made.id)
+    assert verdict.agrees
+    assert verdict.ledger_amount == sum(wanted.values())
+    snapshot = await ledger.holders(token_id)
+    held = {holder.account_id: holder.balance_units async for page in snapshot.pages for holder in page}
+    assert held.pop(harness.payer_account_id) == FUNDS_UNITS - int(verdict.ledger_amount * 10**18)
+    assert held == {account: int(amount * 10**18) for account, amount in wanted.items()}
+
+
+async def test_a_refused_holder_is_shown_and_paid_by_a_retry(harness: EvmHarness, database: Database) -> None:
+    asset_token = harness.add_token(dict.fromkeys(HOLDERS[:10], 100), decimals=2)
+    payment_token = harness.add_token({}, decimals=6)
+    await harness.fund(payment_token, harness.payer_account_id, 10**12)
+    await harness.freeze(HOLDERS[3], payment_token)
+    world = await world_of(harness, database, asset_token, payment_token)
+    dividend = await world.plan("1000")
+    await world.execute(dividend.id)
+    assert await world.pay(dividend.id) is DistributionStatus.FAILED
+    unpaid = {h.account_id: h.failure_code for h in (await world.find(dividend.id)).holders if not h.paid}
+    assert unpaid == {HOLDERS[3]: "TRANSFER_REVERTED"}
+
+    await harness.unfreeze(HOLDERS[3], payment_token)
+    await world.retry(dividend.id)
+
+    assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
+    assert (await world.reconcile(dividend.id)).agrees
+
+
+async def test_batches_that_need_too_much_gas_are_split_until_they_do_not(
+    harness: EvmHarness, database: Database
+) -> None:
+    asset_token = harness.add_token(dict.fromkeys(HOLDERS, 100), decimals=2)
+    payment_token = harness.add_token({}, decimals=6)
+    await harness.fund(payment_token, harness.payer_account_id, 10**12)
+    async with harness.another(evm_gas_limit=1_000_000) as small:
+        world = await world_of(small, database, asset_token, payment_token)
+        dividend = await world.plan("1000")
+        await world.execute(dividend.id)
+        assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
+        assert (await world.reconcile(dividend.id)).agrees
+
+
+async def test_nothing_starts_that_could_not_be_paid(harness: EvmHarness, database: Database) -> None:
+    asset_token = harness.add_token(dict.fromkeys(HOLDERS[:3], 100), decimals=2)
+    payment_token = harness.add_token({}, decimals=6)
+    assert harness.contract is not None
+    world = await world_of(harness, database, asset_token, payment_token)
+    dividend = await world.plan("1000")
+    with pytest.raises(InsufficientFunds, match="1,000"):
+        await world.execute(dividend.id)
+    await harness.fund(payment_token, harness.payer_account_id, 10**12)
+    harness.contract.send("pause", sender=harness.admin)
+    with pytest.raises(ContractPaused):
+        await world.execute(dividend.id)
+    harness.contract.send("unpause", sender=harness.admin)
+    harness.contract.send("set_payer", harness.senders[1], False, sender=harness.admin)
+    with pytest.raises(Conflict, match="does not let"):
+        await world.execute(dividend.id)
+    assert await world.find_status(dividend.id) is DistributionStatus.PENDING
+    assert harness.way.sent_count == 0
+
+
+async def test_a_contract_that_is_paused_in_between_stops_the_payout_with_its_reason(
+    harness: EvmHarness, database: Database
+) -> None:
+    asset_token = harness.add_token(dict.fromkeys(HOLDERS[:3], 100), decimals=2)
+    payment_token = harness.add_token({}, decimals=6)
+    await harness.fund(payment_token, harness.payer_account_id, 10**12)
+    assert harness.contract is not None
+    world = await world_of(harness, database, asset_token, payment_token)
+    dividend = await world.plan("1000")
+    await world.execute(dividend.id)
+    harness.contract.send("pause", sender=harness.admin)
+
+    assert await world.pay(dividend.id) is DistributionStatus.FAILED
+
+    assert (await world.find(dividend.id)).failure_code == "CONTRACT_PAUSED"
+    assert harness.way.sent_count == 0
+    harness.contract.send("unpause", sender=harness.admin)
+    await world.retry(dividend.id)
+    assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
+    assert (await world.reconcile(dividend.id)).agrees
+
+
+async def test_a_node_that_is_away_while_signing_delays_the_payout_only(
+    harness: EvmHarness, database: Database
+) -> None:
+    asset_token = harness.add_token(dict.fromkeys(HOLDERS, 100), decimals=2)
+    payment_token = harness.add_token({}, decimals=6)
+    await harness.fund(payment_token, harness.payer_account_id, 10**12)
+    world = await world_of(harness, database, asset_token, payment_token)
+    dividend = await world.plan("1000")
+    await world.execute(dividend.id)
+    harness.way.faults = Faults(busy_percent=40, lose_answer_percent=20)
+    assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
+    harness.way.faults = Faults()
+    assert (await world.reconcile(dividend.id)).agrees
