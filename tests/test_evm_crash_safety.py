@@ -37,12 +37,17 @@ class EvmStage:
 
     settings: Settings
     anvil: Anvil
+    way: UnreliableNode
     token: Contract
     beginning: str
 
     def begin_again(self) -> None:
         self.anvil.call("evm_revert", self.beginning)
         self.beginning = self.anvil.call("evm_snapshot")
+        self.way.faults = FAULTS
+
+    def calm_down(self) -> None:
+        self.way.faults = Faults()
 
     def received_units(self) -> dict[str, int]:
         held = {holder: int(self.token.ask("balanceOf", holder)) for holder in HOLDERS}
@@ -79,10 +84,10 @@ def story(embedded_server: URL, migrated_template: str, tmp_path_factory: pytest
         for anvil in chains:
             if anvil is not chains[0]:
                 anvil.call("anvil_loadState", state)
-            way = opened.enter_context(running_beside(UnreliableNode(anvil.url, FAULTS)))
+            way = opened.enter_context(running_beside(UnreliableNode(anvil.url)))
             settings = plan.settings.model_copy(update={"evm_rpc_url": way.url})
             token = Contract(anvil, plan.payment_token.address, plan.payment_token.interface)
-            waiting.put(EvmStage(settings, anvil, token, anvil.call("evm_snapshot")))
+            waiting.put(EvmStage(settings, anvil, way, token, anvil.call("evm_snapshot")))
         yield Story(url, plan.distribution_id, BAD, "masspayout.ledger.evm:EvmLedger", stage, plan.asset_token)
 
 
