@@ -285,7 +285,7 @@ async def test_the_documented_way_of_verifying_agrees(database: Database, databa
 
 
 def test_every_action_is_explained() -> None:
-    sources = [path.read_text(encoding="utf-8") for path in Path(audit.__file__).parent.glob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in Path(audit.__file__).parent.rglob("*.py")]
     calls = [call for source in sources for call in re.findall(r"record[a-z_]*\(([^)]*)", source)]
     actions = {action for call in calls for action in re.findall(r'"([a-z]+\.[a-z_]+)"', call)}
     assert "distribution.executed" in actions

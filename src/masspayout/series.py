@@ -17,7 +17,7 @@ from masspayout.db.entities import Asset, ExecutionType, Frequency, Series, Seri
 from masspayout.db.repositories import Distributions, EventListeners, SeriesRepository
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
-from masspayout.errors import Conflict, Invalid, NotFound
+from masspayout.errors import Conflict, Invalid
 from masspayout.freezing import payment_token_of
 from masspayout.ledger_time import to_nanos
 from masspayout.scheduling import find_zone, occurrence
@@ -199,13 +199,7 @@ async def find(session: AsyncSession, reference: str) -> Series:
     Raises:
         NotFound: There is none, or the reference is no id.
     """
-    try:
-        found = await SeriesRepository(session).find_by_id(uuid.UUID(reference))
-    except ValueError:
-        found = None
-    if found is None:
-        raise NotFound(f"There is no series {reference!r}.", "List them with: masspayout series list")
-    return found
+    return await SeriesRepository(session).get_by_text(reference)
 
 
 async def find_next_time(session: AsyncSession, series: Series) -> datetime | None:

@@ -11,7 +11,7 @@ from masspayout import audit
 from masspayout.db.entities import Webhook
 from masspayout.db.repositories import Webhooks
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, Invalid, NotFound
+from masspayout.errors import Conflict, Invalid
 from masspayout.settings import Settings
 from masspayout.webhooks.addresses import check_target
 from masspayout.webhooks.sealing import seal
@@ -86,13 +86,7 @@ async def find(session: AsyncSession, reference: str) -> Webhook:
     Raises:
         NotFound: There is none, or the reference is no id.
     """
-    try:
-        webhook = await Webhooks(session).find_by_id(uuid.UUID(reference))
-    except ValueError:
-        webhook = None
-    if webhook is None:
-        raise NotFound(f"There is no webhook {reference!r}.", "List them with: masspayout webhook list")
-    return webhook
+    return await Webhooks(session).get_by_text(reference)
 
 
 async def send_again(database: Database, delivery_id: uuid.UUID) -> None:

@@ -177,8 +177,7 @@ async def execute_distribution(
     """Start paying. Workers do it; look at the distribution to see how far they are."""
     # Whoever takes a request up again after a crash finds that it was done.
     if not (claim.is_resumed and not distribution.status.can_execute):
-        if distribution.status.can_execute:
-            await distributions.read_register(runtime.database, runtime.ledger, distribution)
+        await distributions.get_ready(runtime.database, runtime.ledger, runtime.settings, distribution)
         async with runtime.database.unit_of_work() as session:
             await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id)
     return await _detail(runtime, distribution.id)
@@ -194,8 +193,7 @@ async def retry_distribution(
         chosen = None
         if choice is not None and (choice.accounts is not None or choice.failure_code is not None):
             chosen = distributions.Chosen(choice.accounts, choice.failure_code)
-        if distribution.status.can_retry:
-            await distributions.read_register(runtime.database, runtime.ledger, distribution)
+        await distributions.get_ready(runtime.database, runtime.ledger, runtime.settings, distribution)
         async with runtime.database.unit_of_work() as session:
             await distributions.retry(
                 session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id, chosen=chosen

@@ -16,6 +16,7 @@ from masspayout.db.entities.sending import Attempt, LedgerSequence
 from masspayout.db.entities.states import (
     AttemptStatus,
     BatchStatus,
+    DeliveryStatus,
     DistributionStatus,
     DistributionType,
     EventStatus,
@@ -25,7 +26,7 @@ from masspayout.db.entities.states import (
     SeriesStatus,
     SyncStatus,
 )
-from masspayout.db.entities.webhooks import DeliveryStatus, Webhook, WebhookDelivery, WebhookEvent
+from masspayout.db.entities.webhooks import Webhook, WebhookDelivery, WebhookEvent
 
 __all__ = [
     "ApiToken",

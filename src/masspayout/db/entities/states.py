@@ -121,3 +121,11 @@ class AttemptStatus(StrEnum):
     def is_open(self) -> bool:
         """Whether this transaction could still pay somebody."""
         return self in (AttemptStatus.SIGNED, AttemptStatus.SUBMITTED)
+
+
+class DeliveryStatus(StrEnum):
+    """How telling a target of an event stands."""
+
+    PENDING = "PENDING"
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"

@@ -2,7 +2,6 @@
 
 import uuid
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
@@ -10,15 +9,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from masspayout.db.entities.base import Base, one_of
+from masspayout.db.entities.states import DeliveryStatus
 from masspayout.db.types import OneOf
-
-
-class DeliveryStatus(StrEnum):
-    """How telling a target of an event stands."""
-
-    PENDING = "PENDING"
-    DELIVERED = "DELIVERED"
-    FAILED = "FAILED"
 
 
 class Webhook(Base):

@@ -57,6 +57,20 @@ class Repository(Generic[Entity]):
             raise NotFound(f"There is no {self.noun} {entity_id}.", f"List them with: masspayout {self.noun} list")
         return found
 
+    async def get_by_text(self, reference: str) -> Entity:
+        """Return one row by its id, as somebody wrote it.
+
+        Raises:
+            NotFound: There is none, or this is no id.
+        """
+        try:
+            found = await self.find_by_id(uuid.UUID(reference))
+        except ValueError:
+            found = None
+        if found is None:
+            raise NotFound(f"There is no {self.noun} {reference!r}.", f"List them with: masspayout {self.noun} list")
+        return found
+
     async def save(self, entity: Entity) -> Entity:
         """Write a new or changed row, within the caller's transaction."""
         self.session.add(entity)
