@@ -8,6 +8,7 @@ import psycopg
 from sqlalchemy import URL
 
 from masspayout.db.session import connect_arguments
+from masspayout.settings import load_settings
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,17 @@ def rows_of(url: URL) -> dict[str, int]:
             "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'sandbox')"
         ).fetchall()
         return {table: connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for (table,) in tables}
+
+
+def refused(command_line: CommandLine, *arguments: str, status: int, sentences: tuple[str, ...]) -> None:
+    """Run a command that must fail: all of the sentences, a hint, no traceback, nothing written."""
+    before = rows_of(load_settings().external_database_url)
+    said = command_line(*arguments)
+    assert said.status == status, said
+    for sentence in sentences:
+        assert sentence in said.err
+    assert said.err.startswith("error: ")
+    assert "\nhint: " in said.err
+    assert "Traceback" not in said.err
+    assert said.out == ""
+    assert rows_of(load_settings().external_database_url) == before

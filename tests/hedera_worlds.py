@@ -28,7 +28,7 @@ _PASSING_SECONDS = 20
 
 
 def build_world(network: EmulatedNetwork, holders: Sequence[tuple[str, int]]) -> None:
-    """Make the same world on a fresh network every time, half an hour before the network's present."""
+    """Make the same world on a fresh network every time."""
     operator = network.operator
     operator.create_account(public_key_of(PrivateKey.from_string_der(PAYER_KEY)), account_id=PAYER)
     for account, _ in holders:
@@ -41,7 +41,6 @@ def build_world(network: EmulatedNetwork, holders: Sequence[tuple[str, int]]) ->
         symbol="TUSD",
         decimals=6,
     )
-    network.clock.advance(1800)
 
 
 def world_settings(network: EmulatedNetwork, directory: Path, **more: Any) -> Settings:

@@ -67,6 +67,7 @@ def stage(_: URL) -> Iterator[HederaStage]:
     with TemporaryDirectory() as directory, EmulatedNetwork.start(Path(directory)) as network:
         build_world(network, HOLDERS)
         network.operator.associate(FROZEN, PAYMENT_TOKEN, frozen=True)
+        network.clock.advance(1800)  # so that a mirror node that is twenty minutes behind has seen all of it
         network.set_faults(FAULTS)
         yield HederaStage(network, world_settings(network, Path(directory), **TERMS))
 

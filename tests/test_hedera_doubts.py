@@ -21,6 +21,7 @@ NODES = (3, 4, 5)
 def network(tmp_path: Path) -> Iterator[EmulatedNetwork]:
     with EmulatedNetwork.start(tmp_path) as network:
         build_world(network, HOLDERS)
+        network.clock.advance(1800)
         yield network
 
 

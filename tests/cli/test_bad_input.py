@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from command_line import CommandLine, rows_of
+from command_line import CommandLine, refused
 from databases import fresh_database, run_sql
 from masspayout import assets
 from masspayout.db.session import Database
 from masspayout.ledger.sandbox import SandboxLedger
-from masspayout.settings import Settings, load_settings
+from masspayout.settings import Settings
 
 TOKEN, ASSET = "0.0.7001", "0.0.5001"
 
@@ -77,20 +77,6 @@ def own_imported(
     """As ``imported``, in a database of its own to write to."""
     with fresh_database(embedded_server, template=str(imported_url.database)) as url:
         yield command_line_on(url)
-
-
-def refused(command_line: CommandLine, *arguments: str, status: int, sentences: tuple[str, ...]) -> None:
-    """Run a command that must fail: all of the sentences, a hint, no traceback, nothing written."""
-    before = rows_of(load_settings().external_database_url)
-    said = command_line(*arguments)
-    assert said.status == status, said
-    for sentence in sentences:
-        assert sentence in said.err
-    assert said.err.startswith("error: ")
-    assert "\nhint: " in said.err
-    assert "Traceback" not in said.err
-    assert said.out == ""
-    assert rows_of(load_settings().external_database_url) == before
 
 
 LISTS = {

@@ -184,6 +184,7 @@ class HederaLedger:
             Invalid: There is no key to sign with.
         """
         await self._preflight.require_payer(payer_account_id, token_id, await self._open_signer())
+        await self._nodes.require_any()
 
     async def estimate(self, payer_account_id: str, token_id: str, recipient_count: int) -> Estimate:
         """Say about how long it takes to pay so many recipients, and what the network charges the payer."""

@@ -31,6 +31,8 @@ _FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 2.0, 60.0
 
 _REMEMBERED = 10_000
 
+_TRIED_AT_ONCE = 5
+
 _TAKEN = {"OK", "DUPLICATE_TRANSACTION"}
 _ASK_ANOTHER = {"BUSY", "PLATFORM_TRANSACTION_NOT_CREATED", "PLATFORM_NOT_ACTIVE", "INVALID_NODE_ACCOUNT"}
 
@@ -120,6 +122,28 @@ class ConsensusNodes:
         if not answered:
             raise LedgerUnavailable("No consensus node answers.", "Check HEDERA_NODES and the network.")
         return None
+
+    async def require_any(self) -> None:
+        """Connect to one of some nodes.
+
+        Raises:
+            LedgerUnavailable: None of them can be reached.
+        """
+        nodes = self._rested_first(self._addresses)[:_TRIED_AT_ONCE]
+        trials = [asyncio.ensure_future(self._connect(node)) for node in nodes]
+        try:
+            for trial in asyncio.as_completed(trials):
+                if await trial:
+                    return
+        finally:
+            for trial in trials:
+                trial.cancel()
+            await asyncio.gather(*trials, return_exceptions=True)
+        tried = ", ".join(f"{node} at {self._addresses[node]}" for node in nodes)
+        raise LedgerUnavailable(
+            f"No consensus node can be reached: {tried}.",
+            "Check HEDERA_NODES and HEDERA_NETWORK, and that connections to them are let out; nothing was sent.",
+        )
 
     async def check(self) -> Mapping[str, bool]:
         """Say of each node whether it can be reached."""
