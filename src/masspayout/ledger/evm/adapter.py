@@ -29,6 +29,7 @@ from masspayout.ledger.port import (
     TokenInformation,
     Transfer,
 )
+from masspayout.ledger.transfer_rules import check_transfer
 from masspayout.settings import Settings
 
 _MAX_CONNECTIONS = 5
@@ -172,7 +173,11 @@ class EvmLedger:
             LedgerRejected: The call is not valid, or would fail; or the contract holds too little, or the sender.
             LedgerUnavailable: Gas costs more than the operator allows now.
         """
-        self._check(transfer)
+        limit = self._traits.recipients_per_transaction
+        check_transfer(transfer, at_most=limit, setting="EVM_RECIPIENTS_PER_TRANSACTION")
+        for account_id, _ in transfer.payments:
+            if not is_address(account_id):
+                raise LedgerRejected("INVALID_ACCOUNT_ID", f"{account_id} is no address on an EVM chain.")
         account = await self._account_of(transfer.sender_account_id)
         contract = await self._contract(transfer.payer_account_id)
         data = await contract.encode_payment(transfer.distribution_id, transfer.token_id, transfer.payments)
@@ -275,28 +280,6 @@ class EvmLedger:
         if estimated > limit:
             raise _too_much_gas(f"it needs {estimated:,}", limit)
         return min(estimated * (100 + self._settings.evm_gas_margin_percent) // 100, limit)
-
-    def _check(self, transfer: Transfer) -> None:
-        """Refuse what no state of the chain could make valid."""
-        limit = self._traits.recipients_per_transaction
-        recipients = [payment.account_id for payment in transfer.payments]
-        if not 1 <= len(recipients) <= limit:
-            raise LedgerRejected(
-                "TRANSFER_LIST_SIZE_LIMIT_EXCEEDED",
-                f"A transaction of {len(recipients)} recipients cannot be signed: it takes 1 to {limit}.",
-                "Lower BATCH_SIZE, or raise EVM_RECIPIENTS_PER_TRANSACTION.",
-            )
-        if len(set(recipients)) < len(recipients):
-            raise LedgerRejected(
-                "ACCOUNT_REPEATED_IN_ACCOUNT_AMOUNTS", "A transfer names a recipient twice.", "Each must occur once."
-            )
-        for account_id, amount_units in transfer.payments:
-            if amount_units <= 0:
-                raise LedgerRejected(
-                    "INVALID_ACCOUNT_AMOUNTS", f"{account_id} cannot be paid {amount_units} units.", "Pay more than 0."
-                )
-            if not is_address(account_id):
-                raise LedgerRejected("INVALID_ACCOUNT_ID", f"{account_id} is no address on an EVM chain.")
 
 
 def _require_address(account_id: str) -> None:

@@ -37,6 +37,7 @@ from masspayout.ledger.port import (
 from masspayout.ledger.signing.opening import open_signer
 from masspayout.ledger.signing.port import Signer
 from masspayout.ledger.transaction_ids import make_transaction_id
+from masspayout.ledger.transfer_rules import check_transfer
 from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
 from masspayout.settings import Settings
 
@@ -233,8 +234,11 @@ class HederaLedger:
             LedgerUnavailable: The custodian of the key cannot be reached.
             Invalid: There is no key to sign with.
         """
-        _check(transfer, self._traits.recipients_per_transaction)
-        settings = self._settings
+        settings, limit = self._settings, self._traits.recipients_per_transaction
+        check_transfer(transfer, at_most=limit, setting="HEDERA_RECIPIENTS_PER_TRANSACTION")
+        if any(payment.account_id == transfer.payer_account_id for payment in transfer.payments):
+            payer = transfer.payer_account_id
+            raise LedgerRejected("PAYER_IS_RECIPIENT", f"The payer {payer} cannot pay itself.", "Leave it out.")
         unsigned = build(
             transfer,
             self._nodes.choose(transfer.number, settings.hedera_nodes_per_transaction),
@@ -313,31 +317,3 @@ class HederaLedger:
         self._lately[transaction_id] = (payer_account_id, token_id)
         if len(self._lately) > _REMEMBERED:
             self._lately.popitem(last=False)
-
-
-def _check(transfer: Transfer, limit: int) -> None:
-    """Refuse what no state of the network could make valid."""
-    accounts = [payment.account_id for payment in transfer.payments]
-    if not 1 <= len(accounts) <= limit:
-        raise LedgerRejected(
-            "TRANSFER_LIST_SIZE_LIMIT_EXCEEDED",
-            f"A transaction of {len(accounts)} recipients cannot be signed: it takes 1 to {limit}.",
-            "Lower BATCH_SIZE.",
-        )
-    for payment in transfer.payments:
-        if payment.amount_units <= 0:
-            raise LedgerRejected(
-                "INVALID_ACCOUNT_AMOUNTS",
-                f"{payment.account_id} cannot be paid {payment.amount_units} units.",
-                "Every amount must be above 0.",
-            )
-    if len(set(accounts)) < len(accounts):
-        raise LedgerRejected(
-            "ACCOUNT_REPEATED_IN_ACCOUNT_AMOUNTS",
-            f"{make_transaction_id(transfer.payer_account_id, transfer.number)} names a recipient twice.",
-            "Every recipient must occur once.",
-        )
-    if transfer.payer_account_id in accounts:
-        raise LedgerRejected(
-            "PAYER_IS_RECIPIENT", f"The payer {transfer.payer_account_id} cannot pay itself.", "Leave it out."
-        )

@@ -32,7 +32,8 @@ from masspayout.ledger.sandbox.tokens import find_token
 from masspayout.ledger.sandbox.transactions import (
     SandboxTransaction,
 )
-from masspayout.ledger.transaction_ids import make_transaction_id, split_transaction_id
+from masspayout.ledger.transaction_ids import split_transaction_id
+from masspayout.ledger.transfer_rules import check_transfer
 from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
 from masspayout.settings import Settings
 
@@ -146,7 +147,8 @@ class SandboxLedger:
         Raises:
             LedgerRejected: The transfer can never be valid (too many recipients, an amount that is not positive).
         """
-        self._check(transfer)
+        limit = self._traits.recipients_per_transaction
+        check_transfer(transfer, at_most=limit, setting="SANDBOX_RECIPIENTS_PER_TRANSACTION")
         transaction = SandboxTransaction(
             payer_account_id=transfer.payer_account_id,
             token_id=transfer.token_id,
@@ -240,30 +242,6 @@ class SandboxLedger:
     async def close(self) -> None:
         """Let go of connections."""
         await self._store.close()
-
-    def _check(self, transfer: Transfer) -> None:
-        """Refuse what no ledger state could make valid."""
-        limit = self._traits.recipients_per_transaction
-        count = len(transfer.payments)
-        if not 1 <= count <= limit:
-            raise LedgerRejected(
-                "TRANSFER_LIST_SIZE_LIMIT_EXCEEDED",
-                f"A transaction of {count} recipients cannot be signed: it takes 1 to {limit}.",
-                "Lower BATCH_SIZE, or raise SANDBOX_RECIPIENTS_PER_TRANSACTION.",
-            )
-        for payment in transfer.payments:
-            if payment.amount_units <= 0:
-                raise LedgerRejected(
-                    "INVALID_ACCOUNT_AMOUNTS",
-                    f"{payment.account_id} cannot be paid {payment.amount_units} units.",
-                    "Every amount must be above 0.",
-                )
-        if len({payment.account_id for payment in transfer.payments}) < count:
-            raise LedgerRejected(
-                "ACCOUNT_REPEATED_IN_ACCOUNT_AMOUNTS",
-                f"{make_transaction_id(transfer.payer_account_id, transfer.number)} names a recipient twice.",
-                "Every recipient must occur once.",
-            )
 
 
 async def _carry(

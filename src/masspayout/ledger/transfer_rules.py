@@ -1,0 +1,37 @@
+"""What a transfer must be on every ledger, before it is worth signing."""
+
+from masspayout.errors import LedgerRejected
+from masspayout.ledger.port import Transfer
+
+
+def check_transfer(transfer: Transfer, *, at_most: int, setting: str) -> None:
+    """Refuse a transfer that no state of any ledger could make valid.
+
+    Args:
+        transfer: What is to be signed.
+        at_most: How many recipients the ledger takes at once.
+        setting: The setting that says so, for the hint.
+
+    Raises:
+        LedgerRejected: It has no or too many recipients, one of them twice, or an amount that is not positive.
+    """
+    recipients = [payment.account_id for payment in transfer.payments]
+    if not 1 <= len(recipients) <= at_most:
+        raise LedgerRejected(
+            "TRANSFER_LIST_SIZE_LIMIT_EXCEEDED",
+            f"A transaction of {len(recipients)} recipients cannot be signed: it takes 1 to {at_most}.",
+            f"Lower BATCH_SIZE, or raise {setting}.",
+        )
+    for account_id, amount_units in transfer.payments:
+        if amount_units <= 0:
+            raise LedgerRejected(
+                "INVALID_ACCOUNT_AMOUNTS",
+                f"{account_id} cannot be paid {amount_units} units.",
+                "Every amount must be above 0.",
+            )
+    if len(set(recipients)) < len(recipients):
+        raise LedgerRejected(
+            "ACCOUNT_REPEATED_IN_ACCOUNT_AMOUNTS",
+            f"Transfer {transfer.number} of {transfer.payer_account_id} names a recipient twice.",
+            "Every recipient must occur once.",
+        )
