@@ -57,6 +57,7 @@ async function main(url, privateKey) {
       additionalSecurityData: { countriesControlListType: true, listOfCountries: "CH", info: "" },
     },
   );
+  // A connection that stays open keeps the process.
   process.stdout.write(`\n${JSON.stringify({ token: token.target.toLowerCase() })}\n`);
   provider.destroy();
 }

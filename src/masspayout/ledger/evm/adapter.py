@@ -7,6 +7,7 @@ from sqlalchemy import URL
 
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, Invalid, LedgerRejected
+from masspayout.ledger.evm.ats import AtsToken
 from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.contracts import PayingContract, recognise
 from masspayout.ledger.evm.erc20 import Erc20, is_address
@@ -30,6 +31,7 @@ from masspayout.ledger.port import (
     Transfer,
 )
 from masspayout.ledger.transfer_rules import check_transfer
+from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.settings import Settings
 
 _MAX_CONNECTIONS = 5
@@ -104,6 +106,10 @@ class EvmLedger:
             LedgerRejected: The token's events do not tell who holds it.
         """
         await self.token(token_id)
+        ats = None if at is not None else await AtsToken.recognise(self.node, token_id)
+        if ats is not None:
+            final = await self.chain.final()
+            return HolderSnapshot(to_datetime(final.timestamp * NANOS_PER_SECOND), ats.holders(final.number))
         return await self._registers.snapshot(token_id, at)
 
     async def balance_units(self, account_id: str, token_id: str) -> int:

@@ -91,6 +91,29 @@ class Interface:
                 yield event
 
 
+def function(name: str, inputs: Sequence[str], outputs: Sequence[str]) -> dict[str, Any]:
+    """Describe a function of an interface by the types that it takes and returns."""
+    return {"type": "function", "name": name, "inputs": _unnamed(inputs), "outputs": _unnamed(outputs)}
+
+
+def event(name: str, **fields: str) -> dict[str, Any]:
+    """Describe an event of an interface by its fields' types; ``indexed`` follows the type of one that is a topic."""
+    inputs = [
+        {"name": field, "type": kind.removesuffix(" indexed"), "indexed": kind.endswith(" indexed")}
+        for field, kind in fields.items()
+    ]
+    return {"type": "event", "name": name, "inputs": inputs}
+
+
+def error(name: str, *inputs: str) -> dict[str, Any]:
+    """Describe an error of an interface by the types that it says."""
+    return {"type": "error", "name": name, "inputs": _unnamed(inputs)}
+
+
+def _unnamed(kinds: Sequence[str]) -> list[dict[str, str]]:
+    return [{"name": "", "type": kind} for kind in kinds]
+
+
 def _fields(event: _Entry, log: Json) -> dict[str, Any]:
     topics = iter(log["topics"][1:])
     values = iter(decode([kind for _, kind, indexed in event.inputs if not indexed], _bytes(log["data"])))

@@ -1,0 +1,111 @@
+"""Tokens of the Asset Tokenization Studio: who holds them, by their own pages, now or at one of their snapshots.
+
+Of their hundreds of functions only those are here that payouts need. Ids begin at 1, pages at 0.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from eth_abi.exceptions import DecodingError
+
+from masspayout.errors import LedgerRejected, LedgerUnavailable
+from masspayout.ledger.evm.contracts.interface import Interface, function
+from masspayout.ledger.evm.erc20 import Erc20
+from masspayout.ledger.evm.node import Block, Node, NodeError
+from masspayout.ledger.port import HolderBalance
+
+_PAGE = 100
+
+_PAGE_OF = ["uint256", "uint256"]
+_SNAPSHOT_PAGE_OF = ["uint256", "uint256", "uint256"]
+INTERFACE = Interface(
+    [
+        function("getERC20Metadata", [], ["((string,string,string,uint8),uint8)"]),
+        function("getTotalSecurityHolders", [], ["uint256"]),
+        function("getSecurityHolders", _PAGE_OF, ["address[]"]),
+        function("takeSnapshot", [], ["uint256"]),
+        function("totalSupplyAtSnapshot", ["uint256"], ["uint256"]),
+        function("getTotalTokenHoldersAtSnapshot", ["uint256"], ["uint256"]),
+        function("balancesOfAtSnapshot", _SNAPSHOT_PAGE_OF, ["(address,uint256)[]"]),
+    ]
+)
+
+
+class AtsToken:
+    """One such token. What it says is asked of one block, so that pages fit together."""
+
+    def __init__(self, node: Node, token_id: str) -> None:
+        self._node = node
+        self._token_id = token_id
+        self._balances = Erc20(node)
+
+    @classmethod
+    async def recognise(cls, node: Node, token_id: str) -> "AtsToken | None":
+        """Return the token if it is of this kind."""
+        try:
+            INTERFACE.answer("getERC20Metadata", await node.call(token_id, INTERFACE.call("getERC20Metadata")))
+        except (NodeError, DecodingError):
+            return None
+        return cls(node, token_id)
+
+    async def holders(self, block: Block) -> AsyncIterator[Sequence[HolderBalance]]:
+        """Yield who holds the token at a block.
+
+        Raises:
+            LedgerRejected: What they hold is not the token's supply; raised after the last page.
+            LedgerUnavailable: The node does not keep this block's state.
+        """
+        supply_units = await self._balances.total_supply_units(self._token_id, block)
+        count = await self._ask("getTotalSecurityHolders", block=block)
+        for page in range(-(-count // _PAGE)):
+            accounts = await self._ask("getSecurityHolders", page, _PAGE, block=block)
+            units = await self._balances.balances_units(self._token_id, accounts, block)
+            supply_units -= sum(units)
+            yield [HolderBalance(*each) for each in zip(accounts, units, strict=True) if each[1]]
+        self._require_all(supply_units)
+
+    async def holders_at_snapshot(self, snapshot_id: int) -> AsyncIterator[Sequence[HolderBalance]]:
+        """Yield who held the token at one of its snapshots.
+
+        Raises:
+            LedgerRejected: There is no such snapshot; or what they held is not the supply, after the last page.
+        """
+        supply_units = await self.supply_at_snapshot(snapshot_id)
+        count = await self._ask("getTotalTokenHoldersAtSnapshot", snapshot_id)
+        for page in range(-(-count // _PAGE)):
+            balances = await self._ask("balancesOfAtSnapshot", snapshot_id, page, _PAGE)
+            supply_units -= sum(units for _, units in balances)
+            yield [HolderBalance(account, units) for account, units in balances if units]
+        self._require_all(supply_units)
+
+    async def supply_at_snapshot(self, snapshot_id: int) -> int:
+        """Return how much of the token there was.
+
+        Raises:
+            LedgerRejected: There is no such snapshot.
+        """
+        return int(await self._ask("totalSupplyAtSnapshot", snapshot_id))
+
+    async def _ask(self, name: str, *arguments: Any, block: Block = "latest") -> Any:
+        try:
+            answer = await self._node.call(self._token_id, INTERFACE.call(name, *arguments), block=block)
+            (value,) = INTERFACE.answer(name, answer)
+        except NodeError as refusal:
+            if refusal.is_revert:
+                raise LedgerRejected(
+                    "CONTRACT_REVERTED",
+                    f"The token {self._token_id} does not answer {name}{arguments}.",
+                    "Check the number of the snapshot, and that the token is what it is taken for.",
+                ) from None
+            raise LedgerUnavailable(
+                f"The node cannot tell {name} of {self._token_id}: {refusal.message}.", "It is tried again."
+            ) from None
+        return value
+
+    def _require_all(self, missing_units: int) -> None:
+        if missing_units:
+            raise LedgerRejected(
+                "REGISTER_DISAGREES",
+                f"The holders that {self._token_id} names hold {-missing_units:+,} units against its supply.",
+                "Ask its issuer: a register that does not add up cannot be paid.",
+            )
