@@ -29,6 +29,7 @@ class Faults:
         horizon: Nothing after this block is shown.
         no_mempool: Only the nonce that comes next is taken, as by Hedera's relay.
         busy_percent: Anything that is asked is turned away.
+        most_log_blocks: No logs are given of more blocks than these at once.
     """
 
     lose_answer_percent: int = 0
@@ -38,6 +39,7 @@ class Faults:
     delay: bool = False
     horizon: int | None = None
     no_mempool: bool = False
+    most_log_blocks: int | None = None
 
 
 @dataclass
@@ -89,6 +91,9 @@ class UnreliableNode:
             return {"error": {"code": -32005, "message": "rate limit exceeded"}}
         if method == "eth_sendRawTransaction":
             return await self._send(parameters[0])
+        most = self.faults.most_log_blocks
+        if method == "eth_getLogs" and most and _block_count(parameters[0]) > most:
+            return {"error": {"code": -32000, "message": f"more than {most} blocks are too many"}}
         if self.faults.horizon is None:
             return await self._ask(method, parameters)
         return await self._ask_behind(method, parameters, self.faults.horizon)
@@ -141,6 +146,10 @@ class UnreliableNode:
 
     def _strikes(self, percent: int) -> bool:
         return self.chance.randrange(100) < percent
+
+
+def _block_count(wanted: Mapping[str, str]) -> int:
+    return int(wanted["toBlock"], 16) - int(wanted["fromBlock"], 16) + 1
 
 
 @contextmanager

@@ -322,6 +322,16 @@ async def test_a_register_is_read_on_from_where_it_was_left(
         assert all(dict(one) == {**dict.fromkeys(accounts, 3), accounts[0]: 4} for one in found)
 
 
+async def test_a_node_that_gives_few_blocks_at_once_is_asked_for_fewer(harness: EvmHarness) -> None:
+    account = await harness.make_account()
+    token_id = await harness.make_token({account: 3})
+    mine(harness.anvil, 30)
+    await harness.fund(token_id, account, 4)
+    harness.way.faults = Faults(most_log_blocks=3)
+    assert await read(harness.ledger, token_id) == [(account, 7)]
+    assert len([event async for event in harness.ledger.events(account, after=(0, 0))]) == 2
+
+
 async def test_a_register_whose_blocks_are_gone_is_read_again(harness: EvmHarness) -> None:
     account = await harness.make_account()
     token_id = await harness.make_token({account: 3})
@@ -358,6 +368,31 @@ async def test_eighteen_decimals_and_more_than_64_bits_are_exact(scene: Scene) -
     assert isinstance(await rich.ledger.outcome(signed.transaction_id), Settled)
     assert await rich.ledger.transferred_units([signed.transaction_id]) == {(signed.transaction_id, account): units}
     assert dict(await read(rich.ledger, token_id)) == {account: units}
+
+
+# Events
+
+
+async def test_a_paying_contract_says_when_it_is_funded_and_paused(scene: Scene) -> None:
+    harness = scene.harness
+    assert isinstance(harness, EvmHarness)
+    assert harness.contract is not None
+    for name in ("pause", "unpause"):
+        harness.contract.send(name, sender=harness.admin)
+    events = [event async for event in scene.ledger.events(harness.payer_account_id, after=(0, 0))]
+    assert [event.name for event in events] == ["Deposit", "Paused", "Unpaused"]
+    deposit = events[0].payload
+    assert (deposit["token_id"], deposit["from"], deposit["amount_units"]) == (scene.token_id, scene.token_id, FUNDS)
+
+
+async def test_a_token_says_when_it_changes_hands_and_our_payments_go_by_their_ids(scene: Scene) -> None:
+    account = await scene.harness.make_account()
+    signed = await scene.sign({account: 5})
+    await scene.ledger.submit(signed.signed_bytes)
+    events = [event async for event in scene.ledger.events(scene.token_id, after=(0, 0))]
+    assert [event.name for event in events] == ["Transfer", "Transfer"]
+    assert events[1].payload["transaction_id"] == signed.transaction_id
+    assert events[1].payload["amount_units"] == 5
 
 
 # Nodes and keys

@@ -1,6 +1,6 @@
 """Which EVM chain to pay on, and how."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
@@ -16,7 +16,7 @@ class EvmSettings(BaseSettings):
     evm_chain_id: int | None = Field(
         default=None, gt=0, description="The chain that the node must be on; nothing is sent to any other."
     )
-    evm_confirmations: int | Literal["finalized", "safe"] = Field(
+    evm_confirmations: Annotated[int, Field(ge=1)] | Literal["finalized", "safe"] = Field(
         default="finalized",
         description="What is believed: blocks that the chain calls `finalized` or `safe`, or that are this many deep.",
     )

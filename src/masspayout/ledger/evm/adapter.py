@@ -59,7 +59,7 @@ class EvmLedger:
         self.transactions = Transactions(self._database, self.node, self.chain, self.senders, settings)
         self._tokens = Erc20(self.node)
         self._registers = Registers(self._database, self.node, self.chain, settings)
-        self._outcomes = Outcomes(self.node, self.chain, self.transactions)
+        self._outcomes = Outcomes(self.node, self.chain, self.transactions, self._contract)
         self._events = Events(self.node, self.chain, self.transactions, settings)
         self._contracts: dict[str, PayingContract] = {}
         self._traits = LedgerTraits(
@@ -152,11 +152,14 @@ class EvmLedger:
                 )
 
     async def estimate(self, payer_account_id: str, token_id: str, recipient_count: int) -> Estimate:  # noqa: ARG002
-        """Say how long it takes to pay so many recipients, and what the gas costs."""
+        """Say how long it takes to pay so many recipients, and what the gas costs, if a sender's key is here."""
         count = -(-recipient_count // self._traits.recipients_per_transaction)
-        sender = (await self.senders.all())[0].address
-        units = (count * _BASE_GAS + recipient_count * _RECIPIENT_GAS) * await self.transactions.fees.needed_wei()
         seconds = -(-count // self._traits.transactions_in_flight) * _SECONDS_PER_TRANSACTION
+        try:
+            sender = (await self.senders.all())[0].address
+        except Invalid:  # a process that only shows things needs no key
+            return Estimate(seconds, None)
+        units = (count * _BASE_GAS + recipient_count * _RECIPIENT_GAS) * await self.transactions.fees.needed_wei()
         held_units = await self.node.balance_wei(sender)
         return Estimate(seconds, Fees(sender, units, held_units, "the chain's currency", _COIN_DECIMALS))
 

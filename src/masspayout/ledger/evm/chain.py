@@ -42,7 +42,7 @@ class Chain:
             wanted = self._settings.evm_chain_id
             if wanted is not None and found != wanted:
                 raise Conflict(
-                    f"The node at {self._settings.evm_rpc_url} is on chain {found}, and EVM_CHAIN_ID says {wanted}.",
+                    f"The node at {self._node.names} is on chain {found}, and EVM_CHAIN_ID says {wanted}.",
                     "Correct EVM_RPC_URL, or EVM_CHAIN_ID if that chain is meant; nothing was sent.",
                 )
             self._chain_id = found

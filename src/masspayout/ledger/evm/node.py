@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import aiohttp
 from eth_typing import URI
@@ -59,7 +60,8 @@ class Node:
             AsyncHTTPProvider(URI(url), request_kwargs={"timeout": timeout}, exception_retry_configuration=None)
             for url in settings.evm_rpc_urls
         ]
-        self._urls = ", ".join(settings.evm_rpc_urls)
+        # Without paths: those of providers hold their customers' keys.
+        self.names = ", ".join(str(urlsplit(url).hostname) for url in settings.evm_rpc_urls)
         self._current = 0
 
     async def request(self, method: str, *parameters: Any) -> Any:
@@ -193,14 +195,14 @@ class Node:
             try:
                 response = await provider.make_request(RPCEndpoint(method), list(parameters))
             except _NOT_REACHED as error:
-                reason = str(error) or type(error).__name__
+                reason = _reason(error)
                 self._leave(provider, error)
                 continue
             if not _is_busy(response):
                 return response
             reason = _result_or_error(response)
         raise LedgerUnavailable(
-            f"No node answers {method} at {self._urls}: {reason}.",
+            f"No node answers {method} at {self.names}: {reason}.",
             "Check EVM_RPC_URL and the network; it is tried again.",
         )
 
@@ -209,7 +211,7 @@ class Node:
 
     def _leave(self, provider: AsyncHTTPProvider, error: Exception) -> None:
         """Ask the next node first from now on."""
-        _log.info("the node %s does not answer: %r", provider.endpoint_uri, error)
+        _log.info("a node of %s does not answer: %s", self.names, _reason(error))
         self._current = (self._providers.index(provider) + 1) % len(self._providers)
 
 
@@ -237,6 +239,11 @@ def call_parameters(to: str, data: bytes, *, sender: str | None = None, block: B
     """Return the parameters of ``eth_call``."""
     call = {"to": to, "data": to_hex(data)} | ({} if sender is None else {"from": sender})
     return [call, to_block(block)]
+
+
+def _reason(error: Exception) -> str:
+    """Say what went wrong on the way, but not where the way leads: a node's address may hold a key."""
+    return f"HTTP {error.status}" if isinstance(error, aiohttp.ClientResponseError) else type(error).__name__
 
 
 def _result(response: RPCResponse) -> Any:

@@ -1,12 +1,12 @@
 """What became of transactions, as far as the chain's final blocks tell."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from masspayout.db.entities import EvmTransaction
 from masspayout.ledger.evm.chain import BlockHeader, Chain, is_success
-from masspayout.ledger.evm.contracts import PayingContract, recognise
+from masspayout.ledger.evm.contracts import PayingContract
 from masspayout.ledger.evm.erc20 import transfer_of
 from masspayout.ledger.evm.node import Json, Node, NodeError, to_hex, to_int
 from masspayout.ledger.evm.senders import decode_transaction
@@ -20,10 +20,17 @@ REVERTED, OUT_OF_GAS = "CONTRACT_REVERTED", "TRANSACTION_OUT_OF_GAS"
 class Outcomes:
     """Looks transactions up, each under the hashes of all its versions."""
 
-    def __init__(self, node: Node, chain: Chain, transactions: Transactions) -> None:
+    def __init__(
+        self,
+        node: Node,
+        chain: Chain,
+        transactions: Transactions,
+        contract_at: Callable[[str], Awaitable[PayingContract]],
+    ) -> None:
         self._node = node
         self._chain = chain
         self._transactions = transactions
+        self._contract_at = contract_at
 
     async def of(self, transaction_id: str) -> Outcome:
         """Say what became of a transaction. Only final blocks decide."""
@@ -65,7 +72,7 @@ class Outcomes:
             return Dead(f"It was cancelled by {version.hash} in block {number}, which took its nonce {version.nonce}.")
         if not is_success(receipt):
             return Refused(await self._refusal_code(version, receipt, number))
-        contract = await self._contract(str(receipt["to"]).lower())
+        contract = await self._contract_at(str(receipt["to"]).lower())
         return Settled(to_datetime(block.timestamp * NANOS_PER_SECOND), await contract.failures(receipt))
 
     async def _judge_absence(self, versions: Sequence[EvmTransaction], final: BlockHeader) -> Outcome:
@@ -112,13 +119,10 @@ class Outcomes:
             try:
                 await self._node.request("eth_call", call, hex(block))
             except NodeError as error:
-                code = (await self._contract(signed.to)).revert_code(error.data)
+                code = (await self._contract_at(signed.to)).revert_code(error.data)
                 if code is not None:
                     return code
         return OUT_OF_GAS if to_int(receipt["gasUsed"]) >= signed.gas else REVERTED
-
-    async def _contract(self, address: str) -> PayingContract:
-        return await recognise(self._node, address)
 
 
 def _transfers(receipt: Json, token_id: str) -> list[tuple[str, int]]:
