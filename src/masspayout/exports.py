@@ -17,7 +17,19 @@ ENTITLEMENT_COLUMNS = ("account_id", "balance", "payment_amount", "paid", "failu
 REGISTER_COLUMNS = ("account_id", "balance")
 
 _CHUNK_SIZE = 2000
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}")
+_STARTS_A_FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "\N{FULLWIDTH EQUALS SIGN}",
+    "\N{FULLWIDTH PLUS SIGN}",
+    "\N{FULLWIDTH HYPHEN-MINUS}",
+    "\N{FULLWIDTH COMMERCIAL AT}",
+)
 
 
 def harmless_cell(value: Any) -> str:
