@@ -12,14 +12,24 @@ from starlette.middleware.cors import CORSMiddleware
 from masspayout.api import login, problems
 from masspayout.api.door import Door
 from masspayout.api.guarded import KEY_HEADER, REPLAYED_HEADER
-from masspayout.api.headers import SecureHeaders
+from masspayout.api.headers import RequestIds, SecureHeaders
 from masspayout.api.openapi import describe
-from masspayout.api.routes import access, assets, creation, distributions, listeners, operations
+from masspayout.api.routes import access, assets, creation, distributions, listeners, operations, webhooks
+from masspayout.doctor.readiness import Readiness
+from masspayout.metrics import Metrics
 from masspayout.runtime import Runtime
 
 PREFIX = "/api/v1"
 
-_ROUTERS = (assets.router, creation.router, distributions.router, listeners.router, access.router, operations.router)
+_ROUTERS = (
+    assets.router,
+    creation.router,
+    distributions.router,
+    listeners.router,
+    access.router,
+    webhooks.router,
+    operations.router,
+)
 
 
 def api_routes() -> Iterator[tuple[str, APIRoute]]:
@@ -48,6 +58,8 @@ def create_app(runtime: Runtime, *, with_sign_in_links: bool = True) -> FastAPI:
     app = _with_routes()
     app.state.runtime = runtime
     app.state.door = Door(runtime)
+    app.state.readiness = Readiness(runtime)
+    app.state.metrics = Metrics(runtime.database)
     login.install_oidc(app, runtime)
     if with_sign_in_links:
         login.install_links(app, runtime)
@@ -99,3 +111,4 @@ def _add_headers(app: FastAPI, runtime: Runtime) -> None:
             max_age=600,
         )
     app.add_middleware(SecureHeaders)
+    app.add_middleware(RequestIds)

@@ -77,10 +77,8 @@ def _complete(operation: dict[str, Any], method: str, rules: Rules) -> None:
         operation["description"] = f"{operation.get('description', '')}\n\nTakes the role **{role}**.".strip()
         operation["x-permission"] = rules.permission.value
     for status in _statuses(operation, method, rules):
-        answers[str(status)] = {
-            "description": _ANSWERS[status],
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
+        problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        answers.setdefault(str(status), {"description": _ANSWERS[status], "content": problem})
     if method == "POST":
         operation.setdefault("parameters", []).append(_KEY)
         for status, answer in answers.items():

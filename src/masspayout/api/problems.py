@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from masspayout import errors
-from masspayout.access import conceal
 from masspayout.api.next_steps import over_http
+from masspayout.logs import conceal
 
 _log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from masspayout import audit
 from masspayout.db.entities import Webhook
 from masspayout.db.repositories import Webhooks
 from masspayout.db.session import Database
+from masspayout.db.types import uuid7
 from masspayout.errors import Conflict, Invalid
 from masspayout.settings import Settings
 from masspayout.webhooks.addresses import check_target
@@ -34,7 +35,12 @@ _SECRET_BYTES = 32
 
 
 async def add(
-    database: Database, settings: Settings, url: str, events: Sequence[str] = DEFAULT_EVENTS
+    database: Database,
+    settings: Settings,
+    url: str,
+    events: Sequence[str] = DEFAULT_EVENTS,
+    *,
+    webhook_id: uuid.UUID | None = None,
 ) -> tuple[Webhook, str]:
     """Add a target, and return it with the secret that its deliveries are signed with: it is shown this once.
 
@@ -46,7 +52,9 @@ async def add(
     secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
     async with database.unit_of_work() as session:
         webhook = await Webhooks(session).save(
-            Webhook(url=url, events=wanted, sealed_secret=seal(settings, secret), enabled=True)
+            Webhook(
+                id=webhook_id or uuid7(), url=url, events=wanted, sealed_secret=seal(settings, secret), enabled=True
+            )
         )
         audit.record(session, "webhook.created", webhook.id, after={"url": url, "events": wanted})
     return webhook, secret

@@ -53,6 +53,8 @@ class DistributionShown(Shown):
     executed_at: Time | None
     failure_code: str | None
     failure_message: str | None
+    approvals_required: Count = Field(description="How many people other than its creator have to approve.")
+    created_by_name: str | None
     created_at: Time | None
     updated_at: Time | None
 
@@ -209,6 +211,32 @@ class DistributionTerms(Given):
     )
     excluded_accounts: Annotated[list[AccountId], Field(max_length=1000)] = Field(default_factory=list)
     included_accounts: Annotated[list[AccountId], Field(max_length=1000)] = Field(default_factory=list)
+
+
+class ApprovalGiven(Given):
+    """Of what somebody approves."""
+
+    register_hash: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")] = Field(
+        description="The hash that you were shown: over who is owed what.", examples=["0" * 64]
+    )
+
+
+class ApprovalShown(Shown):
+    """Somebody who approved."""
+
+    actor_kind: str
+    actor_name: str
+    source_address: str | None
+    register_hash: str
+    approved_at: Time
+
+
+class ApprovalsShown(Shown):
+    """Who approved of a distribution, and how many have to."""
+
+    given: Count = Field(description="How many approvals count.")
+    required: Count
+    approvals: list[ApprovalShown]
 
 
 class RetryChoice(Given):

@@ -5,11 +5,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
-from masspayout import distributions, exports, previews, reconciliation
+from masspayout import approvals, distributions, exports, previews, reconciliation
 from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.base import GivenTime
 from masspayout.api.models.distributions import (
+    ApprovalGiven,
+    ApprovalsShown,
     AttemptShown,
     BatchShown,
     DistributionDetail,
@@ -20,7 +22,7 @@ from masspayout.api.models.distributions import (
     RetryChoice,
 )
 from masspayout.api.paging import Listing, listing
-from masspayout.api.requests import AssetHere, ClaimHere, DistributionHere, PagingHere, RuntimeHere
+from masspayout.api.requests import AssetHere, Caller, ClaimHere, DistributionHere, PagingHere, RuntimeHere
 from masspayout.api.routes.assets import CSV_ANSWER, FormatQuery, csv_response
 from masspayout.db.entities import (
     AttemptStatus,
@@ -30,6 +32,8 @@ from masspayout.db.entities import (
     ExecutionType,
 )
 from masspayout.db.repositories import (
+    ApprovalCount,
+    Approvals,
     BatchPayouts,
     DistributionFilter,
     Distributions,
@@ -169,6 +173,26 @@ async def reconcile_distribution(runtime: RuntimeHere, distribution: Distributio
     return await reconciliation.reconcile(runtime.database, runtime.ledger, distribution.id)
 
 
+@router.get("/distributions/{distribution}/approvals", response_model=ApprovalsShown)
+@requires(Permission.VIEW)
+async def list_approvals(runtime: RuntimeHere, distribution: DistributionHere) -> dict[str, Any]:
+    """Show who approved of it, and how many have to."""
+    return await _approvals(runtime, distribution.id)
+
+
+@router.post("/distributions/{distribution}/approve", response_model=ApprovalsShown)
+@requires(Permission.APPROVE)
+async def approve_distribution(
+    runtime: RuntimeHere, caller: Caller, distribution: DistributionHere, claim: ClaimHere, approval: ApprovalGiven
+) -> dict[str, Any]:
+    """Approve of exactly what it will pay, which the register hash stands for. Its creator cannot."""
+    given = await _approvals(runtime, distribution.id)
+    if not (claim.is_resumed and caller.name in {each.actor_name for each in given["approvals"]}):
+        async with runtime.database.unit_of_work() as session:
+            await approvals.approve(session, distribution.id, approval.register_hash)
+    return await _approvals(runtime, distribution.id)
+
+
 @router.post("/distributions/{distribution}/execute", response_model=DistributionDetail, status_code=202)
 @requires(Permission.PAY)
 async def execute_distribution(
@@ -209,6 +233,14 @@ async def cancel_distribution(runtime: RuntimeHere, distribution: DistributionHe
         async with runtime.database.unit_of_work() as session:
             await distributions.cancel(session, distribution.id)
     return await _detail(runtime, distribution.id)
+
+
+async def _approvals(runtime: Runtime, distribution_id: uuid.UUID) -> dict[str, Any]:
+    async with runtime.database.unit_of_work() as session:
+        repository = Approvals(session)
+        count = (await repository.counts([distribution_id])).get(distribution_id, ApprovalCount(0, 0))
+        given = await repository.find_of_distribution(distribution_id)
+    return {"given": count.given, "required": count.required, "approvals": given}
 
 
 async def _detail(runtime: Runtime, distribution_id: uuid.UUID) -> dict[str, Any]:

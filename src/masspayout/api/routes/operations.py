@@ -1,12 +1,19 @@
 """Operations: is the process alive, can it work, what do its figures say."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from masspayout.api.door import open_to_all
+from masspayout.api.door import open_to_all, requires
 from masspayout.api.guarded import GuardedRoute
+from masspayout.api.models.base import Shown
+from masspayout.doctor.examination import Result, Status
+from masspayout.doctor.readiness import Readiness, is_ready
+from masspayout.metrics import CONTENT_TYPE, Metrics
+from masspayout.roles import Permission
 
 router = APIRouter(tags=["operations"], route_class=GuardedRoute)
+
+# The same under short paths, for those that only want to know whether the process is to be restarted or left alone.
 probes = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
 
@@ -16,9 +23,52 @@ class Health(BaseModel):
     status: str = Field(examples=["ok"])
 
 
+class CheckShown(Shown):
+    """What came of one check."""
+
+    name: str = Field(examples=["database"])
+    status: Status
+    message: str
+    hint: str = Field(description="For a problem, what to do next.")
+
+
+class ReadinessShown(BaseModel):
+    """Whether the process could do its work now."""
+
+    ready: bool
+    checks: list[CheckShown]
+
+
 @probes.get("/health")
 @router.get("/health")
 @open_to_all
 async def health() -> Health:
     """Say that the process is alive. It asks nothing else: `/ready` says whether it can work."""
     return Health(status="ok")
+
+
+@probes.get("/ready", response_model=ReadinessShown)
+@router.get(
+    "/ready", response_model=ReadinessShown, responses={503: {"model": ReadinessShown, "description": "It could not."}}
+)
+@open_to_all
+async def ready(request: Request, response: Response) -> dict[str, bool | list[Result]]:
+    """Say whether the process could do its work now: database, migrations, worker, listeners, ledger."""
+    readiness: Readiness = request.app.state.readiness
+    results = list(await readiness.results())
+    if not is_ready(results):
+        response.status_code = 503
+    return {"ready": is_ready(results), "checks": results}
+
+
+@probes.get("/metrics")
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+@requires(Permission.VIEW)
+async def metrics(request: Request) -> Response:
+    """Say how everything stands, in the text format of Prometheus."""
+    found: Metrics = request.app.state.metrics
+    return Response(await found.text(), media_type=CONTENT_TYPE)

@@ -19,6 +19,7 @@ from masspayout.db.entities import (
     BatchPayout,
     BatchStatus,
     ContractEvent,
+    DeliveryStatus,
     Distribution,
     DistributionStatus,
     DistributionType,
@@ -27,6 +28,8 @@ from masspayout.db.entities import (
     ExecutionType,
     Holder,
     SyncStatus,
+    Webhook,
+    WebhookDelivery,
 )
 from masspayout.db.repositories.listing import Order, Part, Place, SortKey, read_part
 
@@ -204,6 +207,21 @@ class Lists:
         if actor is not None:
             query = query.where(or_(AuditEntry.actor_id == actor, AuditEntry.actor_name == actor))
         return await read_part(self.session, query, Order((SortKey(AuditEntry.number),), is_descending=True), place)
+
+    async def webhooks(self, place: Place) -> Part[Webhook]:
+        """Return part of the targets that are told of events, the newest first."""
+        order = Order((SortKey(Webhook.created_at), SortKey(Webhook.id)), is_descending=True)
+        return await read_part(self.session, select(Webhook), order, place)
+
+    async def deliveries(
+        self, webhook_id: uuid.UUID, place: Place, *, status: DeliveryStatus | None = None
+    ) -> Part[WebhookDelivery]:
+        """Return part of what was sent to a target, the latest first."""
+        query = select(WebhookDelivery).where(
+            WebhookDelivery.webhook_id == webhook_id, *_equal({WebhookDelivery.status: status})
+        )
+        order = Order((SortKey(WebhookDelivery.number),), is_descending=True)
+        return await read_part(self.session, query, order, place)
 
     async def tokens(self, place: Place) -> Part[ApiToken]:
         """Return part of the API tokens, the newest first."""
