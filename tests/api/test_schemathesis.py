@@ -66,7 +66,7 @@ async def _prepare(url: URL) -> dict[Role, str]:
 
 @schema.parametrize()
 @settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     database=None,
