@@ -1,5 +1,6 @@
 """Reading an emulated network: registers of every shape, who could not receive, what was deposited, how it all is."""
 
+import asyncio
 import random
 from datetime import timedelta
 from decimal import Decimal
@@ -49,6 +50,36 @@ async def test_a_register_is_read_whole_whatever_its_shape_with_few_requests(hed
     # Besides the pages: the token, the newest block, the last account, a page that is not full for each reader, and one
     # for each time that a gap between accounts is halved.
     assert len(hedera.network.mirror.requests) - asked <= pages * 1.2 + hedera.settings.hedera_mirror_parallel + 20
+
+
+async def test_a_hundred_thousand_holders_take_a_fifth_more_requests_than_pages_at_most(hedera: Hedera) -> None:
+    """At the rate that is allowed, and never faster, so that the mirror node turns nobody away."""
+    wanted = dict.fromkeys((f"0.0.{number}" for number in range(200_000_000, 200_100_000)), 1)
+    token_id = hedera.operator.create_token(wanted)
+    hedera.network.set_faults(Faults(mirror_requests_per_second=500))
+    ledger = hedera.adapter(hedera_mirror_requests_per_second=400.0, hedera_mirror_tries=1)
+    asked = len(hedera.network.mirror.requests)
+
+    count = 0
+    async for page in (await ledger.holders(token_id)).pages:
+        count += len(page)
+
+    assert count == len(wanted)
+    assert len(hedera.network.mirror.requests) - asked <= 1.2 * len(wanted) / 100
+
+
+async def test_pages_are_fetched_no_faster_than_they_are_taken(hedera: Hedera) -> None:
+    token_id = hedera.operator.create_token({f"0.0.{number}": 1 for number in range(73_000_000, 73_010_000)})
+    pages = aiter((await hedera.ledger.holders(token_id)).pages)
+    for _ in range(3):
+        await anext(pages)
+    await asyncio.sleep(0.5)
+    parallel = hedera.settings.hedera_mirror_parallel
+    asked = len(hedera.network.mirror.requests)
+    await asyncio.sleep(0.2)
+    assert len(hedera.network.mirror.requests) == asked
+    assert sum(token_id in path for path in hedera.network.mirror.requests) <= 4 + 3 * parallel
+    await pages.aclose()  # type: ignore[attr-defined] # it is a generator
 
 
 async def test_a_register_is_read_through_faults(hedera: Hedera) -> None:
