@@ -433,6 +433,38 @@ async def test_a_distribution_that_waits_for_a_person(runtime: Runtime, database
     assert all_is_well(await examine(database_url))
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("UPDATE audit_entry SET actor_name = 'ben' WHERE number = 1", "Entry 1 "),
+        ("DELETE FROM audit_entry WHERE number = (SELECT max(number) FROM audit_entry)", "missing at the end"),
+    ],
+)
+async def test_an_audit_trail_that_somebody_changed(
+    runtime: Runtime, database_url: URL, change: str, sentence: str
+) -> None:
+    world = await World.make(runtime, [(account, 100) for account in accounts(3)])
+    await world.plan("3")
+    assert (await examine(database_url))["audit trail"].status is Status.OK
+    off, on = (f"ALTER TABLE audit_entry {verb} TRIGGER refuse_change" for verb in ("DISABLE", "ENABLE"))
+    run_sql(database_url, off)
+    assert "gone or switched off" in the_problem(await examine(database_url), "audit trail").message
+    run_sql(database_url, change, on)
+    assert sentence in the_problem(await examine(database_url), "audit trail").message
+
+
+async def test_a_webhook_that_is_not_taken(database_url: URL) -> None:
+    run_sql(
+        database_url,
+        "INSERT INTO webhook (id, url, events, sealed_secret) "
+        "VALUES (masspayout_uuid7(), 'https://example.com/', '{batch.*}', '')",
+        "INSERT INTO webhook_event (id, type, data) VALUES (masspayout_uuid7(), 'batch.failed', '{}')",
+        "INSERT INTO webhook_delivery (id, webhook_id, event_id, number, status, next_try_at, error) "
+        "SELECT masspayout_uuid7(), w.id, e.id, 1, 'FAILED', now(), 'It answered 500.' FROM webhook w, webhook_event e",
+    )
+    assert "1 given up within a day" in the_problem(await examine(database_url), "webhooks").message
+
+
 async def test_a_ledger_of_another_version(runtime: Runtime, database_url: URL) -> None:
     await World.make(runtime, [("0.0.20000", 1)])
     run_sql(database_url, "UPDATE sandbox.network SET schema_version = 99")

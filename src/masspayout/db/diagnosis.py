@@ -163,6 +163,25 @@ _LAGGING_LISTENERS = text("""
      ORDER BY last_polled_at NULLS FIRST, contract_id
 """)
 
+_GUARDS = text("""
+    SELECT count(*) FROM pg_trigger
+     WHERE tgrelid = to_regclass('audit_entry') AND tgname = 'refuse_change' AND tgenabled IN ('O', 'A')
+""")
+
+_TROUBLED_WEBHOOKS = text("""
+    SELECT w.id, w.url,
+           count(*) FILTER (WHERE d.status = 'FAILED') AS given_up,
+           count(*) FILTER (WHERE d.status = 'PENDING') AS overdue,
+           (array_agg(d.error ORDER BY d.number DESC) FILTER (WHERE d.error IS NOT NULL))[1] AS error
+      FROM webhook AS w
+      JOIN webhook_delivery AS d ON d.webhook_id = w.id
+     WHERE w.enabled
+       AND (d.status = 'FAILED' AND d.updated_at > now() - interval '1 day'
+            OR d.status = 'PENDING' AND d.created_at < now() - interval '1 hour')
+     GROUP BY w.id
+     ORDER BY given_up DESC, w.id
+""")
+
 _TOKENS = text("""
     SELECT token_id FROM asset
     UNION SELECT payment_token_id FROM asset WHERE payment_token_id IS NOT NULL
@@ -306,6 +325,15 @@ class Diagnosis:
     async def lagging_listeners(self, patience_seconds: float) -> Sequence[Row[Any]]:
         """Return the listeners that were not read for longer, the one that waited longest first."""
         return await self._rows(_LAGGING_LISTENERS, patience_seconds=patience_seconds)
+
+    async def trail_is_guarded(self) -> bool:
+        """Whether the triggers are there and switched on that refuse to change the audit trail."""
+        ((count,),) = await self._rows(_GUARDS)
+        return int(count) > 0
+
+    async def troubled_webhooks(self) -> Sequence[Row[Any]]:
+        """Return the targets that deliveries were given up for within a day, or wait for since more than an hour."""
+        return await self._rows(_TROUBLED_WEBHOOKS)
 
     async def tokens(self) -> list[str]:
         """Return the tokens that the database names."""

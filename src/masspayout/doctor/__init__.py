@@ -1,6 +1,6 @@
 """The doctor: named checks, each an invariant, run in order. Nothing is changed, and no check can stop the others."""
 
-from masspayout.doctor import database, ledger, payouts, queries
+from masspayout.doctor import control, database, ledger, payouts, queries
 from masspayout.doctor.examination import Check, Examination, Result, Status, run_checks
 from masspayout.settings import Settings
 
@@ -27,6 +27,8 @@ CHECKS = (
     Check("undecided transactions", payouts.transactions_are_decided, needs="tables"),
     Check("contract events", payouts.no_event_is_set_aside, needs="tables"),
     Check("failed distributions", payouts.no_distribution_waits_for_a_person, needs="tables"),
+    Check("audit trail", control.audit_trail_is_whole, needs="tables"),
+    Check("webhooks", control.webhooks_are_taken, needs="tables"),
     Check("ledger", ledger.ledger_answers, needs="tables"),
     Check("payment tokens", ledger.tokens_can_be_paid_in, needs="ledger"),
     Check("payer", ledger.payer_can_pay, needs="payment tokens"),

@@ -83,9 +83,13 @@ class AuditEntries(Repository[AuditEntry]):
         row = (await self.session.execute(select(AuditHead.number, AuditHead.hash))).one()
         return row.number, row.hash
 
-    async def stream(self) -> AsyncIterator[AuditEntry]:
-        """Yield the whole trail, oldest first, in constant memory."""
-        query = select(AuditEntry).order_by(AuditEntry.number, AuditEntry.id).execution_options(yield_per=1000)
+    async def stream(self, *, after: int = 0, until: int | None = None) -> AsyncIterator[AuditEntry]:
+        """Yield the trail, oldest first, in constant memory: all of it, or what has numbers in between."""
+        conditions = [AuditEntry.number > after] if after else []
+        if until is not None:
+            conditions.append(AuditEntry.number <= until)
+        query = select(AuditEntry).where(*conditions).order_by(AuditEntry.number, AuditEntry.id)
+        query = query.execution_options(yield_per=1000)
         async for entry in await self.session.stream_scalars(query):
             yield entry
             self.session.expunge(entry)

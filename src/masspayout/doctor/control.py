@@ -1,0 +1,44 @@
+"""Checks of what keeps payouts honest and others informed: the audit trail, and the webhooks."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import audit
+from masspayout.doctor.examination import Examination, Problem
+
+# The whole trail is verified by a command of its own, which takes as long as the trail is.
+_LATEST_ENTRIES = 1000
+
+
+async def audit_trail_is_whole(examination: Examination) -> str:
+    """The database refuses to change the audit trail, and its latest entries are what was written."""
+    if not await examination.diagnosis.trail_is_guarded():
+        raise Problem(
+            "The triggers that refuse to change the audit trail are gone or switched off.",
+            "Find out who did that, execute ALTER TABLE audit_entry ENABLE TRIGGER refuse_change, "
+            "then: masspayout audit verify",
+        )
+    async with examination.diagnosis.connection() as connection, AsyncSession(connection) as session:
+        found = await audit.verify_latest(session, _LATEST_ENTRIES)
+    if not found.holds:
+        raise Problem(
+            f"The audit trail was tampered with, in {found.break_count} place(s) of its latest entries: "
+            f"{found.breaks[0].rstrip('.')}.",
+            "See all of it, and find out who was at the tables: masspayout audit verify",
+            found.breaks,
+        )
+    return f"The latest {found.entry_count:,} entries are what was written."
+
+
+async def webhooks_are_taken(examination: Examination) -> str:
+    """Whoever wants to hear of events takes them."""
+    troubled = await examination.diagnosis.troubled_webhooks()
+    if not troubled:
+        return "All was taken, or nobody listens."
+    first = troubled[0]
+    raise Problem(
+        f"{len(troubled)} webhook(s) do not take what they are sent; {first.url}: {first.given_up:,} given up within a "
+        f"day, {first.overdue:,} waiting for more than an hour. {first.error or ''}".rstrip(),
+        f"Mend the target, try it with masspayout webhook test {first.id}, and send again what was given up: "
+        "masspayout webhook redeliver DELIVERY",
+        [f"{row.url}: {row.given_up:,} given up, {row.overdue:,} overdue" for row in troubled],
+    )
