@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import approvals, audit
 from masspayout.db.entities import Asset, Distribution, PayoutType
-from masspayout.db.repositories import Assets, Distributions, Entitlements, FrozenTotals, Holders
+from masspayout.db.repositories import Assets, Distributions, Freeze, FrozenTotals, Holders
 from masspayout.errors import Conflict, Invalid, NobodyEligible
 from masspayout.ledger.port import Ledger
 from masspayout.money import subtract, to_units
@@ -72,15 +72,11 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
             f"Distribution {distribution.id} has no amount to divide.", "Create it with --amount and --payout."
         )
     total_units = to_units(distribution.amount, token.decimals)
-    entitlements = Entitlements(session, distribution)
-    write = (
-        entitlements.write_pro_rata if distribution.payout_type is PayoutType.PERCENTAGE else entitlements.write_equal
-    )
-    count = await write(total_units, token.decimals, excluded, effective_batch_size(ledger, settings), staged=staged)
-    if count == 0:
+    written = Freeze(session, distribution)
+    write = written.write_pro_rata if distribution.payout_type is PayoutType.PERCENTAGE else written.write_equal
+    totals = await write(total_units, token.decimals, excluded, effective_batch_size(ledger, settings), staged=staged)
+    if totals.entitlement_count == 0:
         raise nobody_holds(asset)
-    await entitlements.plan_batches()
-    totals = await entitlements.totals()
     await record_freeze(session, distribution, token, totals, snapshot_at, promised=distribution.amount)
     await approvals.demand(session, settings, distribution)
     return totals

@@ -15,9 +15,10 @@ from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.repositories.batch_payouts import BatchPayouts, Progress
 from masspayout.db.repositories.contract_events import ContractEvents
 from masspayout.db.repositories.distributions import Distributions
-from masspayout.db.repositories.entitlements import Due, Entitlements, FrozenTotals, Share
+from masspayout.db.repositories.entitlements import Due, Entitlements
 from masspayout.db.repositories.event_listeners import EventListeners, EventSummary
 from masspayout.db.repositories.evm import BalanceChange, EvmTokens, EvmTransactions
+from masspayout.db.repositories.freezes import Freeze, FrozenTotals, Share
 from masspayout.db.repositories.holders import Holders, RegisterChange
 from masspayout.db.repositories.idempotent_requests import IdempotentRequests
 from masspayout.db.repositories.listing import Order, Part, Place, SortKey, read_part
@@ -62,6 +63,7 @@ __all__ = [
     "EvmTokens",
     "EvmTransactions",
     "FailedPayout",
+    "Freeze",
     "FrozenTotals",
     "HolderSort",
     "Holders",

@@ -20,7 +20,7 @@ from masspayout.db.entities import (
 )
 from masspayout.db.repositories.approvals import given_approvals
 from masspayout.db.repositories.base import Page, Repository
-from masspayout.db.repositories.entitlements import Entitlements, FrozenTotals, Share
+from masspayout.db.repositories.freezes import Freeze, FrozenTotals, Share
 from masspayout.db.types import UtcTimestamp
 
 # Finished when nothing is open any more; completed only when every batch that was planned is there and completed.
@@ -266,10 +266,7 @@ class Distributions(Repository[Distribution]):
     ) -> FrozenTotals:
         """Write a distribution, its entitlements (ordered by account id, by COPY, any number) and its batches."""
         await self.save(distribution)
-        entitlements = Entitlements(self.session, distribution)
-        totals = await entitlements.write_shares(shares, decimals, batch_size)
-        await entitlements.plan_batches()
-        return totals
+        return await Freeze(self.session, distribution).write_shares(shares, decimals, batch_size)
 
     async def mark_frozen(self, distribution_id: uuid.UUID, **facts: Any) -> bool:
         """Say what the freeze found. False when it was frozen before, or is not pending."""

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import Distribution, PayoutType
-from masspayout.db.repositories.entitlements import shares_statement
+from masspayout.db.repositories.freezes import shares_statement
 
 _TOTALS = """
     SELECT count(*) AS entitlement_count, count(*) FILTER (WHERE units > 0) AS payable_count,
