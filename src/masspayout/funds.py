@@ -2,12 +2,14 @@
 
 from decimal import Decimal
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from masspayout.db.entities import Distribution
-from masspayout.db.repositories import Due
+from masspayout.db.repositories import BatchPayouts, Due
 from masspayout.errors import Conflict, InsufficientFunds
 from masspayout.freezing import PaymentToken
 from masspayout.ledger.port import Fees, Ledger
-from masspayout.money import subtract, to_decimal
+from masspayout.money import add, subtract, to_decimal
 
 
 def frozen_token(distribution: Distribution) -> PaymentToken:
@@ -33,19 +35,28 @@ async def held_amount(ledger: Ledger, token: PaymentToken) -> Decimal:
     return to_decimal(await ledger.balance_units(token.payer_account_id, token.token_id), token.decimals)
 
 
-async def require(ledger: Ledger, token: PaymentToken, due: Due) -> None:
+async def require(ledger: Ledger, token: PaymentToken, due: Due, *, session: AsyncSession | None = None) -> None:
     """Check that the payer could pay, and holds what is due and what the ledger charges for paying it.
+
+    With a session, what payouts under way have still to pay is not counted as held; of several that begin at once, each
+    waits until it is known whether those before it did.
 
     Raises:
         Conflict: Something keeps the payer from paying: its contract is paused, say, or no key of ours may use it.
         InsufficientFunds: It holds less; the shortfall is named.
     """
     await ledger.check_payer(token.payer_account_id, token.token_id)
+    # In this order, what is just being paid is at worst left out, and never counted twice.
     funds_amount = await held_amount(ledger, token)
-    if funds_amount < due.amount:
+    promised_amount = Decimal(0)
+    if session is not None:
+        promised_amount = await BatchPayouts(session).promised_amount(token.payer_account_id, token.token_id)
+    missing_amount = subtract(add(due.amount, promised_amount), funds_amount)
+    if missing_amount > 0:
+        promised = f", {promised_amount:,f} of it promised to payouts under way" if promised_amount else ""
         raise InsufficientFunds(
-            f"The payer {token.payer_account_id} holds {funds_amount:,f} of {token.token_id}, "
-            f"but {due.amount:,f} is due: {subtract(due.amount, funds_amount):,f} is missing.",
+            f"The payer {token.payer_account_id} holds {funds_amount:,f} of {token.token_id}{promised}, "
+            f"but {due.amount:,f} is due: {missing_amount:,f} is missing.",
             f"Fund {token.payer_account_id}, then try again.",
         )
     fees = (await ledger.estimate(token.payer_account_id, token.token_id, due.recipient_count)).fees

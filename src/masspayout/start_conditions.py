@@ -67,9 +67,9 @@ async def require_free(
 
     Raises:
         ApprovalsMissing: Fewer people approved of it than have to.
-        InsufficientFunds: The payer holds less.
+        InsufficientFunds: The payer holds less, or has promised it to payouts under way.
         LimitExceeded: It is more than may be paid out, at once or in a day.
     """
     await approvals.require(session, settings, distribution)
-    await funds.require(ledger, funds.frozen_token(distribution), due)
+    await funds.require(ledger, funds.frozen_token(distribution), due, session=session)
     await limits.spend(session, settings, distribution, due.amount, now)

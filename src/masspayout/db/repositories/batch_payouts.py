@@ -175,6 +175,18 @@ _PROGRESS = text("""
 """)
 
 
+# What was begun is left out: the ledger may have moved it.
+_PROMISED = text("""
+    SELECT sum(b.total_amount - b.paid_amount)
+      FROM batch_payout AS b JOIN distribution AS d ON d.id = b.distribution_id
+     WHERE b.status = 'PENDING' AND d.status = 'PROCESSING' AND d.failure_code IS NULL
+       AND d.payer_account_id = :payer_account_id AND d.payment_token_id = :token_id
+""")
+
+# Sets the advisory locks of funds apart from any others.
+_FUNDS_LOCKS = 7_103
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a distribution is, from the batches' counters alone. Amounts are in whole payment tokens."""
@@ -346,6 +358,16 @@ class BatchPayouts(Repository[BatchPayout]):
         """Say how far a distribution is."""
         row = (await self.session.execute(_PROGRESS, {"distribution_id": distribution_id})).one()
         return Progress(**row._asdict())
+
+    async def promised_amount(self, payer_account_id: str, token_id: str) -> Decimal:
+        """Return what a payer has still to pay in a token for distributions under way, batches that are begun aside.
+
+        Until the transaction ends nobody else gets an answer for this payer and token.
+        """
+        key = func.hashtextextended(f"{payer_account_id} {token_id}", _FUNDS_LOCKS)
+        await self.session.execute(select(func.pg_advisory_xact_lock(key)))
+        parameters = {"payer_account_id": payer_account_id, "token_id": token_id}
+        return Decimal(await self.session.scalar(_PROMISED, parameters) or 0)
 
     async def find_of_distribution(
         self, distribution_id: uuid.UUID, *, after: int = 0, limit: int = 1000
