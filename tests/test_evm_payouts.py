@@ -1,7 +1,9 @@
 """Whole payouts on an EVM chain: a register of real size, amounts of eighteen decimals, several senders, bad luck."""
 
 import csv
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -44,6 +46,23 @@ async def world_of(harness: EvmHarness, database: Database, asset_token: str, pa
     return World(runtime, asset)
 
 
+async def executed_dividend(
+    harness: EvmHarness, database: Database, holders: Sequence[str] = HOLDERS
+) -> tuple[World, uuid.UUID]:
+    """Plan a dividend for some holders, fund it and start it."""
+    world, dividend_id = await planned_dividend(harness, database, holders)
+    await harness.fund(next(reversed(harness.tokens)), harness.payer_account_id, 10**12)
+    await world.execute(dividend_id)
+    return world, dividend_id
+
+
+async def planned_dividend(harness: EvmHarness, database: Database, holders: Sequence[str]) -> tuple[World, uuid.UUID]:
+    asset_token = harness.add_token(dict.fromkeys(holders, 100), decimals=2)
+    payment_token = harness.add_token({}, decimals=6)
+    world = await world_of(harness, database, asset_token, payment_token)
+    return world, (await world.plan("1000")).id
+
+
 async def test_a_list_of_real_size_in_eighteen_decimals_reconciles_to_the_unit(
     harness: EvmHarness, database: Database, tmp_path: Path
 ) -> None:
@@ -77,90 +96,70 @@ async def test_a_list_of_real_size_in_eighteen_decimals_reconciles_to_the_unit(
 
 
 async def test_a_refused_holder_is_shown_and_paid_by_a_retry(harness: EvmHarness, database: Database) -> None:
-    asset_token = harness.add_token(dict.fromkeys(HOLDERS[:10], 100), decimals=2)
-    payment_token = harness.add_token({}, decimals=6)
-    await harness.fund(payment_token, harness.payer_account_id, 10**12)
+    world, dividend_id = await executed_dividend(harness, database)
+    payment_token = next(reversed(harness.tokens))
     await harness.freeze(HOLDERS[3], payment_token)
-    world = await world_of(harness, database, asset_token, payment_token)
-    dividend = await world.plan("1000")
-    await world.execute(dividend.id)
-    assert await world.pay(dividend.id) is DistributionStatus.FAILED
-    unpaid = {h.account_id: h.failure_code for h in (await world.find(dividend.id)).holders if not h.paid}
+    assert await world.pay(dividend_id) is DistributionStatus.FAILED
+    unpaid = {h.account_id: h.failure_code for h in (await world.find(dividend_id)).holders if not h.paid}
     assert unpaid == {HOLDERS[3]: "TRANSFER_REVERTED"}
 
     await harness.unfreeze(HOLDERS[3], payment_token)
-    await world.retry(dividend.id)
+    await world.retry(dividend_id)
 
-    assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
-    assert (await world.reconcile(dividend.id)).agrees
+    assert await world.pay(dividend_id) is DistributionStatus.COMPLETED
+    assert (await world.reconcile(dividend_id)).agrees
 
 
 async def test_batches_that_need_too_much_gas_are_split_until_they_do_not(
     harness: EvmHarness, database: Database
 ) -> None:
-    asset_token = harness.add_token(dict.fromkeys(HOLDERS, 100), decimals=2)
-    payment_token = harness.add_token({}, decimals=6)
-    await harness.fund(payment_token, harness.payer_account_id, 10**12)
+    world, dividend_id = await executed_dividend(harness, database)
     async with harness.another(evm_gas_limit=1_000_000) as small:
-        world = await world_of(small, database, asset_token, payment_token)
-        dividend = await world.plan("1000")
-        await world.execute(dividend.id)
-        assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
-        assert (await world.reconcile(dividend.id)).agrees
+        modest = World(replace(world.runtime, ledger=small.ledger), world.asset)
+        assert await modest.pay(dividend_id) is DistributionStatus.COMPLETED
+        assert small.way.sent_count > 1
+    assert (await world.reconcile(dividend_id)).agrees
 
 
 async def test_nothing_starts_that_could_not_be_paid(harness: EvmHarness, database: Database) -> None:
-    asset_token = harness.add_token(dict.fromkeys(HOLDERS[:3], 100), decimals=2)
-    payment_token = harness.add_token({}, decimals=6)
+    world, dividend_id = await planned_dividend(harness, database, HOLDERS[:3])
     assert harness.contract is not None
-    world = await world_of(harness, database, asset_token, payment_token)
-    dividend = await world.plan("1000")
     with pytest.raises(InsufficientFunds, match="1,000"):
-        await world.execute(dividend.id)
-    await harness.fund(payment_token, harness.payer_account_id, 10**12)
+        await world.execute(dividend_id)
+    await harness.fund(next(reversed(harness.tokens)), harness.payer_account_id, 10**12)
     harness.contract.send("pause", sender=harness.admin)
     with pytest.raises(ContractPaused):
-        await world.execute(dividend.id)
+        await world.execute(dividend_id)
     harness.contract.send("unpause", sender=harness.admin)
     harness.contract.send("set_payer", harness.senders[1], False, sender=harness.admin)
     with pytest.raises(Conflict, match="does not let"):
-        await world.execute(dividend.id)
-    assert await world.find_status(dividend.id) is DistributionStatus.PENDING
+        await world.execute(dividend_id)
+    assert await world.find_status(dividend_id) is DistributionStatus.PENDING
     assert harness.way.sent_count == 0
 
 
 async def test_a_contract_that_is_paused_in_between_stops_the_payout_with_its_reason(
     harness: EvmHarness, database: Database
 ) -> None:
-    asset_token = harness.add_token(dict.fromkeys(HOLDERS[:3], 100), decimals=2)
-    payment_token = harness.add_token({}, decimals=6)
-    await harness.fund(payment_token, harness.payer_account_id, 10**12)
+    world, dividend_id = await executed_dividend(harness, database, HOLDERS[:3])
     assert harness.contract is not None
-    world = await world_of(harness, database, asset_token, payment_token)
-    dividend = await world.plan("1000")
-    await world.execute(dividend.id)
     harness.contract.send("pause", sender=harness.admin)
 
-    assert await world.pay(dividend.id) is DistributionStatus.FAILED
+    assert await world.pay(dividend_id) is DistributionStatus.FAILED
 
-    assert (await world.find(dividend.id)).failure_code == "CONTRACT_PAUSED"
+    assert (await world.find(dividend_id)).failure_code == "CONTRACT_PAUSED"
     assert harness.way.sent_count == 0
     harness.contract.send("unpause", sender=harness.admin)
-    await world.retry(dividend.id)
-    assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
-    assert (await world.reconcile(dividend.id)).agrees
+    await world.retry(dividend_id)
+    assert await world.pay(dividend_id) is DistributionStatus.COMPLETED
+    assert (await world.reconcile(dividend_id)).agrees
 
 
 async def test_a_node_that_is_away_while_signing_delays_the_payout_only(
     harness: EvmHarness, database: Database
 ) -> None:
-    asset_token = harness.add_token(dict.fromkeys(HOLDERS, 100), decimals=2)
-    payment_token = harness.add_token({}, decimals=6)
-    await harness.fund(payment_token, harness.payer_account_id, 10**12)
-    world = await world_of(harness, database, asset_token, payment_token)
-    dividend = await world.plan("1000")
-    await world.execute(dividend.id)
+    world, dividend_id = await executed_dividend(harness, database)
     harness.way.faults = Faults(busy_percent=40, lose_answer_percent=20)
-    assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
+    assert await world.pay(dividend_id) is DistributionStatus.COMPLETED
     harness.way.faults = Faults()
-    assert (await world.reconcile(dividend.id)).agrees
+    assert (await world.reconcile(dividend_id)).agrees

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from masspayout.errors import Invalid, LedgerUnavailable
+from masspayout.errors import Invalid
 from masspayout.ledger.evm.chain import Chain, to_nanos
 from masspayout.ledger.evm.contracts import PayingContract, recognise
 from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, ZERO_ADDRESS, first_block_of, topic_of, transfer_of
-from masspayout.ledger.evm.node import Json, Node, NodeError, to_int
+from masspayout.ledger.evm.node import Json, Node, to_int
+from masspayout.ledger.evm.ranges import Ranges
 from masspayout.ledger.evm.transactions import Transactions
 from masspayout.ledger.port import LedgerEvent
 from masspayout.ledger_time import NANOS_PER_SECOND
@@ -43,23 +45,13 @@ class Events:
         if is_contract and before is None:
             first = await first_block_of(self._node, contract_id, min(first, final.number), final.number)
         contract = await self._contract(contract_id) if is_contract else None
-        span = self._settings.evm_log_blocks
+        ranges = Ranges(self._settings.evm_log_blocks)
         while first <= final.number:
-            last = min(first + span - 1, final.number)
-            try:
-                reported = await self._read(contract_id, contract, first, last)
-            except NodeError as error:
-                if last == first:
-                    raise LedgerUnavailable(
-                        f"The node does not give the logs of block {first}: {error.message}.", "Try another node."
-                    ) from None
-                span = max(1, (last - first + 1) // 2)
-                continue
+            last, reported = await ranges.read(first, final.number, partial(self._read, contract_id, contract))
             async for event in self._in_words(contract_id, reported):
                 if (event.timestamp_nanos, event.index) > after:
                     yield event
             first = last + 1
-            span = min(span * 2, self._settings.evm_log_blocks)
 
     async def _contract(self, contract_id: str) -> PayingContract | None:
         try:

@@ -16,6 +16,7 @@ from masspayout.errors import Conflict, Invalid, LedgerRejected, LedgerUnavailab
 from masspayout.ledger.evm.chain import BlockHeader, Chain
 from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, ZERO_ADDRESS, Erc20, first_block_of, transfer_of
 from masspayout.ledger.evm.node import Json, Node, NodeError, to_int
+from masspayout.ledger.evm.ranges import Ranges
 from masspayout.ledger.port import HolderBalance, HolderSnapshot
 from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
 from masspayout.settings import Settings
@@ -71,22 +72,14 @@ class Registers:
     async def _read(self, token_id: str, final: BlockHeader) -> EvmToken:
         """Read what was not read yet, up to the newest final block."""
         token = await self._begin(token_id, final)
-        span = self._settings.evm_log_blocks
+        ranges = Ranges(self._settings.evm_log_blocks)
+
+        async def transfers(first: int, last: int) -> list[Json]:
+            return await self._node.logs(first, last, [TRANSFER_TOPIC], token_id)
+
         while token.read_block < final.number:
-            first = token.read_block + 1
-            last = min(first + span - 1, final.number)
-            try:
-                logs = await self._node.logs(first, last, [TRANSFER_TOPIC], token_id)
-            except NodeError as error:
-                # Too many logs, or too many blocks: the node's limits are its own.
-                if last == first:
-                    raise LedgerUnavailable(
-                        f"The node does not give the logs of block {first}: {error.message}.", "Try another node."
-                    ) from None
-                span = max(1, (last - first + 1) // 2)
-                continue
+            last, logs = await ranges.read(token.read_block + 1, final.number, transfers)
             token = await self._keep(token, logs, last, final)
-            span = min(span * 2, self._settings.evm_log_blocks)
         return token
 
     async def _begin(self, token_id: str, final: BlockHeader) -> EvmToken:

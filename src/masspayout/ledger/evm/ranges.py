@@ -1,0 +1,42 @@
+"""Logs are asked for in ranges of blocks, as large as the node gives at once: each node has limits of its own."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from masspayout.errors import LedgerUnavailable
+from masspayout.ledger.evm.node import NodeError
+
+Found = TypeVar("Found")
+
+
+class Ranges:
+    """Halves a range that the node finds too much, and doubles the next one again, up to a bound."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._span = most
+
+    async def read(self, first: int, until: int, read: Callable[[int, int], Awaitable[Found]]) -> tuple[int, Found]:
+        """Read some blocks from ``first`` on, not past ``until``. Return the last one that was read, and what it gave.
+
+        Args:
+            first: A block's number.
+            until: A block's number.
+            read: Reads the blocks from one number to another.
+
+        Raises:
+            LedgerUnavailable: The node does not even give one block.
+        """
+        while True:
+            last = min(first + self._span - 1, until)
+            try:
+                found = await read(first, last)
+            except NodeError as error:
+                if last == first:
+                    raise LedgerUnavailable(
+                        f"The node does not give the logs of block {first}: {error.message}.", "Try another node."
+                    ) from None
+                self._span = max(1, (last - first + 1) // 2)
+            else:
+                self._span = min(self._span * 2, self._most)
+                return last, found
