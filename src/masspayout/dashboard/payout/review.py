@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from masspayout.dashboard.components.layout import callout, facts
-from masspayout.dashboard.formats import amount, count, percent, plural, when
-from masspayout.dashboard.markup import Content, Html, h, join
+from masspayout.dashboard.formats import amount, count, duration, percent, plural, when
+from masspayout.dashboard.markup import Html, h, join
 from masspayout.db.entities import Distribution
 from masspayout.ledger.failures import describe_failure
 from masspayout.money import subtract
@@ -15,9 +15,7 @@ _NAMED = 5
 _MINUS = "\N{MINUS SIGN}"
 
 
-def describe_preview(
-    preview: Preview, symbol: str | None, last: Distribution | None = None, fees: Content = None
-) -> Html:
+def describe_preview(preview: Preview, symbol: str | None, last: Distribution | None = None) -> Html:
     """Return what executing would do, in figures and in warnings."""
     rounded = preview.rounded_away_count
     return join(
@@ -29,7 +27,8 @@ def describe_preview(
             ("Rounded away", f"{plural(rounded, 'holder')} whose share is 0" if rounded else "nobody"),
             ("Stays with the payer", amount(preview.remainder_amount, symbol) if preview.remainder_amount else None),
             ("Transactions", count(preview.transaction_count)),
-            ("Estimated fees", fees),
+            ("Takes about", duration(preview.takes_seconds)),
+            ("Estimated fees", amount(preview.fee_amount, preview.fee_symbol) if preview.fee_symbol else None),
             ("Funds available", amount(preview.funds_amount, symbol)),
             ledger=True,
         ),
@@ -48,6 +47,9 @@ def _funds(preview: Preview, symbol: str | None) -> Html:
     if preview.shortfall_amount:
         missing = amount(preview.shortfall_amount, symbol)
         return callout("bad", "The funds do not suffice.", h("span", missing, " are missing. Fund the payer first."))
+    if preview.fee_funds_amount is not None and preview.fee_funds_amount < preview.fee_amount:
+        missing = amount(subtract(preview.fee_amount, preview.fee_funds_amount), preview.fee_symbol)
+        return callout("bad", "The funds for fees do not suffice.", h("span", missing, " are missing for the ledger."))
     return callout("good", "The funds suffice.")
 
 
