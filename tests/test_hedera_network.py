@@ -1,9 +1,12 @@
 """The emulated network refuses what the real one refuses, and remembers and forgets as it does."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
+import httpx
 import pytest
 
 from hedera_network import EmulatedNetwork, Faults
@@ -309,3 +312,27 @@ def test_consensus_times_increase_strictly(wallet: Wallet, token: str) -> None:
         wallet.pay(token, {"0.0.2": 1})
     times = [record.consensus_nanos for record in wallet.network.operator.records()]
     assert times == sorted(set(times))
+
+
+def test_a_network_in_a_process_of_its_own_is_controlled_over_http() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hedera_network"], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent
+    )
+    assert process.stdout is not None
+    settings = dict(process.stdout.readline().strip().split("=", 1) for _ in range(4))
+    control = httpx.Client(base_url=f"{settings['HEDERA_MIRROR_URLS']}/control", timeout=30)
+
+    key = {"_type": "ED25519", "key": "ab" * 32}
+    account = control.post("/operator/create_account", json={"automatic_slots": -1, "key": key}).json()
+    token = control.post("/operator/create_token", json={"holders": {account: 5}}).json()
+    assert control.post("/operator/balances", json={"token_id": token}).json() == {account: 5}
+    assert control.post("/operator/account", json={"account_id": account}).json()["automatic_slots"] == "-1"
+    assert control.post("/advance", json={"seconds": 3600}).status_code == 200
+    assert control.post("/faults", json={"mirror_error_percent": 100, "dead_nodes": [3]}).status_code == 200
+    assert httpx.get(f"{settings['HEDERA_MIRROR_URLS']}/api/v1/blocks").status_code in {500, 503}
+    assert settings["HEDERA_NODES"].count("=0.0.") == 3
+
+    process.terminate()
+    assert process.wait(timeout=30) == 0
+    process.stdout.close()
+    control.close()

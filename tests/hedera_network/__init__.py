@@ -10,7 +10,7 @@ It has a clock of its own (``clock.NetworkClock``), which tests move ahead, and 
         network.set_faults(Faults(lose_answer_percent=30))
         network.clock.advance(60)
 
-``python -m hedera_network`` runs one in a process of its own, which is controlled over HTTP.
+In ``tests``, ``python -m hedera_network`` runs one in a process of its own, controlled over HTTP (``control``).
 """
 
 from hedera_network.clock import NetworkClock

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from hedera_network.clock import NetworkClock
 from hedera_network.consensus import Consensus
+from hedera_network.control import add_control
 from hedera_network.faults import Faults
 from hedera_network.fees import NETWORK_ACCOUNT
 from hedera_network.grpc_server import NodeServer
@@ -42,7 +43,9 @@ class EmulatedNetwork:
             self.operator.create_account(account_id=entity_id(account), tinybars=0)
         self._servers = [NodeServer(Node(account, self._consensus), self._consensus) for account in accounts]
         self.mirror = MirrorServer(self._consensus, lambda: [(one.node.account, one.port) for one in self._servers])
-        self._runner = web.AppRunner(self.mirror.application(), access_log=None)
+        application = self.mirror.application()
+        add_control(application, self.operator, self.clock, self.set_faults)
+        self._runner = web.AppRunner(application, access_log=None)
         self._mirror_port = 0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()

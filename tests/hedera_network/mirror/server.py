@@ -77,6 +77,9 @@ class MirrorServer:
 
     @web.middleware
     async def _go_wrong(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        if not request.path.startswith("/api/"):
+            uncontrolled: web.StreamResponse = await handler(request)
+            return uncontrolled
         faults = self._consensus.faults
         self.requests.append(request.raw_path)
         if strikes(faults.mirror_drop_percent):
