@@ -82,8 +82,5 @@ def entry_fields(entry: AuditEntry) -> dict[str, Any]:
 
 
 def _short(values: dict[str, Any] | None) -> str:
-    if values is None:
-        return ""
-    return ", ".join(
-        f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in values.items()
-    )
+    said = {name: value for name, value in (values or {}).items() if value is not None and value != []}
+    return ", ".join(f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in said.items())

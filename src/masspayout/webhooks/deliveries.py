@@ -140,9 +140,7 @@ class Deliverer:
             error = _complaint(status)
         except TimeoutError:
             error = f"There was no answer within {self._settings.webhook_timeout_seconds:g} seconds."
-        except ForbiddenAddressError as refusal:
-            error = str(refusal)
-        except MassPayoutError as refusal:
+        except (ForbiddenAddressError, MassPayoutError) as refusal:
             error = str(refusal)
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as failure:
             error = f"It could not be reached: {failure or type(failure).__name__}."
