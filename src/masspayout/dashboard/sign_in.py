@@ -1,7 +1,7 @@
 """Signing in and out: plain forms that work without a script, since nothing of the dashboard is open before."""
 
 from typing import Annotated
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -26,7 +26,7 @@ def sign_in_routes(runtime: Runtime) -> APIRouter:
             return RedirectResponse(_inside(next), status_code=303)
         async with runtime.database.unit_of_work() as session:
             is_new = not await can_anybody_come_in(session)
-        return _page(_password_form(_inside(next)), _hint(is_new), error=error)
+        return _page(_password_form(_inside(next)), _provider(runtime), _hint(is_new), error=error)
 
     @routes.post("/sign-in")
     async def by_password(
@@ -106,6 +106,17 @@ def _password_form(path: str, name: str = "") -> Html:
         h("button", "Sign in", type="submit"),
         method="post",
         action="/sign-in",
+    )
+
+
+def _provider(runtime: Runtime) -> Html | None:
+    """Return the way in through the OpenID Connect provider, if there is one. The API has its routes."""
+    issuer = runtime.settings.oidc_issuer
+    if issuer is None:
+        return None
+    name = urlsplit(issuer).hostname or issuer
+    return join(
+        h("p", "or", class_="or"), h("a", f"Sign in with {name}", href="/sign-in/oidc", class_="btn-link centred")
     )
 
 

@@ -16,6 +16,7 @@ from masspayout.dashboard.pages import (
     series,
     tokens,
     users,
+    webhooks,
 )
 
 PAGES: tuple[Callable[[House], None], ...] = (
@@ -31,4 +32,5 @@ PAGES: tuple[Callable[[House], None], ...] = (
     audit.add_page,
     users.add_page,
     tokens.add_page,
+    webhooks.add_page,
 )

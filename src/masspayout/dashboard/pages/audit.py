@@ -19,6 +19,8 @@ from masspayout.roles import Permission
 
 _PAGE_SIZE = 25
 _LONGEST_SHOWN = 80
+_CHANGES_SHOWN = 2
+_LONGEST_ID, _ID_SHOWN = 24, 13
 # Where the page of a kind of subject is.
 _PATHS = {"distribution": "/payouts/", "series": "/series/", "asset": "/assets/"}
 
@@ -97,23 +99,27 @@ def _wanted(field: ui.input) -> str | None:
 
 def _row(entry: AuditEntry) -> tuple[Content, ...]:
     path = _PATHS.get(entry.subject_type)
-    subject = h("span", _shortened(entry.subject_id), class_="mono", title=entry.subject_id)
+    shown_id = entry.subject_id if len(entry.subject_id) <= _LONGEST_ID else entry.subject_id[:_ID_SHOWN] + "…"
+    subject = h("span", shown_id, class_="mono nowrap", title=entry.subject_id)
     noun, _, verb = entry.action.partition(".")
     return (
         count(entry.number),
         when(entry.created_at),
-        lines(entry.actor_name, words(entry.actor_kind), entry.source_address),
-        lines(words(verb or noun), entry.action),
+        h("span", lines(entry.actor_name, words(entry.actor_kind), entry.source_address), class_="nowrap"),
+        h("span", lines(words(verb or noun), entry.action), class_="nowrap"),
         h("a", subject, href=f"{path}{entry.subject_id}") if path else subject,
         _changes(entry.before, entry.after),
     )
 
 
 def _changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> Html:
-    names = dict.fromkeys([*(before or {}), *(after or {})])
-    return join(
-        *(h("div", _change(name, (before or {}).get(name), (after or {}).get(name)), class_="note") for name in names)
-    )
+    was, is_now = before or {}, after or {}
+    changes = [_change(name, was.get(name), is_now.get(name)) for name in dict.fromkeys([*was, *is_now])]
+    shown = [h("div", change, class_="note") for change in changes if change]
+    if len(shown) <= _CHANGES_SHOWN + 1:
+        return join(*shown)
+    first, others = shown[:_CHANGES_SHOWN], shown[_CHANGES_SHOWN:]
+    return join(*first, h("details", h("summary", f"{len(others)} more"), *others, class_="more"))
 
 
 def _change(name: str, before: Any, after: Any) -> Html | None:

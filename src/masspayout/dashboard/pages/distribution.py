@@ -65,7 +65,7 @@ class _Page:
         self._failures = FailureCard(self._visit, self._actions)
         with ui.element("div").classes("grid"):
             self._main = ui.element("div").classes("stack span-8")
-            with ui.element("div").classes("stack span-4"):
+            with ui.element("div").classes("stack span-4 first-on-narrow"):
                 self._consent = ConsentCard(self._visit, self._refresh)
                 self._side = ui.element("div").classes("stack wide")
                 with card("Terms"):

@@ -90,12 +90,13 @@ class _Page:
             overview = Overview(session)
             paid = await overview.paid_by_month(since)
             failures, failure_count = await overview.failures(_SHOWN)
+            waiting = await overview.awaiting_approval(_SHOWN)
             upcoming = await overview.upcoming()
             series = await SeriesRepository(session).find_of_asset(None, SeriesStatus.ACTIVE, limit=100)
             work = await BackgroundWork(session).status()
         self._figures.content = _figures(paid, upcoming, failure_count, work, now)
         self._running.content = _running(work)
-        self._failures.content = _failures(failures, failure_count)
+        self._failures.content = _waiting(waiting, failures, failure_count)
         self._months.content = _months(paid, since)
         self._next.content = _next(upcoming, series.items, now)
 
@@ -163,13 +164,27 @@ def _running(work: WorkStatus) -> Html:
     )
 
 
-def _failures(failures: Sequence[FailedPayout], total: int) -> Html:
-    if not failures:
+def _waiting(waiting: Sequence[Distribution], failures: Sequence[FailedPayout], failure_count: int) -> Html:
+    if not waiting and not failures:
         return h("p", "Nothing waits for you.", class_="note")
-    more = total - len(failures)
+    more = failure_count - len(failures)
     return join(
-        h("ul", (h("li", _failure(each)) for each in failures), class_="plain lines"),
+        h(
+            "ul",
+            (h("li", _unapproved(each)) for each in waiting),
+            (h("li", _failure(each)) for each in failures),
+            class_="plain lines",
+        ),
         h("p", h("a", f"{count(more)} more", href="/payouts/ongoing")) if more else None,
+    )
+
+
+def _unapproved(distribution: Distribution) -> Html:
+    holders = plural(distribution.payable_count or 0, "holder")
+    by = f", planned by {distribution.created_by_name}" if distribution.created_by_name else ""
+    return join(
+        h("div", h("strong", _named(distribution)), chip("waits for approval", "warn"), class_="between"),
+        h("p", f"{money_words.plain_total(distribution)} to {holders}{by}.", class_="note"),
     )
 
 

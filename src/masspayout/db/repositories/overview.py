@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from masspayout.db.entities import Distribution, DistributionStatus
+from masspayout.db.repositories.approvals import given_approvals
 
 # What is completed was paid as a whole; of the others the batches say how much was.
 _PAID_BY_MONTH = text("""
@@ -89,6 +90,21 @@ class Overview:
         rows = await self.session.execute(_FAILURES, {"limit": limit})
         count = select(func.count()).where(Distribution.status == DistributionStatus.FAILED)
         return [FailedPayout(**row._asdict()) for row in rows], await self.session.scalar(count) or 0
+
+    async def awaiting_approval(self, limit: int = 20) -> Sequence[Distribution]:
+        """Return the payouts that wait for somebody's approval, the oldest first, with their assets."""
+        query = (
+            select(Distribution)
+            .where(
+                Distribution.status == text("'PENDING'"),
+                Distribution.frozen_at.is_not(None),
+                Distribution.approvals_required > given_approvals(),
+            )
+            .order_by(Distribution.frozen_at, Distribution.id)
+            .limit(limit)
+            .options(selectinload(Distribution.asset))
+        )
+        return (await self.session.scalars(query)).all()
 
     async def upcoming(self, limit: int = 100) -> Sequence[Distribution]:
         """Return the payouts that have a time and did not begin, the next one first, with their assets."""

@@ -1,0 +1,156 @@
+"""Webhooks, for admins: which other systems are told what becomes of payouts, and whether they took it."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from nicegui import ui
+
+from masspayout.dashboard.components import messages
+from masspayout.dashboard.components.buttons import button, confirm
+from masspayout.dashboard.components.chips import chip, status_chip
+from masspayout.dashboard.components.empty import empty
+from masspayout.dashboard.components.layout import card, facts, html, page_head
+from masspayout.dashboard.components.secrets import show_secret
+from masspayout.dashboard.components.tables import Pager, numbers, table
+from masspayout.dashboard.formats import count, plural, when
+from masspayout.dashboard.house import House
+from masspayout.dashboard.markup import Content, h, join
+from masspayout.dashboard.visits import Visit
+from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
+from masspayout.db.repositories import Backlog, Webhooks
+from masspayout.roles import Permission
+from masspayout.webhooks import targets
+
+_MANAGE = Permission.MANAGE_WEBHOOKS
+_PAGE_SIZE = 20
+_MOST_TARGETS = 200
+_EVENTS = {kind: kind for kind in ("distribution.*", "batch.*", *targets.EVENT_TYPES)}
+
+
+def add_page(house: House) -> None:
+    """Open the page."""
+
+    @house.page("/webhooks", "Webhooks", section="webhooks", permission=_MANAGE)
+    async def show(visit: Visit) -> None:
+        await _Page(visit).show()
+
+
+class _Page:
+    """The targets, and the log of deliveries, while an admin looks at them."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self._shown: object = None
+
+    async def show(self) -> None:
+        with page_head("Webhooks", "Other systems are told what becomes of payouts, signed, until they take it."):
+            pass
+        self._list = ui.element("div").classes("stack")
+        with card("Tell another system"), ui.element("div").classes("stack"):
+            with ui.element("div").classes("fields"):
+                self._url = ui.input("Address", placeholder="https://erp.example.com/payouts").props("outlined dense")
+                events = ui.select(_EVENTS, value=list(targets.DEFAULT_EVENTS), label="Events", multiple=True)
+                self._events = events.props("outlined dense use-chips")
+            with ui.element("div").classes("row"):
+                button("Add", self._visit.handler(_MANAGE, self._add), primary=True)
+        with card("Deliveries", "the latest first", flush=True):
+            self._table = ui.element("div").classes("wide")
+            self._pager = Pager(_PAGE_SIZE, self._refresh)
+        await self._refresh()
+        self._visit.every(3.0, self._refresh)
+
+    async def _refresh(self) -> None:
+        async with self._visit.unit_of_work() as session:
+            found = await Webhooks(session).find_all(1, _MOST_TARGETS)
+            backlogs = await Webhooks(session).backlogs()
+            log = await Webhooks(session).find_deliveries(None, None, self._pager.page, _PAGE_SIZE)
+        now = (
+            [(each.id, each.enabled, backlogs.get(each.id)) for each in found.items],
+            [(each.id, each.status, each.tries) for each in log.items],
+        )
+        if now == self._shown:
+            return
+        self._shown = now
+        self._list.clear()
+        with self._list:
+            if not found.items:
+                text = "Add an address below; it gets each event once it is committed, with a signature."
+                html(empty("Nobody is told yet", text), classes="card")
+            for webhook in found.items:
+                self._one(webhook, backlogs.get(webhook.id))
+        self._show_log(log.items)
+        self._pager.show(len(log.items), log.total)
+
+    def _one(self, webhook: Webhook, backlog: Backlog | None) -> None:
+        with card():
+            with ui.element("div").classes("between"):
+                state = chip("On", "good") if webhook.enabled else chip("Off")
+                html(join(h("h2", webhook.url, " ", state)))
+                with ui.element("div").classes("row"):
+                    self._button("Switch off" if webhook.enabled else "Switch on", partial(self._switch, webhook))
+                    self._button("Remove …", partial(self._remove, webhook), danger=True)
+            failed = backlog.failed if backlog else 0
+            html(
+                facts(
+                    ("Hears of", ", ".join(webhook.events)),
+                    ("Waiting", count(backlog.pending) if backlog else "0"),
+                    ("Given up", h("span", count(failed), class_="bad") if failed else None),
+                    ("Since", when(webhook.created_at, "date")),
+                )
+            )
+
+    def _button(self, label: str, action: object, *, danger: bool = False) -> None:
+        button(label, self._visit.handler(_MANAGE, action), small=True, danger=danger)  # type: ignore[arg-type]
+
+    def _show_log(self, rows: Sequence[WebhookDelivery]) -> None:
+        self._table.clear()
+        with self._table:
+            if not rows:
+                html(empty("Nothing was told yet", "Each event that somebody wants to hear of shows here."))
+                return
+            heads = ["Event", "State", numbers("Tries"), "Answer", "When"]
+            html(table(heads, map(_row, rows), label="Deliveries"))
+            given_up = [each for each in rows if each.status is DeliveryStatus.FAILED]
+            if given_up:
+                label = f"Send the {plural(len(given_up), 'delivery', 'deliveries')} given up on this page again"
+                with ui.element("div").classes("card-tools"):
+                    self._button(label, partial(self._again, given_up))
+
+    async def _add(self) -> None:
+        runtime = self._visit.runtime
+        webhook, secret = await targets.add(
+            runtime.database, runtime.settings, self._url.value or "", self._events.value
+        )
+        self._url.value = ""
+        note = "Deliveries are signed with it. It is shown this once."
+        show_secret(f"The secret for {webhook.url}", secret, note)
+        await self._refresh()
+
+    async def _switch(self, webhook: Webhook) -> None:
+        await targets.set_enabled(self._visit.database, webhook.id, enabled=not webhook.enabled)
+        await self._refresh()
+
+    async def _remove(self, webhook: Webhook) -> None:
+        text = h("p", "It is told nothing more, and its log of deliveries is removed too.")
+        if not await confirm(f"Remove {webhook.url}?", text, yes="Remove it", danger=True):
+            return
+        await targets.remove(self._visit.database, webhook.id)
+        messages.say(f"{webhook.url} is removed.")
+        await self._refresh()
+
+    async def _again(self, deliveries: list[WebhookDelivery]) -> None:
+        for delivery in deliveries:
+            await targets.send_again(self._visit.database, delivery.id)
+        messages.say("They are sent once more.")
+        await self._refresh()
+
+
+def _row(delivery: WebhookDelivery) -> tuple[Content, ...]:
+    status = f"HTTP {delivery.response_status}" if delivery.response_status else None
+    return (
+        f"#{delivery.number} {delivery.event.type}",
+        status_chip(delivery.status, "Given up" if delivery.status is DeliveryStatus.FAILED else None),
+        count(delivery.tries),
+        delivery.error or status,
+        when(delivery.delivered_at or delivery.created_at),
+    )
