@@ -214,3 +214,22 @@ async def test_a_deep_page_is_found_by_the_index_and_not_by_sorting(scene: Scene
     assert [holder.account_id for holder in register] == ACCOUNTS[9_001:9_101]
     nodes = [(node["Node Type"], node.get("Index Name")) for _, node in scene.plans(recorder)]
     assert nodes == [("Limit", None), ("Index Scan", "idx_holder_unique")] * 2
+
+
+async def test_what_pages_show_is_found_by_the_index_at_any_depth(scene: Scene) -> None:
+    distribution = scene.distributions[1]
+    with scene.recorded() as recorder:
+        async with scene.database.unit_of_work() as session:
+            entitlements, holders = Entitlements(session, distribution), Holders(session)
+            (deep,) = await entitlements.find_after(ACCOUNTS[9_000], 1)
+            await holders.find_sorted(distribution.asset_id, largest_first=True, after=deep, limit=20)
+            await holders.find_sorted(distribution.asset_id, after=deep, limit=20)
+            prefixed = await holders.find_sorted(distribution.asset_id, prefix="0.0.1090", limit=20)
+            await entitlements.find_by_prefix("0.0.1090", 20)
+            await entitlements.find_failed(20, deep)
+            unpaid = await entitlements.find_paid(20, deep, paid=False)
+    assert [holder.account_id for holder in prefixed] == ACCOUNTS[9_000:9_020]
+    assert [holder.account_id for holder in unpaid] == ACCOUNTS[9_002:9_022]
+    nodes = [node for _, node in scene.plans(recorder)]
+    assert not [node for node in nodes if node["Node Type"] == "Seq Scan" and node["Relation Name"] == "holder"]
+    assert not [node for node in nodes if "Index Name" in node and "Index Cond" not in node]

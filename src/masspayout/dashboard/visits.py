@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ParamSpec
 
 from fastapi import Request
@@ -65,18 +65,24 @@ class Visit:
 
         @wraps(action)
         async def handle(*arguments: Arguments.args, **options: Arguments.kwargs) -> None:
-            try:
-                identity = await find_session(self.database, self.request.cookies.get(SESSION_COOKIE, ""))
-                identity.require(permission)
-                with acting_as(identity.actor(self.source_address)):
-                    await action(*arguments, **options)
-            except NotAuthenticated as error:
-                messages.refuse(error)
-                ui.navigate.to("/sign-in")
-            except MassPayoutError as error:
-                messages.refuse(error)
+            # In the page itself, not in the part of it that was pressed: that may be renewed meanwhile.
+            with self.client:
+                await self._act(permission, partial(action, *arguments, **options))
 
         return handle
+
+    async def _act(self, permission: Permission, act: Callable[[], Awaitable[None]]) -> None:
+        """Do something in the visitor's name, if they may."""
+        try:
+            identity = await find_session(self.database, self.request.cookies.get(SESSION_COOKIE, ""))
+            identity.require(permission)
+            with acting_as(identity.actor(self.source_address)):
+                await act()
+        except NotAuthenticated as error:
+            messages.refuse(error)
+            ui.navigate.to("/sign-in")
+        except MassPayoutError as error:
+            messages.refuse(error)
 
     def every(self, seconds: float, refresh: Callable[[], Awaitable[Any]]) -> ui.timer:
         """Bring a part of the page up to date again and again, while the page is open."""

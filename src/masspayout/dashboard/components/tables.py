@@ -58,6 +58,7 @@ class Pager:
     def __init__(self, size: int, turned: Callable[[], object]) -> None:
         self.size = size
         self.page = 1
+        self._before: list[Any] = []
         self._turned = turned
         with ui.element("div").classes("pager") as self._bar:
             self._text = ui.html("", sanitize=False)
@@ -66,12 +67,24 @@ class Pager:
                 self._forth = button("Next", lambda: self._turn(1), small=True)
 
     @property
+    def after(self) -> Any:
+        """The last row of the page before this one: it is where this page begins. None on the first."""
+        return self._before[self.page - 2] if self.page > 1 else None
+
+    def rewind(self) -> None:
+        """Begin with the first page again."""
+        self.page = 1
+        self._before.clear()
+
+    @property
     def offset(self) -> int:
         """How many rows come before this page."""
         return (self.page - 1) * self.size
 
-    def show(self, shown: int, total: int, *, at_least: bool = False) -> None:
+    def show(self, rows: Sequence[Any], total: int, *, at_least: bool = False) -> None:
         """Say where one is, among how many rows; with ``at_least`` there are more than that."""
+        shown = len(rows)
+        self._before[self.page - 1 :] = rows[-1:]
         first = self.offset + 1 if shown else 0
         more = "+" if at_least else ""
         self._text.content = f"{count(first)}{NOTHING}{count(self.offset + shown)} of {count(total)}{more}"

@@ -85,7 +85,7 @@ class _Page:
             self._pager = Pager(_PAGE_SIZE, self._show_register)
 
     async def _first_page(self) -> None:
-        self._pager.page = 1
+        self._pager.rewind()
         await self._show_register()
 
     async def _read_register(self) -> None:
@@ -147,7 +147,7 @@ class _Page:
                 asset.id,
                 prefix=prefix,
                 largest_first=self._order.value == "largest" and not prefix,
-                offset=self._pager.offset,
+                after=self._pager.after,
                 limit=_PAGE_SIZE,
             )
             total = await holders.count_matches(asset.id, prefix, _MOST_COUNTED) if prefix else asset.holder_count
@@ -164,7 +164,7 @@ class _Page:
             self._register.content = table(heads, cells, label="Register")
         else:
             self._register.content = self._nobody(prefix)
-        self._pager.show(len(rows), total, at_least=bool(prefix) and total == _MOST_COUNTED)
+        self._pager.show(rows, total, at_least=bool(prefix) and total == _MOST_COUNTED)
 
     def _nobody(self, prefix: str) -> Html:
         if prefix:

@@ -48,7 +48,7 @@ class _Page:
         self._visit.every(3.0, self._refresh)
 
     async def _searched(self) -> None:
-        self._pager.page = 1
+        self._pager.rewind()
         await self._refresh()
 
     async def _refresh(self) -> None:
@@ -62,7 +62,7 @@ class _Page:
             self._table.content = empty("No asset matches", f"Nothing is called {wanted!r}. Look for less of the name.")
         else:
             self._table.content = self._first_step()
-        self._pager.show(len(found.items), found.total)
+        self._pager.show(found.items, found.total)
 
     def _first_step(self) -> Html:
         may_import = self._visit.may(Permission.MANAGE_ASSETS)

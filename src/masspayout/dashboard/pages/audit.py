@@ -59,7 +59,7 @@ class _Page:
         return field.props("outlined dense clearable debounce=250").classes("grow")
 
     async def _first_page(self) -> None:
-        self._pager.page = 1
+        self._pager.rewind()
         await self._refresh()
 
     async def _refresh(self) -> None:
@@ -76,7 +76,7 @@ class _Page:
             self._table.content = table(heads, map(_row, found.items), label="Audit trail")
         else:
             self._table.content = empty("Nothing matches", "Every change of a payout or of a setting shows here.")
-        self._pager.show(len(found.items), found.total)
+        self._pager.show(found.items, found.total)
 
     async def _check(self) -> None:
         self._verify.props("loading")

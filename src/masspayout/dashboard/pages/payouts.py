@@ -94,7 +94,7 @@ class _Page:
         self._visit.every(2.0, self._refresh)
 
     async def _searched(self) -> None:
-        self._pager.page = 1
+        self._pager.rewind()
         await self._refresh()
 
     async def _refresh(self) -> None:
@@ -119,7 +119,7 @@ class _Page:
         else:
             link = ("New payout", "/payouts/new") if self._visit.may(Permission.PLAN) else None
             self._table.content = empty(*self._list.nothing, link)
-        self._pager.show(len(found.items), found.total)
+        self._pager.show(found.items, found.total)
 
 
 def _row(distribution: Distribution, progress: Progress | None) -> tuple[Content, ...]:

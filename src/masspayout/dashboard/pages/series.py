@@ -71,7 +71,7 @@ class _List:
                 "Coupons that come every month, or payouts that start when a deposit arrives, are series.",
                 ("New series", "/payouts/new?execution=RECURRING") if self._visit.may(Permission.PLAN) else None,
             )
-        self._pager.show(len(found.items), found.total)
+        self._pager.show(found.items, found.total)
 
 
 class _One:

@@ -70,7 +70,7 @@ class _Page:
                 html(empty("No tokens yet", "Make one for each program that calls the API."), classes="card")
             for token in found.items:
                 self._one(token)
-        self._pager.show(len(found.items), found.total)
+        self._pager.show(found.items, found.total)
 
     def _one(self, token: ApiToken) -> None:
         with card():

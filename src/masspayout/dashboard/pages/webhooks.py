@@ -79,7 +79,7 @@ class _Page:
             for webhook in found.items:
                 self._one(webhook, backlogs.get(webhook.id))
         self._show_log(log.items)
-        self._pager.show(len(log.items), log.total)
+        self._pager.show(log.items, log.total)
 
     def _one(self, webhook: Webhook, backlog: Backlog | None) -> None:
         with card():

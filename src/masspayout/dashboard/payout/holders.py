@@ -74,12 +74,12 @@ class HolderCard:
 
     async def _turn_to(self, name: str) -> None:
         self._filter = name
-        self._pager.page = 1
+        self._pager.rewind()
         self._chosen.clear()
         await self._refresh()
 
     async def _searched(self) -> None:
-        self._pager.page = 1
+        self._pager.rewind()
         await self._refresh()
 
     async def _refresh(self) -> None:
@@ -102,18 +102,18 @@ class HolderCard:
             else:
                 html(self._plain(rows))
         self._show_choosing(can_choose and bool(rows))
-        self._pager.show(len(rows), total, at_least=bool(prefix) and len(rows) == _PAGE_SIZE)
+        self._pager.show(rows, total, at_least=bool(prefix) and len(rows) == _PAGE_SIZE)
 
     async def _find(self, entitlements: Entitlements) -> tuple[Sequence[Holder], int]:
-        state, offset = self._state, self._pager.offset
+        state, after = self._state, self._pager.after
         if self._filter == "failed":
-            return await entitlements.find_failed(None, _PAGE_SIZE, offset), state.progress.failed
+            return await entitlements.find_failed(_PAGE_SIZE, after), state.progress.failed
         if self._filter == "all":
-            found = await entitlements.find(self._pager.page, _PAGE_SIZE)
-            return found.items, found.total
+            rows = await entitlements.find_after(after.account_id if after else "", _PAGE_SIZE)
+            return rows, state.distribution.entitlement_count or 0
         is_paid = self._filter == "paid"
         total = state.progress.paid if is_paid else state.unpaid_count
-        return await entitlements.find_paid(_PAGE_SIZE, offset, paid=is_paid), total
+        return await entitlements.find_paid(_PAGE_SIZE, after, paid=is_paid), total
 
     def _plain(self, rows: Sequence[Holder]) -> Html:
         heads = ["Account", numbers("Balance"), numbers("Amount"), "State", "Reason"]

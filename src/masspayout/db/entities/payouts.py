@@ -159,7 +159,7 @@ class Holder(Base):
         Index(
             "idx_holder_largest",
             "asset_id",
-            text("balance DESC"),
+            "balance",
             "account_id",
             postgresql_where=text("distribution_id IS NULL"),
         ),

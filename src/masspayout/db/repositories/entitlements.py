@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, select, text
+from sqlalchemy import ColumnElement, and_, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import BatchPayout, BatchStatus, Distribution, Holder
@@ -78,8 +78,8 @@ class Entitlements:
         total = await self.session.scalar(select(func.count()).where(condition))
         return Page((await self.session.scalars(query)).all(), total or 0)
 
-    async def find_paid(self, limit: int, offset: int = 0, *, paid: bool) -> Sequence[Holder]:
-        """Return the entitlements that are paid, or that are due and not paid, batch by batch.
+    async def find_paid(self, limit: int, after: Holder | None = None, *, paid: bool) -> Sequence[Holder]:
+        """Return the entitlements that are paid, or that are due and not paid, batch by batch, from one on.
 
         Batches of which nobody is such a one are passed over by their counters.
         """
@@ -96,22 +96,24 @@ class Entitlements:
             .where(Holder.distribution_id == self.distribution.id, Holder.batch_number.is_not(None), counts)
             .where(Holder.paid.is_(paid))
             .order_by(Holder.batch_number, Holder.account_id)
-            .offset(offset)
             .limit(limit)
         )
+        if after is not None:
+            place = tuple_(Holder.batch_number, Holder.account_id)
+            query = query.where(place > (after.batch_number, after.account_id))
+            query = query.where(BatchPayout.batch_number >= after.batch_number)
         return (await self.session.scalars(query)).all()
 
-    async def find_failed(self, failure_code: str | None, limit: int, offset: int = 0) -> Sequence[Holder]:
-        """Return the entitlements that are unpaid for a reason, or for any, by reason and account id."""
+    async def find_failed(self, limit: int, after: Holder | None = None) -> Sequence[Holder]:
+        """Return the entitlements that are unpaid for a reason, by reason and account id, from one on."""
         query = (
             select(Holder)
             .where(Holder.distribution_id == self.distribution.id, Holder.failure_code.is_not(None))
             .order_by(Holder.failure_code, Holder.account_id)
-            .offset(offset)
             .limit(limit)
         )
-        if failure_code is not None:
-            query = query.where(Holder.failure_code == failure_code)
+        if after is not None:
+            query = query.where(tuple_(Holder.failure_code, Holder.account_id) > (after.failure_code, after.account_id))
         return (await self.session.scalars(query)).all()
 
     async def find_by_prefix(self, prefix: str, limit: int) -> Sequence[Holder]:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import Select, func, select, text, tuple_
 
 from masspayout.db.entities import Holder
 from masspayout.db.repositories.base import FIRST_ID, NTH_ID, Page, Repository
@@ -48,7 +48,7 @@ _LARGEST = text("""
     WITH largest AS MATERIALIZED (
         SELECT balance, row_number() OVER () AS position
           FROM (SELECT balance FROM holder WHERE asset_id = :asset_id AND distribution_id IS NULL
-                 ORDER BY balance DESC, account_id
+                 ORDER BY balance DESC, account_id DESC
                  LIMIT (SELECT max(n) FROM unnest(CAST(:counts AS INT[])) AS n)) AS sorted
     )
     SELECT array_agg((SELECT coalesce(sum(balance), 0) FROM largest WHERE position <= count) ORDER BY count) AS units
@@ -116,15 +116,28 @@ class Holders(Repository[Holder]):
         return (await self.session.scalars(query)).all()
 
     async def find_sorted(
-        self, asset_id: uuid.UUID, *, prefix: str = "", largest_first: bool = False, offset: int = 0, limit: int = 25
+        self,
+        asset_id: uuid.UUID,
+        *,
+        prefix: str = "",
+        largest_first: bool = False,
+        after: Holder | None = None,
+        limit: int = 25,
     ) -> Sequence[Holder]:
-        """Return some of the register, by account id or the largest first, whose account ids begin with some text."""
+        """Return some of the register, by account id or the largest first, whose account ids begin with some text.
+
+        They follow ``after`` in that order; the cost does not grow with the depth.
+        """
         query = self._register(asset_id)
         if largest_first:
-            query = query.order_by(None).order_by(Holder.balance.desc(), Holder.account_id)
+            query = query.order_by(None).order_by(Holder.balance.desc(), Holder.account_id.desc())
+            if after is not None:
+                query = query.where(tuple_(Holder.balance, Holder.account_id) < (after.balance, after.account_id))
+        elif after is not None:
+            query = query.where(Holder.account_id > after.account_id)
         if prefix:
             query = query.where(Holder.account_id.startswith(prefix, autoescape=True))
-        return (await self.session.scalars(query.offset(offset).limit(limit))).all()
+        return (await self.session.scalars(query.limit(limit))).all()
 
     async def count_matches(self, asset_id: uuid.UUID, prefix: str, most: int) -> int:
         """Count whose account ids begin with some text, but no further than ``most``."""

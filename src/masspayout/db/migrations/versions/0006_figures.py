@@ -18,7 +18,7 @@ def upgrade() -> None:
         op.execute(f"ALTER TABLE {table} ADD COLUMN {column} {definition}")
     count_what_is_there()
     op.execute(
-        "CREATE INDEX idx_holder_largest ON holder (asset_id, balance DESC, account_id) WHERE distribution_id IS NULL"
+        "CREATE INDEX idx_holder_largest ON holder (asset_id, balance, account_id) WHERE distribution_id IS NULL"
     )
     op.execute(
         "CREATE INDEX idx_holder_failed ON holder (distribution_id, failure_code, account_id) "
