@@ -1,0 +1,231 @@
+"""A payout from end to end, in a browser: import, upload, mend, preview, approve, execute, fail, retry, prove.
+
+Each step goes on from the one before, as a user would.
+"""
+
+import csv
+import io
+import re
+import uuid
+from decimal import Decimal
+
+from playwright.async_api import Page, expect
+
+from browsing import FROZEN, HOLDERS, IMPORTED_LATER, STRANGERS, Open, Service
+from masspayout.db.entities import DistributionStatus
+from masspayout.db.repositories import Distributions
+from masspayout.ledger.sandbox import Faults
+from payouts import PAYMENT_TOKEN, accounts
+
+ACCOUNTS = accounts(HOLDERS)
+GOOD_ROWS = [f"{account},{1 + at % 5}.50" for at, account in enumerate(ACCOUNTS)]
+TOTAL = sum((Decimal(row.split(",")[1]) for row in GOOD_ROWS), Decimal(0))
+
+
+def shown(number: int | Decimal) -> str:
+    """A number as the pages write it."""
+    return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def text_of(locator: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\s+", r"\\s+", re.escape(locator).replace(r"\ ", " ")))
+
+
+async def press(page: Page, name: str) -> None:
+    await page.get_by_role("button", name=name, exact=True).click()
+
+
+async def confirm(page: Page, name: str | re.Pattern[str]) -> None:
+    await page.get_by_role("alertdialog").get_by_role("button", name=name).click()
+
+
+def id_in_address(page: Page) -> uuid.UUID:
+    return uuid.UUID(page.url.rsplit("/", 1)[1])
+
+
+async def import_asset(page: Page) -> None:
+    await page.get_by_role("link", name="Assets", exact=True).click()
+    await page.get_by_role("link", name="Import an asset").click()
+    await page.get_by_label("Token id").fill("0.0.404")
+    await press(page, "Look it up")
+    await expect(page.get_by_text("The sandbox has no token 0.0.404")).to_be_visible()
+    await page.get_by_label("Token id").fill(IMPORTED_LATER)
+    await press(page, "Look it up")
+    await expect(page.get_by_role("heading", name="Blue Bond (BLB)")).to_be_visible()
+    await press(page, "This is it")
+    await page.get_by_label("Payment token id").fill(PAYMENT_TOKEN)
+    await press(page, "Import BLB")
+    await expect(page.get_by_text(text_of(f"Its register has {shown(HOLDERS)} holders."))).to_be_visible()
+
+
+async def upload_and_mend(page: Page) -> None:
+    rows = list(GOOD_ROWS)
+    rows[7] = f"{ACCOUNTS[7]},twelve"
+    rows[9] = f"{ACCOUNTS[8]},1.50"
+    content = "\n".join(["account_id,amount", *rows]).encode()
+    await page.get_by_role("radio", name=re.compile("A list")).click()
+    await page.locator("input[type=file]").set_input_files(
+        {"name": "march.csv", "mimeType": "text/csv", "buffer": content}
+    )
+    await expect(page.get_by_text("march.csv has 2 bad rows")).to_be_visible()
+    await expect(page.get_by_text("'twelve' is not an amount.")).to_be_visible()
+    await expect(page.get_by_text(f"{ACCOUNTS[8]} is already on line 10.")).to_be_visible()
+    await page.get_by_label("Line 9").fill(GOOD_ROWS[7])
+    await press(page, "Check again")
+    await expect(page.get_by_text("march.csv has 1 bad row;")).to_be_visible()
+    await page.get_by_label("Line 11").fill(GOOD_ROWS[9])
+    await press(page, "Check again")
+    await expect(page.get_by_text("march.csv is fine.")).to_be_visible()
+
+
+async def plan_list(page: Page) -> None:
+    await page.get_by_role("link", name="Plan a payout").click()
+    await page.get_by_label("What it is for").fill("March 2026")
+    await upload_and_mend(page)
+    create = page.get_by_role("button", name="Create the payout")
+    await expect(create).to_be_disabled()
+    await press(page, "Preview")
+    await expect(page.get_by_text("5 holders could not receive it")).to_be_visible()
+    await expect(page.get_by_text("The funds suffice.")).to_be_visible()
+    await page.get_by_label("What it is for").fill("March 2026, mended list")
+    await expect(create).to_be_disabled()
+    await press(page, "Preview")
+    await expect(create).to_be_enabled()
+    await create.click()
+    await expect(page.get_by_role("heading", name="March 2026, mended list")).to_be_visible()
+
+
+async def counters(page: Page) -> tuple[int, Decimal]:
+    """Return how many are paid and how much, as the page says."""
+    figure = page.locator(".figure", has=page.get_by_text("Paid", exact=True))
+    text = re.sub(r"[\u202f\u00a0]", "", await figure.inner_text())
+    amount, count = re.search(r"([0-9]+(?:\.[0-9]+)?)\s*TUSD", text), re.search(r"([0-9]+) of", text)
+    assert amount, text
+    assert count, text
+    return int(count[1]), Decimal(amount[1])
+
+
+async def database_counters(service: Service, distribution_id: uuid.UUID) -> tuple[int, Decimal]:
+    """Return the same by looking at every holder."""
+    found = await service.world.find(distribution_id)
+    paid = [holder.payment_amount or Decimal(0) for holder in found.holders if holder.paid]
+    return len(paid), sum(paid, Decimal(0))
+
+
+async def watch(service: Service, page: Page, distribution_id: uuid.UUID) -> None:
+    """See the figures move by themselves, and agree with the database at each reload."""
+    seen = set()
+    while await service.world.find_status(distribution_id) is DistributionStatus.PROCESSING:
+        before = await database_counters(service, distribution_id)
+        await page.reload()
+        await expect(page.locator(".figure").first).to_be_visible()
+        now = await counters(page)
+        assert before <= now <= await database_counters(service, distribution_id)
+        seen.add(now)
+        await page.wait_for_timeout(1200)
+        seen.add(await counters(page))
+    assert len(seen) > 2, "the progress moved before our eyes"
+
+
+async def test_a_payout_from_import_to_proof(service: Service, sign_in: Open) -> None:
+    world = service.world
+    await world.sandbox.admin.freeze(FROZEN, PAYMENT_TOKEN)
+    await world.sandbox.admin.dissociate(STRANGERS, PAYMENT_TOKEN)
+    page = await sign_in("oscar")
+    await import_asset(page)
+    await plan_list(page)
+    distribution_id = id_in_address(page)
+
+    await expect(page.get_by_text("1 approval missing")).to_be_visible()
+    await expect(page.get_by_role("button", name="Execute …")).to_have_count(0)
+    second = await sign_in("ben", f"/payouts/{distribution_id}")
+    await press(second, "Approve …")
+    await confirm(second, re.compile("^Approve"))
+
+    await world.sandbox.admin.set_faults(Faults(mirror_lag_seconds=0.8))
+    await press(page, "Execute …")
+    await confirm(page, re.compile("^Pay 1.050.00.TUSD$"))
+    await expect(page.get_by_text("It has begun.")).to_be_visible()
+    await watch(service, page, distribution_id)
+    await world.sandbox.admin.set_faults(Faults())
+
+    await expect(page.get_by_text("Somebody is unpaid")).to_be_visible()
+    assert await counters(page) == await database_counters(service, distribution_id)
+    await expect(page.get_by_text("3 holders · The account is not associated")).to_be_visible()
+    await retry_and_prove(service, page, distribution_id)
+
+
+async def retry_and_prove(service: Service, page: Page, distribution_id: uuid.UUID) -> None:
+    world = service.world
+    await world.sandbox.admin.unfreeze(FROZEN, PAYMENT_TOKEN)
+    await world.sandbox.admin.associate(STRANGERS, PAYMENT_TOKEN)
+    await page.get_by_label(f"Choose {STRANGERS[0]}").click()
+    await press(page, "Retry the 1 chosen …")
+    await confirm(page, "Try 1 holder")
+    await expect(page.get_by_text("2 holders · The account is not associated")).to_be_visible()
+    assert [h.account_id for h in (await world.find(distribution_id)).holders if not h.paid and h.payment_amount] != []
+
+    await page.get_by_role("button", name="Retry these 2 …").first.click()
+    await confirm(page, "Try 2 holders")
+    await expect(page.get_by_role("button", name="Retry these 2 …")).to_have_count(1)
+    await expect(page.get_by_role("button", name="Retry all unpaid …")).to_be_visible()
+    await press(page, "Retry all unpaid …")
+    await confirm(page, re.compile("^Pay"))
+    await expect(page.get_by_text("Everybody is paid")).to_be_visible()
+    assert await database_counters(service, distribution_id) == (HOLDERS, TOTAL)
+    assert await counters(page) == (HOLDERS, TOTAL)
+
+    await press(page, "Reconcile now")
+    await expect(page.get_by_text("They agree to the smallest unit.")).to_be_visible()
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="Download CSV").click()
+    content = (await (await download.value).path()).read_text()
+    rows = list(csv.DictReader(io.StringIO(content)))
+    assert [(row["account_id"], Decimal(row["payment_amount"]), row["paid"]) for row in rows] == [
+        (account, Decimal(row.split(",")[1]), "true") for account, row in zip(ACCOUNTS, GOOD_ROWS, strict=True)
+    ]
+    link = page.get_by_role("link", name=re.compile(r"^0\.0\.1001")).first
+    assert (await link.get_attribute("href") or "").startswith("https://explorer.example/transaction/0.0.1001")
+
+
+async def test_a_scheduled_payout_is_called_off(service: Service, sign_in: Open) -> None:
+    page = await sign_in("oscar", "/payouts/new")
+    await page.get_by_label("What it is for").fill("Dividend that never was")
+    await page.get_by_label("Total to divide").fill("1234.5")
+    await page.get_by_role("radio", name=re.compile("At a time")).click()
+    await page.get_by_label("Pay at").fill("2031-03-31T09:00")
+    await expect(page.get_by_label("Time zone")).to_have_value("Europe/Madrid")
+    await press(page, "Preview")
+    await expect(page.get_by_text("Against the last payout")).to_be_visible()
+    await press(page, "Create the payout")
+    await expect(page.get_by_text("Freezes when it is due")).to_be_visible()
+    await expect(page.get_by_text("31 Mar 2031, 09:00").first).to_be_visible()
+    assert await page.locator("local-time", has_text="31 Mar 2031").first.get_attribute("title") == (
+        "2031-03-31 07:00:00 UTC"
+    )
+    distribution_id = id_in_address(page)
+    await press(page, "Cancel payout …")
+    await confirm(page, "Cancel this payout")
+    await expect(page.get_by_text("Cancelled: nobody was paid")).to_be_visible()
+    assert await service.world.find_status(distribution_id) is DistributionStatus.CANCELLED
+
+
+async def test_a_series_is_made_paused_and_cancelled(service: Service, sign_in: Open) -> None:
+    page = await sign_in("oscar", "/payouts/new?execution=RECURRING")
+    await page.get_by_label("What it is for").fill("Monthly coupon")
+    await page.get_by_label("Total to divide").fill("100")
+    await page.get_by_label("The first one").fill("2031-01-31T09:00")
+    await press(page, "Preview")
+    await press(page, "Create the series")
+    await expect(page.get_by_role("heading", name="Monthly coupon")).to_be_visible()
+    await expect(page.get_by_role("link", name="31 Jan 2031, 09:00")).to_be_visible()
+    await press(page, "Pause")
+    await expect(page.get_by_text("Paused", exact=True)).to_be_visible()
+    await press(page, "Resume …")
+    await confirm(page, "Resume")
+    await press(page, "Cancel series …")
+    await confirm(page, "Cancel the series")
+    await expect(page.get_by_text("Cancelled", exact=True).first).to_be_visible()
+    async with service.runtime.database.unit_of_work() as session:
+        made = await Distributions(session).find_of_series(id_in_address(page), 10)
+    assert [each.status for each in made] == [DistributionStatus.CANCELLED]
