@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench contract picture openapi lock clean
+.PHONY: help demo test check format bench contract picture openapi screenshots lock clean
 
 help:
 	@echo "make demo     install and show a whole payout on the sandbox ledger, in about a minute"
@@ -18,6 +18,7 @@ help:
 	@echo "make contract compile the paying contract into the package"
 	@echo "make picture  draw docs/demo.svg anew from a run of the demo"
 	@echo "make openapi  write docs/openapi.json anew"
+	@echo "make screenshots  take docs/screenshots anew; needs Debian's chromium"
 	@echo "make lock     pin the newest dependencies that pyproject.toml allows, with their hashes"
 	@echo "make clean    remove everything that these commands made"
 
@@ -49,6 +50,9 @@ picture: $(VENV)/.installed
 
 openapi: $(VENV)/.installed
 	$(BIN)/python docs/write_openapi.py
+
+screenshots: $(VENV)/.installed-dev
+	$(BIN)/python docs/take_screenshots.py
 
 # The oldest Python that is supported decides, so that the pins serve every later one.
 LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe \

@@ -13,12 +13,18 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO
 
+import httpx
 import psycopg
 
-from masspayout import assets, distributions, freezing, reconciliation
+from masspayout import access, assets, distributions, freezing, reconciliation
+from masspayout.access import SESSION_COOKIE
+from masspayout.access.sessions import begin_session
+from masspayout.api import create_app
+from masspayout.dashboard import mount
 from masspayout.db.entities import (
     Asset,
     Distribution,
@@ -33,6 +39,7 @@ from masspayout.db.session import Database, connect_arguments
 from masspayout.db.types import uuid7
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.money import to_decimal
+from masspayout.roles import Role
 from masspayout.runtime import Runtime, open_runtime
 from masspayout.settings import Settings
 from masspayout.worker import run_worker
@@ -227,6 +234,34 @@ async def _page_seconds(runtime: Runtime, *, after: str) -> float:
     return statistics.median(durations)
 
 
+async def asset_page(runtime: Runtime, count: int) -> float:  # noqa: ARG001 - all measurements are called alike
+    """Open the dashboard's page of the asset, as a browser's first request does, in a process that just started."""
+    return await _view_seconds(runtime, f"/assets/{ASSET_TOKEN}")
+
+
+async def payout_page(runtime: Runtime, count: int) -> float:  # noqa: ARG001 - all measurements are called alike
+    """Open the dashboard's page of the payout likewise."""
+    return await _view_seconds(runtime, f"/payouts/{PAID_DISTRIBUTION}")
+
+
+async def _view_seconds(runtime: Runtime, path: str) -> float:
+    """Return how long a signed-in browser waits for the first view of a page of the dashboard."""
+    async with runtime.database.unit_of_work() as session:
+        user = await access.add_user(session, f"viewer-{uuid7()}", role=Role.VIEWER)
+        _, cookie = await begin_session(session, runtime.settings, user, None)
+    app = create_app(runtime, with_sign_in_links=False)
+    mount(app, runtime)
+    browser = httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://localhost", cookies={SESSION_COOKIE: cookie}
+    )
+    async with app.router.lifespan_context(app), browser:
+        start = time.perf_counter()
+        answer = await browser.get(path)
+        seconds = time.perf_counter() - start
+    _require(answer.status_code == HTTPStatus.OK, f"the page answers {answer.status_code}")
+    return seconds
+
+
 async def _asset(database: Database) -> Asset:
     async with database.unit_of_work() as session:
         return await Assets(session).get_by_reference(ASSET_TOKEN)
@@ -248,5 +283,9 @@ def _require(condition: bool, otherwise: str) -> None:
 
 
 MEASUREMENTS: dict[str, Callable[[Runtime, int], Awaitable[float]]] = {
-    work.__name__: work for work in (prepare, raw_copy, persist, sync, freeze, pay, reconcile, first_page, deep_page)
+    work.__name__: work
+    for work in (
+        *(prepare, raw_copy, persist, sync, freeze, pay, reconcile),
+        *(first_page, deep_page, asset_page, payout_page),
+    )
 }

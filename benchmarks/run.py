@@ -43,6 +43,8 @@ _PLAN = (
     ("raw COPY, after", "raw_copy"),
     ("first page", "first_page"),
     ("page at nine tenths", "deep_page"),
+    ("asset's page in the dashboard", "asset_page"),
+    ("payout's page in the dashboard", "payout_page"),
 )
 
 # The most that each may take, as a multiple of the raw COPY's time. Two are promised for a million holders: raw COPY

@@ -39,7 +39,7 @@ PASSWORD = "a long enough password"
 EURO, DOLLAR = "0.0.7101", "0.0.7102"
 BOND, FUND, HOUSE = "0.0.5101", "0.0.5102", "0.0.5103"
 PORT = 8719
-WIDE, NARROW = {"width": 1320, "height": 860}, {"width": 390, "height": 800}
+WIDE, NARROW = {"width": 1240, "height": 820}, {"width": 390, "height": 800}
 
 
 @dataclass(frozen=True)
@@ -207,10 +207,12 @@ async def take(browser: Browser, address: str, shot: Shot, target: Path) -> None
     await page.goto(f"{address}{shot.path}")
     await page.wait_for_selector("main .page-inner > *")
     if shot.name.startswith("new-payout"):
-        await page.get_by_label("Total to divide").fill("250000")
+        await page.get_by_label("Total to divide").fill("262500")
         await page.get_by_label("What it is for").fill("Dividend, second half")
         await page.get_by_role("button", name="Preview", exact=True).click()
         await page.get_by_text("Funds available").wait_for()
+    if shot.name == "payout-running":
+        await page.get_by_text("holders/s").wait_for()
     await page.wait_for_timeout(1200)
     await page.screenshot(path=target / f"{shot.name}.png", full_page=shot.whole)
     await context.close()

@@ -33,7 +33,8 @@ class HolderCard:
         self._state = state
         self._filter = "failed" if state.failures else "all"
         self._chosen: set[str] = set()
-        with card("Holders", flush=True):
+        download = h("a", "Download CSV", href=f"/payouts/{state.id}/holders.csv", download="")
+        with card("Holders", download, flush=True):
             with ui.element("div").classes("card-tools"):
                 self._tabs = ui.element("div").classes("tabs").props('role="group" aria-label="Which holders"')
                 self._search = (
@@ -41,7 +42,6 @@ class HolderCard:
                     .props('outlined dense clearable debounce=250 aria-label="Search accounts"')
                     .classes("grow")
                 )
-                html(h("a", "Download CSV", href=f"/payouts/{state.id}/holders.csv", download="", class_="btn-link"))
             self._choosing = ui.element("div").classes("card-tools")
             self._table = ui.element("div").classes("wide")
             self._pager = Pager(_PAGE_SIZE, self._refresh)

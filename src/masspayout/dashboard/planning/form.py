@@ -45,7 +45,7 @@ class PayoutForm:
                 label="Asset",
                 with_input=True,
                 on_change=self._reshape,
-            ).props(_FIELD)
+            ).props("outlined dense")
             self._kind = Choices("What is paid out", _KINDS, DistributionType.DIVIDEND, changed, tight=True)
             self._concept = self._input("What it is for", hint="Holders and colleagues know it by this: Dividend 2026.")
         with card("2. Who gets how much"):
@@ -132,10 +132,10 @@ class PayoutForm:
         self._extras.set_visibility(not is_list)
         asset = self.asset
         symbol = asset.payment_token_symbol or ""
-        self._amount.props(f'suffix="{symbol}"')
-        self._minimum.props(f'suffix="{symbol}"')
+        unit = f", in {symbol}" if symbol else ""
         optional = " (optional: else the deposit)" if execution == ExecutionType.AUTOMATIC else ""
-        self._amount.props(f'label="Total to divide{optional}"')
+        self._amount.props["label"] = f"Total to divide{unit}{optional}"
+        self._minimum.props["label"] = f"Least deposit{unit} (optional)"
         await self._list.use_token(asset.payment_token_decimals or 0, symbol)
         await self._changed()
 
