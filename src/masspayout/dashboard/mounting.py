@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 from nicegui import app as pages_app
 from nicegui import ui
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from masspayout.dashboard.downloads import download_routes
 from masspayout.dashboard.frame import ICON, serve_static_files
@@ -28,3 +29,18 @@ def mount(app: FastAPI, runtime: Runtime) -> None:
         tailwind=False,
         show_welcome_message=False,
     )
+    pages_app.add_middleware(_LeftEarly)
+
+
+class _LeftEarly:
+    """Takes it as it is when a browser goes away before it is answered; the layers below call that an error."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except RuntimeError as error:
+            if str(error) != "No response returned.":
+                raise

@@ -44,10 +44,6 @@ def describe_preview(preview: Preview, symbol: str | None, last: Distribution | 
 
 
 def _funds(preview: Preview, symbol: str | None) -> Html:
-    fee_funds = preview.fee_funds_amount
-    if fee_funds is not None and fee_funds < preview.fee_amount:
-        missing = amount(subtract(preview.fee_amount, fee_funds), preview.fee_symbol)
-        return callout("bad", "The fees cannot be paid.", h("span", missing, " are missing, about."))
     if preview.shortfall_amount:
         missing = amount(preview.shortfall_amount, symbol)
         return callout("bad", "The funds do not suffice.", h("span", missing, " are missing. Fund the payer first."))
