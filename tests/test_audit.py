@@ -101,6 +101,12 @@ async def test_what_came_to_nothing_leaves_no_entry(runtime: Runtime) -> None:
     assert (await audit.verify(runtime.database)).holds
 
 
+async def test_what_commits_by_itself_cannot_be_written_down(database: Database) -> None:
+    async with database.single_statement() as session:
+        with pytest.raises(RuntimeError, match="unit_of_work"):
+            audit.record(session, "thing.done", "1")
+
+
 async def test_a_series_and_what_it_makes_is_told(runtime: Runtime) -> None:
     world = await World.make(runtime, [(account, 100) for account in accounts(3)])
     terms = Terms(

@@ -22,6 +22,7 @@ SESSION_ARGUMENTS = {"options": "-c timezone=UTC", "application_name": "masspayo
 _IDLE_SECONDS = 1.0
 
 _LAST = "to be done last"
+_SINGLE = "of a single statement"
 
 
 class Database:
@@ -39,7 +40,7 @@ class Database:
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         # On the same pool: the server commits each statement by itself.
         autocommitting = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._single_statements = async_sessionmaker(autocommitting, expire_on_commit=False)
+        self._single_statements = async_sessionmaker(autocommitting, expire_on_commit=False, info={_SINGLE: True})
         if log_sql:
             logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
 
@@ -99,7 +100,13 @@ def _try_idle_connections_before_use(engine: AsyncEngine) -> None:
 
 
 def do_last(session: AsyncSession, work: Callable[[AsyncSession], Awaitable[None]]) -> None:
-    """Have some work done once, just before the session's unit of work commits."""
+    """Have some work done once, just before the session's unit of work commits.
+
+    Raises:
+        RuntimeError: It is a unit of work of a single statement: nothing can be in one transaction with that.
+    """
+    if session.info.get(_SINGLE):
+        raise RuntimeError("Nothing can be done last in a unit of work of a single statement: use unit_of_work().")
     session.info.setdefault(_LAST, {})[work] = True
 
 
