@@ -408,6 +408,15 @@ async def test_nodes_stand_in_for_each_other(scene: Scene, evm_url: URL, setting
     await ledger.close()
 
 
+async def test_a_key_in_the_address_of_a_node_is_not_repeated(evm_url: URL, settings: Settings) -> None:
+    changes = {"evm_rpc_url": "http://127.0.0.1:9/v3/secret-key", "evm_timeout_seconds": 1.0}
+    ledger = EvmLedger(evm_url, settings.model_copy(update=changes))
+    with pytest.raises(LedgerUnavailable, match=r"at 127\.0\.0\.1") as refusal:
+        await ledger.token("0x" + "12" * 20)
+    assert "secret" not in str(refusal.value)
+    await ledger.close()
+
+
 async def test_a_node_that_is_busy_is_asked_again_and_then_called_unavailable(scene: Scene) -> None:
     harness = scene.harness
     assert isinstance(harness, EvmHarness)

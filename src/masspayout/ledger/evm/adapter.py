@@ -161,7 +161,7 @@ class EvmLedger:
             return Estimate(seconds, None)
         units = (count * _BASE_GAS + recipient_count * _RECIPIENT_GAS) * await self.transactions.fees.needed_wei()
         held_units = await self.node.balance_wei(sender)
-        return Estimate(seconds, Fees(sender, units, held_units, "the chain's currency", _COIN_DECIMALS))
+        return Estimate(seconds, Fees(sender, units, held_units, await self.chain.currency(), _COIN_DECIMALS))
 
     async def preflight(self, payer_account_id: str, token_id: str, account_ids: Sequence[str]) -> Mapping[str, str]:
         """Return the accounts that could not get the token from the payer: a transfer to each is tried, not done."""

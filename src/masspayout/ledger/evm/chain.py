@@ -12,6 +12,16 @@ from masspayout.settings import Settings
 
 _REMEMBERED_BLOCKS = 10_000
 
+# In what gas is paid, on chains that many people use; elsewhere it is called by what it is.
+_CURRENCIES = {
+    **dict.fromkeys((1, 10, 8453, 42161, 11155111, 31337), "ETH"),
+    **dict.fromkeys((295, 296, 297, 298), "HBAR"),
+    56: "BNB",
+    100: "xDAI",
+    137: "POL",
+    43114: "AVAX",
+}
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class BlockHeader:
@@ -47,6 +57,10 @@ class Chain:
                 )
             self._chain_id = found
         return self._chain_id
+
+    async def currency(self) -> str:
+        """Return what the chain's own currency is called."""
+        return _CURRENCIES.get(await self.chain_id(), "of the chain's currency")
 
     async def head(self) -> BlockHeader:
         """Return the newest block."""
