@@ -105,10 +105,8 @@ class Transactions:
             newest = versions[-1]
             if not newest.is_cancellation:
                 sender, fees = await self._sender_and_fees(newest)
-                newest = await self._next_version(
-                    newest, await self._sign(sender, newest.nonce, sender.address, b"", _PLAIN_TRANSFER_GAS, fees)
-                )
-                newest.is_cancellation = True
+                signed = await self._sign(sender, newest.nonce, sender.address, b"", _PLAIN_TRANSFER_GAS, fees)
+                newest = _as_version_of(newest, signed, is_cancellation=True)
                 await EvmTransactions(session).remember(newest)
         await self._hand_over(decode_transaction(newest.signed_bytes), newest.signed_bytes, [newest.hash])
         return newest.hash
@@ -127,9 +125,9 @@ class Transactions:
         """Return the newest version, or a newer one at a higher fee if blocks have passed it by for long."""
         newest = versions[-1]
         age_seconds = (datetime.now(UTC) - (newest.created_at or datetime.now(UTC))).total_seconds()
-        if newest.is_cancellation or age_seconds < self._settings.evm_replace_seconds:
+        if age_seconds < self._settings.evm_replace_seconds:
             return newest
-        if await self.fees.needed_wei() <= newest.max_fee_wei or await self._receipt_of(versions):
+        if await self.fees.needed_wei() <= newest.max_fee_wei or await self._is_in_a_block(versions):
             return newest
         async with self._database.unit_of_work() as session:
             locked = await EvmTransactions(session).lock_versions(transaction_id)
@@ -142,12 +140,12 @@ class Transactions:
                 return newest
             old = decode_transaction(newest.signed_bytes)
             signed = await self._sign(sender, old.nonce, old.to, old.data, old.gas, fees)
-            renewed = await self._next_version(newest, signed)
+            renewed = _as_version_of(newest, signed, is_cancellation=newest.is_cancellation)
             await EvmTransactions(session).remember(renewed)
         _log.info("transaction %s goes out again as %s, at a higher fee", transaction_id, renewed.hash)
         return renewed
 
-    async def _receipt_of(self, versions: Sequence[EvmTransaction]) -> bool:
+    async def _is_in_a_block(self, versions: Sequence[EvmTransaction]) -> bool:
         return any([await self._node.receipt(version.hash) for version in versions])
 
     async def _sender_and_fees(self, version: EvmTransaction) -> tuple[SenderAccount, Fees]:
@@ -192,12 +190,6 @@ class Transactions:
             max_fee_wei=Decimal(fees.max_fee_wei),
             is_cancellation=False,
         )
-
-    @staticmethod
-    async def _next_version(old: EvmTransaction, new: EvmTransaction) -> EvmTransaction:
-        """Make one signed transaction a version of another."""
-        new.transaction_id, new.token_id, new.signed_at_block = old.transaction_id, old.token_id, old.signed_at_block
-        return new
 
     async def _store(self, version: EvmTransaction) -> None:
         async with self._database.unit_of_work() as session:
@@ -287,3 +279,10 @@ def _says(words: str, phrases: Sequence[str]) -> bool:
 
 def _coins(wei: int) -> str:
     return f"{(Decimal(wei) / 10**18).normalize():f}"
+
+
+def _as_version_of(old: EvmTransaction, new: EvmTransaction, *, is_cancellation: bool = False) -> EvmTransaction:
+    """Make a signed transaction another version of one that has the same nonce."""
+    new.transaction_id, new.token_id, new.signed_at_block = old.transaction_id, old.token_id, old.signed_at_block
+    new.is_cancellation = is_cancellation
+    return new
