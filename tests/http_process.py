@@ -14,6 +14,9 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from command_line import environment
+from masspayout.access import create_token
+from masspayout.db.session import Database
+from masspayout.roles import Role
 
 _ADDRESS = re.compile(r"answers at (http://\S+);")
 _PATIENCE_SECONDS = 120.0
@@ -67,14 +70,24 @@ def service_process(
         process.stdout.close()
 
 
+async def make_token(url: URL, role: Role) -> str:
+    """Make an API token, in the database of the service."""
+    database = Database(url)
+    async with database.unit_of_work() as session:
+        _, text = await create_token(session, role, role=role)
+    await database.close()
+    return text
+
+
 def _read_until(process: "subprocess.Popen[str]", wanted: str) -> str:
     assert process.stdout is not None
-    said = ""
+    said = b""
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while wanted not in said and time.monotonic() < deadline:
+    while wanted.encode() not in said and time.monotonic() < deadline:
         if select.select([process.stdout], [], [], 0.1)[0]:
-            line = process.stdout.readline()
-            if not line:
+            # Past the buffer of the file, which select does not see into.
+            chunk = os.read(process.stdout.fileno(), 4096)
+            if not chunk:
                 break
-            said += line
-    return said
+            said += chunk
+    return said.decode()

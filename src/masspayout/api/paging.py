@@ -56,7 +56,7 @@ class Paging:
         str | None,
         Query(
             max_length=_LONGEST_CURSOR,
-            description="`next_cursor` of the part before, instead of a page: costs the same at any depth.",
+            description="`next_cursor` of the part before, instead of a page; it costs the same at any depth.",
         ),
     ] = None
 
@@ -66,7 +66,7 @@ class Paging:
         Raises:
             Invalid: The cursor is none, or one of another list.
         """
-        if self.cursor is None:
+        if not self.cursor:
             return Place(self.limit, self.page)
         return Place(self.limit, after=_read(self.cursor, sort))
 

@@ -149,9 +149,9 @@ def _response(
         title=title,
         status=status,
         detail=conceal(detail),
-        next_step=next_step,
-        instance=request.url.path,
-        errors=None if found is None else list(found),
+        next_step=None if next_step is None else conceal(next_step),
+        instance=conceal(request.url.path),
+        errors=None if found is None else [FieldProblem(where=each.where, what=conceal(each.what)) for each in found],
     )
     content = problem.model_dump(exclude_none=True)
     return JSONResponse(content, status_code=status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
