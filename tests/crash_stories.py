@@ -65,10 +65,14 @@ class Story:
     asset_token: str = ASSET_TOKEN
 
 
-def die_everywhere(story: Story, server: URL, *, stride: int = 1) -> int:
-    """Die at every side effect, or each so-manieth, recover, and compare the books. Return how many there were."""
+def die_everywhere(story: Story, server: URL, *, stride: int = 1, up_to: int | None = None) -> int:
+    """Die at every side effect, or each so-manieth up to a number, recover, and compare the books.
+
+    Return at which one of them the last death was, or would have been.
+    """
     ran_through = threading.Event()
-    side_effects = itertools.takewhile(lambda _: not ran_through.is_set(), itertools.count(1, stride))
+    numbers = itertools.count(1, stride) if up_to is None else range(1, up_to + 1, stride)
+    side_effects = itertools.takewhile(lambda _: not ran_through.is_set(), iter(numbers))
 
     def die_and_recover() -> int:
         mortals = crashes.Mortals(story.opener)
