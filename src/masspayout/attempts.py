@@ -303,6 +303,7 @@ def _transfer(
         memo=f"payout {distribution.id} batch {batch.batch_number}",
         distribution_id=distribution.id,
         sender_account_id=sender.account_id,
+        contract_terms=distribution.contract_terms,
     )
 
 

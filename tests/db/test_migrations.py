@@ -17,6 +17,8 @@ from masspayout.errors import Conflict, DatabaseMismatch, DatabaseUnavailable, I
 # Whatever a migration could leave behind in a database, as "kind name" lines.
 EVERYTHING = """
     SELECT 'relation ' || oid::regclass FROM pg_class WHERE relnamespace = 'public'::regnamespace
+    UNION ALL SELECT 'column ' || c.oid::regclass || '.' || attname FROM pg_class c JOIN pg_attribute ON attrelid = c.oid
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped
     UNION ALL SELECT 'routine ' || oid::regprocedure FROM pg_proc WHERE pronamespace = 'public'::regnamespace
     UNION ALL SELECT 'type ' || oid::regtype FROM pg_type WHERE typnamespace = 'public'::regnamespace
     UNION ALL SELECT 'trigger ' || tgname FROM pg_trigger WHERE NOT tgisinternal
@@ -24,6 +26,7 @@ EVERYTHING = """
     ORDER BY 1
 """
 VERSION_TABLE = {
+    "column alembic_version.version_num",
     "relation alembic_version",
     "relation alembic_version_pkc",
     "type alembic_version",

@@ -1,5 +1,6 @@
 """Tokens of the Asset Tokenization Studio: a real one, read, paid on, reconciled."""
 
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,16 +9,19 @@ import pytest
 from sqlalchemy import URL
 
 from anvil import Anvil, running_anvil
-from chains import Contract
+from chains import Contract, Receipt, deploy
 from equity import deploy_equity
 from evm_harness import EvmHarness, evm_harness
-from masspayout import assets, distributions, reconciliation
+from masspayout import assets, contract_payouts, distributions, reconciliation
 from masspayout.batch_payouts import DistributionPayer
-from masspayout.db.entities import DistributionStatus, DistributionType, PayoutType
+from masspayout.db.entities import Asset, DistributionStatus, DistributionType, PayoutType
+from masspayout.db.repositories import Distributions
 from masspayout.db.session import Database
-from masspayout.errors import LedgerRejected
+from masspayout.errors import Conflict, ContractPaused, LedgerRejected
 from masspayout.jobs import Jobs
-from masspayout.ledger.evm.ats import AtsToken
+from masspayout.ledger.evm.ats import Announcement, AtsToken
+from masspayout.ledger.evm.contracts import ExistingContract, recognise
+from masspayout.ledger.evm.offers import Offers
 from masspayout.settings import Settings
 
 HOLDERS = {f"0x{0xE000 + number:040x}": 100 + 7 * number for number in range(250)}
@@ -60,6 +64,15 @@ async def read(pages: object) -> dict[str, int]:
     return found
 
 
+async def pay(
+    database: Database, harness: EvmHarness, settings: Settings, distribution_id: uuid.UUID
+) -> tuple[DistributionStatus, reconciliation.Reconciliation]:
+    async with database.unit_of_work() as session:
+        await distributions.execute(session, harness.ledger, settings, Jobs(database.url), distribution_id)
+    status = await DistributionPayer(database, harness.ledger, settings).pay(distribution_id)
+    return status, await reconciliation.reconcile(database, harness.ledger, distribution_id)
+
+
 async def test_its_holders_are_read_by_pages_now_and_at_a_snapshot(equity: Equity, harness: EvmHarness) -> None:
     now = dict(HOLDERS)
     now[next(iter(HOLDERS))] -= 40
@@ -89,13 +102,123 @@ async def test_a_dividend_on_it_is_paid_and_reconciled(
         type=DistributionType.DIVIDEND, payout_type=PayoutType.PERCENTAGE, amount=Decimal("250000.000001")
     )
     distribution = await distributions.create(database, harness.ledger, settings, asset, terms)
-    async with database.unit_of_work() as session:
-        await distributions.execute(session, harness.ledger, settings, Jobs(database.url), distribution.id)
-    status = await DistributionPayer(database, harness.ledger, settings).pay(distribution.id)
-    verdict = await reconciliation.reconcile(database, harness.ledger, distribution.id)
+    status, verdict = await pay(database, harness, settings, distribution.id)
     assert status is DistributionStatus.COMPLETED
     assert verdict.agrees
     balances = harness.tokens[payment_token].ask_all("balanceOf", [(account,) for account in HOLDERS])
     assert all(balances)
     left = harness.tokens[payment_token].ask("balanceOf", harness.payer_account_id)
     assert left == 10**12 - 250_000_000_001
+
+
+@dataclass(frozen=True)
+class CashFlow:
+    """A contract that works out the amounts, of the asset, with money."""
+
+    asset: Asset
+    contract: Contract
+    payment_token: Contract
+    offers: Offers
+
+
+@pytest.fixture
+async def cash_flow(equity: Equity, harness: EvmHarness, database: Database) -> CashFlow:
+    payment_token = harness.tokens[harness.add_token({}, decimals=PAYMENT_DECIMALS)]
+    contract = deploy(
+        equity.anvil, "existing_cash_flow", equity.token.address, payment_token.address, harness.senders[0]
+    )
+    await harness.fund(payment_token.address, contract.address, 10**12)
+    asset = await assets.import_asset(
+        database,
+        harness.ledger,
+        equity.token.address,
+        payment_token_id=payment_token.address,
+        lifecycle_contract_id=contract.address,
+    )
+    return CashFlow(asset, contract, payment_token, Offers(harness.ledger, equity.token.address, contract.address))
+
+
+async def test_an_existing_contract_pays_what_was_approved(
+    equity: Equity, harness: EvmHarness, database: Database, settings: Settings, cash_flow: CashFlow
+) -> None:
+    offer = await cash_flow.offers.for_snapshot(equity.snapshot_id, Decimal(1000))
+    distribution = await contract_payouts.create(database, harness.ledger, settings, cash_flow.asset, offer)
+    status, verdict = await pay(database, harness, settings, distribution.id)
+    assert status is DistributionStatus.COMPLETED
+    assert verdict.agrees
+    shares = [1000 * 10**PAYMENT_DECIMALS * units // sum(HOLDERS.values()) for units in HOLDERS.values()]
+    assert cash_flow.payment_token.ask_all("balanceOf", [(account,) for account in HOLDERS]) == shares
+    again = await cash_flow.offers.for_snapshot(equity.snapshot_id, Decimal(7))
+    with pytest.raises(Conflict, match="pays it once"):
+        await contract_payouts.create(database, harness.ledger, settings, cash_flow.asset, again)
+
+
+async def test_an_existing_contract_pays_a_dividend_that_the_token_announced(
+    equity: Equity, harness: EvmHarness, database: Database, settings: Settings, cash_flow: CashFlow
+) -> None:
+    now = int(harness.anvil.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+    announced = (now + 50, now + 100, 25, 2)  # 0.25 a share
+    number = equity.token.ask("getDividendsCount") + 1
+    equity.token.send("setDividend", announced, sender=equity.anvil.accounts[0])
+    with pytest.raises(Conflict, match="goes to who holds it at"):
+        await cash_flow.offers.for_announcement(Announcement.DIVIDEND, number)
+    await harness.let_pass(200)
+    offer = await cash_flow.offers.for_announcement(Announcement.DIVIDEND, number)
+    distribution = await contract_payouts.create(database, harness.ledger, settings, cash_flow.asset, offer)
+    status, verdict = await pay(database, harness, settings, distribution.id)
+    assert status is DistributionStatus.COMPLETED
+    assert verdict.agrees
+    last = list(HOLDERS)[-1]
+    # The token knows amounts to as many decimals as it was announced with.
+    cents = HOLDERS[last] * 25 // 100
+    assert cash_flow.payment_token.ask("balanceOf", last) == cents * 10 ** (PAYMENT_DECIMALS - 2)
+
+
+async def test_who_comes_back_as_failed_but_was_paid_before_is_paid(
+    equity: Equity, harness: EvmHarness, cash_flow: CashFlow
+) -> None:
+    paid, refused, fresh = list(HOLDERS)[:3]
+    sender = harness.senders[0]
+    harness.anvil.call("anvil_impersonateAccount", sender)
+
+    def execute(*holders: str) -> Receipt:
+        arguments = (equity.token.address, equity.snapshot_id, holders, 10**9)
+        return cash_flow.contract.send("executeAmountSnapshotByAddresses", *arguments, sender=sender)
+
+    execute(paid)
+    cash_flow.payment_token.send("refuse", refused, True, sender=harness.admin)
+    receipt = execute(paid, refused, fresh)
+    existing = await recognise(harness.ledger.node, cash_flow.contract.address)
+    assert isinstance(existing, ExistingContract)
+    assert await existing.failures(receipt) == {refused: "TRANSFER_REVERTED"}
+
+
+async def test_an_existing_contract_refuses_what_is_not_its_rule(
+    harness: EvmHarness, database: Database, settings: Settings, cash_flow: CashFlow
+) -> None:
+    settings = settings.model_copy(update={"payer_account_id": cash_flow.contract.address})
+    terms = distributions.Terms(type=DistributionType.DIVIDEND, payout_type=PayoutType.FIXED, amount=Decimal(100))
+    distribution = await distributions.create(database, harness.ledger, settings, cash_flow.asset, terms)
+    status, _ = await pay(database, harness, settings, distribution.id)
+    assert status is DistributionStatus.FAILED
+    async with database.unit_of_work() as session:
+        failed = await Distributions(session).get(distribution.id)
+    assert failed.failure_code == "CONTRACT_PAYS_BY_ITS_RULE"
+    assert cash_flow.payment_token.ask("balanceOf", cash_flow.contract.address) == 10**12
+
+
+async def test_what_an_existing_contract_reports_is_understood(harness: EvmHarness, cash_flow: CashFlow) -> None:
+    existing = await recognise(harness.ledger.node, cash_flow.contract.address)
+    harness.anvil.call("anvil_impersonateAccount", harness.senders[0])
+    await existing.check(harness.senders[0], cash_flow.payment_token.address)
+    for name, reported in (("pause", "Paused"), ("unpause", "Unpaused")):
+        receipt = cash_flow.contract.send(name, sender=harness.senders[0])
+        assert existing.event(receipt["logs"][0]) == (reported, {"account_id": harness.senders[0]})
+        if name == "pause":
+            with pytest.raises(ContractPaused):
+                await existing.check(harness.senders[0], cash_flow.payment_token.address)
+    with pytest.raises(Conflict, match="does not let"):
+        await existing.check(harness.admin, cash_flow.payment_token.address)
+    other = harness.add_token({}, decimals=2)
+    receipt = cash_flow.contract.send("updatePaymentToken", other, sender=harness.senders[0])
+    assert existing.event(receipt["logs"][0]) == ("PaymentTokenChanged", {"token_id": other})

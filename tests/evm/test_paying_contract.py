@@ -245,7 +245,7 @@ async def test_it_is_recognised_among_other_contracts(scene: Scene) -> None:
     found = await recognise(node, scene.contract.address)
     assert isinstance(found, OwnContract)
     await found.check(scene.payer, scene.token.address)
-    call = await found.encode_payment(DISTRIBUTION, scene.token.address, [Payment(account(1), 5)])
+    call = await found.encode_payment(DISTRIBUTION, scene.token.address, [Payment(account(1), 5)], None)
     assert call == scene.contract.interface.call("pay", distribution_key(DISTRIBUTION), [(account(1), 5)], TRANSFER_GAS)
     for other, sentence in ((scene.token.address, "none that can pay"), (account(1), "no contract")):
         with pytest.raises(Invalid, match=sentence):

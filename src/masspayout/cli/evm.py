@@ -5,10 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
+from masspayout import contract_payouts
 from masspayout.account_ids import canonical_account_id
 from masspayout.cli.output import JsonOption, out, show_json
 from masspayout.cli.session import with_runtime
+from masspayout.db.entities import Distribution
+from masspayout.db.repositories import Assets
 from masspayout.errors import Invalid
+from masspayout.ledger.contract_offers import ContractOffer
 from masspayout.runtime import Runtime, contract_administration
 
 app = typer.Typer(help="Make, fund, pause and empty the contract that pays on an EVM chain.", no_args_is_help=True)
@@ -86,6 +90,49 @@ def withdraw(
         return await contract_administration(runtime).withdraw(_contract(runtime, contract), wanted, recipient)
 
     _show_holding(with_runtime(work), as_json=as_json)
+
+
+@app.command()
+def plan(
+    asset: Annotated[str, typer.Argument(metavar="ASSET", help="A token of the Asset Tokenization Studio.")],
+    *,
+    amount: Annotated[str | None, typer.Option(help="Whole payment tokens to divide by a snapshot.")] = None,
+    snapshot: Annotated[int | None, typer.Option(min=1, help="Its number; a new one is taken unless given.")] = None,
+    dividend: Annotated[int | None, typer.Option(min=1, help="A dividend that the token announced.")] = None,
+    coupon: Annotated[int | None, typer.Option(min=1, help="A coupon that the token announced.")] = None,
+    concept: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Plan a payout that the asset's LifeCycleCashFlow contract pays by its own rule."""
+    wanted = None if amount is None else _amount(amount)
+
+    async def work(runtime: Runtime) -> Distribution:
+        async with runtime.database.unit_of_work() as session:
+            found = await Assets(session).get_by_reference(asset)
+        if found.lifecycle_contract_id is None:
+            raise Invalid(
+                f"{found.token_id} has no LifeCycleCashFlow contract.",
+                f"Name it with: masspayout asset import {found.token_id} --lifecycle-contract ID",
+            )
+        offer: ContractOffer = await contract_administration(runtime).offer(
+            found.token_id,
+            found.lifecycle_contract_id,
+            amount=wanted,
+            snapshot_id=snapshot,
+            dividend_id=dividend,
+            coupon_id=coupon,
+        )
+        return await contract_payouts.create(
+            runtime.database, runtime.ledger, runtime.settings, found, offer, concept=concept
+        )
+
+    distribution = with_runtime(work)
+    if as_json:
+        show_json({"id": distribution.id, "total_amount": distribution.total_amount})
+        return
+    count, total = distribution.payable_count, distribution.total_amount
+    out.print(f"Distribution {distribution.id}: {count:,} holders, {total:,f} in all.")
+    out.print(f"Execute it with: masspayout distribution execute {distribution.id} --wait", markup=False)
 
 
 @app.command()

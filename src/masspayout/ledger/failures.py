@@ -180,6 +180,12 @@ FAILURES = _failures(
         "Have the contract's admin give it the role that pays, then retry.",
     ),
     Failure(
+        "CONTRACT_PAYS_BY_ITS_RULE",
+        _EVERYBODY,
+        "The paying contract works out the amounts itself, and these are not the ones that it would pay.",
+        "Plan the payout with masspayout evm plan, or pay from a contract of your own.",
+    ),
+    Failure(
         "CONTRACT_REVERTED",
         _EVERYBODY,
         "The paying contract reverted the whole payment.",

@@ -129,6 +129,7 @@ class Transfer:
             not signed after all gives its number back, so that there are no gaps.
         distribution_id: What is paid. A contract that remembers whom it paid pays each account once for it.
         sender_account_id: The ``Sender`` that the number is of.
+        contract_terms: What is paid in the words of a payer that works out the amounts itself; None for any other.
     """
 
     number: int
@@ -138,6 +139,7 @@ class Transfer:
     memo: str
     distribution_id: uuid.UUID
     sender_account_id: str
+    contract_terms: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,7 @@ class Distribution(Base):
     excluded_accounts: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"), default=list)
     included_accounts: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"), default=list)
     obligation_key: Mapped[str | None]
+    contract_terms: Mapped[str | None] = mapped_column(Text)
     series_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("series.id"))
     trigger_event_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("contract_event.id"))
     # … who made it: what stands for the person, and the name

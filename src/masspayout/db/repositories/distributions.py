@@ -318,9 +318,15 @@ class Distributions(Repository[Distribution]):
             failure_message=message,
         )
         if stopped:
+            # What another worker has just claimed is begun: to wait for it here could make both wait for each other.
+            not_begun = (
+                select(BatchPayout.id)
+                .where(BatchPayout.distribution_id == distribution_id, BatchPayout.status == BatchStatus.PENDING)
+                .with_for_update(skip_locked=True)
+            )
             await self.session.execute(
                 update(BatchPayout)
-                .where(BatchPayout.distribution_id == distribution_id, BatchPayout.status == BatchStatus.PENDING)
+                .where(BatchPayout.id.in_(not_begun))
                 .values(status=BatchStatus.FAILED, error_message=message)
             )
         return stopped

@@ -189,7 +189,9 @@ class EvmLedger:
                 raise LedgerRejected("INVALID_ACCOUNT_ID", f"{account_id} is no address on an EVM chain.")
         account = await self._account_of(transfer.sender_account_id)
         contract = await self._contract(transfer.payer_account_id)
-        data = await contract.encode_payment(transfer.distribution_id, transfer.token_id, transfer.payments)
+        data = await contract.encode_payment(
+            transfer.distribution_id, transfer.token_id, transfer.payments, transfer.contract_terms
+        )
         await self._require_funds(transfer)
         gas = await self._estimate_gas(account.address, contract, data)
         signed = await self.transactions.sign(account, transfer.number, contract.address, data, gas, transfer.token_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from eth_abi.abi import encode
@@ -9,11 +10,14 @@ from eth_utils.crypto import keccak
 
 from masspayout.db.repositories import Attempts
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, InsufficientFunds, LedgerUncertain
+from masspayout.errors import Conflict, InsufficientFunds, Invalid, LedgerUncertain
+from masspayout.ledger.contract_offers import ContractOffer
 from masspayout.ledger.evm.adapter import EvmLedger
+from masspayout.ledger.evm.ats import INTERFACE, Announcement
 from masspayout.ledger.evm.contracts import PayingContract, recognise
 from masspayout.ledger.evm.contracts.own import deployment, interface
 from masspayout.ledger.evm.node import Json, NodeError, to_hex, to_int
+from masspayout.ledger.evm.offers import Offers
 from masspayout.ledger.evm.senders import SenderAccount
 from masspayout.money import to_decimal, to_units
 
@@ -123,6 +127,52 @@ class Administration:
         to = to or (await self._sender()).address
         await self._execute(address, contract.encode_withdrawal(token_id, to, units), token_id)
         return await self._holding(contract)
+
+    async def take_snapshot(self, token_id: str) -> int:
+        """Have a token of the Asset Tokenization Studio keep who holds it now, and return the snapshot's number.
+
+        Raises:
+            Conflict: The sender may not do that.
+        """
+        receipt = await self._execute(token_id, INTERFACE.call("takeSnapshot"), token_id)
+        taken = next((event for event in INTERFACE.events(receipt["logs"], token_id)), None)
+        if taken is None:
+            raise Conflict(f"{token_id} did not say which snapshot it took.", "Name one with --snapshot.")
+        return int(taken.fields["snapshot_id"])
+
+    async def offer(
+        self,
+        asset_id: str,
+        contract_id: str,
+        *,
+        amount: Decimal | None = None,
+        snapshot_id: int | None = None,
+        dividend_id: int | None = None,
+        coupon_id: int | None = None,
+    ) -> ContractOffer:
+        """Work out what a LifeCycleCashFlow contract would pay.
+
+        Args:
+            asset_id: The token that is paid on.
+            contract_id: The contract.
+            amount: What is divided by a snapshot, in whole payment tokens.
+            snapshot_id: Which one; a new one is taken unless given.
+            dividend_id: A dividend that the token announced, instead.
+            coupon_id: A coupon that the token announced, instead.
+
+        Raises:
+            Invalid: Token or contract are not of that kind, or it is not said what to pay.
+        """
+        offers = Offers(self._ledger, asset_id, contract_id)
+        if dividend_id is not None:
+            return await offers.for_announcement(Announcement.DIVIDEND, dividend_id)
+        if coupon_id is not None:
+            return await offers.for_announcement(Announcement.COUPON, coupon_id)
+        if amount is None:
+            raise Invalid("It is not said what to pay.", "Say --amount, --dividend or --coupon.")
+        if snapshot_id is None:
+            snapshot_id = await self.take_snapshot(asset_id)
+        return await offers.for_snapshot(snapshot_id, amount)
 
     async def cancel(self, transaction_id: str) -> str:
         """Free the nonce of a transaction that will never get into a block. Return the hash of what takes its place."""

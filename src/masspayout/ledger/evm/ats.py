@@ -4,31 +4,60 @@ Of their hundreds of functions only those are here that payouts need. Ids begin 
 """
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from eth_abi.exceptions import DecodingError
 
-from masspayout.errors import LedgerRejected, LedgerUnavailable
-from masspayout.ledger.evm.contracts.interface import Interface, function
+from masspayout.errors import LedgerError, LedgerRejected, LedgerUnavailable
+from masspayout.ledger.evm.contracts.interface import Interface, event, function
 from masspayout.ledger.evm.erc20 import Erc20
-from masspayout.ledger.evm.node import Block, Node, NodeError
+from masspayout.ledger.evm.node import Block, Node, NodeError, call_parameters, from_hex
 from masspayout.ledger.port import HolderBalance
 
 _PAGE = 100
 
 _PAGE_OF = ["uint256", "uint256"]
 _SNAPSHOT_PAGE_OF = ["uint256", "uint256", "uint256"]
+_AMOUNT = "(uint256,uint256,bool)"
+_COUPON = "(uint256,uint256,uint256,uint256,uint256,uint256,uint8,uint8)"
 INTERFACE = Interface(
     [
         function("getERC20Metadata", [], ["((string,string,string,uint8),uint8)"]),
         function("getTotalSecurityHolders", [], ["uint256"]),
         function("getSecurityHolders", _PAGE_OF, ["address[]"]),
         function("takeSnapshot", [], ["uint256"]),
+        event("SnapshotTaken", operator="address indexed", snapshot_id="uint256 indexed"),
         function("totalSupplyAtSnapshot", ["uint256"], ["uint256"]),
         function("getTotalTokenHoldersAtSnapshot", ["uint256"], ["uint256"]),
         function("balancesOfAtSnapshot", _SNAPSHOT_PAGE_OF, ["(address,uint256)[]"]),
+        function("getDividend", ["uint256"], ["((uint256,uint256,uint256,uint8),uint256)", "bool"]),
+        function("getTotalDividendHolders", ["uint256"], ["uint256"]),
+        function("getDividendHolders", _SNAPSHOT_PAGE_OF, ["address[]"]),
+        function("getDividendAmountFor", ["uint256", "address"], [_AMOUNT]),
+        function("getCoupon", ["uint256"], [f"({_COUPON},uint256)", "bool"]),
+        function("getTotalCouponHolders", ["uint256"], ["uint256"]),
+        function("getCouponHolders", _SNAPSHOT_PAGE_OF, ["address[]"]),
+        function("getCouponAmountFor", ["uint256", "address"], [_AMOUNT]),
     ]
 )
+
+
+class Announcement(StrEnum):
+    """What such a token announces to its holders."""
+
+    DIVIDEND = "Dividend"
+    COUPON = "Coupon"
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A dividend or coupon: whose holdings count, and when it is paid, in seconds since 1970."""
+
+    record_at: int
+    execution_at: int
+    cancelled: bool
 
 
 class AtsToken:
@@ -86,21 +115,57 @@ class AtsToken:
         """
         return int(await self._ask("totalSupplyAtSnapshot", snapshot_id))
 
+    async def announced(self, kind: Announcement, number: int) -> Announced:
+        """Return a dividend or coupon.
+
+        Raises:
+            LedgerRejected: There is none of this number.
+        """
+        (terms, _), cancelled = await self._answer(f"get{kind}", number)
+        return Announced(terms[0], terms[1], cancelled)
+
+    async def owed(self, kind: Announcement, number: int, decimals: int) -> dict[str, tuple[int, int]]:
+        """Return what everybody is owed of a dividend or coupon: the holding and the amount, in smallest units.
+
+        Args:
+            kind: Which of the two.
+            number: Its number.
+            decimals: Of the token that it is paid in. What is less than its smallest unit is not owed.
+        """
+        count = await self._ask(f"getTotal{kind}Holders", number)
+        owed: dict[str, tuple[int, int]] = {}
+        for page in range(-(-count // _PAGE)):
+            accounts = await self._ask(f"get{kind}Holders", number, page, _PAGE)
+            calls = [INTERFACE.call(f"get{kind}AmountFor", number, account) for account in accounts]
+            answers = await self._node.requests([("eth_call", call_parameters(self._token_id, call)) for call in calls])
+            for account, answer in zip(accounts, answers, strict=True):
+                if isinstance(answer, NodeError):
+                    raise self._refused(answer, f"get{kind}AmountFor", (number, account))
+                ((numerator, denominator, _),) = INTERFACE.answer(f"get{kind}AmountFor", from_hex(answer))
+                owed[account] = (0, numerator * 10**decimals // denominator)
+        return owed
+
     async def _ask(self, name: str, *arguments: Any, block: Block = "latest") -> Any:
+        (value,) = await self._answer(name, *arguments, block=block)
+        return value
+
+    async def _answer(self, name: str, *arguments: Any, block: Block = "latest") -> tuple[Any, ...]:
         try:
             answer = await self._node.call(self._token_id, INTERFACE.call(name, *arguments), block=block)
-            (value,) = INTERFACE.answer(name, answer)
         except NodeError as refusal:
-            if refusal.is_revert:
-                raise LedgerRejected(
-                    "CONTRACT_REVERTED",
-                    f"The token {self._token_id} does not answer {name}{arguments}.",
-                    "Check the number of the snapshot, and that the token is what it is taken for.",
-                ) from None
-            raise LedgerUnavailable(
-                f"The node cannot tell {name} of {self._token_id}: {refusal.message}.", "It is tried again."
-            ) from None
-        return value
+            raise self._refused(refusal, name, arguments) from None
+        return INTERFACE.answer(name, answer)
+
+    def _refused(self, refusal: NodeError, name: str, arguments: tuple[Any, ...]) -> LedgerError:
+        if refusal.is_revert:
+            return LedgerRejected(
+                "CONTRACT_REVERTED",
+                f"The token {self._token_id} does not answer {name}{arguments}.",
+                "Check the number, and that the token is what it is taken for.",
+            )
+        return LedgerUnavailable(
+            f"The node cannot tell {name} of {self._token_id}: {refusal.message}.", "It is tried again."
+        )
 
     def _require_all(self, missing_units: int) -> None:
         if missing_units:

@@ -1,11 +1,12 @@
 """The contracts that hold payment tokens and pay holders: our own, and those that tokenised assets have already."""
 
 from masspayout.errors import Invalid
+from masspayout.ledger.evm.contracts.existing import ExistingContract, is_existing
 from masspayout.ledger.evm.contracts.own import OwnContract, is_own
 from masspayout.ledger.evm.contracts.port import PayingContract
 from masspayout.ledger.evm.node import Node
 
-__all__ = ["OwnContract", "PayingContract", "recognise"]
+__all__ = ["ExistingContract", "OwnContract", "PayingContract", "recognise"]
 
 
 async def recognise(node: Node, address: str) -> PayingContract:
@@ -22,4 +23,6 @@ async def recognise(node: Node, address: str) -> PayingContract:
         )
     if await is_own(node, address):
         return OwnContract(node, address)
+    if await is_existing(node, address):
+        return ExistingContract(node, address)
     raise Invalid(f"The contract at {address} is none that can pay holders.", "Make one with: masspayout evm deploy")

@@ -95,7 +95,9 @@ class OwnContract:
                 "Unpause it with: masspayout evm unpause",
             )
 
-    async def encode_payment(self, distribution_id: uuid.UUID, token_id: str, payments: Sequence[Payment]) -> bytes:
+    async def encode_payment(
+        self, distribution_id: uuid.UUID, token_id: str, payments: Sequence[Payment], terms: str | None
+    ) -> bytes:
         """See ``PayingContract``."""
         if len(payments) > MAX_PAYMENTS:
             raise LedgerRejected(

@@ -30,8 +30,16 @@ class PayingContract(Protocol):
             Conflict: It could not: the contract is paused, pays in another token, does not know the sender as a payer …
         """
 
-    async def encode_payment(self, distribution_id: uuid.UUID, token_id: str, payments: Sequence[Payment]) -> bytes:
+    async def encode_payment(
+        self, distribution_id: uuid.UUID, token_id: str, payments: Sequence[Payment], terms: str | None
+    ) -> bytes:
         """Return the call that pays, each holder at most once for this distribution.
+
+        Args:
+            distribution_id: What is paid.
+            token_id: What it is paid in.
+            payments: Whom it is paid to, and how much each is to get.
+            terms: What is paid in the words of a contract that works out the amounts itself.
 
         Raises:
             LedgerRejected: It cannot pay these.

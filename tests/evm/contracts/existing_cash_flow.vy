@@ -1,0 +1,236 @@
+# pragma version ==0.4.3
+# pragma evm-version cancun
+"""
+@title What the LifeCycleCashFlow contracts do that exist already, as far as payouts by address lists go
+@dev It is written from their interface and from what they were seen to do: results are padded to the length of what was
+    asked, whoever was paid before comes back as failed, and nothing tells whether an account was paid.
+"""
+
+from ethereum.ercs import IERC20
+from ethereum.ercs import IERC20Detailed
+
+struct DividendAmount:
+    numerator: uint256
+    denominator: uint256
+    reached: bool
+
+interface Asset:
+    def balanceOfAtSnapshot(snapshot: uint256, holder: address) -> uint256: view
+    def totalSupplyAtSnapshot(snapshot: uint256) -> uint256: view
+    def getDividendAmountFor(dividend: uint256, holder: address) -> DividendAmount: view
+
+event DistributionByAddressesExecuted:
+    distributionID: uint256
+    holders: DynArray[address, 256]
+    failed: DynArray[address, 256]
+    succceeded: DynArray[address, 256]
+    paid: DynArray[uint256, 256]
+
+event AmountSnapshotByAddressesExecuted:
+    snapshotID: uint256
+    holders: DynArray[address, 256]
+    amount: uint256
+    failed: DynArray[address, 256]
+    succceeded: DynArray[address, 256]
+    paid: DynArray[uint256, 256]
+
+event PaymentTokenTransferred:
+    to: address
+    amount: uint256
+
+event PaymentTokenChanged:
+    token: address
+
+event LifeCycleCashFlowPaused:
+    account: indexed(address)
+
+event LifeCycleCashFlowUnpaused:
+    account: indexed(address)
+
+PAUSER: constant(bytes32) = keccak256("lifecycle.cash.flow.role.pauser")
+PAYOUT: constant(bytes32) = keccak256("lifecycle.cash.flow.role.payout")
+TRANSFERER: constant(bytes32) = keccak256("lifecycle.cash.flow.role.transferer")
+TOKEN_MANAGER: constant(bytes32) = keccak256("lifecycle.cash.flow.role.payment.token.manager")
+
+asset: address
+payment_token: address
+paused: bool
+roles: HashMap[bytes32, HashMap[address, bool]]
+paid_by_snapshot: HashMap[uint256, HashMap[address, bool]]
+paid_by_distribution: HashMap[uint256, HashMap[address, bool]]
+
+
+@deploy
+def __init__(asset: address, payment_token: address, member: address):
+    self.asset = asset
+    self.payment_token = payment_token
+    for role: bytes32 in [PAUSER, PAYOUT, TRANSFERER, TOKEN_MANAGER]:
+        self.roles[role][member] = True
+
+
+@external
+@view
+def getPaymentToken() -> address:
+    return self.payment_token
+
+
+@external
+@view
+def getPaymentTokenDecimals() -> uint8:
+    return staticcall IERC20Detailed(self.payment_token).decimals()
+
+
+@external
+@view
+def isPaused() -> bool:
+    return self.paused
+
+
+@external
+@view
+def hasRole(role: bytes32, account: address) -> bool:
+    return self.roles[role][account]
+
+
+@external
+def pause() -> bool:
+    self._require_role(PAUSER)
+    self._require_unpaused()
+    self.paused = True
+    log LifeCycleCashFlowPaused(account=msg.sender)
+    return True
+
+
+@external
+def unpause() -> bool:
+    self._require_role(PAUSER)
+    if not self.paused:
+        raw_revert(method_id("LifeCycleCashFlowIsUnpaused()"))
+    self.paused = False
+    log LifeCycleCashFlowUnpaused(account=msg.sender)
+    return True
+
+
+@external
+def updatePaymentToken(token: address):
+    self._require_unpaused()
+    self._require_role(TOKEN_MANAGER)
+    self.payment_token = token
+    log PaymentTokenChanged(token=token)
+
+
+@external
+def transferPaymentToken(to: address, amount: uint256):
+    self._require_unpaused()
+    self._require_role(TRANSFERER)
+    if staticcall IERC20(self.payment_token).balanceOf(self) < amount:
+        raw_revert(abi_encode(amount, method_id=method_id("NotEnoughBalance(uint256)")))
+    assert extcall IERC20(self.payment_token).transfer(to, amount)
+    log PaymentTokenTransferred(to=to, amount=amount)
+
+
+@external
+def executeAmountSnapshotByAddresses(
+    asset: address, snapshot: uint256, holders: DynArray[address, 256], amount: uint256
+) -> (DynArray[address, 256], DynArray[address, 256], DynArray[uint256, 256]):
+    self._begin(asset)
+    failed: DynArray[address, 256] = []
+    succeeded: DynArray[address, 256] = []
+    paid: DynArray[uint256, 256] = []
+    supply: uint256 = staticcall Asset(asset).totalSupplyAtSnapshot(snapshot)
+    for holder: address in holders:
+        if not self.paid_by_snapshot[snapshot][holder]:
+            share: uint256 = amount * staticcall Asset(asset).balanceOfAtSnapshot(snapshot, holder) // supply
+            if self._transfer(holder, share):
+                self.paid_by_snapshot[snapshot][holder] = True
+                succeeded.append(holder)
+                paid.append(share)
+                continue
+        failed.append(holder)
+    failed, succeeded, paid = self._padded(len(holders), failed, succeeded, paid)
+    log AmountSnapshotByAddressesExecuted(
+        snapshotID=snapshot, holders=holders, amount=amount, failed=failed, succceeded=succeeded, paid=paid
+    )
+    return failed, succeeded, paid
+
+
+@external
+def executeDistributionByAddresses(
+    asset: address, distribution: uint256, holders: DynArray[address, 256]
+) -> (DynArray[address, 256], DynArray[address, 256], DynArray[uint256, 256]):
+    self._begin(asset)
+    failed: DynArray[address, 256] = []
+    succeeded: DynArray[address, 256] = []
+    paid: DynArray[uint256, 256] = []
+    decimals: uint256 = convert(staticcall IERC20Detailed(self.payment_token).decimals(), uint256)
+    for holder: address in holders:
+        if not self.paid_by_distribution[distribution][holder]:
+            owed: DividendAmount = staticcall Asset(asset).getDividendAmountFor(distribution, holder)
+            share: uint256 = owed.numerator * 10**decimals // owed.denominator
+            if self._transfer(holder, share):
+                self.paid_by_distribution[distribution][holder] = True
+                succeeded.append(holder)
+                paid.append(share)
+                continue
+        failed.append(holder)
+    failed, succeeded, paid = self._padded(len(holders), failed, succeeded, paid)
+    log DistributionByAddressesExecuted(
+        distributionID=distribution, holders=holders, failed=failed, succceeded=succeeded, paid=paid
+    )
+    return failed, succeeded, paid
+
+
+@internal
+def _begin(asset: address):
+    self._require_unpaused()
+    self._require_role(PAYOUT)
+    if asset != self.asset:
+        raw_revert(abi_encode(asset, method_id=method_id("InvalidAsset(address)")))
+
+
+@internal
+def _transfer(holder: address, amount: uint256) -> bool:
+    if staticcall IERC20(self.payment_token).balanceOf(self) < amount:
+        return False
+    if amount == 0:
+        return True
+    success: bool = False
+    response: Bytes[32] = b""
+    success, response = raw_call(
+        self.payment_token,
+        abi_encode(holder, amount, method_id=method_id("transfer(address,uint256)")),
+        max_outsize=32,
+        revert_on_failure=False,
+    )
+    return success and (len(response) == 0 or convert(response, uint256) == 1)
+
+
+@internal
+@pure
+def _padded(
+    length: uint256, failed: DynArray[address, 256], succeeded: DynArray[address, 256], paid: DynArray[uint256, 256]
+) -> (DynArray[address, 256], DynArray[address, 256], DynArray[uint256, 256]):
+    all_failed: DynArray[address, 256] = failed
+    all_succeeded: DynArray[address, 256] = succeeded
+    all_paid: DynArray[uint256, 256] = paid
+    for i: uint256 in range(length, bound=256):
+        if i >= len(failed):
+            all_failed.append(empty(address))
+        if i >= len(succeeded):
+            all_succeeded.append(empty(address))
+            all_paid.append(0)
+    return all_failed, all_succeeded, all_paid
+
+
+@internal
+@view
+def _require_role(role: bytes32):
+    if not self.roles[role][msg.sender]:
+        raw_revert(abi_encode(msg.sender, role, method_id=method_id("AccountHasNoRole(address,bytes32)")))
+
+
+@internal
+@view
+def _require_unpaused():
+    if self.paused:
+        raw_revert(method_id("LifeCycleCashFlowIsPaused()"))
