@@ -17,7 +17,8 @@ from masspayout.errors import Conflict, DatabaseMismatch, DatabaseUnavailable, I
 # Whatever a migration could leave behind in a database, as "kind name" lines.
 EVERYTHING = """
     SELECT 'relation ' || oid::regclass FROM pg_class WHERE relnamespace = 'public'::regnamespace
-    UNION ALL SELECT 'column ' || c.oid::regclass || '.' || attname FROM pg_class c JOIN pg_attribute ON attrelid = c.oid
+    UNION ALL SELECT 'column ' || c.oid::regclass || '.' || attname
+         FROM pg_class c JOIN pg_attribute ON attrelid = c.oid
         WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped
     UNION ALL SELECT 'routine ' || oid::regprocedure FROM pg_proc WHERE pronamespace = 'public'::regnamespace
     UNION ALL SELECT 'type ' || oid::regtype FROM pg_type WHERE typnamespace = 'public'::regnamespace
