@@ -54,7 +54,7 @@ class HederaSettings(BaseSettings):
     )
     hedera_longest_valid_seconds: int = Field(
         default=180,
-        ge=30,
+        ge=180,
         le=3600,
         description="The longest validity that the network takes; death is proven after it.",
     )

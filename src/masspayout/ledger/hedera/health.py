@@ -42,21 +42,18 @@ class NetworkHealth:
 
     async def _ages_of_mirrors(self) -> list[int]:
         """Return how many seconds old the newest block of each mirror node is that answers."""
-        ages, reasons = [], []
+        ages: list[int] = []
+        failure = LedgerUnavailable(f"No mirror node of {self._name} has a block.", "Check HEDERA_MIRROR_URLS.")
         for url in self._mirror.urls:
             try:
                 block = await self._mirror.newest_block(url)
             except LedgerUnavailable as error:
-                reasons.append(error)
+                failure = error
                 continue
             if block is not None and block.timestamp.to is not None:
                 ages.append((self._clock() - block.timestamp.to) // NANOS_PER_SECOND)
         if not ages:
-            raise (
-                reasons[0]
-                if reasons
-                else LedgerUnavailable(f"No mirror node of {self._name} has a block.", "Check HEDERA_MIRROR_URLS.")
-            )
+            raise failure
         if min(ages) > _LONGEST_LAG_SECONDS:
             raise Conflict(
                 f"The newest block that a mirror node of {self._name} has is {min(ages)} seconds old.",
