@@ -1,13 +1,15 @@
 """The adapter on an emulated network that deceives it: replicas that lag differently, and what the mirror hides."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from hedera_network import EmulatedNetwork, Faults
+from hedera_network import EmulatedNetwork, Faults, NetworkClock
 from hedera_worlds import PAYER, build_world, world_settings
 from masspayout.db.types import uuid7
+from masspayout.errors import LedgerUncertain
 from masspayout.ledger.hedera.adapter import HederaLedger
 from masspayout.ledger.port import Dead, Payment, Settled, SignedTransaction, Transfer, Undecided
 from payouts import PAYMENT_TOKEN, accounts
@@ -45,9 +47,9 @@ async def test_replicas_that_lag_differently_prove_no_death(network: EmulatedNet
     signed = await sign(ledger)
     await ledger.submit(signed.signed_bytes)
     network.clock.advance(600)
-    network.set_faults(Faults(lying_nodes=NODES, stale_percent=80, stale_seconds=3600))
+    network.set_faults(Faults(lying_nodes=NODES, stale_percent=85, stale_seconds=3600))
 
-    outcomes = [await ledger.outcome(signed.transaction_id) for _ in range(100)]
+    outcomes = [await ledger.outcome(signed.transaction_id) for _ in range(60)]
 
     assert not [outcome for outcome in outcomes if isinstance(outcome, Dead)]
     assert {type(outcome) for outcome in outcomes} == {Settled, Undecided}
@@ -90,3 +92,36 @@ async def test_many_recipients_are_looked_at_together(network: EmulatedNetwork, 
         "0.0.888888": "INVALID_ACCOUNT_ID",
     }
     assert everybody <= len(HOLDERS) + 4
+
+
+@pytest.mark.parametrize("skew_seconds", [-5, 5])
+async def test_a_clock_that_is_five_seconds_off_does_not_matter(
+    network: EmulatedNetwork, tmp_path: Path, skew_seconds: int
+) -> None:
+    clock = NetworkClock(network.clock.path, skew_seconds=skew_seconds)
+    ledger = HederaLedger(world_settings(network, tmp_path), clock=clock.now_nanos)
+    signed = await sign(ledger)
+    await ledger.submit(signed.signed_bytes)
+    assert isinstance(await ledger.outcome(signed.transaction_id), Settled)
+    await ledger.close()
+    clock.close()
+
+
+async def test_a_node_that_keeps_silent_is_passed_over_when_the_same_bytes_are_sent_again(
+    network: EmulatedNetwork, tmp_path: Path
+) -> None:
+    settings = world_settings(network, tmp_path, hedera_node_timeout_seconds=0.5)
+    ledger = HederaLedger(settings, clock=network.clock.now_nanos)
+    network.set_faults(Faults(mute_nodes=NODES))
+    signed = await sign(ledger)
+    for _ in NODES:
+        with pytest.raises(LedgerUncertain):
+            await ledger.submit(signed.signed_bytes)
+    assert isinstance(await ledger.outcome(signed.transaction_id), Undecided)
+    network.set_faults(Faults(mute_nodes=NODES[:2]))
+    for _ in NODES:
+        with suppress(LedgerUncertain):
+            await ledger.submit(signed.signed_bytes)
+    assert isinstance(await ledger.outcome(signed.transaction_id), Settled)
+    assert network.operator.balance(FIRST, PAYMENT_TOKEN) == 10
+    await ledger.close()
