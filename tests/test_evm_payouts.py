@@ -95,6 +95,23 @@ async def test_a_list_of_real_size_in_eighteen_decimals_reconciles_to_the_unit(
     assert held == {account: int(amount * 10**18) for account, amount in wanted.items()}
 
 
+async def test_an_asset_with_a_contract_of_its_own_is_paid_from_it(harness: EvmHarness, database: Database) -> None:
+    asset_token = harness.add_token(dict.fromkeys(HOLDERS[:3], 100), decimals=2)
+    payment_token = harness.add_token({}, decimals=6)
+    contract = harness.payer_account_id
+    await harness.fund(payment_token, contract, 10**12)
+    runtime = Runtime(harness.settings, database, harness.ledger, Jobs(database.url))
+    asset = await assets.import_asset(
+        database, harness.ledger, asset_token, payment_token_id=payment_token, lifecycle_contract_id=contract
+    )
+    world = World(runtime, asset)
+    dividend = await world.plan("1000")
+    assert dividend.payer_account_id == contract != harness.settings.payer_account_id
+    await world.execute(dividend.id)
+    assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
+    assert (await world.reconcile(dividend.id)).agrees
+
+
 async def test_a_refused_holder_is_shown_and_paid_by_a_retry(harness: EvmHarness, database: Database) -> None:
     world, dividend_id = await executed_dividend(harness, database)
     payment_token = next(reversed(harness.tokens))
