@@ -41,6 +41,7 @@ format: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run.py --holders $(N)
 	PYTHONPATH=tests $(BIN)/python benchmarks/hedera.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/gas.py
 
 contract: $(VENV)/.installed-dev
 	$(BIN)/python contracts/build.py
