@@ -6,7 +6,7 @@ The names are those of the public OpenAPI description. What is not needed is not
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from masspayout.ledger.hedera.timestamps import Nanos
 
@@ -24,10 +24,8 @@ class Links(_Answer):
 class Key(_Answer):
     """A public key, in hexadecimal. A key of another type than the two simple ones is a list or a contract."""
 
-    type_: str | None = None
+    type_: str | None = Field(default=None, alias="_type")
     key: str = ""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=lambda name: name.replace("type_", "_type"))
 
 
 class FixedFee(_Answer):
@@ -205,10 +203,8 @@ class ContractLogs(_Answer):
 class TimestampRange(_Answer):
     """From when, inclusive, to when."""
 
-    from_: Nanos
+    from_: Nanos = Field(alias="from")
     to: Nanos | None = None
-
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=lambda name: name.rstrip("_"))
 
 
 class Block(_Answer):
