@@ -1,4 +1,4 @@
-"""``masspayout serve`` and ``masspayout up``: the HTTP service, alone or with dashboard and worker in one process."""
+"""``masspayout serve`` and ``masspayout up``: API and dashboard, alone or with a worker in one process."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ PortOption = Annotated[
 
 
 def serve(host: HostOption = None, port: PortOption = None) -> None:
-    """Serve the HTTP API, until told to stop."""
+    """Serve API and dashboard, until told to stop."""
     # The web frameworks take as long to load as everything else together, so only who serves loads them.
     from masspayout.cli.serving import serve_alone  # noqa: PLC0415
 

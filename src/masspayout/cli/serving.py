@@ -17,24 +17,30 @@ from masspayout.worker import run_worker, set_by_signals
 
 
 async def serve_alone(runtime: Runtime, host: str | None, port: int | None) -> None:
-    """Serve the HTTP API, until told to stop."""
+    """Serve API and dashboard, until told to stop."""
     stop = asyncio.Event()
     with set_by_signals(stop):
-        await _answer(runtime, create_app(runtime), host, port, stop)
+        await _answer(runtime, _application(runtime), host, port, stop)
 
 
 async def serve_everything(runtime: Runtime, host: str | None, port: int | None) -> None:
     """Run API, dashboard and worker in this process, until told to stop."""
     logging.getLogger("masspayout").setLevel(logging.INFO)
     stop = asyncio.Event()
-    app = create_app(runtime, with_sign_in_links=False)
-    dashboard.mount(app, runtime)
+    app = _application(runtime)
     working = asyncio.create_task(run_worker(runtime, concurrency=2, stop=stop))
     try:
         await _answer(runtime, app, host, port, stop)
     finally:
         stop.set()
         await working
+
+
+def _application(runtime: Runtime) -> FastAPI:
+    """Return the API, and the dashboard beside it."""
+    app = create_app(runtime, with_sign_in_links=False)
+    dashboard.mount(app, runtime)
+    return app
 
 
 async def _answer(runtime: Runtime, app: FastAPI, host: str | None, port: int | None, stop: asyncio.Event) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from nicegui import ui
 
-from masspayout.dashboard.markup import Content, Html, h
+from masspayout.dashboard.markup import Content, h, join
 
 Handler = Callable[..., Awaitable[None] | None]
 
@@ -27,7 +27,7 @@ def button(
 async def confirm(title: str, *content: Content, yes: str, danger: bool = False) -> bool:
     """Ask, saying exactly what will happen; whether the answer was yes."""
     with ui.dialog() as dialog, ui.element("div").classes("dialog").props('role="alertdialog"'):
-        ui.html(Html(h("h2", title) + Html("".join(h("div", part) for part in content if part))), sanitize=False)
+        ui.html(join(h("h2", title), (h("div", part) for part in content if part)), sanitize=False).classes("stack")
         with ui.element("div").classes("dialog-actions"):
             button("Go back", lambda: dialog.submit(False))
             sure = button(yes, lambda: dialog.submit(True), primary=not danger, danger=danger)

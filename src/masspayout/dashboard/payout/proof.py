@@ -6,7 +6,7 @@ from masspayout import reconciliation
 from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.layout import callout, card, facts, html
 from masspayout.dashboard.components.tables import numbers, table
-from masspayout.dashboard.formats import account, amount, plural, words
+from masspayout.dashboard.formats import account, amount, lines, plural, words
 from masspayout.dashboard.markup import Html, h, join
 from masspayout.dashboard.payout.state import PayoutState
 from masspayout.dashboard.visits import Visit
@@ -54,10 +54,9 @@ def describe_verdict(verdict: Reconciliation, symbol: str | None) -> Html:
         head = callout("good", "They agree to the smallest unit.", f"No breaks.{unpaid}")
     else:
         head = callout("bad", f"{plural(len(verdict.breaks), 'break')} found.", "Look at each of these accounts.")
-    figures = facts(
-        ("Database says paid", h("span", amount(verdict.paid_amount, symbol), f" · {verdict.paid_count:,} holders")),
-        ("Ledger moved", h("span", amount(verdict.ledger_amount, symbol), f" · {verdict.ledger_count:,} holders")),
-    )
+    database = lines(amount(verdict.paid_amount, symbol), plural(verdict.paid_count, "holder"))
+    ledger = lines(amount(verdict.ledger_amount, symbol), plural(verdict.ledger_count, "holder"))
+    figures = facts(("Database", database), ("Ledger", ledger), ledger=True)
     return join(head, h("div", figures, style="margin-top: var(--space-4)"), _breaks(verdict, symbol))
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from decimal import Decimal
 
 from masspayout.dashboard.components.layout import callout, facts
 from masspayout.dashboard.formats import amount, count, duration, percent, plural, when
@@ -83,14 +84,19 @@ def _change(preview: Preview, symbol: str | None, last: Distribution | None) -> 
         return None
     difference = subtract(preview.total_amount, last.total_amount)
     holders = preview.payable_count - last.payable_count
-    sign = "+" if difference >= 0 else _MINUS
-    more = f"{sign}{percent(abs(difference), last.total_amount)}" if last.total_amount else ""
+    sign = _sign(difference)
+    more = f" ({sign}{percent(abs(difference), last.total_amount)})" if difference and last.total_amount else ""
+    whom = f"{_sign(holders)}{plural(abs(holders), 'holder')}" if holders else "as many holders"
     return h(
         "p",
         "Against the last payout (",
         when(last.executed_at, "date"),
         "): ",
-        h("strong", f"{sign}", amount(abs(difference), symbol)),
-        f" ({more}), {'+' if holders >= 0 else _MINUS}{plural(abs(holders), 'holder')}.",
+        h("strong", sign, amount(abs(difference), symbol)) if difference else "the same amount",
+        f"{more}, {whom}.",
         class_="soft",
     )
+
+
+def _sign(number: int | Decimal) -> str:
+    return "+" if number >= 0 else _MINUS
