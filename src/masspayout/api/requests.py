@@ -7,25 +7,27 @@ from fastapi import Depends, Path, Request
 
 from masspayout.access import Identity
 from masspayout.account_ids import canonical_account_id
-from masspayout.api.paging import Paging
+from masspayout.api.paging import Paging, paging
 from masspayout.db.entities import Asset, Distribution
 from masspayout.db.repositories import Assets, Distributions
 from masspayout.errors import NotFound
 from masspayout.idempotency import Claim
 from masspayout.runtime import Runtime
 
+# They are async so that they run at once, and not in a thread of their own as others do.
 
-def _runtime(request: Request) -> Runtime:
+
+async def _runtime(request: Request) -> Runtime:
     runtime: Runtime = request.app.state.runtime
     return runtime
 
 
-def _identity(request: Request) -> Identity:
+async def _identity(request: Request) -> Identity:
     identity: Identity = request.state.identity
     return identity
 
 
-def _claim(request: Request) -> Claim:
+async def _claim(request: Request) -> Claim:
     claim: Claim = request.state.claim
     return claim
 
@@ -33,7 +35,7 @@ def _claim(request: Request) -> Claim:
 RuntimeHere = Annotated[Runtime, Depends(_runtime)]
 Caller = Annotated[Identity, Depends(_identity)]
 ClaimHere = Annotated[Claim, Depends(_claim)]
-PagingHere = Annotated[Paging, Depends()]
+PagingHere = Annotated[Paging, Depends(paging)]
 
 AssetReference = Annotated[
     str, Path(max_length=100, description="The asset's UUID, or its token id.", examples=["0.0.5000"])
