@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from masspayout import assets, contract_pauses, scheduler
+from masspayout import assets, contract_pauses, idempotency, scheduler
 from masspayout.errors import DatabaseUnavailable, LedgerUnavailable
 from masspayout.event_listeners import EventReader
 from masspayout.runtime import Runtime
@@ -55,6 +55,10 @@ async def _forget_deliveries(runtime: Runtime, now: datetime) -> None:
     await Deliverer(runtime.database, runtime.settings).forget_old(now)
 
 
+async def _forget_requests(runtime: Runtime, _: datetime) -> None:
+    await idempotency.forget_old(runtime.database)
+
+
 # Events come first: what they start is due at once.
 PERIODIC = (
     PeriodicTask("events of contracts", 1.0, _poll_listeners),
@@ -62,6 +66,7 @@ PERIODIC = (
     PeriodicTask("timed syncs", 1.0, _sync_registers),
     PeriodicTask("webhooks", 1.0, _deliver_webhooks),
     PeriodicTask("old deliveries of webhooks", 3600.0, _forget_deliveries),
+    PeriodicTask("old requests", 3600.0, _forget_requests),
 )
 
 
