@@ -117,7 +117,7 @@ class ExistingContract:
 
     async def failures(self, receipt: Json) -> Mapping[str, str]:
         """See ``PayingContract``."""
-        block = to_int(receipt["blockNumber"]) if isinstance(receipt["blockNumber"], str) else receipt["blockNumber"]
+        block = to_int(receipt["blockNumber"])
         failures: dict[str, str] = {}
         for executed in INTERFACE.events(receipt["logs"], self.address):
             failed = set(executed.fields.get("failed", ())) - {ZERO_ADDRESS}
