@@ -98,6 +98,28 @@ async def test_series_are_created_alike(admin: httpx.AsyncClient, world: World) 
     assert (await admin.post(path, json={**TERMS, **scheduled})).json()["scheduled_time"] == "2050-01-01T09:00:00Z"
 
 
+async def test_a_series_is_found_where_its_creation_says_and_steered_there(
+    admin: httpx.AsyncClient, world: World
+) -> None:
+    calendar = {"execution_type": "RECURRING", "frequency": "MONTHLY", "start_time": "2050-01-31T09:00:00Z"}
+    created = await admin.post(f"/assets/{world.asset.id}/distributions", json={**TERMS, **calendar})
+    path = created.headers["Location"].removeprefix("/api/v1")
+    assert (await admin.get(path)).json() == created.json()
+    listed = (await admin.get("/series", params={"status": "ACTIVE", "asset_id": str(world.asset.id)})).json()
+    assert listed["items"][0] == created.json()
+    key = {"Idempotency-Key": "pause it"}
+    paused = await admin.post(f"{path}/pause", headers=key)
+    assert paused.json()["status"] == "PAUSED"
+    assert (await admin.post(f"{path}/pause", headers=key)).json() == paused.json()
+    refused = await admin.post(f"{path}/pause")
+    assert (refused.status_code, refused.json()["next_step"]) == (409, f"See: GET /api/v1{path}")
+    assert (await admin.post(f"{path}/resume")).json()["status"] == "ACTIVE"
+    assert (await admin.post(f"{path}/cancel")).json()["status"] == "CANCELLED"
+    (first,) = (await admin.get("/distributions", params={"series_id": created.json()["id"]})).json()["items"]
+    assert first["status"] == "CANCELLED"
+    assert (await admin.post(f"{path}/resume")).status_code == 409
+
+
 @pytest.mark.parametrize("as_form", [False, True])
 async def test_a_list_is_paid_as_it_is(admin: httpx.AsyncClient, world: World, as_form: bool) -> None:
     rows = csv(*(f"{account},{number}.5" for number, account in enumerate(accounts(20), start=1)))

@@ -14,7 +14,7 @@ from masspayout.api.door import Door
 from masspayout.api.guarded import KEY_HEADER, REPLAYED_HEADER
 from masspayout.api.headers import RequestIds, SecureHeaders
 from masspayout.api.openapi import describe
-from masspayout.api.routes import access, assets, creation, distributions, listeners, operations, webhooks
+from masspayout.api.routes import access, assets, creation, distributions, listeners, operations, series, webhooks
 from masspayout.doctor.readiness import Readiness
 from masspayout.metrics import Metrics
 from masspayout.runtime import Runtime
@@ -25,6 +25,7 @@ _ROUTERS = (
     assets.router,
     creation.router,
     distributions.router,
+    series.router,
     listeners.router,
     access.router,
     webhooks.router,

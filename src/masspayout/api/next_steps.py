@@ -17,6 +17,8 @@ _ROUTES = {
     "distribution retry": "POST /api/v1/distributions/{}/retry",
     "distribution cancel": "POST /api/v1/distributions/{}/cancel",
     "distribution holders": "GET /api/v1/distributions/{}/holders",
+    "series list": "GET /api/v1/series",
+    "series show": "GET /api/v1/series/{}",
     "reconcile": "GET /api/v1/distributions/{}/reconciliation",
     "listener list": "GET /api/v1/listeners",
     "listener add": "POST /api/v1/listeners",

@@ -5,10 +5,11 @@ from uuid import UUID
 
 from fastapi import Depends, Path, Request
 
+from masspayout import series as series_business
 from masspayout.access import Identity
 from masspayout.account_ids import canonical_account_id
 from masspayout.api.paging import Paging, paging
-from masspayout.db.entities import Asset, Distribution
+from masspayout.db.entities import Asset, Distribution, Series
 from masspayout.db.repositories import Assets, Distributions
 from masspayout.errors import NotFound
 from masspayout.idempotency import Claim
@@ -41,6 +42,7 @@ AssetReference = Annotated[
     str, Path(max_length=100, description="The asset's UUID, or its token id.", examples=["0.0.5000"])
 ]
 DistributionId = Annotated[UUID, Path(description="The distribution's id.")]
+SeriesId = Annotated[UUID, Path(description="The series' id.")]
 
 
 async def _asset(runtime: RuntimeHere, asset: AssetReference) -> Asset:
@@ -60,5 +62,11 @@ async def _distribution(runtime: RuntimeHere, distribution: DistributionId) -> D
     return found
 
 
+async def _series(runtime: RuntimeHere, series: SeriesId) -> Series:
+    async with runtime.database.single_statement() as session:
+        return await series_business.find(session, str(series))
+
+
 AssetHere = Annotated[Asset, Depends(_asset)]
 DistributionHere = Annotated[Distribution, Depends(_distribution)]
+SeriesHere = Annotated[Series, Depends(_series)]

@@ -27,6 +27,8 @@ from masspayout.db.entities import (
     EventStatus,
     ExecutionType,
     Holder,
+    Series,
+    SeriesStatus,
     SyncStatus,
     Webhook,
     WebhookDelivery,
@@ -139,6 +141,14 @@ class Lists:
             "total_amount": (SortKey(Distribution.total_amount, null_as=_NOTHING),),
         }
         return await read_part(self.session, query, _order(sort, columns, SortKey(Distribution.id)), place)
+
+    async def series(
+        self, place: Place, *, asset_id: uuid.UUID | None = None, status: SeriesStatus | None = None
+    ) -> Part[Series]:
+        """Return part of the series, the newest first."""
+        query = select(Series).where(*_equal({Series.asset_id: asset_id, Series.status: status}))
+        order = Order((SortKey(Series.created_at), SortKey(Series.id)), is_descending=True)
+        return await read_part(self.session, query, order, place)
 
     async def entitlements(
         self, distribution: Distribution, wanted: EntitlementFilter, place: Place, sort: HolderSort
