@@ -28,6 +28,7 @@ from masspayout.db.entities import (
 from masspayout.db.repositories import Assets, Attempts, Distributions
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, InsufficientFunds
+from masspayout.ledger.port import Payment, Settled, Transfer
 from masspayout.ledger.sandbox import Faults, SandboxLedger
 from masspayout.money import to_decimal
 from masspayout.runtime import Runtime
@@ -235,23 +236,39 @@ async def test_a_token_that_is_paused_midway_stops_the_distribution_with_the_rea
 
 
 async def test_a_payer_that_runs_short_midway_pays_the_rest_when_funded(world: World) -> None:
-    funds_units = await world.sandbox.balance_units(world.runtime.settings.payer_account_id, PAYMENT_TOKEN)
-    whole_amount = str(to_decimal(funds_units, 6))
-    first, second = await world.plan(whole_amount), await world.plan("1000")
-    await execute(world.runtime, first.id)
-    await execute(world.runtime, second.id)  # the same funds are promised twice
-    await pay(world.runtime, second.id)
-    assert await pay(world.runtime, first.id) is DistributionStatus.FAILED
-    await assert_stopped(world, first.id, "INSUFFICIENT_TOKEN_BALANCE")
+    payer = world.runtime.settings.payer_account_id
+    funds_units = await world.sandbox.balance_units(payer, PAYMENT_TOKEN)
+    dividend = await world.plan(str(to_decimal(funds_units, 6)))
+    await execute(world.runtime, dividend.id)
+    await spend_elsewhere(world, 1000 * 10**6)
+    assert await pay(world.runtime, dividend.id) is DistributionStatus.FAILED
+    await assert_stopped(world, dividend.id, "INSUFFICIENT_TOKEN_BALANCE")
     with pytest.raises(InsufficientFunds, match="is missing"):
-        await retry(world.runtime, first.id)
-    await world.sandbox.admin.deposit(PAYMENT_TOKEN, 1000 * 10**6, world.runtime.settings.payer_account_id)
-    await retry(world.runtime, first.id)
-    assert await pay(world.runtime, first.id) is DistributionStatus.COMPLETED
-    for distribution in (first, second):
-        verdict = await world.reconcile(distribution.id)
-        assert (verdict.agrees, verdict.unpaid_count) == (True, 0)
-    assert await world.sandbox.balance_units(world.runtime.settings.payer_account_id, PAYMENT_TOKEN) == 0
+        await retry(world.runtime, dividend.id)
+    await world.sandbox.admin.deposit(PAYMENT_TOKEN, 1000 * 10**6, payer)
+    await retry(world.runtime, dividend.id)
+    assert await pay(world.runtime, dividend.id) is DistributionStatus.COMPLETED
+    verdict = await world.reconcile(dividend.id)
+    assert (verdict.agrees, verdict.unpaid_count) == (True, 0)
+    assert await world.sandbox.balance_units(payer, PAYMENT_TOKEN) == 0
+
+
+async def spend_elsewhere(world: World, amount_units: int) -> None:
+    """Have somebody else who has the payer's key spend what was promised to a payout."""
+    payer, ledger = world.runtime.settings.payer_account_id, world.runtime.ledger
+    sender = await ledger.sender(payer)
+    elsewhere = Transfer(
+        number=sender.number_floor,
+        payer_account_id=payer,
+        token_id=PAYMENT_TOKEN,
+        payments=[Payment("0.0.99", amount_units)],
+        memo="rent",
+        distribution_id=uuid.uuid4(),
+        sender_account_id=sender.account_id,
+    )
+    signed = await ledger.prepare(elsewhere)
+    await ledger.submit(signed.signed_bytes)
+    assert isinstance(await ledger.outcome(signed.transaction_id), Settled)
 
 
 async def assert_stopped(world: World, distribution_id: uuid.UUID, code: str) -> None:
