@@ -17,7 +17,7 @@ _OPERATORS_INTERFACE = Interface(
         *INTERFACE.abi,
         function("batchMint", ["address[]", "uint256[]"], []),
         function("setDividend", ["(uint256,uint256,uint256,uint8)"], ["uint256"]),
-        function("getDividendsCount", [], ["uint256"]),
+        function("cancelDividend", ["uint256"], ["bool"]),
         function("transfer", ["address", "uint256"], ["bool"]),
         function("balanceOf", ["address"], ["uint256"]),
     ]

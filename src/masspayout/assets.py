@@ -3,9 +3,9 @@
 import logging
 import uuid
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from masspayout import audit
+from masspayout import announced_payouts, audit
 from masspayout.account_ids import canonical_account_id
 from masspayout.actors import ActorKind, current_actor
 from masspayout.db.entities import Asset
@@ -113,7 +113,9 @@ async def _facts(
 
 
 async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID) -> SyncResult:
-    """Make the register what the ledger says now. Holders are streamed and merged in one transaction.
+    """Make the register, and what its token announced, what the ledger says now.
+
+    Holders are streamed and merged in one transaction.
 
     Two syncs at once wait for each other. When one fails, the register stays as it was and the asset says FAILED.
 
@@ -135,6 +137,7 @@ async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID) -> SyncR
             change = await holders.merge_staged(asset.id)
             held_units = await holders.staged_units()
             await assets.end_sync(asset.id, snapshot.taken_at, holder_count=holder_count, held_units=held_units)
+            await announced_payouts.keep_in_step(session, ledger, await assets.get(asset.id), datetime.now(UTC))
             if current_actor().kind is not ActorKind.SYSTEM:
                 audit.record(session, "asset.synced", asset.id, after={"holder_count": holder_count, **asdict(change)})
     except Exception as error:

@@ -15,6 +15,7 @@ from masspayout import approvals, assets, audit, start_conditions
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, ExecutionType
 from masspayout.db.repositories import BatchPayouts, Distributions, Due, Entitlements
 from masspayout.db.session import Database
+from masspayout.distribution_records import record_cancelled, record_created
 from masspayout.errors import Conflict, Invalid, NotFound
 from masspayout.freezing import freeze, payment_token_of
 from masspayout.jobs import Jobs
@@ -44,21 +45,6 @@ __all__ = [
 
 # How many of many accounts an error names.
 _NAMED = 3
-
-# What the audit trail says of a new one, by the names of its columns.
-_TERMS = (
-    "asset_id",
-    "series_id",
-    "type",
-    "execution_type",
-    "payout_type",
-    "amount",
-    "concept",
-    "scheduled_time",
-    "record_time",
-    "excluded_accounts",
-    "included_accounts",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +84,12 @@ async def create(
 
 
 async def read_register(database: Database, ledger: Ledger, distribution: Distribution) -> None:
-    """Read the register anew for a distribution that is still to be frozen from it.
+    """Read the register anew for a distribution that is still to be frozen from it, or that follows what a token says.
 
     Raises:
         LedgerUnavailable: The ledger cannot be read now.
     """
-    if not distribution.is_frozen and distribution.record_time is None:
+    if not distribution.is_frozen and (distribution.record_time is None or distribution.contract_terms is not None):
         await assets.sync(database, ledger, distribution.asset_id)
 
 
@@ -300,18 +286,6 @@ async def find(session: AsyncSession, reference: str) -> Distribution:
     if distribution is None:
         raise NotFound(f"There is no distribution {reference!r}.", "List them with: masspayout distribution list")
     return distribution
-
-
-def record_created(session: AsyncSession, distribution: Distribution) -> None:
-    """Write down who made a distribution, and its terms."""
-    terms = {name: getattr(distribution, name) for name in _TERMS}
-    audit.record(session, "distribution.created", distribution.id, after=terms)
-
-
-def record_cancelled(session: AsyncSession, distribution_id: uuid.UUID) -> None:
-    """Write down who called a distribution off."""
-    pending, cancelled = DistributionStatus.PENDING, DistributionStatus.CANCELLED
-    audit.record_move(session, "distribution.cancelled", distribution_id, pending, cancelled)
 
 
 async def stop(session: AsyncSession, distribution_id: uuid.UUID, code: str) -> None:

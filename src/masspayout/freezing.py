@@ -14,8 +14,9 @@ from masspayout import approvals, audit
 from masspayout.db.entities import Asset, Distribution, PayoutType
 from masspayout.db.repositories import Assets, Distributions, Freeze, FrozenTotals, Holders
 from masspayout.errors import Conflict, Invalid, NobodyEligible
+from masspayout.ledger.contract_offers import Announcing, ContractOffer
 from masspayout.ledger.port import Ledger
-from masspayout.money import subtract, to_units
+from masspayout.money import subtract, to_decimal, to_units
 from masspayout.settings import Settings
 
 
@@ -63,6 +64,8 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
     await session.refresh(distribution)
     if distribution.is_frozen or not distribution.status.can_execute:
         raise _cannot_be_frozen(distribution)
+    if distribution.contract_terms is not None:
+        return await _freeze_as_announced(session, ledger, settings, distribution, asset)
     token = payment_token_of(asset, settings)
     snapshot_at = await bring_balances(session, ledger, distribution, asset)
     staged = distribution.record_time is not None
@@ -80,6 +83,40 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
     await record_freeze(session, distribution, token, totals, snapshot_at, promised=distribution.amount)
     await approvals.demand(session, settings, distribution)
     return totals
+
+
+async def freeze_offer(
+    session: AsyncSession, ledger: Ledger, settings: Settings, distribution: Distribution, offer: ContractOffer
+) -> FrozenTotals:
+    """Write the entitlements as a contract will pay them, and plan the batches, in the caller's transaction.
+
+    Raises:
+        Conflict: Somebody else froze or cancelled it in the meantime.
+        NobodyEligible: There is nobody to pay.
+    """
+    token = PaymentToken(offer.token_id, offer.decimals, offer.contract_id)
+    distribution.amount = to_decimal(offer.promised_units, token.decimals)
+    totals = await Freeze(session, distribution).write_shares(
+        offer.owed, token.decimals, effective_batch_size(ledger, settings)
+    )
+    await record_freeze(session, distribution, token, totals, offer.snapshot_at, promised=distribution.amount)
+    await approvals.demand(session, settings, distribution)
+    return totals
+
+
+async def _freeze_as_announced(
+    session: AsyncSession, ledger: Ledger, settings: Settings, distribution: Distribution, asset: Asset
+) -> FrozenTotals:
+    terms, contract_id = distribution.contract_terms, asset.lifecycle_contract_id
+    if terms is None or contract_id is None or not isinstance(ledger, Announcing):
+        raise Conflict(
+            f"{asset.token_id} has no contract any more that could pay what it announced.",
+            f"Name it with: masspayout asset import {asset.token_id} --lifecycle-contract ID",
+        )
+    offer = await ledger.announced_offer(contract_id, distribution.type.value, terms)
+    if not offer.owed:
+        raise nobody_holds(asset)
+    return await freeze_offer(session, ledger, settings, distribution, offer)
 
 
 async def record_freeze(

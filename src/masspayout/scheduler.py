@@ -92,6 +92,9 @@ async def _start(
             return False
         if not _register_is_fresh(await Assets(session).get(distribution.asset_id), distribution):
             await distributions.read_register(database, ledger, distribution)
+            # What a token announced may have been put off, or called off.
+            if await Distributions(session).claim_due(due, now) is None:
+                return False
         if distribution.series_id and not await SeriesRepository(session).hold_unpaused(distribution.series_id):
             return False
         if not await distributions.freeze_for_approval(session, ledger, settings, distribution, now):

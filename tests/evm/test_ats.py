@@ -1,8 +1,10 @@
 """Tokens of the Asset Tokenization Studio: a real one, read, paid on, reconciled."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,10 +14,10 @@ from anvil import Anvil, running_anvil
 from chains import Contract, Receipt, deploy
 from equity import deploy_equity
 from evm_harness import EvmHarness, evm_harness
-from masspayout import assets, contract_payouts, distributions, reconciliation
+from masspayout import assets, contract_payouts, distributions, reconciliation, scheduler
 from masspayout.batch_payouts import DistributionPayer
-from masspayout.db.entities import Asset, DistributionStatus, DistributionType, PayoutType
-from masspayout.db.repositories import Distributions
+from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, ExecutionType, PayoutType
+from masspayout.db.repositories import AnnouncedPayouts, Distributions
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, ContractPaused, LedgerRejected
 from masspayout.jobs import Jobs
@@ -135,7 +137,12 @@ async def cash_flow(equity: Equity, harness: EvmHarness, database: Database) -> 
         payment_token_id=payment_token.address,
         lifecycle_contract_id=contract.address,
     )
-    return CashFlow(asset, contract, payment_token, Offers(harness.ledger, equity.token.address, contract.address))
+    return CashFlow(
+        asset,
+        contract,
+        payment_token,
+        Offers(harness.ledger.node, harness.ledger.chain, equity.token.address, contract.address),
+    )
 
 
 async def test_an_existing_contract_pays_what_was_approved(
@@ -222,3 +229,138 @@ async def test_what_an_existing_contract_reports_is_understood(harness: EvmHarne
     other = harness.add_token({}, decimals=2)
     receipt = cash_flow.contract.send("updatePaymentToken", other, sender=harness.senders[0])
     assert existing.event(receipt["logs"][0]) == ("PaymentTokenChanged", {"token_id": other})
+
+
+HOUR = timedelta(hours=1)
+
+
+def announce(equity: Equity, record_at: datetime, execution_at: datetime) -> int:
+    """Announce a dividend of 0.25 a share, and return its number."""
+    terms = (int(record_at.timestamp()), int(execution_at.timestamp()), 25, 2)
+    equity.token.send("setDividend", terms, sender=equity.anvil.accounts[0])
+    return int(equity.token.ask("getDividendsCount"))
+
+
+def quarter(account: str) -> int:
+    """Return what such a dividend comes to, rounded down to cents as the token does."""
+    return int(HOLDERS[account] * 25 // 100 * 10 ** (PAYMENT_DECIMALS - 2))
+
+
+async def time_ahead(harness: EvmHarness) -> datetime:
+    """Return a whole second that lies ahead of the chain's clock and of ours."""
+    chain = (await harness.ledger.chain.head()).timestamp
+    return max(datetime.fromtimestamp(chain, UTC), datetime.now(UTC).replace(microsecond=0)) + HOUR
+
+
+async def imported(database: Database, asset: Asset, number: int) -> Distribution:
+    """Return the one distribution that a dividend became."""
+    async with database.unit_of_work() as session:
+        page = await Distributions(session).find_of_asset(asset.id, None, limit=100)
+    (found,) = [each for each in page.items if each.concept == f"Dividend {number}"]
+    return found
+
+
+async def test_what_the_token_announces_becomes_one_distribution_that_is_kept_in_step(
+    equity: Equity, harness: EvmHarness, database: Database, cash_flow: CashFlow
+) -> None:
+    record_at = await time_ahead(harness)
+    number = announce(equity, record_at, record_at + HOUR)
+
+    async def sync() -> Distribution:
+        await assets.sync(database, harness.ledger, cash_flow.asset.id)
+        return await imported(database, cash_flow.asset, number)
+
+    await asyncio.gather(sync(), sync())
+    found = await sync()
+    assert (found.type, found.execution_type, found.status) == ("DIVIDEND", "SCHEDULED", "PENDING")
+    assert (found.record_time, found.scheduled_time, found.amount) == (record_at, record_at + HOUR, None)
+
+    # As if it had been announced for other days when it was imported.
+    for earlier in (
+        {"record_time": record_at - HOUR, "scheduled_time": record_at + 7 * HOUR},
+        {"execution_type": ExecutionType.MANUAL, "scheduled_time": None},
+    ):
+        async with database.unit_of_work() as session:
+            assert await AnnouncedPayouts(session).move_unfrozen(found.id, earlier)
+        moved = await sync()
+        assert moved.id == found.id
+        assert (moved.record_time, moved.scheduled_time) == (record_at, record_at + HOUR)
+        assert moved.execution_type is ExecutionType.SCHEDULED
+
+    equity.token.send("cancelDividend", number, sender=equity.anvil.accounts[0])
+    for _ in range(2):
+        assert (await sync()).status is DistributionStatus.CANCELLED
+
+
+async def test_what_a_person_called_off_or_the_token_before_it_was_seen_is_not_imported_again(
+    equity: Equity, harness: EvmHarness, database: Database, cash_flow: CashFlow
+) -> None:
+    record_at = await time_ahead(harness)
+    number = announce(equity, record_at, record_at + HOUR)
+    withdrawn = announce(equity, record_at, record_at + 2 * HOUR)
+    equity.token.send("cancelDividend", withdrawn, sender=equity.anvil.accounts[0])
+    await assets.sync(database, harness.ledger, cash_flow.asset.id)
+    async with database.unit_of_work() as session:
+        await distributions.cancel(session, (await imported(database, cash_flow.asset, number)).id)
+    await assets.sync(database, harness.ledger, cash_flow.asset.id)
+    assert (await imported(database, cash_flow.asset, number)).status is DistributionStatus.CANCELLED
+    async with database.unit_of_work() as session:
+        page = await Distributions(session).find_of_asset(cash_flow.asset.id, None, limit=100)
+    assert f"Dividend {withdrawn}" not in {each.concept for each in page.items}
+
+
+async def test_an_imported_dividend_is_paid_by_itself_on_its_day_and_one_of_the_past_is_not(
+    equity: Equity, harness: EvmHarness, database: Database, settings: Settings, cash_flow: CashFlow
+) -> None:
+    long_ago = datetime(2024, 3, 31, tzinfo=UTC)
+    past = announce(equity, long_ago, long_ago + HOUR)
+    record_at = await time_ahead(harness)
+    number = announce(equity, record_at, record_at + HOUR)
+    await assets.sync(database, harness.ledger, cash_flow.asset.id)
+    jobs = Jobs(database.url)
+    when = record_at + 2 * HOUR
+    # By our clock it is due, by the chain's it is not: it waits.
+    await scheduler.run_due(database, harness.ledger, settings, jobs, when)
+    assert (await imported(database, cash_flow.asset, number)).status is DistributionStatus.PENDING
+    chain_now = (await harness.ledger.chain.head()).timestamp
+    await harness.let_pass(when.timestamp() - chain_now)
+    await scheduler.run_due(database, harness.ledger, settings, jobs, when)
+    begun = await imported(database, cash_flow.asset, number)
+    assert begun.status is DistributionStatus.PROCESSING
+    assert begun.amount == begun.total_amount
+    assert await DistributionPayer(database, harness.ledger, settings).pay(begun.id) is DistributionStatus.COMPLETED
+    assert (await reconciliation.reconcile(database, harness.ledger, begun.id)).agrees
+    last = list(HOLDERS)[-1]
+    assert cash_flow.payment_token.ask("balanceOf", last) == quarter(last)
+    offer = await cash_flow.offers.for_announcement(Announcement.DIVIDEND, number)
+    with pytest.raises(Conflict, match="pays it once"):
+        await contract_payouts.create(database, harness.ledger, settings, cash_flow.asset, offer)
+
+    waiting = await imported(database, cash_flow.asset, past)
+    assert (waiting.execution_type, waiting.scheduled_time) == (ExecutionType.MANUAL, None)
+    assert waiting.status is DistributionStatus.PENDING
+    status, verdict = await pay(database, harness, settings, waiting.id)
+    assert status is DistributionStatus.COMPLETED
+    assert verdict.agrees
+
+
+async def test_our_own_contract_pays_what_the_token_announced(
+    equity: Equity, harness: EvmHarness, database: Database, settings: Settings
+) -> None:
+    payment_token = harness.add_token({}, decimals=PAYMENT_DECIMALS)
+    await harness.fund(payment_token, harness.payer_account_id, 10**12)
+    asset = await assets.import_asset(
+        database,
+        harness.ledger,
+        equity.token.address,
+        payment_token_id=payment_token,
+        lifecycle_contract_id=harness.payer_account_id,
+    )
+    long_ago = datetime(2024, 6, 30, tzinfo=UTC)
+    number = announce(equity, long_ago, long_ago + HOUR)
+    await assets.sync(database, harness.ledger, asset.id)
+    status, verdict = await pay(database, harness, settings, (await imported(database, asset, number)).id)
+    assert status is DistributionStatus.COMPLETED
+    assert verdict.agrees
+    last = list(HOLDERS)[-1]
+    assert harness.tokens[payment_token].ask("balanceOf", last) == quarter(last)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol, runtime_checkable
 
 from masspayout.db.repositories import Share
 
@@ -34,3 +35,42 @@ class ContractOffer:
     promised_units: int
     snapshot_at: datetime | None = None
     due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncedPayout:
+    """A dividend or coupon that a token announced.
+
+    Attributes:
+        kind: DIVIDEND or COUPON.
+        number: By which the token knows it.
+        terms: What is paid, as in ``ContractOffer``.
+        key: Names the obligation, as in ``ContractOffer``.
+        record_at: It goes to who holds the token then.
+        execution_at: It is paid no earlier.
+        cancelled: The issuer called it off.
+    """
+
+    kind: str
+    number: int
+    terms: str
+    key: str
+    record_at: datetime
+    execution_at: datetime
+    cancelled: bool
+
+
+@runtime_checkable
+class Announcing(Protocol):
+    """What a ledger can do besides, if its tokens announce dividends and coupons."""
+
+    async def announced_payouts(self, asset_id: str, contract_id: str) -> Sequence[AnnouncedPayout]:
+        """Return what a token has announced, as far as a contract can pay it."""
+
+    async def announced_offer(self, contract_id: str, kind: str, terms: str) -> ContractOffer:
+        """Work out what everybody gets of something announced.
+
+        Raises:
+            Conflict: It was called off.
+            LedgerUnavailable: By the ledger's time it is not due yet.
+        """

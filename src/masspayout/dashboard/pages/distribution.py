@@ -136,9 +136,15 @@ class _Page:
 
 
 def _how(distribution: Distribution) -> str:
+    if distribution.contract_terms is not None:
+        return "by the rule of the token and its contract"
     if distribution.payout_type is None:
         return "by a list"
     return "pro rata to balances" if distribution.payout_type == "PERCENTAGE" else "the same for everyone"
+
+
+def _unknown_amount(distribution: Distribution) -> str:
+    return "the deposit" if distribution.contract_terms is None else "as the token announced"
 
 
 def _not_frozen(distribution: Distribution) -> str:
@@ -151,7 +157,7 @@ def _terms(state: PayoutState) -> Html:
     distribution = state.distribution
     excluded, included = distribution.excluded_accounts, distribution.included_accounts
     return facts(
-        ("Amount", amount(distribution.amount, state.symbol) if distribution.amount else "the deposit"),
+        ("Amount", amount(distribution.amount, state.symbol) if distribution.amount else _unknown_amount(distribution)),
         ("Started by", words(distribution.execution_type)),
         ("Due", when(distribution.scheduled_time) if distribution.scheduled_time else None),
         (

@@ -5,6 +5,7 @@ that names the states it may start from, and returns what it changed.
 """
 
 from masspayout.db.repositories.access import ApiTokens, LoginLinks, LoginSessions, LoginThrottles, Users
+from masspayout.db.repositories.announced_payouts import AnnouncedPayouts
 from masspayout.db.repositories.approvals import ApprovalCount, Approvals, PayoutStarts
 from masspayout.db.repositories.assets import Assets
 from masspayout.db.repositories.attempts import Attempts
@@ -38,6 +39,7 @@ from masspayout.db.repositories.trials import Trial, TrialTotals
 from masspayout.db.repositories.webhooks import Backlog, Webhooks
 
 __all__ = [
+    "AnnouncedPayouts",
     "ApiTokens",
     "ApprovalCount",
     "Approvals",

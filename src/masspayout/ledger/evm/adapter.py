@@ -7,12 +7,15 @@ from sqlalchemy import URL
 
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, Invalid, LedgerRejected
-from masspayout.ledger.evm.ats import AtsToken
+from masspayout.ledger.contract_offers import AnnouncedPayout, ContractOffer
+from masspayout.ledger.evm.ats import Announcement, AtsToken
 from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.contracts import PayingContract, recognise
+from masspayout.ledger.evm.contracts.terms import ContractTerms
 from masspayout.ledger.evm.erc20 import Erc20, is_address
 from masspayout.ledger.evm.events import Events
 from masspayout.ledger.evm.node import Node, NodeError
+from masspayout.ledger.evm.offers import Offers
 from masspayout.ledger.evm.outcomes import REVERTED, Outcomes
 from masspayout.ledger.evm.register import Registers
 from masspayout.ledger.evm.senders import SenderAccount, Senders, decode_transaction
@@ -228,6 +231,21 @@ class EvmLedger:
             return
         async for event in self._events.stream(contract_id, after):
             yield event
+
+    async def announced_payouts(self, asset_id: str, contract_id: str) -> Sequence[AnnouncedPayout]:
+        """Return the dividends and coupons that a token has announced, as far as a contract can pay them."""
+        return await Offers(self.node, self.chain, asset_id, contract_id).announced()
+
+    async def announced_offer(self, contract_id: str, kind: str, terms: str) -> ContractOffer:
+        """Work out what everybody gets of a dividend or coupon, by the token's own rule.
+
+        Raises:
+            Conflict: It was cancelled.
+            LedgerUnavailable: The chain's newest block is older than its record or execution date.
+        """
+        known = ContractTerms.read(terms)
+        offers = Offers(self.node, self.chain, known.asset_id, contract_id)
+        return await offers.due(Announcement(kind.capitalize()), known.number)
 
     async def cancel(self, transaction_id: str) -> str:
         """Free the nonce of a transaction that will never get into a block. Return the hash of what takes its place.

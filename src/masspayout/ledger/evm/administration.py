@@ -163,7 +163,7 @@ class Administration:
         Raises:
             Invalid: Token or contract are not of that kind, or it is not said what to pay.
         """
-        offers = Offers(self._ledger, asset_id, contract_id)
+        offers = Offers(self._ledger.node, self._ledger.chain, asset_id, contract_id)
         if dividend_id is not None:
             return await offers.for_announcement(Announcement.DIVIDEND, dividend_id)
         if coupon_id is not None:

@@ -32,10 +32,12 @@ INTERFACE = Interface(
         function("totalSupplyAtSnapshot", ["uint256"], ["uint256"]),
         function("getTotalTokenHoldersAtSnapshot", ["uint256"], ["uint256"]),
         function("balancesOfAtSnapshot", _SNAPSHOT_PAGE_OF, ["(address,uint256)[]"]),
+        function("getDividendsCount", [], ["uint256"]),
         function("getDividend", ["uint256"], ["((uint256,uint256,uint256,uint8),uint256)", "bool"]),
         function("getTotalDividendHolders", ["uint256"], ["uint256"]),
         function("getDividendHolders", _SNAPSHOT_PAGE_OF, ["address[]"]),
         function("getDividendAmountFor", ["uint256", "address"], [_AMOUNT]),
+        function("getCouponCount", [], ["uint256"]),
         function("getCoupon", ["uint256"], [f"({_COUPON},uint256)", "bool"]),
         function("getTotalCouponHolders", ["uint256"], ["uint256"]),
         function("getCouponHolders", _SNAPSHOT_PAGE_OF, ["address[]"]),
@@ -49,6 +51,9 @@ class Announcement(StrEnum):
 
     DIVIDEND = "Dividend"
     COUPON = "Coupon"
+
+
+_COUNTS = {Announcement.DIVIDEND: "getDividendsCount", Announcement.COUPON: "getCouponCount"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,13 @@ class AtsToken:
         """
         (terms, _), cancelled = await self._answer(f"get{kind}", number)
         return Announced(terms[0], terms[1], cancelled)
+
+    async def count(self, kind: Announcement) -> int:
+        """Return how many dividends or coupons it has announced so far; 0 if it is not of the kind that does so."""
+        try:
+            return int(await self._ask(_COUNTS[kind]))
+        except LedgerRejected:
+            return 0
 
     async def owed(self, kind: Announcement, number: int, decimals: int) -> dict[str, tuple[int, int]]:
         """Return what everybody is owed of a dividend or coupon: the holding and the amount, in smallest units.

@@ -5,12 +5,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from masspayout.db.repositories import Share
-from masspayout.errors import Conflict, Invalid
-from masspayout.ledger.contract_offers import ContractOffer
-from masspayout.ledger.evm.adapter import EvmLedger
+from masspayout.errors import Conflict, Invalid, LedgerUnavailable
+from masspayout.ledger.contract_offers import AnnouncedPayout, ContractOffer
 from masspayout.ledger.evm.ats import Announcement, AtsToken
+from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.contracts import ExistingContract, recognise
 from masspayout.ledger.evm.contracts.terms import ContractTerms, Occasion
+from masspayout.ledger.evm.erc20 import Erc20, is_address
+from masspayout.ledger.evm.node import Node
 from masspayout.ledger.port import TokenInformation
 from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.money import to_units
@@ -19,8 +21,9 @@ from masspayout.money import to_units
 class Offers:
     """The offers of one contract for one token that is paid on."""
 
-    def __init__(self, ledger: EvmLedger, asset_id: str, contract_id: str) -> None:
-        self._ledger = ledger
+    def __init__(self, node: Node, chain: Chain, asset_id: str, contract_id: str) -> None:
+        self._node = node
+        self._chain = chain
         self._asset_id = asset_id
         self._contract_id = contract_id
 
@@ -31,7 +34,7 @@ class Offers:
             Invalid: The token takes no snapshots, or the contract does not work out amounts.
             LedgerRejected: There is no such snapshot.
         """
-        asset, token = await self._asset(), await self._token()
+        asset, token = await self._asset(), await self._token(by_its_rule=True)
         promised_units = to_units(amount, token.decimals)
         supply_units = await asset.supply_at_snapshot(snapshot_id)
         owed = [
@@ -46,16 +49,14 @@ class Offers:
         """Pay a dividend or coupon that the token has announced.
 
         Raises:
-            Invalid: The token announces nothing, or the contract does not work out amounts.
+            Invalid: The token announces nothing, or there is no contract that pays.
             Conflict: Its record date has not come, or it was cancelled.
             LedgerRejected: There is none of this number.
         """
         asset, token = await self._asset(), await self._token()
         announced = await asset.announced(kind, number)
-        now = (await self._ledger.chain.head()).timestamp
-        record_at, execution_at = (
-            to_datetime(seconds * NANOS_PER_SECOND) for seconds in (announced.record_at, announced.execution_at)
-        )
+        now = (await self._chain.head()).timestamp
+        record_at, execution_at = _time(announced.record_at), _time(announced.execution_at)
         if announced.cancelled:
             raise Conflict(f"{kind} {number} of {self._asset_id} was cancelled.", "There is nothing to pay.")
         if announced.record_at > now:
@@ -72,8 +73,49 @@ class Offers:
         due_at = execution_at if announced.execution_at > now else None
         return self._offer(kind.upper(), token, terms, owed, total_units, record_at=record_at, due_at=due_at)
 
+    async def due(self, kind: Announcement, number: int) -> ContractOffer:
+        """Pay a dividend or coupon whose time has come, as in ``for_announcement``.
+
+        Raises:
+            LedgerUnavailable: By the chain's newest block it has not.
+        """
+        announced = await (await self._asset()).announced(kind, number)
+        latest = max(announced.record_at, announced.execution_at)
+        if not announced.cancelled and (await self._chain.head()).timestamp < latest:
+            raise LedgerUnavailable(
+                f"By the chain's newest block it is not yet {_time(latest):%Y-%m-%d %H:%M:%S} UTC, from when "
+                f"{kind} {number} of {self._asset_id} is paid.",
+                "It is tried again.",
+            )
+        return await self.for_announcement(kind, number)
+
+    async def announced(self) -> list[AnnouncedPayout]:
+        """Return everything that the token announced; nothing if it is not of that kind, or the contract cannot pay."""
+        asset = await AtsToken.recognise(self._node, self._asset_id)
+        if asset is None or not await self._can_pay():
+            return []
+        found = []
+        for kind in Announcement:
+            for number in range(1, await asset.count(kind) + 1):
+                announced = await asset.announced(kind, number)
+                terms = ContractTerms(Occasion.DISTRIBUTION, self._asset_id, number)
+                times = _time(announced.record_at), _time(announced.execution_at)
+                found.append(
+                    AnnouncedPayout(kind.upper(), number, str(terms), self._key(terms), *times, announced.cancelled)
+                )
+        return found
+
+    async def _can_pay(self) -> bool:
+        if not is_address(self._contract_id):
+            return False
+        try:
+            await recognise(self._node, self._contract_id)
+        except Invalid:
+            return False
+        return True
+
     async def _asset(self) -> AtsToken:
-        asset = await AtsToken.recognise(self._ledger.node, self._asset_id)
+        asset = await AtsToken.recognise(self._node, self._asset_id)
         if asset is None:
             raise Invalid(
                 f"{self._asset_id} is no token of the Asset Tokenization Studio.",
@@ -81,14 +123,17 @@ class Offers:
             )
         return asset
 
-    async def _token(self) -> TokenInformation:
-        contract = await recognise(self._ledger.node, self._contract_id)
-        if not isinstance(contract, ExistingContract):
+    async def _token(self, *, by_its_rule: bool = False) -> TokenInformation:
+        contract = await recognise(self._node, self._contract_id)
+        if by_its_rule and not isinstance(contract, ExistingContract):
             raise Invalid(
                 f"The contract {self._contract_id} is told the amounts: it has no rule of its own.",
                 "Plan the payout with: masspayout distribution create",
             )
-        return await self._ledger.token(await contract.payment_token())
+        return await Erc20(self._node).describe(await contract.payment_token())
+
+    def _key(self, terms: ContractTerms) -> str:
+        return f"{self._contract_id} {terms.occasion} {terms.number}"
 
     def _offer(
         self,
@@ -107,9 +152,13 @@ class Offers:
             decimals=token.decimals,
             kind=kind,
             terms=str(terms),
-            key=f"{self._contract_id} {terms.occasion} {terms.number}",
+            key=self._key(terms),
             owed=owed,
             promised_units=promised_units,
             snapshot_at=record_at,
             due_at=due_at,
         )
+
+
+def _time(seconds: int) -> datetime:
+    return to_datetime(seconds * NANOS_PER_SECOND)

@@ -1,0 +1,35 @@
+"""What the audit trail says of distributions that were made or called off, whoever did so."""
+
+import uuid
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import audit
+from masspayout.db.entities import Distribution, DistributionStatus
+
+# What it says of a new one, by the names of its columns.
+_TERMS = (
+    "asset_id",
+    "series_id",
+    "type",
+    "execution_type",
+    "payout_type",
+    "amount",
+    "concept",
+    "scheduled_time",
+    "record_time",
+    "excluded_accounts",
+    "included_accounts",
+)
+
+
+def record_created(session: AsyncSession, distribution: Distribution) -> None:
+    """Write down who made a distribution, and its terms."""
+    terms = {name: getattr(distribution, name) for name in _TERMS}
+    audit.record(session, "distribution.created", distribution.id, after=terms)
+
+
+def record_cancelled(session: AsyncSession, distribution_id: uuid.UUID) -> None:
+    """Write down who called a distribution off."""
+    pending, cancelled = DistributionStatus.PENDING, DistributionStatus.CANCELLED
+    audit.record_move(session, "distribution.cancelled", distribution_id, pending, cancelled)
