@@ -14,7 +14,7 @@ from masspayout import approvals, audit
 from masspayout.db.entities import Asset, Distribution, PayoutType
 from masspayout.db.repositories import Assets, Distributions, Freeze, FrozenTotals, Holders
 from masspayout.errors import Conflict, Invalid, NobodyEligible
-from masspayout.ledger.contract_offers import Announcing, ContractOffer
+from masspayout.ledger.contract_offers import Announcing, ContractOffer, PayingByRule
 from masspayout.ledger.port import Ledger
 from masspayout.money import subtract, to_decimal, to_units
 from masspayout.settings import Settings
@@ -42,6 +42,16 @@ def payment_token_of(asset: Asset, settings: Settings) -> PaymentToken:
         )
     payer = (asset.lifecycle_contract_id if settings.pays_from_contract else None) or settings.payer_account_id
     return PaymentToken(asset.payment_token_id, asset.payment_token_decimals, payer)
+
+
+async def require_told_amounts(ledger: Ledger, token: PaymentToken) -> None:
+    """Refuse amounts of ours for a payer that works out its own.
+
+    Raises:
+        Conflict: The payer is such a contract.
+    """
+    if isinstance(ledger, PayingByRule):
+        await ledger.require_told_amounts(token.payer_account_id)
 
 
 def effective_batch_size(ledger: Ledger, settings: Settings) -> int:

@@ -15,7 +15,7 @@ from masspayout.db.repositories import Distributions, Due, Share
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.errors import Conflict, InvalidRows
-from masspayout.freezing import PaymentToken, effective_batch_size, record_freeze
+from masspayout.freezing import PaymentToken, effective_batch_size, record_freeze, require_told_amounts
 from masspayout.jobs import Jobs
 from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.port import Ledger
@@ -82,8 +82,9 @@ async def create(
     The same list, in the same token and for the same concept, is one obligation and makes one distribution.
 
     Raises:
-        Conflict: There is a distribution for this list already.
+        Conflict: There is a distribution for this list already, or the payer works out the amounts itself.
     """
+    await require_told_amounts(ledger, token)
     total_amount = to_decimal(payout_list.total_units, token.decimals)
     distribution = Distribution(
         id=distribution_id or uuid7(),

@@ -200,20 +200,6 @@ async def test_who_comes_back_as_failed_but_was_paid_before_is_paid(
     assert await existing.failures(receipt) == {refused: "TRANSFER_REVERTED"}
 
 
-async def test_an_existing_contract_refuses_what_is_not_its_rule(
-    harness: EvmHarness, database: Database, settings: Settings, cash_flow: CashFlow
-) -> None:
-    settings = settings.model_copy(update={"payer_account_id": cash_flow.contract.address})
-    terms = distributions.Terms(type=DistributionType.DIVIDEND, payout_type=PayoutType.FIXED, amount=Decimal(100))
-    distribution = await distributions.create(database, harness.ledger, settings, cash_flow.asset, terms)
-    status, _ = await pay(database, harness, settings, distribution.id)
-    assert status is DistributionStatus.FAILED
-    async with database.unit_of_work() as session:
-        failed = await Distributions(session).get(distribution.id)
-    assert failed.failure_code == "CONTRACT_PAYS_BY_ITS_RULE"
-    assert cash_flow.payment_token.ask("balanceOf", cash_flow.contract.address) == 10**12
-
-
 async def test_what_an_existing_contract_reports_is_understood(harness: EvmHarness, cash_flow: CashFlow) -> None:
     existing = await recognise(harness.ledger.node, cash_flow.contract.address)
     harness.anvil.call("anvil_impersonateAccount", harness.senders[0])

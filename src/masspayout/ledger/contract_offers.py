@@ -74,3 +74,15 @@ class Announcing(Protocol):
             Conflict: It was called off.
             LedgerUnavailable: By the ledger's time it is not due yet.
         """
+
+
+@runtime_checkable
+class PayingByRule(Protocol):
+    """What a ledger can do besides, if some of its payers work out the amounts themselves."""
+
+    async def require_told_amounts(self, payer_account_id: str) -> None:
+        """Refuse a payer that cannot be told who gets what.
+
+        Raises:
+            Conflict: It pays by its own rule; the hint says how to plan that.
+        """

@@ -10,8 +10,8 @@ from masspayout.errors import Conflict, Invalid, LedgerRejected
 from masspayout.ledger.contract_offers import AnnouncedPayout, ContractOffer
 from masspayout.ledger.evm.ats import Announcement, AtsToken
 from masspayout.ledger.evm.chain import Chain
-from masspayout.ledger.evm.contracts import PayingContract, recognise
-from masspayout.ledger.evm.contracts.terms import ContractTerms
+from masspayout.ledger.evm.contracts import ExistingContract, PayingContract, recognise
+from masspayout.ledger.evm.contracts.terms import PAYS_BY_ITS_RULE, ContractTerms
 from masspayout.ledger.evm.erc20 import Erc20, is_address
 from masspayout.ledger.evm.events import Events
 from masspayout.ledger.evm.node import Node, NodeError
@@ -231,6 +231,19 @@ class EvmLedger:
             return
         async for event in self._events.stream(contract_id, after):
             yield event
+
+    async def require_told_amounts(self, payer_account_id: str) -> None:
+        """Refuse a contract that cannot be told who gets what. What is no contract at all is refused when it is to pay.
+
+        Raises:
+            Conflict: It works out the amounts itself.
+        """
+        try:
+            contract = await self._contract(payer_account_id)
+        except Invalid:
+            return
+        if isinstance(contract, ExistingContract):
+            raise Conflict(PAYS_BY_ITS_RULE, "Plan it with: masspayout evm plan")
 
     async def announced_payouts(self, asset_id: str, contract_id: str) -> Sequence[AnnouncedPayout]:
         """Return the dividends and coupons that a token has announced, as far as a contract can pay them."""

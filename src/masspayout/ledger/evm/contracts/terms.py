@@ -5,6 +5,11 @@ from enum import StrEnum
 
 from masspayout.errors import LedgerRejected
 
+PAYS_BY_ITS_RULE = (
+    "A LifeCycleCashFlow contract pays everybody's share of an amount by a snapshot, rounded down, or what a token has "
+    "announced: no FIXED amounts, no list, nobody excluded, no largest remainder."
+)
+
 
 class Occasion(StrEnum):
     """What such a contract pays for: an amount that is divided by a snapshot, or what a token has announced."""
@@ -41,8 +46,7 @@ class ContractTerms:
         if text is None:
             raise LedgerRejected(
                 "CONTRACT_PAYS_BY_ITS_RULE",
-                "A LifeCycleCashFlow contract pays everybody's share of an amount by a snapshot, rounded down, or what "
-                "a token has announced: no FIXED amounts, no list, nobody excluded, no largest remainder.",
+                PAYS_BY_ITS_RULE,
                 "Plan it with: masspayout evm plan",
             )
         occasion, asset_id, number, amount_units = text.split(":")
