@@ -1,4 +1,4 @@
-"""What the public description of the mirror node's API (version 0.154) says of requests and answers, as far as we go.
+"""What the public description of the mirror node's API (version 0.136) says of requests and answers, as far as we go.
 
 Names, types and patterns of fields are written here a second time, independently of the emulator and of the client, so
 that both can be held to them.
