@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import URL
 
 from anvil import Anvil, running_anvil
+from ats import deploy_ats, mint
 from chains import Contract, Receipt, deploy
-from equity import deploy_equity
 from evm_harness import EvmHarness, evm_harness
 from masspayout import assets, contract_payouts, distributions, reconciliation, scheduler
 from masspayout.batch_payouts import DistributionPayer
@@ -41,7 +41,8 @@ class Equity:
 def equity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Equity]:
     """A token with 250 holders, a snapshot of them, and a transfer after it."""
     with running_anvil(tmp_path_factory.mktemp("anvil")) as anvil:
-        token = deploy_equity(anvil, HOLDERS)
+        token = deploy_ats(anvil).equity
+        mint(token, HOLDERS)
         snapshot_id = token.ask("takeSnapshot", sender=anvil.accounts[0])
         token.send("takeSnapshot", sender=anvil.accounts[0])
         first = next(iter(HOLDERS))

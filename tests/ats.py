@@ -1,10 +1,11 @@
-"""A real equity token of the Asset Tokenization Studio on a node, deployed with its own scripts."""
+"""Real tokens of the Asset Tokenization Studio on a node, deployed with its own scripts."""
 
 import json
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from anvil import TOOLS, Anvil, node_modules
 from chains import Contract
@@ -12,25 +13,37 @@ from masspayout.ledger.evm.ats import INTERFACE
 from masspayout.ledger.evm.contracts.interface import Interface, function
 
 _MINTED_AT_ONCE = 50
+_COUPON = "(uint256,uint256,uint256,uint256,uint256,uint256,uint8,uint8)"
 _OPERATORS_INTERFACE = Interface(
     [
         *INTERFACE.abi,
         function("batchMint", ["address[]", "uint256[]"], []),
         function("setDividend", ["(uint256,uint256,uint256,uint8)"], ["uint256"]),
         function("cancelDividend", ["uint256"], ["bool"]),
+        function("setCoupon", [_COUPON], ["uint256"]),
+        function("cancelCoupon", ["uint256"], ["bool"]),
+        function("grantRole", ["bytes32", "address"], ["bool"]),
         function("transfer", ["address", "uint256"], ["bool"]),
         function("balanceOf", ["address"], ["uint256"]),
     ]
 )
 
 
-def deploy_equity(anvil: Anvil, holders: Mapping[str, int]) -> Contract:
-    """Deploy the whole system and a token of it, and mint to its holders. It takes half a minute."""
+@dataclass(frozen=True)
+class AtsTokens:
+    """An equity token and a bond, both without holders. The node's first account may do anything to them."""
+
+    equity: Contract
+    bond: Contract
+
+
+def deploy_ats(anvil: Anvil) -> AtsTokens:
+    """Deploy the whole system and the tokens. It takes half a minute."""
     node_modules()
     node = shutil.which("node")
     assert node is not None
     done = subprocess.run(
-        [node, "deploy_equity.cjs", anvil.url, anvil.private_keys[0]],
+        [node, "deploy_ats.cjs", anvil.url, anvil.private_keys[0]],
         cwd=TOOLS,
         env={**os.environ, "NODE_PATH": str(TOOLS / "stubs")},
         check=False,
@@ -38,9 +51,14 @@ def deploy_equity(anvil: Anvil, holders: Mapping[str, int]) -> Contract:
         text=True,
     )
     assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
-    token = Contract(anvil, json.loads(done.stdout.splitlines()[-1])["token"], _OPERATORS_INTERFACE)
+    addresses = json.loads(done.stdout.splitlines()[-1])
+    return AtsTokens(*(Contract(anvil, addresses[name], _OPERATORS_INTERFACE) for name in ("equity", "bond")))
+
+
+def mint(token: Contract, holders: Mapping[str, int]) -> None:
+    """Give a token its holders."""
     accounts = list(holders)
     for start in range(0, len(accounts), _MINTED_AT_ONCE):
         page = accounts[start : start + _MINTED_AT_ONCE]
-        token.send("batchMint", page, [holders[account] for account in page], sender=anvil.accounts[0], gas=29_000_000)
-    return token
+        units = [holders[account] for account in page]
+        token.send("batchMint", page, units, sender=token.anvil.accounts[0], gas=29_000_000)
