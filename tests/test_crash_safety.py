@@ -4,11 +4,6 @@ The first test dies at every side effect there is, one after the other. The seco
 """
 
 import asyncio
-import os
-import random
-import signal
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +21,7 @@ from masspayout.db.session import Database, connect_arguments
 from masspayout.ledger.sandbox import Faults
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
+from workers import kill_workers_until_paid
 
 HOLDERS = accounts(120)
 BAD = {HOLDERS[26]: "ACCOUNT_FROZEN_FOR_TOKEN", HOLDERS[45]: "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT"}
@@ -99,7 +95,7 @@ async def test_workers_that_are_killed_at_random_pay_everybody_once(
     database: Database, database_url: URL, settings: Settings
 ) -> None:
     runtime = make_runtime(database, settings)
-    holders = accounts(10_000)
+    holders = accounts(2_000)
     bad = dict.fromkeys(holders[1000:1010], "ACCOUNT_FROZEN_FOR_TOKEN")
     world = await World.make(runtime, [(account, 100 + n) for n, account in enumerate(holders)])
     await world.sandbox.admin.associate(list(bad), PAYMENT_TOKEN)
@@ -108,7 +104,7 @@ async def test_workers_that_are_killed_at_random_pay_everybody_once(
     dividend = await world.plan(str(TOTAL))
     await world.execute(dividend.id)
 
-    kills = await _kill_workers_until_paid(world, database_url, dividend.id)
+    kills = await kill_workers_until_paid(world, dividend.id, BATCH_SIZE="25")
 
     assert kills >= 5, "the payout was over before workers could be killed"
     found = await world.find(dividend.id)
@@ -120,37 +116,3 @@ async def test_workers_that_are_killed_at_random_pay_everybody_once(
     assert {h.account_id: h.failure_code for h in found.holders if not h.paid} == bad
     assert verdict.agrees
     assert open_attempts(database_url) == 0
-
-
-async def _kill_workers_until_paid(world: World, url: URL, distribution_id: uuid.UUID) -> int:
-    """Keep two workers running and kill one of them every now and then. Return how many were killed."""
-    chance = random.Random(7)
-    kills = 0
-    workers = [_start_worker(url) for _ in range(2)]
-    try:
-        while (await world.find_status(distribution_id)) is DistributionStatus.PROCESSING:
-            await asyncio.sleep(chance.uniform(0.3, 1.5))
-            victim = chance.randrange(2)
-            workers[victim].send_signal(signal.SIGKILL)
-            await asyncio.to_thread(workers[victim].wait)
-            kills += 1
-            workers[victim] = _start_worker(url)
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-    return kills
-
-
-def _start_worker(url: URL) -> "subprocess.Popen[bytes]":
-    environment = {
-        **os.environ,
-        "DATABASE_HOST": str(url.query["host"]),
-        "DATABASE_PORT": str(url.query.get("port", 5432)),
-        "DATABASE_USER": str(url.username),
-        "DATABASE_NAME": str(url.database),
-        "CLAIM_SECONDS": "1",
-        "BATCH_SIZE": "25",
-        "LOOK_AGAIN_SECONDS": "0.05",
-    }
-    return subprocess.Popen([sys.executable, "-m", "masspayout", "worker"], env=environment, stdout=subprocess.DEVNULL)

@@ -2,11 +2,8 @@
 
 import asyncio
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 
@@ -31,6 +28,7 @@ from masspayout.ledger.sandbox import Faults
 from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, accounts
+from workers import start_worker
 
 PASSWORD = "correct horse battery staple"
 
@@ -382,20 +380,6 @@ async def test_a_worker_that_was_killed(runtime: Runtime, database_url: URL) -> 
     assert "pay_distribution" in results["stalled jobs"].details[0]
     assert "1 transaction(s) are undecided for more than 5 minutes" in results["undecided transactions"].message
     assert str(dividend.id) in results["undecided transactions"].details[0]
-
-
-def start_worker(url: URL) -> subprocess.Popen[bytes]:
-    settings = settings_of(url)
-    environment = {
-        **os.environ,
-        "DATABASE_HOST": str(settings.database_host),
-        "DATABASE_PORT": str(settings.database_port),
-        "DATABASE_USER": settings.database_user,
-        "DATABASE_NAME": settings.database_name,
-        "LOOK_AGAIN_SECONDS": "0.05",
-        "LOOK_AGAIN_MAX_SECONDS": "0.1",
-    }
-    return subprocess.Popen([sys.executable, "-m", "masspayout", "worker"], env=environment, stdout=subprocess.DEVNULL)
 
 
 async def count(url: URL, what: str) -> int:

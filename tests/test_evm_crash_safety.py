@@ -4,7 +4,8 @@ import asyncio
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
@@ -14,20 +15,26 @@ from sqlalchemy import URL
 
 from anvil import Anvil, running_anvil
 from chains import Contract
-from crash_stories import AT_ONCE, HASTE, Story, die_everywhere
+from crash_stories import AT_ONCE, HASTE, Story, die_everywhere, open_attempts
 from databases import fresh_database
-from evm_harness import RICH_WEI, EvmHarness
-from masspayout import assets
+from evm_harness import RICH_WEI, EvmHarness, evm_harness
+from masspayout import assets, list_payouts
+from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database
 from masspayout.jobs import Jobs
 from masspayout.ledger.evm import EvmLedger
+from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, topic_of, transfer_of
+from masspayout.payout_lists import PayoutList
 from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import World
 from unreliable_node import Faults, UnreliableNode, running_beside
+from workers import kill_workers_until_paid
 
 HOLDERS = [f"0x{number:040x}" for number in range(0x10001, 0x10001 + 26)]
 BAD = {HOLDERS[3]: "TRANSFER_REVERTED", HOLDERS[20]: "TRANSFER_REVERTED"}
+ACCOUNTS = [f"0x{number:040x}" for number in range(0x30001, 0x30001 + 1_200)]
+FUNDS_UNITS = 10**24
 FAULTS = Faults(lose_answer_percent=25, lose_request_percent=10, repeat_percent=20)
 
 
@@ -122,3 +129,73 @@ async def _plan(anvil: Anvil, url: URL) -> Plan:
 @pytest.mark.timeout(900)
 def test_a_crash_at_any_side_effect_pays_nobody_twice_and_forgets_nobody(story: Story, embedded_server: URL) -> None:
     assert die_everywhere(story, embedded_server) > 20
+
+
+@pytest.mark.longest
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("no_mempool", [False, True], ids=["a node", "a relay without a mempool"])
+async def test_workers_that_are_killed_at_random_pay_everybody_once(
+    tmp_path: Path, database: Database, settings: Settings, no_mempool: bool
+) -> None:
+    """The chain's own logs and balances say who got what, and its counters that no transaction was left behind."""
+    entries = PayoutList(tuple(ACCOUNTS), tuple(range(10**18, 10**18 + len(ACCOUNTS))), FUNDS_UNITS)
+    bad = dict.fromkeys(ACCOUNTS[700:705], "TRANSFER_REVERTED")
+    owed = {account: units for account, units in entries if account not in bad}
+    with running_anvil(tmp_path / "anvil") as anvil:
+        async with evm_harness(anvil, database.url, settings, sender_count=2) as harness:
+            token = harness.tokens[harness.add_token({}, decimals=18)]
+            await harness.fund(token.address, harness.payer_account_id, FUNDS_UNITS)
+            for account in bad:
+                await harness.freeze(account, token.address)
+            world, distribution_id = await _execute(harness, database, token.address, entries)
+            harness.way.faults = replace(FAULTS, no_mempool=no_mempool)
+
+            kills = await kill_workers_until_paid(world, distribution_id, **_settings_of_workers(harness))
+
+            assert kills >= 5, "the payout was over before workers could be killed"
+            harness.way.faults = Faults()
+            found, verdict = await world.find(distribution_id), await world.reconcile(distribution_id)
+            assert sorted(_transfers(token, harness.payer_account_id)) == sorted(owed.items())
+            held = token.ask_all("balanceOf", [(account,) for account in (*ACCOUNTS, harness.payer_account_id)])
+            assert held == [*(owed.get(account, 0) for account in ACCOUNTS), FUNDS_UNITS - sum(owed.values())]
+            for sender in harness.senders:
+                latest, pending = (
+                    anvil.call("eth_getTransactionCount", sender, block) for block in ("latest", "pending")
+                )
+                assert latest == pending
+    assert verdict.agrees
+    assert verdict.ledger_amount * 10**18 == sum(owed.values())
+    assert found.status is DistributionStatus.FAILED
+    assert {h.account_id: h.failure_code for h in found.holders if not h.paid} == bad
+    assert open_attempts(database.url) == 0
+
+
+async def _execute(
+    harness: EvmHarness, database: Database, token_id: str, entries: PayoutList
+) -> tuple[World, uuid.UUID]:
+    settings = harness.settings.model_copy(update={"payer_account_id": harness.payer_account_id})
+    asset = await assets.import_asset(database, harness.ledger, token_id, payment_token_id=token_id, for_lists=True)
+    token = await list_payouts.payment_token(harness.ledger, settings, token_id)
+    made = await list_payouts.create(database, harness.ledger, settings, asset, token, entries)
+    world = World(Runtime(settings, database, harness.ledger, Jobs(database.url)), asset)
+    await world.execute(made.id)
+    return world, made.id
+
+
+def _settings_of_workers(harness: EvmHarness) -> dict[str, str]:
+    return {
+        "LEDGER": "evm",
+        "EVM_RPC_URL": harness.settings.evm_rpc_url,
+        "EVM_CONFIRMATIONS": str(harness.settings.evm_confirmations),
+        "EVM_KEYS": harness.settings.evm_keys.get_secret_value(),
+        "EVM_RECIPIENTS_PER_TRANSACTION": str(harness.settings.evm_recipients_per_transaction),
+    }
+
+
+def _transfers(token: Contract, payer: str) -> Iterator[tuple[str, int]]:
+    """Yield whom the contract paid how much, by the token's own logs."""
+    wanted = {"address": token.address, "topics": [TRANSFER_TOPIC, topic_of(payer)], "fromBlock": "0x0"}
+    for log in token.anvil.call("eth_getLogs", wanted):
+        moved = transfer_of(log)
+        assert moved is not None
+        yield moved[1:]

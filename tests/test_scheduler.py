@@ -1,11 +1,8 @@
 """What is due starts by itself: once, in time, and after an outage too."""
 
 import asyncio
-import os
 import random
 import signal
-import subprocess
-import sys
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -18,7 +15,6 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
-from command_line import environment
 from databases import run_sql
 from masspayout import distributions, scheduler
 from masspayout.db.entities import DistributionStatus, ExecutionType
@@ -29,6 +25,7 @@ from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.runtime import Runtime
 from masspayout.scheduler import StartFailure
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
+from workers import start_worker
 
 SECOND = timedelta(seconds=1)
 DUE = datetime(2031, 3, 31, 9, tzinfo=UTC)
@@ -215,12 +212,6 @@ async def test_against_a_cancellation_one_wins(world: World, others: list[Runtim
             assert (status, Counter(started)) == (DistributionStatus.PROCESSING, {0: 1, 1: 1})
 
 
-def start_worker(url: URL) -> "subprocess.Popen[bytes]":
-    variables = {**os.environ, **environment(url), "DATABASE_USER": str(url.username)}
-    command = [sys.executable, "-m", "masspayout", "worker", "--concurrency", "4"]
-    return subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL)
-
-
 async def schedule(world: World, count: int, first: datetime) -> None:
     """Plan small dividends, of which a few fall due each second."""
     for number in range(count):
@@ -259,7 +250,7 @@ def received_units(url: URL) -> dict[str, int]:
 
 
 async def test_a_worker_pays_it_with_nobody_touching_it(world: World, database_url: URL) -> None:
-    worker = start_worker(database_url)
+    worker = start_worker(database_url, "--concurrency", "4")
     try:
         await schedule(world, 1, datetime.now(UTC) + 2 * SECOND)
         await until_all_are(world, DistributionStatus.COMPLETED)
@@ -275,7 +266,7 @@ async def test_a_worker_pays_it_with_nobody_touching_it(world: World, database_u
 async def test_killed_workers_pay_everybody_of_everything_once_and_not_early(world: World, database_url: URL) -> None:
     await schedule(world, 200, datetime.now(UTC) + 12 * SECOND)
     chance = random.Random(11)
-    workers = [start_worker(database_url) for _ in range(3)]
+    workers = [start_worker(database_url, "--concurrency", "4") for _ in range(3)]
     try:
         for kill in range(8):
             await asyncio.sleep(chance.uniform(0.2, 1.5))
@@ -284,7 +275,7 @@ async def test_killed_workers_pay_everybody_of_everything_once_and_not_early(wor
             victim = chance.randrange(3)
             workers[victim].send_signal(signal.SIGKILL)
             await asyncio.to_thread(workers[victim].wait)
-            workers[victim] = start_worker(database_url)
+            workers[victim] = start_worker(database_url, "--concurrency", "4")
         await until_all_are(world, DistributionStatus.COMPLETED)
     finally:
         for worker in workers:

@@ -9,7 +9,6 @@ import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -23,6 +22,7 @@ from masspayout.ledger.sandbox import Faults
 from masspayout.runtime import Runtime
 from masspayout.worker import run_worker
 from payouts import World, accounts, make_runtime
+from workers import start_worker
 
 HOLDERS = accounts(600)
 
@@ -38,15 +38,6 @@ async def second(world: World) -> AsyncIterator[Runtime]:
     runtime = make_runtime(world.runtime.database, world.runtime.settings)
     yield runtime
     await runtime.ledger.close()
-
-
-def start_worker(url: URL, *arguments: str, **settings: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "masspayout", "worker", *arguments],
-        env={**os.environ, **environment(url), "BATCH_SIZE": "5", **settings},
-        stdout=subprocess.DEVNULL,
-        cwd=Path(__file__).parent,
-    )
 
 
 async def begin_payout(world: World) -> uuid.UUID:
@@ -88,7 +79,7 @@ async def test_a_worker_that_is_told_to_stop_settles_what_it_began_and_hands_ove
 ) -> None:
     distribution_id = await begin_payout(world)
     await world.sandbox.admin.set_faults(Faults(lose_answer_percent=20, duplicate_percent=20))
-    worker = start_worker(database_url)
+    worker = start_worker(database_url, BATCH_SIZE="5")
     try:
         await wait_for(partial(some_are_paid, world, distribution_id))
         worker.send_signal(stop_signal)
@@ -107,7 +98,7 @@ async def test_a_worker_that_is_told_to_stop_settles_what_it_began_and_hands_ove
     paid_count = sum(bool(holder.paid) for holder in found.holders)
     assert (running.paid, running.failed, running.holders, running.batches) == (paid_count, 0, 600, 120)
 
-    other = start_worker(database_url, "--until-idle")
+    other = start_worker(database_url, "--until-idle", BATCH_SIZE="5")
     assert await asyncio.to_thread(other.wait) == 0
     assert await world.find_status(distribution_id) is DistributionStatus.COMPLETED
     verdict = await world.reconcile(distribution_id)
@@ -118,7 +109,7 @@ async def test_a_worker_that_is_told_to_stop_settles_what_it_began_and_hands_ove
 async def test_a_worker_leaves_open_what_the_ledger_has_not_decided(world: World, database_url: URL) -> None:
     distribution_id = await begin_payout(world)
     await world.sandbox.admin.set_faults(Faults(mirror_lag_seconds=3600))
-    worker = start_worker(database_url)
+    worker = start_worker(database_url, BATCH_SIZE="5")
     try:
         await wait_for(partial(something_is_undecided, database_url))
         worker.send_signal(signal.SIGTERM)
@@ -129,7 +120,7 @@ async def test_a_worker_leaves_open_what_the_ledger_has_not_decided(world: World
     assert open_attempts(database_url) > 0
 
     await world.sandbox.admin.set_faults(Faults())
-    assert await asyncio.to_thread(start_worker(database_url, "--until-idle").wait) == 0
+    assert await asyncio.to_thread(start_worker(database_url, "--until-idle", BATCH_SIZE="5").wait) == 0
     assert await world.find_status(distribution_id) is DistributionStatus.COMPLETED
     assert (await world.reconcile(distribution_id)).agrees
 
@@ -154,7 +145,7 @@ async def count_workers(world: World) -> int:
 async def test_the_status_of_a_worker_is_shown_while_it_runs(world: World, database_url: URL) -> None:
     await begin_payout(world)
     await world.sandbox.admin.set_faults(Faults(mirror_lag_seconds=3600))
-    worker = start_worker(database_url)
+    worker = start_worker(database_url, BATCH_SIZE="5")
     try:
         await wait_for(partial(something_is_undecided, database_url))
         asked = await asyncio.to_thread(
