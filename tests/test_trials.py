@@ -77,6 +77,14 @@ async def test_a_trial_writes_nothing(world: World) -> None:
     assert checked == [COUNT]
 
 
+async def test_a_trial_asks_the_ledger_about_a_thousand_accounts_at_a_time(runtime: Runtime) -> None:
+    many = await World.make(runtime, [(account, 1) for account in accounts(2500)])
+    checked: list[int] = []
+    parts = (runtime.database, runtime.ledger, runtime.settings, many.asset, terms(PayoutType.PERCENTAGE, "1000"))
+    await previews.trial(*parts, now=NOW, checked=checked.append)
+    assert checked == [1000, 2000, 2500]
+
+
 async def test_what_cannot_be_divided_says_so(world: World) -> None:
     with pytest.raises(Invalid, match="no amount to divide"):
         await trial(world, replace(terms(PayoutType.FIXED, "1"), amount=None))

@@ -61,5 +61,5 @@ class Trial:
         rows = await self.session.stream_scalars(
             text(self._shares + _ACCOUNTS), self._parameters, execution_options={"yield_per": size}
         )
-        async for chunk in rows.partitions():
+        async for chunk in rows.partitions(size):
             yield chunk
