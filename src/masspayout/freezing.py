@@ -11,7 +11,7 @@ from decimal import Decimal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import approvals, audit
-from masspayout.db.entities import Asset, Distribution, PayoutType
+from masspayout.db.entities import Asset, Distribution
 from masspayout.db.repositories import Assets, Distributions, Freeze, FrozenTotals, Holders
 from masspayout.errors import Conflict, Invalid, NobodyEligible
 from masspayout.ledger.contract_offers import Announcing, ContractOffer, PayingByRule
@@ -85,9 +85,9 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
             f"Distribution {distribution.id} has no amount to divide.", "Create it with --amount and --payout."
         )
     total_units = to_units(distribution.amount, token.decimals)
-    written = Freeze(session, distribution)
-    write = written.write_pro_rata if distribution.payout_type is PayoutType.PERCENTAGE else written.write_equal
-    totals = await write(total_units, token.decimals, excluded, effective_batch_size(ledger, settings), staged=staged)
+    totals = await Freeze(session, distribution).write_division(
+        total_units, token.decimals, excluded, effective_batch_size(ledger, settings), staged=staged
+    )
     if totals.entitlement_count == 0:
         raise nobody_holds(asset)
     await record_freeze(session, distribution, token, totals, snapshot_at, promised=distribution.amount)

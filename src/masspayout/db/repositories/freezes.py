@@ -1,11 +1,12 @@
 """What a freeze writes: who is owed what, the batches that it is paid in, and what it comes to.
 
-It is set-based: one statement works out and writes all of it, whatever the number of holders, and no table is read
-back. It gives what ``masspayout.money`` gives, which is tested; account ids are compared byte by byte (``COLLATE "C"``)
-in both.
+The database works out the shares, whatever the number of holders. They pass through here in order of account ids, from
+a cursor into COPY, which writes rows faster than any statement could; batches and the register hash come about on the
+way, and no table is read back. The shares are those that ``masspayout.money`` gives, which is tested; account ids are
+compared byte by byte (``COLLATE "C"``) in both.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -15,18 +16,17 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout.db.entities import Distribution
-from masspayout.db.repositories.base import FIRST_ID, NTH_ID
+from masspayout.db.entities import Distribution, PayoutType
 from masspayout.db.session import driver_connection
 from masspayout.db.types import uuid7_series
-from masspayout.money import smallest_unit, to_decimal
+from masspayout.money import to_decimal
 
 _REGISTER = "(SELECT account_id, balance FROM holder WHERE asset_id = :asset_id AND distribution_id IS NULL)"
 _STAGED = "incoming_holder"
 
-_ELIGIBLE = f"""
-    WITH {FIRST_ID}, eligible AS MATERIALIZED (
-        SELECT account_id, balance FROM {{balances}} AS balances
+_ELIGIBLE = """
+    WITH eligible AS MATERIALIZED (
+        SELECT account_id, balance FROM {balances} AS balances
          WHERE balance > 0 AND account_id <> ALL(CAST(:excluded AS VARCHAR[]))
     )"""
 
@@ -71,6 +71,9 @@ _EQUAL = (
 # How many lines the register hash takes together, and how many are sent at once.
 _LINES_AT_ONCE = 1000
 
+# How many shares are taken from the cursor at once: while a block is being written, the next is not read.
+_SHARES_AT_ONCE = 20_000
+
 
 def register_digest(rows: str) -> str:
     """Return a subquery for the ``register_hash`` of some rows and their number, ``entitlement_count``.
@@ -91,33 +94,8 @@ def register_digest(rows: str) -> str:
     ) AS digested"""
 
 
-_WRITE = f"""
-    , written AS (
-        INSERT INTO holder (id, asset_id, distribution_id, account_id, balance, payment_amount, batch_number)
-        SELECT {NTH_ID.format(number="row_number() OVER by_account")}, :asset_id, :distribution_id, account_id, balance,
-               units * :smallest_unit,
-               CASE WHEN units > 0 THEN
-                   (count(*) FILTER (WHERE units > 0) OVER by_account - 1) / :batch_size + 1
-               END
-          FROM share, first_id
-        WINDOW by_account AS (ORDER BY account_id COLLATE "C" ROWS UNBOUNDED PRECEDING)
-         ORDER BY account_id COLLATE "C"
-        RETURNING account_id, balance, payment_amount, batch_number
-    ), planned AS (
-        INSERT INTO batch_payout (id, distribution_id, batch_number, total_holders, total_amount, status)
-        SELECT masspayout_uuid7(), :distribution_id, batch_number, count(*), sum(payment_amount), 'PENDING'
-          FROM written
-         WHERE batch_number IS NOT NULL
-         GROUP BY batch_number
-         ORDER BY batch_number
-        RETURNING total_holders, total_amount
-    ), counted AS (
-        SELECT coalesce(sum(total_holders), 0) AS payable_count, count(*) AS batch_count,
-               coalesce(sum(total_amount), 0) AS total_amount
-          FROM planned
-    )
-    SELECT entitlement_count, payable_count, batch_count, total_amount, coalesce(register_hash, '') AS register_hash
-      FROM counted, {register_digest("written")}
+_IN_ORDER = """
+    SELECT account_id, balance, units FROM share ORDER BY account_id COLLATE "C"
 """
 
 _COPY_ENTITLEMENTS = """
@@ -178,6 +156,12 @@ class _RegisterDigest:
         self._slice.clear()
 
 
+@dataclass(slots=True)
+class _PlannedBatch:
+    holders: int = 0
+    units: int = 0
+
+
 class _ShareRows:
     """Shares and their batches in COPY's text form, counted and hashed on the way: nothing has to be read back."""
 
@@ -185,45 +169,45 @@ class _ShareRows:
         self._distribution = distribution
         self._decimals = decimals
         self._batch_size = batch_size
+        self._keys = uuid7_series()
         self._count = 0
-        # How many holders each batch has, and how many units they get.
-        self._batches: list[tuple[int, int]] = []
+        self._batches: list[_PlannedBatch] = []
         self._digest = _RegisterDigest()
 
     def lines(self, shares: Iterable[Share]) -> Iterator[str]:
-        """Yield a line for each share. Canonical account ids have nothing in them that is to be escaped."""
+        """Yield a line for each of some shares. Canonical account ids have nothing in them that is to be escaped."""
         parents = f"{self._distribution.asset_id}\t{self._distribution.id}"
-        holders = units = 0
-        for key, (account_id, balance_units, amount_units) in zip(uuid7_series(), shares, strict=False):
-            batch_number = r"\N"
-            if amount_units:
-                batch_number = str(len(self._batches) + 1)
-                holders, units = holders + 1, units + amount_units
-                if holders == self._batch_size:
-                    self._batches.append((holders, units))
-                    holders = units = 0
+        for account_id, balance_units, amount_units in shares:
+            batch_number = str(self._batch_of(amount_units)) if amount_units else r"\N"
             self._count += 1
             amount = f"{to_decimal(amount_units, self._decimals):f}"
             self._digest.add(f"{account_id},{balance_units},{amount}")
-            yield f"{key}\t{parents}\t{account_id}\t{balance_units}\t{amount}\t{batch_number}\n"
-        if holders:
-            self._batches.append((holders, units))
+            yield f"{next(self._keys)}\t{parents}\t{account_id}\t{balance_units}\t{amount}\t{batch_number}\n"
 
     def batch_lines(self) -> Iterator[str]:
         """Yield a line for each batch of the shares that passed."""
-        for key, (number, (holders, units)) in zip(uuid7_series(), enumerate(self._batches, 1), strict=False):
-            amount = f"{to_decimal(units, self._decimals):f}"
-            yield f"{key}\t{self._distribution.id}\t{number}\t{holders}\t{amount}\tPENDING\n"
+        for number, batch in enumerate(self._batches, 1):
+            amount = f"{to_decimal(batch.units, self._decimals):f}"
+            yield f"{next(self._keys)}\t{self._distribution.id}\t{number}\t{batch.holders}\t{amount}\tPENDING\n"
 
     def totals(self) -> FrozenTotals:
         """Say what the lines came to."""
         return FrozenTotals(
             entitlement_count=self._count,
-            payable_count=sum(holders for holders, _ in self._batches),
+            payable_count=sum(batch.holders for batch in self._batches),
             batch_count=len(self._batches),
-            total_amount=to_decimal(sum(units for _, units in self._batches), self._decimals),
+            total_amount=to_decimal(sum(batch.units for batch in self._batches), self._decimals),
             register_hash=self._digest.hexdigest(),
         )
+
+    def _batch_of(self, amount_units: int) -> int:
+        """Count a payment into the last batch, or into a new one when that is full, and return the batch's number."""
+        if not self._batches or self._batches[-1].holders == self._batch_size:
+            self._batches.append(_PlannedBatch())
+        batch = self._batches[-1]
+        batch.holders += 1
+        batch.units += amount_units
+        return len(self._batches)
 
 
 class Freeze:
@@ -233,27 +217,44 @@ class Freeze:
         self.session = session
         self.distribution = distribution
 
-    async def write_pro_rata(
+    async def write_division(
         self, total_units: int, decimals: int, excluded: Sequence[str], batch_size: int, *, staged: bool = False
     ) -> FrozenTotals:
-        """Split a total pro rata to balances, by largest remainder; ties go to the lower account id.
+        """Divide a total among the register's balances, or the staged ones, as the distribution's payout type says.
 
-        The balances are the register's, or the staged ones.
+        PERCENTAGE is pro rata to balances, by largest remainder, ties to the lower account id; FIXED gives everybody
+        the same, rounded down.
         """
-        shares = shares_statement(pro_rata=True, staged=staged)
-        return await self._write(shares, total_units, decimals, excluded, batch_size)
-
-    async def write_equal(
-        self, total_units: int, decimals: int, excluded: Sequence[str], batch_size: int, *, staged: bool = False
-    ) -> FrozenTotals:
-        """Give everybody the same, rounded down."""
-        shares = shares_statement(pro_rata=False, staged=staged)
-        return await self._write(shares, total_units, decimals, excluded, batch_size)
+        rows = _ShareRows(self.distribution, decimals, batch_size)
+        async for shares in self._divided(total_units, excluded, staged=staged):
+            await self._copy(_COPY_ENTITLEMENTS, rows.lines(shares))
+        return await self._end(rows)
 
     async def write_shares(self, shares: Iterable[Share], decimals: int, batch_size: int) -> FrozenTotals:
         """Write given entitlements by COPY, any number of them. They must come ordered by account id."""
         rows = _ShareRows(self.distribution, decimals, batch_size)
         await self._copy(_COPY_ENTITLEMENTS, rows.lines(shares))
+        return await self._end(rows)
+
+    async def _divided(
+        self, total_units: int, excluded: Sequence[str], *, staged: bool
+    ) -> AsyncIterator[Iterator[Share]]:
+        """Stream the shares in blocks, from a cursor of the server."""
+        pro_rata = self.distribution.payout_type is PayoutType.PERCENTAGE
+        query = text(shares_statement(pro_rata=pro_rata, staged=staged) + _IN_ORDER)
+        parameters = {
+            "asset_id": self.distribution.asset_id,
+            "total_units": total_units,
+            "excluded": list(excluded),
+        }
+        connection = await driver_connection(self.session)
+        # The driver's own cursor: SQLAlchemy's takes as long again for rows that need nothing of it.
+        async with connection.cursor("shares") as cursor:
+            await cursor.execute(str(query.compile(dialect=self.session.get_bind().dialect)).encode(), parameters)
+            while block := await cursor.fetchmany(_SHARES_AT_ONCE):
+                yield (Share(account_id, balance_units, int(units)) for account_id, balance_units, units in block)
+
+    async def _end(self, rows: _ShareRows) -> FrozenTotals:
         await self._copy(_COPY_BATCHES, rows.batch_lines())
         return rows.totals()
 
@@ -262,26 +263,3 @@ class Freeze:
         async with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
             while block := "".join(islice(lines, _LINES_AT_ONCE)):
                 await copy.write(block)
-
-    async def _write(
-        self, shares: str, total_units: int, decimals: int, excluded: Sequence[str], batch_size: int
-    ) -> FrozenTotals:
-        result = await self.session.execute(
-            text(shares + _WRITE),
-            {
-                "asset_id": self.distribution.asset_id,
-                "distribution_id": self.distribution.id,
-                "total_units": total_units,
-                "smallest_unit": smallest_unit(decimals),
-                "excluded": list(excluded),
-                "batch_size": batch_size,
-            },
-        )
-        row = result.one()
-        return FrozenTotals(
-            entitlement_count=int(row.entitlement_count),
-            payable_count=int(row.payable_count),
-            batch_count=row.batch_count,
-            total_amount=row.total_amount,
-            register_hash=row.register_hash,
-        )
