@@ -48,7 +48,9 @@ async def arm(
     )
     runtime = world.runtime
     async with runtime.database.unit_of_work() as session:
-        return await series.create(session, runtime.settings, world.asset, terms, parse_trigger(trigger), NOW)
+        return await series.create(
+            session, runtime.ledger, runtime.settings, world.asset, terms, parse_trigger(trigger), NOW
+        )
 
 
 async def use_contract(world: World) -> None:

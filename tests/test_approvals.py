@@ -278,7 +278,7 @@ async def test_occurrences_of_a_series_wait_side_by_side_and_are_not_missed(worl
     )
     async with runtime.database.unit_of_work() as session:
         calendar = series.Calendar(Frequency.DAILY, NOW + timedelta(hours=1))
-        made = await series.create(session, runtime.settings, world.asset, terms, calendar, NOW)
+        made = await series.create(session, runtime.ledger, runtime.settings, world.asset, terms, calendar, NOW)
     for day in range(3):
         await assets.sync(runtime.database, runtime.ledger, world.asset.id)
         assert await run_due(world, NOW + timedelta(days=day, hours=2)) == 0

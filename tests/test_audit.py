@@ -117,7 +117,7 @@ async def test_a_series_and_what_it_makes_is_told(runtime: Runtime) -> None:
     )
     async with runtime.database.unit_of_work() as session:
         calendar = series.Calendar(Frequency.DAILY, NOW + timedelta(days=1))
-        made = await series.create(session, runtime.settings, world.asset, terms, calendar, NOW)
+        made = await series.create(session, runtime.ledger, runtime.settings, world.asset, terms, calendar, NOW)
     async with runtime.database.unit_of_work() as session:
         await series.pause(session, made)
     async with runtime.database.unit_of_work() as session:

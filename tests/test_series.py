@@ -72,7 +72,7 @@ async def make(
     runtime = world.runtime
     async with runtime.database.unit_of_work() as session:
         plan = Calendar(frequency, start, **calendar)
-        return await series.create(session, runtime.settings, world.asset, terms(), plan, NOW)
+        return await series.create(session, runtime.ledger, runtime.settings, world.asset, terms(), plan, NOW)
 
 
 async def run_due(runtime: Runtime, now: datetime) -> int:
@@ -193,7 +193,7 @@ async def test_what_does_not_start_does_not_stop_the_series(world: World) -> Non
     async with runtime.database.unit_of_work() as session:
         too_much = terms(amount=Decimal(10**9))
         made = await series.create(
-            session, runtime.settings, world.asset, too_much, Calendar(Frequency.DAILY, START), NOW
+            session, runtime.ledger, runtime.settings, world.asset, too_much, Calendar(Frequency.DAILY, START), NOW
         )
     for day in range(3):
         assert await run_due(runtime, START + day * DAY) == 0
@@ -329,7 +329,13 @@ async def test_an_automatic_series_waits_for_its_trigger(world: World) -> None:
     runtime = world.runtime
     async with runtime.database.unit_of_work() as session:
         made = await series.create(
-            session, runtime.settings, world.asset, terms(amount=None), parse_trigger("ON_DEPOSIT>=5"), NOW
+            session,
+            runtime.ledger,
+            runtime.settings,
+            world.asset,
+            terms(amount=None),
+            parse_trigger("ON_DEPOSIT>=5"),
+            NOW,
         )
     assert (made.execution_type, made.trigger_condition, made.amount) == (
         ExecutionType.AUTOMATIC,

@@ -94,7 +94,7 @@ async def test_what_cannot_be_divided_says_so(world: World) -> None:
 
 async def test_a_trial_of_a_list_says_who_could_not_receive_it(world: World) -> None:
     runtime = world.runtime
-    token = payment_token_of(world.asset, runtime.settings)
+    token = await payment_token_of(runtime.ledger, runtime.settings, world.asset)
     rows = "".join(f"{account},{number + 1}.5\n" for number, account in enumerate(accounts(COUNT)))
     payout_list = parse_payout_list(BytesIO(f"account_id,amount\n{rows}".encode()), token.decimals)
     foreseen = await previews.trial_of_list(runtime.ledger, runtime.settings, token, payout_list)

@@ -17,7 +17,7 @@ from masspayout.db.repositories import BatchPayouts, Distributions, Due, Entitle
 from masspayout.db.session import Database
 from masspayout.distribution_records import record_cancelled, record_created
 from masspayout.errors import Conflict, Invalid, NotFound
-from masspayout.freezing import freeze, payment_token_of, require_told_amounts
+from masspayout.freezing import freeze, payment_token_of
 from masspayout.jobs import Jobs
 from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.port import Ledger
@@ -68,10 +68,9 @@ async def create(
         Conflict: The asset has no payment token, or its contract works out the amounts itself.
     """
     now = now or datetime.now(UTC)
-    token = payment_token_of(asset, settings)
+    token = await payment_token_of(ledger, settings, asset)
     distribution = from_terms(asset, terms, token)
     check_schedule(terms, now)
-    await require_told_amounts(ledger, token)
     is_scheduled = terms.execution_type is ExecutionType.SCHEDULED
     waits = is_scheduled or (terms.record_time is not None and terms.record_time > now)
     if not is_scheduled:

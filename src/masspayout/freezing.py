@@ -29,11 +29,11 @@ class PaymentToken:
     payer_account_id: str
 
 
-def payment_token_of(asset: Asset, settings: Settings) -> PaymentToken:
-    """Return what the distributions of an asset are paid in.
+async def payment_token_of(ledger: Ledger, settings: Settings, asset: Asset) -> PaymentToken:
+    """Return what the distributions of an asset are paid in whose amounts we work out.
 
     Raises:
-        Conflict: The asset was imported without a payment token.
+        Conflict: The asset was imported without a payment token, or its contract works out the amounts itself.
     """
     if asset.payment_token_id is None or asset.payment_token_decimals is None:
         raise Conflict(
@@ -41,7 +41,9 @@ def payment_token_of(asset: Asset, settings: Settings) -> PaymentToken:
             f"Name one with: masspayout asset import {asset.token_id} --payment-token ID",
         )
     payer = (asset.lifecycle_contract_id if settings.pays_from_contract else None) or settings.payer_account_id
-    return PaymentToken(asset.payment_token_id, asset.payment_token_decimals, payer)
+    token = PaymentToken(asset.payment_token_id, asset.payment_token_decimals, payer)
+    await require_told_amounts(ledger, token)
+    return token
 
 
 async def require_told_amounts(ledger: Ledger, token: PaymentToken) -> None:
@@ -65,7 +67,8 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
     The balances are those of ``record_time`` where it is set, else those of the register.
 
     Raises:
-        Conflict: It is frozen already, or no longer pending; or the register was never read.
+        Conflict: It is frozen already, or no longer pending; or the register was never read; or the asset's contract
+            works out the amounts itself.
         NobodyEligible: There is nobody, or everybody's share rounds down to nothing.
     """
     # Syncs and other freezes of the asset end before ours begins; what they changed is read after that.
@@ -76,7 +79,7 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
         raise _cannot_be_frozen(distribution)
     if distribution.contract_terms is not None:
         return await _freeze_as_announced(session, ledger, settings, distribution, asset)
-    token = payment_token_of(asset, settings)
+    token = await payment_token_of(ledger, settings, asset)
     snapshot_at = await bring_balances(session, ledger, distribution, asset)
     staged = distribution.record_time is not None
     excluded = excluded_accounts(distribution, asset, token)

@@ -31,9 +31,12 @@ async def payment_token(ledger: Ledger, settings: Settings, token_id: str) -> Pa
     Raises:
         Invalid: The id has the wrong form, or recipients would not get what is paid in the token.
         NotFound: The ledger knows no such token.
+        Conflict: The payer is a contract that works out the amounts itself.
     """
-    token = await assets.find_payment_token(ledger, token_id)
-    return PaymentToken(token.token_id, token.decimals, settings.payer_account_id)
+    found = await assets.find_payment_token(ledger, token_id)
+    token = PaymentToken(found.token_id, found.decimals, settings.payer_account_id)
+    await require_told_amounts(ledger, token)
+    return token
 
 
 async def check(ledger: Ledger, token: PaymentToken, payout_list: PayoutList, *, allow_unpayable: bool = False) -> None:
@@ -82,9 +85,8 @@ async def create(
     The same list, in the same token and for the same concept, is one obligation and makes one distribution.
 
     Raises:
-        Conflict: There is a distribution for this list already, or the payer works out the amounts itself.
+        Conflict: There is a distribution for this list already.
     """
-    await require_told_amounts(ledger, token)
     total_amount = to_decimal(payout_list.total_units, token.decimals)
     distribution = Distribution(
         id=distribution_id or uuid7(),

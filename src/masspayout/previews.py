@@ -117,13 +117,13 @@ async def trial(
 
     Raises:
         Invalid: The terms are incomplete, or nobody is eligible.
-        Conflict: The asset has no payment token.
+        Conflict: The asset has no payment token, or its contract works out the amounts itself.
         LedgerUnavailable: The ledger cannot be read now.
     """
     amount = terms.amount
     if amount is None:
         raise Invalid("There is no amount to divide.", "Give one, to see what it would come to.")
-    token = payment_token_of(asset, settings)
+    token = await payment_token_of(ledger, settings, asset)
     if terms.record_time is not None and terms.record_time > now:
         terms = replace(terms, record_time=None)
     planned = distributions.from_terms(asset, terms, token)

@@ -19,6 +19,7 @@ from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.errors import Conflict, Invalid
 from masspayout.freezing import payment_token_of
+from masspayout.ledger.port import Ledger
 from masspayout.ledger_time import to_nanos
 from masspayout.scheduling import find_zone, occurrence
 from masspayout.settings import Settings
@@ -71,6 +72,7 @@ class Calendar:
 
 async def create(
     session: AsyncSession,
+    ledger: Ledger,
     settings: Settings,
     asset: Asset,
     terms: distributions.Terms,
@@ -81,6 +83,7 @@ async def create(
 
     Args:
         session: The caller's transaction.
+        ledger: Where they are paid.
         settings: Who pays.
         asset: What its distributions are paid on.
         terms: What each of them pays out. An amount may be missing from those of a trigger: then it is the deposit.
@@ -89,9 +92,9 @@ async def create(
 
     Raises:
         Invalid: Terms or calendar are incomplete or contradict each other. Nothing was written.
-        Conflict: The asset has no payment token.
+        Conflict: The asset has no payment token, or its contract works out the amounts itself.
     """
-    token = payment_token_of(asset, settings)
+    token = await payment_token_of(ledger, settings, asset)
     first = distributions.from_terms(asset, terms, token, amount_required=isinstance(plan, Calendar))
     if terms.record_time is not None:
         raise Invalid(

@@ -1,6 +1,9 @@
 """LifeCycleCashFlow contracts: what they cannot pay is refused before anybody reviews it."""
 
 import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,47 +11,96 @@ from sqlalchemy import URL
 
 from anvil import Anvil
 from chains import deploy
-from evm_harness import evm_harness
-from masspayout import assets, distributions, list_payouts
-from masspayout.db.entities import DistributionType, PayoutType
-from masspayout.db.repositories import Distributions
+from evm_harness import EvmHarness, evm_harness
+from masspayout import assets, distributions, list_payouts, previews, scheduler, series
+from masspayout.db.entities import Asset, DistributionStatus, DistributionType, ExecutionType, Frequency, PayoutType
+from masspayout.db.repositories import Distributions, SeriesRepository
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, LedgerRejected
-from masspayout.freezing import PaymentToken
+from masspayout.jobs import Jobs
 from masspayout.ledger.evm.contracts import recognise
 from masspayout.ledger.port import Payment
-from masspayout.payout_lists import PayoutList
 from masspayout.settings import Settings
+from masspayout.triggers import parse_trigger
 
 HOLDER = f"0x{0xE000:040x}"
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+TERMS = distributions.Terms(type=DistributionType.DIVIDEND, payout_type=PayoutType.FIXED, amount=Decimal(100))
+REFUSED = "no FIXED amounts, no list"
 
 
-async def test_what_is_not_its_rule_is_refused(
-    anvil: Anvil, database_url: URL, database: Database, settings: Settings
-) -> None:
+@dataclass(frozen=True)
+class Stage:
+    """An asset on a chain, and a contract that could pay its holders by its own rule."""
+
+    harness: EvmHarness
+    settings: Settings
+    database: Database
+    asset_token: str
+    payment_token: str
+    contract_id: str
+
+    async def import_asset(self, contract_id: str | None) -> Asset:
+        return await assets.import_asset(
+            self.database,
+            self.harness.ledger,
+            self.asset_token,
+            payment_token_id=self.payment_token,
+            lifecycle_contract_id=contract_id,
+        )
+
+
+@pytest.fixture
+async def stage(anvil: Anvil, database_url: URL, database: Database, settings: Settings) -> AsyncIterator[Stage]:
     async with evm_harness(anvil, database_url, settings) as harness:
         payment_token = await harness.make_token({})
+        settings = harness.settings.model_copy(update={"payer_account_id": harness.payer_account_id})
         asset_token = await harness.make_token({HOLDER: 100})
         contract = deploy(anvil, "existing_cash_flow", asset_token, payment_token, harness.senders[0])
-        asset = await assets.import_asset(
-            database,
-            harness.ledger,
-            asset_token,
-            payment_token_id=payment_token,
-            lifecycle_contract_id=contract.address,
-        )
-        settings = settings.model_copy(update={"payer_account_id": contract.address})
-        terms = distributions.Terms(type=DistributionType.DIVIDEND, payout_type=PayoutType.FIXED, amount=Decimal(100))
-        with pytest.raises(Conflict, match="no FIXED amounts"):
-            await distributions.create(database, harness.ledger, settings, asset, terms)
-        token = PaymentToken(payment_token, 2, contract.address)
-        entries = PayoutList((HOLDER,), (100,), 100)
-        with pytest.raises(Conflict, match="no list"):
-            await list_payouts.create(database, harness.ledger, settings, asset, token, entries)
-        async with database.unit_of_work() as session:
-            assert (await Distributions(session).find_of_asset(asset.id, None)).total == 0
-        # One that was planned before this was known is refused when it is to be signed.
-        existing = await recognise(harness.ledger.node, contract.address)
-        with pytest.raises(LedgerRejected) as refused:
-            await existing.encode_payment(uuid.uuid4(), token.token_id, [Payment(entries.account_ids[0], 100)], None)
-        assert refused.value.code == "CONTRACT_PAYS_BY_ITS_RULE"
+        yield Stage(harness, settings, database, asset_token, payment_token, contract.address)
+
+
+async def test_what_is_not_its_rule_is_neither_previewed_nor_created(stage: Stage) -> None:
+    asset = await stage.import_asset(stage.contract_id)
+    parts = (stage.database, stage.harness.ledger, stage.settings, asset)
+    with pytest.raises(Conflict, match=REFUSED):
+        await previews.trial(*parts, TERMS, now=NOW)
+    with pytest.raises(Conflict, match=REFUSED):
+        await distributions.create(*parts, TERMS)
+    for plan in (series.Calendar(Frequency.MONTHLY, NOW + timedelta(days=1)), parse_trigger("ON_DEPOSIT")):
+        with pytest.raises(Conflict, match=REFUSED):
+            async with stage.database.unit_of_work() as session:
+                await series.create(session, *parts[1:], TERMS, plan, NOW)
+    settings = stage.settings.model_copy(update={"payer_account_id": stage.contract_id})
+    with pytest.raises(Conflict, match=REFUSED):
+        await list_payouts.payment_token(stage.harness.ledger, settings, stage.payment_token)
+    async with stage.database.unit_of_work() as session:
+        assert (await Distributions(session).find_of_asset(asset.id, None)).total == 0
+        assert (await SeriesRepository(session).find_of_asset(asset.id, None)).total == 0
+
+
+async def test_what_was_planned_before_the_asset_had_such_a_contract_is_not_frozen(stage: Stage) -> None:
+    asset = await stage.import_asset(None)
+    due_at = datetime.now(UTC) + timedelta(days=1)
+    terms = distributions.Terms(
+        type=TERMS.type,
+        payout_type=TERMS.payout_type,
+        amount=TERMS.amount,
+        execution_type=ExecutionType.SCHEDULED,
+        scheduled_time=due_at,
+    )
+    ledger, settings = stage.harness.ledger, stage.settings
+    planned = await distributions.create(stage.database, ledger, settings, asset, terms)
+    await stage.import_asset(stage.contract_id)
+    await scheduler.run_due(stage.database, ledger, settings, Jobs(stage.database.url), due_at)
+    async with stage.database.unit_of_work() as session:
+        found = await Distributions(session).get(planned.id)
+    assert (found.status, found.is_frozen) == (DistributionStatus.FAILED, False)
+    assert REFUSED in str(found.failure_message)
+
+
+async def test_what_was_frozen_before_that_is_not_signed(stage: Stage) -> None:
+    existing = await recognise(stage.harness.ledger.node, stage.contract_id)
+    with pytest.raises(LedgerRejected) as refused:
+        await existing.encode_payment(uuid.uuid4(), stage.payment_token, [Payment(HOLDER, 100)], None)
+    assert refused.value.code == "CONTRACT_PAYS_BY_ITS_RULE"

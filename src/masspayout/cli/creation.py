@@ -169,7 +169,7 @@ async def _pay_list(
     runtime: Runtime, asset: str, path: Path, kind: DistributionType, concept: str | None
 ) -> Distribution:
     found = await _find_asset(runtime, asset)
-    token = payment_token_of(found, runtime.settings)
+    token = await payment_token_of(runtime.ledger, runtime.settings, found)
     entries = read_payout_list(path, token.decimals)
     await list_payouts.check(runtime.ledger, token, entries, allow_unpayable=True)
     parts = (runtime.database, runtime.ledger, runtime.settings, found, token)
@@ -182,7 +182,8 @@ async def _series(
     """Return the series, when its first distribution is due, and the account on which deposits arrive."""
     found = await _find_asset(runtime, asset)
     async with runtime.database.unit_of_work() as session:
-        made = await series.create(session, runtime.settings, found, terms, plan, datetime.now(UTC))
+        parts = (session, runtime.ledger, runtime.settings, found)
+        made = await series.create(*parts, terms, plan, datetime.now(UTC))
         next_time = await series.find_next_time(session, made)
     return made, next_time, found.lifecycle_contract_id or runtime.settings.payer_account_id
 

@@ -148,7 +148,10 @@ async def _from_terms(runtime: Runtime, asset: Asset, given: DistributionTerms, 
         )
     async with runtime.database.unit_of_work() as session:
         made = await SeriesRepository(session).find_by_id(claim.new_id) if claim.is_resumed else None
-        return made or await series.create(session, runtime.settings, asset, terms, plan, datetime.now(UTC))
+        if made is not None:
+            return made
+        parts = (session, runtime.ledger, runtime.settings, asset)
+        return await series.create(*parts, terms, plan, datetime.now(UTC))
 
 
 async def _made_before(runtime: Runtime, claim: Claim) -> Distribution | None:
@@ -192,7 +195,7 @@ async def _from_list(runtime: Runtime, asset: Asset, path: Path, wish: _ListWish
     if made is not None:
         return made
     if wish.payment_token_id is None:
-        token = payment_token_of(asset, runtime.settings)
+        token = await payment_token_of(runtime.ledger, runtime.settings, asset)
     else:
         token = await list_payouts.payment_token(runtime.ledger, runtime.settings, wish.payment_token_id)
     entries = await asyncio.to_thread(read_payout_list, path, token.decimals)

@@ -27,7 +27,7 @@ async def preview(runtime: Runtime, draft: Draft, checked: Checked) -> Preview |
         MassPayoutError: It cannot be done; nothing was written.
     """
     if draft.source == LIST:
-        token = payment_token_of(draft.asset, runtime.settings)
+        token = await payment_token_of(runtime.ledger, runtime.settings, draft.asset)
         parts = (runtime.ledger, runtime.settings, token, _list_of(draft))
         return await previews.trial_of_list(*parts, checked=checked)
     terms = draft.terms()
@@ -46,7 +46,7 @@ async def create(runtime: Runtime, draft: Draft) -> Created:
         MassPayoutError: It cannot be created; nothing was written.
     """
     if draft.source == LIST:
-        token = payment_token_of(draft.asset, runtime.settings)
+        token = await payment_token_of(runtime.ledger, runtime.settings, draft.asset)
         made = await list_payouts.create(
             runtime.database,
             runtime.ledger,
@@ -60,9 +60,8 @@ async def create(runtime: Runtime, draft: Draft) -> Created:
         return Created("The payout is planned: review it, then execute it.", f"/payouts/{made.id}")
     if draft.makes_series:
         async with runtime.database.unit_of_work() as session:
-            new_series = await series.create(
-                session, runtime.settings, draft.asset, draft.terms(), draft.plan(), datetime.now(UTC)
-            )
+            parts_of_series = (session, runtime.ledger, runtime.settings, draft.asset)
+            new_series = await series.create(*parts_of_series, draft.terms(), draft.plan(), datetime.now(UTC))
         return Created("The series is made. It works while a worker runs.", f"/series/{new_series.id}")
     parts = (runtime.database, runtime.ledger, runtime.settings, draft.asset, draft.terms())
     distribution = await distributions.create(*parts)
