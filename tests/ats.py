@@ -12,6 +12,18 @@ from chains import Contract
 from masspayout.ledger.evm.ats import INTERFACE
 from masspayout.ledger.evm.contracts.interface import Interface, function
 
+# When the bond matures, in seconds since 1970: at the beginning of 2040.
+MATURITY = 2_208_988_800
+
+REDEEMER_ROLE, LOCKER_ROLE, CONTROL_LIST_ROLE = (
+    bytes.fromhex(role)
+    for role in (
+        "433f48f8aca23480f6ab07666cbc9131d32a0b4672033453f65e18f4dd390523",
+        "d327cd9a2be405896f3d4584b3b437d798833cc4aa0aafb34c870659c0d47184",
+        "6ed9a91e996c6475ecdc28ecbdbe9bd1122fc62b30cdbe6da8271884b51ec74d",
+    )
+)
+
 _MINTED_AT_ONCE = 50
 _COUPON = "(uint256,uint256,uint256,uint256,uint256,uint256,uint8,uint8)"
 _OPERATORS_INTERFACE = Interface(
@@ -23,6 +35,9 @@ _OPERATORS_INTERFACE = Interface(
         function("setCoupon", [_COUPON], ["uint256"]),
         function("cancelCoupon", ["uint256"], ["bool"]),
         function("grantRole", ["bytes32", "address"], ["bool"]),
+        function("revokeRole", ["bytes32", "address"], ["bool"]),
+        function("addToControlList", ["address"], ["bool"]),
+        function("lock", ["uint256", "address", "uint256"], ["uint256"]),
         function("transfer", ["address", "uint256"], ["bool"]),
         function("balanceOf", ["address"], ["uint256"]),
     ]
@@ -43,7 +58,7 @@ def deploy_ats(anvil: Anvil) -> AtsTokens:
     node = shutil.which("node")
     assert node is not None
     done = subprocess.run(
-        [node, "deploy_ats.cjs", anvil.url, anvil.private_keys[0]],
+        [node, "deploy_ats.cjs", anvil.url, anvil.private_keys[0], str(MATURITY)],
         cwd=TOOLS,
         env={**os.environ, "NODE_PATH": str(TOOLS / "stubs")},
         check=False,

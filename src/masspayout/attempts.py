@@ -11,7 +11,7 @@ proven dead.
 
 import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
@@ -20,11 +20,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import distributions
 from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, BatchStatus, Distribution
-from masspayout.db.repositories import Attempts, BatchPayouts
+from masspayout.db.repositories import Attempts, BatchPayouts, Distributions
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.errors import LedgerError, LedgerRejected, LedgerUnavailable, LedgerUncertain
-from masspayout.ledger.failures import TRANSACTION_EXPIRED, FailureClass, describe_failure
+from masspayout.ledger.failures import OTHER_AMOUNT_PAID, TRANSACTION_EXPIRED, FailureClass, describe_failure
 from masspayout.ledger.port import Dead, Ledger, Outcome, Payment, Refused, Sender, Settled, Transfer, Undecided
 from masspayout.money import add, to_units
 from masspayout.settings import Settings
@@ -203,7 +203,7 @@ class BatchAttempts:
 
     async def _complete(self, attempt: Attempt, outcome: Settled | Refused | Dead) -> bool:
         """Write down the usual outcome: one attempt paid everybody of its batch."""
-        if not isinstance(outcome, Settled) or outcome.failures:
+        if not isinstance(outcome, Settled) or outcome.failures or outcome.paid_units:
             return False
         async with self._database.single_statement() as session:
             return await BatchPayouts(session).complete(attempt.batch_payout_id, attempt.id, _SUCCESS)
@@ -228,13 +228,14 @@ class BatchAttempts:
 
     async def _settle_paid(self, session: AsyncSession, batch: BatchPayout, attempt: Attempt, outcome: Settled) -> bool:
         batches = BatchPayouts(session)
+        unpaid = {**outcome.failures, **await self._paid_otherwise(session, batch, attempt.id, outcome)}
         transient = {
             account_id
-            for account_id, code in outcome.failures.items()
+            for account_id, code in unpaid.items()
             if describe_failure(code).failure_class is FailureClass.TRANSIENT and not self._is_patience_over(batch)
         }
-        failures = {account: code for account, code in outcome.failures.items() if account not in transient}
-        await batches.mark_paid(batch, attempt.id, list(outcome.failures))
+        failures = {account: code for account, code in unpaid.items() if account not in transient}
+        await batches.mark_paid(batch, attempt.id, list(unpaid))
         if failures:
             await batches.mark_failed(batch, attempt.id, failures)
         await self._stop_if_everybody(session, batch, failures.values())
@@ -242,6 +243,23 @@ class BatchAttempts:
         if transient:
             await self._pause(session, batch, attempt.id)
         return not transient
+
+    @staticmethod
+    async def _paid_otherwise(
+        session: AsyncSession, batch: BatchPayout, attempt_id: uuid.UUID, outcome: Settled
+    ) -> Mapping[str, str]:
+        """Return who got another amount than they are owed, of a payer that works it out itself: they are not paid."""
+        if not outcome.paid_units:
+            return {}
+        distribution = await Distributions(session).get(batch.distribution_id)
+        decimals = int(distribution.payment_token_decimals or 0)
+        owed = await BatchPayouts(session).attached(batch, attempt_id)
+        return {
+            account_id: OTHER_AMOUNT_PAID
+            for account_id, amount in owed.items()
+            if account_id not in outcome.failures
+            and outcome.paid_units.get(account_id, 0) != to_units(amount, decimals)
+        }
 
     async def _settle_refused(
         self, session: AsyncSession, batch: BatchPayout, attempt_id: uuid.UUID, recipient_count: int, code: str

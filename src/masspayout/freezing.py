@@ -22,11 +22,15 @@ from masspayout.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class PaymentToken:
-    """What a distribution is paid in, and by whom."""
+    """What a distribution is paid in, and by whom.
+
+    ``contract_terms`` says what is paid by a payer that works out the amounts itself, as in ``Transfer``.
+    """
 
     token_id: str
     decimals: int
     payer_account_id: str
+    contract_terms: str | None = None
 
 
 async def payment_token_of(ledger: Ledger, settings: Settings, asset: Asset) -> PaymentToken:

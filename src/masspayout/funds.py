@@ -27,7 +27,7 @@ def frozen_token(distribution: Distribution) -> PaymentToken:
             f"Distribution {distribution.id} is not frozen yet, so what it will pay is not known.",
             f"It freezes when it is executed{after}.",
         )
-    return PaymentToken(token_id, decimals, payer)
+    return PaymentToken(token_id, decimals, payer, distribution.contract_terms)
 
 
 async def held_amount(ledger: Ledger, token: PaymentToken) -> Decimal:
@@ -45,7 +45,7 @@ async def require(ledger: Ledger, token: PaymentToken, due: Due, *, session: Asy
         Conflict: Something keeps the payer from paying: its contract is paused, say, or no key of ours may use it.
         InsufficientFunds: It holds less; the shortfall is named.
     """
-    await ledger.check_payer(token.payer_account_id, token.token_id)
+    await ledger.check_payer(token.payer_account_id, token.token_id, token.contract_terms)
     # In this order, what is just being paid is at worst left out, and never counted twice.
     funds_amount = await held_amount(ledger, token)
     promised_amount = Decimal(0)

@@ -1,12 +1,10 @@
 // Puts an equity token and a bond of the Asset Tokenization Studio on a node, with its own scripts, and prints where.
-// Usage: NODE_PATH=stubs node deploy_ats.cjs URL PRIVATE_KEY
+// Usage: NODE_PATH=stubs node deploy_ats.cjs URL PRIVATE_KEY MATURITY
 
 const { JsonRpcProvider, MaxUint256, Wallet, ZeroAddress } = require("ethers");
 const ats = require("@hashgraph/asset-tokenization-contracts/scripts");
 const { Factory__factory } = require("@hashgraph/asset-tokenization-contracts/typechain-types");
 
-// The bond matures in 2040, so that whoever deploys it must let time pass to have it redeemed.
-const MATURITY = Date.UTC(2040, 0, 1) / 1000;
 const ROLES = ["ROLE_ISSUER", "ROLE_SNAPSHOT", "ROLE_CORPORATE_ACTION", "ROLE_PAUSER"];
 const REGULATION = {
   regulationType: ats.RegulationType.REG_S,
@@ -35,7 +33,7 @@ function security(admin, resolver, name, symbol, isin) {
   };
 }
 
-async function main(url, privateKey) {
+async function main(url, privateKey, maturity) {
   const provider = new JsonRpcProvider(url, undefined, { polling: true, cacheTimeout: -1 });
   provider.pollingInterval = 20;
   const wallet = new Wallet(privateKey, provider);
@@ -75,7 +73,7 @@ async function main(url, privateKey) {
         nominalValue: 100,
         nominalValueDecimals: 0,
         startingDate: (await provider.getBlock("latest")).timestamp + 3600,
-        maturityDate: MATURITY,
+        maturityDate: Number(maturity),
       },
       proceedRecipients: [],
       proceedRecipientsData: [],

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import URL
 
 from anvil import Anvil, running_anvil
-from ats import deploy_ats, mint
+from ats import AtsTokens, deploy_ats, mint
 from chains import Contract, Receipt, deploy
 from evm_harness import EvmHarness, evm_harness
 from masspayout import assets, contract_payouts, distributions, reconciliation, scheduler
@@ -26,35 +26,68 @@ from masspayout.ledger.evm.contracts import ExistingContract, recognise
 from masspayout.ledger.evm.offers import Offers
 from masspayout.settings import Settings
 
-HOLDERS = {f"0x{0xE000 + number:040x}": 100 + 7 * number for number in range(250)}
+HOLDER_COUNTS = {Announcement.DIVIDEND: 250, Announcement.COUPON: 60}
 PAYMENT_DECIMALS = 6
+COUPON_PERIOD = timedelta(days=70)
 
 
 @dataclass(frozen=True)
-class Equity:
+class Security:
+    """A token that announces something to its holders: an equity token its dividends, a bond its coupons."""
+
     anvil: Anvil
     token: Contract
+    kind: Announcement
+    holders: Mapping[str, int]
     snapshot_id: int
+
+    def announce(self, record_at: datetime, execution_at: datetime) -> int:
+        """Announce a dividend of 0.25 a share, or a coupon of 5 % a year on 100 a bond, and return its number."""
+        dates = [int(date.timestamp()) for date in (record_at, execution_at)]
+        if self.kind is Announcement.DIVIDEND:
+            self.token.send("setDividend", (*dates, 25, 2), sender=self.anvil.accounts[0])
+            return int(self.token.ask("getDividendsCount"))
+        begin, end = (int(date.timestamp()) for date in (record_at - COUPON_PERIOD, record_at))
+        self.token.send("setCoupon", (*dates, begin, end, dates[0], 5, 2, 1), sender=self.anvil.accounts[0])
+        return int(self.token.ask("getCouponCount"))
+
+    def call_off(self, number: int) -> None:
+        self.token.send(f"cancel{self.kind}", number, sender=self.anvil.accounts[0])
+
+    def owed_units(self, account: str) -> int:
+        """Return what somebody is owed of it: of a dividend in as many decimals as it was announced with."""
+        if self.kind is Announcement.DIVIDEND:
+            return int(self.holders[account] * 25 // 100 * 10 ** (PAYMENT_DECIMALS - 2))
+        numerator = self.holders[account] * 100 * 5 * COUPON_PERIOD.days * 10**PAYMENT_DECIMALS
+        return int(numerator // (10**4 * 365))
 
 
 @pytest.fixture(scope="module")
-def equity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Equity]:
-    """A token with 250 holders, a snapshot of them, and a transfer after it."""
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Anvil, AtsTokens]]:
     with running_anvil(tmp_path_factory.mktemp("anvil")) as anvil:
-        token = deploy_ats(anvil).equity
-        mint(token, HOLDERS)
-        snapshot_id = token.ask("takeSnapshot", sender=anvil.accounts[0])
-        token.send("takeSnapshot", sender=anvil.accounts[0])
-        first = next(iter(HOLDERS))
-        anvil.call("anvil_impersonateAccount", first)
-        anvil.call("anvil_setBalance", first, hex(10**18))
-        token.send("transfer", anvil.accounts[7], 40, sender=first)
-        yield Equity(anvil, token, snapshot_id)
+        yield anvil, deploy_ats(anvil)
+
+
+@pytest.fixture(scope="module", params=list(Announcement), ids=str)
+def security(request: pytest.FixtureRequest, deployed: tuple[Anvil, AtsTokens]) -> Security:
+    """A token with holders, a snapshot of them, and a transfer after it."""
+    anvil, tokens = deployed
+    kind: Announcement = request.param
+    token = tokens.equity if kind is Announcement.DIVIDEND else tokens.bond
+    holders = {f"0x{0xE000 + number:040x}": 100 + 7 * number for number in range(HOLDER_COUNTS[kind])}
+    mint(token, holders)
+    snapshot_id = token.ask("takeSnapshot", sender=anvil.accounts[0])
+    token.send("takeSnapshot", sender=anvil.accounts[0])
+    first = next(iter(holders))
+    anvil.call("anvil_impersonateAccount", first)
+    anvil.call("anvil_setBalance", first, hex(10**18))
+    token.send("transfer", anvil.accounts[7], 40, sender=first)
+    return Security(anvil, token, kind, holders, snapshot_id)
 
 
 @pytest.fixture
-async def harness(equity: Equity, database_url: URL, settings: Settings) -> AsyncIterator[EvmHarness]:
-    async with evm_harness(equity.anvil, database_url, settings, evm_recipients_per_transaction=100) as harness:
+async def harness(security: Security, database_url: URL, settings: Settings) -> AsyncIterator[EvmHarness]:
+    async with evm_harness(security.anvil, database_url, settings, evm_recipients_per_transaction=100) as harness:
         yield harness
 
 
@@ -76,17 +109,17 @@ async def pay(
     return status, await reconciliation.reconcile(database, harness.ledger, distribution_id)
 
 
-async def test_its_holders_are_read_by_pages_now_and_at_a_snapshot(equity: Equity, harness: EvmHarness) -> None:
-    now = dict(HOLDERS)
-    now[next(iter(HOLDERS))] -= 40
-    now[equity.anvil.accounts[7]] = 40
-    snapshot = await harness.ledger.holders(equity.token.address)
+async def test_its_holders_are_read_by_pages_now_and_at_a_snapshot(security: Security, harness: EvmHarness) -> None:
+    now = dict(security.holders)
+    now[next(iter(security.holders))] -= 40
+    now[security.anvil.accounts[7]] = 40
+    snapshot = await harness.ledger.holders(security.token.address)
     assert await read(snapshot.pages) == now
-    token = await AtsToken.recognise(harness.ledger.node, equity.token.address)
+    token = await AtsToken.recognise(harness.ledger.node, security.token.address)
     assert token is not None
-    assert await read(token.holders_at_snapshot(equity.snapshot_id)) == HOLDERS
+    assert await read(token.holders_at_snapshot(security.snapshot_id)) == security.holders
     with pytest.raises(LedgerRejected, match="does not answer"):
-        await token.supply_at_snapshot(equity.snapshot_id + 7)
+        await token.supply_at_snapshot(security.snapshot_id + 7)
 
 
 async def test_a_plain_token_is_none_of_them(harness: EvmHarness) -> None:
@@ -94,13 +127,13 @@ async def test_a_plain_token_is_none_of_them(harness: EvmHarness) -> None:
 
 
 async def test_a_dividend_on_it_is_paid_and_reconciled(
-    equity: Equity, harness: EvmHarness, database: Database, settings: Settings
+    security: Security, harness: EvmHarness, database: Database, settings: Settings
 ) -> None:
     payment_token = harness.add_token({}, decimals=PAYMENT_DECIMALS)
     settings = settings.model_copy(update={"payer_account_id": harness.payer_account_id})
     await harness.fund(payment_token, harness.payer_account_id, 10**12)
-    asset = await assets.import_asset(database, harness.ledger, equity.token.address, payment_token_id=payment_token)
-    assert (asset.symbol, asset.decimals, asset.total_supply) == ("HRB", 2, sum(HOLDERS.values()))
+    asset = await assets.import_asset(database, harness.ledger, security.token.address, payment_token_id=payment_token)
+    assert (asset.symbol[:3], asset.decimals, asset.total_supply) == ("HRB", 2, sum(security.holders.values()))
     terms = distributions.Terms(
         type=DistributionType.DIVIDEND, payout_type=PayoutType.PERCENTAGE, amount=Decimal("250000.000001")
     )
@@ -108,7 +141,7 @@ async def test_a_dividend_on_it_is_paid_and_reconciled(
     status, verdict = await pay(database, harness, settings, distribution.id)
     assert status is DistributionStatus.COMPLETED
     assert verdict.agrees
-    balances = harness.tokens[payment_token].ask_all("balanceOf", [(account,) for account in HOLDERS])
+    balances = harness.tokens[payment_token].ask_all("balanceOf", [(account,) for account in security.holders])
     assert all(balances)
     left = harness.tokens[payment_token].ask("balanceOf", harness.payer_account_id)
     assert left == 10**12 - 250_000_000_001
@@ -125,16 +158,16 @@ class CashFlow:
 
 
 @pytest.fixture
-async def cash_flow(equity: Equity, harness: EvmHarness, database: Database) -> CashFlow:
+async def cash_flow(security: Security, harness: EvmHarness, database: Database) -> CashFlow:
     payment_token = harness.tokens[harness.add_token({}, decimals=PAYMENT_DECIMALS)]
     contract = deploy(
-        equity.anvil, "existing_cash_flow", equity.token.address, payment_token.address, harness.senders[0]
+        security.anvil, "existing_cash_flow", security.token.address, payment_token.address, harness.senders[0]
     )
     await harness.fund(payment_token.address, contract.address, 10**12)
     asset = await assets.import_asset(
         database,
         harness.ledger,
-        equity.token.address,
+        security.token.address,
         payment_token_id=payment_token.address,
         lifecycle_contract_id=contract.address,
     )
@@ -142,55 +175,52 @@ async def cash_flow(equity: Equity, harness: EvmHarness, database: Database) -> 
         asset,
         contract,
         payment_token,
-        Offers(harness.ledger.node, harness.ledger.chain, equity.token.address, contract.address),
+        Offers(harness.ledger.node, harness.ledger.chain, security.token.address, contract.address),
     )
 
 
 async def test_an_existing_contract_pays_what_was_approved(
-    equity: Equity, harness: EvmHarness, database: Database, settings: Settings, cash_flow: CashFlow
+    security: Security, harness: EvmHarness, database: Database, settings: Settings, cash_flow: CashFlow
 ) -> None:
-    offer = await cash_flow.offers.for_snapshot(equity.snapshot_id, Decimal(1000))
+    offer = await cash_flow.offers.for_snapshot(security.snapshot_id, Decimal(1000))
     distribution = await contract_payouts.create(database, harness.ledger, settings, cash_flow.asset, offer)
     status, verdict = await pay(database, harness, settings, distribution.id)
     assert status is DistributionStatus.COMPLETED
     assert verdict.agrees
-    shares = [1000 * 10**PAYMENT_DECIMALS * units // sum(HOLDERS.values()) for units in HOLDERS.values()]
-    assert cash_flow.payment_token.ask_all("balanceOf", [(account,) for account in HOLDERS]) == shares
-    again = await cash_flow.offers.for_snapshot(equity.snapshot_id, Decimal(7))
+    supply = sum(security.holders.values())
+    shares = [1000 * 10**PAYMENT_DECIMALS * units // supply for units in security.holders.values()]
+    assert cash_flow.payment_token.ask_all("balanceOf", [(account,) for account in security.holders]) == shares
+    again = await cash_flow.offers.for_snapshot(security.snapshot_id, Decimal(7))
     with pytest.raises(Conflict, match="pays it once"):
         await contract_payouts.create(database, harness.ledger, settings, cash_flow.asset, again)
 
 
-async def test_an_existing_contract_pays_a_dividend_that_the_token_announced(
-    equity: Equity, harness: EvmHarness, database: Database, settings: Settings, cash_flow: CashFlow
+async def test_an_existing_contract_pays_what_the_token_announced(
+    security: Security, harness: EvmHarness, database: Database, settings: Settings, cash_flow: CashFlow
 ) -> None:
-    now = int(harness.anvil.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
-    announced = (now + 50, now + 100, 25, 2)  # 0.25 a share
-    number = equity.token.ask("getDividendsCount") + 1
-    equity.token.send("setDividend", announced, sender=equity.anvil.accounts[0])
+    now = await harness.now()
+    number = security.announce(now + timedelta(seconds=50), now + timedelta(seconds=100))
     with pytest.raises(Conflict, match="goes to who holds it at"):
-        await cash_flow.offers.for_announcement(Announcement.DIVIDEND, number)
+        await cash_flow.offers.for_announcement(security.kind, number)
     await harness.let_pass(200)
-    offer = await cash_flow.offers.for_announcement(Announcement.DIVIDEND, number)
+    offer = await cash_flow.offers.for_announcement(security.kind, number)
     distribution = await contract_payouts.create(database, harness.ledger, settings, cash_flow.asset, offer)
     status, verdict = await pay(database, harness, settings, distribution.id)
     assert status is DistributionStatus.COMPLETED
     assert verdict.agrees
-    last = list(HOLDERS)[-1]
-    # The token knows amounts to as many decimals as it was announced with.
-    cents = HOLDERS[last] * 25 // 100
-    assert cash_flow.payment_token.ask("balanceOf", last) == cents * 10 ** (PAYMENT_DECIMALS - 2)
+    last = list(security.holders)[-1]
+    assert cash_flow.payment_token.ask("balanceOf", last) == security.owed_units(last)
 
 
 async def test_who_comes_back_as_failed_but_was_paid_before_is_paid(
-    equity: Equity, harness: EvmHarness, cash_flow: CashFlow
+    security: Security, harness: EvmHarness, cash_flow: CashFlow
 ) -> None:
-    paid, refused, fresh = list(HOLDERS)[:3]
+    paid, refused, fresh = list(security.holders)[:3]
     sender = harness.senders[0]
     harness.anvil.call("anvil_impersonateAccount", sender)
 
     def execute(*holders: str) -> Receipt:
-        arguments = (equity.token.address, equity.snapshot_id, holders, 10**9)
+        arguments = (security.token.address, security.snapshot_id, holders, 10**9)
         return cash_flow.contract.send("executeAmountSnapshotByAddresses", *arguments, sender=sender)
 
     execute(paid)
@@ -221,45 +251,33 @@ async def test_what_an_existing_contract_reports_is_understood(harness: EvmHarne
 HOUR = timedelta(hours=1)
 
 
-def announce(equity: Equity, record_at: datetime, execution_at: datetime) -> int:
-    """Announce a dividend of 0.25 a share, and return its number."""
-    terms = (int(record_at.timestamp()), int(execution_at.timestamp()), 25, 2)
-    equity.token.send("setDividend", terms, sender=equity.anvil.accounts[0])
-    return int(equity.token.ask("getDividendsCount"))
-
-
-def quarter(account: str) -> int:
-    """Return what such a dividend comes to, rounded down to cents as the token does."""
-    return int(HOLDERS[account] * 25 // 100 * 10 ** (PAYMENT_DECIMALS - 2))
-
-
 async def time_ahead(harness: EvmHarness) -> datetime:
     """Return a whole second that lies ahead of the chain's clock and of ours."""
     chain = (await harness.ledger.chain.head()).timestamp
     return max(datetime.fromtimestamp(chain, UTC), datetime.now(UTC).replace(microsecond=0)) + HOUR
 
 
-async def imported(database: Database, asset: Asset, number: int) -> Distribution:
-    """Return the one distribution that a dividend became."""
+async def imported(database: Database, asset: Asset, security: Security, number: int) -> Distribution:
+    """Return the one distribution that a dividend or coupon became."""
     async with database.unit_of_work() as session:
         page = await Distributions(session).find_of_asset(asset.id, None, limit=100)
-    (found,) = [each for each in page.items if each.concept == f"Dividend {number}"]
+    (found,) = [each for each in page.items if each.concept == f"{security.kind} {number}"]
     return found
 
 
 async def test_what_the_token_announces_becomes_one_distribution_that_is_kept_in_step(
-    equity: Equity, harness: EvmHarness, database: Database, cash_flow: CashFlow
+    security: Security, harness: EvmHarness, database: Database, cash_flow: CashFlow
 ) -> None:
     record_at = await time_ahead(harness)
-    number = announce(equity, record_at, record_at + HOUR)
+    number = security.announce(record_at, record_at + HOUR)
 
     async def sync() -> Distribution:
         await assets.sync(database, harness.ledger, cash_flow.asset.id)
-        return await imported(database, cash_flow.asset, number)
+        return await imported(database, cash_flow.asset, security, number)
 
     await asyncio.gather(sync(), sync())
     found = await sync()
-    assert (found.type, found.execution_type, found.status) == ("DIVIDEND", "SCHEDULED", "PENDING")
+    assert (found.type, found.execution_type, found.status) == (security.kind.upper(), "SCHEDULED", "PENDING")
     assert (found.record_time, found.scheduled_time, found.amount) == (record_at, record_at + HOUR, None)
 
     # As if it had been announced for other days when it was imported.
@@ -274,56 +292,56 @@ async def test_what_the_token_announces_becomes_one_distribution_that_is_kept_in
         assert (moved.record_time, moved.scheduled_time) == (record_at, record_at + HOUR)
         assert moved.execution_type is ExecutionType.SCHEDULED
 
-    equity.token.send("cancelDividend", number, sender=equity.anvil.accounts[0])
+    security.call_off(number)
     for _ in range(2):
         assert (await sync()).status is DistributionStatus.CANCELLED
 
 
 async def test_what_a_person_called_off_or_the_token_before_it_was_seen_is_not_imported_again(
-    equity: Equity, harness: EvmHarness, database: Database, cash_flow: CashFlow
+    security: Security, harness: EvmHarness, database: Database, cash_flow: CashFlow
 ) -> None:
     record_at = await time_ahead(harness)
-    number = announce(equity, record_at, record_at + HOUR)
-    withdrawn = announce(equity, record_at, record_at + 2 * HOUR)
-    equity.token.send("cancelDividend", withdrawn, sender=equity.anvil.accounts[0])
+    number = security.announce(record_at, record_at + HOUR)
+    withdrawn = security.announce(record_at, record_at + 2 * HOUR)
+    security.call_off(withdrawn)
     await assets.sync(database, harness.ledger, cash_flow.asset.id)
     async with database.unit_of_work() as session:
-        await distributions.cancel(session, (await imported(database, cash_flow.asset, number)).id)
+        await distributions.cancel(session, (await imported(database, cash_flow.asset, security, number)).id)
     await assets.sync(database, harness.ledger, cash_flow.asset.id)
-    assert (await imported(database, cash_flow.asset, number)).status is DistributionStatus.CANCELLED
+    assert (await imported(database, cash_flow.asset, security, number)).status is DistributionStatus.CANCELLED
     async with database.unit_of_work() as session:
         page = await Distributions(session).find_of_asset(cash_flow.asset.id, None, limit=100)
-    assert f"Dividend {withdrawn}" not in {each.concept for each in page.items}
+    assert f"{security.kind} {withdrawn}" not in {each.concept for each in page.items}
 
 
-async def test_an_imported_dividend_is_paid_by_itself_on_its_day_and_one_of_the_past_is_not(
-    equity: Equity, harness: EvmHarness, database: Database, settings: Settings, cash_flow: CashFlow
+async def test_what_was_imported_is_paid_by_itself_on_its_day_and_one_of_the_past_is_not(
+    security: Security, harness: EvmHarness, database: Database, settings: Settings, cash_flow: CashFlow
 ) -> None:
     long_ago = datetime(2024, 3, 31, tzinfo=UTC)
-    past = announce(equity, long_ago, long_ago + HOUR)
+    past = security.announce(long_ago, long_ago + HOUR)
     record_at = await time_ahead(harness)
-    number = announce(equity, record_at, record_at + HOUR)
+    number = security.announce(record_at, record_at + HOUR)
     await assets.sync(database, harness.ledger, cash_flow.asset.id)
     jobs = Jobs(database.url)
     when = record_at + 2 * HOUR
     # By our clock it is due, by the chain's it is not: it waits.
     await scheduler.run_due(database, harness.ledger, settings, jobs, when)
-    assert (await imported(database, cash_flow.asset, number)).status is DistributionStatus.PENDING
+    assert (await imported(database, cash_flow.asset, security, number)).status is DistributionStatus.PENDING
     chain_now = (await harness.ledger.chain.head()).timestamp
     await harness.let_pass(when.timestamp() - chain_now)
     await scheduler.run_due(database, harness.ledger, settings, jobs, when)
-    begun = await imported(database, cash_flow.asset, number)
+    begun = await imported(database, cash_flow.asset, security, number)
     assert begun.status is DistributionStatus.PROCESSING
     assert begun.amount == begun.total_amount
     assert await DistributionPayer(database, harness.ledger, settings).pay(begun.id) is DistributionStatus.COMPLETED
     assert (await reconciliation.reconcile(database, harness.ledger, begun.id)).agrees
-    last = list(HOLDERS)[-1]
-    assert cash_flow.payment_token.ask("balanceOf", last) == quarter(last)
-    offer = await cash_flow.offers.for_announcement(Announcement.DIVIDEND, number)
+    last = list(security.holders)[-1]
+    assert cash_flow.payment_token.ask("balanceOf", last) == security.owed_units(last)
+    offer = await cash_flow.offers.for_announcement(security.kind, number)
     with pytest.raises(Conflict, match="pays it once"):
         await contract_payouts.create(database, harness.ledger, settings, cash_flow.asset, offer)
 
-    waiting = await imported(database, cash_flow.asset, past)
+    waiting = await imported(database, cash_flow.asset, security, past)
     assert (waiting.execution_type, waiting.scheduled_time) == (ExecutionType.MANUAL, None)
     assert waiting.status is DistributionStatus.PENDING
     status, verdict = await pay(database, harness, settings, waiting.id)
@@ -332,22 +350,22 @@ async def test_an_imported_dividend_is_paid_by_itself_on_its_day_and_one_of_the_
 
 
 async def test_our_own_contract_pays_what_the_token_announced(
-    equity: Equity, harness: EvmHarness, database: Database, settings: Settings
+    security: Security, harness: EvmHarness, database: Database, settings: Settings
 ) -> None:
     payment_token = harness.add_token({}, decimals=PAYMENT_DECIMALS)
     await harness.fund(payment_token, harness.payer_account_id, 10**12)
     asset = await assets.import_asset(
         database,
         harness.ledger,
-        equity.token.address,
+        security.token.address,
         payment_token_id=payment_token,
         lifecycle_contract_id=harness.payer_account_id,
     )
     long_ago = datetime(2024, 6, 30, tzinfo=UTC)
-    number = announce(equity, long_ago, long_ago + HOUR)
+    number = security.announce(long_ago, long_ago + HOUR)
     await assets.sync(database, harness.ledger, asset.id)
-    status, verdict = await pay(database, harness, settings, (await imported(database, asset, number)).id)
+    status, verdict = await pay(database, harness, settings, (await imported(database, asset, security, number)).id)
     assert status is DistributionStatus.COMPLETED
     assert verdict.agrees
-    last = list(HOLDERS)[-1]
-    assert harness.tokens[payment_token].ask("balanceOf", last) == quarter(last)
+    last = list(security.holders)[-1]
+    assert harness.tokens[payment_token].ask("balanceOf", last) == security.owed_units(last)

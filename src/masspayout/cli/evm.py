@@ -100,6 +100,7 @@ def plan(
     snapshot: Annotated[int | None, typer.Option(min=1, help="Its number; a new one is taken unless given.")] = None,
     dividend: Annotated[int | None, typer.Option(min=1, help="A dividend that the token announced.")] = None,
     coupon: Annotated[int | None, typer.Option(min=1, help="A coupon that the token announced.")] = None,
+    redemption: Annotated[bool, typer.Option("--redemption", help="The principal of a matured bond.")] = False,
     concept: Annotated[str | None, typer.Option(help="What it is for.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -121,6 +122,7 @@ def plan(
             snapshot_id=snapshot,
             dividend_id=dividend,
             coupon_id=coupon,
+            redemption=redemption,
         )
         return await contract_payouts.create(
             runtime.database, runtime.ledger, runtime.settings, found, offer, concept=concept
@@ -128,10 +130,13 @@ def plan(
 
     distribution = with_runtime(work)
     if as_json:
-        show_json({"id": distribution.id, "total_amount": distribution.total_amount})
+        names = ("id", "payable_count", "total_amount", "excluded_accounts")
+        show_json({name: getattr(distribution, name) for name in names})
         return
     count, total = distribution.payable_count, distribution.total_amount
     out.print(f"Distribution {distribution.id}: {count:,} holders, {total:,f} in all.")
+    for account_id in distribution.excluded_accounts:
+        out.print(f"Left out is {account_id}: it was redeemed before, and holds bonds again.")
     out.print(f"Execute it with: masspayout distribution execute {distribution.id} --wait", markup=False)
 
 

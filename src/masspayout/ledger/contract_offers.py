@@ -18,7 +18,9 @@ class ContractOffer:
         decimals: Of this token.
         kind: DIVIDEND, COUPON or SNAPSHOT.
         terms: What is paid in the contract's own words, which its ledger adapter reads again.
-        key: Names the obligation: the contract pays it once, whatever the amount.
+        key: Names the obligation: the contract pays it once, whatever the amount. None for a redemption, which can be
+            planned again for who is left when the last one has ended; who was paid by one is not paid by the next.
+        concept: What it is for, unless a person says something else.
         owed: What each holder gets, rounded down as the contract does.
         promised_units: What is divided; what rounding leaves stays with the contract.
         snapshot_at: The moment that the holdings are of, if it is known.
@@ -30,9 +32,10 @@ class ContractOffer:
     decimals: int
     kind: str
     terms: str
-    key: str
+    key: str | None
     owed: Sequence[Share]
     promised_units: int
+    concept: str | None = None
     snapshot_at: datetime | None = None
     due_at: datetime | None = None
 

@@ -32,6 +32,7 @@ def _failures(*failures: Failure) -> dict[str, Failure]:
 _RECIPIENT, _EVERYBODY, _TRANSIENT = FailureClass.RECIPIENT, FailureClass.EVERYBODY, FailureClass.TRANSIENT
 
 CONTRACT_PAUSED = "CONTRACT_PAUSED"
+OTHER_AMOUNT_PAID = "OTHER_AMOUNT_PAID"
 TRANSACTION_EXPIRED = "TRANSACTION_EXPIRED"
 
 FAILURES = _failures(
@@ -94,6 +95,30 @@ FAILURES = _failures(
         _RECIPIENT,
         "The account would not have got the whole amount: the payment token takes fees, or the account passes it on.",
         "Ask the holder for another account, or pay in a token that takes no fees.",
+    ),
+    Failure(
+        "HOLDING_CHANGED",
+        _RECIPIENT,
+        "The holder's bonds are no longer those that were planned for: some were transferred, locked or redeemed.",
+        "When this payout has ended, plan the redemption again: it takes in who holds bonds then.",
+    ),
+    Failure(
+        "ALREADY_REDEEMED",
+        _RECIPIENT,
+        "The contract redeemed the holder's bonds in another transaction.",
+        "Nothing need be done: the holder got the principal then.",
+    ),
+    Failure(
+        "REDEMPTION_REFUSED",
+        _RECIPIENT,
+        "The bond does not let the holder's bonds be redeemed: the holder is blocked, say, or lacks KYC.",
+        "Ask the bond's issuer why, then retry.",
+    ),
+    Failure(
+        OTHER_AMOUNT_PAID,
+        _RECIPIENT,
+        "The contract paid another amount than was planned: the holding changed just before.",
+        "See how much with masspayout reconcile, and settle the difference with the holder.",
     ),
     Failure(
         "PAYER_IS_RECIPIENT",
@@ -178,6 +203,18 @@ FAILURES = _failures(
         _EVERYBODY,
         "The paying contract does not let the sending account pay.",
         "Have the contract's admin give it the role that pays, then retry.",
+    ),
+    Failure(
+        "REDEEMER_ROLE_MISSING",
+        _EVERYBODY,
+        "The bond does not let the paying contract redeem it.",
+        "Have the bond's admin give the contract the role of a redeemer at maturity, then retry.",
+    ),
+    Failure(
+        "NOT_PAYMENT_DATE",
+        _EVERYBODY,
+        "The date from which the contract pays this lies ahead: it was put off.",
+        "Retry after that date.",
     ),
     Failure(
         "CONTRACT_PAYS_BY_ITS_RULE",

@@ -176,11 +176,16 @@ class Refused:
 class Settled:
     """It was processed: everybody was paid, but those in ``failures``, each with the code that says why.
 
-    ``consensus_at`` is when, where the ledger says so by now: those that know first may not say when.
+    Attributes:
+        consensus_at: When, where the ledger says so by now: those that know first may not say when.
+        failures: Who was not paid.
+        paid_units: What the others got, by a payer that works out the amounts in the moment in which it pays. Empty for
+            any other: they got what they were to get.
     """
 
     consensus_at: datetime | None
     failures: Mapping[str, str] = field(default_factory=dict)
+    paid_units: Mapping[str, int] = field(default_factory=dict)
 
 
 Outcome = Undecided | Dead | Refused | Settled
@@ -234,8 +239,13 @@ class Ledger(Protocol):
     async def balance_units(self, account_id: str, token_id: str) -> int:
         """Return what an account holds of a token; 0 when it has nothing to do with it."""
 
-    async def check_payer(self, payer_account_id: str, token_id: str) -> None:
+    async def check_payer(self, payer_account_id: str, token_id: str, contract_terms: str | None = None) -> None:
         """Find out whether a payer could pay in a token as things stand, but for how much it holds.
+
+        Args:
+            payer_account_id: Who is to pay.
+            token_id: What is to be paid in.
+            contract_terms: What is to be paid, as in ``Transfer``; without them, anything at all.
 
         Raises:
             Conflict: It could not; the hint says what to do about it.

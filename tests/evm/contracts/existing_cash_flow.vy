@@ -3,21 +3,70 @@
 """
 @title What the LifeCycleCashFlow contracts do that exist already, as far as payouts by address lists go
 @dev It is written from their interface and from what they were seen to do: results are padded to the length of what was
-    asked, whoever was paid before comes back as failed, and nothing tells whether an account was paid.
+    asked, whoever was paid before comes back as failed, and nothing tells whether an account was paid. Redemptions mark
+    nobody: whoever was redeemed has no bonds left, and comes back as paid, with nothing. The bond that refuses one
+    holder reverts the call for all of them.
 """
 
 from ethereum.ercs import IERC20
 from ethereum.ercs import IERC20Detailed
 
-struct DividendAmount:
+struct Owed:
     numerator: uint256
     denominator: uint256
     reached: bool
 
+struct Principal:
+    numerator: uint256
+    denominator: uint256
+
+struct BondDetails:
+    currency: bytes3
+    nominal_value: uint256
+    nominal_value_decimals: uint8
+    starting_date: uint256
+    maturity_date: uint256
+
+struct Information:
+    name: String[64]
+    symbol: String[32]
+    isin: String[32]
+    decimals: uint8
+
+struct Metadata:
+    information: Information
+    security_type: uint8
+
+struct Dividend:
+    record_date: uint256
+    execution_date: uint256
+    amount: uint256
+    amount_decimals: uint8
+    snapshot_id: uint256
+
+struct Coupon:
+    record_date: uint256
+    execution_date: uint256
+    start_date: uint256
+    end_date: uint256
+    fixing_date: uint256
+    rate: uint256
+    rate_decimals: uint8
+    rate_status: uint8
+    snapshot_id: uint256
+
 interface Asset:
+    def getERC20Metadata() -> Metadata: view
     def balanceOfAtSnapshot(snapshot: uint256, holder: address) -> uint256: view
     def totalSupplyAtSnapshot(snapshot: uint256) -> uint256: view
-    def getDividendAmountFor(dividend: uint256, holder: address) -> DividendAmount: view
+    def getDividend(dividend: uint256) -> (Dividend, bool): view
+    def getDividendAmountFor(dividend: uint256, holder: address) -> Owed: view
+    def getCoupon(coupon: uint256) -> (Coupon, bool): view
+    def getCouponAmountFor(coupon: uint256, holder: address) -> Owed: view
+    def getBondDetails() -> BondDetails: view
+    def getMaturityDate() -> uint256: view
+    def getPrincipalFor(holder: address) -> Principal: view
+    def fullRedeemAtMaturity(holder: address): nonpayable
 
 event DistributionByAddressesExecuted:
     distributionID: uint256
@@ -30,6 +79,12 @@ event AmountSnapshotByAddressesExecuted:
     snapshotID: uint256
     holders: DynArray[address, 256]
     amount: uint256
+    failed: DynArray[address, 256]
+    succceeded: DynArray[address, 256]
+    paid: DynArray[uint256, 256]
+
+event CashOutByAddressesExecuted:
+    holders: DynArray[address, 256]
     failed: DynArray[address, 256]
     succceeded: DynArray[address, 256]
     paid: DynArray[uint256, 256]
@@ -49,12 +104,19 @@ event LifeCycleCashFlowUnpaused:
 
 PAUSER: constant(bytes32) = keccak256("lifecycle.cash.flow.role.pauser")
 PAYOUT: constant(bytes32) = keccak256("lifecycle.cash.flow.role.payout")
+CASHOUT: constant(bytes32) = keccak256("lifecycle.cash.flow.role.cashout")
 TRANSFERER: constant(bytes32) = keccak256("lifecycle.cash.flow.role.transferer")
 TOKEN_MANAGER: constant(bytes32) = keccak256("lifecycle.cash.flow.role.payment.token.manager")
+
+ADMIN: constant(bytes32) = empty(bytes32)
+
+# The kinds of assets that are no bonds.
+EQUITY: constant(uint8) = 1
 
 asset: address
 payment_token: address
 paused: bool
+is_upgraded: bool
 roles: HashMap[bytes32, HashMap[address, bool]]
 paid_by_snapshot: HashMap[uint256, HashMap[address, bool]]
 paid_by_distribution: HashMap[uint256, HashMap[address, bool]]
@@ -64,7 +126,7 @@ paid_by_distribution: HashMap[uint256, HashMap[address, bool]]
 def __init__(asset: address, payment_token: address, member: address):
     self.asset = asset
     self.payment_token = payment_token
-    for role: bytes32 in [PAUSER, PAYOUT, TRANSFERER, TOKEN_MANAGER]:
+    for role: bytes32 in [ADMIN, PAUSER, PAYOUT, CASHOUT, TRANSFERER, TOKEN_MANAGER]:
         self.roles[role][member] = True
 
 
@@ -90,6 +152,28 @@ def isPaused() -> bool:
 @view
 def hasRole(role: bytes32, account: address) -> bool:
     return self.roles[role][account]
+
+
+@external
+def grantRole(role: bytes32, account: address) -> bool:
+    self._require_role(ADMIN)
+    self.roles[role][account] = True
+    return True
+
+
+@external
+def revokeRole(role: bytes32, account: address) -> bool:
+    self._require_role(ADMIN)
+    self.roles[role][account] = False
+    return True
+
+
+@external
+def upgrade():
+    """
+    @notice Become a version that asks newer bonds for what they answer.
+    """
+    self.is_upgraded = True
 
 
 @external
@@ -133,7 +217,7 @@ def transferPaymentToken(to: address, amount: uint256):
 def executeAmountSnapshotByAddresses(
     asset: address, snapshot: uint256, holders: DynArray[address, 256], amount: uint256
 ) -> (DynArray[address, 256], DynArray[address, 256], DynArray[uint256, 256]):
-    self._begin(asset)
+    self._begin(asset, PAYOUT)
     failed: DynArray[address, 256] = []
     succeeded: DynArray[address, 256] = []
     paid: DynArray[uint256, 256] = []
@@ -158,14 +242,20 @@ def executeAmountSnapshotByAddresses(
 def executeDistributionByAddresses(
     asset: address, distribution: uint256, holders: DynArray[address, 256]
 ) -> (DynArray[address, 256], DynArray[address, 256], DynArray[uint256, 256]):
-    self._begin(asset)
+    self._begin(asset, PAYOUT)
+    is_equity: bool = (staticcall Asset(asset).getERC20Metadata()).security_type == EQUITY
+    self._require_payment_date(self._execution_date(asset, distribution, is_equity))
     failed: DynArray[address, 256] = []
     succeeded: DynArray[address, 256] = []
     paid: DynArray[uint256, 256] = []
     decimals: uint256 = convert(staticcall IERC20Detailed(self.payment_token).decimals(), uint256)
     for holder: address in holders:
         if not self.paid_by_distribution[distribution][holder]:
-            owed: DividendAmount = staticcall Asset(asset).getDividendAmountFor(distribution, holder)
+            owed: Owed = empty(Owed)
+            if is_equity:
+                owed = staticcall Asset(asset).getDividendAmountFor(distribution, holder)
+            else:
+                owed = staticcall Asset(asset).getCouponAmountFor(distribution, holder)
             share: uint256 = owed.numerator * 10**decimals // owed.denominator
             if self._transfer(holder, share):
                 self.paid_by_distribution[distribution][holder] = True
@@ -180,10 +270,59 @@ def executeDistributionByAddresses(
     return failed, succeeded, paid
 
 
+@external
+def executeBondCashOutByAddresses(
+    bond: address, holders: DynArray[address, 256]
+) -> (DynArray[address, 256], DynArray[address, 256], DynArray[uint256, 256]):
+    self._begin(bond, CASHOUT)
+    maturity_date: uint256 = 0
+    if self.is_upgraded:
+        maturity_date = staticcall Asset(bond).getMaturityDate()
+    else:
+        maturity_date = (staticcall Asset(bond).getBondDetails()).maturity_date
+    self._require_payment_date(maturity_date)
+    failed: DynArray[address, 256] = []
+    succeeded: DynArray[address, 256] = []
+    paid: DynArray[uint256, 256] = []
+    decimals: uint256 = convert(staticcall IERC20Detailed(self.payment_token).decimals(), uint256)
+    for holder: address in holders:
+        principal: Principal = staticcall Asset(bond).getPrincipalFor(holder)
+        amount: uint256 = principal.numerator * 10**decimals // principal.denominator
+        if self._transfer(holder, amount):
+            extcall Asset(bond).fullRedeemAtMaturity(holder)
+            succeeded.append(holder)
+            paid.append(amount)
+        else:
+            failed.append(holder)
+    failed, succeeded, paid = self._padded(len(holders), failed, succeeded, paid)
+    log CashOutByAddressesExecuted(holders=holders, failed=failed, succceeded=succeeded, paid=paid)
+    return failed, succeeded, paid
+
+
 @internal
-def _begin(asset: address):
+@view
+def _execution_date(asset: address, distribution: uint256, is_equity: bool) -> uint256:
+    is_cancelled: bool = False
+    if is_equity:
+        dividend: Dividend = empty(Dividend)
+        dividend, is_cancelled = staticcall Asset(asset).getDividend(distribution)
+        return dividend.execution_date
+    coupon: Coupon = empty(Coupon)
+    coupon, is_cancelled = staticcall Asset(asset).getCoupon(distribution)
+    return coupon.execution_date
+
+
+@internal
+@view
+def _require_payment_date(date: uint256):
+    if block.timestamp < date:
+        raw_revert(abi_encode(date, block.timestamp, method_id=method_id("NotPaymentDate(uint256,uint256)")))
+
+
+@internal
+def _begin(asset: address, role: bytes32):
     self._require_unpaused()
-    self._require_role(PAYOUT)
+    self._require_role(role)
     if asset != self.asset:
         raw_revert(abi_encode(asset, method_id=method_id("InvalidAsset(address)")))
 

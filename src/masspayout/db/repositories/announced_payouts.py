@@ -7,9 +7,12 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from masspayout.db.entities import Distribution, DistributionStatus
+from masspayout.db.entities import Distribution, DistributionStatus, Holder
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import uuid7
+
+# Whoever failed for one of these got money for their bonds, though not what was planned, or not by us.
+_REDEEMED_ALL_THE_SAME = ("OTHER_AMOUNT_PAID", "ALREADY_REDEEMED")
 
 
 class AnnouncedPayouts(Repository[Distribution]):
@@ -28,6 +31,19 @@ class AnnouncedPayouts(Repository[Distribution]):
             .execution_options(populate_existing=True)
         )
         return await self.session.scalar(query)
+
+    async def redeemed(self, asset_id: uuid.UUID, contract_terms: str) -> set[str]:
+        """Return whose bonds the contract redeemed for money, by distributions of the same terms or beside them."""
+        query = (
+            select(Holder.account_id)
+            .join(Distribution, Distribution.id == Holder.distribution_id)
+            .where(
+                Distribution.asset_id == asset_id,
+                Distribution.contract_terms == contract_terms,
+                Holder.paid | Holder.failure_code.in_(_REDEEMED_ALL_THE_SAME),
+            )
+        )
+        return set(await self.session.scalars(query))
 
     async def add(self, **columns: Any) -> Distribution | None:
         """Write a distribution. None when there is one for the same obligation."""

@@ -1,7 +1,7 @@
 """Queries on ``batch_payout``, and on the holders of one batch."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -296,15 +296,15 @@ class BatchPayouts(Repository[BatchPayout]):
         row = (await self.session.execute(_TALLY, self._key(batch))).one()
         return Tally(**row._asdict())
 
-    async def attached(self, batch: BatchPayout, attempt_id: uuid.UUID) -> Sequence[str]:
-        """Return the accounts that are attached to an attempt and unpaid."""
-        query = select(Holder.account_id).where(
+    async def attached(self, batch: BatchPayout, attempt_id: uuid.UUID) -> Mapping[str, Decimal]:
+        """Return the accounts that are attached to an attempt and unpaid, and what each is owed."""
+        query = select(Holder.account_id, Holder.payment_amount).where(
             Holder.distribution_id == batch.distribution_id,
             Holder.batch_number == batch.batch_number,
             Holder.attempt_id == attempt_id,
             ~Holder.paid,
         )
-        return (await self.session.scalars(query)).all()
+        return {account_id: amount or Decimal(0) for account_id, amount in await self.session.execute(query)}
 
     async def complete(self, batch_id: uuid.UUID, attempt_id: uuid.UUID, code: str) -> bool:
         """Settle an attempt that paid everybody of a batch, and close the batch: one statement for what is usual.

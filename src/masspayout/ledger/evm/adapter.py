@@ -129,13 +129,19 @@ class EvmLedger:
             await self.token(token_id)
             raise
 
-    async def check_payer(self, payer_account_id: str, token_id: str) -> None:
+    async def check_payer(self, payer_account_id: str, token_id: str, contract_terms: str | None = None) -> None:
         """Find out whether a contract could pay in a token as things stand, but for how much it holds.
+
+        Args:
+            payer_account_id: The contract.
+            token_id: What it is to pay in.
+            contract_terms: What it is to pay, if it works out the amounts itself; without them, anything at all.
 
         Raises:
             Conflict: The chain is not the one that is meant; or there is no paying contract there, it pays in another
                 token, is paused, or does not let our senders pay; or a sender has nothing to pay for gas with.
             ContractPaused: The contract is paused.
+            Invalid: The asset is not of the kind that the terms are about.
         """
         await self.chain.chain_id()
         await self.token(token_id)
@@ -147,7 +153,7 @@ class EvmLedger:
         if await self._tokens.is_paused(token_id):
             raise Conflict(f"The payment token {token_id} is paused.", "Have its issuer unpause it, then try again.")
         for account in accounts:
-            await contract.check(account.address, token_id)
+            await contract.check(account.address, token_id, contract_terms)
             if not await self.node.balance_wei(account.address):
                 raise Conflict(
                     f"The sender {account.address} has nothing to pay for gas with.",

@@ -14,8 +14,10 @@ from masspayout.errors import Conflict, InsufficientFunds, Invalid, LedgerUncert
 from masspayout.ledger.contract_offers import ContractOffer
 from masspayout.ledger.evm.adapter import EvmLedger
 from masspayout.ledger.evm.ats import INTERFACE, Announcement
-from masspayout.ledger.evm.contracts import PayingContract, recognise
+from masspayout.ledger.evm.contracts import ExistingContract, PayingContract, recognise
+from masspayout.ledger.evm.contracts.interface import LACKS_ROLE
 from masspayout.ledger.evm.contracts.own import deployment, interface
+from masspayout.ledger.evm.contracts.terms import ContractTerms, Occasion
 from masspayout.ledger.evm.node import Json, NodeError, to_hex, to_int
 from masspayout.ledger.evm.offers import Offers
 from masspayout.ledger.evm.senders import SenderAccount
@@ -149,6 +151,7 @@ class Administration:
         snapshot_id: int | None = None,
         dividend_id: int | None = None,
         coupon_id: int | None = None,
+        redemption: bool = False,
     ) -> ContractOffer:
         """Work out what a LifeCycleCashFlow contract would pay.
 
@@ -159,24 +162,38 @@ class Administration:
             snapshot_id: Which one; a new one is taken unless given.
             dividend_id: A dividend that the token announced, instead.
             coupon_id: A coupon that the token announced, instead.
+            redemption: The principal of a matured bond, instead.
 
         Raises:
-            Invalid: Token or contract are not of that kind, or it is not said what to pay.
+            Invalid: Token or contract are not of that kind, or it is not said what to pay, or more than one thing is.
+            Conflict: Something is in the way of it: a role that is missing, say, or a date that lies ahead.
         """
+        _require_one({"amount": amount, "dividend": dividend_id, "coupon": coupon_id, "redemption": redemption or None})
+        if snapshot_id is not None and amount is None:
+            raise Invalid("Only an amount is divided by a snapshot.", "Leave out --snapshot, or say --amount.")
         offers = Offers(self._ledger.node, self._ledger.chain, asset_id, contract_id)
         if dividend_id is not None:
             return await offers.for_announcement(Announcement.DIVIDEND, dividend_id)
         if coupon_id is not None:
             return await offers.for_announcement(Announcement.COUPON, coupon_id)
-        if amount is None:
-            raise Invalid("It is not said what to pay.", "Say --amount, --dividend or --coupon.")
-        if snapshot_id is None:
-            snapshot_id = await self.take_snapshot(asset_id)
-        return await offers.for_snapshot(snapshot_id, amount)
+        if amount is not None:
+            await offers.require_divisible(amount)
+            if snapshot_id is None:
+                snapshot_id = await self.take_snapshot(asset_id)
+            return await offers.for_snapshot(snapshot_id, amount)
+        return await self._redemption(offers, asset_id, contract_id)
 
     async def cancel(self, transaction_id: str) -> str:
         """Free the nonce of a transaction that will never get into a block. Return the hash of what takes its place."""
         return await self._ledger.cancel(transaction_id)
+
+    async def _redemption(self, offers: Offers, asset_id: str, contract_id: str) -> ContractOffer:
+        """Offer a redemption, once it is known that nothing but a holder's own affairs would be in its way."""
+        contract = await recognise(self._ledger.node, contract_id)
+        if isinstance(contract, ExistingContract):
+            terms = str(ContractTerms(Occasion.REDEMPTION, asset_id))
+            await self._ledger.check_payer(contract_id, await contract.payment_token(), terms)
+        return await offers.for_redemption()
 
     async def _holding(self, contract: PayingContract) -> Mapping[str, Any]:
         token = await self._ledger.token(await contract.payment_token())
@@ -216,11 +233,15 @@ class Administration:
         try:
             estimated = to_int(await self._ledger.node.request("eth_estimateGas", call))
         except NodeError as error:
-            name = interface().error(error.data) or ""
+            name = interface().error(error.data) or INTERFACE.error(error.data) or ""
+            next_step = _NEXT_STEPS.get(name, f"Check that {sender} has the role and the money for it.")
+            if name == LACKS_ROLE:
+                _, role = INTERFACE.error_values(error.data)
+                next_step = f"Have its admin grant {sender} the role {to_hex(role)}."
             raise Conflict(
                 f"{'This' if to == _NO_CONTRACT_YET else f'The contract {to}'} would refuse: "
                 f"{name or error.message}. Nothing was sent.",
-                _NEXT_STEPS.get(name, f"Check that {sender} has the role and the money for it."),
+                next_step,
             ) from None
         return estimated * (100 + self._margin_percent) // 100
 
@@ -234,3 +255,12 @@ class Administration:
             f"Transaction {transaction_id} is in no block after {_PATIENCE_SECONDS} seconds.",
             "Look it up in the chain's explorer before you do this again.",
         )
+
+
+def _require_one(choices: Mapping[str, object]) -> None:
+    """Refuse to guess which of several things is to be paid."""
+    chosen = [f"--{name}" for name, value in choices.items() if value is not None]
+    if not chosen:
+        raise Invalid("It is not said what to pay.", "Say --amount, --dividend, --coupon or --redemption.")
+    if len(chosen) > 1:
+        raise Invalid(f"{' and '.join(chosen)} cannot be paid at once.", "Plan one after the other.")

@@ -11,7 +11,7 @@ from typing import Any
 from eth_abi.exceptions import DecodingError
 
 from masspayout.errors import LedgerError, LedgerRejected, LedgerUnavailable
-from masspayout.ledger.evm.contracts.interface import Interface, event, function
+from masspayout.ledger.evm.contracts.interface import LACKS_ROLE, Interface, error, event, function
 from masspayout.ledger.evm.erc20 import Erc20
 from masspayout.ledger.evm.node import Block, Node, NodeError, call_parameters, from_hex
 from masspayout.ledger.port import HolderBalance
@@ -42,6 +42,7 @@ INTERFACE = Interface(
         function("getTotalCouponHolders", ["uint256"], ["uint256"]),
         function("getCouponHolders", _SNAPSHOT_PAGE_OF, ["address[]"]),
         function("getCouponAmountFor", ["uint256", "address"], [_AMOUNT]),
+        error(LACKS_ROLE, "address", "bytes32"),
     ]
 )
 

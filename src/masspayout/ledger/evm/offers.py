@@ -1,6 +1,7 @@
 """What LifeCycleCashFlow contracts would pay: worked out by their own rule before it is approved, and then by them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ from masspayout.ledger.contract_offers import AnnouncedPayout, ContractOffer
 from masspayout.ledger.evm.ats import Announcement, AtsToken
 from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.contracts import ExistingContract, recognise
+from masspayout.ledger.evm.contracts.redemption import Bond
 from masspayout.ledger.evm.contracts.terms import ContractTerms, Occasion
 from masspayout.ledger.evm.erc20 import Erc20, is_address
 from masspayout.ledger.evm.node import Node
@@ -26,6 +28,15 @@ class Offers:
         self._chain = chain
         self._asset_id = asset_id
         self._contract_id = contract_id
+
+    async def require_divisible(self, amount: Decimal) -> None:
+        """Refuse what could not be divided by any snapshot, before one is taken.
+
+        Raises:
+            Invalid: The token takes no snapshots, the contract does not work out amounts, or it cannot pay the amount.
+        """
+        await self._asset()
+        to_units(amount, (await self._token(by_its_rule=True)).decimals)
 
     async def for_snapshot(self, snapshot_id: int, amount: Decimal) -> ContractOffer:
         """Divide an amount of whole payment tokens by what everybody held at a snapshot.
@@ -71,7 +82,27 @@ class Offers:
         terms = ContractTerms(Occasion.DISTRIBUTION, self._asset_id, number)
         total_units = sum(share.amount_units for share in owed)
         due_at = execution_at if announced.execution_at > now else None
-        return self._offer(kind.upper(), token, terms, owed, total_units, record_at=record_at, due_at=due_at)
+        offer = self._offer(kind.upper(), token, terms, owed, total_units, record_at=record_at, due_at=due_at)
+        return replace(offer, concept=f"{kind} {number}")
+
+    async def for_redemption(self) -> ContractOffer:
+        """Pay everybody the principal of the bonds that they hold now, as the contract would.
+
+        Raises:
+            Invalid: The contract does not redeem bonds.
+            LedgerRejected: The holders that the bond names do not hold what there is: some bonds are locked, say.
+        """
+        asset, token = await self._asset(), await self._token(by_its_rule=True)
+        bond, head = Bond(self._node, self._asset_id), await self._chain.head()
+        owed: list[Share] = []
+        async for page in asset.holders(head.number):
+            accounts = [holder.account_id for holder in page]
+            principals = await bond.principals_units(accounts, token.decimals, head.number)
+            owed += [Share(*holder, units) for holder, units in zip(page, principals, strict=True)]
+        total_units = sum(share.amount_units for share in owed)
+        terms = ContractTerms(Occasion.REDEMPTION, self._asset_id)
+        offer = self._offer("SNAPSHOT", token, terms, owed, total_units, record_at=_time(head.timestamp))
+        return replace(offer, key=None, concept="Redemption")
 
     async def due(self, kind: Announcement, number: int) -> ContractOffer:
         """Pay a dividend or coupon whose time has come, as in ``for_announcement``.

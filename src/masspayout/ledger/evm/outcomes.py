@@ -73,7 +73,8 @@ class Outcomes:
         if not is_success(receipt):
             return Refused(await self._refusal_code(version, receipt, number))
         contract = await self._contract_at(str(receipt["to"]).lower())
-        return Settled(to_datetime(block.timestamp * NANOS_PER_SECOND), await contract.failures(receipt))
+        settled_at = to_datetime(block.timestamp * NANOS_PER_SECOND)
+        return Settled(settled_at, await contract.failures(receipt), contract.paid_units(receipt))
 
     async def _judge_absence(self, versions: Sequence[EvmTransaction], final: BlockHeader) -> Outcome:
         """Judge a transaction of which no version is in a block: dead, if another one used its nonce for good."""

@@ -177,7 +177,12 @@ class HederaLedger:
         relationship = await self._mirror.relationship(account_id, token_id)
         return 0 if relationship is None else relationship.balance
 
-    async def check_payer(self, payer_account_id: str, token_id: str) -> None:
+    async def check_payer(
+        self,
+        payer_account_id: str,
+        token_id: str,
+        contract_terms: str | None = None,  # noqa: ARG002 - no payer here works out the amounts
+    ) -> None:
         """Find out whether a payer could pay in a token as things stand, but for how much it holds.
 
         Raises:

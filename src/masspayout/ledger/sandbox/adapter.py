@@ -110,7 +110,7 @@ class SandboxLedger:
             row = await cursor.fetchone()
             return 0 if row is None else int(row["balance_units"])
 
-    async def check_payer(self, payer_account_id: str, token_id: str) -> None:
+    async def check_payer(self, payer_account_id: str, token_id: str, contract_terms: str | None = None) -> None:
         """Let every payer try: the sandbox's payers need no keys and no contract."""
 
     async def estimate(self, payer_account_id: str, token_id: str, recipient_count: int) -> Estimate:  # noqa: ARG002

@@ -9,6 +9,9 @@ from eth_utils.crypto import keccak
 
 Json = Mapping[str, Any]
 
+# What contracts revert with that give out roles, when an account calls that lacks one: it says both.
+LACKS_ROLE = "AccountHasNoRole"
+
 
 class Event(NamedTuple):
     """An event of a contract, decoded: its name, and what it says by the names of its fields."""
@@ -69,6 +72,10 @@ class Interface:
         """Return the name of the error that a call was reverted with; None for one that is not of this contract."""
         entry = self._errors.get(bytes(data[:4]))
         return entry.name if entry else None
+
+    def error_values(self, data: bytes) -> tuple[Any, ...]:
+        """Return what an error of this interface says."""
+        return decode(self._errors[bytes(data[:4])].types, data[4:])
 
     def topic(self, name: str) -> bytes:
         """Return the first topic of an event's logs."""

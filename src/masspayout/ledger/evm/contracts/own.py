@@ -76,7 +76,7 @@ class OwnContract:
         """See ``PayingContract``."""
         return interface().call("withdraw", token_id, recipient, amount_units)
 
-    async def check(self, sender: str, token_id: str) -> None:
+    async def check(self, sender: str, token_id: str, terms: str | None = None) -> None:
         """See ``PayingContract``."""
         token = await self.payment_token()
         if token != token_id:
@@ -114,6 +114,10 @@ class OwnContract:
             for event in interface().events(receipt["logs"], self.address)
             if event.name == "NotPaid"
         }
+
+    def paid_units(self, receipt: Json) -> Mapping[str, int]:
+        """See ``PayingContract``. It is told the amounts."""
+        return {}
 
     def revert_code(self, data: bytes) -> str | None:
         """See ``PayingContract``."""

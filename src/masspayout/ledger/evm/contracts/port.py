@@ -23,11 +23,17 @@ class PayingContract(Protocol):
     def encode_withdrawal(self, token_id: str, recipient: str, amount_units: int) -> bytes:
         """Return the call that takes tokens out."""
 
-    async def check(self, sender: str, token_id: str) -> None:
+    async def check(self, sender: str, token_id: str, terms: str | None = None) -> None:
         """Find out whether the sender could have the contract pay in this token now, but for its funds.
+
+        Args:
+            sender: Who would send.
+            token_id: What would be paid in.
+            terms: What would be paid, as in ``encode_payment``; without them, anything at all.
 
         Raises:
             Conflict: It could not: the contract is paused, pays in another token, does not know the sender as a payer …
+            Invalid: The asset is not of the kind that the terms are about.
         """
 
     async def encode_payment(
@@ -49,6 +55,13 @@ class PayingContract(Protocol):
         """Return who of a call that did not revert was not paid, each with the failure code.
 
         Who was paid before for the same distribution counts as paid.
+
+        Args:
+            receipt: As JSON-RPC gives it.
+        """
+
+    def paid_units(self, receipt: Mapping[str, Any]) -> Mapping[str, int]:
+        """Return what everybody got of a call that did not revert, if the amounts were worked out in that moment.
 
         Args:
             receipt: As JSON-RPC gives it.

@@ -6,16 +6,21 @@ from enum import StrEnum
 from masspayout.errors import LedgerRejected
 
 PAYS_BY_ITS_RULE = (
-    "A LifeCycleCashFlow contract pays everybody's share of an amount by a snapshot, rounded down, or what a token has "
-    "announced: no FIXED amounts, no list, nobody excluded, no largest remainder."
+    "A LifeCycleCashFlow contract pays everybody's share of an amount by a snapshot, rounded down, what a token has "
+    "announced, or the principal of a matured bond: no FIXED amounts, no list, nobody excluded, no largest remainder."
 )
 
 
 class Occasion(StrEnum):
-    """What such a contract pays for: an amount that is divided by a snapshot, or what a token has announced."""
+    """What such a contract pays for.
+
+    SNAPSHOT is an amount that is divided by a snapshot, DISTRIBUTION what a token has announced, and REDEMPTION the
+    principal of a bond that has matured.
+    """
 
     SNAPSHOT = "snapshot"
     DISTRIBUTION = "distribution"
+    REDEMPTION = "redemption"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +29,13 @@ class ContractTerms:
 
     Attributes:
         asset_id: The token that is paid on.
-        number: Of the snapshot, or of the dividend or coupon.
-        amount_units: What is divided by a snapshot; 0 for a distribution, whose amounts the token knows.
+        number: Of the snapshot, or of the dividend or coupon; 0 for a redemption, of which a bond has only one.
+        amount_units: What is divided by a snapshot; 0 where the token knows the amounts.
     """
 
     occasion: Occasion
     asset_id: str
-    number: int
+    number: int = 0
     amount_units: int = 0
 
     def __str__(self) -> str:

@@ -1,0 +1,137 @@
+"""Matured bonds that a LifeCycleCashFlow contract redeems: what the bond has to say to it.
+
+The contract works the principal out in the moment in which it pays, and then has the bond burn what the holder may
+dispose of. That is why the bond is asked again before anything is signed: so that what is paid is what was approved,
+and that no bonds are paid for which would not be burnt and could be paid for once more.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from masspayout.errors import Conflict, Invalid
+from masspayout.ledger.evm.contracts.interface import LACKS_ROLE, Interface, error, function
+from masspayout.ledger.evm.erc20 import Erc20
+from masspayout.ledger.evm.node import Block, Node, NodeError, call_parameters, from_hex
+from masspayout.ledger.port import Payment
+
+REDEEMER_ROLE_MISSING = "REDEEMER_ROLE_MISSING"
+HOLDING_CHANGED = "HOLDING_CHANGED"
+ALREADY_REDEEMED = "ALREADY_REDEEMED"
+REDEMPTION_REFUSED = "REDEMPTION_REFUSED"
+
+_INTERFACE = Interface(
+    [
+        function("getPrincipalFor", ["address"], ["(uint256,uint256)"]),
+        function("getTotalBalanceFor", ["address"], ["uint256"]),
+        function("fullRedeemAtMaturity", ["address"], []),
+        error(LACKS_ROLE, "address", "bytes32"),
+    ]
+)
+
+
+class Bond:
+    """A bond, at an address."""
+
+    def __init__(self, node: Node, address: str) -> None:
+        self._node = node
+        self._address = address
+        self._tokens = Erc20(node)
+
+    async def require_principal(self, account_id: str) -> None:
+        """Refuse what is no bond: it does not say what it owes an account, whichever that is.
+
+        Raises:
+            Invalid: It is none.
+        """
+        try:
+            await self.principals_units([account_id], 0)
+        except NodeError as refusal:
+            if not refusal.is_revert:
+                raise
+            raise Invalid(
+                f"{self._address} is no bond: it does not say what its holders' principal is.",
+                "Plan what it pays with --amount, --dividend or --coupon.",
+            ) from None
+
+    async def require_redeemer(self, contract_id: str) -> None:
+        """Refuse a contract that the bond would not let redeem anybody's bonds.
+
+        Raises:
+            Conflict: The bond does not know it as a redeemer, or is paused.
+        """
+        if await self._tokens.is_paused(self._address):
+            raise Conflict(f"The bond {self._address} is paused.", "Have its issuer unpause it, then try again.")
+        # The contract holds no bonds, so that only what the bond asks of the contract itself can be in the way.
+        (answer,) = await self._ask("fullRedeemAtMaturity", [contract_id], sender=contract_id)
+        if isinstance(answer, NodeError) and self._lacks_role(answer):
+            _, role = _INTERFACE.error_values(answer.data)
+            raise Conflict(
+                f"The bond {self._address} does not let the contract {contract_id} redeem it.",
+                f"Have the bond's admin grant {contract_id} the role 0x{role.hex()}.",
+            )
+
+    async def principals_units(self, accounts: Sequence[str], decimals: int, block: Block = "latest") -> list[int]:
+        """Return what each account would be paid, rounded down as the contract does.
+
+        Args:
+            accounts: The holders.
+            decimals: Of the token that it is paid in.
+            block: As of which block.
+
+        Raises:
+            NodeError: The bond does not say.
+        """
+        principals = []
+        for answer in await self._ask("getPrincipalFor", accounts, block=block):
+            if isinstance(answer, NodeError):
+                raise answer
+            ((numerator, denominator),) = _INTERFACE.answer("getPrincipalFor", answer)
+            principals.append(numerator * 10**decimals // denominator)
+        return principals
+
+    async def obstacles(self, contract_id: str, payments: Sequence[Payment], decimals: int) -> Mapping[str, str]:
+        """Return who would not be paid exactly what was planned for all of their bonds, each with the failure code."""
+        accounts = [payment.account_id for payment in payments]
+        principals = await self.principals_units(accounts, decimals)
+        free = await self._tokens.balances_units(self._address, accounts, "latest")
+        held = await self._ask("getTotalBalanceFor", accounts)
+        tried = await self._ask("fullRedeemAtMaturity", accounts, sender=contract_id)
+        found: dict[str, str] = {}
+        for payment, principal_units, free_units, held_units, redeemed in zip(
+            payments, principals, free, held, tried, strict=True
+        ):
+            if principal_units != payment.amount_units or _withholds(held_units, free_units):
+                found[payment.account_id] = HOLDING_CHANGED
+            elif isinstance(redeemed, NodeError):
+                code = REDEEMER_ROLE_MISSING if self._lacks_role(redeemed) else REDEMPTION_REFUSED
+                found[payment.account_id] = code
+        return found
+
+    async def _ask(
+        self, name: str, accounts: Sequence[str], *, sender: str | None = None, block: Block = "latest"
+    ) -> list[Any]:
+        """Ask one thing about many accounts. An answer that is a refusal is returned as its ``NodeError``."""
+        calls = [
+            ("eth_call", call_parameters(self._address, _INTERFACE.call(name, account), sender=sender, block=block))
+            for account in accounts
+        ]
+        answers = await self._node.requests(calls)
+        for answer in answers:
+            if isinstance(answer, NodeError) and not answer.is_revert:
+                raise answer
+        return [answer if isinstance(answer, NodeError) else from_hex(answer) for answer in answers]
+
+    @staticmethod
+    def _lacks_role(refusal: NodeError) -> bool:
+        return _INTERFACE.error(refusal.data) == LACKS_ROLE
+
+
+def _withholds(held: bytes | NodeError, free_units: int) -> bool:
+    """Whether an account has bonds that are locked, held or frozen: newer tokens count them in the principal.
+
+    Older ones, which do not count them, do not tell them either.
+    """
+    if isinstance(held, NodeError):
+        return False
+    (held_units,) = _INTERFACE.answer("getTotalBalanceFor", held)
+    return bool(held_units != free_units)

@@ -1,0 +1,307 @@
+"""Matured bonds, redeemed by an existing contract: everybody who holds some gets the principal, once."""
+
+import asyncio
+import re
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import pytest
+from eth_utils.crypto import keccak
+from sqlalchemy import URL
+
+from anvil import Anvil, running_anvil
+from ats import CONTROL_LIST_ROLE, LOCKER_ROLE, MATURITY, REDEEMER_ROLE, AtsTokens, deploy_ats, mint
+from chains import Contract, deploy
+from evm_harness import EvmHarness, evm_harness
+from masspayout import assets, contract_payouts
+from masspayout.batch_payouts import DistributionPayer
+from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType
+from masspayout.db.session import Database
+from masspayout.errors import Conflict, Invalid, LedgerRejected, NobodyEligible
+from masspayout.jobs import Jobs
+from masspayout.ledger.contract_offers import ContractOffer
+from masspayout.ledger.evm.contracts import recognise
+from masspayout.reconciliation import BreakKind
+from masspayout.runtime import Runtime, contract_administration
+from masspayout.settings import Settings
+from payouts import World
+from unreliable_node import Faults
+
+# Hundredths of a bond of 100, so that each is worth one payment token.
+HOLDERS = {f"0x{0xB000 + number:040x}": 100 + 7 * number for number in range(24)}
+DECIMALS = 6
+FUNDS_UNITS = 10**12
+ACCOUNTS = list(HOLDERS)
+STRANGER = f"0x{0xC000:040x}"
+
+
+def role(name: str) -> bytes:
+    """Return a role that the contract gives out."""
+    return keccak(text=f"lifecycle.cash.flow.role.{name}")
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Anvil, AtsTokens]]:
+    with running_anvil(tmp_path_factory.mktemp("anvil")) as anvil:
+        tokens = deploy_ats(anvil)
+        mint(tokens.bond, HOLDERS)
+        yield anvil, tokens
+
+
+@dataclass(frozen=True)
+class Redemption:
+    """A bond with holders, and the contract that is to redeem it, which has money and every role."""
+
+    harness: EvmHarness
+    bond: Contract
+    contract: Contract
+    dollar: Contract
+    world: World
+
+    @property
+    def asset(self) -> Asset:
+        return self.world.asset
+
+    async def offer(self, asset_id: str | None = None, contract_id: str | None = None) -> ContractOffer:
+        administration = contract_administration(self.world.runtime)
+        offer: ContractOffer = await administration.offer(
+            asset_id or self.bond.address, contract_id or self.contract.address, redemption=True
+        )
+        return offer
+
+    async def plan(self) -> Distribution:
+        runtime = self.world.runtime
+        return await contract_payouts.create(
+            runtime.database, runtime.ledger, runtime.settings, self.asset, await self.offer()
+        )
+
+    async def pay(self, distribution_id: uuid.UUID) -> DistributionStatus:
+        await self.world.execute(distribution_id)
+        return await self.world.pay(distribution_id)
+
+    async def failures(self, distribution_id: uuid.UUID) -> dict[str, str | None]:
+        found = await self.world.find(distribution_id)
+        return {holder.account_id: holder.failure_code for holder in found.holders if not holder.paid}
+
+    def received(self, *accounts: str) -> list[int]:
+        """Return what accounts were paid, in whole payment tokens."""
+        balances = self.dollar.ask_all("balanceOf", [(account,) for account in accounts])
+        return [balance // 10**DECIMALS for balance in balances]
+
+    def bonds(self, *accounts: str) -> list[int]:
+        return self.bond.ask_all("balanceOf", [(account,) for account in accounts])
+
+    def transfer(self, sender: str, receiver: str, units: int) -> None:
+        anvil = self.harness.anvil
+        anvil.call("anvil_impersonateAccount", sender)
+        anvil.call("anvil_setBalance", sender, hex(10**18))
+        self.bond.send("transfer", receiver, units, sender=sender)
+
+    def redeem_from_outside(self, *accounts: str) -> None:
+        sender = self.harness.admin
+        self.contract.send("executeBondCashOutByAddresses", self.bond.address, accounts, sender=sender)
+
+    async def mature(self) -> None:
+        await self.harness.let_pass(MATURITY - (await self.harness.now()).timestamp())
+
+
+@pytest.fixture
+async def redemption(
+    deployed: tuple[Anvil, AtsTokens], database_url: URL, database: Database, settings: Settings
+) -> AsyncIterator[Redemption]:
+    anvil, tokens = deployed
+    beginning = anvil.call("evm_snapshot")
+    async with evm_harness(anvil, database_url, settings, evm_recipients_per_transaction=10) as harness:
+        dollar = harness.tokens[harness.add_token({}, decimals=DECIMALS)]
+        bond = tokens.bond
+        contract = deploy(anvil, "existing_cash_flow", bond.address, dollar.address, harness.admin)
+        contract.send("upgrade", sender=harness.admin)
+        contract.send("grantRole", role("cashout"), harness.senders[0], sender=harness.admin)
+        bond.send("grantRole", REDEEMER_ROLE, contract.address, sender=harness.admin)
+        await harness.fund(dollar.address, contract.address, FUNDS_UNITS)
+        asset = await assets.import_asset(
+            database,
+            harness.ledger,
+            bond.address,
+            payment_token_id=dollar.address,
+            lifecycle_contract_id=contract.address,
+        )
+        runtime = Runtime(harness.settings, database, harness.ledger, Jobs(database.url))
+        yield Redemption(harness, bond, contract, dollar, World(runtime, asset))
+    anvil.call("evm_revert", beginning)
+
+
+async def test_everybody_gets_the_principal_and_no_bonds_are_left(redemption: Redemption) -> None:
+    await redemption.mature()
+    planned = await redemption.plan()
+    assert (planned.type, planned.concept) == (DistributionType.SNAPSHOT, "Redemption")
+    assert planned.total_amount == sum(HOLDERS.values())
+    with pytest.raises(Conflict, match="has not ended"):
+        await redemption.plan()
+    redemption.harness.way.faults = Faults(lose_answer_percent=40, lose_request_percent=20, repeat_percent=40)
+    assert await redemption.pay(planned.id) is DistributionStatus.COMPLETED
+    redemption.harness.way.faults = Faults()
+    verdict = await redemption.world.reconcile(planned.id)
+    assert verdict.agrees
+    assert verdict.ledger_amount == sum(HOLDERS.values())
+    assert redemption.received(*ACCOUNTS) == list(HOLDERS.values())
+    assert not any(redemption.bonds(*ACCOUNTS))
+    assert redemption.dollar.ask("balanceOf", redemption.contract.address) == FUNDS_UNITS - 10**DECIMALS * sum(
+        HOLDERS.values()
+    )
+    with pytest.raises(NobodyEligible):
+        await redemption.plan()
+
+
+async def test_what_is_in_its_way_is_named_one_after_the_other_and_nothing_is_sent(redemption: Redemption) -> None:
+    harness, bond = redemption.harness, redemption.bond
+    sender = harness.senders[0]
+    # As it is when somebody begins: a contract of the version that bonds of this one have outgrown, and no roles.
+    contract = deploy(harness.anvil, "existing_cash_flow", bond.address, redemption.dollar.address, harness.admin)
+
+    async def refused(sentence: str, next_step: str) -> None:
+        with pytest.raises(Conflict, match=re.escape(sentence)) as refusal:
+            await redemption.offer(contract_id=contract.address)
+        assert next_step in str(refusal.value.hint)
+
+    await refused("does not let", f"grant {sender} the role 0x{role('cashout').hex()}")
+    contract.send("grantRole", role("payout"), sender, sender=harness.admin)
+    await refused("redeem bonds", f"grant {sender} the role 0x{role('cashout').hex()}")
+    contract.send("grantRole", role("cashout"), sender, sender=harness.admin)
+    contract.send("pause", sender=harness.admin)
+    await refused("is paused, so nobody is paid", "masspayout evm unpause")
+    contract.send("unpause", sender=harness.admin)
+    await refused(f"cannot redeem {bond.address}", "Have the contract upgraded")
+    contract.send("upgrade", sender=harness.admin)
+    await refused("matures at 2040-01-01 00:00:00 UTC", "Plan its redemption after that time")
+    await redemption.mature()
+    await refused(f"does not let the contract {contract.address} redeem it", f"the role 0x{REDEEMER_ROLE.hex()}")
+    bond.send("grantRole", REDEEMER_ROLE, contract.address, sender=harness.admin)
+    offer = await redemption.offer(contract_id=contract.address)
+    assert {share.account_id: share.amount_units for share in offer.owed} == {
+        account: units * 10**DECIMALS for account, units in HOLDERS.items()
+    }
+    assert harness.way.sent_count == 0
+
+
+async def test_what_is_no_bond_or_redeems_none_is_refused(
+    redemption: Redemption, deployed: tuple[Anvil, AtsTokens]
+) -> None:
+    equity = deployed[1].equity.address
+    with pytest.raises(Invalid, match="is no bond"):
+        await redemption.offer(asset_id=equity)
+    with pytest.raises(Invalid, match="is told the amounts"):
+        await redemption.offer(contract_id=redemption.harness.payer_account_id)
+    other = deploy(
+        redemption.harness.anvil, "existing_cash_flow", equity, redemption.dollar.address, redemption.harness.senders[0]
+    )
+    with pytest.raises(Conflict, match="belongs to another asset"):
+        await redemption.offer(contract_id=other.address)
+    assert redemption.harness.way.sent_count == 0
+
+
+async def test_a_role_that_is_taken_away_after_the_plan_stops_it_with_nothing_sent(redemption: Redemption) -> None:
+    harness, contract = redemption.harness, redemption.contract
+    await redemption.mature()
+    planned = await redemption.plan()
+    contract.send("revokeRole", role("cashout"), harness.senders[0], sender=harness.admin)
+    with pytest.raises(Conflict, match="redeem bonds"):
+        await redemption.world.execute(planned.id)
+    contract.send("grantRole", role("cashout"), harness.senders[0], sender=harness.admin)
+    await redemption.world.execute(planned.id)
+    redemption.bond.send("revokeRole", REDEEMER_ROLE, contract.address, sender=harness.admin)
+    assert await redemption.world.pay(planned.id) is DistributionStatus.FAILED
+    assert (await redemption.world.find(planned.id)).failure_code == "REDEEMER_ROLE_MISSING"
+    assert harness.way.sent_count == 0
+    redemption.bond.send("grantRole", REDEEMER_ROLE, contract.address, sender=harness.admin)
+    await redemption.world.retry(planned.id)
+    assert await redemption.world.pay(planned.id) is DistributionStatus.COMPLETED
+    assert (await redemption.world.reconcile(planned.id)).agrees
+
+
+async def test_who_does_not_hold_what_was_planned_is_left_for_the_next_plan(redemption: Redemption) -> None:
+    harness, bond = redemption.harness, redemption.bond
+    seller, locked, blocked, refused, outsider = ACCOUNTS[:5]
+    await redemption.mature()
+    planned = await redemption.plan()
+    redemption.transfer(seller, STRANGER, HOLDERS[seller])
+    for granted in (LOCKER_ROLE, CONTROL_LIST_ROLE):
+        bond.send("grantRole", granted, harness.admin, sender=harness.admin)
+    bond.send("lock", 50, locked, 2 * MATURITY, sender=harness.admin)
+    bond.send("addToControlList", blocked, sender=harness.admin)
+    await harness.freeze(refused, redemption.dollar.address)
+    redemption.redeem_from_outside(outsider)
+
+    assert await redemption.pay(planned.id) is DistributionStatus.FAILED
+    assert await redemption.failures(planned.id) == {
+        seller: "HOLDING_CHANGED",
+        locked: "HOLDING_CHANGED",
+        blocked: "REDEMPTION_REFUSED",
+        refused: "TRANSFER_REVERTED",
+        outsider: "ALREADY_REDEEMED",
+    }
+    assert (await redemption.world.reconcile(planned.id)).agrees
+    assert redemption.received(*ACCOUNTS) == [0, 0, 0, 0, *list(HOLDERS.values())[4:]]
+    assert redemption.bonds(refused) == [HOLDERS[refused]]
+
+    # What was locked cannot all be burnt, and so nobody can be told what a register that does not add up is owed.
+    with pytest.raises(LedgerRejected, match="against its supply"):
+        await redemption.offer()
+    await harness.unfreeze(refused, redemption.dollar.address)
+    await redemption.world.retry(planned.id)
+    assert await redemption.world.pay(planned.id) is DistributionStatus.FAILED
+    assert set(await redemption.failures(planned.id)) == {seller, locked, blocked, outsider}
+    assert redemption.received(refused, outsider) == [HOLDERS[refused], HOLDERS[outsider]]
+
+
+async def test_what_changes_after_signing_is_found_out_and_nobody_is_paid_again(redemption: Redemption) -> None:
+    harness, world = redemption.harness, redemption.world
+    part, gone, outsider = ACCOUNTS[:3]
+    await redemption.mature()
+    planned = await redemption.plan()
+    await world.execute(planned.id)
+    harness.way.faults = Faults(delay=True)
+
+    async def when_all_is_sent(seconds: float) -> None:
+        if harness.way.faults.delay:
+            redemption.transfer(part, STRANGER, 40)
+            redemption.transfer(gone, STRANGER, HOLDERS[gone])
+            redemption.redeem_from_outside(outsider)
+            harness.way.faults = Faults()
+            await harness.way.deliver()
+        await asyncio.sleep(seconds)
+
+    runtime = world.runtime
+    payer = DistributionPayer(runtime.database, runtime.ledger, runtime.settings, sleep=when_all_is_sent)
+    assert await payer.pay(planned.id) is DistributionStatus.FAILED
+    expected = {part: "OTHER_AMOUNT_PAID", gone: "HOLDING_CHANGED", outsider: "ALREADY_REDEEMED"}
+    assert await redemption.failures(planned.id) == expected
+    assert redemption.received(part, gone, outsider) == [HOLDERS[part] - 40, 0, HOLDERS[outsider]]
+    verdict = await world.reconcile(planned.id)
+    assert [(found.kind, found.account_id) for found in verdict.breaks] == [(BreakKind.UNRECORDED, part)]
+
+    await world.retry(planned.id)
+    assert await world.pay(planned.id) is DistributionStatus.FAILED
+    assert await redemption.failures(planned.id) == expected | {part: "ALREADY_REDEEMED"}
+    redemption.transfer(STRANGER, part, 40)
+    again = await redemption.plan()
+    assert again.excluded_accounts == [part]
+    assert await redemption.pay(again.id) is DistributionStatus.COMPLETED
+    assert (await world.reconcile(again.id)).agrees
+    assert redemption.received(STRANGER, part) == [HOLDERS[gone], HOLDERS[part] - 40]
+    with pytest.raises(NobodyEligible, match="was paid by a redemption before"):
+        await redemption.plan()
+
+
+async def test_what_an_existing_contract_reports_of_a_redemption_is_understood(redemption: Redemption) -> None:
+    await redemption.mature()
+    sender = redemption.harness.admin
+    receipt = redemption.contract.send(
+        "executeBondCashOutByAddresses", redemption.bond.address, ACCOUNTS[:2], sender=sender
+    )
+    existing = await recognise(redemption.harness.ledger.node, redemption.contract.address)
+    paid = {account: HOLDERS[account] * 10**DECIMALS for account in ACCOUNTS[:2]}
+    assert existing.paid_units(receipt) == paid
+    (log,) = [log for log in receipt["logs"] if log["address"] == redemption.contract.address]
+    assert existing.event(log) == ("DistributionExecuted", {"paid": 2, "amount_units": sum(paid.values())})
