@@ -4,7 +4,8 @@ Whoever comes in is an ``Identity``. It has a role; ``masspayout.roles`` says wh
 once, when they are made; the database keeps digests.
 """
 
-from masspayout.access.identities import SESSION_COOKIE, Identity
+from masspayout.access.cookies import SESSION_COOKIE, session_cookie
+from masspayout.access.identities import Identity
 from masspayout.access.secrets import conceal
 from masspayout.access.sessions import find_session, log_in, log_in_by_link, log_out, make_login_link
 from masspayout.access.tokens import authenticate_token, create_token, find_token, revoke_token
@@ -35,6 +36,7 @@ __all__ = [
     "log_out",
     "make_login_link",
     "revoke_token",
+    "session_cookie",
     "set_disabled",
     "set_password",
     "set_role",

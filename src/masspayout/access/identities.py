@@ -9,9 +9,6 @@ from masspayout.db.entities import ApiToken, LoginSession
 from masspayout.errors import Forbidden
 from masspayout.roles import Permission, Role
 
-# The cookie that holds a browser's session.
-SESSION_COOKIE = "masspayout_session"
-
 
 @dataclass(frozen=True, slots=True)
 class Identity:

@@ -5,12 +5,11 @@ from html import escape
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from masspayout.access import SESSION_COOKIE, log_in_by_link
+from masspayout.access import log_in_by_link, session_cookie
 from masspayout.access.oidc import OpenIdProvider
 from masspayout.api.door import source_address
 from masspayout.runtime import Runtime
 
-_SECONDS_PER_HOUR = 3600
 _STATE_COOKIE = "masspayout_oidc"
 _STATE_SECONDS = 600
 
@@ -82,12 +81,5 @@ def install_oidc(app: FastAPI, runtime: Runtime) -> None:
 
 def _with_cookie(request: Request, runtime: Runtime, cookie: str, path: str) -> Response:
     response = RedirectResponse(path, status_code=303)
-    response.set_cookie(
-        SESSION_COOKIE,
-        cookie,
-        max_age=int(runtime.settings.session_hours * _SECONDS_PER_HOUR),
-        httponly=True,
-        samesite="lax",
-        secure=request.url.scheme == "https",
-    )
+    response.set_cookie(**session_cookie(runtime.settings, cookie, is_https=request.url.scheme == "https"))
     return response

@@ -10,7 +10,7 @@ from nicegui import ui
 
 from masspayout.dashboard import frame
 from masspayout.dashboard.components.empty import show_empty
-from masspayout.dashboard.visits import Visit, find_visitor
+from masspayout.dashboard.visits import Visit, find_visitor, source_address
 from masspayout.errors import Invalid, MassPayoutError, NotFound
 from masspayout.roles import Permission
 from masspayout.runtime import Runtime
@@ -46,7 +46,7 @@ class House:
                 if identity is None:
                     back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                     return RedirectResponse(f"/sign-in?next={quote(back)}", status_code=303)
-                visit = Visit(self.runtime, identity, request, request.client.host if request.client else None)
+                visit = Visit(self.runtime, identity, request, source_address(request))
                 with await frame.show(visit, section):
                     await _build(visit, build, permission)
                 return None

@@ -6,14 +6,12 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from masspayout.access import SESSION_COOKIE, can_anybody_come_in, log_in, log_in_by_link, log_out
+from masspayout.access import SESSION_COOKIE, can_anybody_come_in, log_in, log_in_by_link, log_out, session_cookie
 from masspayout.dashboard.frame import MARK, head_links
 from masspayout.dashboard.markup import Content, Html, h, join
-from masspayout.dashboard.visits import find_visitor
+from masspayout.dashboard.visits import find_visitor, source_address
 from masspayout.errors import MassPayoutError
 from masspayout.runtime import Runtime
-
-_SECONDS_PER_HOUR = 3600
 
 
 def sign_in_routes(runtime: Runtime) -> APIRouter:
@@ -37,7 +35,7 @@ def sign_in_routes(runtime: Runtime) -> APIRouter:
     ) -> Response:
         try:
             _, cookie = await log_in(
-                runtime.database, runtime.settings, name, password, source_address=_address(request)
+                runtime.database, runtime.settings, name, password, source_address=source_address(request)
             )
         except MassPayoutError as error:
             return _page(_password_form(_inside(next), name), error=str(error), status_code=401)
@@ -54,7 +52,9 @@ def sign_in_routes(runtime: Runtime) -> APIRouter:
     @routes.post("/sign-in/{link}")
     async def by_link(request: Request, link: str) -> Response:
         try:
-            _, cookie = await log_in_by_link(runtime.database, runtime.settings, link, source_address=_address(request))
+            _, cookie = await log_in_by_link(
+                runtime.database, runtime.settings, link, source_address=source_address(request)
+            )
         except MassPayoutError as error:
             return RedirectResponse(f"/sign-in?{urlencode({'error': str(error)})}", status_code=303)
         return _with_cookie(request, runtime, cookie, "/")
@@ -73,19 +73,8 @@ def sign_in_routes(runtime: Runtime) -> APIRouter:
 
 def _with_cookie(request: Request, runtime: Runtime, cookie: str, path: str) -> Response:
     response = RedirectResponse(path, status_code=303)
-    response.set_cookie(
-        SESSION_COOKIE,
-        cookie,
-        max_age=int(runtime.settings.session_hours * _SECONDS_PER_HOUR),
-        httponly=True,
-        samesite="lax",
-        secure=request.url.scheme == "https",
-    )
+    response.set_cookie(**session_cookie(runtime.settings, cookie, is_https=request.url.scheme == "https"))
     return response
-
-
-def _address(request: Request) -> str | None:
-    return request.client.host if request.client else None
 
 
 def _inside(path: str) -> str:

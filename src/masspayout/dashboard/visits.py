@@ -105,3 +105,8 @@ async def find_visitor(runtime: Runtime, request: Request) -> Identity | None:
         return await find_session(runtime.database, cookie)
     except NotAuthenticated:
         return None
+
+
+def source_address(request: Request) -> str | None:
+    """Return the address that a request comes from."""
+    return None if request.client is None else request.client.host
