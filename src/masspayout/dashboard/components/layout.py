@@ -15,23 +15,19 @@ def html(content: Html = Html(), *, classes: str = "") -> ui.html:  # noqa: B008
     return ui.html(content, sanitize=False).classes(classes)
 
 
-@contextmanager
-def page_head(
-    title: str, lead: Content = None, *, crumbs: Iterable[Crumb] = (), beside: Content = None
-) -> Iterator[None]:
-    """Show a page's heading; what is built inside the block stands at its right: the actions."""
+def page_head(title: str, lead: Content = None, *, crumbs: Iterable[Crumb] = ()) -> ui.element:
+    """Show a page's heading. Returns the place at its right: what is built inside it are the page's actions."""
     trail = [h("a", label, href=path) for label, path in crumbs]
     with ui.element("div").classes("page-head"):
         html(
             Html(
                 (h("nav", _joined(trail), class_="crumbs", aria_label="Where this is") if trail else Html())
-                + h("div", h("h1", title), beside, class_="title-line")
+                + h("div", h("h1", title), class_="title-line")
                 + (h("p", lead, class_="lead") if lead else Html())
             ),
             classes="titles",
         )
-        with ui.element("div").classes("actions"):
-            yield
+        return ui.element("div").classes("actions")
 
 
 @contextmanager

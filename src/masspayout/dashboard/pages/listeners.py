@@ -40,8 +40,7 @@ class _Page:
         self._shown: object = None
 
     async def show(self) -> None:
-        with page_head("Listeners", "They read what contracts and accounts report: deposits, transfers, pauses."):
-            pass
+        page_head("Listeners", "They read what contracts and accounts report: deposits, transfers, pauses.")
         with ui.element("div").classes("stack wide"):
             self._list = ui.element("div").classes("stack")
             if self._visit.may(Permission.MANAGE_LISTENERS):

@@ -3,23 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nicegui import ui
-
 from masspayout.dashboard import money_words
 from masspayout.dashboard.components.chips import status_chip
 from masspayout.dashboard.components.empty import empty
-from masspayout.dashboard.components.layout import card, html, page_head
+from masspayout.dashboard.components.layout import html, page_head
+from masspayout.dashboard.components.paged_list import PagedList
 from masspayout.dashboard.components.progress import progress_bar
-from masspayout.dashboard.components.tables import Column, Pager, numbers, table
+from masspayout.dashboard.components.tables import Column, numbers, table
 from masspayout.dashboard.formats import count, lines, percent, when, words
 from masspayout.dashboard.house import House
-from masspayout.dashboard.markup import Content, h
+from masspayout.dashboard.markup import Content, Html, h
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.db.repositories import BatchPayouts, Distributions, Progress
+from masspayout.db.repositories import BatchPayouts, Distributions, Page, Progress
 from masspayout.roles import Permission
-
-_PAGE_SIZE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +78,14 @@ class _Page:
         with page_head(self._list.title, self._list.lead):
             if self._visit.may(Permission.PLAN):
                 html(h("a", "New payout", href="/payouts/new", class_="btn-link primary"))
-        with card(flush=True):
-            with ui.element("div").classes("card-tools"):
-                self._search = (
-                    ui.input(placeholder="Search by concept or asset", on_change=self._searched)
-                    .props('outlined dense clearable debounce=250 aria-label="Search payouts"')
-                    .classes("grow")
-                )
-            self._table = html()
-            self._pager = Pager(_PAGE_SIZE, self._refresh)
-        await self._refresh()
-        self._visit.every(2.0, self._refresh)
+        payouts = PagedList(self._read, searches=("Search payouts", "Search by concept or asset"))
+        await payouts.refresh()
+        self._visit.every(2.0, payouts.refresh)
 
-    async def _searched(self) -> None:
-        self._pager.rewind()
-        await self._refresh()
-
-    async def _refresh(self) -> None:
-        wanted = (self._search.value or "").strip()
+    async def _read(self, wanted: str, page: int, size: int) -> tuple[Page[Distribution], Html]:
         async with self._visit.unit_of_work() as session:
             found = await Distributions(session).find_in_states(
-                self._list.states, contains=wanted, page=self._pager.page, limit=_PAGE_SIZE
+                self._list.states, contains=wanted, page=page, limit=size
             )
             progress = {
                 each.id: await BatchPayouts(session).progress(each.id)
@@ -113,13 +97,11 @@ class _Page:
             rows = [_row(each, progress.get(each.id)) for each in found.items]
             if not progress:
                 heads, rows = heads[:-1], [row[:-1] for row in rows]
-            self._table.content = table(heads, rows, label=self._list.title)
-        elif wanted:
-            self._table.content = empty("No payout matches", f"Nothing here has {wanted!r} in its name.")
-        else:
-            link = ("New payout", "/payouts/new") if self._visit.may(Permission.PLAN) else None
-            self._table.content = empty(*self._list.nothing, link)
-        self._pager.show(found.items, found.total)
+            return found, table(heads, rows, label=self._list.title)
+        if wanted:
+            return found, empty("No payout matches", f"Nothing here has {wanted!r} in its name.")
+        link = ("New payout", "/payouts/new") if self._visit.may(Permission.PLAN) else None
+        return found, empty(*self._list.nothing, link)
 
 
 def _row(distribution: Distribution, progress: Progress | None) -> tuple[Content, ...]:

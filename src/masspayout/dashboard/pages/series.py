@@ -12,16 +12,16 @@ from masspayout.dashboard.components.buttons import button, confirm
 from masspayout.dashboard.components.chips import status_chip
 from masspayout.dashboard.components.empty import empty
 from masspayout.dashboard.components.layout import card, facts, html, page_head
-from masspayout.dashboard.components.tables import Pager, numbers, table
+from masspayout.dashboard.components.paged_list import PagedList
+from masspayout.dashboard.components.tables import numbers, table
 from masspayout.dashboard.formats import amount, duration, lines, plain_amount, when, words
 from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Content, Html, h
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Asset, Series, SeriesStatus
-from masspayout.db.repositories import Assets, Distributions, SeriesRepository
+from masspayout.db.repositories import Assets, Distributions, Page, SeriesRepository
 from masspayout.roles import Permission
 
-_PAGE_SIZE = 25
 _OCCURRENCES_SHOWN = 50
 
 
@@ -50,28 +50,24 @@ class _List:
         with page_head("Series", "They make payouts by themselves: on a calendar, or whenever money arrives."):
             if self._visit.may(Permission.PLAN):
                 html(h("a", "New series", href="/payouts/new?execution=RECURRING", class_="btn-link primary"))
-        with card(flush=True):
-            self._table = html()
-            self._pager = Pager(_PAGE_SIZE, self._refresh)
-        await self._refresh()
-        self._visit.every(3.0, self._refresh)
+        series = PagedList(self._read)
+        await series.refresh()
+        self._visit.every(3.0, series.refresh)
 
-    async def _refresh(self) -> None:
+    async def _read(self, _wanted: str, page: int, size: int) -> tuple[Page[Series], Html]:
         async with self._visit.unit_of_work() as session:
             repository = SeriesRepository(session)
-            found = await repository.find_of_asset(None, None, self._pager.page, _PAGE_SIZE)
+            found = await repository.find_of_asset(None, None, page, size)
             next_times = await repository.find_next_times([each.id for each in found.items])
         if found.items:
             heads = ["Series", "State", "Starts", numbers("Amount"), "Next"]
             rows = [_row(each, next_times.get(each.id)) for each in found.items]
-            self._table.content = table(heads, rows, label="Series")
-        else:
-            self._table.content = empty(
-                "No series yet",
-                "Coupons that come every month, or payouts that start when a deposit arrives, are series.",
-                ("New series", "/payouts/new?execution=RECURRING") if self._visit.may(Permission.PLAN) else None,
-            )
-        self._pager.show(found.items, found.total)
+            return found, table(heads, rows, label="Series")
+        return found, empty(
+            "No series yet",
+            "Coupons that come every month, or payouts that start when a deposit arrives, are series.",
+            ("New series", "/payouts/new?execution=RECURRING") if self._visit.may(Permission.PLAN) else None,
+        )
 
 
 class _One:

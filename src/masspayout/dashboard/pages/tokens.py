@@ -11,6 +11,7 @@ from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
 from masspayout.dashboard.components.chips import chip
 from masspayout.dashboard.components.empty import empty
+from masspayout.dashboard.components.forms import form_card
 from masspayout.dashboard.components.layout import card, facts, html, page_head
 from masspayout.dashboard.components.secrets import show_secret
 from masspayout.dashboard.components.tables import Pager
@@ -44,21 +45,17 @@ class _Page:
         self._visit = visit
 
     async def show(self) -> None:
-        with page_head("API tokens", "Programs show one to be let in. Give each its own, with the least role."):
-            pass
+        page_head("API tokens", "Programs show one to be let in. Give each its own, with the least role.")
         async with self._visit.unit_of_work() as session:
             users = await Users(session).find_in_order()
         owners = {_NOBODY: "nobody"} | {str(user.id): user.name for user in users if not user.disabled}
         self._list = ui.element("div").classes("stack")
         self._pager = Pager(_PAGE_SIZE, self._refresh)
-        with card("Make a token"), ui.element("div").classes("stack"):
-            with ui.element("div").classes("fields"):
-                self._name = ui.input("What it is for").props("outlined dense autocomplete=off")
-                self._role = ui.select(ROLES, value=Role.VIEWER, label="Role").props("outlined dense")
-                self._life = ui.select(_LIVES, value=90, label="Good for").props("outlined dense")
-                self._owner = ui.select(owners, value=_NOBODY, label="Belongs to").props("outlined dense")
-            with ui.element("div").classes("row"):
-                button("Make it", self._visit.handler(_MANAGE, self._make), primary=True)
+        with form_card("Make a token", "Make it", self._visit.handler(_MANAGE, self._make)):
+            self._name = ui.input("What it is for").props("outlined dense autocomplete=off")
+            self._role = ui.select(ROLES, value=Role.VIEWER, label="Role").props("outlined dense")
+            self._life = ui.select(_LIVES, value=90, label="Good for").props("outlined dense")
+            self._owner = ui.select(owners, value=_NOBODY, label="Belongs to").props("outlined dense")
         await self._refresh()
 
     async def _refresh(self) -> None:

@@ -8,6 +8,7 @@ from masspayout import access
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
 from masspayout.dashboard.components.chips import chip
+from masspayout.dashboard.components.forms import ask, form_card
 from masspayout.dashboard.components.layout import card, facts, html, page_head
 from masspayout.dashboard.components.secrets import show_secret
 from masspayout.dashboard.formats import when, words
@@ -42,18 +43,14 @@ class _Page:
         self._visit = visit
 
     async def show(self) -> None:
-        with page_head("Users", "Nobody is ever deleted: the audit trail names them. They can be kept out."):
-            pass
+        page_head("Users", "Nobody is ever deleted: the audit trail names them. They can be kept out.")
         self._list = ui.element("div").classes("stack")
-        with card("Add a user"), ui.element("div").classes("stack"):
-            with ui.element("div").classes("fields"):
-                self._name = ui.input("Name").props("outlined dense autocomplete=off")
-                self._role = ui.select(ROLES, value=Role.OPERATOR, label="Role").props("outlined dense")
-                self._password = ui.input("Password (optional)", password=True).props(
-                    'outlined dense autocomplete=new-password bottom-slots hint="Without one, a link signs them in."'
-                )
-            with ui.element("div").classes("row"):
-                button("Add", self._visit.handler(_MANAGE, self._add), primary=True)
+        with form_card("Add a user", "Add", self._visit.handler(_MANAGE, self._add)):
+            self._name = ui.input("Name").props("outlined dense autocomplete=off")
+            self._role = ui.select(ROLES, value=Role.OPERATOR, label="Role").props("outlined dense")
+            self._password = ui.input("Password (optional)", password=True).props(
+                'outlined dense autocomplete=new-password bottom-slots hint="Without one, a link signs them in."'
+            )
         await self._refresh()
 
     async def _refresh(self) -> None:
@@ -107,30 +104,26 @@ class _Page:
         )
 
     async def _set_password(self, user: User) -> None:
-        with ui.dialog() as dialog, ui.element("div").classes("dialog"):
-            html(join(h("h2", f"A new password for {user.name}"), h("p", "It ends every session of theirs.")))
-            field = ui.input("New password", password=True).props("outlined dense autocomplete=new-password autofocus")
-            with ui.element("div").classes("dialog-actions"):
-                button("Go back", lambda: dialog.submit(False))
-                button("Set the password", lambda: dialog.submit(True), primary=True)
-        sure, password = await dialog, field.value or ""
-        dialog.delete()
-        if not sure:
+        password = await ask(
+            f"A new password for {user.name}",
+            "It ends every session of theirs.",
+            lambda: ui.input("New password", password=True).props("outlined dense autocomplete=new-password autofocus"),
+            yes="Set the password",
+        )
+        if password is None:
             return
         async with self._visit.unit_of_work() as session:
             await access.set_password(session, await Users(session).get(user.id), password)
         messages.say(f"{user.name} has a new password.")
 
     async def _set_role(self, user: User) -> None:
-        with ui.dialog() as dialog, ui.element("div").classes("dialog"):
-            html(join(h("h2", f"What is {user.name} there for?"), h("p", "It counts from their next click on.")))
-            field = ui.select(ROLES, value=user.role, label="Role").props("outlined dense")
-            with ui.element("div").classes("dialog-actions"):
-                button("Go back", lambda: dialog.submit(False))
-                button("Set the role", lambda: dialog.submit(True), primary=True)
-        sure, role = await dialog, field.value
-        dialog.delete()
-        if not sure:
+        role = await ask(
+            f"What is {user.name} there for?",
+            "It counts from their next click on.",
+            lambda: ui.select(ROLES, value=user.role, label="Role").props("outlined dense"),
+            yes="Set the role",
+        )
+        if role is None:
             return
         async with self._visit.unit_of_work() as session:
             await access.set_role(session, await Users(session).get(user.id), Role(role))

@@ -9,6 +9,7 @@ from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
 from masspayout.dashboard.components.chips import chip, status_chip
 from masspayout.dashboard.components.empty import empty
+from masspayout.dashboard.components.forms import form_card
 from masspayout.dashboard.components.layout import card, facts, html, page_head
 from masspayout.dashboard.components.secrets import show_secret
 from masspayout.dashboard.components.tables import Pager, numbers, table
@@ -43,16 +44,12 @@ class _Page:
         self._shown: object = None
 
     async def show(self) -> None:
-        with page_head("Webhooks", "Other systems are told what becomes of payouts, signed, until they take it."):
-            pass
+        page_head("Webhooks", "Other systems are told what becomes of payouts, signed, until they take it.")
         self._list = ui.element("div").classes("stack")
-        with card("Tell another system"), ui.element("div").classes("stack"):
-            with ui.element("div").classes("fields"):
-                self._url = ui.input("Address", placeholder="https://erp.example.com/payouts").props("outlined dense")
-                events = ui.select(_EVENTS, value=list(targets.DEFAULT_EVENTS), label="Events", multiple=True)
-                self._events = events.props("outlined dense use-chips")
-            with ui.element("div").classes("row"):
-                button("Add", self._visit.handler(_MANAGE, self._add), primary=True)
+        with form_card("Tell another system", "Add", self._visit.handler(_MANAGE, self._add)):
+            self._url = ui.input("Address", placeholder="https://erp.example.com/payouts").props("outlined dense")
+            events = ui.select(_EVENTS, value=list(targets.DEFAULT_EVENTS), label="Events", multiple=True)
+            self._events = events.props("outlined dense use-chips")
         with card("Deliveries", "the latest first", flush=True):
             self._table = ui.element("div").classes("wide")
             self._pager = Pager(_PAGE_SIZE, self._refresh)
