@@ -1,9 +1,11 @@
 """Series: what makes distributions by itself; listed, paused, resumed, called off."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import series as business
 from masspayout.api.door import requires
@@ -13,7 +15,9 @@ from masspayout.api.paging import Listing, listing
 from masspayout.api.requests import ClaimHere, PagingHere, RuntimeHere, SeriesHere
 from masspayout.db.entities import Series, SeriesStatus
 from masspayout.db.repositories import Lists
+from masspayout.idempotency import Claim
 from masspayout.roles import Permission
+from masspayout.runtime import Runtime
 
 router = APIRouter(tags=["series"], route_class=GuardedRoute)
 
@@ -42,32 +46,33 @@ async def show_series(series: SeriesHere) -> Series:
 @requires(Permission.PLAN)
 async def pause_series(runtime: RuntimeHere, series: SeriesHere, claim: ClaimHere) -> Series:
     """Let nothing of it begin until it is resumed."""
-    if not (claim.is_resumed and series.status is SeriesStatus.PAUSED):
-        async with runtime.database.unit_of_work() as session:
-            await business.pause(session, series)
-    return await _read_again(runtime, series)
+    return await _move(runtime, series, claim, business.pause, SeriesStatus.PAUSED)
 
 
 @router.post("/series/{series}/resume", response_model=SeriesShown)
 @requires(Permission.PLAN)
 async def resume_series(runtime: RuntimeHere, series: SeriesHere, claim: ClaimHere) -> Series:
     """Let it go on. What fell due meanwhile is treated as after an outage."""
-    if not (claim.is_resumed and series.status is SeriesStatus.ACTIVE):
-        async with runtime.database.unit_of_work() as session:
-            await business.resume(session, series)
-    return await _read_again(runtime, series)
+    return await _move(runtime, series, claim, business.resume, SeriesStatus.ACTIVE)
 
 
 @router.post("/series/{series}/cancel", response_model=SeriesShown)
 @requires(Permission.PLAN)
 async def cancel_series(runtime: RuntimeHere, series: SeriesHere, claim: ClaimHere) -> Series:
     """Stop it for good, with whatever of it has not begun."""
-    if not (claim.is_resumed and series.status is SeriesStatus.CANCELLED):
+    return await _move(runtime, series, claim, business.cancel, SeriesStatus.CANCELLED)
+
+
+async def _move(
+    runtime: Runtime,
+    series: Series,
+    claim: Claim,
+    move: Callable[[AsyncSession, Series], Awaitable[object]],
+    to_state: SeriesStatus,
+) -> Series:
+    """Move a series, unless a process did so that died before it could say so; return it as it is now."""
+    if not (claim.is_resumed and series.status is to_state):
         async with runtime.database.unit_of_work() as session:
-            await business.cancel(session, series)
-    return await _read_again(runtime, series)
-
-
-async def _read_again(runtime: RuntimeHere, series: Series) -> Series:
+            await move(session, series)
     async with runtime.database.single_statement() as session:
         return await business.find(session, str(series.id))
