@@ -1,7 +1,7 @@
 """The terms of a payout, as somebody wants it: checked before anything is written."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,6 +14,18 @@ from masspayout.freezing import PaymentToken
 from masspayout.money import to_units
 
 _FARTHEST_AHEAD = timedelta(days=36_525)
+
+# What each kind of execution must be told about when to pay, and what it may be told besides.
+_TIMING_NEEDED: dict[ExecutionType, tuple[str, ...]] = {
+    ExecutionType.MANUAL: (),
+    ExecutionType.SCHEDULED: ("scheduled_time",),
+    ExecutionType.RECURRING: ("frequency", "start_time"),
+    ExecutionType.AUTOMATIC: ("trigger_condition",),
+}
+_TIMING_ALLOWED: dict[ExecutionType, tuple[str, ...]] = {
+    ExecutionType.RECURRING: ("end_time", "time_zone", "catch_up_seconds"),
+}
+TIMING = frozenset(name for names in (*_TIMING_NEEDED.values(), *_TIMING_ALLOWED.values()) for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,18 @@ def from_terms(asset: Asset, terms: Terms, token: PaymentToken, *, amount_requir
         excluded_accounts=[canonical_account_id(account) for account in terms.excluded_accounts],
         included_accounts=[canonical_account_id(account) for account in terms.included_accounts],
     )
+
+
+def timing_misfits(execution: ExecutionType, given: Collection[str]) -> tuple[list[str], list[str]]:
+    """Return what is missing of what a kind of execution needs, and what is given that makes no sense with it.
+
+    Args:
+        execution: What starts the payout.
+        given: Which of ``TIMING`` are given.
+    """
+    needed = _TIMING_NEEDED[execution]
+    missing = [name for name in needed if name not in given]
+    return missing, sorted(set(given) - {*needed, *_TIMING_ALLOWED.get(execution, ())})
 
 
 def check_schedule(terms: Terms, now: datetime) -> None:

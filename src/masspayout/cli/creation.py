@@ -23,6 +23,7 @@ from masspayout.freezing import payment_token_of
 from masspayout.payout_lists import read_payout_list
 from masspayout.runtime import Runtime
 from masspayout.scheduling import find_zone
+from masspayout.terms import timing_misfits
 from masspayout.triggers import Trigger, parse_trigger
 
 TypeOption = Annotated[DistributionType, typer.Option("--type", help="What is being paid out.")]
@@ -55,19 +56,21 @@ IncludeOption = Annotated[
 ]
 ListOption = Annotated[Path | None, typer.Option("--list", help="A CSV of account_id,amount to pay as it is.")]
 
-# What belongs to each kind of execution: the options that it needs, with what they answer, and those that it may have.
-_NEEDED = {
-    ExecutionType.MANUAL: {},
-    ExecutionType.SCHEDULED: {"at": "when is it to be paid?"},
-    ExecutionType.RECURRING: {"frequency": "how often is it due?", "start": "when is the first one due?"},
-    ExecutionType.AUTOMATIC: {"trigger": "what starts it?"},
+# The options that say when to pay, by what the business calls them.
+_OPTIONS = {
+    "scheduled_time": "at",
+    "frequency": "frequency",
+    "start_time": "start",
+    "end_time": "end",
+    "catch_up_seconds": "catch_up",
+    "trigger_condition": "trigger",
 }
-_ALLOWED = {ExecutionType.RECURRING: {"end", "catch_up"}}
-_EXAMPLES = {
-    "at": "--at 2030-03-31T09:00",
-    "frequency": "--frequency MONTHLY",
-    "start": "--start 2030-03-31T09:00",
-    "trigger": "--trigger ON_DEPOSIT",
+# Of those that an execution may need: the question that each answers, and an example.
+_QUESTIONS = {
+    "scheduled_time": ("when is it to be paid?", "--at 2030-03-31T09:00"),
+    "frequency": ("how often is it due?", "--frequency MONTHLY"),
+    "start_time": ("when is the first one due?", "--start 2030-03-31T09:00"),
+    "trigger_condition": ("what starts it?", "--trigger ON_DEPOSIT"),
 }
 
 
@@ -134,15 +137,17 @@ class _Timing:
 
     def check(self, execution: ExecutionType) -> None:
         """Refuse what does not belong to a kind of execution, and miss what it needs."""
-        needed = _NEEDED[execution]
-        for name, value in vars(self).items():
-            if value is None and name in needed:
-                raise Invalid(
-                    f"--{_dashed(name)} is missing from --execution {execution}: {needed[name]}",
-                    f"Say it, such as {_EXAMPLES[name]}.",
-                )
-            if value is not None and name not in {*needed, *_ALLOWED.get(execution, ())}:
-                raise Invalid(f"--{_dashed(name)} makes no sense with --execution {execution}.", "Leave it out.")
+        given = [name for name, option in _OPTIONS.items() if getattr(self, option) is not None]
+        missing, misplaced = timing_misfits(execution, given)
+        if missing:
+            question, example = _QUESTIONS[missing[0]]
+            raise Invalid(
+                f"{_dashed(_OPTIONS[missing[0]])} is missing from --execution {execution}: {question}",
+                f"Say it, such as {example}.",
+            )
+        if misplaced:
+            option = _dashed(_OPTIONS[misplaced[0]])
+            raise Invalid(f"{option} makes no sense with --execution {execution}.", "Leave it out.")
 
     def plan(self, zone: str) -> series.Calendar | Trigger | None:
         """Return what makes a series; None when it is about a single distribution."""
@@ -227,8 +232,8 @@ def _decimal(text: str) -> Decimal:
 def _refuse_beside_list(**options: Any) -> None:
     for name, value in options.items():
         if value:
-            raise Invalid(f"--{_dashed(name)} makes no sense beside --list: a list is paid as it is.", "Leave it out.")
+            raise Invalid(f"{_dashed(name)} makes no sense beside --list: a list is paid as it is.", "Leave it out.")
 
 
 def _dashed(name: str) -> str:
-    return name.replace("_", "-")
+    return f"--{name.replace('_', '-')}"

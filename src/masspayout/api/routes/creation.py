@@ -23,7 +23,7 @@ from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.base import AccountId, Text
 from masspayout.api.models.distributions import DistributionShown, DistributionTerms, SeriesShown
 from masspayout.api.requests import AssetHere, ClaimHere, RuntimeHere
-from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Frequency, Series
+from masspayout.db.entities import Asset, Distribution, DistributionType, Frequency, Series
 from masspayout.db.repositories import Distributions, SeriesRepository
 from masspayout.errors import Invalid
 from masspayout.freezing import payment_token_of
@@ -31,6 +31,7 @@ from masspayout.idempotency import Claim
 from masspayout.payout_lists import read_payout_list
 from masspayout.roles import Permission
 from masspayout.runtime import Runtime
+from masspayout.terms import TIMING, timing_misfits
 from masspayout.triggers import Trigger, parse_trigger
 
 router = APIRouter(tags=["distributions"], route_class=GuardedRoute)
@@ -38,17 +39,6 @@ router = APIRouter(tags=["distributions"], route_class=GuardedRoute)
 _JSON, _CSV, _FORM = "application/json", "text/csv", "multipart/form-data"
 _FILE_FIELD = "file"
 _CHUNK_BYTES = 1 << 20
-
-# What each kind of execution needs, and what it may have besides.
-_NEEDED: dict[ExecutionType, tuple[str, ...]] = {
-    ExecutionType.SCHEDULED: ("scheduled_time",),
-    ExecutionType.RECURRING: ("frequency", "start_time"),
-    ExecutionType.AUTOMATIC: ("trigger_condition",),
-}
-_ALLOWED: dict[ExecutionType, tuple[str, ...]] = {
-    ExecutionType.RECURRING: ("end_time", "time_zone", "catch_up_seconds"),
-}
-_TIMING = {name for names in (*_NEEDED.values(), *_ALLOWED.values()) for name in names}
 
 _LIST_EXAMPLE = "account_id,amount\n0.0.2001,12.50\n0.0.2002,7.25\n"
 _BODIES = {
@@ -118,13 +108,12 @@ def _terms(body: bytes) -> DistributionTerms:
         terms = DistributionTerms.model_validate_json(body)
     except ValidationError as error:
         raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from None
-    needed = _NEEDED.get(terms.execution_type, ())
-    given = {name for name in _TIMING if getattr(terms, name) is not None}
-    for name in needed:
-        if name not in given:
-            raise Invalid(f"{name} is missing: {terms.execution_type} needs it.", f"Give {name}.")
-    for name in sorted(given - {*needed, *_ALLOWED.get(terms.execution_type, ())}):
-        raise Invalid(f"{name} makes no sense with {terms.execution_type}.", f"Leave {name} out.")
+    given = [name for name in TIMING if getattr(terms, name) is not None]
+    missing, misplaced = timing_misfits(terms.execution_type, given)
+    if missing:
+        raise Invalid(f"{missing[0]} is missing: {terms.execution_type} needs it.", f"Give {missing[0]}.")
+    if misplaced:
+        raise Invalid(f"{misplaced[0]} makes no sense with {terms.execution_type}.", f"Leave {misplaced[0]} out.")
     return terms
 
 
