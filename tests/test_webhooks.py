@@ -22,8 +22,8 @@ import web_targets
 from databases import run_sql
 from masspayout import approvals, audit, distributions
 from masspayout.actors import Actor, ActorKind, acting_as
-from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
-from masspayout.db.repositories import Webhooks
+from masspayout.db.entities import DeliveryStatus, ExecutionType, Webhook, WebhookDelivery
+from masspayout.db.repositories import AnnouncedPayouts, Webhooks
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, Invalid, NotFound
 from masspayout.runtime import Runtime
@@ -160,6 +160,21 @@ async def test_without_anybody_who_listens_nothing_is_written(world: World, serv
     async with world.runtime.database.unit_of_work() as session:
         assert await Webhooks(session).fan_out(100) == 0
     assert await deliveries_of(world) == []
+
+
+async def test_other_dates_are_told(world: World, servers: AsyncExitStack) -> None:
+    target, _, _ = await add(world, servers, events=["distribution.changed"])
+    at = datetime(2040, 3, 31, 9, tzinfo=UTC)
+    planned = await world.plan("100", execution_type=ExecutionType.SCHEDULED, scheduled_time=at)
+    put_off = {"scheduled_time": at + timedelta(days=1), "record_time": at}
+    for _ in range(2):  # the second time nothing is new
+        async with world.runtime.database.unit_of_work() as session:
+            assert await AnnouncedPayouts(session).move_unfrozen(planned.id, put_off)
+    await deliver(world)
+    (told,) = [received.message for received in target.received]
+    assert told["type"] == "distribution.changed"
+    assert told["data"]["distribution_id"] == str(planned.id)
+    assert {name: datetime.fromisoformat(told["data"][name]) for name in put_off} == put_off
 
 
 async def test_approvals_are_told(world: World, servers: AsyncExitStack) -> None:

@@ -19,6 +19,7 @@ from masspayout.webhooks.sealing import seal
 
 EVENT_TYPES = (
     "distribution.created",
+    "distribution.changed",
     "distribution.frozen",
     "distribution.approved",
     "distribution.processing",

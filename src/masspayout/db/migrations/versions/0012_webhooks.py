@@ -11,6 +11,7 @@ DISTRIBUTION = """
         'distribution_id', {row}.id, 'asset_id', {row}.asset_id, 'series_id', {row}.series_id, 'type', {row}.type,
         'execution_type', {row}.execution_type, 'status', {row}.status, 'concept', {row}.concept,
         'scheduled_time', to_char({row}.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        'record_time', to_char({row}.record_time, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
         'payment_token_id', {row}.payment_token_id, 'total_amount', CAST({row}.total_amount AS text),
         'payable_count', {row}.payable_count, 'register_hash', {row}.register_hash,
         'approvals_required', {row}.approvals_required,
@@ -132,6 +133,8 @@ def create_notes_of_distributions() -> None:
         BEGIN
             FOREACH event_type IN ARRAY ARRAY[
                 CASE WHEN TG_OP = 'INSERT' THEN 'created' END,
+                CASE WHEN TG_OP = 'UPDATE' AND (NEW.scheduled_time, NEW.record_time)
+                               IS DISTINCT FROM (OLD.scheduled_time, OLD.record_time) THEN 'changed' END,
                 CASE WHEN NEW.frozen_at IS NOT NULL AND OLD.frozen_at IS NULL THEN 'frozen' END,
                 CASE WHEN TG_OP = 'UPDATE' AND NEW.status <> OLD.status THEN lower(NEW.status) END
             ] LOOP
@@ -145,8 +148,8 @@ def create_notes_of_distributions() -> None:
         """
     )
     op.execute(
-        "CREATE TRIGGER note_event AFTER INSERT OR UPDATE OF status, frozen_at ON distribution "
-        "FOR EACH ROW EXECUTE FUNCTION masspayout_note_distribution()"
+        "CREATE TRIGGER note_event AFTER INSERT OR UPDATE OF status, frozen_at, scheduled_time, record_time "
+        "ON distribution FOR EACH ROW EXECUTE FUNCTION masspayout_note_distribution()"
     )
 
 
