@@ -4,13 +4,15 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from eth_account import Account
 from pydantic import SecretStr
 from sqlalchemy import URL
 
-from anvil import Anvil
+from anvil import Anvil, running_anvil
 from chains import Contract, deploy, deploy_code
 from masspayout.ledger.evm import EvmLedger
 from masspayout.ledger.evm.contracts.own import artifact, deployment
@@ -61,6 +63,18 @@ class EvmHarness:
             yield harness
         finally:
             await ledger.close()
+
+    @asynccontextmanager
+    async def opened_again(self) -> AsyncIterator[EvmLedger]:
+        async with self.another() as again:
+            yield again.ledger
+
+    @asynccontextmanager
+    async def opened_elsewhere(self) -> AsyncIterator[EvmLedger]:
+        # Two chains that are started within one second begin with the same block.
+        with TemporaryDirectory() as directory, running_anvil(Path(directory), "--timestamp", "1700000000") as anvil:
+            async with self.another(evm_rpc_url=anvil.url) as elsewhere:
+                yield elsewhere.ledger
 
     async def fund(self, token_id: str, account_id: str, units: int) -> None:
         self.tokens[token_id].send("mint", account_id, units, sender=self.admin)

@@ -50,6 +50,15 @@ class World:
     async def make(cls, runtime: Runtime, holders: Iterable[tuple[str, int]], *, funds_units: int = 10**12) -> "World":
         sandbox = runtime.ledger
         assert isinstance(sandbox, SandboxLedger)
+        await cls.make_tokens(sandbox, holders, payer=runtime.settings.payer_account_id, funds_units=funds_units)
+        asset = await assets.import_asset(runtime.database, sandbox, ASSET_TOKEN, payment_token_id=PAYMENT_TOKEN)
+        return cls(runtime, asset)
+
+    @staticmethod
+    async def make_tokens(
+        sandbox: SandboxLedger, holders: Iterable[tuple[str, int]], *, payer: str, funds_units: int
+    ) -> None:
+        """Make the two tokens, and fund the payer."""
         holders = list(holders)
         supply_units = sum(units for _, units in holders) + 1000
         await sandbox.admin.create_token(
@@ -65,9 +74,7 @@ class World:
             PAYMENT_TOKEN, name="Test Dollar", symbol="TUSD", decimals=6, treasury_account_id=TREASURY
         )
         if funds_units:
-            await sandbox.admin.deposit(PAYMENT_TOKEN, funds_units, runtime.settings.payer_account_id)
-        asset = await assets.import_asset(runtime.database, sandbox, ASSET_TOKEN, payment_token_id=PAYMENT_TOKEN)
-        return cls(runtime, asset)
+            await sandbox.admin.deposit(PAYMENT_TOKEN, funds_units, payer)
 
     async def plan(
         self, amount: str = "1000", payout: PayoutType = PayoutType.PERCENTAGE, **terms: object

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from commands import commands, mentions
 from databases import GUARDED_ROLE, fresh_database, run_sql
 from listening import listen, poll
-from masspayout import assets, doctor
+from masspayout import assets, distributions, doctor
 from masspayout.cli import app
 from masspayout.db import embedded, migrations
 from masspayout.db.diagnosis import Diagnosis
@@ -299,7 +299,7 @@ async def test_a_statement_that_is_often_slow(debian_url: URL) -> None:
 
 async def test_a_register_that_cannot_be_read(runtime: Runtime, database_url: URL) -> None:
     world = await World.make(runtime, [("0.0.20000", 1)])
-    await world.sandbox.admin.reset()
+    run_sql(database_url, "TRUNCATE sandbox.token")
     with pytest.raises(NotFound):
         await assets.sync(runtime.database, runtime.ledger, world.asset.id)
     results = await examine(database_url)
@@ -308,6 +308,21 @@ async def test_a_register_that_cannot_be_read(runtime: Runtime, database_url: UR
     assert results["ledger"].status is Status.PROBLEM
     assert "does not know 2 of our tokens" in results["ledger"].message
     assert results["payer"].status is Status.NOT_CHECKED
+
+
+async def test_a_payout_on_another_ledger(runtime: Runtime, database_url: URL) -> None:
+    world = await World.make(runtime, [("0.0.20000", 1)])
+    dividend = await world.plan()
+    home = await world.sandbox.identity()
+    await world.sandbox.admin.reset()
+
+    problem = the_problem(await examine(database_url), "home ledger")
+
+    assert f"than {await world.sandbox.identity()}, to which the settings lead" in problem.message
+    assert problem.details == (f"{dividend.id} PENDING: {home}",)
+    async with runtime.database.unit_of_work() as session:
+        await distributions.cancel(session, dividend.id)
+    assert all_is_well(await examine(database_url))
 
 
 async def test_a_sync_that_never_ends(runtime: Runtime, database_url: URL) -> None:

@@ -192,6 +192,9 @@ class Undecodable:
         self._ledger = ledger
         self._payload = payload
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
     async def events(self, contract_id: str, *, after: tuple[int, int]):  # type: ignore[no-untyped-def]  # noqa: ANN201
         yield LedgerEvent(contract_id, 1, 0, "Dep\0sit", self._payload)  # type: ignore[arg-type]
         async for event in self._ledger.events(contract_id, after=after):

@@ -140,7 +140,9 @@ async def begin_large_distribution(world: World) -> Distribution:
             distribution, shares, decimals=6, batch_size=BATCH_SIZE
         )
         token = PaymentToken(PAYMENT_TOKEN, 6, world.runtime.settings.payer_account_id)
-        await record_freeze(session, distribution, token, totals, None, promised=totals.total_amount)
+        await record_freeze(
+            session, world.runtime.ledger, distribution, token, totals, None, promised=totals.total_amount
+        )
         await distributions.begin(distribution.id, datetime.now(UTC))
     return distribution
 

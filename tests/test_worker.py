@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 import psycopg
@@ -15,13 +16,14 @@ import pytest
 from sqlalchemy import URL
 
 from command_line import environment
+from databases import fresh_database
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import BackgroundWork, BatchPayouts
 from masspayout.db.session import connect_arguments
 from masspayout.ledger.sandbox import Faults
 from masspayout.runtime import Runtime
 from masspayout.worker import run_worker
-from payouts import World, accounts, make_runtime
+from payouts import World, accounts, make_runtime, make_sandbox
 from workers import start_worker
 
 HOLDERS = accounts(600)
@@ -121,6 +123,29 @@ async def test_a_worker_leaves_open_what_the_ledger_has_not_decided(world: World
 
     await world.sandbox.admin.set_faults(Faults())
     assert await asyncio.to_thread(start_worker(database_url, "--until-idle", BATCH_SIZE="5").wait) == 0
+    assert await world.find_status(distribution_id) is DistributionStatus.COMPLETED
+    assert (await world.reconcile(distribution_id)).agrees
+
+
+async def test_a_worker_on_another_ledger_leaves_a_payout_alone_and_says_so(
+    world: World, database_url: URL, embedded_server: URL, caplog: pytest.LogCaptureFixture
+) -> None:
+    distribution_id = await begin_payout(world)
+    with fresh_database(embedded_server) as url:
+        elsewhere = make_runtime(world.runtime.database, world.runtime.settings)
+        elsewhere = replace(elsewhere, ledger=make_sandbox(url, world.runtime.settings))
+        await run_worker(elsewhere, concurrency=2, until_idle=True)
+        await elsewhere.ledger.close()
+
+    assert open_attempts(database_url) == 0
+    assert await world.find_status(distribution_id) is DistributionStatus.PROCESSING
+    async with world.runtime.database.unit_of_work() as session:
+        jobs = (await BackgroundWork(session).status()).jobs
+    assert (jobs.waiting, jobs.failed) == (0, 0)
+    alarms = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert f"Distribution {distribution_id} began on the ledger {await world.sandbox.identity()}" in "".join(alarms)
+
+    assert await asyncio.to_thread(start_worker(database_url, "--until-idle").wait) == 0
     assert await world.find_status(distribution_id) is DistributionStatus.COMPLETED
     assert (await world.reconcile(distribution_id)).agrees
 

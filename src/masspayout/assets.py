@@ -5,13 +5,16 @@ import uuid
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
-from masspayout import announced_payouts, audit
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import announced_payouts, audit, same_ledger
 from masspayout.account_ids import canonical_account_id
 from masspayout.actors import ActorKind, current_actor
 from masspayout.db.entities import Asset
-from masspayout.db.repositories import Assets, Holders, RegisterChange
+from masspayout.db.repositories import Assets, Holders, Homes, RegisterChange
 from masspayout.db.session import Database
-from masspayout.errors import Invalid, MassPayoutError
+from masspayout.errors import AnotherLedger, Invalid, MassPayoutError
+from masspayout.ledger.identity import contradict, settings_of
 from masspayout.ledger.port import Ledger, TokenInformation
 
 _log = logging.getLogger(__name__)
@@ -58,11 +61,14 @@ async def import_asset(
         Invalid: An id has the wrong form, the token's supply does not fit 64 bits, or the payment token takes a part of
             what is paid in it.
         NotFound: The ledger knows no such token.
+        AnotherLedger: It was imported from another ledger, and payouts on it are still to come.
     """
     facts = await _facts(ledger, token_id, payment_token_id, lifecycle_contract_id, for_lists=for_lists)
+    identity = await ledger.identity()
     async with database.unit_of_work() as session:
         assets = Assets(session)
         known = await assets.find_by_token_id(token_id=str(facts["token_id"]))
+        facts["ledger_identity"] = identity if known is None else await _home(session, known, identity)
         before = None if known is None else {name: getattr(known, name) for name in facts}
         asset = await assets.upsert(facts)
         if before is None:
@@ -70,6 +76,20 @@ async def import_asset(
         else:
             audit.record_change(session, "asset.changed", asset.id, before, facts)
         return asset
+
+
+async def _home(session: AsyncSession, known: Asset, identity: str) -> str:
+    """Return the ledger that an asset belongs to from now on. With nothing planned, it may move to another one."""
+    if not contradict(known.ledger_identity or identity, identity):
+        return max(known.ledger_identity or "", identity, key=len)  # the one that says more
+    if await Homes(session).has_plans(known):
+        raise AnotherLedger(
+            f"Asset {known.token_id} was imported from the ledger {known.ledger_identity}, payouts on it are still to "
+            f"come, and the settings lead to {identity} now: nothing was done.",
+            f"Go on with {settings_of(str(known.ledger_identity))}, use another database for this ledger, "
+            "or cancel what is planned: masspayout distribution list, masspayout series list",
+        )
+    return identity
 
 
 async def find_payment_token(ledger: Ledger, token_id: str) -> TokenInformation:
@@ -120,6 +140,7 @@ async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID) -> SyncR
     Two syncs at once wait for each other. When one fails, the register stays as it was and the asset says FAILED.
 
     Raises:
+        AnotherLedger: It was imported from another ledger.
         NotFound: There is no such asset, or its token is gone.
         Invalid: The token's supply has outgrown 64 bits.
         LedgerUnavailable: The ledger cannot be read now.
@@ -131,6 +152,7 @@ async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID) -> SyncR
         async with database.unit_of_work() as session:
             assets, holders = Assets(session), Holders(session)
             await assets.lock_for_sync(asset.id)
+            await same_ledger.require_of_asset(session, ledger, asset)
             _require_storable(await ledger.token(asset.token_id))
             snapshot = await ledger.holders(asset.token_id)
             holder_count = await holders.stage(snapshot.pages)

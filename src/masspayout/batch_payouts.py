@@ -1,19 +1,23 @@
 """Batch payouts: workers share the batches of a distribution among them until none is open."""
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Awaitable, Callable
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import audit
+from masspayout import audit, same_ledger
 from masspayout.attempts import BatchAttempts
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import BatchPayouts, Distributions
 from masspayout.db.session import Database
+from masspayout.errors import LedgerUnavailable
 from masspayout.ledger.port import Ledger
 from masspayout.logs import about
 from masspayout.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 # While others hold the last open batches: how long to wait before looking whether they are done, or gone.
 _LONGEST_WAIT_SECONDS = 1.0
@@ -47,6 +51,9 @@ class DistributionPayer:
         """Work on a distribution until it is COMPLETED or FAILED, and return which.
 
         One that is in any other state is left as it is. When told to stop, it may be PROCESSING still.
+
+        Raises:
+            AnotherLedger: It began on another ledger than the settings lead to, and is left as it is.
         """
         with about(distribution_id=distribution_id):
             return await self._pay(distribution_id)
@@ -57,7 +64,8 @@ class DistributionPayer:
                 distribution = await Distributions(session).get(distribution_id)
             if distribution.status is not DistributionStatus.PROCESSING:
                 return distribution.status
-            await self._sweep(distribution)
+            if await self._is_at_home(distribution):
+                await self._sweep(distribution)
             async with self._database.unit_of_work() as session:
                 wait_seconds = await BatchPayouts(session).seconds_until_claimable(distribution_id)
                 if wait_seconds is None:
@@ -66,6 +74,19 @@ class DistributionPayer:
                 if self._stop.is_set():
                     return distribution.status
                 await self._sleep(min(max(wait_seconds, _SHORTEST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS))
+
+    async def _is_at_home(self, distribution: Distribution) -> bool:
+        """Find out, before anything is signed, sent or looked up, whether the ledger is the one that it began on.
+
+        Returns False while the ledger is away, and nobody can tell.
+        """
+        try:
+            async with self._database.unit_of_work() as session:
+                await same_ledger.require_of_distribution(session, self._ledger, distribution)
+        except LedgerUnavailable as error:
+            _log.warning("%s Distribution %s waits.", error.message, distribution.id)
+            return False
+        return True
 
     async def _sweep(self, distribution: Distribution) -> None:
         """Go once through the batches, several at a time: as many as the ledger takes transactions in flight.

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import approvals, assets, audit, start_conditions
+from masspayout import approvals, assets, audit, same_ledger, start_conditions
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, ExecutionType
 from masspayout.db.repositories import BatchPayouts, Distributions, Due, Entitlements
 from masspayout.db.session import Database
@@ -142,6 +142,7 @@ async def _freeze_if_due(
     session: AsyncSession, ledger: Ledger, settings: Settings, distribution: Distribution, now: datetime
 ) -> None:
     start_conditions.require_due(distribution, now)
+    await same_ledger.require_of_distribution(session, ledger, distribution)
     await start_conditions.require_contract_unpaused(session, distribution)
     if not distribution.is_frozen:
         start_conditions.require_record_time_passed(distribution, now)
@@ -160,6 +161,7 @@ async def execute(
     """Start paying: PENDING → PROCESSING, with the jobs that do it, in the caller's transaction.
 
     Raises:
+        AnotherLedger: It began on another ledger.
         Conflict: It is not pending, or not due yet, or its record time lies ahead.
         ContractPaused: The asset's contract is paused.
         ApprovalsMissing: Fewer people approved of it than have to.
@@ -196,6 +198,7 @@ async def retry(
     One that failed before it was frozen is frozen now. With ``chosen``, the other unpaid stay as they are.
 
     Raises:
+        AnotherLedger: It began on another ledger.
         Conflict: It has not failed, or nobody who was chosen is unpaid.
         Invalid: An account that was chosen is none of the unpaid.
         ContractPaused: The asset's contract is paused.
@@ -211,6 +214,7 @@ async def retry(
         return
     distribution = await distributions.get(distribution_id)
     if distribution.status.can_retry:
+        await same_ledger.require_of_distribution(session, ledger, distribution)
         await start_conditions.require_contract_unpaused(session, distribution)
         due = await _due_at_retry(session, distribution, chosen)
         await start_conditions.require_free(session, ledger, settings, distribution, due, now)

@@ -6,7 +6,8 @@
     │   ├── InsufficientFunds the payer holds less than what is due; nothing started
     │   ├── ContractPaused    the asset's contract is paused; nothing started
     │   ├── ApprovalsMissing  not enough people approved it; nothing started
-    │   └── LimitExceeded     it is more than may be paid out, at once or in a day; nothing started
+    │   ├── LimitExceeded     it is more than may be paid out, at once or in a day; nothing started
+    │   └── AnotherLedger     it belongs to another ledger than the one that is asked; nothing was done
     ├── Invalid               the input is wrong; nothing was written
     │   ├── InvalidRows       a file with bad rows, all of them named
     │   └── NobodyEligible    no holder is owed anything
@@ -67,6 +68,10 @@ class ApprovalsMissing(Conflict):
 
 class LimitExceeded(Conflict):
     """It is more than may be paid out, at once or in a day. Nothing was started."""
+
+
+class AnotherLedger(Conflict):
+    """It belongs to another ledger than the settings lead to, which knows nothing of it. Nothing was done."""
 
 
 class Invalid(MassPayoutError):

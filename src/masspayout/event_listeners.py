@@ -16,7 +16,7 @@ from datetime import datetime
 
 from sqlalchemy.exc import OperationalError
 
-from masspayout import audit
+from masspayout import audit, same_ledger
 from masspayout.account_ids import canonical_account_id
 from masspayout.db.entities import ContractEvent, EventListener
 from masspayout.db.repositories import ContractEvents, EventListeners
@@ -132,6 +132,7 @@ class EventReader:
         """Read the events of a listener's contract that were not seen yet, and handle each.
 
         Raises:
+            AnotherLedger: Its events are those of another ledger.
             Conflict: The listener is switched off.
             LedgerError: The ledger cannot be read now. What was handled before stays so.
         """
@@ -154,10 +155,12 @@ class EventReader:
         """Handle again, in order, the events of a listener's contract that were set aside.
 
         Raises:
+            AnotherLedger: They are events of another ledger.
             LedgerError: The ledger cannot be asked now. What was handled before stays so.
         """
         async with self._database.unit_of_work() as session:
             listener = await EventListeners(session).get(listener_id)
+            await same_ledger.require_of_listener(session, self._ledger, listener)
             waiting = await ContractEvents(session).find_set_aside(listener.contract_id)
         replayed = Polled(listener.contract_id)
         for event in waiting:
@@ -170,6 +173,8 @@ class EventReader:
 
     async def _read(self, listener: EventListener, now: datetime) -> Polled:
         """Go through the ledger's events from a little before the cursor."""
+        async with self._database.unit_of_work() as session:
+            await same_ledger.require_of_listener(session, self._ledger, listener)
         polled = Polled(listener.contract_id)
         overlap_nanos = int(self._settings.listener_overlap_seconds * NANOS_PER_SECOND)
         after = (max(0, (listener.last_processed_timestamp or 0) - overlap_nanos), -1)

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import approvals, audit
+from masspayout import approvals, audit, same_ledger
 from masspayout.db.entities import Asset, Distribution
 from masspayout.db.repositories import Assets, Distributions, Freeze, FrozenTotals, Holders
 from masspayout.errors import Conflict, Invalid, NobodyEligible
@@ -71,6 +71,7 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
     The balances are those of ``record_time`` where it is set, else those of the register.
 
     Raises:
+        AnotherLedger: The asset belongs to another ledger.
         Conflict: It is frozen already, or no longer pending; or the register was never read; or the asset's contract
             works out the amounts itself.
         NobodyEligible: There is nobody, or everybody's share rounds down to nothing.
@@ -78,6 +79,7 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
     # Syncs and other freezes of the asset end before ours begins; what they changed is read after that.
     await Assets(session).lock_for_sync(distribution.asset_id)
     asset = await Assets(session).get(distribution.asset_id)
+    await same_ledger.require_of_asset(session, ledger, asset)
     await session.refresh(distribution)
     if distribution.is_frozen or not distribution.status.can_execute:
         raise _cannot_be_frozen(distribution)
@@ -97,7 +99,7 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
     )
     if totals.entitlement_count == 0:
         raise nobody_holds(asset)
-    await record_freeze(session, distribution, token, totals, snapshot_at, promised=distribution.amount)
+    await record_freeze(session, ledger, distribution, token, totals, snapshot_at, promised=distribution.amount)
     await approvals.demand(session, settings, distribution)
     return totals
 
@@ -116,7 +118,7 @@ async def freeze_offer(
     totals = await Freeze(session, distribution).write_shares(
         offer.owed, token.decimals, effective_batch_size(ledger, settings)
     )
-    await record_freeze(session, distribution, token, totals, offer.snapshot_at, promised=distribution.amount)
+    await record_freeze(session, ledger, distribution, token, totals, offer.snapshot_at, promised=distribution.amount)
     await approvals.demand(session, settings, distribution)
     return totals
 
@@ -138,6 +140,7 @@ async def _freeze_as_announced(
 
 async def record_freeze(
     session: AsyncSession,
+    ledger: Ledger,
     distribution: Distribution,
     token: PaymentToken,
     totals: FrozenTotals,
@@ -148,9 +151,12 @@ async def record_freeze(
     """Write on the distribution what its freeze found. ``promised`` is the amount that was to be divided.
 
     Raises:
+        AnotherLedger: The asset belongs to another ledger.
         Conflict: Somebody else froze or cancelled it in the meantime.
         NobodyEligible: There is nothing to pay.
     """
+    asset = await Assets(session).get(distribution.asset_id)
+    identity = await same_ledger.require_of_asset(session, ledger, asset)
     if totals.payable_count == 0:
         raise nothing_to_pay(promised, totals.entitlement_count)
     facts = {
@@ -159,6 +165,7 @@ async def record_freeze(
         "payment_token_id": token.token_id,
         "payment_token_decimals": token.decimals,
         "payer_account_id": token.payer_account_id,
+        "ledger_identity": identity,
         "entitlement_count": totals.entitlement_count,
         "payable_count": totals.payable_count,
         "batch_count": totals.batch_count,

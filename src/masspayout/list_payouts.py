@@ -104,7 +104,7 @@ async def create(
                 distribution, shares, decimals=token.decimals, batch_size=effective_batch_size(ledger, settings)
             )
             distributions.record_created(session, distribution)
-            await record_freeze(session, distribution, token, totals, None, promised=total_amount)
+            await record_freeze(session, ledger, distribution, token, totals, None, promised=total_amount)
             await approvals.demand(session, settings, distribution)
     except IntegrityError as error:
         if "idx_distribution_obligation" not in str(error.orig):

@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import distributions
+from masspayout import distributions, same_ledger
 from masspayout.db.entities import Asset, Distribution
 from masspayout.db.repositories import Assets, Entitlements, Trial
 from masspayout.db.session import Database
@@ -64,9 +64,11 @@ async def preview(session: AsyncSession, ledger: Ledger, distribution: Distribut
     """Say what executing would do, and which accounts could not receive it as things stand.
 
     Raises:
+        AnotherLedger: It began on another ledger.
         Conflict: It is not frozen yet.
     """
     token = frozen_token(distribution)
+    await same_ledger.require_of_distribution(session, ledger, distribution)
     largest = Decimal(0)
     smallest = distribution.total_amount or Decimal(0)
     unpayable: dict[str, str] = {}

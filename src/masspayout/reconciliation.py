@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from masspayout import same_ledger
 from masspayout.db.entities import Attempt, Distribution, Holder
 from masspayout.db.repositories import Attempts, Distributions, Entitlements
 from masspayout.db.session import Database
@@ -70,6 +71,7 @@ async def reconcile(database: Database, ledger: Ledger, distribution_id: uuid.UU
 
     Raises:
         NotFound: There is no such distribution.
+        AnotherLedger: It began on another ledger, whose books do not know it.
         Conflict: It is not frozen, so nobody is owed anything yet.
     """
     async with database.unit_of_work() as session:
@@ -79,6 +81,7 @@ async def reconcile(database: Database, ledger: Ledger, distribution_id: uuid.UU
                 f"Distribution {distribution_id} is not frozen yet: nobody is owed anything.",
                 "Reconcile it when it has been executed.",
             )
+        await same_ledger.require_of_distribution(session, ledger, distribution)
         verdict = Reconciliation(distribution_id)
         if await Entitlements(session, distribution).register_hash() != distribution.register_hash:
             verdict.breaks.append(Break(BreakKind.REGISTER_CHANGED, "", Decimal(0), Decimal(0)))

@@ -1,17 +1,19 @@
 """The scheduler: starts every distribution that is due, once, however many workers look for them.
 
 Whatever is due is a PENDING distribution whose time has come: a SCHEDULED one, an occurrence of a series, or one that
-an event made. What cannot start becomes FAILED and says why; when only the ledger is away it stays, for the next round.
+an event made. What cannot start becomes FAILED and says why; when only the ledger is away, or the
+settings lead to another one, it stays for a later round.
 """
 
 import logging
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import audit, distributions, series
+from masspayout import audit, distributions, same_ledger, series
 from masspayout.db.entities import Asset, Distribution, DistributionStatus
 from masspayout.db.repositories import Assets, Distributions, SeriesRepository
 from masspayout.db.session import Database
@@ -67,7 +69,7 @@ async def run_due(database: Database, ledger: Ledger, settings: Settings, jobs: 
         missed = await Distributions(session).fail_missed(now, StartFailure.MISSED, _MISSED_MESSAGE)
         for distribution_id in missed:
             _record_failure(session, distribution_id, StartFailure.MISSED)
-        due = await Distributions(session).find_pending_scheduled(now)
+        due = await _at_home(session, ledger, await Distributions(session).find_pending_scheduled(now))
     if missed:
         _log.warning("%d occurrences of series were missed", len(missed))
     started = 0
@@ -80,6 +82,18 @@ async def run_due(database: Database, ledger: Ledger, settings: Settings, jobs: 
             except (Conflict, Invalid, NotFound, LedgerRejected) as error:
                 await _fail(database, distribution, error)
     return started
+
+
+async def _at_home(session: AsyncSession, ledger: Ledger, due: Sequence[Distribution]) -> Sequence[Distribution]:
+    """Return what the ledger can pay; what belongs to another one waits until the settings lead there again."""
+    if not due:
+        return due
+    try:
+        elsewhere = {one.distribution_id for one in await same_ledger.find_elsewhere(session, ledger)}
+    except LedgerUnavailable as error:
+        _log.warning("%d distributions wait for the next round: %s", len(due), error)
+        return []
+    return [distribution for distribution in due if distribution.id not in elsewhere]
 
 
 async def _start(

@@ -307,3 +307,19 @@ def test_settings_that_are_wrong_are_all_named(command_line: CommandLine, monkey
     assert said.status == 2
     assert "BATCH_SIZE='0'" in said.err
     assert "LEDGER='moon'" in said.err
+
+
+def test_what_began_on_another_ledger(
+    embedded_server: URL, imported_url: URL, command_line_on: Callable[[URL], CommandLine]
+) -> None:
+    with fresh_database(embedded_server, template=str(imported_url.database)) as url:
+        command_line = command_line_on(url)
+        create = ("distribution", "create", ASSET, "--payout", "PERCENTAGE", "--amount", "100", "--json")
+        dividend = command_line(*create).id
+        assert command_line("sandbox", "init", "--reset").status == 0
+        began = (f"Distribution {dividend} began on the ledger sandbox:", "lead to sandbox:", "LEDGER=sandbox")
+        refused(command_line, "distribution", "execute", dividend, "--wait", status=1, sentences=began)
+        refused(command_line, "distribution", "preview", dividend, status=1, sentences=began)
+        refused(command_line, "reconcile", dividend, status=1, sentences=began)
+        imported = (f"Asset {ASSET} was imported from the ledger sandbox:", "masspayout doctor")
+        refused(command_line, "asset", "sync", ASSET, status=1, sentences=imported)

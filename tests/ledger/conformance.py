@@ -6,6 +6,7 @@ The tests speak to the ledger through its port only; the harness does what an op
 import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -13,6 +14,7 @@ import pytest
 
 from masspayout.errors import Invalid, LedgerRejected, LedgerUncertain, NotFound
 from masspayout.ledger.failures import FailureClass, describe_failure
+from masspayout.ledger.identity import contradict
 from masspayout.ledger.port import (
     Dead,
     HolderBalance,
@@ -37,6 +39,12 @@ class LedgerHarness(Protocol):
     @property
     def ledger(self) -> Ledger:
         """The ledger, through its port."""
+
+    def opened_again(self) -> AbstractAsyncContextManager[Ledger]:
+        """Open the ledger as another process does."""
+
+    def opened_elsewhere(self) -> AbstractAsyncContextManager[Ledger]:
+        """Open another ledger of the same kind, with settings that call it the same."""
 
     async def make_token(self, holders: Mapping[str, int]) -> str:
         """Make a token with two decimals that these accounts hold."""
@@ -135,6 +143,20 @@ async def read(ledger: Ledger, token_id: str, at: datetime | None = None) -> lis
 
 class LedgerConformance:
     """Inherit, and provide a fixture ``harness``."""
+
+    # Which it is
+
+    async def test_it_is_the_same_after_every_start(self, harness: LedgerHarness) -> None:
+        identity = await harness.ledger.identity()
+        await harness.make_token({})
+        await harness.let_pass(60)
+        async with harness.opened_again() as again:
+            assert await again.identity() == identity
+        assert await harness.ledger.identity() == identity
+
+    async def test_it_is_not_taken_for_another_one(self, harness: LedgerHarness) -> None:
+        async with harness.opened_elsewhere() as elsewhere:
+            assert contradict(await elsewhere.identity(), await harness.ledger.identity())
 
     # Reading
 

@@ -1,7 +1,10 @@
 """Hedera, an emulated network over real sockets, with keys of both kinds, against what every ledger must do."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from pydantic import SecretStr
@@ -27,11 +30,33 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedNetwor
         yield network
 
 
+@asynccontextmanager
+async def opened(network: EmulatedNetwork, settings: Settings) -> AsyncIterator[HederaLedger]:
+    ledger = HederaLedger(settings, clock=network.clock.now_nanos)
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
+
+
 class HederaHarness:
     """Does to the emulated network what the conformance tests ask for."""
 
-    def __init__(self, network: EmulatedNetwork, ledger: HederaLedger, payer_account_id: str) -> None:
-        self.network, self.ledger, self.payer_account_id = network, ledger, payer_account_id
+    def __init__(self, network: EmulatedNetwork, ledger: HederaLedger, settings: Settings) -> None:
+        self.network, self.ledger, self._settings = network, ledger, settings
+        self.payer_account_id = settings.payer_account_id
+
+    @asynccontextmanager
+    async def opened_again(self) -> AsyncIterator[HederaLedger]:
+        async with opened(self.network, self._settings) as ledger:
+            yield ledger
+
+    @asynccontextmanager
+    async def opened_elsewhere(self) -> AsyncIterator[HederaLedger]:
+        with TemporaryDirectory() as directory, EmulatedNetwork.start(Path(directory)) as another:
+            another.clock.advance(60)  # so that its first block is complete
+            async with opened(another, self._settings.model_copy(update=another.settings())) as ledger:
+                yield ledger
 
     async def make_token(self, holders: Mapping[str, int]) -> str:
         return self.network.operator.create_token({self.payer_account_id: 0, **holders})
@@ -86,19 +111,16 @@ async def harness(
     network.set_faults(Faults())
     key = make_key(request.param)
     payer = network.operator.create_account(public_key_of(key))
-    ledger = HederaLedger(
-        settings.model_copy(
-            update={
-                **network.settings(),
-                "payer_account_id": payer,
-                "payer_key": SecretStr(key.to_string_raw()),
-                "payer_key_type": request.param.value,
-            }
-        ),
-        clock=network.clock.now_nanos,
+    settings = settings.model_copy(
+        update={
+            **network.settings(),
+            "payer_account_id": payer,
+            "payer_key": SecretStr(key.to_string_raw()),
+            "payer_key_type": request.param.value,
+        }
     )
-    yield HederaHarness(network, ledger, payer)
-    await ledger.close()
+    async with opened(network, settings) as ledger:
+        yield HederaHarness(network, ledger, settings)
 
 
 class TestHedera(LedgerConformance):

@@ -1,12 +1,14 @@
 """The sandbox, in both of its modes, against what every ledger must do."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from itertools import count
 
 import pytest
 from sqlalchemy import URL
 
+from databases import fresh_database
 from ledger.conformance import LedgerConformance, scene
 from masspayout.ledger.port import SignedTransaction
 from masspayout.ledger.sandbox import Faults, SandboxLedger
@@ -15,13 +17,33 @@ from masspayout.settings import Settings
 __all__ = ["scene"]  # pytest finds the fixture where the test class is
 
 
+@asynccontextmanager
+async def opened(url: URL, settings: Settings) -> AsyncIterator[SandboxLedger]:
+    ledger = SandboxLedger(url, settings)
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
+
+
 class SandboxHarness:
     """Does to a sandbox what the conformance tests ask for."""
 
-    def __init__(self, ledger: SandboxLedger, settings: Settings) -> None:
-        self.ledger = ledger
+    def __init__(self, ledger: SandboxLedger, url: URL, settings: Settings) -> None:
+        self.ledger, self._url, self._settings = ledger, url, settings
         self.payer_account_id = settings.payer_account_id
         self._numbers = count(2_000)
+
+    @asynccontextmanager
+    async def opened_again(self) -> AsyncIterator[SandboxLedger]:
+        async with opened(self._url, self._settings) as ledger:
+            yield ledger
+
+    @asynccontextmanager
+    async def opened_elsewhere(self) -> AsyncIterator[SandboxLedger]:
+        with fresh_database(self._url) as url:
+            async with opened(url, self._settings) as ledger:
+                yield ledger
 
     async def make_token(self, holders: Mapping[str, int]) -> str:
         token_id = f"0.0.{next(self._numbers)}"
@@ -73,10 +95,9 @@ async def harness(
     request: pytest.FixtureRequest, sandbox_url: URL, settings: Settings
 ) -> AsyncIterator[SandboxHarness]:
     settings = settings.model_copy(update={"sandbox_results": request.param, "sandbox_recipients_per_transaction": 20})
-    ledger = SandboxLedger(sandbox_url, settings)
-    await ledger.admin.reset()
-    yield SandboxHarness(ledger, settings)
-    await ledger.close()
+    async with opened(sandbox_url, settings) as ledger:
+        await ledger.admin.reset()
+        yield SandboxHarness(ledger, sandbox_url, settings)
 
 
 class TestSandbox(LedgerConformance):

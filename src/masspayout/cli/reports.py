@@ -35,6 +35,7 @@ def distribution_fields(distribution: Distribution) -> dict[str, Any]:
         "frozen_at",
         "payment_token_id",
         "payer_account_id",
+        "ledger_identity",
         "entitlement_count",
         "payable_count",
         "total_amount",

@@ -182,12 +182,6 @@ _TROUBLED_WEBHOOKS = text("""
      ORDER BY given_up DESC, w.id
 """)
 
-_TOKENS = text("""
-    SELECT token_id FROM asset
-    UNION SELECT payment_token_id FROM asset WHERE payment_token_id IS NOT NULL
-    ORDER BY token_id
-""")
-
 
 class FoundIndex(NamedTuple):
     """An index as the catalog has it. ``columns`` are its keys in order."""
@@ -334,10 +328,6 @@ class Diagnosis:
     async def troubled_webhooks(self) -> Sequence[Row[Any]]:
         """Return the targets that deliveries were given up for within a day, or wait for since more than an hour."""
         return await self._rows(_TROUBLED_WEBHOOKS)
-
-    async def tokens(self) -> list[str]:
-        """Return the tokens that the database names."""
-        return [token_id for (token_id,) in await self._rows(_TOKENS)]
 
     async def _rows(self, statement: Any, **parameters: Any) -> Sequence[Row[Any]]:
         async with self.connection() as connection:

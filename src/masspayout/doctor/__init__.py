@@ -30,7 +30,8 @@ CHECKS = (
     Check("audit trail", control.audit_trail_is_whole, needs="tables"),
     Check("webhooks", control.webhooks_are_taken, needs="tables"),
     Check("ledger", ledger.ledger_answers, needs="tables"),
-    Check("payment tokens", ledger.tokens_can_be_paid_in, needs="ledger"),
+    Check("home ledger", ledger.nothing_waits_elsewhere, needs="ledger"),
+    Check("payment tokens", ledger.tokens_can_be_paid_in, needs="home ledger"),
     Check("payer", ledger.payer_can_pay, needs="payment tokens"),
 )
 

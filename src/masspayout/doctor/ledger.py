@@ -4,24 +4,32 @@ from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from masspayout.db.diagnosis import Unpaid
+from masspayout.db.repositories import Homes
 from masspayout.doctor.examination import Examination, Problem
 from masspayout.errors import NotFound
 from masspayout.ledger.failures import describe_failure
+from masspayout.ledger.identity import contradict, settings_of
 from masspayout.money import to_decimal
 from masspayout.runtime import make_ledger
+from masspayout.same_ledger import find_elsewhere
 
 
 async def ledger_answers(examination: Examination) -> str:
-    """The ledger can be reached and knows the tokens that the database names.
+    """The ledger can be reached and knows the tokens that were imported from it.
 
     A sandbox is asked about those only: one that was never used is left alone.
     """
-    token_ids = await examination.diagnosis.tokens()
+    async with examination.diagnosis.connection() as connection, AsyncSession(connection) as session:
+        homes = await Homes(session).find_token_homes()
     examination.ledger = make_ledger(examination.url, examination.settings)
     examination.opened.push_async_callback(examination.ledger.close)
     name = examination.ledger.traits.name
     state = await examination.ledger.examine()
+    identity = await examination.ledger.identity() if homes else ""
+    token_ids = sorted({token_id for token_id, home in homes if not contradict(home or identity, identity)})
     unknown = []
     for token_id in token_ids:
         try:
@@ -35,8 +43,24 @@ async def ledger_answers(examination: Examination) -> str:
             "see the assets: masspayout asset list",
         )
     if not token_ids:
-        return state or f"Nothing is imported yet, so there is nothing to ask the ledger {name}."
+        return state or f"Nothing of it is imported yet, so there is nothing to ask the ledger {name}."
     return f"The ledger {name} answers, and knows all {len(token_ids)} tokens. {state}".rstrip()
+
+
+async def nothing_waits_elsewhere(examination: Examination) -> str:
+    """Whatever is to be paid, or is being paid, belongs to the ledger that the settings lead to."""
+    async with examination.diagnosis.connection() as connection, AsyncSession(connection) as session:
+        elsewhere = await find_elsewhere(session, examination.ledger)
+    if not elsewhere:
+        return "Nothing waits on another one."
+    home = elsewhere[0].home
+    raise Problem(
+        f"{len(elsewhere)} distribution(s) wait on another ledger than {await examination.ledger.identity()}, to which "
+        f"the settings lead; the first of them on {home}.",
+        f"Let a worker go on with {settings_of(home)}; what has not begun can be called off: "
+        f"masspayout distribution cancel {elsewhere[0].distribution_id}",
+        [f"{one.distribution_id} {one.status}: {one.home}" for one in elsewhere],
+    )
 
 
 async def tokens_can_be_paid_in(examination: Examination) -> str:

@@ -212,6 +212,15 @@ class Ledger(Protocol):
     def traits(self) -> LedgerTraits:
         """What this ledger is like."""
 
+    async def identity(self) -> str:
+        """Say which ledger this is, as ``masspayout.ledger.identity`` writes it: the same after each start, everywhere.
+
+        What was signed for one ledger must never be looked up on another, which would say that it never happened.
+
+        Raises:
+            Conflict: It is another one than the settings say.
+        """
+
     async def examine(self) -> str:
         """Find out whether the ledger can be reached, is the right one, and takes our key; say so in a sentence.
 

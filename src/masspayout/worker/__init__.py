@@ -11,12 +11,16 @@ from typing import Any
 
 from procrastinate import App, JobContext, RetryStrategy
 from procrastinate.jobs import Job
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from masspayout import same_ledger
 from masspayout.actors import acting_as, system
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import Distributions
+from masspayout.errors import AnotherLedger, MassPayoutError
 from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
+from masspayout.logs import about
 from masspayout.runtime import Runtime
 from masspayout.worker.periodic import run_each_once, running_periodic_tasks
 
@@ -64,7 +68,12 @@ def register_tasks(app: App, runtime: Runtime, stop: asyncio.Event) -> None:
 
     @app.task(name=PAY_DISTRIBUTION, retry=_TRY_AGAIN)
     async def pay_distribution(distribution_id: str) -> None:
-        status = await payer.pay(uuid.UUID(distribution_id))
+        try:
+            status = await payer.pay(uuid.UUID(distribution_id))
+        except AnotherLedger as error:
+            # To try again would change nothing. Once the settings are right, what was left half-paid is taken up.
+            _log.error("left as it is: %s", error)
+            return
         _log.info("distribution %s is %s", distribution_id, status)
         if status is DistributionStatus.PROCESSING:
             async with runtime.database.unit_of_work() as session:
@@ -116,10 +125,24 @@ async def _recover(app: App, runtime: Runtime) -> None:
         await app.job_manager.retry_job(job)
     running = {job.task_kwargs.get("distribution_id") for job in await _unfinished_payment_jobs(app)}
     async with runtime.database.unit_of_work() as session:
+        elsewhere = await _alarm_of_those_elsewhere(session, runtime)
         for distribution_id in await Distributions(session).find_unfinished():
-            if str(distribution_id) not in running:
+            if str(distribution_id) not in running and distribution_id not in elsewhere:
                 _log.warning("distribution %s was left half-paid and is taken up again", distribution_id)
                 await runtime.jobs.enqueue_payment(session, distribution_id, batch_count=1)
+
+
+async def _alarm_of_those_elsewhere(session: AsyncSession, runtime: Runtime) -> set[uuid.UUID]:
+    """Say which distributions wait because the settings lead to another ledger than theirs, and return them."""
+    try:
+        elsewhere = await same_ledger.find_elsewhere(session, runtime.ledger)
+    except MassPayoutError as error:
+        _log.warning("it is not known which ledger this is: %s", error)
+        return set()
+    for one in elsewhere:
+        with about(distribution_id=one.distribution_id):
+            _log.error("it is %s and belongs to the ledger %s, which the settings do not lead to", one.status, one.home)
+    return {one.distribution_id for one in elsewhere}
 
 
 async def _unfinished_payment_jobs(app: App) -> list[Job]:

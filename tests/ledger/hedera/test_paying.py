@@ -1,10 +1,11 @@
 """Paying on an emulated network: nodes that fail, whose fault a failure is, HBAR, and when death is proven."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from hedera_network import Faults
+from hedera_network import EmulatedNetwork, Faults
 from ledger.hedera.conftest import Hedera
 from masspayout.errors import LedgerRejected, LedgerUnavailable, LedgerUncertain
 from masspayout.ledger.hedera.hbar import HBAR, TINYBARS
@@ -203,6 +204,23 @@ async def test_a_mirror_that_is_behind_proves_nothing(hedera: Hedera) -> None:
     outcome = await hedera.ledger.outcome(transaction_id)
     assert isinstance(outcome, Undecided)
     assert "up to" in outcome.reason
+
+
+async def test_a_mirror_node_of_another_network_proves_nothing(hedera: Hedera, tmp_path: Path) -> None:
+    with EmulatedNetwork.start(tmp_path) as another:
+        another.clock.advance(3600)
+        urls = f"{hedera.network.mirror_url},{another.mirror_url}"
+        ledger = hedera.ledger = hedera.adapter(hedera_mirror_urls=urls, hedera_mirror_tries=2)
+        await ledger.identity()
+        transaction_id = await lost(hedera)
+        hedera.network.set_faults(Faults(mirror_error_percent=100))
+
+        outcome = await ledger.outcome(transaction_id)
+
+        assert isinstance(outcome, Undecided)
+        assert f"The mirror node {another.mirror_url} is on hedera:custom:0x" in outcome.reason
+        with pytest.raises(LedgerUnavailable, match=r"is on hedera:custom:0x.*, and another on hedera:custom:0x"):
+            await ledger.examine()
 
 
 async def test_replicas_that_are_behind_by_less_than_the_margin_cannot_hide_a_payment(hedera: Hedera) -> None:

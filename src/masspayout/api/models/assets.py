@@ -23,6 +23,7 @@ class AssetShown(Shown):
     payment_token_symbol: str | None
     payment_token_decimals: int | None
     lifecycle_contract_id: str | None
+    ledger_identity: str | None = Field(description="The ledger that it was imported from.")
     contract_paused: bool = Field(description="While it is true, nobody is paid.")
     sync_status: SyncStatus | None
     sync_error: str | None

@@ -45,6 +45,7 @@ class DistributionShown(Shown):
     payment_token_id: str | None
     payment_token_decimals: int | None
     payer_account_id: str | None
+    ledger_identity: str | None = Field(description="The ledger that it was frozen on, and is paid on.")
     entitlement_count: Count | None
     payable_count: Count | None = Field(description="How many get more than nothing.")
     batch_count: Count | None

@@ -45,6 +45,7 @@ class EventListener(Base):
 
     # Added to the users' schema
     last_processed_index: Mapped[int | None] = mapped_column(Integer)
+    ledger_identity: Mapped[str | None]
     last_polled_at: Mapped[datetime | None]
     poll_error: Mapped[str | None] = mapped_column(Text)
 

@@ -62,6 +62,7 @@ class Asset(Base):
     contract_paused: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
     holder_count: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
     held_units: Mapped[int] = mapped_column(BigInteger, server_default=text("0"), default=0)
+    ledger_identity: Mapped[str | None]
 
 
 class Distribution(Base):
@@ -114,6 +115,7 @@ class Distribution(Base):
     payment_token_id: Mapped[str | None]
     payment_token_decimals: Mapped[int | None] = mapped_column(Integer)
     payer_account_id: Mapped[str | None]
+    ledger_identity: Mapped[str | None]
     entitlement_count: Mapped[int | None] = mapped_column(Integer)
     payable_count: Mapped[int | None] = mapped_column(Integer)
     batch_count: Mapped[int | None] = mapped_column(Integer)

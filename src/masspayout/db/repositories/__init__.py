@@ -21,6 +21,7 @@ from masspayout.db.repositories.event_listeners import EventListeners, EventSumm
 from masspayout.db.repositories.evm import BalanceChange, EvmTokens, EvmTransactions
 from masspayout.db.repositories.freezes import Freeze, FrozenTotals, Share
 from masspayout.db.repositories.holders import Holders, RegisterChange
+from masspayout.db.repositories.homes import Homes, Unfinished
 from masspayout.db.repositories.idempotent_requests import IdempotentRequests
 from masspayout.db.repositories.listing import Order, Part, Place, SortKey, read_part
 from masspayout.db.repositories.lists import (
@@ -69,6 +70,7 @@ __all__ = [
     "FrozenTotals",
     "HolderSort",
     "Holders",
+    "Homes",
     "IdempotentRequests",
     "Lists",
     "LoginLinks",
@@ -91,6 +93,7 @@ __all__ = [
     "SortKey",
     "Trial",
     "TrialTotals",
+    "Unfinished",
     "Users",
     "Webhooks",
     "WorkStatus",

@@ -78,6 +78,14 @@ class EvmLedger:
         """What this ledger is like."""
         return self._traits
 
+    async def identity(self) -> str:
+        """Return the chain's number and the hash of its first block.
+
+        Raises:
+            Conflict: The node is on another chain than the one that is meant.
+        """
+        return await self.chain.identity()
+
     async def examine(self) -> str:
         """Say which chain the node is on, and who sends there.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from masspayout.errors import Conflict, LedgerUnavailable
 from masspayout.ledger.evm.node import Node, NodeError, to_int
+from masspayout.ledger.identity import make_identity
 from masspayout.ledger_time import NANOS_PER_SECOND
 from masspayout.settings import Settings
 
@@ -57,6 +58,19 @@ class Chain:
                 )
             self._chain_id = found
         return self._chain_id
+
+    async def identity(self) -> str:
+        """Return the chain's number and the hash of its first block; a chain that is started anew has another.
+
+        Raises:
+            Conflict: The node is on another chain than ``EVM_CHAIN_ID`` says.
+        """
+        chain_id = await self.chain_id()
+        try:
+            first = await self._node.block(0)
+        except NodeError:
+            first = None
+        return make_identity("eip155", str(chain_id), "" if first is None else str(first["hash"]))
 
     async def currency(self) -> str:
         """Return what the chain's own currency is called."""

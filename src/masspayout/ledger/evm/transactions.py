@@ -12,7 +12,7 @@ from decimal import Decimal
 from masspayout.db.entities import EvmTransaction
 from masspayout.db.repositories import EvmTransactions
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, LedgerRejected, LedgerUnavailable, NotFound
+from masspayout.errors import AnotherLedger, Conflict, LedgerRejected, LedgerUnavailable, NotFound
 from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.fees import FeeMarket, Fees
 from masspayout.ledger.evm.node import Node, NodeError
@@ -94,6 +94,7 @@ class Transactions:
 
         Raises:
             NotFound: It is no transaction of ours.
+            AnotherLedger: It was signed for another chain.
             Conflict: We have not the sender's key, or fees are at their bound.
         """
         async with self._database.unit_of_work() as session:
@@ -103,6 +104,12 @@ class Transactions:
                     f"There is no transaction {transaction_id} of ours.", "See: masspayout distribution batches"
                 )
             newest = versions[-1]
+            chain_id = await self._chain.chain_id()
+            if newest.chain_id != chain_id:
+                raise AnotherLedger(
+                    f"Transaction {transaction_id} was signed for chain {newest.chain_id}; the node is on {chain_id}.",
+                    "Set EVM_RPC_URL and EVM_CHAIN_ID to the chain on which the payout began.",
+                )
             if not newest.is_cancellation:
                 sender, fees = await self._sender_and_fees(newest)
                 signed = await self._sign(sender, newest.nonce, sender.address, b"", _PLAIN_TRANSFER_GAS, fees)

@@ -9,6 +9,7 @@ from datetime import datetime
 from masspayout.errors import Invalid, LedgerRejected, LedgerUnavailable
 from masspayout.ledger.hedera import costs
 from masspayout.ledger.hedera.events import EventReader
+from masspayout.ledger.hedera.first_block import FirstBlock
 from masspayout.ledger.hedera.hbar import DECIMALS, HBAR, TINYBARS, describe_hbar
 from masspayout.ledger.hedera.health import NetworkHealth
 from masspayout.ledger.hedera.mirror.client import MirrorClient
@@ -81,9 +82,10 @@ class HederaLedger:
         )
         self._mirror = MirrorClient(self._transport)
         self._nodes = ConsensusNodes(network.nodes, timeout_seconds=settings.hedera_node_timeout_seconds)
-        self._outcomes = OutcomeFinder(self._nodes, self._mirror, settings)
+        self._first_block = FirstBlock(network.name, self._mirror)
+        self._outcomes = OutcomeFinder(self._nodes, self._mirror, self._first_block, settings)
         self._preflight = Preflight(self._mirror)
-        self._health = NetworkHealth(network.name, self._mirror, self._nodes, clock)
+        self._health = NetworkHealth(network.name, self._mirror, self._nodes, self._first_block, clock)
         self._signer: Signer | None = None
         self._opening = asyncio.Lock()
         # What was lately signed or sent: whose fault a failure is takes knowing payer and token.
@@ -102,6 +104,10 @@ class HederaLedger:
     def traits(self) -> LedgerTraits:
         """What this ledger is like."""
         return self._traits
+
+    async def identity(self) -> str:
+        """Return the network's name, and the first block that a mirror node shows of it."""
+        return await self._first_block.identity()
 
     async def examine(self) -> str:
         """Say whether mirror nodes and consensus nodes answer, whether their time is ours, and whose key we have.

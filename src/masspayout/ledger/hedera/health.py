@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from masspayout.errors import Conflict, LedgerUnavailable
+from masspayout.ledger.hedera.first_block import FirstBlock
 from masspayout.ledger.hedera.mirror.client import MirrorClient
 from masspayout.ledger.hedera.nodes import ConsensusNodes
 from masspayout.ledger_time import NANOS_PER_SECOND
@@ -15,10 +16,18 @@ _LONGEST_LEAD_SECONDS = 5
 class NetworkHealth:
     """Looks at a network without changing anything."""
 
-    def __init__(self, name: str, mirror: MirrorClient, nodes: ConsensusNodes, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        name: str,
+        mirror: MirrorClient,
+        nodes: ConsensusNodes,
+        first_block: FirstBlock,
+        clock: Callable[[], int],
+    ) -> None:
         self._name = name
         self._mirror = mirror
         self._nodes = nodes
+        self._first_block = first_block
         self._clock = clock
 
     async def describe(self) -> str:
@@ -26,7 +35,7 @@ class NetworkHealth:
 
         Raises:
             Conflict: Its time is far from ours.
-            LedgerUnavailable: No mirror node or no consensus node answers.
+            LedgerUnavailable: No mirror node or no consensus node answers, or mirror nodes are of different networks.
         """
         ages = await self._ages_of_mirrors()
         reached = await self._nodes.check()
@@ -50,6 +59,7 @@ class NetworkHealth:
             except LedgerUnavailable as error:
                 failure = error
                 continue
+            await self._first_block.require_at(url)
             if block is not None and block.timestamp.to is not None:
                 ages.append((self._clock() - block.timestamp.to) // NANOS_PER_SECOND)
         if not ages:

@@ -1,13 +1,14 @@
 """What became of a transaction, from what the nodes' receipts and the mirror nodes' books say.
 
 Only a final word counts: a receipt or a record with a result, or the proof that there can be none any more. That proof
-takes a mirror node that has seen the network pass the transaction's end, and after that does not know it.
+takes a mirror node of this very network that has seen it pass the transaction's end, and after that does not know it.
 """
 
 import asyncio
 from collections.abc import Sequence
 
 from masspayout.errors import LedgerUnavailable
+from masspayout.ledger.hedera.first_block import FirstBlock
 from masspayout.ledger.hedera.mirror.answers import Transaction
 from masspayout.ledger.hedera.mirror.client import MirrorClient
 from masspayout.ledger.hedera.nodes import IN_PROCESS, ConsensusNodes
@@ -39,9 +40,12 @@ _PAUSE_SECONDS = 0.5
 class OutcomeFinder:
     """Finds out what became of transactions."""
 
-    def __init__(self, nodes: ConsensusNodes, mirror: MirrorClient, settings: Settings) -> None:
+    def __init__(
+        self, nodes: ConsensusNodes, mirror: MirrorClient, first_block: FirstBlock, settings: Settings
+    ) -> None:
         self._nodes = nodes
         self._mirror = mirror
+        self._first_block = first_block
         self._wait_seconds = settings.hedera_consensus_wait_seconds
         self._longest_valid_nanos = settings.hedera_longest_valid_seconds * NANOS_PER_SECOND
         self._margin_nanos = settings.hedera_death_margin_seconds * NANOS_PER_SECOND
@@ -84,6 +88,7 @@ class OutcomeFinder:
         proofs, reasons = [], []
         for url in self._mirror.urls:
             try:
+                await self._first_block.require_at(url)
                 found = await self._search(url, transaction_id, deadline_nanos)
             except LedgerUnavailable as error:
                 reasons.append(error.message)

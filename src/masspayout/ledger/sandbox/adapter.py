@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import URL
 
 from masspayout.errors import Invalid, LedgerRejected, LedgerUnavailable, LedgerUncertain
+from masspayout.ledger.identity import make_identity
 from masspayout.ledger.port import (
     Dead,
     Estimate,
@@ -70,6 +71,11 @@ class SandboxLedger:
     def traits(self) -> LedgerTraits:
         """What this ledger is like."""
         return self._traits
+
+    async def identity(self) -> str:
+        """Return the sandbox's own id. One that is emptied is another ledger afterwards."""
+        async with self._store.reading() as connection:
+            return make_identity("sandbox", await self._store.network_id(connection))
 
     async def examine(self) -> str:
         """Say nothing: the sandbox is where the database is, and one that was never used is left alone."""

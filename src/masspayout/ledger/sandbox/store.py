@@ -85,8 +85,9 @@ CREATE TABLE in_transit (
 );
 """
 
-# Made beside the others where it is missing: it came later. What contracts report besides the money that moves.
-_CONTRACT_EVENTS: LiteralString = """
+# Made beside the others where they are missing: they came later. What contracts report besides the money that moves;
+# which sandbox this is.
+_LATER_TABLES: LiteralString = """
 CREATE TABLE IF NOT EXISTS contract_event (
     contract_id text NOT NULL,
     timestamp_nanos bigint NOT NULL,
@@ -95,6 +96,7 @@ CREATE TABLE IF NOT EXISTS contract_event (
     payload jsonb NOT NULL,
     PRIMARY KEY (contract_id, timestamp_nanos, event_index)
 );
+ALTER TABLE network ADD COLUMN IF NOT EXISTS network_id uuid NOT NULL DEFAULT gen_random_uuid();
 """
 
 _NETWORK: LiteralString = """
@@ -193,6 +195,11 @@ class SandboxStore:
             row["anything_due"],
         )
 
+    async def network_id(self, connection: Connection) -> str:
+        """Return which sandbox this is: another one whenever it was emptied."""
+        cursor = await connection.execute("SELECT network_id FROM network")
+        return str((await the_row(cursor))["network_id"])
+
     async def set_faults(self, connection: Connection, faults: Faults) -> None:
         """Replace what goes wrong, for every process."""
         await connection.execute("UPDATE network SET faults = %s", [Jsonb(faults.as_json())])
@@ -206,13 +213,14 @@ class SandboxStore:
         self.clock_offset_nanos = (await the_row(cursor))["clock_offset_nanos"]
 
     async def reset(self) -> None:
-        """Forget everything but the time, which never runs backwards: ids of transactions are made from it."""
+        """Become another ledger. Only the time goes on, never backwards: ids of transactions are made from it."""
         async with self.connection() as connection:
             await self.lock(connection)
             await connection.execute(
                 "TRUNCATE token, holding, deleted_account, ledger_transaction, in_transit, contract_event "
                 "RESTART IDENTITY"
             )
+            await connection.execute("UPDATE network SET network_id = gen_random_uuid()")
             await self.set_faults(connection, Faults())
 
     async def close(self) -> None:
@@ -248,7 +256,7 @@ class SandboxStore:
                 await connection.execute("CREATE SCHEMA IF NOT EXISTS sandbox")
                 await connection.execute(_TABLES)
                 await connection.execute("INSERT INTO network (schema_version) VALUES (%s)", [SCHEMA_VERSION])
-            await connection.execute(_CONTRACT_EVENTS)
+            await connection.execute(_LATER_TABLES)
             # Death is proven by the longest validity that anybody may have signed with, so it is known before we sign.
             cursor = await connection.execute(
                 """

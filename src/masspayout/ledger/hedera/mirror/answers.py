@@ -211,6 +211,7 @@ class Block(_Answer):
     """A record file: everything that reached consensus within a time."""
 
     number: int
+    hash: str = ""
     timestamp: TimestampRange
 
 

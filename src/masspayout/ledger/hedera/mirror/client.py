@@ -28,6 +28,7 @@ PAGE = 100
 TOKENS_SHOWN = 50
 _BLOCKS_PATH = "/api/v1/blocks"
 _NEWEST: Query = {"order": "desc", "limit": 1}
+_FIRST: Query = {"block.number": "0", "limit": 1}
 
 
 class MirrorClient:
@@ -81,11 +82,11 @@ class MirrorClient:
 
     async def newest_block(self, url: str | None = None) -> Block | None:
         """Return the newest block that is known, to one of the mirror nodes if it is named."""
-        if url is None:
-            found = await self._transport.get(Blocks, _BLOCKS_PATH, _NEWEST)
-        else:
-            found = await self._transport.get_from(url, Blocks, _BLOCKS_PATH, _NEWEST)
-        return found.blocks[0] if found and found.blocks else None
+        return await self._block(_NEWEST, url)
+
+    async def first_block(self, url: str | None = None) -> Block | None:
+        """Return the network's first block; None when it is not kept."""
+        return await self._block(_FIRST, url)
 
     async def transactions(self, mirror_id: str, url: str | None = None) -> Sequence[Transaction]:
         """Return everything that was executed under a transaction id; nothing when it is not known (yet).
@@ -138,3 +139,11 @@ class MirrorClient:
         if found is None:
             raise LedgerUnavailable("The mirror node knows no exchange rate.", "Check HEDERA_MIRROR_URLS.")
         return found.current_rate
+
+    async def _block(self, query: Query, url: str | None) -> Block | None:
+        """Return the block that a query is for, as one of the mirror nodes has it if it is named."""
+        if url is None:
+            found = await self._transport.get(Blocks, _BLOCKS_PATH, query)
+        else:
+            found = await self._transport.get_from(url, Blocks, _BLOCKS_PATH, query)
+        return found.blocks[0] if found and found.blocks else None

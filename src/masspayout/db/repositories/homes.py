@@ -1,0 +1,61 @@
+"""Queries on which ledger assets, distributions and listeners belong to."""
+
+import uuid
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout.db.entities import Asset, Distribution, DistributionStatus, EventListener, Series, SeriesStatus
+
+
+class Unfinished(NamedTuple):
+    """A distribution that is to be paid or is being paid, and the ledger that it belongs to."""
+
+    distribution_id: uuid.UUID
+    status: DistributionStatus
+    home: str
+
+
+class Homes:
+    """What is written down of the ledgers that things belong to."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def note(self, thing: Asset | Distribution | EventListener, identity: str) -> None:
+        """Write down which ledger something belongs to, unless that is known."""
+        entity = type(thing)
+        statement = update(entity).where(entity.id == thing.id, entity.ledger_identity.is_(None))
+        await self.session.execute(statement.values(ledger_identity=identity))
+
+    async def find_unfinished(self) -> Sequence[Unfinished]:
+        """Return what is to be paid or is being paid, where it is known on which ledger."""
+        home = func.coalesce(Distribution.ledger_identity, Asset.ledger_identity)
+        query = (
+            select(Distribution.id, Distribution.status, home)
+            .join(Asset, Asset.id == Distribution.asset_id)
+            .where(
+                Distribution.status.in_([DistributionStatus.PENDING, DistributionStatus.PROCESSING]), home.is_not(None)
+            )
+            .order_by(Distribution.created_at, Distribution.id)
+        )
+        return [Unfinished(*row) for row in await self.session.execute(query)]
+
+    async def find_token_homes(self) -> Sequence[tuple[str, str | None]]:
+        """Return the tokens that assets are, or are paid in, each with the ledger of the asset."""
+        paid_in = select(Asset.payment_token_id, Asset.ledger_identity).where(Asset.payment_token_id.is_not(None))
+        query = select(Asset.token_id, Asset.ledger_identity).union(paid_in).order_by(Asset.token_id)
+        return [(token_id, home) for token_id, home in await self.session.execute(query)]
+
+    async def has_plans(self, asset: Asset) -> bool:
+        """Whether something of an asset is still to be frozen: a distribution, or what a series will make."""
+        unfrozen = select(Distribution.id).where(
+            Distribution.asset_id == asset.id,
+            Distribution.status == DistributionStatus.PENDING,
+            Distribution.frozen_at.is_(None),
+        )
+        final = [status for status in SeriesStatus if status.is_final]
+        going_on = select(Series.id).where(Series.asset_id == asset.id, Series.status.not_in(final))
+        return bool(await self.session.scalar(select(or_(unfrozen.exists(), going_on.exists()))))
