@@ -4,10 +4,12 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
-from anvil import TOOLS, Anvil, node_modules
+from anvil import TOOLS, Anvil, node_modules, running_anvil
 from chains import Contract
 from masspayout.ledger.evm.ats import INTERFACE
 from masspayout.ledger.evm.contracts.interface import Interface, function
@@ -51,9 +53,21 @@ class AtsTokens:
     equity: Contract
     bond: Contract
 
+    @property
+    def anvil(self) -> Anvil:
+        """The node that they are on."""
+        return self.bond.anvil
 
-def deploy_ats(anvil: Anvil) -> AtsTokens:
-    """Deploy the whole system and the tokens. It takes half a minute."""
+
+@contextmanager
+def running_ats(directory: Path) -> Iterator[AtsTokens]:
+    """Run a node with the tokens on it. It takes half a minute."""
+    with running_anvil(directory) as anvil:
+        yield _deploy(anvil)
+
+
+def _deploy(anvil: Anvil) -> AtsTokens:
+    """Deploy the whole system and the tokens."""
     node_modules()
     node = shutil.which("node")
     assert node is not None

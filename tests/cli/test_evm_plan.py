@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from anvil import Anvil, running_anvil
-from ats import MATURITY, REDEEMER_ROLE, AtsTokens, deploy_ats, mint
+from ats import MATURITY, REDEEMER_ROLE, AtsTokens, mint, running_ats
 from chains import Contract, deploy
 from command_line import CommandLine
 from evm_operator import Operator, operator_on
@@ -22,11 +21,10 @@ LONG_AGO = 1_700_000_000
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Anvil, AtsTokens]]:
-    with running_anvil(tmp_path_factory.mktemp("anvil")) as anvil:
-        tokens = deploy_ats(anvil)
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AtsTokens]:
+    with running_ats(tmp_path_factory.mktemp("anvil")) as tokens:
         mint(tokens.bond, HOLDERS)
-        yield anvil, tokens
+        yield tokens
 
 
 @dataclass
@@ -73,10 +71,8 @@ class Issuer:
 
 
 @pytest.fixture
-def issuer(
-    deployed: tuple[Anvil, AtsTokens], command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Issuer]:
-    anvil, tokens = deployed
+def issuer(tokens: AtsTokens, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
+    anvil = tokens.anvil
     beginning = anvil.call("evm_snapshot")
     operator = operator_on(anvil, command_line, monkeypatch)
     contract = deploy(

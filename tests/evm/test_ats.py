@@ -10,8 +10,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import URL
 
-from anvil import Anvil, running_anvil
-from ats import AtsTokens, deploy_ats, mint
+from anvil import Anvil
+from ats import AtsTokens, mint, running_ats
 from chains import Contract, Receipt, deploy
 from evm_harness import EvmHarness, evm_harness
 from masspayout import assets, contract_payouts, distributions, reconciliation, scheduler
@@ -63,15 +63,15 @@ class Security:
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Anvil, AtsTokens]]:
-    with running_anvil(tmp_path_factory.mktemp("anvil")) as anvil:
-        yield anvil, deploy_ats(anvil)
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AtsTokens]:
+    with running_ats(tmp_path_factory.mktemp("anvil")) as tokens:
+        yield tokens
 
 
 @pytest.fixture(scope="module", params=list(Announcement), ids=str)
-def security(request: pytest.FixtureRequest, deployed: tuple[Anvil, AtsTokens]) -> Security:
+def security(request: pytest.FixtureRequest, tokens: AtsTokens) -> Security:
     """A token with holders, a snapshot of them, and a transfer after it."""
-    anvil, tokens = deployed
+    anvil = tokens.anvil
     kind: Announcement = request.param
     token = tokens.equity if kind is Announcement.DIVIDEND else tokens.bond
     holders = {f"0x{0xE000 + number:040x}": 100 + 7 * number for number in range(HOLDER_COUNTS[kind])}

@@ -10,8 +10,7 @@ import pytest
 from eth_utils.crypto import keccak
 from sqlalchemy import URL
 
-from anvil import Anvil, running_anvil
-from ats import CONTROL_LIST_ROLE, LOCKER_ROLE, MATURITY, REDEEMER_ROLE, AtsTokens, deploy_ats, mint
+from ats import CONTROL_LIST_ROLE, LOCKER_ROLE, MATURITY, REDEEMER_ROLE, AtsTokens, mint, running_ats
 from chains import Contract, deploy
 from evm_harness import EvmHarness, evm_harness
 from masspayout import assets, contract_payouts
@@ -42,11 +41,10 @@ def role(name: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Anvil, AtsTokens]]:
-    with running_anvil(tmp_path_factory.mktemp("anvil")) as anvil:
-        tokens = deploy_ats(anvil)
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AtsTokens]:
+    with running_ats(tmp_path_factory.mktemp("anvil")) as tokens:
         mint(tokens.bond, HOLDERS)
-        yield anvil, tokens
+        yield tokens
 
 
 @dataclass(frozen=True)
@@ -108,9 +106,9 @@ class Redemption:
 
 @pytest.fixture
 async def redemption(
-    deployed: tuple[Anvil, AtsTokens], database_url: URL, database: Database, settings: Settings
+    tokens: AtsTokens, database_url: URL, database: Database, settings: Settings
 ) -> AsyncIterator[Redemption]:
-    anvil, tokens = deployed
+    anvil = tokens.anvil
     beginning = anvil.call("evm_snapshot")
     async with evm_harness(anvil, database_url, settings, evm_recipients_per_transaction=10) as harness:
         dollar = harness.tokens[harness.add_token({}, decimals=DECIMALS)]
@@ -185,10 +183,8 @@ async def test_what_is_in_its_way_is_named_one_after_the_other_and_nothing_is_se
     assert harness.way.sent_count == 0
 
 
-async def test_what_is_no_bond_or_redeems_none_is_refused(
-    redemption: Redemption, deployed: tuple[Anvil, AtsTokens]
-) -> None:
-    equity = deployed[1].equity.address
+async def test_what_is_no_bond_or_redeems_none_is_refused(redemption: Redemption, tokens: AtsTokens) -> None:
+    equity = tokens.equity.address
     with pytest.raises(Invalid, match="is no bond"):
         await redemption.offer(asset_id=equity)
     with pytest.raises(Invalid, match="is told the amounts"):
