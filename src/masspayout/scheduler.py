@@ -51,7 +51,7 @@ class StartFailure(StrEnum):
 
 _MISSED_MESSAGE = (
     "Nothing ran when it was due, and it is overdue by more than the catch-up window of its series. "
-    "To pay it all the same: masspayout distribution retry."
+    "To pay it all the same, retry it."
 )
 
 _FAILURES: dict[type[MassPayoutError], StartFailure] = {

@@ -117,5 +117,6 @@ async def log_out(database: Database, identity: Identity) -> None:
 
 def _stale_link() -> NotAuthenticated:
     return NotAuthenticated(
-        "This login link was used already, or its time is over.", "Get a new one with: masspayout user link NAME"
+        "This login link was used already, or its time is over.",
+        "Ask an admin for a new one: masspayout user link NAME",
     )

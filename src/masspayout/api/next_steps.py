@@ -1,6 +1,6 @@
 """What the hints of the business, which name commands, are called over HTTP."""
 
-import re
+from masspayout.hints import Wording
 
 # Each command by its words, with what follows them, and the route that does the same.
 _ROUTES = {
@@ -40,26 +40,6 @@ _FIELDS = {
     "--include": "included_accounts",
     "--exclude": "excluded_accounts",
     "--allow-unpayable": "allow_unpayable=true",
-    "--account": "accounts",
-    "--failure-code": "failure_code",
 }
 
-_COMMAND = re.compile(
-    r"masspayout ("
-    + "|".join(sorted(_ROUTES, key=len, reverse=True))
-    + r")((?: (?!--)\S*[^\s.,])?)(?: --[a-z-]+\b[^.,]*)?"
-)
-_OPTION = re.compile(r"(--[a-z][a-z-]*)\b")
-
-
-def over_http(hint: str) -> str:
-    """Return a hint with routes and fields in place of the commands and options that it names."""
-    hint = _COMMAND.sub(_route, hint)
-    return _OPTION.sub(lambda found: _FIELDS.get(found[1], found[1]), hint)
-
-
-def _route(found: re.Match[str]) -> str:
-    route, argument = _ROUTES[found[1]], found[2].strip()
-    if "{}" in route:
-        return route.format(argument or "ID")
-    return f"{route}{found[2]}" if argument and found[1] not in {"asset import", "listener add"} else route
+over_http = Wording(_ROUTES, _FIELDS)

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from masspayout.access import SESSION_COOKIE, can_anybody_come_in, log_in, log_in_by_link, log_out, session_cookie
 from masspayout.dashboard.frame import MARK, head_links
 from masspayout.dashboard.markup import Content, Html, h, join
+from masspayout.dashboard.next_steps import in_browser
 from masspayout.dashboard.visits import find_visitor, source_address
 from masspayout.errors import MassPayoutError
 from masspayout.runtime import Runtime
@@ -38,7 +39,7 @@ def sign_in_routes(runtime: Runtime) -> APIRouter:
                 runtime.database, runtime.settings, name, password, source_address=source_address(request)
             )
         except MassPayoutError as error:
-            return _page(_password_form(_inside(next), name), error=str(error), status_code=401)
+            return _page(_password_form(_inside(next), name), error=in_browser(str(error)), status_code=401)
         return _with_cookie(request, runtime, cookie, _inside(next))
 
     @routes.get("/sign-in/{link}")
@@ -56,7 +57,7 @@ def sign_in_routes(runtime: Runtime) -> APIRouter:
                 runtime.database, runtime.settings, link, source_address=source_address(request)
             )
         except MassPayoutError as error:
-            return RedirectResponse(f"/sign-in?{urlencode({'error': str(error)})}", status_code=303)
+            return RedirectResponse(f"/sign-in?{urlencode({'error': in_browser(str(error))})}", status_code=303)
         return _with_cookie(request, runtime, cookie, "/")
 
     @routes.post("/sign-out")

@@ -2,6 +2,7 @@
 
 from nicegui import ui
 
+from masspayout.dashboard.next_steps import in_browser
 from masspayout.errors import MassPayoutError
 
 
@@ -12,4 +13,11 @@ def say(text: str) -> None:
 
 def refuse(error: MassPayoutError) -> None:
     """Say why something was not done, and what to do next."""
-    ui.notify(str(error), type="negative", position="top-right", timeout=10_000, close_button="Close", multi_line=True)
+    ui.notify(
+        in_browser(str(error)),
+        type="negative",
+        position="top-right",
+        timeout=10_000,
+        close_button="Close",
+        multi_line=True,
+    )

@@ -34,10 +34,8 @@ class _Wizard:
         self._token: TokenInformation | None = None
 
     async def show(self) -> None:
-        with page_head(
-            "Import an asset", "Its holders are read from the ledger; nothing is paid.", crumbs=[("Assets", "/assets")]
-        ):
-            pass
+        lead = "Its holders are read from the ledger; nothing is paid."
+        page_head("Import an asset", lead, crumbs=[("Assets", "/assets")])
         self._steps = html()
         with card():
             self._body = ui.element("div").classes("stack")

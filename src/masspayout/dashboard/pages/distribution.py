@@ -9,6 +9,7 @@ from masspayout.dashboard.components.layout import card, facts, html, page_head
 from masspayout.dashboard.formats import account, amount, plural, when, words
 from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Html, h
+from masspayout.dashboard.next_steps import in_browser
 from masspayout.dashboard.payout.actions import PayoutActions
 from masspayout.dashboard.payout.batches import BatchCard
 from masspayout.dashboard.payout.consent import ConsentCard
@@ -130,7 +131,7 @@ class _Page:
                 last = await Distributions(session).find_last_begun(distribution.asset_id)
                 found = await previews.preview(session, self._visit.runtime.ledger, distribution)
         except MassPayoutError as error:
-            self._review.content = h("p", str(error), class_="note")
+            self._review.content = h("p", in_browser(str(error)), class_="note")
             return
         self._review.content = describe_preview(found, self._state.symbol, last)
 

@@ -9,6 +9,7 @@ from masspayout.dashboard.components.layout import callout, card, html, page_hea
 from masspayout.dashboard.formats import count
 from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Html, h
+from masspayout.dashboard.next_steps import in_browser
 from masspayout.dashboard.payout.review import describe_preview
 from masspayout.dashboard.planning import creation
 from masspayout.dashboard.planning.draft import Draft
@@ -55,8 +56,7 @@ class _Page:
         self._previewed: Draft | None = None
 
     async def show(self, assets: list[Asset], chosen: Asset) -> None:
-        with page_head("New payout", "You see what it will do before anything is created. Nothing is paid yet."):
-            pass
+        page_head("New payout", "You see what it will do before anything is created. Nothing is paid yet.")
         execution = self._visit.argument("execution", ExecutionType.MANUAL)
         if execution not in set(ExecutionType):
             execution = ExecutionType.MANUAL
@@ -103,7 +103,7 @@ class _Page:
             async with self._visit.unit_of_work() as session:
                 last = await Distributions(session).find_last_begun(draft.asset.id)
         except MassPayoutError as error:
-            self._preview.content = callout("bad", error.message, error.hint)
+            self._preview.content = callout("bad", error.message, in_browser(error.hint))
             return
         finally:
             self._look.props(remove="loading")
