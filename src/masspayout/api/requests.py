@@ -11,7 +11,6 @@ from masspayout.account_ids import canonical_account_id
 from masspayout.api.paging import Paging, paging
 from masspayout.db.entities import Asset, Distribution, Series
 from masspayout.db.repositories import Assets, Distributions
-from masspayout.errors import NotFound
 from masspayout.idempotency import Claim
 from masspayout.runtime import Runtime
 
@@ -56,10 +55,7 @@ async def _asset(runtime: RuntimeHere, asset: AssetReference) -> Asset:
 
 async def _distribution(runtime: RuntimeHere, distribution: DistributionId) -> Distribution:
     async with runtime.database.single_statement() as session:
-        found = await Distributions(session).find_by_id(distribution)
-    if found is None:
-        raise NotFound(f"There is no distribution {distribution}.", "List them with: masspayout distribution list")
-    return found
+        return await Distributions(session).get(distribution)
 
 
 async def _series(runtime: RuntimeHere, series: SeriesId) -> Series:
