@@ -22,7 +22,7 @@ from masspayout.db.session import Database
 from masspayout.errors import Conflict, ContractPaused, LedgerRejected
 from masspayout.jobs import Jobs
 from masspayout.ledger.evm.ats import Announcement, AtsToken
-from masspayout.ledger.evm.contracts import ExistingContract, recognise
+from masspayout.ledger.evm.contracts import recognise
 from masspayout.ledger.evm.offers import Offers
 from masspayout.settings import Settings
 
@@ -212,23 +212,100 @@ async def test_an_existing_contract_pays_what_the_token_announced(
     assert cash_flow.payment_token.ask("balanceOf", last) == security.owed_units(last)
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """What somebody else has a contract pay, before we do, for the snapshot that we pay."""
+
+    security: Security
+    harness: EvmHarness
+    cash_flow: CashFlow
+
+    def execute(self, amount_units: int, *holders: str) -> Receipt:
+        call = ("executeAmountSnapshotByAddresses", self.security.token.address, self.security.snapshot_id)
+        self.harness.anvil.call("anvil_impersonateAccount", self.harness.senders[0])
+        return self.cash_flow.contract.send(*call, holders, amount_units, sender=self.harness.senders[0])
+
+    async def plan_and_pay(
+        self, database: Database, settings: Settings
+    ) -> tuple[DistributionStatus, reconciliation.Reconciliation, dict[str, str | None]]:
+        """Pay the snapshot, and return how that ended, with who is unpaid and why."""
+        offer = await self.cash_flow.offers.for_snapshot(self.security.snapshot_id, Decimal(1000))
+        made = await contract_payouts.create(database, self.harness.ledger, settings, self.cash_flow.asset, offer)
+        status, verdict = await pay(database, self.harness, settings, made.id)
+        async with database.unit_of_work() as session:
+            found = await Distributions(session).find_by_id(made.id, with_holders=True)
+        assert found is not None
+        return status, verdict, {h.account_id: h.failure_code for h in found.holders if not h.paid}
+
+
+THOUSAND = 1000 * 10**PAYMENT_DECIMALS
+
+
+@pytest.fixture
+def earlier(security: Security, harness: EvmHarness, cash_flow: CashFlow) -> Earlier:
+    return Earlier(security, harness, cash_flow)
+
+
+@pytest.mark.parametrize("is_other_version", [False, True], ids=["as now", "in other words"])
 async def test_who_comes_back_as_failed_but_was_paid_before_is_paid(
-    security: Security, harness: EvmHarness, cash_flow: CashFlow
+    earlier: Earlier, database: Database, settings: Settings, is_other_version: bool
 ) -> None:
-    paid, refused, fresh = list(security.holders)[:3]
-    sender = harness.senders[0]
-    harness.anvil.call("anvil_impersonateAccount", sender)
+    paid, refused = list(earlier.security.holders)[:2]
+    contract, token = earlier.cash_flow.contract, earlier.cash_flow.payment_token
+    contract.send("report_in_other_words", is_other_version, sender=earlier.harness.admin)
+    earlier.execute(THOUSAND, paid)
+    contract.send("report_in_other_words", False, sender=earlier.harness.admin)
+    token.send("refuse", refused, True, sender=earlier.harness.admin)
 
-    def execute(*holders: str) -> Receipt:
-        arguments = (security.token.address, security.snapshot_id, holders, 10**9)
-        return cash_flow.contract.send("executeAmountSnapshotByAddresses", *arguments, sender=sender)
+    status, verdict, unpaid = await earlier.plan_and_pay(database, settings)
 
-    execute(paid)
-    cash_flow.payment_token.send("refuse", refused, True, sender=harness.admin)
-    receipt = execute(paid, refused, fresh)
-    existing = await recognise(harness.ledger.node, cash_flow.contract.address)
-    assert isinstance(existing, ExistingContract)
-    assert await existing.failures(receipt) == {refused: "TRANSFER_REVERTED"}
+    assert (status, unpaid) == (DistributionStatus.FAILED, {refused: "TRANSFER_REVERTED"})
+    assert verdict.agrees
+    assert verdict.paid_count == len(earlier.security.holders) - 1
+
+
+@pytest.mark.parametrize("amount_units", [0, THOUSAND // 2], ids=["nothing", "another amount"])
+async def test_who_was_paid_something_else_before_is_shown_as_such(
+    earlier: Earlier, database: Database, settings: Settings, amount_units: int
+) -> None:
+    paid = next(iter(earlier.security.holders))
+    earlier.execute(amount_units, paid)
+
+    status, verdict, unpaid = await earlier.plan_and_pay(database, settings)
+
+    assert (status, unpaid) == (DistributionStatus.FAILED, {paid: "OTHER_AMOUNT_PAID"})
+    assert verdict.agrees is (amount_units == 0)
+    assert {found.account_id for found in verdict.breaks} == ({paid} if amount_units else set())
+
+
+async def test_what_was_transferred_for_something_else_is_no_payment(
+    earlier: Earlier, database: Database, settings: Settings
+) -> None:
+    refused = next(iter(earlier.security.holders))
+    contract, token = earlier.cash_flow.contract, earlier.cash_flow.payment_token
+    share = THOUSAND * earlier.security.holders[refused] // sum(earlier.security.holders.values())
+    earlier.harness.anvil.call("anvil_impersonateAccount", earlier.harness.senders[0])
+    contract.send("transferPaymentToken", refused, share, sender=earlier.harness.senders[0])
+    token.send("refuse", refused, True, sender=earlier.harness.admin)
+
+    status, verdict, unpaid = await earlier.plan_and_pay(database, settings)
+
+    assert (status, unpaid) == (DistributionStatus.FAILED, {refused: "TRANSFER_REVERTED"})
+    assert verdict.agrees
+
+
+async def test_a_contract_whose_reports_nobody_understands_is_believed_by_its_transfers(
+    earlier: Earlier, database: Database, settings: Settings
+) -> None:
+    refused = next(iter(earlier.security.holders))
+    contract, token = earlier.cash_flow.contract, earlier.cash_flow.payment_token
+    contract.send("report_in_other_words", True, sender=earlier.harness.admin)
+    token.send("refuse", refused, True, sender=earlier.harness.admin)
+
+    status, verdict, unpaid = await earlier.plan_and_pay(database, settings)
+
+    assert (status, unpaid) == (DistributionStatus.FAILED, {refused: "TRANSFER_REVERTED"})
+    assert verdict.agrees
 
 
 async def test_what_an_existing_contract_reports_is_understood(harness: EvmHarness, cash_flow: CashFlow) -> None:

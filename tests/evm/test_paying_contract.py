@@ -61,7 +61,8 @@ class Scene:
         """Pay, and return what each recipient got in this transaction, or the code that says why it is unpaid."""
         arguments = (distribution_key(distribution), payments, TRANSFER_GAS)
         receipt = self.contract.send("pay", *arguments, sender=self.payer)
-        failures = asyncio.run(OwnContract(self.node, self.contract.address).failures(receipt))
+        own, data = OwnContract(self.node, self.contract.address), self.contract.interface.call("pay", *arguments)
+        failures = asyncio.run(own.results(data, receipt, self.token.address)).failures
         moved = {
             event.fields["recipient"]: event.fields["amount"]
             for event in self.contract.events(receipt)

@@ -83,6 +83,9 @@ event AmountSnapshotByAddressesExecuted:
     succceeded: DynArray[address, 256]
     paid: DynArray[uint256, 256]
 
+event Executed:
+    holders: DynArray[address, 256]
+
 event CashOutByAddressesExecuted:
     holders: DynArray[address, 256]
     failed: DynArray[address, 256]
@@ -117,6 +120,7 @@ asset: address
 payment_token: address
 paused: bool
 is_upgraded: bool
+reports_in_other_words: bool
 roles: HashMap[bytes32, HashMap[address, bool]]
 paid_by_snapshot: HashMap[uint256, HashMap[address, bool]]
 paid_by_distribution: HashMap[uint256, HashMap[address, bool]]
@@ -177,6 +181,14 @@ def upgrade():
 
 
 @external
+def report_in_other_words(otherwise: bool):
+    """
+    @notice Become a version whose reports have another form; back again with False.
+    """
+    self.reports_in_other_words = otherwise
+
+
+@external
 def pause() -> bool:
     self._require_role(PAUSER)
     self._require_unpaused()
@@ -232,6 +244,9 @@ def executeAmountSnapshotByAddresses(
                 continue
         failed.append(holder)
     failed, succeeded, paid = self._padded(len(holders), failed, succeeded, paid)
+    if self.reports_in_other_words:
+        log Executed(holders=holders)
+        return failed, succeeded, paid
     log AmountSnapshotByAddressesExecuted(
         snapshotID=snapshot, holders=holders, amount=amount, failed=failed, succceeded=succeeded, paid=paid
     )

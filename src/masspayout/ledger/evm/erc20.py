@@ -128,6 +128,16 @@ def transfer_of(log: Mapping[str, Any]) -> tuple[str, str, int] | None:
     return address_in(topics[1]), address_in(topics[2]), int(log["data"], 16)
 
 
+def transfers_of(logs: Sequence[Mapping[str, Any]], token_id: str, sender: str) -> dict[str, int]:
+    """Return how much of a token some logs say that a sender transferred to whom."""
+    moved: dict[str, int] = {}
+    for log in logs:
+        transfer = transfer_of(log) if log["address"].lower() == token_id else None
+        if transfer is not None and transfer[0] == sender:
+            moved[transfer[1]] = moved.get(transfer[1], 0) + transfer[2]
+    return moved
+
+
 def address_in(word: str) -> str:
     """Return the address that a topic holds."""
     return "0x" + word[-40:].lower()

@@ -6,8 +6,8 @@ from typing import Any
 
 from masspayout.db.entities import EvmTransaction
 from masspayout.ledger.evm.chain import BlockHeader, Chain, is_success
-from masspayout.ledger.evm.contracts import PayingContract
-from masspayout.ledger.evm.erc20 import transfer_of
+from masspayout.ledger.evm.contracts import PayingContract, Results
+from masspayout.ledger.evm.erc20 import transfers_of
 from masspayout.ledger.evm.node import Json, Node, NodeError, to_hex, to_int
 from masspayout.ledger.evm.senders import decode_transaction
 from masspayout.ledger.evm.transactions import Transactions
@@ -45,20 +45,39 @@ class Outcomes:
         return await self._judge_absence(versions, final)
 
     async def moved_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
-        """Return what each transaction moved to each recipient, from the token's own Transfer logs in final blocks."""
+        """Return what each transaction moved to each recipient, from the token's own Transfer logs in final blocks.
+
+        What somebody else's transaction had moved before, so that ours did not, is counted as moved by ours.
+        """
         versions = await self._transactions.versions(transaction_ids)
         paying = [version for group in versions.values() for version in group if not version.is_cancellation]
         receipts = await self._node.requests([("eth_getTransactionReceipt", (version.hash,)) for version in paying])
-        final = await self._chain.final()
+        final, ours = await self._chain.final(), {version.hash for version in paying}
         moved: dict[tuple[str, str], int] = defaultdict(int)
         for version, receipt in zip(paying, receipts, strict=True):
             if isinstance(receipt, NodeError):
                 raise receipt
             if receipt is None or not is_success(receipt) or to_int(receipt["blockNumber"]) > final.number:
                 continue
-            for recipient, units in _transfers(receipt, version.token_id):
+            payer = str(receipt["to"]).lower()
+            for recipient, units in transfers_of(receipt["logs"], version.token_id, payer).items():
                 moved[version.transaction_id, recipient] += units
+            results = await self._results(version, receipt)
+            for recipient, earlier in results.paid_before.items():
+                if earlier not in ours:
+                    moved[version.transaction_id, recipient] += await self._moved_by(earlier, version, payer, recipient)
         return dict(moved)
+
+    async def _moved_by(self, transaction_hash: str, version: EvmTransaction, payer: str, recipient: str) -> int:
+        """Return how much of the token of a payment of ours another transaction moved from the payer to a recipient."""
+        receipt = await self._node.receipt(transaction_hash)
+        if receipt is None:
+            return 0
+        return transfers_of(receipt["logs"], version.token_id, payer).get(recipient, 0)
+
+    async def _results(self, version: EvmTransaction, receipt: Json) -> Results:
+        contract = await self._contract_at(str(receipt["to"]).lower())
+        return await contract.results(decode_transaction(version.signed_bytes).data, receipt, version.token_id)
 
     async def _judge(self, version: EvmTransaction, receipt: Json, final: BlockHeader) -> Outcome:
         """Judge a transaction that is in a block."""
@@ -72,9 +91,8 @@ class Outcomes:
             return Dead(f"It was cancelled by {version.hash} in block {number}, which took its nonce {version.nonce}.")
         if not is_success(receipt):
             return Refused(await self._refusal_code(version, receipt, number))
-        contract = await self._contract_at(str(receipt["to"]).lower())
-        settled_at = to_datetime(block.timestamp * NANOS_PER_SECOND)
-        return Settled(settled_at, await contract.failures(receipt), contract.paid_units(receipt))
+        results = await self._results(version, receipt)
+        return Settled(to_datetime(block.timestamp * NANOS_PER_SECOND), results.failures, results.paid_units)
 
     async def _judge_absence(self, versions: Sequence[EvmTransaction], final: BlockHeader) -> Outcome:
         """Judge a transaction of which no version is in a block: dead, if another one used its nonce for good."""
@@ -124,14 +142,3 @@ class Outcomes:
                 if code is not None:
                     return code
         return OUT_OF_GAS if to_int(receipt["gasUsed"]) >= signed.gas else REVERTED
-
-
-def _transfers(receipt: Json, token_id: str) -> list[tuple[str, int]]:
-    """Return what a payment's token moved from the paying contract to whom."""
-    payer = str(receipt["to"]).lower()
-    found = []
-    for log in receipt["logs"]:
-        moved = transfer_of(log) if log["address"].lower() == token_id else None
-        if moved is not None and moved[0] == payer:
-            found.append((moved[1], moved[2]))
-    return found

@@ -3,10 +3,10 @@
 from masspayout.errors import Invalid
 from masspayout.ledger.evm.contracts.existing import ExistingContract, is_existing
 from masspayout.ledger.evm.contracts.own import OwnContract, is_own
-from masspayout.ledger.evm.contracts.port import PayingContract
+from masspayout.ledger.evm.contracts.port import PayingContract, Results
 from masspayout.ledger.evm.node import Node
 
-__all__ = ["ExistingContract", "OwnContract", "PayingContract", "recognise"]
+__all__ = ["ExistingContract", "OwnContract", "PayingContract", "Results", "recognise"]
 
 
 async def recognise(node: Node, address: str) -> PayingContract:

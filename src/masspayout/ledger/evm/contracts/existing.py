@@ -1,21 +1,31 @@
 """LifeCycleCashFlow contracts that tokenised assets have already: they work out the amounts, and forget to say much.
 
-Whoever they paid before comes back as failed, so a failure is only believed after their earlier events were read. They
+Whoever they paid before comes back as failed, so a failure is only believed after what they paid earlier was read. They
 are asked to pay lists of addresses only: with pages, holders who move between two calls are missed.
 """
 
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 
 from masspayout.errors import Conflict, ContractPaused, LedgerRejected
-from masspayout.ledger.evm.contracts.interface import LACKS_ROLE, Event, Interface, error, event, function
+from masspayout.ledger.evm.contracts.cash_flow import (
+    INTERFACE,
+    Purpose,
+    purpose_of_call,
+    purpose_of_event,
+    succeeded,
+)
+from masspayout.ledger.evm.contracts.history import History
+from masspayout.ledger.evm.contracts.interface import LACKS_ROLE
+from masspayout.ledger.evm.contracts.port import Results
 from masspayout.ledger.evm.contracts.redemption import ALREADY_REDEEMED, HOLDING_CHANGED, REDEEMER_ROLE_MISSING, Bond
 from masspayout.ledger.evm.contracts.terms import ContractTerms, Occasion
-from masspayout.ledger.evm.erc20 import ZERO_ADDRESS, first_block_of
+from masspayout.ledger.evm.erc20 import TRANSFER_REVERTED, transfers_of
 from masspayout.ledger.evm.node import Json, Node, NodeError, to_hex, to_int
 from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.port import Payment
@@ -23,52 +33,6 @@ from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime
 
 _PAYOUT_ROLE = keccak(text="lifecycle.cash.flow.role.payout")
 _CASH_OUT_ROLE = keccak(text="lifecycle.cash.flow.role.cashout")
-_RESULTS = ["address[]", "address[]", "uint256[]"]
-_LISTS = {"failed": "address[]", "succeeded": "address[]", "paid": "uint256[]"}
-_LOG_BLOCKS = 1000
-
-INTERFACE = Interface(
-    [
-        function("getPaymentToken", [], ["address"]),
-        function("getPaymentTokenDecimals", [], ["uint8"]),
-        function("isPaused", [], ["bool"]),
-        function("hasRole", ["bytes32", "address"], ["bool"]),
-        function("pause", [], ["bool"]),
-        function("unpause", [], ["bool"]),
-        function("transferPaymentToken", ["address", "uint256"], []),
-        function("executeAmountSnapshotByAddresses", ["address", "uint256", "address[]", "uint256"], _RESULTS),
-        function("executeDistributionByAddresses", ["address", "uint256", "address[]"], _RESULTS),
-        function("executeBondCashOutByAddresses", ["address", "address[]"], _RESULTS),
-        event("DistributionExecuted", number="uint256", page="uint256", length="uint256", **_LISTS),
-        event("DistributionByAddressesExecuted", number="uint256", holders="address[]", **_LISTS),
-        event("AmountSnapshotExecuted", number="uint256", page="uint256", length="uint256", amount="uint256", **_LISTS),
-        event("AmountSnapshotByAddressesExecuted", number="uint256", holders="address[]", amount="uint256", **_LISTS),
-        event(
-            "PercentageSnapshotExecuted", number="uint256", page="uint256", length="uint256", pct="uint256", **_LISTS
-        ),
-        event("PercentageSnapshotByAddressesExecuted", number="uint256", holders="address[]", pct="uint256", **_LISTS),
-        event("CashOutExecuted", page="uint256", length="uint256", **_LISTS),
-        event("CashOutByAddressesExecuted", holders="address[]", **_LISTS),
-        event("PaymentTokenChanged", new="address"),
-        event("LifeCycleCashFlowPaused", account="address indexed"),
-        event("LifeCycleCashFlowUnpaused", account="address indexed"),
-        error("LifeCycleCashFlowIsPaused"),
-        error(LACKS_ROLE, "address", "bytes32"),
-        error("NotEnoughBalance", "uint256"),
-        error("NotPaymentDate", "uint256", "uint256"),
-        error("InvalidAsset", "address"),
-    ]
-)
-# A contract marks whom it paid by snapshot, whichever way it was told the amount, and apart from that by distribution.
-_SNAPSHOT_EVENTS = (
-    "AmountSnapshotByAddressesExecuted",
-    "AmountSnapshotExecuted",
-    "PercentageSnapshotByAddressesExecuted",
-    "PercentageSnapshotExecuted",
-)
-_DISTRIBUTION_EVENTS = ("DistributionByAddressesExecuted", "DistributionExecuted")
-# Whoever was redeemed has nothing left: they come back as paid, and got nothing.
-_CASH_OUT_EVENTS = ("CashOutByAddressesExecuted", "CashOutExecuted")
 _REVERT_CODES = {
     "LifeCycleCashFlowIsPaused": "CONTRACT_PAUSED",
     LACKS_ROLE: "CONTRACT_ROLE_MISSING",
@@ -83,6 +47,7 @@ class ExistingContract:
     def __init__(self, node: Node, address: str) -> None:
         self.address = address
         self._node = node
+        self._history = History(node, address)
 
     async def payment_token(self) -> str:
         """See ``PayingContract``."""
@@ -131,28 +96,20 @@ class ExistingContract:
             case Occasion.DISTRIBUTION:
                 return INTERFACE.call("executeDistributionByAddresses", known.asset_id, known.number, holders)
 
-    async def failures(self, receipt: Json) -> Mapping[str, str]:
-        """See ``PayingContract``."""
-        block = to_int(receipt["blockNumber"])
-        failures: dict[str, str] = {}
-        for executed in INTERFACE.events(receipt["logs"], self.address):
-            failed = set(executed.fields.get("failed", ())) - {ZERO_ADDRESS}
-            if executed.name in _CASH_OUT_EVENTS:
-                failures |= await self._not_redeemed(executed, block)
-            elif failed:
-                failed -= await self._paid_before(executed, failed, block)
-            failures |= dict.fromkeys(failed, "TRANSFER_REVERTED")
-        return failures
-
-    def paid_units(self, receipt: Json) -> Mapping[str, int]:
-        """See ``PayingContract``. Only what bonds are redeemed for depends on the moment."""
-        return {
-            account: units
-            for executed in INTERFACE.events(receipt["logs"], self.address)
-            if executed.name in _CASH_OUT_EVENTS
-            for account, units in _succeeded(executed)
-            if units
-        }
+    async def results(self, data: bytes, receipt: Json, token_id: str) -> Results:
+        """See ``PayingContract``. Whoever is neither reported nor transferred to was not paid by this call."""
+        holders = set(_holders_of(data))
+        got = transfers_of(receipt["logs"], token_id, self.address) | self._reported(receipt)
+        missing = {account for account in holders if not got.get(account)}
+        purpose, block = purpose_of_call(data), to_int(receipt["blockNumber"])
+        if purpose is None or not missing:
+            return Results(dict.fromkeys(missing, TRANSFER_REVERTED), got)
+        if purpose.occasion is Occasion.REDEMPTION:
+            return Results(await self._not_redeemed(purpose, missing, got, token_id, block), _above_0(got))
+        earlier = await self._history.payments(token_id, purpose, missing, block)
+        failures = dict.fromkeys(missing - earlier.keys(), TRANSFER_REVERTED)
+        got |= {account: payment.units for account, payment in earlier.items()}
+        return Results(failures, got, {account: payment.transaction_hash for account, payment in earlier.items()})
 
     def revert_code(self, data: bytes) -> str | None:
         """See ``PayingContract``. A bond complains in the same words of the contract as the contract of a sender."""
@@ -173,7 +130,7 @@ class ExistingContract:
                 return "Unpaused", {"account_id": reported.fields["account"]}
             case "PaymentTokenChanged":
                 return "PaymentTokenChanged", {"token_id": reported.fields["new"]}
-        paid = [units for account, units in _succeeded(reported) if account != ZERO_ADDRESS]
+        paid = succeeded(reported).values()
         number = {"number": reported.fields["number"]} if "number" in reported.fields else {}
         return "DistributionExecuted", {**number, "paid": len(paid), "amount_units": sum(paid)}
 
@@ -235,58 +192,33 @@ class ExistingContract:
         account, code = next(iter(obstacles.items()))
         is_alone = len(payments) == 1
         if is_alone and code == HOLDING_CHANGED and await bond.principals_units([account], decimals) == [0]:
-            latest = to_int(await self._node.request("eth_blockNumber"))
-            if await self._paid_earlier(_CASH_OUT_EVENTS, None, {account}, latest):
+            latest, token_id = to_int(await self._node.request("eth_blockNumber")), await self.payment_token()
+            if await self._history.payments(token_id, Purpose(Occasion.REDEMPTION, None), {account}, latest):
                 code = ALREADY_REDEEMED
         failure = describe_failure(code)
         raise LedgerRejected(code, f"{account} is not redeemed now. {failure.sentence}", failure.next_step)
 
-    async def _not_redeemed(self, executed: Event, block: int) -> Mapping[str, str]:
-        """Return who came back as paid and got nothing: they had been redeemed before, or had no bonds any more.
+    async def _not_redeemed(
+        self, purpose: Purpose, missing: AbstractSet[str], got: Mapping[str, int], token_id: str, block: int
+    ) -> Mapping[str, str]:
+        """Say why some got nothing: who came back as paid had been redeemed before, or had no bonds any more.
 
         Whoever comes back as failed was not redeemed before, for then there would have been nothing to fail with.
         """
-        empty_handed = {account for account, units in _succeeded(executed) if not units} - {ZERO_ADDRESS}
-        if not empty_handed:
-            return {}
-        redeemed = await self._paid_earlier(_CASH_OUT_EVENTS, None, empty_handed, block)
-        return {account: ALREADY_REDEEMED if account in redeemed else HOLDING_CHANGED for account in empty_handed}
+        failures = dict.fromkeys(missing - got.keys(), TRANSFER_REVERTED)
+        empty_handed = missing & got.keys()
+        redeemed = await self._history.payments(token_id, purpose, empty_handed, block)
+        for account in empty_handed:
+            failures[account] = ALREADY_REDEEMED if account in redeemed else HOLDING_CHANGED
+        return failures
 
-    async def _paid_before(self, executed: Event, accounts: set[str], block: int) -> set[str]:
-        """Return which accounts an earlier call had paid for the same thing, the newest logs first."""
-        kinds = _SNAPSHOT_EVENTS if executed.name in _SNAPSHOT_EVENTS else _DISTRIBUTION_EVENTS
-        return await self._paid_earlier(kinds, executed.fields["number"], accounts, block)
-
-    async def _paid_earlier(self, kinds: Sequence[str], number: int | None, accounts: set[str], block: int) -> set[str]:
-        """Return which accounts some kinds of events say were paid for a number, up to a block, the newest logs first.
-
-        Redemptions have no number, and only whoever got something was redeemed.
-        """
-        found: set[str] = set()
-        topics = [to_hex(INTERFACE.topic(name)) for name in kinds]
-        async for logs in self._earlier_logs(topics, block):
-            for earlier in INTERFACE.events(logs, self.address):
-                if earlier.fields.get("number") == number:
-                    paid = {account for account, units in _succeeded(earlier) if units or number is not None}
-                    found |= accounts & paid
-            if found == accounts:
-                break
-        return found
-
-    async def _earlier_logs(self, topics: Sequence[str], block: int) -> AsyncIterator[Sequence[Json]]:
-        first_block = await first_block_of(self._node, self.address, 0, block)
-        last, span = block, _LOG_BLOCKS
-        while last >= first_block:
-            first = max(first_block, last - span + 1)
-            try:
-                logs = await self._node.logs(first, last, [topics], self.address)
-            except NodeError:
-                if span == 1:
-                    raise
-                span //= 2
-                continue
-            yield logs
-            last = first - 1
+    def _reported(self, receipt: Json) -> dict[str, int]:
+        """Return whom a call says to have paid how much."""
+        reported: dict[str, int] = {}
+        for executed in INTERFACE.events(receipt["logs"], self.address):
+            if purpose_of_event(executed) is not None:
+                reported |= succeeded(executed)
+        return reported
 
     async def _ask(self, name: str, *arguments: Any) -> Any:
         answer = await self._node.call(self.address, INTERFACE.call(name, *arguments))
@@ -304,6 +236,11 @@ async def is_existing(node: Node, address: str) -> bool:
     return True
 
 
-def _succeeded(executed: Event) -> list[tuple[str, int]]:
-    """Return whom a call paid how much; the lists are padded with zeros."""
-    return list(zip(executed.fields["succeeded"], executed.fields["paid"], strict=True))
+def _holders_of(data: bytes) -> Sequence[str]:
+    """Return whom a call of ours was to pay: it names them one by one."""
+    called = INTERFACE.called(data)
+    return [] if called is None else next((each for each in called.arguments if isinstance(each, tuple)), ())
+
+
+def _above_0(got: Mapping[str, int]) -> Mapping[str, int]:
+    return {account: units for account, units in got.items() if units}

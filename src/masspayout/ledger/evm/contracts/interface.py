@@ -20,6 +20,13 @@ class Event(NamedTuple):
     fields: Mapping[str, Any]
 
 
+class Called(NamedTuple):
+    """A call of a contract, decoded."""
+
+    name: str
+    arguments: tuple[Any, ...]
+
+
 class _Entry:
     """One function, event or error of an interface."""
 
@@ -59,6 +66,17 @@ class Interface:
     def selector(self, name: str) -> bytes:
         """Return the four bytes that a call of a function begins with."""
         return self._functions[name].selector
+
+    def called(self, data: bytes) -> Called | None:
+        """Decode a call; None when it is of no function of this interface.
+
+        Raises:
+            eth_abi.exceptions.DecodingError: It calls a function of this interface with something else.
+        """
+        for entry in self._functions.values():
+            if data[:4] == entry.selector:
+                return Called(entry.name, decode(entry.types, data[4:]))
+        return None
 
     def answer(self, name: str, data: bytes) -> tuple[Any, ...]:
         """Return what a function returned.

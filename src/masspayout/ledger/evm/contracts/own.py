@@ -12,6 +12,7 @@ from eth_abi.exceptions import DecodingError
 
 from masspayout.errors import Conflict, ContractPaused, LedgerRejected
 from masspayout.ledger.evm.contracts.interface import Interface
+from masspayout.ledger.evm.contracts.port import Results
 from masspayout.ledger.evm.node import Json, Node, NodeError
 from masspayout.ledger.port import Payment
 
@@ -107,17 +108,15 @@ class OwnContract:
             )
         return interface().call("pay", distribution_key(distribution_id), payments, self._transfer_gas)
 
-    async def failures(self, receipt: Json) -> Mapping[str, str]:
+    async def results(self, data: bytes, receipt: Json, token_id: str) -> Results:
         """See ``PayingContract``. The logs say everything: whoever is in no ``NotPaid`` is paid."""
-        return {
-            event.fields["recipient"]: _FAILURES[event.fields["result"]]
-            for event in interface().events(receipt["logs"], self.address)
-            if event.name == "NotPaid"
-        }
-
-    def paid_units(self, receipt: Json) -> Mapping[str, int]:
-        """See ``PayingContract``. It is told the amounts."""
-        return {}
+        return Results(
+            {
+                event.fields["recipient"]: _FAILURES[event.fields["result"]]
+                for event in interface().events(receipt["logs"], self.address)
+                if event.name == "NotPaid"
+            }
+        )
 
     def revert_code(self, data: bytes) -> str | None:
         """See ``PayingContract``."""

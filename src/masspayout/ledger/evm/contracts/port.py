@@ -2,9 +2,25 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from masspayout.ledger.port import Payment
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a call that pays came to.
+
+    Attributes:
+        failures: Who was not paid, each with the failure code. Who was paid before for the same counts as paid.
+        paid_units: What the others got, if the contract works out the amounts; empty if it was told them.
+        paid_before: Who was paid by an earlier transaction instead of by this one, and by which.
+    """
+
+    failures: Mapping[str, str]
+    paid_units: Mapping[str, int] = field(default_factory=dict)
+    paid_before: Mapping[str, str] = field(default_factory=dict)
 
 
 class PayingContract(Protocol):
@@ -51,20 +67,16 @@ class PayingContract(Protocol):
             LedgerRejected: It cannot pay these.
         """
 
-    async def failures(self, receipt: Mapping[str, Any]) -> Mapping[str, str]:
-        """Return who of a call that did not revert was not paid, each with the failure code.
-
-        Who was paid before for the same distribution counts as paid.
+    async def results(self, data: bytes, receipt: Mapping[str, Any], token_id: str) -> Results:
+        """Return what a call came to that did not revert.
 
         Args:
+            data: The call.
             receipt: As JSON-RPC gives it.
-        """
+            token_id: What it paid in.
 
-    def paid_units(self, receipt: Mapping[str, Any]) -> Mapping[str, int]:
-        """Return what everybody got of a call that did not revert, if the amounts were worked out in that moment.
-
-        Args:
-            receipt: As JSON-RPC gives it.
+        Raises:
+            LedgerUnavailable: What the contract paid before cannot be looked up now.
         """
 
     def revert_code(self, data: bytes) -> str | None:

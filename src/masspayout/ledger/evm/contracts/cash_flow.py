@@ -1,0 +1,97 @@
+"""What can be said to LifeCycleCashFlow contracts, what they report, and which payments each of it is about."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from eth_abi.exceptions import DecodingError
+
+from masspayout.ledger.evm.contracts.interface import LACKS_ROLE, Event, Interface, error, event, function
+from masspayout.ledger.evm.contracts.terms import Occasion
+from masspayout.ledger.evm.erc20 import ZERO_ADDRESS
+
+_RESULTS = ["address[]", "address[]", "uint256[]"]
+_LISTS = {"failed": "address[]", "succeeded": "address[]", "paid": "uint256[]"}
+
+INTERFACE = Interface(
+    [
+        function("getPaymentToken", [], ["address"]),
+        function("getPaymentTokenDecimals", [], ["uint8"]),
+        function("isPaused", [], ["bool"]),
+        function("hasRole", ["bytes32", "address"], ["bool"]),
+        function("pause", [], ["bool"]),
+        function("unpause", [], ["bool"]),
+        function("transferPaymentToken", ["address", "uint256"], []),
+        function("executeAmountSnapshotByAddresses", ["address", "uint256", "address[]", "uint256"], _RESULTS),
+        function("executeDistributionByAddresses", ["address", "uint256", "address[]"], _RESULTS),
+        function("executeBondCashOutByAddresses", ["address", "address[]"], _RESULTS),
+        function("executePercentageSnapshotByAddresses", ["address", "uint256", "address[]", "uint256"], _RESULTS),
+        function("executeAmountSnapshot", ["address", *["uint256"] * 4], [*_RESULTS, "bool"]),
+        function("executePercentageSnapshot", ["address", *["uint256"] * 4], [*_RESULTS, "bool"]),
+        function("executeDistribution", ["address", *["uint256"] * 3], [*_RESULTS, "bool"]),
+        function("executeBondCashOut", ["address", *["uint256"] * 2], [*_RESULTS, "bool"]),
+        event("DistributionExecuted", number="uint256", page="uint256", length="uint256", **_LISTS),
+        event("DistributionByAddressesExecuted", number="uint256", holders="address[]", **_LISTS),
+        event("AmountSnapshotExecuted", number="uint256", page="uint256", length="uint256", amount="uint256", **_LISTS),
+        event("AmountSnapshotByAddressesExecuted", number="uint256", holders="address[]", amount="uint256", **_LISTS),
+        event(
+            "PercentageSnapshotExecuted", number="uint256", page="uint256", length="uint256", pct="uint256", **_LISTS
+        ),
+        event("PercentageSnapshotByAddressesExecuted", number="uint256", holders="address[]", pct="uint256", **_LISTS),
+        event("CashOutExecuted", page="uint256", length="uint256", **_LISTS),
+        event("CashOutByAddressesExecuted", holders="address[]", **_LISTS),
+        event("PaymentTokenChanged", new="address"),
+        event("LifeCycleCashFlowPaused", account="address indexed"),
+        event("LifeCycleCashFlowUnpaused", account="address indexed"),
+        error("LifeCycleCashFlowIsPaused"),
+        error(LACKS_ROLE, "address", "bytes32"),
+        error("NotEnoughBalance", "uint256"),
+        error("NotPaymentDate", "uint256", "uint256"),
+        error("InvalidAsset", "address"),
+    ]
+)
+
+# Snapshots are told apart by their numbers, whichever way the contract was told the amount; distributions likewise.
+_OCCASIONS: Mapping[str, Occasion] = {
+    **dict.fromkeys(("AmountSnapshot", "PercentageSnapshot"), Occasion.SNAPSHOT),
+    "Distribution": Occasion.DISTRIBUTION,
+    **dict.fromkeys(("CashOut", "BondCashOut"), Occasion.REDEMPTION),
+}
+PAYMENT_EVENTS = tuple(
+    f"{kind}{way}Executed"
+    for kind in ("AmountSnapshot", "PercentageSnapshot", "Distribution", "CashOut")
+    for way in ("", "ByAddresses")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What is paid. A contract pays each account once for each, but for redemptions, which have no ``number``."""
+
+    occasion: Occasion
+    number: int | None
+
+
+def purpose_of_event(reported: Event) -> Purpose | None:
+    """Return what an event says was paid; None when it is about no payment."""
+    occasion = _OCCASIONS.get(reported.name.removesuffix("Executed").removesuffix("ByAddresses"))
+    return None if occasion is None else Purpose(occasion, reported.fields.get("number"))
+
+
+def purpose_of_call(data: bytes) -> Purpose | None:
+    """Return what a call has paid; None when it is no call of such a contract that pays."""
+    try:
+        called = INTERFACE.called(data)
+    except DecodingError:
+        return None
+    if called is None:
+        return None
+    occasion = _OCCASIONS.get(called.name.removeprefix("execute").removesuffix("ByAddresses"))
+    if occasion is None:
+        return None
+    return Purpose(occasion, None if occasion is Occasion.REDEMPTION else called.arguments[1])
+
+
+def succeeded(executed: Event) -> dict[str, int]:
+    """Return whom a call paid how much; the lists are padded with zeros."""
+    paid = zip(executed.fields["succeeded"], executed.fields["paid"], strict=True)
+    return {account: units for account, units in paid if account != ZERO_ADDRESS}

@@ -1,0 +1,121 @@
+"""What a LifeCycleCashFlow contract paid before: it tells nobody whom it marked as paid.
+
+Its events say so, as far as they are known: behind its proxy there may have been a version that reported in other
+words. The payment token's own events say that it paid then too, and the call what for.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from masspayout.ledger.evm.contracts.cash_flow import (
+    INTERFACE,
+    PAYMENT_EVENTS,
+    Purpose,
+    purpose_of_call,
+    purpose_of_event,
+    succeeded,
+)
+from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, first_block_of, topic_of, transfer_of
+from masspayout.ledger.evm.node import Json, Node, NodeError, from_hex, to_hex
+
+_LOG_BLOCKS = 1000
+
+
+class PaidBefore(NamedTuple):
+    """How much an account got, in smallest units, and in which transaction."""
+
+    units: int
+    transaction_hash: str
+
+
+class History:
+    """The payments of one contract, the newest first."""
+
+    def __init__(self, node: Node, contract_id: str) -> None:
+        self._node = node
+        self._contract_id = contract_id
+
+    async def payments(
+        self, token_id: str, purpose: Purpose, accounts: AbstractSet[str], until: int
+    ) -> dict[str, PaidBefore]:
+        """Return which accounts were paid for a purpose, up to a block.
+
+        Who was marked as paid and got nothing is among them with 0, but for redemptions, which mark nobody.
+
+        Args:
+            token_id: What the contract pays in.
+            purpose: What for.
+            accounts: Whom to look for.
+            until: A block's number.
+
+        Raises:
+            LedgerUnavailable: The node does not give the logs.
+        """
+        found: dict[str, PaidBefore] = {}
+        if not accounts:
+            return found
+        async for reports, transfers in self._logs(token_id, until):
+            reported = self._reported(reports)
+            for transaction_hash, paid in reported.items():
+                for account in accounts & paid.get(purpose, {}).keys():
+                    found[account] = PaidBefore(paid[purpose][account], transaction_hash)
+            for transaction_hash, moved in _moved(transfers).items():
+                left = (accounts - found.keys()) & moved.keys()
+                if left and transaction_hash not in reported and await self._purpose_of(transaction_hash) == purpose:
+                    found |= {account: PaidBefore(moved[account], transaction_hash) for account in left}
+            if found.keys() == accounts:
+                break
+        return found
+
+    def _reported(self, logs: Sequence[Json]) -> dict[str, dict[Purpose, dict[str, int]]]:
+        """Return what each transaction says to have paid to whom, for which purposes."""
+        reported: dict[str, dict[Purpose, dict[str, int]]] = defaultdict(dict)
+        for log in logs:
+            for executed in INTERFACE.events([log], self._contract_id):
+                purpose = purpose_of_event(executed)
+                if purpose is not None:
+                    paid = succeeded(executed)
+                    marked = paid if purpose.number is not None else {a: units for a, units in paid.items() if units}
+                    reported[log["transactionHash"]].setdefault(purpose, {}).update(marked)
+        return reported
+
+    async def _purpose_of(self, transaction_hash: str) -> Purpose | None:
+        """Return what a transaction had the contract pay; None when it was no call of it, or not one that pays."""
+        transaction = await self._node.request("eth_getTransactionByHash", transaction_hash)
+        if transaction is None or str(transaction["to"]).lower() != self._contract_id:
+            return None
+        return purpose_of_call(from_hex(transaction["input"]))
+
+    async def _logs(self, token_id: str, until: int) -> AsyncIterator[tuple[Sequence[Json], Sequence[Json]]]:
+        """Yield what the contract reported and what it transferred, from the newest blocks back to its first."""
+        first_block = await first_block_of(self._node, self._contract_id, 0, until)
+        reports = [[to_hex(INTERFACE.topic(name)) for name in PAYMENT_EVENTS]]
+        transfers = [TRANSFER_TOPIC, topic_of(self._contract_id)]
+        last, span = until, _LOG_BLOCKS
+        while last >= first_block:
+            first = max(first_block, last - span + 1)
+            try:
+                found = (
+                    await self._node.logs(first, last, reports, self._contract_id),
+                    await self._node.logs(first, last, transfers, token_id),
+                )
+            except NodeError:
+                if span == 1:
+                    raise
+                span //= 2
+                continue
+            yield found
+            last = first - 1
+
+
+def _moved(transfers: Sequence[Json]) -> dict[str, dict[str, int]]:
+    """Return how much each transaction moved to whom."""
+    moved: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for log in transfers:
+        transfer = transfer_of(log)
+        if transfer is not None:
+            _, account, units = transfer
+            moved[log["transactionHash"]][account] += units
+    return moved
