@@ -3,126 +3,61 @@
 import asyncio
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from queue import SimpleQueue
 
 import pytest
-from eth_account import Account
-from pydantic import SecretStr
 from sqlalchemy import URL
 
 from anvil import Anvil, running_anvil
 from chains import Contract
-from crash_stories import AT_ONCE, HASTE, Story, die_everywhere, open_attempts
+from crash_stories import HASTE, Story, die_everywhere, open_attempts
 from databases import fresh_database
-from evm_harness import RICH_WEI, EvmHarness, evm_harness
+from evm_harness import EvmHarness, evm_harness
+from evm_stages import FAULTS, Plan, story_on_chains
 from masspayout import assets, list_payouts
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database
 from masspayout.jobs import Jobs
-from masspayout.ledger.evm import EvmLedger
 from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, topic_of, transfer_of
 from masspayout.payout_lists import PayoutList
 from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import World
-from unreliable_node import Faults, UnreliableNode, running_beside
+from unreliable_node import Faults
 from workers import kill_workers_until_paid
 
 HOLDERS = [f"0x{number:040x}" for number in range(0x10001, 0x10001 + 26)]
 BAD = {HOLDERS[3]: "TRANSFER_REVERTED", HOLDERS[20]: "TRANSFER_REVERTED"}
 ACCOUNTS = [f"0x{number:040x}" for number in range(0x30001, 0x30001 + 1_200)]
 FUNDS_UNITS = 10**24
-FAULTS = Faults(lose_answer_percent=25, lose_request_percent=10, repeat_percent=20)
-
-
-@dataclass
-class EvmStage:
-    """A chain that is put back to the moment at which the payout was planned, and the way to it."""
-
-    settings: Settings
-    anvil: Anvil
-    way: UnreliableNode
-    token: Contract
-    beginning: str
-
-    def begin_again(self) -> None:
-        self.anvil.call("evm_revert", self.beginning)
-        self.beginning = self.anvil.call("evm_snapshot")
-        self.way.faults = FAULTS
-
-    def calm_down(self) -> None:
-        self.way.faults = Faults()
-
-    def received_units(self) -> dict[str, int]:
-        held = {holder: int(self.token.ask("balanceOf", holder)) for holder in HOLDERS}
-        return {holder: units for holder, units in held.items() if units}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A dividend that was planned on a chain."""
-
-    distribution_id: uuid.UUID
-    settings: Settings
-    asset_token: str
-    payment_token: Contract
 
 
 @pytest.fixture(scope="module")
 def story(embedded_server: URL, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """A dividend on as many equal chains as there are deaths at once."""
-    waiting: SimpleQueue[EvmStage] = SimpleQueue()
-
-    @contextmanager
-    def stage(_: URL) -> Iterator[EvmStage]:
-        taken = waiting.get()
-        taken.begin_again()
-        yield taken
-        waiting.put(taken)
-
-    with ExitStack() as opened:
-        chains = [opened.enter_context(running_anvil(tmp_path_factory.mktemp("anvil"))) for _ in range(AT_ONCE)]
-        url = opened.enter_context(fresh_database(embedded_server, template=migrated_template))
-        plan = asyncio.run(_plan(chains[0], url))
-        state = chains[0].call("anvil_dumpState")
-        for anvil in chains:
-            if anvil is not chains[0]:
-                anvil.call("anvil_loadState", state)
-            way = opened.enter_context(running_beside(UnreliableNode(anvil.url)))
-            settings = plan.settings.model_copy(update={"evm_rpc_url": way.url})
-            token = Contract(anvil, plan.payment_token.address, plan.payment_token.interface)
-            waiting.put(EvmStage(settings, anvil, way, token, anvil.call("evm_snapshot")))
-        yield Story(url, plan.distribution_id, BAD, "masspayout.ledger.evm:EvmLedger", stage, plan.asset_token)
+    directory = tmp_path_factory.mktemp("anvil")
+    with (
+        running_anvil(directory / "first") as anvil,
+        fresh_database(embedded_server, template=migrated_template) as url,
+        story_on_chains(asyncio.run(_plan(anvil, url)), anvil, url, directory) as story,
+    ):
+        yield story
 
 
 async def _plan(anvil: Anvil, url: URL) -> Plan:
-    key = Account.create()
-    anvil.call("anvil_setBalance", key.address, hex(RICH_WEI))
-    settings = Settings(
-        _env_file=None,  # type: ignore[call-arg]
-        **HASTE,  # type: ignore[arg-type]
-        ledger="evm",
-        evm_rpc_url=anvil.url,
-        evm_confirmations=1,
-        evm_keys=SecretStr(key.key.to_0x_hex()),
-        batch_size=13,
-    )
-    ledger, database = EvmLedger(url, settings), Database(url)
-    harness = EvmHarness(anvil, UnreliableNode(anvil.url), ledger, [key.address.lower()], url, settings)
-    asset_token = harness.add_token({holder: 100 + n for n, holder in enumerate(HOLDERS)}, decimals=2)
-    payment_token = harness.add_token({}, decimals=18)
-    await harness.fund(payment_token, harness.payer_account_id, 10**24)
-    for holder in BAD:
-        await harness.freeze(holder, payment_token)
-    settings = settings.model_copy(update={"payer_account_id": harness.payer_account_id})
-    asset = await assets.import_asset(database, ledger, asset_token, payment_token_id=payment_token)
-    dividend = await World(Runtime(settings, database, ledger, Jobs(url)), asset).plan("1000")
-    await ledger.close()
+    haste = Settings(_env_file=None, **HASTE)  # type: ignore[call-arg,arg-type]
+    database = Database(url)
+    async with evm_harness(anvil, url, haste, batch_size=13) as harness:
+        asset_token = harness.add_token({holder: 100 + n for n, holder in enumerate(HOLDERS)}, decimals=2)
+        payment_token = harness.add_token({}, decimals=18)
+        await harness.fund(payment_token, harness.payer_account_id, 10**24)
+        for holder in BAD:
+            await harness.freeze(holder, payment_token)
+        settings = harness.settings.model_copy(update={"payer_account_id": harness.payer_account_id})
+        asset = await assets.import_asset(database, harness.ledger, asset_token, payment_token_id=payment_token)
+        dividend = await World(Runtime(settings, database, harness.ledger, Jobs(url)), asset).plan("1000")
     await database.close()
-    return Plan(dividend.id, settings, asset_token, harness.tokens[payment_token])
+    return Plan(dividend.id, settings, asset_token, harness.tokens[payment_token], HOLDERS, BAD)
 
 
 @pytest.mark.longest

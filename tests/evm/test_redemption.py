@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from eth_utils.crypto import keccak
@@ -12,7 +13,10 @@ from sqlalchemy import URL
 
 from ats import CONTROL_LIST_ROLE, LOCKER_ROLE, MATURITY, REDEEMER_ROLE, AtsTokens, mint, running_ats
 from chains import Contract, deploy
+from crash_stories import HASTE, Story, die_everywhere
+from databases import fresh_database
 from evm_harness import EvmHarness, evm_harness
+from evm_stages import Plan, story_on_chains
 from masspayout import assets, contract_payouts
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType
@@ -111,23 +115,23 @@ async def redemption(
     anvil = tokens.anvil
     beginning = anvil.call("evm_snapshot")
     async with evm_harness(anvil, database_url, settings, evm_recipients_per_transaction=10) as harness:
-        dollar = harness.tokens[harness.add_token({}, decimals=DECIMALS)]
-        bond = tokens.bond
-        contract = deploy(anvil, "existing_cash_flow", bond.address, dollar.address, harness.admin)
-        contract.send("upgrade", sender=harness.admin)
-        contract.send("grantRole", role("cashout"), harness.senders[0], sender=harness.admin)
-        bond.send("grantRole", REDEEMER_ROLE, contract.address, sender=harness.admin)
-        await harness.fund(dollar.address, contract.address, FUNDS_UNITS)
-        asset = await assets.import_asset(
-            database,
-            harness.ledger,
-            bond.address,
-            payment_token_id=dollar.address,
-            lifecycle_contract_id=contract.address,
-        )
-        runtime = Runtime(harness.settings, database, harness.ledger, Jobs(database.url))
-        yield Redemption(harness, bond, contract, dollar, World(runtime, asset))
+        yield await prepare(harness, database, tokens.bond)
     anvil.call("evm_revert", beginning)
+
+
+async def prepare(harness: EvmHarness, database: Database, bond: Contract) -> Redemption:
+    """Make a contract that could redeem a bond, once that has matured."""
+    dollar = harness.tokens[harness.add_token({}, decimals=DECIMALS)]
+    contract = deploy(harness.anvil, "existing_cash_flow", bond.address, dollar.address, harness.admin)
+    contract.send("upgrade", sender=harness.admin)
+    contract.send("grantRole", role("cashout"), harness.senders[0], sender=harness.admin)
+    bond.send("grantRole", REDEEMER_ROLE, contract.address, sender=harness.admin)
+    await harness.fund(dollar.address, contract.address, FUNDS_UNITS)
+    asset = await assets.import_asset(
+        database, harness.ledger, bond.address, payment_token_id=dollar.address, lifecycle_contract_id=contract.address
+    )
+    runtime = Runtime(harness.settings, database, harness.ledger, Jobs(database.url))
+    return Redemption(harness, bond, contract, dollar, World(runtime, asset))
 
 
 async def test_everybody_gets_the_principal_and_no_bonds_are_left(redemption: Redemption) -> None:
@@ -301,3 +305,37 @@ async def test_what_an_existing_contract_reports_of_a_redemption_is_understood(r
     assert (await existing.results(data, receipt, redemption.dollar.address)).paid_units == paid
     (log,) = [log for log in receipt["logs"] if log["address"] == redemption.contract.address]
     assert existing.event(log) == ("DistributionExecuted", {"paid": 2, "amount_units": sum(paid.values())})
+
+
+@pytest.fixture
+def story(tokens: AtsTokens, embedded_server: URL, migrated_template: str, tmp_path: Path) -> Iterator[Story]:
+    """A redemption of a bond of which one holder is not taken by the payment token."""
+    beginning = tokens.anvil.call("evm_snapshot")
+    with (
+        fresh_database(embedded_server, template=migrated_template) as url,
+        story_on_chains(asyncio.run(_plan(tokens, url)), tokens.anvil, url, tmp_path) as story,
+    ):
+        yield story
+    tokens.anvil.call("evm_revert", beginning)
+
+
+async def _plan(tokens: AtsTokens, url: URL) -> Plan:
+    haste = Settings(_env_file=None, **HASTE)  # type: ignore[call-arg,arg-type]
+    database = Database(url)
+    refused = ACCOUNTS[20]
+    async with evm_harness(tokens.anvil, url, haste, batch_size=12) as harness:
+        redemption = await prepare(harness, database, tokens.bond)
+        await redemption.mature()
+        planned = await redemption.plan()
+        await harness.freeze(refused, redemption.dollar.address)
+    await database.close()
+    bad = {refused: "TRANSFER_REVERTED"}
+    return Plan(planned.id, harness.settings, tokens.bond.address, redemption.dollar, ACCOUNTS, bad)
+
+
+@pytest.mark.longest
+@pytest.mark.timeout(300)
+def test_a_crash_while_bonds_are_redeemed_pays_nobody_twice_and_forgets_nobody(
+    story: Story, embedded_server: URL
+) -> None:
+    assert die_everywhere(story, embedded_server, stride=9) > 20
