@@ -117,7 +117,7 @@ FAILURES = _failures(
     Failure(
         OTHER_AMOUNT_PAID,
         _RECIPIENT,
-        "The contract paid another amount than was planned: the holding changed just before.",
+        "The contract paid another amount for this than was planned, now or before, and pays it once.",
         "See how much with masspayout reconcile, and settle the difference with the holder.",
     ),
     Failure(
