@@ -1,5 +1,7 @@
 """Real tokens of the Asset Tokenization Studio on a node, deployed with its own scripts."""
 
+import fcntl
+import gzip
 import json
 import os
 import shutil
@@ -9,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from anvil import TOOLS, Anvil, node_modules, running_anvil
+from anvil import TOOLS, Anvil, running_anvil
 from chains import Contract
 from masspayout.ledger.evm.ats import INTERFACE
 from masspayout.ledger.evm.contracts.interface import Interface, function
@@ -61,14 +63,34 @@ class AtsTokens:
 
 @contextmanager
 def running_ats(directory: Path) -> Iterator[AtsTokens]:
-    """Run a node with the tokens on it. It takes half a minute."""
-    with running_anvil(directory) as anvil:
-        yield _deploy(anvil)
+    """Run a node with the tokens on it. They are deployed once in a test run, which takes half a minute.
+
+    Args:
+        directory: Of the node, made by pytest.
+    """
+    # Processes that run tests side by side have a directory each, in that of the run.
+    of_run = directory.parents[1] if "PYTEST_XDIST_WORKER" in os.environ else directory.parent
+    state, addresses = _deployed(of_run / "ats")
+    with running_anvil(directory, "--load-state", str(state)) as anvil:
+        yield AtsTokens(*(Contract(anvil, addresses[name], _OPERATORS_INTERFACE) for name in ("equity", "bond")))
 
 
-def _deploy(anvil: Anvil) -> AtsTokens:
-    """Deploy the whole system and the tokens."""
-    node_modules()
+def _deployed(directory: Path) -> tuple[Path, Mapping[str, str]]:
+    """Return the state of a chain that has the tokens, and where on it they are; whoever asks first makes it."""
+    directory.mkdir(exist_ok=True)
+    state, addresses = directory / "state.json", directory / "addresses.json"
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not addresses.exists():
+            with running_anvil(directory / "anvil") as anvil:
+                found = _deploy(anvil)
+                state.write_bytes(gzip.decompress(bytes.fromhex(anvil.call("anvil_dumpState")[2:])))
+            addresses.write_text(json.dumps(found))
+    return state, json.loads(addresses.read_text())
+
+
+def _deploy(anvil: Anvil) -> dict[str, str]:
+    """Deploy the whole system and the tokens, and return their addresses."""
     node = shutil.which("node")
     assert node is not None
     done = subprocess.run(
@@ -80,8 +102,8 @@ def _deploy(anvil: Anvil) -> AtsTokens:
         text=True,
     )
     assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
-    addresses = json.loads(done.stdout.splitlines()[-1])
-    return AtsTokens(*(Contract(anvil, addresses[name], _OPERATORS_INTERFACE) for name in ("equity", "bond")))
+    addresses: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return addresses
 
 
 def mint(token: Contract, holders: Mapping[str, int]) -> None:
