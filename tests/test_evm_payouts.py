@@ -78,7 +78,7 @@ async def test_a_list_of_real_size_in_eighteen_decimals_reconciles_to_the_unit(
     settings, ledger = world.runtime.settings, world.runtime.ledger
     entries = read_payout_list(path, 18)
     token = await list_payouts.payment_token(ledger, settings, token_id)
-    await list_payouts.check(ledger, token, entries)
+    await list_payouts.check(ledger, settings, token, entries)
     harness.way.faults = Faults(lose_answer_percent=10, lose_request_percent=5, repeat_percent=10)
 
     made = await list_payouts.create(database, ledger, settings, world.asset, token, entries)

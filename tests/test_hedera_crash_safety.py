@@ -67,7 +67,7 @@ class HederaStage:
 
 @contextmanager
 def stage(_: URL) -> Iterator[HederaStage]:
-    with TemporaryDirectory() as directory, EmulatedNetwork.start(Path(directory)) as network:
+    with TemporaryDirectory() as directory, EmulatedNetwork.start(Path(directory), name="the stage") as network:
         build_world(network, HOLDERS)
         network.operator.associate(FROZEN, PAYMENT_TOKEN, frozen=True)
         network.clock.advance(1800)  # so that a mirror node that is twenty minutes behind has seen all of it

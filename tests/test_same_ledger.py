@@ -95,7 +95,7 @@ async def reconcile(world: World, distribution_id: uuid.UUID) -> None:
 
 async def preview(world: World, distribution_id: uuid.UUID) -> None:
     async with world.runtime.database.unit_of_work() as session:
-        await previews.preview(session, world.runtime.ledger, await world.find(distribution_id))
+        await previews.preview(session, world.runtime.ledger, world.runtime.settings, await world.find(distribution_id))
 
 
 async def sync(world: World, _: uuid.UUID) -> None:

@@ -173,7 +173,7 @@ async def test_what_was_not_frozen_is_frozen_once_by_whoever_executes_first(
             )
         )
         with pytest.raises(Conflict, match="not frozen"):
-            await previews.preview(session, world.runtime.ledger, dividend)
+            await previews.preview(session, world.runtime.ledger, world.runtime.settings, dividend)
     results = await race(*(execute(other, dividend.id) for other in [world.runtime, *others]))
     assert conflicts(results) == 3
     await pay(world.runtime, dividend.id)

@@ -53,7 +53,7 @@ async def test_a_trial_says_what_creating_then_comes_to(world: World, payout: Pa
     runtime = world.runtime
     created = await distributions.create(runtime.database, runtime.ledger, runtime.settings, world.asset, wanted)
     async with runtime.database.unit_of_work() as session:
-        assert await previews.preview(session, runtime.ledger, created) == foreseen
+        assert await previews.preview(session, runtime.ledger, runtime.settings, created) == foreseen
     assert set(foreseen.unpayable) <= set(accounts(COUNT)[5:8] + accounts(COUNT)[50:51])
 
 

@@ -21,7 +21,7 @@ from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.port import Ledger
 from masspayout.money import to_decimal
 from masspayout.payout_lists import PayoutList, content_key
-from masspayout.previews import PREFLIGHT_CHUNK
+from masspayout.recipients import RecipientCheck, chunks
 from masspayout.settings import Settings
 
 
@@ -39,11 +39,16 @@ async def payment_token(ledger: Ledger, settings: Settings, token_id: str) -> Pa
     return token
 
 
-async def check(ledger: Ledger, token: PaymentToken, payout_list: PayoutList, *, allow_unpayable: bool = False) -> None:
+async def check(
+    ledger: Ledger, settings: Settings, token: PaymentToken, payout_list: PayoutList, *, allow_unpayable: bool = False
+) -> int:
     """Check, before anything is written, that a list can be paid as it is.
+
+    Returns of how many accounts it could not be found out whether they can receive the token.
 
     Args:
         ledger: Where it is to be paid.
+        settings: ``PREFLIGHT_CLOSE_LOOKS`` counts.
         token: What it is paid in, and by whom.
         payout_list: Who is to get what.
         allow_unpayable: Let accounts pass that cannot receive the token; they will fail and can be retried.
@@ -54,18 +59,19 @@ async def check(ledger: Ledger, token: PaymentToken, payout_list: PayoutList, *,
     """
     await funds.require(ledger, token, Due(len(payout_list), to_decimal(payout_list.total_units, token.decimals)))
     if allow_unpayable:
-        return
-    problems: list[str] = []
-    for start in range(0, len(payout_list), PREFLIGHT_CHUNK):
-        accounts = payout_list.account_ids[start : start + PREFLIGHT_CHUNK]
-        found = await ledger.preflight(token.payer_account_id, token.token_id, accounts)
-        problems += [f"{account}: {describe_failure(code).sentence}" for account, code in sorted(found.items())]
+        return 0
+    recipients = RecipientCheck(ledger, settings, token, len(payout_list))
+    for account_ids in chunks(payout_list.account_ids):
+        await recipients.ask(account_ids)
+    unpayable = sorted(recipients.unpayable.items())
+    problems = [f"{account}: {describe_failure(code).sentence}" for account, code in unpayable]
     if problems:
         raise InvalidRows(
             f"{len(problems):,} of {len(payout_list):,} accounts cannot receive {token.token_id}; nobody was paid.",
             problems,
             "Have these accounts mended, or pay all the others now with --allow-unpayable.",
         )
+    return recipients.unchecked_count
 
 
 async def create(

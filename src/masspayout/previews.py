@@ -1,6 +1,5 @@
 """Previews: what executing a distribution would do, before anybody presses the button, or even creates it."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -26,10 +25,8 @@ from masspayout.funds import frozen_token, held_amount
 from masspayout.ledger.port import Ledger
 from masspayout.money import subtract, to_decimal, to_units
 from masspayout.payout_lists import PayoutList
+from masspayout.recipients import CHUNK_SIZE, Checked, RecipientCheck, chunks
 from masspayout.settings import Settings
-
-# How many accounts the ledger is asked about at once.
-PREFLIGHT_CHUNK = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,8 @@ class Preview:
     """What executing a distribution would do. Amounts are in whole payment tokens.
 
     What the ledger charges, ``fee_amount``, and what whoever is charged has for it, ``fee_funds_amount``, are in its
-    own currency, ``fee_symbol``; there is none where nothing is charged.
+    own currency, ``fee_symbol``; there is none where nothing is charged. Of ``unchecked_count`` recipients it is not
+    known whether they could receive it.
     """
 
     payable_count: int
@@ -49,6 +47,7 @@ class Preview:
     transaction_count: int
     funds_amount: Decimal
     unpayable: dict[str, str]
+    unchecked_count: int
     takes_seconds: int
     fee_amount: Decimal
     fee_symbol: str | None
@@ -60,7 +59,7 @@ class Preview:
         return max(Decimal(0), subtract(self.total_amount, self.funds_amount))
 
 
-async def preview(session: AsyncSession, ledger: Ledger, distribution: Distribution) -> Preview:
+async def preview(session: AsyncSession, ledger: Ledger, settings: Settings, distribution: Distribution) -> Preview:
     """Say what executing would do, and which accounts could not receive it as things stand.
 
     Raises:
@@ -71,7 +70,7 @@ async def preview(session: AsyncSession, ledger: Ledger, distribution: Distribut
     await same_ledger.require_of_distribution(session, ledger, distribution)
     largest = Decimal(0)
     smallest = distribution.total_amount or Decimal(0)
-    unpayable: dict[str, str] = {}
+    recipients = RecipientCheck(ledger, settings, token, distribution.payable_count or 0)
     accounts: list[str] = []
     async for holder in Entitlements(session, distribution).stream():
         amount = holder.payment_amount
@@ -79,10 +78,10 @@ async def preview(session: AsyncSession, ledger: Ledger, distribution: Distribut
             continue
         largest, smallest = max(largest, amount), min(smallest, amount)
         accounts.append(holder.account_id)
-        if len(accounts) == PREFLIGHT_CHUNK:
-            unpayable |= await ledger.preflight(token.payer_account_id, token.token_id, accounts)
+        if len(accounts) == CHUNK_SIZE:
+            await recipients.ask(accounts)
             accounts.clear()
-    unpayable |= await ledger.preflight(token.payer_account_id, token.token_id, accounts)
+    await recipients.ask(accounts)
     payable_count = distribution.payable_count or 0
     return Preview(
         payable_count=payable_count,
@@ -93,13 +92,10 @@ async def preview(session: AsyncSession, ledger: Ledger, distribution: Distribut
         smallest_amount=smallest,
         transaction_count=distribution.batch_count or 0,
         funds_amount=await held_amount(ledger, token),
-        unpayable=unpayable,
+        unpayable=recipients.unpayable,
+        unchecked_count=recipients.unchecked_count,
         **await _cost(ledger, token, payable_count),
     )
-
-
-# Is told how many accounts the ledger has been asked about, while it is.
-Checked = Callable[[int], None]
 
 
 async def trial(
@@ -142,7 +138,9 @@ async def trial(
             raise nobody_holds(asset)
         if totals.payable_count == 0:
             raise nothing_to_pay(amount, totals.entitlement_count)
-        unpayable = await _ask(ledger, token, shares.account_chunks(PREFLIGHT_CHUNK), checked)
+        recipients = RecipientCheck(ledger, settings, token, totals.payable_count, checked)
+        async for account_ids in shares.account_chunks(CHUNK_SIZE):
+            await recipients.ask(account_ids)
     total_amount = to_decimal(totals.total_units, token.decimals)
     return Preview(
         payable_count=totals.payable_count,
@@ -153,7 +151,8 @@ async def trial(
         smallest_amount=to_decimal(totals.smallest_units, token.decimals),
         transaction_count=-(-totals.payable_count // effective_batch_size(ledger, settings)),
         funds_amount=await held_amount(ledger, token),
-        unpayable=unpayable,
+        unpayable=recipients.unpayable,
+        unchecked_count=recipients.unchecked_count,
         **await _cost(ledger, token, totals.payable_count),
     )
 
@@ -167,6 +166,9 @@ async def trial_of_list(
     checked: Checked = lambda _: None,
 ) -> Preview:
     """Say what paying a list would do."""
+    recipients = RecipientCheck(ledger, settings, token, len(payout_list), checked)
+    for account_ids in chunks(payout_list.account_ids):
+        await recipients.ask(account_ids)
     total_amount = to_decimal(payout_list.total_units, token.decimals)
     return Preview(
         payable_count=len(payout_list),
@@ -177,7 +179,8 @@ async def trial_of_list(
         smallest_amount=to_decimal(min(payout_list.amounts_units), token.decimals),
         transaction_count=-(-len(payout_list) // effective_batch_size(ledger, settings)),
         funds_amount=await held_amount(ledger, token),
-        unpayable=await _ask(ledger, token, _chunks(payout_list), checked),
+        unpayable=recipients.unpayable,
+        unchecked_count=recipients.unchecked_count,
         **await _cost(ledger, token, len(payout_list)),
     )
 
@@ -199,21 +202,3 @@ async def _cost(ledger: Ledger, token: PaymentToken, recipient_count: int) -> _C
         fee_symbol=None if fees is None else fees.symbol,
         fee_funds_amount=None if fees is None else to_decimal(fees.held_units, fees.decimals),
     )
-
-
-async def _ask(
-    ledger: Ledger, token: PaymentToken, chunks: AsyncIterator[Sequence[str]], checked: Checked
-) -> dict[str, str]:
-    """Return which accounts could not receive the token as things stand, each with the reason."""
-    unpayable: dict[str, str] = {}
-    count = 0
-    async for accounts in chunks:
-        unpayable |= await ledger.preflight(token.payer_account_id, token.token_id, accounts)
-        count += len(accounts)
-        checked(count)
-    return unpayable
-
-
-async def _chunks(payout_list: PayoutList) -> AsyncIterator[Sequence[str]]:
-    for start in range(0, len(payout_list), PREFLIGHT_CHUNK):
-        yield payout_list.account_ids[start : start + PREFLIGHT_CHUNK]

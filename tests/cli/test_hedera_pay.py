@@ -29,6 +29,9 @@ def test_a_dividend_is_paid_on_a_bad_day(
         dividend = masspayout(
             "distribution", "create", ASSET_TOKEN, "--payout", "PERCENTAGE", "--amount", "300", "--json"
         )
+        monkeypatch.setenv("PREFLIGHT_CLOSE_LOOKS", "10")
+        seen = masspayout("distribution", "preview", dividend.id)
+        assert "10 of 30 accounts were checked for whether they can receive it" in seen.out, seen
         paid = masspayout("distribution", "execute", dividend.id, "--wait")
         assert paid.status == 0, paid
         assert "COMPLETED: 30 of 30 holders paid" in paid.out

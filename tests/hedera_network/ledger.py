@@ -18,12 +18,13 @@ _FIRST_ENTITY = 1001
 
 
 class Ledger:
-    """The state, and the lock that whoever touches it must hold."""
+    """The state, and the lock that whoever touches it must hold. Ledgers of one name begin with the same block."""
 
-    def __init__(self, clock: NetworkClock) -> None:
+    def __init__(self, clock: NetworkClock, name: str | None = None) -> None:
         self.clock = clock
         self.lock = threading.RLock()
         self.began_nanos = clock.now_nanos()
+        self.name = name or str(self.began_nanos)
         self.accounts: dict[int, Timeline[Account]] = {}
         self.tokens: dict[int, Timeline[Token]] = {}
         self.holders: dict[int, Holders] = {}

@@ -33,9 +33,9 @@ class EmulatedNetwork:
         mirror: The mirror node, with the requests that reached it.
     """
 
-    def __init__(self, directory: Path, *, nodes: int = 3) -> None:
+    def __init__(self, directory: Path, *, nodes: int = 3, name: str | None = None) -> None:
         self.clock = NetworkClock(directory / "network-clock")
-        self._consensus = Consensus(Ledger(self.clock))
+        self._consensus = Consensus(Ledger(self.clock, name))
         self.operator = Operator(self._consensus)
         self.operator.create_account(account_id=entity_id(TREASURY), tinybars=_HBARS_OF_TREASURY)
         accounts = [FIRST_NODE + index for index in range(nodes)]
@@ -53,9 +53,12 @@ class EmulatedNetwork:
 
     @classmethod
     @contextmanager
-    def start(cls, directory: Path, *, nodes: int = 3) -> "Iterator[EmulatedNetwork]":
-        """Run a network in threads of this process, for as long as the block lasts."""
-        network = cls(directory, nodes=nodes)
+    def start(cls, directory: Path, *, nodes: int = 3, name: str | None = None) -> "Iterator[EmulatedNetwork]":
+        """Run a network in threads of this process, for as long as the block lasts.
+
+        With a name, it is taken for the same network as any other of that name.
+        """
+        network = cls(directory, nodes=nodes, name=name)
         network.open()
         try:
             yield network

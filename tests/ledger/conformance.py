@@ -120,7 +120,7 @@ class Scene:
             await self.ledger.submit(signed.signed_bytes)
 
     async def preflight(self, account_ids: Sequence[str]) -> Mapping[str, str]:
-        return await self.ledger.preflight(self.harness.payer_account_id, self.token_id, account_ids)
+        return (await self.ledger.preflight(self.harness.payer_account_id, self.token_id, account_ids)).obstacles
 
     async def balance(self, account_id: str) -> int:
         return await self.ledger.balance_units(account_id, self.token_id)

@@ -148,7 +148,7 @@ async def test_the_first_bad_recipient_decides(ledger: SandboxLedger) -> None:
         assert await pay(ledger, dict.fromkeys(order, 1)) == Refused(codes[order[0]])
     # A rejection is a surprise: nobody can know of it beforehand.
     foreseen = {account: code for account, code in codes.items() if account != rejected}
-    assert await ledger.preflight(PAYER, TOKEN, ACCOUNTS) == foreseen
+    assert (await ledger.preflight(PAYER, TOKEN, ACCOUNTS)).obstacles == foreseen
 
 
 async def test_a_dissociated_account_is_remembered_and_can_associate_again(ledger: SandboxLedger) -> None:

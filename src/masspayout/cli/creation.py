@@ -176,7 +176,7 @@ async def _pay_list(
     found = await _find_asset(runtime, asset)
     token = await payment_token_of(runtime.ledger, runtime.settings, found)
     entries = read_payout_list(path, token.decimals)
-    await list_payouts.check(runtime.ledger, token, entries, allow_unpayable=True)
+    await list_payouts.check(runtime.ledger, runtime.settings, token, entries, allow_unpayable=True)
     parts = (runtime.database, runtime.ledger, runtime.settings, found, token)
     return await list_payouts.create(*parts, entries, distribution_type=kind, concept=concept)
 

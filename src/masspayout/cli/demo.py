@@ -111,7 +111,7 @@ async def _plan(runtime: Runtime, asset: Asset) -> Distribution:
     )
     dividend = await distributions.create(runtime.database, runtime.ledger, runtime.settings, asset, terms)
     async with runtime.database.unit_of_work() as session:
-        seen = await previews.preview(session, runtime.ledger, dividend)
+        seen = await previews.preview(session, runtime.ledger, runtime.settings, dividend)
     out.print(
         f"  {seen.payable_count:,} holders get {seen.total_amount:,f} EURD in {seen.transaction_count} transactions,"
     )

@@ -14,7 +14,7 @@ from masspayout.cli import approval, creation
 from masspayout.cli.asset import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table
 from masspayout.cli.progress import pay_with_progress
-from masspayout.cli.reports import distribution_fields, show_failures, show_result
+from masspayout.cli.reports import distribution_fields, show_failures, show_result, unchecked_sentence
 from masspayout.cli.session import opened, with_runtime
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import Approvals, Assets, BatchPayouts, Distributions, Entitlements
@@ -41,7 +41,7 @@ def preview(distribution: DistributionArgument, as_json: JsonOption = False) -> 
     async def work(runtime: Runtime) -> previews.Preview:
         async with runtime.database.unit_of_work() as session:
             found = await distributions.find(session, distribution)
-            return await previews.preview(session, runtime.ledger, found)
+            return await previews.preview(session, runtime.ledger, runtime.settings, found)
 
     found = with_runtime(work)
     fields = {
@@ -64,6 +64,8 @@ def preview(distribution: DistributionArgument, as_json: JsonOption = False) -> 
     show_fields(fields)
     for account_id, code in sorted(found.unpayable.items()):
         out.print(f"{account_id} would fail: {describe_failure(code).sentence}")
+    if found.unchecked_count:
+        out.print(unchecked_sentence(found.unchecked_count, found.payable_count))
 
 
 @app.command("list")

@@ -10,7 +10,7 @@ from masspayout import assets, distributions, list_payouts, reconciliation
 from masspayout.cli.distribution import DistributionArgument
 from masspayout.cli.output import JsonOption, out, run, show_json
 from masspayout.cli.progress import pay_with_progress
-from masspayout.cli.reports import show_result, show_verdict
+from masspayout.cli.reports import show_result, show_verdict, unchecked_sentence
 from masspayout.cli.session import opened, with_runtime
 from masspayout.db.entities import Distribution
 from masspayout.freezing import PaymentToken
@@ -86,7 +86,10 @@ async def _distribution_of(
     if found is not None:
         return found
     # Nothing is written, not even the asset, before all of the list is known to be good.
-    await list_payouts.check(runtime.ledger, token, entries, allow_unpayable=allow_unpayable)
+    parts = (runtime.ledger, runtime.settings, token, entries)
+    unchecked_count = await list_payouts.check(*parts, allow_unpayable=allow_unpayable)
+    if unchecked_count:
+        out.print(unchecked_sentence(unchecked_count, len(entries)))
     asset = await assets.import_asset(runtime.database, runtime.ledger, asset_token_id, for_lists=True)
     return await list_payouts.create(
         runtime.database, runtime.ledger, runtime.settings, asset, token, entries, concept=concept

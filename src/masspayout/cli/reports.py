@@ -52,6 +52,14 @@ def distribution_fields(distribution: Distribution) -> dict[str, Any]:
     return {name: getattr(distribution, name) for name in names}
 
 
+def unchecked_sentence(unchecked_count: int, count: int) -> str:
+    """Say that not everybody was asked about whether they can receive what they are to be paid."""
+    return (
+        f"{count - unchecked_count:,} of {count:,} accounts were checked for whether they can receive it; those of the "
+        "others who cannot are found out when they are paid (PREFLIGHT_CLOSE_LOOKS)."
+    )
+
+
 def show_failures(failures: Mapping[str, int]) -> None:
     """Show how many failed for which reason, and what to do about each."""
     for code, count in failures.items():

@@ -100,7 +100,7 @@ async def payer_can_pay(examination: Examination) -> str:
 async def _require_able(examination: Examination, payer: str, token_id: str) -> None:
     """Refuse a payer that is itself frozen, deleted or not associated: it sends as little as it receives."""
     await examination.ledger.check_payer(payer, token_id)
-    obstacles = await examination.ledger.preflight(payer, token_id, [payer])
+    obstacles = (await examination.ledger.preflight(payer, token_id, [payer])).obstacles
     if payer in obstacles:
         failure = describe_failure(obstacles[payer])
         raise Problem(

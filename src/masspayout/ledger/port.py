@@ -188,6 +188,13 @@ class Settled:
     paid_units: Mapping[str, int] = field(default_factory=dict)
 
 
+class Foreseen(NamedTuple):
+    """Who could not receive a token as things stand, each with a code; and of how many others it was not found out."""
+
+    obstacles: Mapping[str, str]
+    unchecked_count: int = 0
+
+
 Outcome = Undecided | Dead | Refused | Settled
 
 
@@ -263,8 +270,14 @@ class Ledger(Protocol):
     async def estimate(self, payer_account_id: str, token_id: str, recipient_count: int) -> Estimate:
         """Say what it takes to pay so many recipients: how long, and what the ledger charges whom for it."""
 
-    async def preflight(self, payer_account_id: str, token_id: str, account_ids: Sequence[str]) -> Mapping[str, str]:
-        """Return the accounts that could not get the token from the payer as things stand, each with its code."""
+    async def preflight(
+        self, payer_account_id: str, token_id: str, account_ids: Sequence[str], *, close_looks: int | None = None
+    ) -> Foreseen:
+        """Find out which accounts could not get the token from the payer as things stand.
+
+        Where it cannot be told of many at once, no more than ``close_looks`` of them are asked about one by one, spread
+        evenly over all; unless given, everybody is.
+        """
 
     async def sender(self, payer_account_id: str) -> Sender:
         """Choose who sends the next transaction of a payer."""

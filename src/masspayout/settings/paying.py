@@ -18,6 +18,11 @@ class PayingSettings(BaseSettings):
     batch_size: int = Field(
         default=100, ge=1, le=10_000, description="Holders in a batch, unless the ledger takes fewer in a transaction."
     )
+    preflight_close_looks: int = Field(
+        default=3000,
+        ge=0,
+        description="About how many recipients a preview asks the ledger one by one, where it tells of one at a time.",
+    )
     claim_seconds: float = Field(
         default=30.0,
         ge=0,

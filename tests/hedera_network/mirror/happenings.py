@@ -72,7 +72,7 @@ def blocks(ledger: Ledger, query: Query, at_nanos: int) -> dict[str, Any]:
         first = ledger.began_nanos + number * BLOCK_SECONDS * NANOS_PER_SECOND
         last = min(first + BLOCK_SECONDS * NANOS_PER_SECOND - 1, at_nanos)
         if number in numbers and last in wanted:
-            page.append(_block(ledger.began_nanos, number, first, last))
+            page.append(_block(ledger.name, number, first, last))
         if len(page) == query.limit:
             break
     link = query.next_link("block.number", str(page[-1]["number"]) if page else "", count=len(page))
@@ -201,24 +201,24 @@ def _transaction(record: Record, *, detailed: bool) -> dict[str, Any]:
     return shown
 
 
-def _block(began_nanos: int, number: int, first_nanos: int, last_nanos: int) -> dict[str, Any]:
+def _block(name: str, number: int, first_nanos: int, last_nanos: int) -> dict[str, Any]:
     """Show a block. Its hash depends on all that went before, so no two networks share one."""
     return {
         "count": 1,
         "gas_used": 0,
         "hapi_version": "0.70.0",
-        "hash": _block_hash(began_nanos, number),
+        "hash": _block_hash(name, number),
         "logs_bloom": "0x" + "0" * 512,
         "name": f"{number}.rcd.gz",
         "number": number,
-        "previous_hash": _block_hash(began_nanos, number - 1) if number else f"0x{0:096x}",
+        "previous_hash": _block_hash(name, number - 1) if number else f"0x{0:096x}",
         "size": 512,
         "timestamp": {"from": timestamp(first_nanos), "to": timestamp(last_nanos)},
     }
 
 
-def _block_hash(began_nanos: int, number: int) -> str:
-    return f"0x{hashlib.sha384(f'{began_nanos} {number}'.encode()).hexdigest()}"
+def _block_hash(name: str, number: int) -> str:
+    return f"0x{hashlib.sha384(f'{name} {number}'.encode()).hexdigest()}"
 
 
 def _log(log: ContractLog) -> dict[str, Any]:

@@ -19,8 +19,10 @@ from masspayout.db.repositories import Due
 from masspayout.errors import Conflict, InsufficientFunds, Invalid, LedgerUnavailable, NotFound
 from masspayout.freezing import PaymentToken
 from masspayout.ledger.hedera.hbar import HBAR, TINYBARS
+from masspayout.ledger.port import Foreseen
 from masspayout.ledger.signing.port import KeyType
 from masspayout.ledger_time import to_datetime
+from masspayout.recipients import RecipientCheck
 
 # Registers
 
@@ -154,10 +156,10 @@ async def test_preflight_names_each_obstacle(hedera: Hedera) -> None:
     hedera.operator.update_account(deleted, deleted=True)
     hedera.operator.associate(list(codes)[7], token_id)
 
-    obstacles = await hedera.ledger.preflight(hedera.payer, token_id, list(codes))
+    obstacles = (await hedera.ledger.preflight(hedera.payer, token_id, list(codes))).obstacles
 
     assert obstacles == {account: code for account, code in codes.items() if code}
-    assert await hedera.ledger.preflight(hedera.payer, HBAR, list(codes)) == {
+    assert (await hedera.ledger.preflight(hedera.payer, HBAR, list(codes))).obstacles == {
         account: code for account, code in obstacles.items() if code in {"ACCOUNT_DELETED", "INVALID_SIGNATURE"}
     } | dict.fromkeys(["0.0.987654321", "0x" + "2" * 40], "INVALID_ACCOUNT_ID")
 
@@ -176,8 +178,37 @@ async def test_a_kyc_token_is_not_received_unasked(hedera: Hedera) -> None:
     unasked, granted, revoked = (hedera.operator.create_account(automatic_slots=-1) for _ in range(3))
     token_id = hedera.make_token(granted, revoked, kyc_key=True)
     hedera.operator.associate(revoked, token_id, kyc_granted=False)
-    obstacles = await hedera.ledger.preflight(hedera.payer, token_id, [unasked, granted, revoked])
+    obstacles = (await hedera.ledger.preflight(hedera.payer, token_id, [unasked, granted, revoked])).obstacles
     assert obstacles == dict.fromkeys([unasked, revoked], "ACCOUNT_KYC_NOT_GRANTED_FOR_TOKEN")
+
+
+async def test_of_a_token_with_a_freeze_key_as_many_are_asked_about_as_is_said_and_evenly(hedera: Hedera) -> None:
+    accounts = [f"0.0.{number}" for number in range(81_000_000, 81_001_000)]
+    token_id = hedera.operator.create_token(dict.fromkeys(accounts, 1))
+    for frozen in accounts[::2]:
+        hedera.operator.associate(frozen, token_id, frozen=True)
+    settings = hedera.settings.model_copy(update={"preflight_close_looks": 200})
+    recipients = RecipientCheck(hedera.ledger, settings, PaymentToken(token_id, 0, hedera.payer), len(accounts))
+    asked = len(hedera.network.mirror.requests)
+
+    for account_ids in (accounts[:400], accounts[400:]):
+        await recipients.ask(account_ids)
+
+    assert len(hedera.network.mirror.requests) - asked <= 200 + len(accounts) / 100 + 2
+    assert recipients.unchecked_count == 800
+    assert set(recipients.unpayable) <= set(accounts[::2])
+    assert set(recipients.unpayable.values()) == {"ACCOUNT_FROZEN_FOR_TOKEN"}
+    halves = [sum(account in recipients.unpayable for account in half) for half in (accounts[:500], accounts[500:])]
+    assert min(halves) >= 25
+
+
+async def test_who_has_slots_left_for_associations_is_known_without_a_closer_look(hedera: Hedera) -> None:
+    free = [hedera.operator.create_account(automatic_slots=slots) for slots in (-1, 5)]
+    token_id = hedera.make_token()
+    assert await hedera.ledger.preflight(hedera.payer, token_id, free, close_looks=0) == Foreseen({})
+    full = hedera.operator.create_account(automatic_slots=1)
+    await hedera.pay(hedera.make_token(), {full: 1})
+    assert await hedera.ledger.preflight(hedera.payer, token_id, [*free, full], close_looks=0) == Foreseen({}, 1)
 
 
 # Who could not pay

@@ -87,6 +87,7 @@ class PreviewShown(Shown):
         description="Who could not receive it as things stand, and the reason's code.",
         examples=[{"0.0.2001": "TOKEN_NOT_ASSOCIATED"}],
     )
+    unchecked_count: Count = Field(description="Of how many recipients it is not known whether they could.")
     takes_seconds: Count = Field(description="About how long it takes.")
     fee_amount: Amount = Field(description="About what the ledger charges, in its own currency.")
     fee_symbol: str | None = Field(description="That currency; null where nothing is charged.")

@@ -188,7 +188,7 @@ async def _from_list(runtime: Runtime, asset: Asset, path: Path, wish: _ListWish
     else:
         token = await list_payouts.payment_token(runtime.ledger, runtime.settings, wish.payment_token_id)
     entries = await asyncio.to_thread(read_payout_list, path, token.decimals)
-    await list_payouts.check(runtime.ledger, token, entries, allow_unpayable=wish.allow_unpayable)
+    await list_payouts.check(runtime.ledger, runtime.settings, token, entries, allow_unpayable=wish.allow_unpayable)
     return await list_payouts.create(
         runtime.database,
         runtime.ledger,

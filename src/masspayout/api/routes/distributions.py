@@ -122,7 +122,7 @@ async def show_distribution(runtime: RuntimeHere, distribution: DistributionHere
 async def preview_distribution(runtime: RuntimeHere, distribution: DistributionHere) -> previews.Preview:
     """Say what executing it would do: who could not receive it, and whether the funds suffice."""
     async with runtime.database.unit_of_work() as session:
-        return await previews.preview(session, runtime.ledger, distribution)
+        return await previews.preview(session, runtime.ledger, runtime.settings, distribution)
 
 
 @router.get("/distributions/{distribution}/holders", response_model=Listing[EntitlementShown], responses=CSV_ANSWER)

@@ -37,7 +37,7 @@ def describe_preview(preview: Preview, symbol: str | None, last: Distribution | 
             "div",
             _change(preview, symbol, last),
             _funds(preview, symbol),
-            _unpayable(preview.unpayable),
+            _unpayable(preview.unpayable, preview.payable_count, preview.unchecked_count),
             class_="stack",
             style="margin-top: var(--space-4)",
         ),
@@ -54,9 +54,14 @@ def _funds(preview: Preview, symbol: str | None) -> Html:
     return callout("good", "The funds suffice.")
 
 
-def _unpayable(unpayable: Mapping[str, str]) -> Html | None:
+def _unpayable(unpayable: Mapping[str, str], payable_count: int, unchecked_count: int) -> Html | None:
+    unchecked = None
+    if unchecked_count:
+        checked = f"{payable_count - unchecked_count:,} of {payable_count:,} were checked."
+        unchecked = f"{checked} Those of the others who cannot receive it are found out when they are paid."
     if not unpayable:
-        return callout("good", "Everybody could receive it, as things stand.")
+        everybody = "Everybody who was checked could" if unchecked_count else "Everybody could"
+        return callout("good", f"{everybody} receive it, as things stand.", unchecked)
     lines = []
     for code, number in Counter(unpayable.values()).most_common():
         failure = describe_failure(code)
@@ -74,6 +79,7 @@ def _unpayable(unpayable: Mapping[str, str]) -> Html | None:
         h("strong", f"{plural(len(unpayable), 'holder')} could not receive it, as things stand."),
         h("p", "The others are paid all the same; these can be retried when they are mended."),
         h("ul", lines),
+        h("p", unchecked) if unchecked else None,
         class_="callout warn",
     )
 

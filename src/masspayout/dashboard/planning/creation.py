@@ -8,7 +8,8 @@ from masspayout.dashboard.planning.draft import LIST, Draft
 from masspayout.errors import Invalid
 from masspayout.freezing import payment_token_of
 from masspayout.payout_lists import PayoutList
-from masspayout.previews import Checked, Preview
+from masspayout.previews import Preview
+from masspayout.recipients import Checked
 from masspayout.runtime import Runtime
 
 

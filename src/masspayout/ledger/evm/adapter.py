@@ -24,6 +24,7 @@ from masspayout.ledger.port import (
     NEVER_EXPIRES,
     Estimate,
     Fees,
+    Foreseen,
     HolderSnapshot,
     LedgerEvent,
     LedgerTraits,
@@ -180,10 +181,17 @@ class EvmLedger:
         held_units = await self.node.balance_wei(sender)
         return Estimate(seconds, Fees(sender, units, held_units, await self.chain.currency(), _COIN_DECIMALS))
 
-    async def preflight(self, payer_account_id: str, token_id: str, account_ids: Sequence[str]) -> Mapping[str, str]:
-        """Return the accounts that could not get the token from the payer: a transfer to each is tried, not done."""
+    async def preflight(
+        self,
+        payer_account_id: str,
+        token_id: str,
+        account_ids: Sequence[str],
+        *,
+        close_looks: int | None = None,  # noqa: ARG002 - a hundred are tried in one exchange
+    ) -> Foreseen:
+        """Find out which accounts could not get the token from the payer: a transfer to each is tried, not done."""
         _require_address(payer_account_id)
-        return await self._tokens.refused_by(token_id, payer_account_id, account_ids)
+        return Foreseen(await self._tokens.refused_by(token_id, payer_account_id, account_ids))
 
     async def sender(self, payer_account_id: str) -> Sender:  # noqa: ARG002 - any of ours may have any contract pay
         """Return the account of ours whose turn it is, named as in CAIP-10, and its next nonce."""

@@ -25,6 +25,7 @@ from masspayout.ledger.hedera.transfers import moved_units
 from masspayout.ledger.port import (
     Estimate,
     Fees,
+    Foreseen,
     HolderSnapshot,
     LedgerEvent,
     LedgerTraits,
@@ -221,13 +222,18 @@ class HederaLedger:
         payer_account_id: str,  # noqa: ARG002 - who pays makes no difference to those who receive
         token_id: str,
         account_ids: Sequence[str],
-    ) -> Mapping[str, str]:
-        """Return the accounts that could not receive the token as things stand, each with the failure code.
+        *,
+        close_looks: int | None = None,
+    ) -> Foreseen:
+        """Find out which accounts could not receive the token as things stand.
+
+        One request tells of a hundred whether they exist and are associated. Whether one is frozen or lacks KYC takes a
+        request each, and is asked where the token has a key for that.
 
         Raises:
             NotFound: There is no such token.
         """
-        return await self._preflight.obstacles(token_id, account_ids)
+        return await self._preflight.foresee(token_id, account_ids, close_looks)
 
     async def sender(self, payer_account_id: str) -> Sender:
         """Return the payer itself, with the smallest start of validity that it may use now, in nanoseconds.

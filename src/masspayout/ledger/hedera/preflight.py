@@ -8,10 +8,14 @@ from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.hedera.hbar import HBAR
 from masspayout.ledger.hedera.mirror.answers import Account, Key, Token, TokenRelationship
 from masspayout.ledger.hedera.mirror.client import PAGE, TOKENS_SHOWN, MirrorClient
+from masspayout.ledger.port import Foreseen
 from masspayout.ledger.signing.port import KeyType, Signer
 
 _SIMPLE_KEYS = {"ED25519": KeyType.ED25519, "ECDSA_SECP256K1": KeyType.ECDSA_SECP256K1}
 _PAUSED = "PAUSED"
+
+# A list of accounts does not tell; one has to be asked about alone.
+_DOUBTFUL = "DOUBTFUL"
 
 
 class Preflight:
@@ -20,17 +24,36 @@ class Preflight:
     def __init__(self, mirror: MirrorClient) -> None:
         self._mirror = mirror
 
-    async def obstacles(self, token_id: str, account_ids: Sequence[str]) -> Mapping[str, str]:
-        """Return the accounts that could not receive a token as things stand, each with the failure code.
+    async def foresee(self, token_id: str, account_ids: Sequence[str], close_looks: int | None = None) -> Foreseen:
+        """Find out which accounts could not receive a token as things stand.
+
+        Args:
+            token_id: The token, or HBAR.
+            account_ids: Any number of accounts.
+            close_looks: How many of them may be asked about one by one, spread evenly; unless given, all.
 
         Raises:
             NotFound: There is no such token.
         """
         token = None if token_id == HBAR else await self.token(token_id)
+        starts = range(0, len(account_ids), PAGE)
+        pages = await asyncio.gather(*(self._accounts(account_ids[start : start + PAGE]) for start in starts))
+        accounts = {account_id: account for page in pages for account_id, account in page.items()}
         obstacles: dict[str, str] = {}
-        for start in range(0, len(account_ids), PAGE):
-            obstacles |= await self._obstacles_of_page(token, account_ids[start : start + PAGE])
-        return obstacles
+        doubtful: list[Account] = []
+        for account_id in account_ids:
+            account = accounts.get(account_id)
+            code = "INVALID_ACCOUNT_ID" if account is None else _obstacle(token, account)
+            if code == _DOUBTFUL and account is not None:
+                doubtful.append(account)
+            elif code is not None:
+                obstacles[account_id] = code
+        if token is not None and doubtful:
+            looked_at = _spread(doubtful, close_looks)
+            found = await asyncio.gather(*(self._look(token, account) for account in looked_at))
+            obstacles |= {one.account: code for one, code in zip(looked_at, found, strict=True) if code is not None}
+            return Foreseen(obstacles, len(doubtful) - len(looked_at))
+        return Foreseen(obstacles)
 
     async def payer_obstacle(self, payer_account_id: str, token_id: str) -> str | None:
         """Return the code of what keeps a payer from sending a token at all; None when nothing does."""
@@ -102,47 +125,52 @@ class Preflight:
             )
         return token
 
-    async def _obstacles_of_page(self, token: Token | None, account_ids: Sequence[str]) -> dict[str, str]:
+    async def _accounts(self, account_ids: Sequence[str]) -> Mapping[str, Account]:
         known = [account_id for account_id in account_ids if not account_id.startswith("0x")]
-        accounts = await self._mirror.accounts(known) if known else {}
+        return await self._mirror.accounts(known) if known else {}
 
-        async def look(account_id: str) -> tuple[str, str | None]:
-            account = accounts.get(account_id)
-            if account is None:
-                return account_id, "INVALID_ACCOUNT_ID"
-            if account.deleted:
-                return account_id, "ACCOUNT_DELETED"
-            if account.receiver_sig_required:
-                return account_id, "INVALID_SIGNATURE"
-            if token is None:
-                return account_id, None
-            return account_id, await self._token_obstacle(token, account)
-
-        found = await asyncio.gather(*map(look, account_ids))
-        return {account_id: code for account_id, code in found if code is not None}
-
-    async def _token_obstacle(self, token: Token, account: Account) -> str | None:
-        shown = account.balance.tokens if account.balance else ()
-        is_shown = any(one.token_id == token.token_id for one in shown)
-        if is_shown and token.freeze_key is None and token.kyc_key is None:
-            return None
-        relationship = None
-        if is_shown or len(shown) >= TOKENS_SHOWN:
-            relationship = await self._mirror.relationship(account.account, token.token_id)
-        if relationship is None:
-            return await self._association_obstacle(token, account)
-        return _status_obstacle(relationship)
-
-    async def _association_obstacle(self, token: Token, account: Account) -> str | None:
-        """Say whether a transfer would associate an account by itself."""
+    async def _look(self, token: Token, account: Account) -> str | None:
+        """Ask about one account what a list of accounts does not tell."""
+        relationship = await self._mirror.relationship(account.account, token.token_id)
+        if relationship is not None:
+            return _status_obstacle(relationship)
         slots = account.max_automatic_token_associations or 0
-        if slots == 0:
-            return "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT"
         if slots > 0 and await self._mirror.automatic_associations(account.account, slots) >= slots:
             return "NO_REMAINING_AUTOMATIC_ASSOCIATIONS"
-        if token.kyc_key is not None:
-            return "ACCOUNT_KYC_NOT_GRANTED_FOR_TOKEN"
-        return "ACCOUNT_FROZEN_FOR_TOKEN" if token.freeze_default and token.freeze_key is not None else None
+        return _association_obstacle(token, slots)
+
+
+def _obstacle(token: Token | None, account: Account) -> str | None:
+    """Say what keeps an account from receiving a token, as far as a list of accounts tells."""
+    if account.deleted:
+        return "ACCOUNT_DELETED"
+    if account.receiver_sig_required:
+        return "INVALID_SIGNATURE"
+    if token is None:
+        return None
+    shown = account.balance.tokens if account.balance else ()
+    if any(one.token_id == token.token_id for one in shown):
+        return None if token.freeze_key is None and token.kyc_key is None else _DOUBTFUL
+    slots = account.max_automatic_token_associations or 0
+    if len(shown) >= TOKENS_SHOWN or 0 < slots <= len(shown):
+        return _DOUBTFUL
+    return _association_obstacle(token, slots)
+
+
+def _association_obstacle(token: Token, slots: int) -> str | None:
+    """Say what keeps a transfer from associating an account by itself that has so many slots, not all of them taken."""
+    if slots == 0:
+        return "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT"
+    if token.kyc_key is not None:
+        return "ACCOUNT_KYC_NOT_GRANTED_FOR_TOKEN"
+    return "ACCOUNT_FROZEN_FOR_TOKEN" if token.freeze_default and token.freeze_key is not None else None
+
+
+def _spread(accounts: Sequence[Account], at_most: int | None) -> Sequence[Account]:
+    """Return so many accounts, evenly spread over all; unless given, all."""
+    if at_most is None or at_most >= len(accounts):
+        return accounts
+    return [accounts[position * len(accounts) // at_most] for position in range(at_most)]
 
 
 def drawback_of(token: Token, payer_account_id: str) -> str | None:

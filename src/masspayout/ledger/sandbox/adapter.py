@@ -11,6 +11,7 @@ from masspayout.ledger.identity import make_identity
 from masspayout.ledger.port import (
     Dead,
     Estimate,
+    Foreseen,
     HolderSnapshot,
     LedgerEvent,
     LedgerTraits,
@@ -128,15 +129,17 @@ class SandboxLedger:
         payer_account_id: str,  # noqa: ARG002 - who pays makes no difference here
         token_id: str,
         account_ids: Sequence[str],
-    ) -> Mapping[str, str]:
-        """Return the accounts that could not receive the token as things stand, each with the failure code.
+        *,
+        close_looks: int | None = None,  # noqa: ARG002 - one query tells of all
+    ) -> Foreseen:
+        """Find out which accounts could not receive the token as things stand.
 
         Raises:
             NotFound: There is no such token.
         """
         async with self._store.connection() as connection:
             await find_token(connection, token_id)
-            return await find_obstacles(connection, token_id, account_ids)
+            return Foreseen(await find_obstacles(connection, token_id, account_ids))
 
     async def sender(self, payer_account_id: str) -> Sender:
         """Return the payer itself, with the smallest start of validity that it may use now, in nanoseconds.
