@@ -69,6 +69,13 @@ def test_every_setting_is_described_as_in_the_software() -> None:
         assert described[name.upper()].startswith(sentence), name
 
 
+def test_the_map_of_the_architecture_has_every_room() -> None:
+    root = ROOT / "src" / "masspayout"
+    rooms = {path.stem for path in root.iterdir() if not path.name.startswith("_") and path.name != "py.typed"}
+    named = set(re.findall(r"[a-z_]+", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").split("```")[1]))
+    assert rooms <= named
+
+
 def test_every_command_has_a_section() -> None:
     assert sorted(sections("commands.md")) == sorted(f"masspayout {name}" for name in commands())
 
