@@ -6,8 +6,10 @@ A spreadsheet runs a cell that begins like a formula. Such a cell gets an apostr
 import csv
 import io
 import uuid
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import Distribution, Holder
 from masspayout.db.repositories import Entitlements, Holders
@@ -50,34 +52,39 @@ def csv_text(rows: Iterable[Sequence[Any]]) -> str:
     return text.getvalue()
 
 
-async def entitlements_csv(database: Database, distribution: Distribution) -> AsyncIterator[str]:
-    """Yield who is owed what by a distribution, some thousand lines at a time.
+def entitlements_csv(database: Database, distribution: Distribution) -> AsyncIterator[str]:
+    """Stream who is owed what by a distribution."""
+
+    def find_after(session: AsyncSession, account_id: str) -> Awaitable[Sequence[Holder]]:
+        return Entitlements(session, distribution).find_after(account_id, _CHUNK_SIZE)
+
+    return _csv(database, ENTITLEMENT_COLUMNS, find_after)
+
+
+def register_csv(database: Database, asset_id: uuid.UUID) -> AsyncIterator[str]:
+    """Stream who holds an asset, in smallest units."""
+
+    def find_after(session: AsyncSession, account_id: str) -> Awaitable[Sequence[Holder]]:
+        return Holders(session).find_register_after(asset_id, account_id, _CHUNK_SIZE)
+
+    return _csv(database, REGISTER_COLUMNS, find_after)
+
+
+async def _csv(
+    database: Database,
+    columns: Sequence[str],
+    find_after: Callable[[AsyncSession, str], Awaitable[Sequence[Holder]]],
+) -> AsyncIterator[str]:
+    """Yield holders by account id, some thousand lines at a time.
 
     No connection is held between them, so a slow reader keeps nobody waiting.
     """
-    yield csv_text([ENTITLEMENT_COLUMNS])
+    yield csv_text([columns])
     last = ""
     while True:
         async with database.single_statement() as session:
-            holders = await Entitlements(session, distribution).find_after(last, _CHUNK_SIZE)
+            holders = await find_after(session, last)
         if not holders:
             return
-        yield _lines(holders, ENTITLEMENT_COLUMNS)
+        yield csv_text([getattr(holder, column) for column in columns] for holder in holders)
         last = holders[-1].account_id
-
-
-async def register_csv(database: Database, asset_id: uuid.UUID) -> AsyncIterator[str]:
-    """Yield who holds an asset, in smallest units, some thousand lines at a time."""
-    yield csv_text([REGISTER_COLUMNS])
-    last = ""
-    while True:
-        async with database.single_statement() as session:
-            holders = await Holders(session).find_register_after(asset_id, last, _CHUNK_SIZE)
-        if not holders:
-            return
-        yield _lines(holders, REGISTER_COLUMNS)
-        last = holders[-1].account_id
-
-
-def _lines(holders: Sequence[Holder], columns: Sequence[str]) -> str:
-    return csv_text([getattr(holder, column) for column in columns] for holder in holders)
