@@ -3,10 +3,8 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from sqlalchemy.exc import IntegrityError
-
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, ExecutionType
-from masspayout.db.repositories import AnnouncedPayouts, Assets, Distributions
+from masspayout.db.repositories import AnnouncedPayouts, Assets, Distributions, refusing_second_obligation
 from masspayout.db.session import Database
 from masspayout.distribution_records import record_created
 from masspayout.errors import Conflict, NobodyEligible
@@ -34,7 +32,7 @@ async def create(
         Conflict: There is one for the same snapshot, dividend or coupon already, or a redemption that has not ended.
         NobodyEligible: There is nobody to pay.
     """
-    try:
+    with refusing_second_obligation(_exists_already()):
         async with database.unit_of_work() as session:
             await Assets(session).lock_for_sync(asset.id)
             known = await AnnouncedPayouts(session).find(asset.id, offer.terms)
@@ -58,10 +56,6 @@ async def create(
             )
             record_created(session, distribution)
             await freeze_offer(session, ledger, settings, distribution, offer)
-    except IntegrityError as conflict:
-        if "idx_distribution_obligation" not in str(conflict.orig):
-            raise
-        raise _exists_already() from None
     return distribution
 
 

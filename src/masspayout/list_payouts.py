@@ -6,12 +6,11 @@ sent.
 
 import uuid
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import approvals, assets, distributions, funds
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType
-from masspayout.db.repositories import Distributions, Due, Share
+from masspayout.db.repositories import Distributions, Due, Share, refusing_second_obligation
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.errors import Conflict, InvalidRows
@@ -104,7 +103,11 @@ async def create(
         obligation_key=content_key(payout_list, payment_token_id=token.token_id, concept=concept),
     )
     shares = (Share(account_id, 0, amount_units) for account_id, amount_units in payout_list)
-    try:
+    taken = Conflict(
+        "There is a distribution for this very list already.",
+        "Pay that one: masspayout pay goes on with it. To pay the list once more, give another --concept.",
+    )
+    with refusing_second_obligation(taken):
         async with database.unit_of_work() as session:
             totals = await Distributions(session).create_distribution_with_holders(
                 distribution, shares, decimals=token.decimals, batch_size=effective_batch_size(ledger, settings)
@@ -112,13 +115,6 @@ async def create(
             distributions.record_created(session, distribution)
             await record_freeze(session, ledger, distribution, token, totals, None, promised=total_amount)
             await approvals.demand(session, settings, distribution)
-    except IntegrityError as error:
-        if "idx_distribution_obligation" not in str(error.orig):
-            raise
-        raise Conflict(
-            "There is a distribution for this very list already.",
-            "Pay that one: masspayout pay goes on with it. To pay the list once more, give another --concept.",
-        ) from None
     return distribution
 
 

@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 from masspayout.dashboard.components.chips import chip
 from masspayout.dashboard.formats import count, plural
 from masspayout.dashboard.markup import Html, h
-from masspayout.db.repositories import Assets, BackgroundWork, EventListeners
+from masspayout.db.repositories import WORKER_ALIVE_SECONDS, Assets, BackgroundWork, EventListeners
 from masspayout.errors import MassPayoutError
 from masspayout.runtime import Runtime
 
-_WORKER_ALIVE = timedelta(seconds=30)
 _LEDGER_PATIENCE_SECONDS = 3.0
 
 
@@ -22,7 +21,7 @@ async def describe(runtime: Runtime) -> Html:
         summaries = await EventListeners(session).summaries()
         newest = (await Assets(session).find_all(limit=1)).items
     now = datetime.now(UTC)
-    alive = [worker for worker in work.workers if now - worker.last_heartbeat < _WORKER_ALIVE]
+    alive = [worker for worker in work.workers if now - worker.last_heartbeat < timedelta(seconds=WORKER_ALIVE_SECONDS)]
     failing = [listener.contract_id for listener in listeners if listener.enabled and listener.poll_error]
     set_aside = sum(summary.set_aside for summary in summaries.values())
     enabled = sum(bool(listener.enabled) for listener in listeners)

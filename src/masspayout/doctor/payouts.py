@@ -1,10 +1,9 @@
 """Checks of the work: registers, workers and their jobs, transactions and distributions that came to no end."""
 
+from masspayout.db.repositories import WORKER_ALIVE_SECONDS
 from masspayout.doctor.examination import Examination, Problem
 from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
 
-# Workers give a sign of life every ten seconds.
-_WORKER_ALIVE_SECONDS = 30
 _UNDECIDED_SECONDS = 300
 _SYNCING_SECONDS = 600
 
@@ -26,7 +25,7 @@ async def registers_are_in_step(examination: Examination) -> str:
 async def somebody_works(examination: Examination) -> str:
     """A worker runs while there is something to do."""
     diagnosis = examination.diagnosis
-    workers = await diagnosis.live_workers(_WORKER_ALIVE_SECONDS)
+    workers = await diagnosis.live_workers(WORKER_ALIVE_SECONDS)
     if workers:
         return f"{workers} running."
     waiting = await diagnosis.waiting(payment=PAY_DISTRIBUTION, recovery=RECOVER)
@@ -41,7 +40,7 @@ async def somebody_works(examination: Examination) -> str:
 
 async def no_job_is_stalled(examination: Examination) -> str:
     """No job is in the hands of a worker that is gone."""
-    stalled = await examination.diagnosis.stalled_jobs(_WORKER_ALIVE_SECONDS)
+    stalled = await examination.diagnosis.stalled_jobs(WORKER_ALIVE_SECONDS)
     if not stalled:
         return "None."
     raise Problem(

@@ -17,7 +17,7 @@ from masspayout import same_ledger
 from masspayout.actors import acting_as, system
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.db.entities import DistributionStatus
-from masspayout.db.repositories import Distributions
+from masspayout.db.repositories import WORKER_ALIVE_SECONDS, Distributions
 from masspayout.errors import AnotherLedger, MassPayoutError
 from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
 from masspayout.logs import about
@@ -28,7 +28,6 @@ _log = logging.getLogger(__name__)
 
 # A job that failed because the database or the ledger was away is tried again; the tables say where it goes on.
 _TRY_AGAIN = RetryStrategy(max_attempts=10, exponential_wait=2)
-_STALLED_AFTER_SECONDS = 30
 
 
 async def run_worker(
@@ -120,7 +119,7 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
 
 async def _recover(app: App, runtime: Runtime) -> None:
     """Give work back that was left lying: jobs of workers that died, and payouts that no job is about."""
-    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_AFTER_SECONDS):
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=WORKER_ALIVE_SECONDS):
         _log.warning("job %s of a worker that is gone is run again", job.id)
         await app.job_manager.retry_job(job)
     running = {job.task_kwargs.get("distribution_id") for job in await _unfinished_payment_jobs(app)}

@@ -11,11 +11,11 @@ from masspayout.db.repositories.assets import Assets
 from masspayout.db.repositories.attempts import Attempts
 from masspayout.db.repositories.audit_entries import AuditEntries
 from masspayout.db.repositories.automatic_payouts import AutomaticPayouts
-from masspayout.db.repositories.background_work import BackgroundWork, WorkStatus
+from masspayout.db.repositories.background_work import WORKER_ALIVE_SECONDS, BackgroundWork, WorkStatus
 from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.repositories.batch_payouts import BatchPayouts, Progress
 from masspayout.db.repositories.contract_events import ContractEvents
-from masspayout.db.repositories.distributions import Distributions
+from masspayout.db.repositories.distributions import Distributions, refusing_second_obligation
 from masspayout.db.repositories.entitlements import Due, Entitlements
 from masspayout.db.repositories.event_listeners import EventListeners, EventSummary
 from masspayout.db.repositories.evm import BalanceChange, EvmTokens, EvmTransactions
@@ -40,6 +40,7 @@ from masspayout.db.repositories.trials import Trial, TrialTotals
 from masspayout.db.repositories.webhooks import Backlog, Webhooks
 
 __all__ = [
+    "WORKER_ALIVE_SECONDS",
     "AnnouncedPayouts",
     "ApiTokens",
     "ApprovalCount",
@@ -98,4 +99,5 @@ __all__ = [
     "Webhooks",
     "WorkStatus",
     "read_part",
+    "refusing_second_obligation",
 ]

@@ -9,6 +9,9 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+# Workers give a sign of life every ten seconds; who gave none for so long is gone.
+WORKER_ALIVE_SECONDS = 30
+
 _WORKERS = text("""
     SELECT w.id AS worker_id, w.last_heartbeat,
            (SELECT count(*) FROM procrastinate_jobs AS j WHERE j.worker_id = w.id AND j.status = 'doing') AS jobs

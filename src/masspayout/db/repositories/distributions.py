@@ -1,11 +1,13 @@
 """Queries on ``distribution``."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, text, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased, selectinload
 
 from masspayout.db.entities import (
@@ -22,6 +24,7 @@ from masspayout.db.repositories.approvals import given_approvals
 from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.repositories.freezes import Freeze, FrozenTotals, Share
 from masspayout.db.types import UtcTimestamp
+from masspayout.errors import Conflict
 
 # Finished when nothing is open any more; completed only when every batch that was planned is there and completed.
 _FINISH = text("""
@@ -54,6 +57,17 @@ _EXPLAIN_UNREACHED = text("""
 
 # Sets the advisory locks that schedulers take apart from any others.
 _SCHEDULER_LOCKS = 5_461
+
+
+@contextmanager
+def refusing_second_obligation(refusal: Conflict) -> Iterator[None]:
+    """Raise a refusal where the block, a whole unit of work, would write an obligation that there is already."""
+    try:
+        yield
+    except IntegrityError as error:
+        if "idx_distribution_obligation" not in str(error.orig):
+            raise
+        raise refusal from None
 
 
 class Distributions(Repository[Distribution]):

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories.approvals import given_approvals
+from masspayout.db.repositories.background_work import WORKER_ALIVE_SECONDS
 
 # Each of these goes by an index that leads to little, or reads a table that does not grow with the holders. Batches are
 # counted for what was begun within a day, and where something is wrong with them.
@@ -78,7 +79,6 @@ _LISTENER_LAGS = text("""
      LIMIT :most
 """)
 
-_WORKER_ALIVE_SECONDS = 30
 # Of so many assets or listeners at most the lag is shown, the longest first: monitoring is paid by the label.
 _MOST_LAGS = 200
 
@@ -104,7 +104,7 @@ class Monitoring:
 
     async def read(self) -> Readings:
         """Return how everything stands at this moment."""
-        (counts,) = await self._rows(_COUNTS, alive_seconds=_WORKER_ALIVE_SECONDS)
+        (counts,) = await self._rows(_COUNTS, alive_seconds=WORKER_ALIVE_SECONDS)
         (durations,) = await self._rows(_DURATIONS)
         return Readings(
             counts=_numbers({**counts._asdict(), "to_be_approved": await self.session.scalar(_TO_BE_APPROVED)}),
