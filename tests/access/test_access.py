@@ -64,13 +64,11 @@ def test_a_viewer_changes_nothing_and_an_operator_neither_approves_nor_lets_othe
 @given(st.text(max_size=100), st.sampled_from(SecretKind))
 def test_no_other_text_is_taken_for_a_secret(text: str, kind: SecretKind) -> None:
     assert prefix_of(text, kind) is None
-    assert access.conceal(text) == text
 
 
-@given(st.sampled_from(SecretKind), st.text(max_size=30), st.text(max_size=30))
-def test_secrets_are_concealed_wherever_they_stand(kind: SecretKind, before: str, after: str) -> None:
+@pytest.mark.parametrize("kind", SecretKind)
+def test_a_secret_is_found_by_its_prefix_and_told_by_its_digest(kind: SecretKind) -> None:
     secret = new_secret(kind)
-    assert secret.text not in access.conceal(f"{before} {secret.text} {after}")
     assert prefix_of(secret.text, kind) == secret.prefix
     assert matches(secret.text, secret.digest)
 

@@ -6,7 +6,6 @@ once, when they are made; the database keeps digests.
 
 from masspayout.access.cookies import SESSION_COOKIE, session_cookie
 from masspayout.access.identities import Identity
-from masspayout.access.secrets import conceal
 from masspayout.access.sessions import find_session, log_in, log_in_by_link, log_out, make_login_link
 from masspayout.access.tokens import authenticate_token, create_token, find_token, revoke_token
 from masspayout.access.users import (
@@ -25,7 +24,6 @@ __all__ = [
     "add_user",
     "authenticate_token",
     "can_anybody_come_in",
-    "conceal",
     "create_token",
     "find_session",
     "find_token",

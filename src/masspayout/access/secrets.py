@@ -54,8 +54,3 @@ def digest_of(text: str) -> str:
 def matches(text: str, digest: str) -> bool:
     """Whether a secret is the one with this digest, in the same time whatever is wrong with it."""
     return hmac.compare_digest(digest_of(text), digest)
-
-
-def conceal(text: str) -> str:
-    """Return a text, such as a line of a log, without the secrets of ours in it."""
-    return _FORM.sub(r"\1_\2_…", text)

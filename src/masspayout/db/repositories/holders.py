@@ -75,11 +75,7 @@ class Holders(Repository[Holder]):
         """Stream account ids and balances into this transaction's staging table, by COPY. Return how many there are."""
         connection = await driver_connection(self.session)
         table = Identifier(_INCOMING)
-        await connection.execute(
-            SQL(
-                "CREATE TEMPORARY TABLE {} (account_id VARCHAR NOT NULL, balance BIGINT NOT NULL) ON COMMIT DROP"
-            ).format(table)
-        )
+        await connection.execute(SQL(_STAGING_TABLE).format(table))
         count = 0
         async with (
             connection.cursor() as cursor,

@@ -27,7 +27,6 @@ _NOT_REACHED = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
 # A node that calls something wrong answers with one of these; what reverted carries its data.
 _REVERTED = 3
 _TOO_MANY_REQUESTS = -32005
-_SERVER_IS_BUSY = -32603
 _BUSY_WORDS = ("rate limit", "too many requests", "busy", "throttled")
 
 
