@@ -190,7 +190,10 @@ class EventReader:
         """Write an event down, handle it and move the cursor: all of it in one transaction, or nothing."""
         async with self._database.unit_of_work() as session:
             if await EventListeners(session).lock(listener.id) is None:
-                raise Conflict(f"The listener for {listener.contract_id} was switched off while it was polled.")
+                raise Conflict(
+                    f"The listener for {listener.contract_id} was switched off while it was polled.",
+                    f"Switch it on with: masspayout listener enable {listener.contract_id}",
+                )
             event = await ContractEvents(session).add(listener.contract_id, seen)
             if event is None:
                 return
