@@ -59,7 +59,8 @@ async def require(ledger: Ledger, token: PaymentToken, due: Due, *, session: Asy
             f"but {due.amount:,f} is due: {missing_amount:,f} is missing.",
             f"Fund {token.payer_account_id}, then try again.",
         )
-    fees = (await ledger.estimate(token.payer_account_id, token.token_id, due.recipient_count)).fees
+    payer = token.payer_account_id
+    fees = (await ledger.estimate(payer, token.token_id, due.recipient_count, token.contract_terms)).fees
     if fees is not None:
         _require_fees(fees, token, due)
 

@@ -194,7 +194,8 @@ class _Cost(TypedDict):
 
 async def _cost(ledger: Ledger, token: PaymentToken, recipient_count: int) -> _Cost:
     """Return the fields of a preview that say how long it takes and what the ledger charges."""
-    estimate = await ledger.estimate(token.payer_account_id, token.token_id, recipient_count)
+    payer = token.payer_account_id
+    estimate = await ledger.estimate(payer, token.token_id, recipient_count, token.contract_terms)
     fees = estimate.fees
     return _Cost(
         takes_seconds=estimate.seconds,

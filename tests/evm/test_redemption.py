@@ -141,9 +141,14 @@ async def test_everybody_gets_the_principal_and_no_bonds_are_left(redemption: Re
     assert planned.total_amount == sum(HOLDERS.values())
     with pytest.raises(Conflict, match="has not ended"):
         await redemption.plan()
-    redemption.harness.way.faults = Faults(lose_answer_percent=40, lose_request_percent=20, repeat_percent=40)
+    harness, ledger = redemption.harness, redemption.harness.ledger
+    payer, token, terms = redemption.contract.address, redemption.dollar.address, planned.contract_terms
+    fees = (await ledger.estimate(payer, token, len(HOLDERS), terms)).fees
+    assert fees is not None
+    harness.way.faults = Faults(lose_answer_percent=40, lose_request_percent=20, repeat_percent=40)
     assert await redemption.pay(planned.id) is DistributionStatus.COMPLETED
-    redemption.harness.way.faults = Faults()
+    harness.way.faults = Faults()
+    assert fees.held_units - fees.units < await ledger.node.balance_wei(harness.senders[0]) < fees.held_units
     verdict = await redemption.world.reconcile(planned.id)
     assert verdict.agrees
     assert verdict.ledger_amount == sum(HOLDERS.values())

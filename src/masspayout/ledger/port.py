@@ -267,8 +267,17 @@ class Ledger(Protocol):
             Conflict: It could not; the hint says what to do about it.
         """
 
-    async def estimate(self, payer_account_id: str, token_id: str, recipient_count: int) -> Estimate:
-        """Say what it takes to pay so many recipients: how long, and what the ledger charges whom for it."""
+    async def estimate(
+        self, payer_account_id: str, token_id: str, recipient_count: int, contract_terms: str | None = None
+    ) -> Estimate:
+        """Say what it takes to pay so many recipients: how long, and what the ledger charges whom for it.
+
+        Args:
+            payer_account_id: Who is to pay.
+            token_id: What is to be paid in.
+            recipient_count: How many.
+            contract_terms: What is to be paid, as in ``Transfer``.
+        """
 
     async def preflight(
         self, payer_account_id: str, token_id: str, account_ids: Sequence[str], *, close_looks: int | None = None

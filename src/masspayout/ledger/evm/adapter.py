@@ -41,8 +41,9 @@ from masspayout.settings import Settings
 _MAX_CONNECTIONS = 5
 _COIN_DECIMALS = 18
 
-# What paying costs, about, before it is tried: the gas of one transaction, and of each recipient in it.
-_BASE_GAS, _RECIPIENT_GAS = 60_000, 70_000
+# What paying costs, about, before it is tried: the gas of one transaction, and of each recipient in it. To redeem bonds
+# is to have them burnt as well.
+_BASE_GAS, _RECIPIENT_GAS, _REDEMPTION_GAS = 60_000, 70_000, 700_000
 _SECONDS_PER_TRANSACTION = 15
 
 
@@ -169,15 +170,24 @@ class EvmLedger:
                     f"Send some of the chain's own currency to {account.address}, then try again.",
                 )
 
-    async def estimate(self, payer_account_id: str, token_id: str, recipient_count: int) -> Estimate:  # noqa: ARG002
+    async def estimate(
+        self,
+        payer_account_id: str,  # noqa: ARG002 - contracts that pay are about alike
+        token_id: str,  # noqa: ARG002
+        recipient_count: int,
+        contract_terms: str | None = None,
+    ) -> Estimate:
         """Say how long it takes to pay so many recipients, and what the gas costs, if a sender's key is here."""
-        count = -(-recipient_count // self._traits.recipients_per_transaction)
+        is_redemption = contract_terms is not None and ContractTerms.read(contract_terms).is_redemption
+        recipient_gas = _REDEMPTION_GAS if is_redemption else _RECIPIENT_GAS
+        most = max(1, self._settings.evm_gas_limit // recipient_gas)
+        count = -(-recipient_count // min(most, self._traits.recipients_per_transaction))
         seconds = -(-count // self._traits.transactions_in_flight) * _SECONDS_PER_TRANSACTION
         try:
             sender = (await self.senders.all())[0].address
         except Invalid:  # a process that only shows things needs no key
             return Estimate(seconds, None)
-        units = (count * _BASE_GAS + recipient_count * _RECIPIENT_GAS) * await self.transactions.fees.needed_wei()
+        units = (count * _BASE_GAS + recipient_count * recipient_gas) * await self.transactions.fees.needed_wei()
         held_units = await self.node.balance_wei(sender)
         return Estimate(seconds, Fees(sender, units, held_units, await self.chain.currency(), _COIN_DECIMALS))
 

@@ -199,7 +199,13 @@ class HederaLedger:
         await self._preflight.require_payer(payer_account_id, token_id, await self._open_signer())
         await self._nodes.require_any()
 
-    async def estimate(self, payer_account_id: str, token_id: str, recipient_count: int) -> Estimate:
+    async def estimate(
+        self,
+        payer_account_id: str,
+        token_id: str,
+        recipient_count: int,
+        contract_terms: str | None = None,  # noqa: ARG002 - no payer here works out the amounts
+    ) -> Estimate:
         """Say about how long it takes to pay so many recipients, and what the network charges the payer."""
         per_transaction = min(self._settings.batch_size, self._traits.recipients_per_transaction)
         transactions = costs.transaction_count(recipient_count, per_transaction)

@@ -76,7 +76,7 @@ class ExistingContract:
                 f"The contract {self.address} is paused, so nobody is paid.",
                 f"Unpause it with: masspayout evm unpause --contract {self.address}",
             )
-        if known is not None and known.occasion is Occasion.REDEMPTION:
+        if known is not None and known.is_redemption:
             await self._require_redemption(sender, known.asset_id)
 
     async def encode_payment(
@@ -138,7 +138,7 @@ class ExistingContract:
         """Refuse a sender that the contract would not obey; without terms, one that it would not obey in anything."""
         roles = [_PAYOUT_ROLE, _CASH_OUT_ROLE]
         if terms is not None:
-            roles = [_CASH_OUT_ROLE if terms.occasion is Occasion.REDEMPTION else _PAYOUT_ROLE]
+            roles = [_CASH_OUT_ROLE if terms.is_redemption else _PAYOUT_ROLE]
         if not any([await self._ask("hasRole", role, sender) for role in roles]):
             raise Conflict(
                 f"The contract {self.address} does not let {sender} "

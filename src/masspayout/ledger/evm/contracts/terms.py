@@ -38,6 +38,11 @@ class ContractTerms:
     number: int = 0
     amount_units: int = 0
 
+    @property
+    def is_redemption(self) -> bool:
+        """Whether bonds are burnt as they are paid for."""
+        return self.occasion is Occasion.REDEMPTION
+
     def __str__(self) -> str:
         return f"{self.occasion}:{self.asset_id}:{self.number}:{self.amount_units}"
 
