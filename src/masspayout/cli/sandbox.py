@@ -1,7 +1,6 @@
 """``masspayout sandbox …``: the operator's side of the sandbox ledger."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,11 +11,11 @@ from masspayout.account_ids import canonical_account_id
 from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table
 from masspayout.errors import Invalid
 from masspayout.ledger.sandbox import AccountState, Faults, SandboxLedger
-from masspayout.ledger.sandbox.administration import DEFAULT_TREASURY
+from masspayout.ledger.sandbox.administration import DEFAULT_TREASURY, SandboxAdministration
 from masspayout.ledger.sandbox.holder_file import read_holder_file
 from masspayout.money import parse_amount, to_decimal
 from masspayout.runtime import database_url
-from masspayout.settings import Settings, load_settings
+from masspayout.settings import load_settings
 
 app = typer.Typer(help="Set up and steer the sandbox ledger.", no_args_is_help=True)
 
@@ -29,14 +28,18 @@ Seconds = Annotated[float | None, typer.Option(metavar="SECONDS", min=0)]
 DEFAULT_REJECTION = "TRANSFER_REVERTED"
 
 
-@asynccontextmanager
-async def open_sandbox(settings: Settings) -> AsyncIterator[SandboxLedger]:
-    """Open the sandbox that the settings name, and close it again."""
-    ledger = SandboxLedger(await database_url(settings), settings)
-    try:
-        yield ledger
-    finally:
-        await ledger.close()
+def _with_sandbox(work: Callable[[SandboxLedger], Awaitable[None]]) -> None:
+    """Run one command's work to its end, on the sandbox that the settings name."""
+
+    async def opened() -> None:
+        settings = load_settings()
+        ledger = SandboxLedger(await database_url(settings), settings)
+        try:
+            await work(ledger)
+        finally:
+            await ledger.close()
+
+    run(opened())
 
 
 @app.command()
@@ -45,15 +48,14 @@ def init(
 ) -> None:
     """Create the sandbox, or empty it with --reset."""
 
-    async def work() -> None:
-        async with open_sandbox(load_settings()) as ledger:
-            if reset:
-                await ledger.admin.reset()
-            now = await ledger.admin.now()
-            count = len(await ledger.admin.tokens())
+    async def work(ledger: SandboxLedger) -> None:
+        if reset:
+            await ledger.admin.reset()
+        now = await ledger.admin.now()
+        count = len(await ledger.admin.tokens())
         out.print(f"The sandbox is ready, with {count} tokens. Its time is {now:%Y-%m-%d %H:%M:%S} UTC.")
 
-    run(work())
+    _with_sandbox(work)
 
 
 @app.command()
@@ -77,21 +79,20 @@ def token(
     supply_units = None if supply is None else parse_amount(supply, decimals)
     rows = () if holders is None else read_holder_file(holders)
 
-    async def work() -> None:
-        async with open_sandbox(load_settings()) as ledger:
-            made = await ledger.admin.create_token(
-                token_id,
-                name=name,
-                symbol=symbol,
-                decimals=decimals,
-                supply_units=supply_units,
-                treasury_account_id=treasury,
-                holders=rows,
-            )
+    async def work(ledger: SandboxLedger) -> None:
+        made = await ledger.admin.create_token(
+            token_id,
+            name=name,
+            symbol=symbol,
+            decimals=decimals,
+            supply_units=supply_units,
+            treasury_account_id=treasury,
+            holders=rows,
+        )
         total = to_decimal(made.total_supply_units, decimals)
         out.print(f"Created {token_id} ({symbol}): {total:,f} in all, the rest of it with the treasury {treasury}.")
 
-    run(work())
+    _with_sandbox(work)
 
 
 @app.command()
@@ -110,15 +111,14 @@ def deposit(
     account_id = canonical_account_id(to or settings.payer_account_id)
     sender = None if sender is None else canonical_account_id(sender)
 
-    async def work() -> None:
-        async with open_sandbox(settings) as ledger:
-            information = await ledger.token(token_id)
-            amount_units = parse_amount(amount, information.decimals)
-            await ledger.admin.deposit(token_id, amount_units, account_id, sender_account_id=sender)
-            balance = to_decimal(await ledger.balance_units(account_id, token_id), information.decimals)
+    async def work(ledger: SandboxLedger) -> None:
+        information = await ledger.token(token_id)
+        amount_units = parse_amount(amount, information.decimals)
+        await ledger.admin.deposit(token_id, amount_units, account_id, sender_account_id=sender)
+        balance = to_decimal(await ledger.balance_units(account_id, token_id), information.decimals)
         out.print(f"{account_id} now holds {balance:,f} {information.symbol}.")
 
-    run(work())
+    _with_sandbox(work)
 
 
 @app.command("emit")
@@ -133,36 +133,35 @@ def emit_event(
     contract_id = canonical_account_id(contract_id, what="contract id")
     payload = dict(_event_field(text) for text in fields or [])
 
-    async def work() -> None:
-        async with open_sandbox(load_settings()) as ledger:
-            await ledger.admin.emit(contract_id, name, payload)
+    async def work(ledger: SandboxLedger) -> None:
+        await ledger.admin.emit(contract_id, name, payload)
         out.print(f"{contract_id} reported {name}.", markup=False)
 
-    run(work())
+    _with_sandbox(work)
 
 
 @app.command()
 def freeze(account: Account, token_id: AnyToken = None) -> None:
     """Freeze an account: it neither receives nor sends the token."""
-    _mark("freeze", "frozen for", account, token_id)
+    _mark(SandboxAdministration.freeze, "frozen for", account, token_id)
 
 
 @app.command()
 def unfreeze(account: Account, token_id: AnyToken = None) -> None:
     """Undo freeze."""
-    _mark("unfreeze", "not frozen for", account, token_id)
+    _mark(SandboxAdministration.unfreeze, "not frozen for", account, token_id)
 
 
 @app.command()
 def associate(account: Account, token_id: AnyToken = None) -> None:
     """Associate an account with a token. New accounts need it not: their first transfer does it."""
-    _mark("associate", "associated with", account, token_id)
+    _mark(SandboxAdministration.associate, "associated with", account, token_id)
 
 
 @app.command()
 def dissociate(account: Account, token_id: AnyToken = None) -> None:
     """Dissociate an account from a token: it refuses transfers. It keeps what it holds."""
-    _mark("dissociate", "dissociated from", account, token_id)
+    _mark(SandboxAdministration.dissociate, "dissociated from", account, token_id)
 
 
 @app.command()
@@ -171,14 +170,13 @@ def delete(account: Account, token_id: AnyToken = None) -> None:
     account_id = canonical_account_id(account)
     named = None if token_id is None else canonical_account_id(token_id, what="token id")
 
-    async def work() -> None:
-        async with open_sandbox(load_settings()) as ledger:
-            if named is not None:
-                await ledger.token(named)
-            await ledger.admin.delete_accounts([account_id])
+    async def work(ledger: SandboxLedger) -> None:
+        if named is not None:
+            await ledger.token(named)
+        await ledger.admin.delete_accounts([account_id])
         out.print(f"{account_id} is deleted.")
 
-    run(work())
+    _with_sandbox(work)
 
 
 @app.command()
@@ -186,10 +184,9 @@ def account(account: Account, *, as_json: JsonOption = False) -> None:
     """Show what the sandbox knows of an account. Accounts come into being with their first transfer."""
     account_id = canonical_account_id(account)
 
-    async def work() -> None:
-        async with open_sandbox(load_settings()) as ledger:
-            state = await ledger.admin.account(account_id)
-            decimals = {found.token_id: found.decimals for found in await ledger.admin.tokens()}
+    async def work(ledger: SandboxLedger) -> None:
+        state = await ledger.admin.account(account_id)
+        decimals = {found.token_id: found.decimals for found in await ledger.admin.tokens()}
         rows = _holding_rows(state, decimals)
         if as_json:
             show_json({"account_id": account_id, "deleted": state.deleted, "holdings": rows})
@@ -203,7 +200,7 @@ def account(account: Account, *, as_json: JsonOption = False) -> None:
             right=("balance",),
         )
 
-    run(work())
+    _with_sandbox(work)
 
 
 @app.command()
@@ -212,16 +209,15 @@ def balance(account: Account, token_id: Token, *, as_json: JsonOption = False) -
     account_id = canonical_account_id(account)
     token_id = canonical_account_id(token_id, what="token id")
 
-    async def work() -> None:
-        async with open_sandbox(load_settings()) as ledger:
-            information = await ledger.token(token_id)
-            held = to_decimal(await ledger.balance_units(account_id, token_id), information.decimals)
+    async def work(ledger: SandboxLedger) -> None:
+        information = await ledger.token(token_id)
+        held = to_decimal(await ledger.balance_units(account_id, token_id), information.decimals)
         if as_json:
             show_json({"account_id": account_id, "token_id": token_id, "balance": held})
         else:
             out.print(f"{held:,f} {information.symbol}", markup=False)
 
-    run(work())
+    _with_sandbox(work)
 
 
 @app.command()
@@ -233,10 +229,9 @@ def transactions(
     """List the newest transactions."""
     columns = ("transaction_id", "kind", "result", "token_id", "amount", "paid", "failed", "consensus_at", "memo")
 
-    async def work() -> None:
-        async with open_sandbox(load_settings()) as ledger:
-            recorded = await ledger.admin.transactions(limit=limit)
-            decimals = {found.token_id: found.decimals for found in await ledger.admin.tokens()}
+    async def work(ledger: SandboxLedger) -> None:
+        recorded = await ledger.admin.transactions(limit=limit)
+        decimals = {found.token_id: found.decimals for found in await ledger.admin.tokens()}
         rows = [
             (
                 one.transaction_id,
@@ -256,7 +251,7 @@ def transactions(
         else:
             show_table(columns, rows, empty="There are no transactions yet.", right=("amount", "paid", "failed"))
 
-    run(work())
+    _with_sandbox(work)
 
 
 @app.command()
@@ -291,12 +286,11 @@ def faults(
     changes = {name: value for name, value in changes.items() if value is not None}
     rejections = dict(_rejection(text) for text in reject or [])
 
-    async def work() -> None:
-        async with open_sandbox(load_settings()) as ledger:
-            present = Faults() if off else await ledger.admin.faults()
-            wanted = replace(present, **changes, rejections={**present.rejections, **rejections})
-            if off or changes or rejections:
-                await ledger.admin.set_faults(wanted)
+    async def work(ledger: SandboxLedger) -> None:
+        present = Faults() if off else await ledger.admin.faults()
+        wanted = replace(present, **changes, rejections={**present.rejections, **rejections})
+        if off or changes or rejections:
+            await ledger.admin.set_faults(wanted)
         if as_json:
             show_json(wanted.as_json())
         elif wanted.any:
@@ -305,19 +299,18 @@ def faults(
         else:
             out.print("The ledger behaves.")
 
-    run(work())
+    _with_sandbox(work)
 
 
 @app.command()
 def advance(seconds: Annotated[float, typer.Argument(metavar="SECONDS")]) -> None:
     """Move the ledger's clock ahead, for every process."""
 
-    async def work() -> None:
-        async with open_sandbox(load_settings()) as ledger:
-            now = await ledger.admin.advance(seconds)
+    async def work(ledger: SandboxLedger) -> None:
+        now = await ledger.admin.advance(seconds)
         out.print(f"The ledger's time is {now:%Y-%m-%d %H:%M:%S} UTC.")
 
-    run(work())
+    _with_sandbox(work)
 
 
 @app.command()
@@ -332,33 +325,30 @@ def unpause(token_id: Token) -> None:
     _set_paused(token_id, paused=False)
 
 
-def _mark(command: str, state: str, account: str, token_id: str | None) -> None:
+def _mark(
+    change: Callable[[SandboxAdministration, list[str], str | None], Awaitable[None]],
+    state: str,
+    account: str,
+    token_id: str | None,
+) -> None:
     account_id = canonical_account_id(account)
     named = None if token_id is None else canonical_account_id(token_id, what="token id")
 
-    async def work() -> None:
-        async with open_sandbox(load_settings()) as ledger:
-            change = {
-                "freeze": ledger.admin.freeze,
-                "unfreeze": ledger.admin.unfreeze,
-                "associate": ledger.admin.associate,
-                "dissociate": ledger.admin.dissociate,
-            }[command]
-            await change([account_id], named)
+    async def work(ledger: SandboxLedger) -> None:
+        await change(ledger.admin, [account_id], named)
         out.print(f"{account_id} is {state} {named or 'all tokens'}.")
 
-    run(work())
+    _with_sandbox(work)
 
 
 def _set_paused(token_id: str, *, paused: bool) -> None:
     token_id = canonical_account_id(token_id, what="token id")
 
-    async def work() -> None:
-        async with open_sandbox(load_settings()) as ledger:
-            await ledger.admin.set_paused(token_id, paused=paused)
+    async def work(ledger: SandboxLedger) -> None:
+        await ledger.admin.set_paused(token_id, paused=paused)
         out.print(f"{token_id} is {'paused' if paused else 'not paused'}.")
 
-    run(work())
+    _with_sandbox(work)
 
 
 def _holding_rows(state: AccountState, decimals: dict[str, int]) -> list[dict[str, Any]]:
