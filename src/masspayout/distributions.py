@@ -22,7 +22,7 @@ from masspayout.jobs import Jobs
 from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.port import Ledger
 from masspayout.settings import Settings
-from masspayout.terms import Terms, check_schedule, from_terms, require_ahead
+from masspayout.terms import Terms, check_schedule, from_terms
 
 __all__ = [
     "Chosen",
@@ -32,13 +32,9 @@ __all__ = [
     "execute",
     "find",
     "freeze_for_approval",
-    "from_terms",
     "get_ready",
     "read_register",
-    "record_cancelled",
-    "record_created",
     "reopen_unfrozen",
-    "require_ahead",
     "retry",
     "stop",
 ]

@@ -13,6 +13,7 @@ from masspayout.db.entities import Asset, Distribution, DistributionType, Execut
 from masspayout.db.repositories import Distributions, Due, Share, refusing_second_obligation
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
+from masspayout.distribution_records import record_created
 from masspayout.errors import Conflict, InvalidRows
 from masspayout.freezing import PaymentToken, effective_batch_size, record_freeze, require_told_amounts
 from masspayout.jobs import Jobs
@@ -112,7 +113,7 @@ async def create(
             totals = await Distributions(session).create_distribution_with_holders(
                 distribution, shares, decimals=token.decimals, batch_size=effective_batch_size(ledger, settings)
             )
-            distributions.record_created(session, distribution)
+            record_created(session, distribution)
             await record_freeze(session, ledger, distribution, token, totals, None, promised=total_amount)
             await approvals.demand(session, settings, distribution)
     return distribution

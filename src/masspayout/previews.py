@@ -27,6 +27,7 @@ from masspayout.money import subtract, to_decimal, to_units
 from masspayout.payout_lists import PayoutList
 from masspayout.recipients import CHUNK_SIZE, Checked, RecipientCheck, chunks
 from masspayout.settings import Settings
+from masspayout.terms import Terms, from_terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ async def trial(
     ledger: Ledger,
     settings: Settings,
     asset: Asset,
-    terms: distributions.Terms,
+    terms: Terms,
     *,
     now: datetime,
     checked: Checked = lambda _: None,
@@ -124,7 +125,7 @@ async def trial(
     token = await payment_token_of(ledger, settings, asset)
     if terms.record_time is not None and terms.record_time > now:
         terms = replace(terms, record_time=None)
-    planned = distributions.from_terms(asset, terms, token)
+    planned = from_terms(asset, terms, token)
     await distributions.read_register(database, ledger, planned)
     total_units = to_units(amount, token.decimals)
     async with database.unit_of_work() as session:

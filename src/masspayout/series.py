@@ -12,17 +12,19 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import audit, distributions
+from masspayout import audit
 from masspayout.db.entities import Asset, ExecutionType, Frequency, Series, SeriesStatus
 from masspayout.db.repositories import Distributions, EventListeners, SeriesRepository
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
+from masspayout.distribution_records import record_cancelled
 from masspayout.errors import Conflict, Invalid
 from masspayout.freezing import payment_token_of
 from masspayout.ledger.port import Ledger
 from masspayout.ledger_time import to_nanos
 from masspayout.scheduling import find_zone, occurrence
 from masspayout.settings import Settings
+from masspayout.terms import Terms, from_terms, require_ahead
 from masspayout.triggers import Trigger
 
 DEFAULT_CATCH_UP = timedelta(days=1)
@@ -75,7 +77,7 @@ async def create(
     ledger: Ledger,
     settings: Settings,
     asset: Asset,
-    terms: distributions.Terms,
+    terms: Terms,
     plan: Calendar | Trigger,
     now: datetime,
 ) -> Series:
@@ -95,7 +97,7 @@ async def create(
         Conflict: The asset has no payment token, or its contract works out the amounts itself.
     """
     token = await payment_token_of(ledger, settings, asset)
-    first = distributions.from_terms(asset, terms, token, amount_required=isinstance(plan, Calendar))
+    first = from_terms(asset, terms, token, amount_required=isinstance(plan, Calendar))
     if terms.record_time is not None:
         raise Invalid(
             "A record time makes no sense in a series: each distribution takes the balances of when it is due.",
@@ -237,7 +239,7 @@ async def cancel(session: AsyncSession, series: Series) -> int:
     await _move(session, series, {SeriesStatus.ACTIVE, SeriesStatus.PAUSED}, SeriesStatus.CANCELLED, "cancelled")
     cancelled = await Distributions(session).cancel_pending_of_series(series.id)
     for distribution_id in cancelled:
-        distributions.record_cancelled(session, distribution_id)
+        record_cancelled(session, distribution_id)
     return len(cancelled)
 
 
@@ -271,7 +273,7 @@ def _record_created(session: AsyncSession, series: Series) -> None:
 def _check_calendar(calendar: Calendar, now: datetime) -> None:
     """Refuse a calendar that no occurrence, or not the right ones, would follow from."""
     find_zone(calendar.time_zone)
-    distributions.require_ahead(calendar.start_time, now, what="start")
+    require_ahead(calendar.start_time, now, what="start")
     if calendar.end_time is not None and calendar.end_time < calendar.start_time:
         raise Invalid(
             f"The series would end at {calendar.end_time:%Y-%m-%d %H:%M:%S %Z}, before it starts.",
