@@ -1,5 +1,6 @@
 """Listeners: which contracts and accounts are read for events, how that goes, and what was set aside."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from nicegui import ui
@@ -120,8 +121,8 @@ class _Page:
             label = "Switch off …" if listener.enabled else "Switch on"
             self._button(label, lambda: self._switch(contract_id, enabled=not listener.enabled))
 
-    def _button(self, label: str, action: object) -> None:
-        button(label, self._visit.handler(Permission.MANAGE_LISTENERS, action), small=True)  # type: ignore[arg-type]
+    def _button(self, label: str, action: Callable[[], Awaitable[None]]) -> None:
+        button(label, self._visit.handler(Permission.MANAGE_LISTENERS, action), small=True)
 
     async def _poll(self, listener: EventListener) -> None:
         polled = await self._reader().poll(listener.id, datetime.now(UTC))

@@ -1,5 +1,6 @@
 """Users, for admins: who may come in, as what; links that sign somebody in once; passwords; keeping somebody out."""
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from nicegui import ui
@@ -81,8 +82,8 @@ class _Page:
                 )
             )
 
-    def _button(self, label: str, action: object, *, danger: bool = False) -> None:
-        button(label, self._visit.handler(_MANAGE, action), small=True, danger=danger)  # type: ignore[arg-type]
+    def _button(self, label: str, action: Callable[[], Awaitable[None]], *, danger: bool = False) -> None:
+        button(label, self._visit.handler(_MANAGE, action), small=True, danger=danger)
 
     async def _add(self) -> None:
         async with self._visit.unit_of_work() as session:

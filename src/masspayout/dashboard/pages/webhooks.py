@@ -1,6 +1,6 @@
 """Webhooks, for admins: which other systems are told what becomes of payouts, and whether they took it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from nicegui import ui
@@ -96,8 +96,8 @@ class _Page:
                 )
             )
 
-    def _button(self, label: str, action: object, *, danger: bool = False) -> None:
-        button(label, self._visit.handler(_MANAGE, action), small=True, danger=danger)  # type: ignore[arg-type]
+    def _button(self, label: str, action: Callable[[], Awaitable[None]], *, danger: bool = False) -> None:
+        button(label, self._visit.handler(_MANAGE, action), small=True, danger=danger)
 
     def _show_log(self, rows: Sequence[WebhookDelivery]) -> None:
         self._table.clear()
