@@ -47,7 +47,6 @@ class AuditEntries(Repository[AuditEntry]):
         subject_id: str | None = None,
         action: str | None = None,
         actor: str | None = None,
-        before_number: int | None = None,
         page: int = 1,
         limit: int = 20,
     ) -> Page[AuditEntry]:
@@ -57,7 +56,6 @@ class AuditEntries(Repository[AuditEntry]):
             subject_id: Only what was done to this.
             action: Only this kind of thing, such as ``distribution.executed``.
             actor: Only what somebody of this id or name did.
-            before_number: Only what lies further back than this entry: deep lists go on from the last one seen.
             page: Which page, from 1.
             limit: How many entries a page has.
         """
@@ -69,8 +67,6 @@ class AuditEntries(Repository[AuditEntry]):
         if actor is not None:
             conditions.append((AuditEntry.actor_id == actor) | (AuditEntry.actor_name == actor))
         total = await self.session.scalar(select(func.count()).select_from(AuditEntry).where(*conditions))
-        if before_number is not None:
-            conditions.append(AuditEntry.number < before_number)
         rows = select(AuditEntry).where(*conditions).order_by(AuditEntry.number.desc())
         return Page((await self.session.scalars(rows.offset((page - 1) * limit).limit(limit))).all(), total or 0)
 
