@@ -47,6 +47,7 @@ INTERFACE = Interface(
         error("NotEnoughBalance", "uint256"),
         error("NotPaymentDate", "uint256", "uint256"),
         error("InvalidAsset", "address"),
+        error("FunctionNotFound", "bytes4"),
     ]
 )
 

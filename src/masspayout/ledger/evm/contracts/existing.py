@@ -160,7 +160,10 @@ class ExistingContract:
         await bond.require_redeemer(self.address)
 
     def _cannot_redeem(self, bond_id: str, refusal: NodeError) -> Conflict:
+        reason = refusal.message
         match INTERFACE.error(refusal.data):
+            case "FunctionNotFound":
+                reason = f"FunctionNotFound, {to_hex(INTERFACE.error_values(refusal.data)[0])}"
             case "NotPaymentDate":
                 maturity_at = to_datetime(INTERFACE.error_values(refusal.data)[0] * NANOS_PER_SECOND)
                 return Conflict(
@@ -174,7 +177,7 @@ class ExistingContract:
                 )
         return Conflict(
             f"The contract {self.address} cannot redeem {bond_id}: it asks of the bond what this version of bonds does "
-            f"not answer ({refusal.message}).",
+            f"not answer ({reason}).",
             "Have the contract upgraded to one that fits the bond; or pay the principal as a list from a contract of "
             "your own, and have the issuer redeem the bonds.",
         )
