@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from masspayout.api.models.base import AccountId, Amount, Count, Given, GivenAmount, GivenTime, Shown, Text, Time
 from masspayout.db.entities import (
@@ -11,11 +11,9 @@ from masspayout.db.entities import (
     BatchStatus,
     DistributionStatus,
     DistributionType,
-    EventStatus,
     ExecutionType,
     Frequency,
     PayoutType,
-    SeriesStatus,
 )
 from masspayout.reconciliation import BreakKind
 
@@ -164,29 +162,6 @@ class ReconciliationShown(Shown):
     breaks: list[BreakShown]
 
 
-class SeriesShown(Shown):
-    """What makes distributions by itself, on a calendar or whenever money arrives."""
-
-    id: UUID
-    asset_id: UUID
-    type: DistributionType
-    execution_type: ExecutionType
-    payout_type: PayoutType
-    amount: Amount | None
-    concept: str | None
-    status: SeriesStatus
-    frequency: Frequency | None
-    start_time: Time | None
-    end_time: Time | None
-    time_zone: str
-    catch_up_seconds: int
-    trigger_condition: str | None
-    excluded_accounts: list[str]
-    included_accounts: list[str]
-    created_at: Time | None
-    updated_at: Time | None
-
-
 class DistributionTerms(Given):
     """What to pay out. MANUAL waits for `execute`; the others start by themselves, the last two again and again."""
 
@@ -250,44 +225,3 @@ class RetryChoice(Given):
 
     accounts: Annotated[list[AccountId], Field(min_length=1, max_length=1000)] | None = None
     failure_code: Annotated[Text, Field(max_length=100)] | None = None
-
-
-class ListenerShown(Shown):
-    """Whose events are read, and how far."""
-
-    id: UUID
-    contract_id: str
-    enabled: bool | None
-    last_processed_timestamp: int | None = Field(description="In nanoseconds since 1970.")
-    last_processed_index: int | None
-    last_polled_at: Time | None
-    poll_error: str | None
-    created_at: Time | None
-    updated_at: Time | None
-
-
-class ListenerAddition(Given):
-    """Whose events to read."""
-
-    contract_id: AccountId
-    since: GivenTime | None = Field(default=None, description="From when on; unless given, from its first event.")
-
-
-class ListenerPatch(Given):
-    """What of a listener to change."""
-
-    enabled: bool = Field(description="Its place is kept: what happens meanwhile is read afterwards.")
-
-
-class EventShown(Shown):
-    """What a contract reported."""
-
-    id: UUID
-    contract_id: str
-    timestamp_nanos: int
-    event_index: int
-    name: str
-    payload: dict[str, JsonValue]
-    status: EventStatus
-    error: str | None
-    created_at: Time | None

@@ -21,7 +21,8 @@ from masspayout import distributions, list_payouts, series
 from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.base import AccountId, Text
-from masspayout.api.models.distributions import DistributionShown, DistributionTerms, SeriesShown
+from masspayout.api.models.distributions import DistributionShown, DistributionTerms
+from masspayout.api.models.series import SeriesShown
 from masspayout.api.requests import AssetHere, ClaimHere, RuntimeHere
 from masspayout.db.entities import Asset, Distribution, DistributionType, Frequency, Series
 from masspayout.db.repositories import Distributions, SeriesRepository

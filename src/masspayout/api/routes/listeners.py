@@ -8,7 +8,7 @@ from masspayout import event_listeners
 from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.base import AccountId
-from masspayout.api.models.distributions import EventShown, ListenerAddition, ListenerPatch, ListenerShown
+from masspayout.api.models.listeners import EventShown, ListenerAddition, ListenerPatch, ListenerShown
 from masspayout.api.paging import Listing, listing
 from masspayout.api.requests import ClaimHere, PagingHere, RuntimeHere
 from masspayout.db.entities import EventListener, EventStatus

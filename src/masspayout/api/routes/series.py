@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from masspayout import series as business
 from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
-from masspayout.api.models.distributions import SeriesShown
+from masspayout.api.models.series import SeriesShown
 from masspayout.api.paging import Listing, listing
 from masspayout.api.requests import ClaimHere, PagingHere, RuntimeHere, SeriesHere
 from masspayout.db.entities import Series, SeriesStatus
