@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from masspayout import assets
+from masspayout.cli.options import AssetArgument, LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table
 from masspayout.cli.session import with_runtime
 from masspayout.cli.times import parse_duration
@@ -17,10 +18,6 @@ from masspayout.money import to_decimal
 from masspayout.runtime import Runtime
 
 app = typer.Typer(help="Tokens to pay on, and who holds them.", no_args_is_help=True)
-
-AssetArgument = Annotated[str, typer.Argument(metavar="ASSET", help="A token id or the asset's UUID.")]
-PageOption = Annotated[int, typer.Option(min=1, help="Which page of the list.")]
-LimitOption = Annotated[int, typer.Option(min=1, max=1000, help="Rows on a page.")]
 
 
 @app.command("import")

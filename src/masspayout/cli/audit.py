@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from masspayout import audit
-from masspayout.cli.asset import LimitOption, PageOption
+from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_json, show_table
 from masspayout.cli.session import with_runtime
 from masspayout.db.entities import AuditEntry

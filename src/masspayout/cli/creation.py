@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from masspayout import distributions, list_payouts, series
-from masspayout.cli.asset import AssetArgument
+from masspayout.cli.options import AssetArgument
 from masspayout.cli.output import JsonOption, out, show_fields, show_json
 from masspayout.cli.reports import distribution_fields
 from masspayout.cli.series import series_fields

@@ -11,7 +11,7 @@ import typer
 
 from masspayout import distributions, exports, previews
 from masspayout.cli import approval, creation
-from masspayout.cli.asset import LimitOption, PageOption
+from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import distribution_fields, show_failures, show_result, unchecked_sentence

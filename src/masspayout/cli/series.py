@@ -8,7 +8,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import series
-from masspayout.cli.asset import LimitOption, PageOption
+from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table
 from masspayout.cli.session import with_runtime
 from masspayout.cli.times import duration_text

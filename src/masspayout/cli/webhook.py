@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from masspayout.cli.asset import LimitOption, PageOption
+from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table
 from masspayout.cli.session import with_runtime
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
