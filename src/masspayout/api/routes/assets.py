@@ -1,13 +1,12 @@
 """Assets: imported, listed, kept in step with the ledger."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
-from fastapi.responses import StreamingResponse
 
 from masspayout import assets, exports
+from masspayout.api.csv_answers import CSV_ANSWER, FormatQuery, csv_response
 from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.assets import AssetImport, AssetPatch, AssetShown, RegisteredHolder, SyncShown
@@ -19,22 +18,6 @@ from masspayout.roles import Permission
 from masspayout.runtime import Runtime
 
 router = APIRouter(tags=["assets"], route_class=GuardedRoute)
-
-FormatQuery = Annotated[
-    Literal["json", "csv"],
-    Query(
-        description="json: part of the list. csv: all of it, streamed; cells that a spreadsheet would run are quoted."
-    ),
-]
-CSV_ANSWER: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": "account_id,balance\n0.0.2001,100\n"}}}
-}
-
-
-def csv_response(lines: AsyncIterator[str], name: str) -> StreamingResponse:
-    """Return lines as a file to keep."""
-    disposition = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return StreamingResponse(lines, media_type="text/csv", headers=disposition)
 
 
 @router.post("/assets/import", response_model=AssetShown, status_code=201)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 
 from masspayout import approvals, distributions, exports, previews, reconciliation
+from masspayout.api.csv_answers import CSV_ANSWER, FormatQuery, csv_response
 from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.base import GivenTime
@@ -23,7 +24,6 @@ from masspayout.api.models.distributions import (
 )
 from masspayout.api.paging import Listing, listing
 from masspayout.api.requests import AssetHere, Caller, ClaimHere, DistributionHere, PagingHere, RuntimeHere
-from masspayout.api.routes.assets import CSV_ANSWER, FormatQuery, csv_response
 from masspayout.db.entities import (
     AttemptStatus,
     BatchStatus,
