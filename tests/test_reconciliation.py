@@ -11,6 +11,7 @@ from databases import run_sql
 from masspayout.db.entities import Distribution
 from masspayout.db.types import uuid7
 from masspayout.errors import Conflict, NotFound
+from masspayout.ledger.sandbox import Faults
 from masspayout.reconciliation import BreakKind, Reconciliation
 from masspayout.runtime import Runtime
 from payouts import World, accounts, make_runtime
@@ -39,7 +40,7 @@ async def paid(world: World) -> Distribution:
 async def breaks_after(world: World, paid: Distribution, *statements: str) -> list[tuple[BreakKind, str, int, int]]:
     run_sql(world.runtime.database.url, *statements)
     verdict = await world.reconcile(paid.id)
-    assert verdict.agrees == (not verdict.breaks)
+    assert verdict.agrees == (not verdict.breaks and not verdict.unseen_count)
     return [(each.kind, each.account_id, int(each.database_amount), int(each.ledger_amount)) for each in verdict.breaks]
 
 
@@ -104,6 +105,21 @@ async def test_each_kind_of_break_is_found(
     world: World, paid: Distribution, statement: str, expected: tuple[BreakKind, str, int, int]
 ) -> None:
     assert await breaks_after(world, paid, statement) == [expected]
+
+
+async def test_books_that_are_behind_are_waited_for_and_not_called_broken(world: World, paid: Distribution) -> None:
+    await world.sandbox.admin.set_faults(Faults(mirror_lag_seconds=3600))
+
+    verdict = await world.reconcile(paid.id)
+    assert (verdict.agrees, verdict.breaks) == (False, [])
+    assert (verdict.unseen_count, verdict.delay_seconds, verdict.ledger_count) == (30, 3600, 0)
+
+    settled = f"id = (SELECT attempt_id FROM holder WHERE account_id = '{FIRST}' AND distribution_id IS NOT NULL)"
+    long_ago = f"UPDATE attempt SET settled_at = now() - interval '2 hours' WHERE {settled}"
+    assert await breaks_after(world, paid, long_ago) == [(BreakKind.NOT_RECEIVED, FIRST, 10, 0)]
+
+    await world.sandbox.admin.set_faults(Faults())
+    assert (await world.reconcile(paid.id)).agrees
 
 
 async def test_a_holder_who_was_moved_to_another_amount_breaks_twice(world: World, paid: Distribution) -> None:

@@ -1,18 +1,21 @@
 """Reconciliation: what the ledger's own books say that everybody got, against what the database says.
 
 Every transaction that was ever signed for a distribution is looked up, also those that were given up, so that a payment
-which nobody expected is found. Batches are compared some at a time: memory does not grow with the number of holders.
+which nobody expected is found. What the ledger confirmed a moment ago may not be in its books yet: a payment that is
+missing there is a break only when the books would show it by now. Batches are compared some at a time: memory does not
+grow with the number of holders.
 """
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from masspayout import same_ledger
-from masspayout.db.entities import Attempt, Distribution, Holder
+from masspayout.db.entities import Attempt, AttemptStatus, Distribution, Holder
 from masspayout.db.repositories import Attempts, Distributions, Entitlements
 from masspayout.db.session import Database
 from masspayout.errors import Conflict
@@ -44,7 +47,11 @@ class Break:
 
 @dataclass(slots=True)
 class Reconciliation:
-    """The verdict on one distribution. Amounts are in whole payment tokens."""
+    """The verdict on one distribution. Amounts are in whole payment tokens.
+
+    ``unseen_count`` payments were confirmed by the ledger, whose books are up to ``delay_seconds`` behind it and do not
+    show them yet: it is too early for a verdict.
+    """
 
     distribution_id: uuid.UUID
     due_count: int = 0
@@ -53,12 +60,14 @@ class Reconciliation:
     paid_amount: Decimal = Decimal(0)
     ledger_count: int = 0
     ledger_amount: Decimal = Decimal(0)
+    unseen_count: int = 0
+    delay_seconds: int = 0
     breaks: list[Break] = field(default_factory=list)
 
     @property
     def agrees(self) -> bool:
         """Whether ledger and database say the same about everybody."""
-        return not self.breaks
+        return not self.breaks and not self.unseen_count
 
     @property
     def unpaid_count(self) -> int:
@@ -91,22 +100,34 @@ async def reconcile(database: Database, ledger: Ledger, distribution_id: uuid.UU
             last = first + _BATCHES_AT_ONCE - 1
             holders = await attempts.find_holders(distribution_id, first, last)
             signed = await attempts.find_of_batches(distribution_id, first, last)
-        moved_units = await _moved_units(ledger, signed)
-        _compare(verdict, distribution, holders, moved_units)
+        now, delay_seconds = datetime.now(UTC), await ledger.delay_seconds()
+        transfers = await ledger.transferred_units([attempt.transaction_id for attempt in signed])
+        moved_units: dict[str, int] = defaultdict(int)
+        for (_, account_id), units in transfers.items():
+            moved_units[account_id] += units
+        shown = {transaction_id for transaction_id, _ in transfers}
+        unseen = {
+            attempt.id
+            for attempt in signed
+            if attempt.transaction_id not in shown and _is_recent(attempt, now - timedelta(seconds=delay_seconds))
+        }
+        _compare(verdict, distribution, holders, moved_units, unseen)
+        if verdict.unseen_count:
+            verdict.delay_seconds = max(verdict.delay_seconds, delay_seconds)
     return verdict
 
 
-async def _moved_units(ledger: Ledger, attempts: Sequence[Attempt]) -> dict[str, int]:
-    """Return what all these transactions together moved to each account."""
-    moved: dict[str, int] = defaultdict(int)
-    transfers = await ledger.transferred_units([attempt.transaction_id for attempt in attempts])
-    for (_, account_id), units in transfers.items():
-        moved[account_id] += units
-    return moved
+def _is_recent(attempt: Attempt, since: datetime) -> bool:
+    """Whether the ledger confirmed an attempt after a time."""
+    return attempt.status is AttemptStatus.SETTLED and attempt.settled_at is not None and attempt.settled_at > since
 
 
 def _compare(
-    verdict: Reconciliation, distribution: Distribution, holders: Sequence[Holder], moved_units: dict[str, int]
+    verdict: Reconciliation,
+    distribution: Distribution,
+    holders: Sequence[Holder],
+    moved_units: dict[str, int],
+    unseen: Collection[uuid.UUID],
 ) -> None:
     decimals = distribution.payment_token_decimals or 0
     for holder in holders:
@@ -120,7 +141,9 @@ def _compare(
         verdict.paid_amount = add(verdict.paid_amount, paid_amount)
         verdict.ledger_count += ledger_units > 0
         verdict.ledger_amount = add(verdict.ledger_amount, ledger_amount)
-        if ledger_units != to_units(paid_amount, decimals):
+        if paid_amount and not ledger_units and holder.attempt_id in unseen:
+            verdict.unseen_count += 1
+        elif ledger_units != to_units(paid_amount, decimals):
             verdict.breaks.append(
                 Break(_kind(paid_amount, ledger_amount), holder.account_id, paid_amount, ledger_amount)
             )

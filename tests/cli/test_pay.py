@@ -123,6 +123,14 @@ def test_breaks_in_the_books_are_told_with_status_1(database_url: URL, command_l
     assert said.status == 0
     distribution = said.out.split()[1].rstrip(":")
     assert command_line("reconcile", distribution).status == 0
+    assert command_line("sandbox", "faults", "--mirror-lag", "3600").status == 0
+    said = command_line("reconcile", distribution)
+    assert said.status == 1
+    assert "The ledger's books are up to 3,600 s behind it, and 2 payments that it confirmed are not in them yet." in (
+        " ".join(said.out.split())
+    )
+    assert f"Wait, then: masspayout reconcile {distribution}" in " ".join(said.out.split())
+    assert command_line("sandbox", "faults", "--mirror-lag", "0").status == 0
     run_sql(database_url, "UPDATE sandbox.ledger_transaction SET amounts_units = '{1500000,1}' WHERE kind = 'TRANSFER'")
     said = command_line("reconcile", distribution)
     assert said.status == 1

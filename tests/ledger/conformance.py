@@ -287,6 +287,18 @@ class LedgerConformance:
 
         assert moved == {(one, first): 70, (one, second): 30, (two, second): 5}
 
+    async def test_books_show_what_is_longer_ago_than_their_delay(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        await scene.harness.let_pass(60)
+        await scene.harness.lag(50)
+        signed = await scene.sign({account: 5})
+        await scene.ledger.submit(signed.signed_bytes)
+        assert await scene.ledger.transferred_units([signed.transaction_id]) == {}
+        assert await scene.ledger.delay_seconds() >= 0
+        await scene.harness.behave()
+        moved = await scene.ledger.transferred_units([signed.transaction_id])
+        assert moved == {(signed.transaction_id, account): 5}
+
     async def test_the_same_bytes_pay_once(self, scene: Scene) -> None:
         account = await scene.harness.make_account()
         signed = await scene.sign({account: 10})
@@ -404,7 +416,7 @@ class LedgerConformance:
         await scene.harness.outlive(signed)
 
         outcome = await scene.ledger.outcome(signed.transaction_id)
-        assert isinstance(outcome, Dead)
+        assert isinstance(outcome, Dead), outcome
         assert outcome.proof
         # What was called dead stays so, whoever sends it now.
         with pytest.raises(LedgerRejected):

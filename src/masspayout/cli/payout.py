@@ -1,5 +1,7 @@
 """``masspayout pay`` and ``reconcile``: the commands that stand on their own."""
 
+import asyncio
+import uuid
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +18,10 @@ from masspayout.db.entities import Distribution
 from masspayout.freezing import PaymentToken
 from masspayout.payout_lists import PayoutList, read_payout_list
 from masspayout.runtime import Runtime
+
+# Mirror nodes are some seconds behind the ledger.
+_LOOKS_AT_BOOKS = 30
+_BOOKS_SECONDS = 2.0
 
 
 def pay(
@@ -34,7 +40,7 @@ def pay(
 
 
 def reconcile(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
-    """Compare the ledger's books with the database, account by account. Exit status 1 on any break."""
+    """Compare the ledger's books with the database, account by account. Exit status 1 unless they agree."""
 
     async def work(runtime: Runtime) -> reconciliation.Reconciliation:
         async with runtime.database.unit_of_work() as session:
@@ -64,11 +70,21 @@ async def _pay(
         async with runtime.database.unit_of_work() as session:
             await list_payouts.start_or_resume(session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id)
         await pay_with_progress(runtime, distribution.id)
-        verdict = await reconciliation.reconcile(runtime.database, runtime.ledger, distribution.id)
+        verdict = await _prove(runtime, distribution.id)
         show_verdict(verdict)
         await show_result(runtime, distribution.id)
         if not verdict.agrees:
             raise typer.Exit(1)
+
+
+async def _prove(runtime: Runtime, distribution_id: uuid.UUID) -> reconciliation.Reconciliation:
+    """Reconcile what was just paid, once the ledger's books show it, but wait for them a minute at most."""
+    for looks_left in range(_LOOKS_AT_BOOKS, 0, -1):
+        verdict = await reconciliation.reconcile(runtime.database, runtime.ledger, distribution_id)
+        if verdict.breaks or not verdict.unseen_count or looks_left == 1:
+            return verdict
+        await asyncio.sleep(_BOOKS_SECONDS)
+    raise AssertionError("the last look returns")
 
 
 async def _distribution_of(

@@ -92,6 +92,14 @@ def show_verdict(verdict: reconciliation.Reconciliation) -> None:
     if verdict.agrees:
         out.print("[bold green]They agree to the smallest unit.[/] No breaks.")
         return
+    if verdict.unseen_count:
+        out.print(
+            f"[bold yellow]The ledger's books are up to {verdict.delay_seconds:,} s behind it,[/] and "
+            f"{verdict.unseen_count:,} payments that it confirmed are not in them yet. "
+            f"Wait, then: masspayout reconcile {verdict.distribution_id}"
+        )
+    if not verdict.breaks:
+        return
     out.print(f"[bold red]{len(verdict.breaks):,} breaks:[/]")
     for each in verdict.breaks[:_BREAKS_SHOWN]:
         out.print(f"{each.kind} {each.account_id} database {each.database_amount:f} ledger {each.ledger_amount:f}")

@@ -311,6 +311,9 @@ class Ledger(Protocol):
     async def outcome(self, transaction_id: str) -> Outcome:
         """Say what became of a transaction, as far as can be known."""
 
+    async def delay_seconds(self) -> int:
+        """Say by how much ``transferred_units`` may be behind the ledger: what happened longer ago is shown there."""
+
     async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
         """Return what each transaction moved to each recipient, from the ledger's books.
 

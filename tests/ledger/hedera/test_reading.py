@@ -211,6 +211,14 @@ async def test_who_has_slots_left_for_associations_is_known_without_a_closer_loo
     assert await hedera.ledger.preflight(hedera.payer, token_id, [*free, full], close_looks=0) == Foreseen({}, 1)
 
 
+@pytest.mark.parametrize("lag_seconds", [0, 600])
+async def test_how_far_the_books_may_be_behind(hedera: Hedera, lag_seconds: int) -> None:
+    hedera.network.clock.advance(lag_seconds + 60)
+    hedera.network.set_faults(Faults(mirror_lag_seconds=lag_seconds))
+    margin_seconds = hedera.settings.hedera_death_margin_seconds
+    assert lag_seconds + margin_seconds <= await hedera.ledger.delay_seconds() <= lag_seconds + margin_seconds + 5
+
+
 # Who could not pay
 
 

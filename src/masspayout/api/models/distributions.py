@@ -159,6 +159,8 @@ class ReconciliationShown(Shown):
     unpaid_count: Count
     ledger_count: Count
     ledger_amount: Amount
+    unseen_count: Count = Field(description="Payments that the ledger confirmed, and its books do not show yet.")
+    delay_seconds: Count = Field(description="How far the books may be behind the ledger; after that, ask again.")
     breaks: list[BreakShown]
 
 

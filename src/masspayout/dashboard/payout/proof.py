@@ -52,8 +52,13 @@ def describe_verdict(verdict: Reconciliation, symbol: str | None) -> Html:
     if verdict.agrees:
         unpaid = f" {plural(verdict.unpaid_count, 'holder')} are still owed something." if verdict.unpaid_count else ""
         head = callout("good", "They agree to the smallest unit.", f"No breaks.{unpaid}")
-    else:
+    elif verdict.breaks:
         head = callout("bad", f"{plural(len(verdict.breaks), 'break')} found.", "Look at each of these accounts.")
+    else:
+        behind = f"Its books are up to {verdict.delay_seconds:,} s behind it. Reconcile again after that."
+        head = callout(
+            "warn", f"{plural(verdict.unseen_count, 'payment')} the ledger confirmed, and does not show yet.", behind
+        )
     database = lines(amount(verdict.paid_amount, symbol), plural(verdict.paid_count, "holder"))
     ledger = lines(amount(verdict.ledger_amount, symbol), plural(verdict.ledger_count, "holder"))
     figures = facts(("Database", database), ("Ledger", ledger), ledger=True)
@@ -61,7 +66,7 @@ def describe_verdict(verdict: Reconciliation, symbol: str | None) -> Html:
 
 
 def _breaks(verdict: Reconciliation, symbol: str | None) -> Html | None:
-    if verdict.agrees:
+    if not verdict.breaks:
         return None
     rows = [
         (

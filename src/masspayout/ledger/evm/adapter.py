@@ -1,5 +1,7 @@
 """EVM chains behind the ledger port: a contract pays, accounts of ours send."""
 
+import math
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
@@ -252,6 +254,10 @@ class EvmLedger:
     async def outcome(self, transaction_id: str) -> Outcome:
         """Say what became of a transaction, in any of its versions, as far as final blocks tell."""
         return await self._outcomes.of(transaction_id)
+
+    async def delay_seconds(self) -> int:
+        """Return how old the newest final block is."""
+        return max(0, math.ceil(time.time() - (await self.chain.final()).timestamp))
 
     async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
         """Return what each transaction moved to each recipient, from the token's own Transfer logs."""

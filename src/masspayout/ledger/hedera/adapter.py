@@ -299,6 +299,11 @@ class HederaLedger:
                 return Refused("PAYER_NOT_ABLE")
         return outcome
 
+    async def delay_seconds(self) -> int:
+        """Return how old a mirror node's newest block is, and by how much its replicas may be behind each other."""
+        age_seconds = -((await self._newest_nanos() - self._clock()) // NANOS_PER_SECOND)
+        return max(0, age_seconds) + self._settings.hedera_death_margin_seconds
+
     async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
         """Return what each transaction moved to each recipient, by (transaction id, account id), from the books."""
         found = await asyncio.gather(*(self._mirror.transactions(mirror_id(one)) for one in transaction_ids))

@@ -1,5 +1,6 @@
 """The sandbox behind the ledger port."""
 
+import math
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
@@ -233,15 +234,17 @@ class SandboxLedger:
         failures = dict(zip(row["failed_accounts"], row["failure_codes"], strict=True))
         return Settled(to_datetime(row["consensus_nanos"]), failures)
 
-    async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
-        """Return what each transaction moved to each recipient, by (transaction id, account id), from the books.
+    async def delay_seconds(self) -> int:
+        """Return how far the mirror lags behind."""
+        async with self._store.connection() as connection:
+            return math.ceil((await self._store.lock(connection)).faults.mirror_lag_seconds)
 
-        The books do not lag behind: what the mirror does not show yet is in them.
-        """
+    async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
+        """Return what each transaction moved to each recipient, by (transaction id, account id), as is shown by now."""
         async with self._store.connection() as connection:
-            await settle_up(self._store, connection)
+            network = await settle_up(self._store, connection)
         async with self._store.connection() as connection:
-            return await books.find_transferred_units(connection, transaction_ids)
+            return await books.find_transferred_units(connection, transaction_ids, until_nanos=network.mirror_nanos)
 
     async def events(self, contract_id: str, *, after: tuple[int, int]) -> AsyncIterator[LedgerEvent]:
         """Stream what a contract, account or token reported after a cursor of (nanoseconds, index), in order.

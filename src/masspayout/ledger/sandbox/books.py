@@ -59,15 +59,15 @@ async def find_result(connection: Connection, transaction_id: str, *, until_nano
 
 
 async def find_transferred_units(
-    connection: Connection, transaction_ids: Sequence[str]
+    connection: Connection, transaction_ids: Sequence[str], *, until_nanos: int
 ) -> Mapping[tuple[str, str], int]:
-    """Return what transfers moved to each recipient, by (transaction id, account id)."""
+    """Return what transfers up to a time moved to each recipient, by (transaction id, account id)."""
     cursor = await connection.execute(
         """
         SELECT transaction_id, paid.account_id, paid.units
         FROM ledger_transaction, unnest(accounts, amounts_units) AS paid (account_id, units)
-        WHERE transaction_id = ANY(%s)
+        WHERE transaction_id = ANY(%s) AND consensus_nanos <= %s
         """,
-        [list(transaction_ids)],
+        [list(transaction_ids), until_nanos],
     )
     return {(row["transaction_id"], row["account_id"]): int(row["units"]) async for row in cursor}
