@@ -1,5 +1,6 @@
 """Whole payouts on an EVM chain: a register of real size, amounts of eighteen decimals, several senders, bad luck."""
 
+import asyncio
 import csv
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -13,6 +14,7 @@ from sqlalchemy import URL
 from anvil import running_anvil
 from evm_harness import EvmHarness, evm_harness
 from masspayout import assets, list_payouts
+from masspayout.batch_payouts import DistributionPayer
 from masspayout.db.entities import Asset, DistributionStatus
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, ContractPaused, InsufficientFunds
@@ -179,4 +181,21 @@ async def test_a_node_that_is_away_while_signing_delays_the_payout_only(
     harness.way.faults = Faults(busy_percent=40, lose_answer_percent=20)
     assert await world.pay(dividend_id) is DistributionStatus.COMPLETED
     harness.way.faults = Faults()
+    assert (await world.reconcile(dividend_id)).agrees
+
+
+async def test_gas_that_costs_more_than_is_allowed_delays_the_payout_only(
+    harness: EvmHarness, database: Database
+) -> None:
+    world, dividend_id = await executed_dividend(harness, database, HOLDERS[:3])
+    stop = asyncio.Event()
+
+    async def stop_waiting(_: float) -> None:
+        stop.set()
+
+    async with harness.another(evm_max_fee_gwei=0.000_000_1) as dear:
+        payer = DistributionPayer(database, dear.ledger, dear.settings, sleep=stop_waiting, stop=stop)
+        assert await payer.pay(dividend_id) is DistributionStatus.PROCESSING
+    assert harness.way.sent_count == 0
+    assert await world.pay(dividend_id) is DistributionStatus.COMPLETED
     assert (await world.reconcile(dividend_id)).agrees

@@ -12,7 +12,7 @@ proven dead.
 import logging
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import reduce
 
@@ -61,7 +61,7 @@ class BatchAttempts:
             distribution: It is frozen: its terms are the same whenever they were read.
             after: Batches up to this number are passed over.
         """
-        batch = None
+        claimed = None
         try:
             async with self._database.unit_of_work() as session:
                 batch = await BatchPayouts(session).claim(
@@ -69,13 +69,15 @@ class BatchAttempts:
                 )
                 if batch is None:
                     return None
+                # Written down first: when signing fails, what the session read is gone with it.
+                claimed = ClaimedBatch(distribution, batch.id, batch.batch_number, None)
                 attempt = await self._open_or_sign(session, distribution, batch)
         except (LedgerUnavailable, LedgerUncertain) as error:
-            if batch is None:
+            if claimed is None:
                 raise
-            await self._sign_later(batch.id, error)
-            attempt = None
-        return ClaimedBatch(distribution, batch.id, batch.batch_number, attempt)
+            await self._sign_later(claimed.batch_id, error)
+            return claimed
+        return replace(claimed, attempt=attempt)
 
     async def pay(self, claimed: ClaimedBatch) -> None:
         """Pay what is unpaid of a batch. Returns when it is closed, or when it must be looked at again later."""
