@@ -148,3 +148,33 @@ async def test_an_admin_adds_a_user_who_comes_in_by_a_link(service: Service, sig
         users = {user.name: user.role for user in await Users(session).find_in_order()}
         assert users["greta"] is Role.OPERATOR
         assert await Distributions(session).count_by_status()
+
+
+async def test_an_admin_gives_another_role_and_another_password(service: Service, sign_in: Open) -> None:
+    async with service.runtime.database.unit_of_work() as session:
+        await access.add_user(session, "rita", role=Role.VIEWER)
+    page = await sign_in("ana", "/users")
+    rita = page.locator("section.card", has=page.get_by_role("heading", name="rita"))
+    dialog = page.get_by_role("dialog")
+
+    await rita.get_by_role("button", name="Role …").click()
+    await dialog.get_by_role("button", name="Go back").click()
+    await expect(rita.get_by_text("Viewer", exact=True)).to_be_visible()
+    await rita.get_by_role("button", name="Role …").click()
+    await dialog.get_by_label("Role").click()
+    await page.get_by_role("option", name=re.compile("^Operator")).click()
+    await dialog.get_by_role("button", name="Set the role").click()
+    await expect(rita.get_by_text("Operator", exact=True)).to_be_visible()
+
+    await rita.get_by_role("button", name="Password …").click()
+    await dialog.get_by_label("New password").fill(PASSWORD)
+    await dialog.get_by_role("button", name="Set the password").click()
+    await expect(page.get_by_text("rita has a new password.")).to_be_visible()
+    await sign_in("rita")
+
+
+async def test_a_refusal_says_where_on_a_page_it_goes_on(sign_in: Open) -> None:
+    page = await sign_in("ana", "/users")
+    await page.get_by_label("Name").fill("ana")
+    await page.get_by_role("button", name="Add", exact=True).click()
+    await expect(page.get_by_text("Change the password with: “Password” on the page Users")).to_be_visible()
