@@ -41,7 +41,10 @@ _OPERATORS_INTERFACE = Interface(
         function("grantRole", ["bytes32", "address"], ["bool"]),
         function("revokeRole", ["bytes32", "address"], ["bool"]),
         function("addToControlList", ["address"], ["bool"]),
+        function("removeFromControlList", ["address"], ["bool"]),
         function("lock", ["uint256", "address", "uint256"], ["uint256"]),
+        function("release", ["uint256", "address"], ["bool"]),
+        function("totalSupply", [], ["uint256"]),
         function("transfer", ["address", "uint256"], ["bool"]),
         function("balanceOf", ["address"], ["uint256"]),
     ]

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import URL
 
 from anvil import Anvil
-from ats import AtsTokens, mint, running_ats
+from ats import LOCKER_ROLE, AtsTokens, mint, running_ats
 from chains import Contract, Receipt, deploy
 from evm_harness import EvmHarness, evm_harness
 from masspayout import assets, contract_payouts, distributions, reconciliation, scheduler
@@ -120,6 +120,27 @@ async def test_its_holders_are_read_by_pages_now_and_at_a_snapshot(security: Sec
     assert await read(token.holders_at_snapshot(security.snapshot_id)) == security.holders
     with pytest.raises(LedgerRejected, match="does not answer"):
         await token.supply_at_snapshot(security.snapshot_id + 7)
+
+
+async def test_what_is_locked_is_still_its_holders(security: Security, harness: EvmHarness) -> None:
+    beginning = harness.anvil.call("evm_snapshot")
+    admin, until = harness.admin, int((await harness.now() + HOUR).timestamp())
+    some, everything = list(security.holders)[1:3]
+    security.token.send("grantRole", LOCKER_ROLE, admin, sender=admin)
+    security.token.send("lock", 30, some, until, sender=admin)
+    security.token.send("lock", security.holders[everything], everything, until, sender=admin)
+    held = await read((await harness.ledger.holders(security.token.address)).pages)
+    assert {account: held[account] for account in (some, everything)} == {
+        account: security.holders[account] for account in (some, everything)
+    }
+    snapshot_id = security.token.ask("takeSnapshot", sender=admin)
+    security.token.send("takeSnapshot", sender=admin)
+    token = await AtsToken.recognise(harness.ledger.node, security.token.address)
+    assert token is not None
+    free = await read(token.holders_at_snapshot(snapshot_id))
+    del held[everything]
+    assert free == {**held, some: held[some] - 30}
+    harness.anvil.call("evm_revert", beginning)
 
 
 async def test_a_plain_token_is_none_of_them(harness: EvmHarness) -> None:

@@ -99,8 +99,14 @@ FAILURES = _failures(
     Failure(
         "HOLDING_CHANGED",
         _RECIPIENT,
-        "The holder's bonds are no longer those that were planned for: some were transferred, locked or redeemed.",
+        "The holder's bonds are no longer those that were planned for: some were transferred or redeemed.",
         "When this payout has ended, plan the redemption again: it takes in who holds bonds then.",
+    ),
+    Failure(
+        "HOLDING_LOCKED",
+        _RECIPIENT,
+        "Some of the holder's bonds are locked, on hold or frozen: they would be paid for, and not redeemed.",
+        "Have them released by the bond's issuer, then retry.",
     ),
     Failure(
         "ALREADY_REDEEMED",

@@ -13,7 +13,7 @@ from eth_abi.exceptions import DecodingError
 from masspayout.errors import LedgerError, LedgerRejected, LedgerUnavailable
 from masspayout.ledger.evm.contracts.interface import LACKS_ROLE, Interface, error, event, function
 from masspayout.ledger.evm.erc20 import Erc20
-from masspayout.ledger.evm.node import Block, Node, NodeError, call_parameters, from_hex
+from masspayout.ledger.evm.node import Block, Node, NodeError, call_parameters, from_hex, to_int
 from masspayout.ledger.port import HolderBalance
 
 _PAGE = 100
@@ -21,6 +21,12 @@ _PAGE = 100
 _PAGE_OF = ["uint256", "uint256"]
 _SNAPSHOT_PAGE_OF = ["uint256", "uint256", "uint256"]
 _AMOUNT = "(uint256,uint256,bool)"
+_HELD_BACK_AT_SNAPSHOT = (
+    "lockedBalanceOfAtSnapshot",
+    "heldBalanceOfAtSnapshot",
+    "clearedBalanceOfAtSnapshot",
+    "frozenBalanceOfAtSnapshot",
+)
 _COUPON = "(uint256,uint256,uint256,uint256,uint256,uint256,uint8,uint8)"
 INTERFACE = Interface(
     [
@@ -32,6 +38,7 @@ INTERFACE = Interface(
         function("totalSupplyAtSnapshot", ["uint256"], ["uint256"]),
         function("getTotalTokenHoldersAtSnapshot", ["uint256"], ["uint256"]),
         function("balancesOfAtSnapshot", _SNAPSHOT_PAGE_OF, ["(address,uint256)[]"]),
+        *(function(name, ["uint256", "address"], ["uint256"]) for name in _HELD_BACK_AT_SNAPSHOT),
         function("getDividendsCount", [], ["uint256"]),
         function("getDividend", ["uint256"], ["((uint256,uint256,uint256,uint8),uint256)", "bool"]),
         function("getTotalDividendHolders", ["uint256"], ["uint256"]),
@@ -84,7 +91,7 @@ class AtsToken:
         return cls(node, token_id)
 
     async def holders(self, block: Block) -> AsyncIterator[Sequence[HolderBalance]]:
-        """Yield who holds the token at a block.
+        """Yield who holds the token at a block. What is locked or held back otherwise is still the holder's.
 
         Raises:
             LedgerRejected: What they hold is not the token's supply; raised after the last page.
@@ -94,23 +101,27 @@ class AtsToken:
         count = await self._ask("getTotalSecurityHolders", block=block)
         for page in range(-(-count // _PAGE)):
             accounts = await self._ask("getSecurityHolders", page, _PAGE, block=block)
-            units = await self._balances.balances_units(self._token_id, accounts, block)
+            units = await self._balances.holdings_units(self._token_id, accounts, block)
             supply_units -= sum(units)
             yield [HolderBalance(*each) for each in zip(accounts, units, strict=True) if each[1]]
         self._require_all(supply_units)
 
     async def holders_at_snapshot(self, snapshot_id: int) -> AsyncIterator[Sequence[HolderBalance]]:
-        """Yield who held the token at one of its snapshots.
+        """Yield who held the token at one of its snapshots, as far as nothing of it was locked or held back otherwise.
 
         Raises:
             LedgerRejected: There is no such snapshot; or what they held is not the supply, after the last page.
         """
         supply_units = await self.supply_at_snapshot(snapshot_id)
         count = await self._ask("getTotalTokenHoldersAtSnapshot", snapshot_id)
+        accounts: list[str] = []
         for page in range(-(-count // _PAGE)):
             balances = await self._ask("balancesOfAtSnapshot", snapshot_id, page, _PAGE)
+            accounts += [account for account, _ in balances]
             supply_units -= sum(units for _, units in balances)
             yield [HolderBalance(account, units) for account, units in balances if units]
+        if supply_units:
+            supply_units -= await self._held_back_units(snapshot_id, accounts)
         self._require_all(supply_units)
 
     async def supply_at_snapshot(self, snapshot_id: int) -> int:
@@ -157,6 +168,19 @@ class AtsToken:
                 ((numerator, denominator, _),) = INTERFACE.answer(f"get{kind}AmountFor", from_hex(answer))
                 owed[account] = (0, numerator * 10**decimals // denominator)
         return owed
+
+    async def _held_back_units(self, snapshot_id: int, accounts: Sequence[str]) -> int:
+        """Return what was not free of what some accounts held at a snapshot. What a token does not know was nothing."""
+        calls = [
+            ("eth_call", call_parameters(self._token_id, INTERFACE.call(name, snapshot_id, account)))
+            for name in _HELD_BACK_AT_SNAPSHOT
+            for account in accounts
+        ]
+        answers = await self._node.requests(calls)
+        for answer in answers:
+            if isinstance(answer, NodeError) and not answer.is_revert:
+                raise answer
+        return sum(to_int(answer) for answer in answers if not isinstance(answer, NodeError))
 
     async def _ask(self, name: str, *arguments: Any, block: Block = "latest") -> Any:
         (value,) = await self._answer(name, *arguments, block=block)

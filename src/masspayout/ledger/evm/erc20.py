@@ -17,6 +17,7 @@ TRANSFER_REVERTED = "TRANSFER_REVERTED"
 _NAME, _SYMBOL, _DECIMALS = (bytes.fromhex(selector) for selector in ("06fdde03", "95d89b41", "313ce567"))
 _TOTAL_SUPPLY, _BALANCE_OF = bytes.fromhex("18160ddd"), bytes.fromhex("70a08231")
 _TRANSFER, _PAUSED = bytes.fromhex("a9059cbb"), bytes.fromhex("5c975abb")
+_TOTAL_BALANCE_FOR = bytes.fromhex("a8f9868e")
 _WORD_BYTES = 32
 
 
@@ -62,9 +63,24 @@ class Erc20:
 
     async def balances_units(self, token_id: str, account_ids: Sequence[str], block: Block) -> list[int]:
         """Return what many accounts hold, in few exchanges."""
+        return await self._ask_of_each(_BALANCE_OF, token_id, account_ids, block)
+
+    async def holdings_units(self, token_id: str, account_ids: Sequence[str], block: Block) -> list[int]:
+        """Return what many accounts hold, with what tokens of the Asset Tokenization Studio do not call their balance.
+
+        That is what is locked, on hold, in clearing or frozen. Tokens that do not tell it hold nothing back.
+        """
+        try:
+            return await self._ask_of_each(_TOTAL_BALANCE_FOR, token_id, account_ids, block)
+        except NodeError as refusal:
+            if not refusal.is_revert:
+                raise
+        return await self.balances_units(token_id, account_ids, block)
+
+    async def _ask_of_each(self, selector: bytes, token_id: str, account_ids: Sequence[str], block: Block) -> list[int]:
         answers = await self._node.requests(
             [
-                ("eth_call", call_parameters(token_id, _BALANCE_OF + encode(["address"], [account]), block=block))
+                ("eth_call", call_parameters(token_id, selector + encode(["address"], [account]), block=block))
                 for account in account_ids
             ]
         )

@@ -16,13 +16,13 @@ from masspayout.ledger.port import Payment
 
 REDEEMER_ROLE_MISSING = "REDEEMER_ROLE_MISSING"
 HOLDING_CHANGED = "HOLDING_CHANGED"
+HOLDING_LOCKED = "HOLDING_LOCKED"
 ALREADY_REDEEMED = "ALREADY_REDEEMED"
 REDEMPTION_REFUSED = "REDEMPTION_REFUSED"
 
 _INTERFACE = Interface(
     [
         function("getPrincipalFor", ["address"], ["(uint256,uint256)"]),
-        function("getTotalBalanceFor", ["address"], ["uint256"]),
         function("fullRedeemAtMaturity", ["address"], []),
         error(LACKS_ROLE, "address", "bytes32"),
     ]
@@ -94,14 +94,16 @@ class Bond:
         accounts = [payment.account_id for payment in payments]
         principals = await self.principals_units(accounts, decimals)
         free = await self._tokens.balances_units(self._address, accounts, "latest")
-        held = await self._ask("getTotalBalanceFor", accounts)
+        held = await self._tokens.holdings_units(self._address, accounts, "latest")
         tried = await self._ask("fullRedeemAtMaturity", accounts, sender=contract_id)
         found: dict[str, str] = {}
         for payment, principal_units, free_units, held_units, redeemed in zip(
             payments, principals, free, held, tried, strict=True
         ):
-            if principal_units != payment.amount_units or _withholds(held_units, free_units):
+            if principal_units != payment.amount_units:
                 found[payment.account_id] = HOLDING_CHANGED
+            elif held_units != free_units:
+                found[payment.account_id] = HOLDING_LOCKED
             elif isinstance(redeemed, NodeError):
                 code = REDEEMER_ROLE_MISSING if self._lacks_role(redeemed) else REDEMPTION_REFUSED
                 found[payment.account_id] = code
@@ -124,14 +126,3 @@ class Bond:
     @staticmethod
     def _lacks_role(refusal: NodeError) -> bool:
         return _INTERFACE.error(refusal.data) == LACKS_ROLE
-
-
-def _withholds(held: bytes | NodeError, free_units: int) -> bool:
-    """Whether an account has bonds that are locked, held or frozen: newer tokens count them in the principal.
-
-    Older ones, which do not count them, do not tell them either.
-    """
-    if isinstance(held, NodeError):
-        return False
-    (held_units,) = _INTERFACE.answer("getTotalBalanceFor", held)
-    return bool(held_units != free_units)
