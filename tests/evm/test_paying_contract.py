@@ -157,7 +157,7 @@ def test_what_is_not_there_is_not_paid_and_smaller_payments_are(scene: Scene) ->
 def test_nobody_can_be_paid_nothing_nor_the_contract_itself(scene: Scene) -> None:
     assert scene.pay((account(1), 0), (scene.contract.address, 1)) == {
         account(1): "INVALID_ACCOUNT_ID",
-        scene.contract.address: "INVALID_ACCOUNT_ID",
+        scene.contract.address: "PAYER_IS_RECIPIENT",
     }
 
 

@@ -16,6 +16,7 @@ from evm_harness import RICH_WEI, EvmHarness, evm_harness
 from ledger.conformance import FUNDS, Scene, read, scene
 from masspayout.errors import Conflict, ContractPaused, Invalid, LedgerRejected, LedgerUnavailable, NotFound
 from masspayout.ledger.evm import EvmLedger
+from masspayout.ledger.evm.node import Node
 from masspayout.ledger.evm.senders import Senders
 from masspayout.ledger.failures import FailureClass, describe_failure
 from masspayout.ledger.port import Dead, Settled, Undecided
@@ -395,7 +396,19 @@ async def test_a_token_says_when_it_changes_hands_and_our_payments_go_by_their_i
     assert events[1].payload["amount_units"] == 5
 
 
+async def test_the_contract_itself_is_no_recipient(scene: Scene) -> None:
+    payer, other = scene.harness.payer_account_id, await scene.harness.make_account()
+    assert await scene.preflight([payer, other]) == {payer: "PAYER_IS_RECIPIENT"}
+
+
 # Nodes and keys
+
+
+@pytest.mark.parametrize("urls", ["", "node.example", "ws://node.example", "http://", "https://node.example,nonsense"])
+def test_what_is_no_address_of_a_node_is_refused_and_not_repeated(settings: Settings, urls: str) -> None:
+    with pytest.raises(Invalid, match="is no address of a node") as refusal:
+        Node(settings.model_copy(update={"evm_rpc_url": urls}))
+    assert "example" not in str(refusal.value)
 
 
 async def test_nodes_stand_in_for_each_other(scene: Scene, evm_url: URL, settings: Settings) -> None:
@@ -411,7 +424,7 @@ async def test_nodes_stand_in_for_each_other(scene: Scene, evm_url: URL, setting
 async def test_a_key_in_the_address_of_a_node_is_not_repeated(evm_url: URL, settings: Settings) -> None:
     changes = {"evm_rpc_url": "http://127.0.0.1:9/v3/secret-key", "evm_timeout_seconds": 1.0}
     ledger = EvmLedger(evm_url, settings.model_copy(update=changes))
-    with pytest.raises(LedgerUnavailable, match=r"at 127\.0\.0\.1") as refusal:
+    with pytest.raises(LedgerUnavailable, match=r"at 127\.0\.0\.1:9: no connection\.") as refusal:
         await ledger.token("0x" + "12" * 20)
     assert "secret" not in str(refusal.value)
     await ledger.close()

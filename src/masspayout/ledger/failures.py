@@ -33,6 +33,7 @@ _RECIPIENT, _EVERYBODY, _TRANSIENT = FailureClass.RECIPIENT, FailureClass.EVERYB
 
 CONTRACT_PAUSED = "CONTRACT_PAUSED"
 OTHER_AMOUNT_PAID = "OTHER_AMOUNT_PAID"
+PAYER_IS_RECIPIENT = "PAYER_IS_RECIPIENT"
 TRANSACTION_EXPIRED = "TRANSACTION_EXPIRED"
 
 FAILURES = _failures(
@@ -127,7 +128,7 @@ FAILURES = _failures(
         "See how much with masspayout reconcile, and settle the difference with the holder.",
     ),
     Failure(
-        "PAYER_IS_RECIPIENT",
+        PAYER_IS_RECIPIENT,
         _RECIPIENT,
         "The account is the payer itself.",
         "Nothing need be done: what it is owed is with it already.",

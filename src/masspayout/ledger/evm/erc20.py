@@ -8,6 +8,7 @@ from eth_abi.exceptions import DecodingError
 
 from masspayout.errors import Invalid, NotFound
 from masspayout.ledger.evm.node import Block, Node, NodeError, call_parameters, from_hex
+from masspayout.ledger.failures import PAYER_IS_RECIPIENT
 from masspayout.ledger.port import TokenInformation
 
 TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
@@ -116,7 +117,7 @@ class Erc20:
             # A token that returns nothing has transferred; one that returns false has not.
             if isinstance(answer, NodeError) or _number(from_hex(answer)) == 0:
                 refused[account] = TRANSFER_REVERTED
-        return refused
+        return refused | {account: PAYER_IS_RECIPIENT for account in accounts if account == payer}
 
 
 async def first_block_of(node: Node, address: str, earliest: int, latest: int) -> int:

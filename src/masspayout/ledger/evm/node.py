@@ -11,7 +11,7 @@ from eth_typing import URI
 from web3 import AsyncHTTPProvider
 from web3.types import RPCEndpoint, RPCResponse
 
-from masspayout.errors import LedgerUnavailable, LedgerUncertain
+from masspayout.errors import Invalid, LedgerUnavailable, LedgerUncertain
 from masspayout.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -23,6 +23,12 @@ _BATCH_SIZE = 100
 _TRIES = 3
 _FIRST_PAUSE_SECONDS = 0.25
 _NOT_REACHED = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+
+_REASONS: Mapping[type[Exception], str] = {
+    TimeoutError: "no answer came in time",
+    aiohttp.ClientConnectorError: "no connection",
+    aiohttp.ServerDisconnectedError: "the connection broke",
+}
 
 # A node that calls something wrong answers with one of these; what reverted carries its data.
 _REVERTED = 3
@@ -51,16 +57,21 @@ class NodeError(LedgerUnavailable):
 
 
 class Node:
-    """The nodes of one chain. When one cannot be reached, the next one is asked."""
+    """The nodes of one chain. When one cannot be reached, the next one is asked.
+
+    Raises:
+        Invalid: ``EVM_RPC_URL`` leads to no node.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        _require_addresses(settings.evm_rpc_urls)
         timeout = aiohttp.ClientTimeout(total=settings.evm_timeout_seconds)
         self._providers = [
             AsyncHTTPProvider(URI(url), request_kwargs={"timeout": timeout}, exception_retry_configuration=None)
             for url in settings.evm_rpc_urls
         ]
-        # Without paths: those of providers hold their customers' keys.
-        self.names = ", ".join(str(urlsplit(url).hostname) for url in settings.evm_rpc_urls)
+        # Without paths and passwords: those of providers hold their customers' keys.
+        self.names = ", ".join(urlsplit(url).netloc.rpartition("@")[2] for url in settings.evm_rpc_urls)
         self._current = 0
 
     async def request(self, method: str, *parameters: Any) -> Any:
@@ -202,7 +213,7 @@ class Node:
             reason = _result_or_error(response)
         raise LedgerUnavailable(
             f"No node answers {method} at {self.names}: {reason}.",
-            "Check EVM_RPC_URL and the network; it is tried again.",
+            "Check EVM_RPC_URL and the network; a worker tries again by itself.",
         )
 
     def _in_order(self) -> list[AsyncHTTPProvider]:
@@ -240,9 +251,22 @@ def call_parameters(to: str, data: bytes, *, sender: str | None = None, block: B
     return [call, to_block(block)]
 
 
+def _require_addresses(urls: Sequence[str]) -> None:
+    """Refuse what cannot be asked over HTTP. What it is is not repeated: a node's address may hold a key."""
+    for number, url in enumerate(urls or ("",), start=1):
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Invalid(
+                f"EVM_RPC_URL (number {number}) is no address of a node.",
+                "Write it as https://… or http://…; several are separated by commas.",
+            )
+
+
 def _reason(error: Exception) -> str:
     """Say what went wrong on the way, but not where the way leads: a node's address may hold a key."""
-    return f"HTTP {error.status}" if isinstance(error, aiohttp.ClientResponseError) else type(error).__name__
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"HTTP {error.status}"
+    return next((words for kind, words in _REASONS.items() if isinstance(error, kind)), type(error).__name__)
 
 
 def _result(response: RPCResponse) -> Any:

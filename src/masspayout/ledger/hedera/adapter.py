@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 
 from masspayout.errors import Invalid, LedgerRejected, LedgerUnavailable
+from masspayout.ledger.failures import PAYER_IS_RECIPIENT
 from masspayout.ledger.hedera import costs
 from masspayout.ledger.hedera.events import EventReader
 from masspayout.ledger.hedera.first_block import FirstBlock
@@ -261,7 +262,7 @@ class HederaLedger:
         check_transfer(transfer, at_most=limit, setting="HEDERA_RECIPIENTS_PER_TRANSACTION")
         if any(payment.account_id == transfer.payer_account_id for payment in transfer.payments):
             payer = transfer.payer_account_id
-            raise LedgerRejected("PAYER_IS_RECIPIENT", f"The payer {payer} cannot pay itself.", "Leave it out.")
+            raise LedgerRejected(PAYER_IS_RECIPIENT, f"The payer {payer} cannot pay itself.", "Leave it out.")
         unsigned = build(
             transfer,
             self._nodes.choose(transfer.number, settings.hedera_nodes_per_transaction),

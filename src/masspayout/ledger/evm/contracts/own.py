@@ -14,6 +14,7 @@ from masspayout.errors import Conflict, ContractPaused, LedgerRejected
 from masspayout.ledger.evm.contracts.interface import Interface
 from masspayout.ledger.evm.contracts.port import Results
 from masspayout.ledger.evm.node import Json, Node, NodeError
+from masspayout.ledger.failures import PAYER_IS_RECIPIENT
 from masspayout.ledger.port import Payment
 
 VERSION = "masspayout lifecycle cash flow 1"
@@ -112,7 +113,9 @@ class OwnContract:
         """See ``PayingContract``. The logs say everything: whoever is in no ``NotPaid`` is paid."""
         return Results(
             {
-                event.fields["recipient"]: _FAILURES[event.fields["result"]]
+                event.fields["recipient"]: PAYER_IS_RECIPIENT
+                if event.fields["recipient"] == self.address
+                else _FAILURES[event.fields["result"]]
                 for event in interface().events(receipt["logs"], self.address)
                 if event.name == "NotPaid"
             }
