@@ -1,4 +1,4 @@
-"""Queries on the distributions that tokens have announced themselves."""
+"""Queries on the distributions of which a token or its contract knows the amounts: announced, or paid by its rule."""
 
 import uuid
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ _REDEEMED_ALL_THE_SAME = ("OTHER_AMOUNT_PAID", "ALREADY_REDEEMED")
 
 
 class AnnouncedPayouts(Repository[Distribution]):
-    """The distributions that stand for what tokens announced."""
+    """The distributions that stand for what tokens announced, or what their contracts pay by a rule."""
 
     entity = Distribution
     noun = "distribution"
 
     async def find(self, asset_id: uuid.UUID, contract_terms: str) -> Distribution | None:
-        """Return the newest distribution of an announcement, whatever became of it."""
+        """Return the newest distribution of these terms, whatever became of it."""
         query = (
             select(Distribution)
             .where(Distribution.asset_id == asset_id, Distribution.contract_terms == contract_terms)

@@ -44,7 +44,7 @@ _MAX_CONNECTIONS = 5
 _COIN_DECIMALS = 18
 
 # What paying costs, about, before it is tried: the gas of one transaction, and of each recipient in it. To redeem bonds
-# is to have them burnt as well.
+# is to have them burnt as well: this is the most that it was seen to take.
 _BASE_GAS, _RECIPIENT_GAS, _REDEMPTION_GAS = 60_000, 70_000, 700_000
 _SECONDS_PER_TRANSACTION = 15
 
