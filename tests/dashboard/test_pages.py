@@ -60,6 +60,18 @@ async def test_every_page_fits_a_phone_and_asks_nobody_else(service: Service, si
     assert not [url for url in elsewhere if not url.startswith(("data:", "blob:"))]
 
 
+async def test_the_api_is_read_and_tried_without_anything_from_elsewhere(service: Service, sign_in: Open) -> None:
+    page = await sign_in("ana")
+    complaints: list[str] = []
+    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    answer = await page.goto("/docs")
+    assert answer is not None
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    await expect(page.get_by_text("/api/v1/assets/import")).to_be_visible()
+    assert "://" not in (await page.content()).replace(service.address, "").replace("http://www.w3.org", "")
+    assert complaints == []
+
+
 async def test_a_page_can_be_used_by_keyboard(service: Service, sign_in: Open) -> None:
     page = await sign_in("ana")
     await page.keyboard.press("Tab")

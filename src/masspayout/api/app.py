@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
-from masspayout.api import login, problems
+from masspayout.api import browser, login, problems
 from masspayout.api.door import Door
 from masspayout.api.guarded import KEY_HEADER, REPLAYED_HEADER
 from masspayout.api.headers import RequestIds, SecureHeaders
@@ -79,7 +79,7 @@ def _with_routes() -> FastAPI:
         title="Mass Payout",
         version=version("masspayout"),
         openapi_url=f"{PREFIX}/openapi.json",
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
@@ -89,6 +89,7 @@ def _with_routes() -> FastAPI:
         api.include_router(router)
     app.include_router(api)
     app.include_router(operations.probes)
+    browser.install(app, f"{PREFIX}/openapi.json")
     return app
 
 
