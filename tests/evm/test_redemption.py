@@ -11,6 +11,7 @@ import pytest
 from eth_utils.crypto import keccak
 from sqlalchemy import URL
 
+from anvil import Anvil
 from ats import CONTROL_LIST_ROLE, LOCKER_ROLE, MATURITY, REDEEMER_ROLE, AtsTokens, mint, running_ats
 from chains import Contract, deploy
 from crash_stories import HASTE, Story, die_everywhere
@@ -36,6 +37,7 @@ HOLDERS = {f"0x{0xB000 + number:040x}": 100 + 7 * number for number in range(24)
 DECIMALS = 6
 FUNDS_UNITS = 10**12
 ACCOUNTS = list(HOLDERS)
+OLDER_REDEEMER_ROLE = bytes.fromhex("a0d696902e9ed231892dc96649f0c62b808a1cb9dd1269e78e0adc1cc4b8358c")
 STRANGER = f"0x{0xC000:040x}"
 
 
@@ -119,13 +121,15 @@ async def redemption(
     anvil.call("evm_revert", beginning)
 
 
-async def prepare(harness: EvmHarness, database: Database, bond: Contract) -> Redemption:
-    """Make a contract that could redeem a bond, once that has matured."""
+async def prepare(harness: EvmHarness, database: Database, bond: Contract, *, is_older: bool = False) -> Redemption:
+    """Make a contract that could redeem a bond, once that has matured; both are of today, or both are older."""
     dollar = harness.tokens[harness.add_token({}, decimals=DECIMALS)]
     contract = deploy(harness.anvil, "existing_cash_flow", bond.address, dollar.address, harness.admin)
-    contract.send("upgrade", sender=harness.admin)
+    if not is_older:
+        contract.send("upgrade", sender=harness.admin)
     contract.send("grantRole", role("cashout"), harness.senders[0], sender=harness.admin)
-    bond.send("grantRole", REDEEMER_ROLE, contract.address, sender=harness.admin)
+    redeemer_role = OLDER_REDEEMER_ROLE if is_older else REDEEMER_ROLE
+    bond.send("grantRole", redeemer_role, contract.address, sender=harness.admin)
     await harness.fund(dollar.address, contract.address, FUNDS_UNITS)
     asset = await assets.import_asset(
         database, harness.ledger, bond.address, payment_token_id=dollar.address, lifecycle_contract_id=contract.address
@@ -159,6 +163,25 @@ async def test_everybody_gets_the_principal_and_no_bonds_are_left(redemption: Re
     )
     with pytest.raises(NobodyEligible):
         await redemption.plan()
+
+
+async def test_a_contract_redeems_the_bonds_of_its_own_time(
+    anvil: Anvil, database_url: URL, database: Database, settings: Settings
+) -> None:
+    """They have another role for it, tell the date in another way, and do not tell what is locked."""
+    bond = deploy(anvil, "older_bond", MATURITY)
+    for account, units in HOLDERS.items():
+        bond.send("mint", account, units, sender=anvil.accounts[0])
+    async with evm_harness(anvil, database_url, settings) as harness:
+        redemption = await prepare(harness, database, bond, is_older=True)
+        with pytest.raises(Conflict, match="matures at 2040-01-01"):
+            await redemption.plan()
+        await redemption.mature()
+        planned = await redemption.plan()
+        assert await redemption.pay(planned.id) is DistributionStatus.COMPLETED
+        assert (await redemption.world.reconcile(planned.id)).agrees
+        assert redemption.received(*ACCOUNTS) == list(HOLDERS.values())
+        assert bond.ask("totalSupply") == 0
 
 
 async def test_what_is_in_its_way_is_named_one_after_the_other_and_nothing_is_sent(redemption: Redemption) -> None:
