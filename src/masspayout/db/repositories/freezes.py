@@ -30,8 +30,9 @@ _ELIGIBLE = """
          WHERE balance > 0 AND account_id <> ALL(CAST(:excluded AS VARCHAR[]))
     )"""
 
-# The missing units go to the largest remainders. Only the last who gets one is looked for: numbering everybody would
-# carry whole rows through a sort.
+# The missing units go to the largest remainders. Only the last who gets one is looked for, and by counting: how many
+# remainders lie in each thousandth of a unit says in which his lies, and which one in there it is. Sorting everybody
+# would take three times as long.
 _PRO_RATA = (
     _ELIGIBLE
     + """, whole AS (
@@ -39,15 +40,24 @@ _PRO_RATA = (
     ), floored AS (
         SELECT account_id, eligible.balance,
                div(whole.units * eligible.balance, whole.balance) AS units,
-               mod(whole.units * eligible.balance, whole.balance) AS remainder
+               mod(whole.units * eligible.balance, whole.balance) AS remainder,
+               CAST(div(1000 * mod(whole.units * eligible.balance, whole.balance), whole.balance) AS INTEGER)
+                   AS thousandth
           FROM eligible, whole
     ), missing AS (
-        SELECT CAST(whole.units - (SELECT sum(units) FROM floored) AS BIGINT) AS units FROM whole
+        SELECT whole.units - (SELECT sum(units) FROM floored) AS units FROM whole
+    ), counted AS (
+        SELECT thousandth, count(*) AS accounts, sum(count(*)) OVER (ORDER BY thousandth DESC) AS so_far
+          FROM floored GROUP BY thousandth
+    ), last_thousandth AS (
+        SELECT thousandth, CAST(missing.units - (so_far - accounts) AS BIGINT) AS raised
+          FROM counted, missing
+         WHERE missing.units > so_far - accounts AND missing.units <= so_far
     ), last_raised AS (
         SELECT remainder, account_id FROM floored
-         WHERE (SELECT units FROM missing) > 0
+         WHERE thousandth = (SELECT thousandth FROM last_thousandth)
          ORDER BY remainder DESC, account_id COLLATE "C"
-        OFFSET (SELECT greatest(units - 1, 0) FROM missing) LIMIT 1
+        OFFSET (SELECT raised - 1 FROM last_thousandth) LIMIT 1
     ), share AS (
         SELECT account_id, balance,
                CASE WHEN remainder > (SELECT remainder FROM last_raised)
