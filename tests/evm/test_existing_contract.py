@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import URL
 
 from anvil import Anvil
-from chains import deploy
+from chains import Contract, deploy
 from evm_harness import EvmHarness, evm_harness
 from masspayout import assets, distributions, list_payouts, previews, scheduler, series
 from masspayout.db.entities import Asset, DistributionStatus, DistributionType, ExecutionType, Frequency, PayoutType
@@ -19,6 +19,7 @@ from masspayout.db.session import Database
 from masspayout.errors import Conflict, LedgerRejected
 from masspayout.jobs import Jobs
 from masspayout.ledger.evm.contracts import recognise
+from masspayout.ledger.evm.contracts.terms import ContractTerms, Occasion
 from masspayout.ledger.port import Payment
 from masspayout.settings import Settings
 from masspayout.triggers import parse_trigger
@@ -38,7 +39,7 @@ class Stage:
     database: Database
     asset_token: str
     payment_token: str
-    contract_id: str
+    contract: Contract
 
     async def import_asset(self, contract_id: str | None) -> Asset:
         return await assets.import_asset(
@@ -57,11 +58,11 @@ async def stage(anvil: Anvil, database_url: URL, database: Database, settings: S
         settings = harness.settings.model_copy(update={"payer_account_id": harness.payer_account_id})
         asset_token = await harness.make_token({HOLDER: 100})
         contract = deploy(anvil, "existing_cash_flow", asset_token, payment_token, harness.senders[0])
-        yield Stage(harness, settings, database, asset_token, payment_token, contract.address)
+        yield Stage(harness, settings, database, asset_token, payment_token, contract)
 
 
 async def test_what_is_not_its_rule_is_neither_previewed_nor_created(stage: Stage) -> None:
-    asset = await stage.import_asset(stage.contract_id)
+    asset = await stage.import_asset(stage.contract.address)
     parts = (stage.database, stage.harness.ledger, stage.settings, asset)
     with pytest.raises(Conflict, match=REFUSED):
         await previews.trial(*parts, TERMS, now=NOW)
@@ -71,7 +72,7 @@ async def test_what_is_not_its_rule_is_neither_previewed_nor_created(stage: Stag
         with pytest.raises(Conflict, match=REFUSED):
             async with stage.database.unit_of_work() as session:
                 await series.create(session, *parts[1:], TERMS, plan, NOW)
-    settings = stage.settings.model_copy(update={"payer_account_id": stage.contract_id})
+    settings = stage.settings.model_copy(update={"payer_account_id": stage.contract.address})
     with pytest.raises(Conflict, match=REFUSED):
         await list_payouts.payment_token(stage.harness.ledger, settings, stage.payment_token)
     async with stage.database.unit_of_work() as session:
@@ -91,7 +92,7 @@ async def test_what_was_planned_before_the_asset_had_such_a_contract_is_not_froz
     )
     ledger, settings = stage.harness.ledger, stage.settings
     planned = await distributions.create(stage.database, ledger, settings, asset, terms)
-    await stage.import_asset(stage.contract_id)
+    await stage.import_asset(stage.contract.address)
     await scheduler.run_due(stage.database, ledger, settings, Jobs(stage.database.url), due_at)
     async with stage.database.unit_of_work() as session:
         found = await Distributions(session).get(planned.id)
@@ -100,7 +101,20 @@ async def test_what_was_planned_before_the_asset_had_such_a_contract_is_not_froz
 
 
 async def test_what_was_frozen_before_that_is_not_signed(stage: Stage) -> None:
-    existing = await recognise(stage.harness.ledger.node, stage.contract_id)
+    existing = await recognise(stage.harness.ledger.node, stage.contract.address)
     with pytest.raises(LedgerRejected) as refused:
         await existing.encode_payment(uuid.uuid4(), stage.payment_token, [Payment(HOLDER, 100)], None)
     assert refused.value.code == "CONTRACT_PAYS_BY_ITS_RULE"
+
+
+async def test_what_was_approved_in_one_token_is_not_signed_for_another(stage: Stage) -> None:
+    harness = stage.harness
+    existing = await recognise(harness.ledger.node, stage.contract.address)
+    terms = str(ContractTerms(Occasion.SNAPSHOT, stage.asset_token, 1, 100))
+    planned = (uuid.uuid4(), stage.payment_token, [Payment(HOLDER, 100)], terms)
+    assert await existing.encode_payment(*planned)
+    harness.anvil.call("anvil_impersonateAccount", harness.senders[0])
+    stage.contract.send("updatePaymentToken", await harness.make_token({}), sender=harness.senders[0])
+    with pytest.raises(LedgerRejected) as refused:
+        await existing.encode_payment(*planned)
+    assert refused.value.code == "PAYMENT_TOKEN_CHANGED"

@@ -34,6 +34,7 @@ _RECIPIENT, _EVERYBODY, _TRANSIENT = FailureClass.RECIPIENT, FailureClass.EVERYB
 CONTRACT_PAUSED = "CONTRACT_PAUSED"
 OTHER_AMOUNT_PAID = "OTHER_AMOUNT_PAID"
 PAYER_IS_RECIPIENT = "PAYER_IS_RECIPIENT"
+PAYMENT_TOKEN_CHANGED = "PAYMENT_TOKEN_CHANGED"  # noqa: S105 - a failure code, no secret
 TRANSACTION_EXPIRED = "TRANSACTION_EXPIRED"
 
 FAILURES = _failures(
@@ -222,6 +223,12 @@ FAILURES = _failures(
         _EVERYBODY,
         "The date from which the contract pays this lies ahead: it was put off.",
         "Retry after that date.",
+    ),
+    Failure(
+        PAYMENT_TOKEN_CHANGED,
+        _EVERYBODY,
+        "The paying contract pays in another token by now than was planned.",
+        "Have the contract's token manager change it back, then retry.",
     ),
     Failure(
         "CONTRACT_PAYS_BY_ITS_RULE",

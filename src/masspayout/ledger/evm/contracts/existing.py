@@ -27,7 +27,7 @@ from masspayout.ledger.evm.contracts.redemption import ALREADY_REDEEMED, HOLDING
 from masspayout.ledger.evm.contracts.terms import ContractTerms, Occasion
 from masspayout.ledger.evm.erc20 import TRANSFER_REVERTED, transfers_of
 from masspayout.ledger.evm.node import Json, Node, NodeError, to_hex, to_int
-from masspayout.ledger.failures import describe_failure
+from masspayout.ledger.failures import PAYMENT_TOKEN_CHANGED, describe_failure
 from masspayout.ledger.port import Payment
 from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime
 
@@ -84,6 +84,13 @@ class ExistingContract:
     ) -> bytes:
         """See ``PayingContract``. The amounts follow from the terms, as they did when the payout was planned."""
         known = ContractTerms.read(terms)
+        pays_in = await self.payment_token()
+        if pays_in != token_id:
+            raise LedgerRejected(
+                PAYMENT_TOKEN_CHANGED,
+                f"The contract {self.address} pays in {pays_in} by now, and {token_id} was planned.",
+                describe_failure(PAYMENT_TOKEN_CHANGED).next_step,
+            )
         holders = [payment.account_id for payment in payments]
         match known.occasion:
             case Occasion.SNAPSHOT:
