@@ -10,7 +10,7 @@ from eth_account import Account
 from pydantic import SecretStr
 from sqlalchemy import URL
 
-from anvil import Anvil
+from anvil import Anvil, running_anvil
 from chains import deploy
 from evm_harness import RICH_WEI, EvmHarness, evm_harness
 from ledger.conformance import FUNDS, Scene, read, scene
@@ -419,6 +419,23 @@ async def test_nodes_stand_in_for_each_other(scene: Scene, evm_url: URL, setting
     assert (await ledger.token(scene.token_id)).token_id == scene.token_id
     assert dict(await read(ledger, scene.token_id)) == {harness.payer_account_id: FUNDS}
     await ledger.close()
+
+
+async def test_a_node_on_another_chain_does_not_stand_in(
+    scene: Scene, evm_url: URL, settings: Settings, tmp_path: Path
+) -> None:
+    harness = scene.harness
+    assert isinstance(harness, EvmHarness)
+    with running_anvil(tmp_path, "--chain-id", "4711") as other:
+        urls = f"{harness.way.url},{other.url}"
+        ledger = EvmLedger(evm_url, settings.model_copy(update={"evm_rpc_url": urls, "evm_confirmations": 1}))
+        identity = await ledger.identity()
+        harness.way.faults = Faults(busy_percent=100)
+        with pytest.raises(LedgerUnavailable, match="it is on chain 4711, and another one on"):
+            await ledger.balance_units(scene.harness.payer_account_id, scene.token_id)
+        harness.way.faults = Faults()
+        assert await ledger.identity() == identity
+        await ledger.close()
 
 
 async def test_a_key_in_the_address_of_a_node_is_not_repeated(evm_url: URL, settings: Settings) -> None:

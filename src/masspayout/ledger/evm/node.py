@@ -56,6 +56,10 @@ class NodeError(LedgerUnavailable):
         return self.code == _REVERTED or "revert" in self.message.lower()
 
 
+class _NotOfTheChain(ValueError):  # noqa: N818 - it reads as what it is
+    """One of several nodes is on another chain than the others."""
+
+
 class Node:
     """The nodes of one chain. When one cannot be reached, the next one is asked.
 
@@ -73,6 +77,7 @@ class Node:
         # Without paths and passwords: those of providers hold their customers' keys.
         self.names = ", ".join(urlsplit(url).netloc.rpartition("@")[2] for url in settings.evm_rpc_urls)
         self._current = 0
+        self._chains: dict[AsyncHTTPProvider, Any] = {}
 
     async def request(self, method: str, *parameters: Any) -> Any:
         """Ask something that changes nothing, and return the answer.
@@ -179,6 +184,7 @@ class Node:
         batch = [(RPCEndpoint(method), list(parameters)) for method, parameters in calls]
         for provider in self._in_order():
             try:
+                await self._require_same_chain(provider)
                 responses = await provider.make_batch_request(batch)
             except _NOT_REACHED as error:
                 self._leave(provider, error)
@@ -203,6 +209,7 @@ class Node:
         reason = "there is none"
         for provider in self._in_order():
             try:
+                await self._require_same_chain(provider)
                 response = await provider.make_request(RPCEndpoint(method), list(parameters))
             except _NOT_REACHED as error:
                 reason = _reason(error)
@@ -215,6 +222,23 @@ class Node:
             f"No node answers {method} at {self.names}: {reason}.",
             "Check EVM_RPC_URL and the network; a worker tries again by itself.",
         )
+
+    async def _require_same_chain(self, provider: AsyncHTTPProvider) -> None:
+        """Check, before one of several nodes is asked for the first time, that it is on the chain of those before.
+
+        Raises:
+            _NotOfTheChain: It is not: what it says of our transactions would be that they never happened.
+        """
+        if len(self._providers) == 1:
+            return
+        if provider not in self._chains:
+            answer = _result_or_error(await provider.make_request(RPCEndpoint("eth_chainId"), []))
+            if isinstance(answer, NodeError):
+                raise _NotOfTheChain(f"it does not say on which chain it is: {answer.message}")
+            self._chains[provider] = answer
+        first, found = next(iter(self._chains.values())), self._chains[provider]
+        if found != first:
+            raise _NotOfTheChain(f"it is on chain {to_int(found)}, and another one on {to_int(first)}")
 
     def _in_order(self) -> list[AsyncHTTPProvider]:
         return self._providers[self._current :] + self._providers[: self._current]
@@ -264,6 +288,8 @@ def _require_addresses(urls: Sequence[str]) -> None:
 
 def _reason(error: Exception) -> str:
     """Say what went wrong on the way, but not where the way leads: a node's address may hold a key."""
+    if isinstance(error, _NotOfTheChain):
+        return str(error)
     if isinstance(error, aiohttp.ClientResponseError):
         return f"HTTP {error.status}"
     return next((words for kind, words in _REASONS.items() if isinstance(error, kind)), type(error).__name__)
