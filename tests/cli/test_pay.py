@@ -46,8 +46,8 @@ def listed_units(file: Path) -> dict[str, int]:
     return {account.lower(): int(Decimal(amount) * 10**6) for account, amount in rows}
 
 
-def kill_half_way(url: URL, *arguments: str) -> None:
-    """Run a payment in a process of its own and end it by SIGKILL when it says that it is half-way."""
+def end_half_way(how: signal.Signals, url: URL, *arguments: str) -> tuple[int, str]:
+    """Run a payment in a process of its own and end it when it says that it is half-way. Return how, and its words."""
     process = subprocess.Popen(
         [sys.executable, "-m", "masspayout", *arguments],
         env={**os.environ, **environment(url)},
@@ -60,9 +60,10 @@ def kill_half_way(url: URL, *arguments: str) -> None:
         for line in process.stderr:
             done = re.match(r"paying: ([\d,]+) of ([\d,]+)", line)
             if done and 2 * int(done[1].replace(",", "")) >= int(done[2].replace(",", "")):
-                process.send_signal(signal.SIGKILL)
+                process.send_signal(how)
                 break
-    assert process.returncode == -signal.SIGKILL
+        words = process.stderr.read()
+    return process.returncode, words
 
 
 def test_a_real_list_is_paid_once_though_its_process_is_killed(database_url: URL, command_line: CommandLine) -> None:
@@ -70,7 +71,8 @@ def test_a_real_list_is_paid_once_though_its_process_is_killed(database_url: URL
     asyncio.run(fund(database_url, 300_000))
     pay = ("pay", str(file), "--payment-token", TOKEN)
 
-    kill_half_way(database_url, *pay)
+    status, _ = end_half_way(signal.SIGKILL, database_url, *pay)
+    assert status == -signal.SIGKILL
     assert 0 < len(received_units(database_url)) < 26_093
 
     said = command_line(*pay)
@@ -86,6 +88,18 @@ def test_a_real_list_is_paid_once_though_its_process_is_killed(database_url: URL
     assert "This list was paid already, by distribution" in said.err
     assert "--concept" in said.err
     assert sum(received_units(database_url).values()) == 262_998_504_996
+
+
+def test_a_payment_that_is_interrupted_says_how_it_goes_on(database_url: URL, command_line: CommandLine) -> None:
+    asyncio.run(fund(database_url, 20_000))
+    Path("list.csv").write_text("account_id,amount\n" + "".join(f"0.0.{n},1\n" for n in range(20_000, 40_000)))
+    pay = ("pay", "list.csv", "--payment-token", TOKEN)
+    status, words = end_half_way(signal.SIGINT, database_url, *pay)
+    assert status == 130
+    assert "nothing is lost. It goes on with: masspayout worker" in words
+    assert "Traceback" not in words
+    assert command_line(*pay).status == 0
+    assert len(received_units(database_url)) == 20_000
 
 
 def test_a_list_is_paid_again_only_for_another_concept(database_url: URL, command_line: CommandLine) -> None:

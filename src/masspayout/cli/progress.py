@@ -29,9 +29,13 @@ async def pay_with_progress(runtime: Runtime, distribution_id: uuid.UUID, title:
     payer = DistributionPayer(runtime.database, runtime.ledger, runtime.settings)
     with _shown(title) as show:
         paying = asyncio.create_task(payer.pay(distribution_id))
-        while not paying.done():
-            await _show_once(runtime, distribution_id, show)
-            await asyncio.wait({paying}, timeout=_REFRESH_SECONDS)
+        try:
+            while not paying.done():
+                await _show_once(runtime, distribution_id, show)
+                await asyncio.wait({paying}, timeout=_REFRESH_SECONDS)
+        except asyncio.CancelledError:
+            err.print("Interrupted, and nothing is lost. It goes on with: masspayout worker")
+            raise
         await _show_once(runtime, distribution_id, show)
         return await paying
 
