@@ -106,7 +106,7 @@ class ExistingContract:
     async def results(self, data: bytes, receipt: Json, token_id: str) -> Results:
         """See ``PayingContract``. Whoever is neither reported nor transferred to was not paid by this call."""
         holders = set(_holders_of(data))
-        got = transfers_of(receipt["logs"], token_id, self.address) | self._reported(receipt)
+        got = self._reported(receipt) | transfers_of(receipt["logs"], token_id, self.address)
         missing = {account for account in holders if not got.get(account)}
         purpose, block = purpose_of_call(data), to_int(receipt["blockNumber"])
         if purpose is None or not missing:
