@@ -54,11 +54,12 @@ async def nothing_waits_elsewhere(examination: Examination) -> str:
     if not elsewhere:
         return "Nothing waits on another one."
     home = elsewhere[0].home
+    not_begun = [one.distribution_id for one in elsewhere if one.status.can_cancel]
+    call_off = f"; or call off what has not begun: masspayout distribution cancel {not_begun[0]}" if not_begun else ""
     raise Problem(
         f"{len(elsewhere)} distribution(s) wait on another ledger than {await examination.ledger.identity()}, to which "
         f"the settings lead; the first of them on {home}.",
-        f"Let a worker go on with {settings_of(home)}; what has not begun can be called off: "
-        f"masspayout distribution cancel {elsewhere[0].distribution_id}",
+        f"Go on with {settings_of(home)}, then: masspayout worker{call_off}",
         [f"{one.distribution_id} {one.status}: {one.home}" for one in elsewhere],
     )
 

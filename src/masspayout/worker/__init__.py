@@ -140,7 +140,7 @@ async def _alarm_of_those_elsewhere(session: AsyncSession, runtime: Runtime) -> 
         return set()
     for one in elsewhere:
         with about(distribution_id=one.distribution_id):
-            _log.error("it is %s and belongs to the ledger %s, which the settings do not lead to", one.status, one.home)
+            _log.error("waits, %s, for the ledger %s, to which the settings do not lead", one.status, one.home)
     return {one.distribution_id for one in elsewhere}
 
 

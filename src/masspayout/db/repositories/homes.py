@@ -41,7 +41,10 @@ class Homes:
             )
             .order_by(Distribution.created_at, Distribution.id)
         )
-        return [Unfinished(*row) for row in await self.session.execute(query)]
+        return [
+            Unfinished(found_id, DistributionStatus(status), ledger)
+            for found_id, status, ledger in await self.session.execute(query)
+        ]
 
     async def find_token_homes(self) -> Sequence[tuple[str, str | None]]:
         """Return the tokens that assets are, or are paid in, each with the ledger of the asset."""
