@@ -55,11 +55,13 @@ async def nothing_waits_elsewhere(examination: Examination) -> str:
         return "Nothing waits on another one."
     home = elsewhere[0].home
     not_begun = [one.distribution_id for one in elsewhere if one.status.can_cancel]
-    call_off = f"; or call off what has not begun: masspayout distribution cancel {not_begun[0]}" if not_begun else ""
+    way = f"go on with {settings_of(home)}, then: masspayout worker"
+    if not_begun:
+        way = f"call off what has not begun (masspayout distribution cancel {not_begun[0]}), or {way}"
     raise Problem(
         f"{len(elsewhere)} distribution(s) wait on another ledger than {await examination.ledger.identity()}, to which "
         f"the settings lead; the first of them on {home}.",
-        f"Go on with {settings_of(home)}, then: masspayout worker{call_off}",
+        way[0].upper() + way[1:],
         [f"{one.distribution_id} {one.status}: {one.home}" for one in elsewhere],
     )
 
