@@ -150,6 +150,13 @@ async def test_missing_database(server_url: URL) -> None:
     assert problem.message.startswith("There is no database nowhere")
 
 
+async def test_a_database_that_can_only_be_read(database_url: URL) -> None:
+    run_sql(database_url, f'ALTER DATABASE "{database_url.database}" SET default_transaction_read_only = on')
+    problem = the_problem(await examine(database_url), "database")
+    assert problem.message == f"The database {database_url.database} can only be read."
+    assert "standby" in problem.hint
+
+
 async def test_a_server_that_is_too_old(database_url: URL) -> None:
     answer = "PostgreSQL 14.9 on x86_64-pc-linux-gnu"
     run_sql(

@@ -1,17 +1,21 @@
 """Every way in which PostgreSQL can refuse us has a sentence of its own, and none shows the password."""
 
 import socket
+import uuid
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 from sqlalchemy import URL, text
+from sqlalchemy.exc import ProgrammingError
 
 from databases import GUARDED_ROLE, run_sql
 from masspayout.db import migrations
 from masspayout.db.refusals import unavailable
 from masspayout.db.session import Database
-from masspayout.errors import DatabaseUnavailable
+from masspayout.errors import DatabaseUnavailable, LedgerUnavailable
+from masspayout.ledger.sandbox import SandboxLedger
+from masspayout.settings import Settings
 
 PASSWORD = "correct horse battery staple"
 
@@ -121,6 +125,41 @@ async def test_a_connection_that_is_cut(database: Database) -> None:
     with pytest.raises(DatabaseUnavailable, match="just starting or stopping"):
         async with database.unit_of_work() as session:
             await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+
+async def test_a_database_that_can_only_be_read(database_url: URL) -> None:
+    run_sql(database_url, f'ALTER DATABASE "{database_url.database}" SET default_transaction_read_only = on')
+    database, ledger = Database(database_url), SandboxLedger(database_url, Settings(_env_file=None))  # type: ignore[call-arg]
+    try:
+        with pytest.raises(DatabaseUnavailable, match="can only be read"):
+            async with database.unit_of_work() as session:
+                await session.execute(text("UPDATE asset SET name = 'x'"))
+        with pytest.raises(LedgerUnavailable, match="read-only"):
+            await ledger.admin.deposit("0.0.9000", 1, "0.0.1001")
+    finally:
+        await ledger.close()
+        await database.close()
+    with pytest.raises(DatabaseUnavailable, match="can only be read"):
+        migrations.downgrade(database_url)
+
+
+async def test_a_role_that_may_only_read(database_url: URL) -> None:
+    role = f"reader_{uuid.uuid4().hex}"
+    run_sql(database_url, f"CREATE ROLE {role} LOGIN", f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+    database = Database(database_url.set(username=role))
+    try:
+        with pytest.raises(DatabaseUnavailable, match=f"The role {role} may not do this"):
+            async with database.unit_of_work() as session:
+                await session.execute(text("UPDATE asset SET name = 'x'"))
+    finally:
+        await database.close()
+        run_sql(database_url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+async def test_a_statement_that_is_wrong_is_no_refusal(database: Database) -> None:
+    with pytest.raises(ProgrammingError):
+        async with database.unit_of_work() as session:
+            await session.execute(text("SELECT nonsense"))
 
 
 @pytest.mark.parametrize(

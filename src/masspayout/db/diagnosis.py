@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import psycopg
 from sqlalchemy import URL, Row, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -15,7 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from masspayout.db.drift import MissingIndex, find_differences, find_missing_indexes
 from masspayout.db.refusals import Obstacle, obstacle_of, unavailable
-from masspayout.db.session import SESSION_ARGUMENTS
+from masspayout.db.session import SESSION_ARGUMENTS, connect_arguments
 from masspayout.errors import DatabaseUnavailable
 
 _STATEMENT_SECONDS = 15
@@ -210,6 +211,12 @@ class Diagnosis:
                 return None
         except DBAPIError as error:
             return obstacle_of(error), unavailable(self.url, error)
+
+    async def is_read_only(self) -> bool:
+        """Whether nothing can be written, by what the database, the role or a standby server say."""
+        async with await psycopg.AsyncConnection.connect(**connect_arguments(self.url)) as connection:
+            cursor = await connection.execute("SHOW transaction_read_only")
+            return await cursor.fetchone() == ("on",)
 
     async def server_version(self) -> tuple[int, ...]:
         """Return the server's version as numbers, the major one first."""

@@ -130,6 +130,14 @@ _REFUSALS = (
     ),
     _refusal(
         Obstacle.STATEMENT,
+        "25006",
+        (),
+        "The database {database} on PostgreSQL at {server} can only be read.",
+        "Correct DATABASE_HOST if that is a standby server, or end what makes it read-only "
+        "(default_transaction_read_only); see: masspayout doctor",
+    ),
+    _refusal(
+        Obstacle.STATEMENT,
         "57014",
         (),
         "PostgreSQL at {server} did not finish a statement in time.",
@@ -187,6 +195,12 @@ def unavailable(url: URL, error: Exception) -> DatabaseUnavailable:
         "reason": message.splitlines()[0].rstrip(".") if message else type(cause).__name__,
     }
     return DatabaseUnavailable(refusal.sentence.format(**parts), refusal.hint.format(**parts))
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether the server fails us, so that there is a sentence for it, and not a statement that is wrong."""
+    cause = _cause_of(error)
+    return isinstance(cause, psycopg.OperationalError) or _refusal_of(cause) is not _OTHERWISE
 
 
 def obstacle_of(error: Exception) -> Obstacle:

@@ -9,11 +9,11 @@ from typing import Any, cast
 import psycopg
 from psycopg import AsyncConnection
 from sqlalchemy import URL, event
-from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from masspayout.db.refusals import unavailable
+from masspayout.db.refusals import is_refusal, unavailable
 
 # Every TIMESTAMP of the schema holds UTC, so every session must read and write it as such.
 SESSION_ARGUMENTS = {"options": "-c timezone=UTC", "application_name": "masspayout", "connect_timeout": 10}
@@ -72,7 +72,9 @@ class Database:
                     yield session
                     for work in session.info.pop(_LAST, {}):
                         await work(session)
-            except (OperationalError, psycopg.OperationalError) as error:
+            except (DBAPIError, psycopg.Error) as error:
+                if not is_refusal(error):
+                    raise
                 raise unavailable(self.url, error) from error
 
     async def close(self) -> None:

@@ -31,8 +31,14 @@ async def login_is_accepted(examination: Examination) -> str:
 
 
 async def database_exists(examination: Examination) -> str:
-    """The server has the database."""
+    """The server has the database, and it can be written to."""
     _raise_if(examination, Obstacle.DATABASE)
+    if await examination.diagnosis.is_read_only():
+        raise Problem(
+            f"The database {examination.url.database} can only be read.",
+            "Correct DATABASE_HOST if that is a standby server, or end what makes it read-only "
+            f"(ALTER DATABASE {examination.url.database} RESET default_transaction_read_only), then: masspayout doctor",
+        )
     return f"{examination.url.database} is there."
 
 

@@ -19,7 +19,7 @@ from alembic.operations import MigrationScript
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, NullPool, create_engine, text
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, InternalError, OperationalError, ProgrammingError
 
 from masspayout.db import adoption
 from masspayout.db.catalog import differences, read_catalog, scratch_schema
@@ -254,7 +254,7 @@ def _transaction(url: URL) -> Iterator[Connection]:
                     "Use a newer server, or unset DATABASE_HOST to use the embedded one.",
                 )
             yield connection
-    except (OperationalError, psycopg.OperationalError) as error:
+    except (OperationalError, InternalError, psycopg.OperationalError, psycopg.InternalError) as error:
         raise unavailable(url, error) from error
     except (ProgrammingError, IntegrityError, psycopg.ProgrammingError, psycopg.IntegrityError) as error:
         raise _refused(url, error) from error
@@ -269,7 +269,7 @@ def _refused(url: URL, error: Exception) -> MassPayoutError:
     if isinstance(cause, psycopg.errors.InsufficientPrivilege):
         return DatabaseUnavailable(
             f"The role {url.username} may not do this in {url.database}: {reason}.",
-            f"Make it the owner: ALTER DATABASE {url.database} OWNER TO {url.username}",
+            f"Make it the owner of tables and database: ALTER DATABASE {url.database} OWNER TO {url.username}",
         )
     return DatabaseMismatch(
         f"The database {url.database} does not take the migration: {reason}. Nothing was changed.",

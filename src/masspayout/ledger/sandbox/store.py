@@ -159,7 +159,7 @@ class SandboxStore:
             pool = await self._open()
             async with pool.connection() as connection:
                 yield connection
-        except (psycopg.OperationalError, PoolTimeout) as error:
+        except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction, PoolTimeout) as error:
             raise self._unavailable(error) from error
 
     @asynccontextmanager
