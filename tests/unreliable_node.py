@@ -19,6 +19,8 @@ _BLOCK_PARAMETER = {
     "eth_call": 1, "eth_getBalance": 1, "eth_getCode": 1, "eth_getTransactionCount": 1, "eth_getBlockByNumber": 0
 }  # fmt: skip
 
+_LOOKS_FOR_BLOCK, _SECONDS_BETWEEN_LOOKS = 100, 0.01
+
 
 @dataclass(frozen=True)
 class Faults:
@@ -70,7 +72,7 @@ class UnreliableNode:
         """Let what was delayed arrive; nobody hears of what comes of it."""
         waiting, self.delayed[:] = list(self.delayed), []
         for signed in waiting:
-            await self._ask("eth_sendRawTransaction", [signed])
+            await self._pass_on(signed)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = json.loads(await request.text())
@@ -108,10 +110,20 @@ class UnreliableNode:
             return None
         if faults.no_mempool and not await self._is_next(signed):
             return {"error": {"code": 32001, "message": "Nonce too high"}}
-        answer = await self._ask("eth_sendRawTransaction", [signed])
+        answer = await self._pass_on(signed)
         if self._strikes(faults.repeat_percent):
-            await self._ask("eth_sendRawTransaction", [signed])
+            await self._pass_on(signed)
         return None if self._strikes(faults.lose_answer_percent) else answer
+
+    async def _pass_on(self, signed: str) -> Mapping[str, Any]:
+        """Send a transaction. A node that mines at once answers before the block is there: wait for it."""
+        answer = await self._ask("eth_sendRawTransaction", [signed])
+        mines_at_once = (await self._ask("anvil_getAutomine", []))["result"]
+        for _ in range(_LOOKS_FOR_BLOCK):
+            if not mines_at_once or int((await self._ask("txpool_status", []))["result"]["pending"], 16) == 0:
+                break  # what is too cheap for any block stays where it is
+            await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+        return answer
 
     async def _is_next(self, signed: str) -> bool:
         transaction = decode_transaction(bytes.fromhex(signed[2:]))
