@@ -112,7 +112,6 @@ def test_the_error_counts_rows_and_carries_all_of_them() -> None:
             b"account_id,amount,memo\n",
             "list.csv has no proper header on line 1: it has 3 fields, not 2: 'account_id,amount,memo'.",
         ),
-        ("account_id,amount\n".encode("utf-16"), "list.csv has no proper header on line 1: it is not UTF-8 text."),
     ],
 )
 def test_a_file_without_payments_or_a_proper_header_is_refused(text: bytes, sentence: str) -> None:
@@ -120,6 +119,15 @@ def test_a_file_without_payments_or_a_proper_header_is_refused(text: bytes, sent
         parse(text)
     assert refusal.value.message == sentence
     assert "account_id,amount" in refusal.value.hint
+
+
+@pytest.mark.parametrize(
+    "text", ["account_id,amount\n".encode("utf-16"), "account_id,amount\n".encode("utf-16-le"), b"\0" * 300]
+)
+def test_text_of_another_encoding_is_refused(text: bytes) -> None:
+    with pytest.raises(Invalid, match=r"list\.csv is not UTF-8 text\.") as refusal:
+        parse(text)
+    assert "Save it as UTF-8" in refusal.value.hint
 
 
 def test_a_file_is_read_from_its_path(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ COLUMNS = ("account_id", "amount")
 _EXAMPLE = (
     "A payout list starts with the line account_id,amount and then has one payment a line, such as 0.0.1234,12.50."
 )
+# With these begin the files of programs that write UTF-16.
+_OTHER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Room for the longest account id and amount several times over; a longer line is not looked into, nor repeated.
 _MAX_LINE_BYTES = 500
 
@@ -109,6 +111,8 @@ def _read_header(numbered_line: tuple[int, bytes] | None, name: str) -> int:
     if numbered_line is None:
         raise Invalid(f"{name} is empty.", _EXAMPLE)
     line_number, line = numbered_line
+    if line.startswith(_OTHER_MARKS) or b"\0" in line:
+        raise Invalid(f"{name} is not UTF-8 text.", "Save it as UTF-8: in a spreadsheet program, as CSV UTF-8.")
     try:
         columns = [column.strip() for column in _split(line)]
     except _MalformedLine as error:

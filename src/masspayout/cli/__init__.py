@@ -1,6 +1,8 @@
 """The ``masspayout`` command: reads what the user typed, calls the business, shows what came of it."""
 
+import errno
 import sys
+from collections.abc import Sequence
 
 import typer
 
@@ -24,8 +26,9 @@ from masspayout.cli import (
     webhook,
     worker,
 )
-from masspayout.cli.output import show_error
-from masspayout.errors import MassPayoutError
+from masspayout.cli.output import err, show_error, write_anything
+from masspayout.errors import Invalid, MassPayoutError
+from masspayout.settings import is_utf8
 
 app = typer.Typer(
     name="masspayout",
@@ -53,11 +56,16 @@ app.add_typer(database.app, name="db")
 app.add_typer(evm.app, name="evm")
 app.add_typer(sandbox.app, name="sandbox")
 
+# Disk full, quota used up, and a device that fails.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
 
 def main() -> None:
-    """Run the command line. Exit status: 0 fine, 1 failed, 2 wrong usage."""
+    """Run the command line. Exit status: 0 fine, 1 failed, 2 wrong usage, 130 interrupted."""
+    write_anything()
     logs.install("text")
     try:
+        _require_text(sys.argv[1:])
         with acting_as(operating_system_user()):
             app(prog_name="masspayout")
     except MassPayoutError as error:
@@ -65,3 +73,15 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        err.print(f"[bold red]error:[/] What this command says cannot be written: {error.strerror}.")
+        err.print("[bold]hint:[/] Make room there, then do the same again: it goes on where it stopped.")
+        sys.exit(1)
+
+
+def _require_text(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        if not is_utf8(argument):
+            raise Invalid(f"{argument!r} is not UTF-8 text.", "Write it in UTF-8; a file, rename it.")

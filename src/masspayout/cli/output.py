@@ -1,6 +1,7 @@
 """How results look: tables and sentences for people, JSON for programs."""
 
 import asyncio
+import io
 import json
 import sys
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ from masspayout.json_forms import json_form
 
 # Sentences are wrapped by the terminal, not by us: what is piped or copied stays whole.
 _PIPED_WIDTH = 200
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout and sys.stdout.isatty() else _PIPED_WIDTH)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -30,6 +31,13 @@ Result = TypeVar("Result")
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run one command's work to its end."""
     return asyncio.run(work)
+
+
+def write_anything() -> None:
+    """Have what standard output and error cannot express written with escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def show_error(error: MassPayoutError) -> None:

@@ -1,5 +1,6 @@
 """Settings from the environment or a ``.env`` file. ``docs/settings.md`` lists them; a test keeps the two together."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
@@ -51,9 +52,25 @@ class Settings(
         return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
 
     @property
+    def written(self) -> Iterator[tuple[str, str]]:
+        """The name and the text of each, secrets too."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            yield name, value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+    @property
     def pays_from_contract(self) -> bool:
         """Whether the contract of an asset, where it has one, is what pays on it."""
         return self.ledger == "evm"
+
+
+def is_utf8(text: str) -> bool:
+    """Whether an argument or a setting is UTF-8: Python keeps bytes of others as what cannot be written anywhere."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def load_settings() -> Settings:
@@ -63,7 +80,9 @@ def load_settings() -> Settings:
         Invalid: A setting has a value that it cannot have; every such setting is named.
     """
     try:
-        return Settings()
+        settings = Settings()
+    except UnicodeDecodeError:
+        raise Invalid("The file .env is not UTF-8 text.", "Save it as UTF-8.") from None
     except ValidationError as error:
         wrong = "; ".join(
             f"{str(problem['loc'][0]).upper()}={problem['input']!r}: {problem['msg'].lower()}"
@@ -73,3 +92,7 @@ def load_settings() -> Settings:
             f"The settings are wrong: {wrong}.",
             "Mend them in the environment or in .env; docs/settings.md says what each one takes.",
         ) from None
+    strange = [name.upper() for name, value in settings.written if not is_utf8(value)]
+    if strange:
+        raise Invalid(f"These settings are not UTF-8 text: {', '.join(strange)}.", "Write them in UTF-8.")
+    return settings
