@@ -13,7 +13,7 @@ from databases import GUARDED_ROLE, run_sql
 from masspayout.db import migrations
 from masspayout.db.refusals import unavailable
 from masspayout.db.session import Database
-from masspayout.errors import DatabaseUnavailable, LedgerUnavailable
+from masspayout.errors import DatabaseMismatch, DatabaseUnavailable, LedgerUnavailable
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.settings import Settings
 
@@ -141,6 +141,17 @@ async def test_a_database_that_can_only_be_read(database_url: URL) -> None:
         await database.close()
     with pytest.raises(DatabaseUnavailable, match="can only be read"):
         migrations.downgrade(database_url)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_in_another_encoding(server_url: URL, encoding: str) -> None:
+    name = f"test_{uuid.uuid4().hex}"
+    run_sql(server_url, f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+    try:
+        with pytest.raises(DatabaseMismatch, match=f"is kept in {encoding}, and masspayout needs UTF8"):
+            migrations.upgrade(server_url.set(database=name))
+    finally:
+        run_sql(server_url, f"DROP DATABASE {name}")
 
 
 async def test_a_role_that_may_only_read(database_url: URL) -> None:

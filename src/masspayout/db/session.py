@@ -16,7 +16,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from masspayout.db.refusals import is_refusal, unavailable
 
 # Every TIMESTAMP of the schema holds UTC, so every session must read and write it as such.
-SESSION_ARGUMENTS = {"options": "-c timezone=UTC", "application_name": "masspayout", "connect_timeout": 10}
+SESSION_ARGUMENTS = {
+    "options": "-c timezone=UTC",
+    "client_encoding": "utf8",
+    "application_name": "masspayout",
+    "connect_timeout": 10,
+}
 
 # A connection that was used a moment ago is trusted; one that lay idle for longer is tried first.
 _IDLE_SECONDS = 1.0

@@ -253,6 +253,7 @@ def _transaction(url: URL) -> Iterator[Connection]:
                     f"The server runs PostgreSQL {number}, and masspayout needs {OLDEST_SERVER} or newer.",
                     "Use a newer server, or unset DATABASE_HOST to use the embedded one.",
                 )
+            _require_utf8(connection)
             yield connection
     except (OperationalError, InternalError, psycopg.OperationalError, psycopg.InternalError) as error:
         raise unavailable(url, error) from error
@@ -260,6 +261,19 @@ def _transaction(url: URL) -> Iterator[Connection]:
         raise _refused(url, error) from error
     finally:
         engine.dispose()
+
+
+def _require_utf8(connection: Connection) -> None:
+    """Refuse a database that cannot hold every name and concept. The server said so when we connected."""
+    driver = connection.connection.driver_connection
+    encoding = driver.info.parameter_status("server_encoding") if isinstance(driver, psycopg.Connection) else None
+    if encoding != "UTF8":
+        database = connection.engine.url.database
+        raise DatabaseMismatch(
+            f"The database {database} is kept in {encoding}, and masspayout needs UTF8.",
+            f"Make another and name it in DATABASE_NAME (createdb -T template0 -E UTF8 {database}_utf8), "
+            "then: masspayout db upgrade",
+        )
 
 
 def _refused(url: URL, error: Exception) -> MassPayoutError:
