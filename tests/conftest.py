@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -22,10 +23,13 @@ DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Give each run a directory of its own.
+    """Give each run a directory of its own, and its processes ears for interruptions.
 
-    Those of all runs would be in one, which every new run closes to others than its user: to the running servers too.
+    The directories of all runs would be in one, which every new run closes to others than its user: to the running
+    servers too. A shell that runs the tests in the background has whatever they start ignore interruptions.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.basetemp is None:
         directory = tempfile.mkdtemp(prefix="tests-")
         config.option.basetemp = directory
