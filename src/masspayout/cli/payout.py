@@ -66,7 +66,8 @@ async def _pay(
         distribution = await _distribution_of(
             runtime, asset_id, token, entries, concept, allow_unpayable=allow_unpayable
         )
-        out.print(f"Distribution {distribution.id}: {len(entries):,} accounts, {distribution.total_amount:,f} in all.")
+        accounts = "1 account" if len(entries) == 1 else f"{len(entries):,} accounts"
+        out.print(f"Distribution {distribution.id}: {accounts}, {distribution.total_amount:,f} in all.")
         async with runtime.database.unit_of_work() as session:
             await list_payouts.start_or_resume(session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id)
         await pay_with_progress(runtime, distribution.id)
