@@ -27,8 +27,30 @@ class Ranges:
         Raises:
             LedgerUnavailable: The node does not even give one block.
         """
+        _, last, found = await self._read(read, lambda span: (first, min(first + span - 1, until)))
+        return last, found
+
+    async def read_back(
+        self, until: int, first: int, read: Callable[[int, int], Awaitable[Found]]
+    ) -> tuple[int, Found]:
+        """Read some blocks up to ``until``, not before ``first``. Return the first one that was read, and what it gave.
+
+        Args:
+            until: A block's number.
+            first: A block's number.
+            read: Reads the blocks from one number to another.
+
+        Raises:
+            LedgerUnavailable: The node does not even give one block.
+        """
+        begin, _, found = await self._read(read, lambda span: (max(first, until - span + 1), until))
+        return begin, found
+
+    async def _read(
+        self, read: Callable[[int, int], Awaitable[Found]], bounds: Callable[[int], tuple[int, int]]
+    ) -> tuple[int, int, Found]:
         while True:
-            last = min(first + self._span - 1, until)
+            first, last = bounds(self._span)
             try:
                 found = await read(first, last)
             except NodeError as error:
@@ -39,4 +61,4 @@ class Ranges:
                 self._span = max(1, (last - first + 1) // 2)
             else:
                 self._span = min(self._span * 2, self._most)
-                return last, found
+                return first, last, found

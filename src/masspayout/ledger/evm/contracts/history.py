@@ -18,7 +18,8 @@ from masspayout.ledger.evm.contracts.cash_flow import (
     succeeded,
 )
 from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, first_block_of, topic_of, transfer_of
-from masspayout.ledger.evm.node import Json, Node, NodeError, from_hex, to_hex
+from masspayout.ledger.evm.node import Json, Node, from_hex, to_hex
+from masspayout.ledger.evm.ranges import Ranges
 
 _LOG_BLOCKS = 1000
 
@@ -93,21 +94,18 @@ class History:
         first_block = await first_block_of(self._node, self._contract_id, 0, until)
         reports = [[to_hex(INTERFACE.topic(name)) for name in PAYMENT_EVENTS]]
         transfers = [TRANSFER_TOPIC, topic_of(self._contract_id)]
-        last, span = until, _LOG_BLOCKS
+
+        async def read(first: int, last: int) -> tuple[Sequence[Json], Sequence[Json]]:
+            return (
+                await self._node.logs(first, last, reports, self._contract_id),
+                await self._node.logs(first, last, transfers, token_id),
+            )
+
+        ranges, last = Ranges(_LOG_BLOCKS), until
         while last >= first_block:
-            first = max(first_block, last - span + 1)
-            try:
-                found = (
-                    await self._node.logs(first, last, reports, self._contract_id),
-                    await self._node.logs(first, last, transfers, token_id),
-                )
-            except NodeError:
-                if span == 1:
-                    raise
-                span //= 2
-                continue
+            begin, found = await ranges.read_back(last, first_block, read)
             yield found
-            last = first - 1
+            last = begin - 1
 
 
 def _moved(transfers: Sequence[Json]) -> dict[str, dict[str, int]]:

@@ -59,12 +59,11 @@ def deployment(token_id: str, *, admin: str, payer: str, pauser: str) -> bytes:
 
 
 class OwnContract:
-    """One of our contracts, at an address. ``transfer_gas`` is the most that the token may use for one transfer."""
+    """One of our contracts, at an address."""
 
-    def __init__(self, node: Node, address: str, *, transfer_gas: int = TRANSFER_GAS) -> None:
+    def __init__(self, node: Node, address: str) -> None:
         self.address = address
         self._node = node
-        self._transfer_gas = transfer_gas
 
     async def payment_token(self) -> str:
         """See ``PayingContract``."""
@@ -107,7 +106,7 @@ class OwnContract:
                 f"The contract takes at most {MAX_PAYMENTS} payments at once, not {len(payments)}.",
                 f"Set EVM_RECIPIENTS_PER_TRANSACTION to {MAX_PAYMENTS} or less.",
             )
-        return interface().call("pay", distribution_key(distribution_id), payments, self._transfer_gas)
+        return interface().call("pay", distribution_key(distribution_id), payments, TRANSFER_GAS)
 
     async def results(self, data: bytes, receipt: Json, token_id: str) -> Results:
         """See ``PayingContract``. The logs say everything: whoever is in no ``NotPaid`` is paid."""
