@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import World
 from unreliable_node import Faults
-from workers import kill_workers_until_paid
+from workers import kill_workers
 
 HOLDERS = [f"0x{number:040x}" for number in range(0x10001, 0x10001 + 26)]
 BAD = {HOLDERS[3]: "TRANSFER_REVERTED", HOLDERS[20]: "TRANSFER_REVERTED"}
@@ -73,48 +74,64 @@ async def test_workers_that_are_killed_at_random_pay_everybody_once(
     tmp_path: Path, database: Database, settings: Settings, no_mempool: bool
 ) -> None:
     """The chain's own logs and balances say who got what, and its counters that no transaction was left behind."""
-    entries = PayoutList(tuple(ACCOUNTS), tuple(range(10**18, 10**18 + len(ACCOUNTS))), FUNDS_UNITS)
     bad = dict.fromkeys(ACCOUNTS[700:705], "TRANSFER_REVERTED")
-    owed = {account: units for account, units in entries if account not in bad}
     with running_anvil(tmp_path / "anvil") as anvil:
         async with evm_harness(anvil, database.url, settings, sender_count=2) as harness:
             token = harness.tokens[harness.add_token({}, decimals=18)]
             await harness.fund(token.address, harness.payer_account_id, FUNDS_UNITS)
             for account in bad:
                 await harness.freeze(account, token.address)
-            world, distribution_id = await _execute(harness, database, token.address, entries)
+            world = await _payer_of_lists(harness, database, token.address)
+            lists: list[PayoutList] = []
+
+            async def pay() -> uuid.UUID:
+                lists.append(PayoutList(tuple(ACCOUNTS), _amounts(len(lists)), FUNDS_UNITS))
+                return await _pay_list(world, token.address, lists[-1])
+
             harness.way.faults = replace(FAULTS, no_mempool=no_mempool)
-
-            kills = await kill_workers_until_paid(world, distribution_id, **_settings_of_workers(harness))
-
-            assert kills >= 5, "the payout was over before workers could be killed"
+            payouts = await kill_workers(world, pay, kills=6, **_settings_of_workers(harness))
             harness.way.faults = Faults()
-            found, verdict = await world.find(distribution_id), await world.reconcile(distribution_id)
-            assert sorted(_transfers(token, harness.payer_account_id)) == sorted(owed.items())
+
+            found = [await world.find(payout) for payout in payouts]
+            verdicts = [await world.reconcile(payout) for payout in payouts]
+            owed = [entry for entries in lists for entry in entries if entry[0] not in bad]
+            assert sorted(_transfers(token, harness.payer_account_id)) == sorted(owed)
+            received: Counter[str] = Counter()
+            for account, units in owed:
+                received[account] += units
             held = token.ask_all("balanceOf", [(account,) for account in (*ACCOUNTS, harness.payer_account_id)])
-            assert held == [*(owed.get(account, 0) for account in ACCOUNTS), FUNDS_UNITS - sum(owed.values())]
+            assert held == [*(received[account] for account in ACCOUNTS), FUNDS_UNITS - received.total()]
             for sender in harness.senders:
                 latest, pending = (
                     anvil.call("eth_getTransactionCount", sender, block) for block in ("latest", "pending")
                 )
                 assert latest == pending
-    assert verdict.agrees
-    assert verdict.ledger_amount * 10**18 == sum(owed.values())
-    assert found.status is DistributionStatus.FAILED
-    assert {h.account_id: h.failure_code for h in found.holders if not h.paid} == bad
+    assert all(verdict.agrees for verdict in verdicts)
+    assert sum(verdict.ledger_amount for verdict in verdicts) * 10**18 == received.total()
+    for payout in found:
+        assert payout.status is DistributionStatus.FAILED
+        assert {h.account_id: h.failure_code for h in payout.holders if not h.paid} == bad
     assert open_attempts(database.url) == 0
 
 
-async def _execute(
-    harness: EvmHarness, database: Database, token_id: str, entries: PayoutList
-) -> tuple[World, uuid.UUID]:
+def _amounts(round_number: int) -> tuple[int, ...]:
+    """Return amounts that differ from account to account and from list to list, in units."""
+    first = 10**18 + round_number * len(ACCOUNTS)
+    return tuple(range(first, first + len(ACCOUNTS)))
+
+
+async def _payer_of_lists(harness: EvmHarness, database: Database, token_id: str) -> World:
     settings = harness.settings.model_copy(update={"payer_account_id": harness.payer_account_id})
     asset = await assets.import_asset(database, harness.ledger, token_id, payment_token_id=token_id, for_lists=True)
-    token = await list_payouts.payment_token(harness.ledger, settings, token_id)
-    made = await list_payouts.create(database, harness.ledger, settings, asset, token, entries)
-    world = World(Runtime(settings, database, harness.ledger, Jobs(database.url)), asset)
+    return World(Runtime(settings, database, harness.ledger, Jobs(database.url)), asset)
+
+
+async def _pay_list(world: World, token_id: str, entries: PayoutList) -> uuid.UUID:
+    runtime = world.runtime
+    token = await list_payouts.payment_token(runtime.ledger, runtime.settings, token_id)
+    made = await list_payouts.create(runtime.database, runtime.ledger, runtime.settings, world.asset, token, entries)
     await world.execute(made.id)
-    return world, made.id
+    return made.id
 
 
 def _settings_of_workers(harness: EvmHarness) -> dict[str, str]:

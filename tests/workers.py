@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import uuid
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from sqlalchemy import URL
@@ -26,36 +27,77 @@ def start_worker(url: URL, *arguments: str, **settings: str) -> "subprocess.Pope
     )
 
 
-async def kill_workers_until_paid(world: World, distribution_id: uuid.UUID, **settings: str) -> int:
-    """Keep two workers running, and kill one of them a moment after each few holders. Return how many were killed."""
-    url = world.runtime.database.url
-    chance = random.Random(7)
-    kills = paid_count = 0
-    workers = [start_worker(url, **settings) for _ in range(2)]
+async def kill_workers(
+    world: World, pay: Callable[[], Awaitable[uuid.UUID]], *, kills: int, **settings: str
+) -> list[uuid.UUID]:
+    """Keep two workers running, and kill one of them a moment after each few holders, in as many payouts as it takes.
+
+    Args:
+        world: Where the payouts are made.
+        pay: Starts a payout, and says which; asked for another one while too few workers were killed.
+        kills: How many workers have to die while they pay.
+        settings: The workers' settings.
+
+    Returns:
+        The payouts, all of which have ended.
+    """
+    executioner = _Executioner(world, settings, random.Random(7))
+    payouts = []
     try:
-        while True:
-            paid_count = await _wait_until_paid(world, distribution_id, paid_count + chance.randrange(50, 150))
-            if await world.find_status(distribution_id) is not DistributionStatus.PROCESSING:
-                return kills
-            await asyncio.sleep(chance.uniform(0, 0.2))
-            victim = chance.randrange(2)
-            workers[victim].kill()
-            await asyncio.to_thread(workers[victim].wait)
-            kills += 1
-            # As if the time had passed after which the dead are taken for dead; who lives has its jobs done twice.
-            run_sql(url, "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'")
-            workers[victim] = start_worker(url, **settings)
+        while executioner.kills < kills:
+            payouts.append(await pay())
+            await executioner.kill_until_paid(payouts[-1])
     finally:
-        for worker in workers:
+        executioner.end()
+    return payouts
+
+
+class _Executioner:
+    """Two workers, and who kills them."""
+
+    def __init__(self, world: World, settings: dict[str, str], chance: random.Random) -> None:
+        self.kills = 0
+        self._world = world
+        self._settings = settings
+        self._chance = chance
+        self._workers = [self._start() for _ in range(2)]
+
+    async def kill_until_paid(self, distribution_id: uuid.UUID) -> None:
+        paid_count = 0
+        while True:
+            paid_count = await self._wait_until_paid(distribution_id, paid_count + self._chance.randrange(50, 150))
+            await asyncio.sleep(self._chance.uniform(0, 0.2))
+            if await self._is_over(distribution_id):
+                return
+            await self._kill(self._chance.randrange(2))
+
+    def end(self) -> None:
+        for worker in self._workers:
             worker.kill()
             worker.wait()
 
+    async def _kill(self, victim: int) -> None:
+        self._workers[victim].kill()
+        await asyncio.to_thread(self._workers[victim].wait)
+        self.kills += 1
+        # As if the time had passed after which the dead are taken for dead; who lives has its jobs done twice.
+        run_sql(
+            self._world.runtime.database.url,
+            "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'",
+        )
+        self._workers[victim] = self._start()
 
-async def _wait_until_paid(world: World, distribution_id: uuid.UUID, wanted: int) -> int:
-    """Wait until so many holders are paid, or until the payout is over. Return how many are."""
-    while True:
-        async with world.runtime.database.unit_of_work() as session:
-            paid_count = (await BatchPayouts(session).progress(distribution_id)).paid
-        if paid_count >= wanted or await world.find_status(distribution_id) is not DistributionStatus.PROCESSING:
-            return paid_count
-        await asyncio.sleep(0.02)
+    def _start(self) -> "subprocess.Popen[bytes]":
+        return start_worker(self._world.runtime.database.url, **self._settings)
+
+    async def _wait_until_paid(self, distribution_id: uuid.UUID, wanted: int) -> int:
+        """Wait until so many holders are paid, or until the payout is over. Return how many are."""
+        while True:
+            async with self._world.runtime.database.unit_of_work() as session:
+                paid_count = (await BatchPayouts(session).progress(distribution_id)).paid
+            if paid_count >= wanted or await self._is_over(distribution_id):
+                return paid_count
+            await asyncio.sleep(0.02)
+
+    async def _is_over(self, distribution_id: uuid.UUID) -> bool:
+        return await self._world.find_status(distribution_id) is not DistributionStatus.PROCESSING
