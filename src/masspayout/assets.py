@@ -14,6 +14,7 @@ from masspayout.db.entities import Asset
 from masspayout.db.repositories import Assets, Holders, Homes, RegisterChange
 from masspayout.db.session import Database
 from masspayout.errors import AnotherLedger, Invalid, MassPayoutError
+from masspayout.ledger.contract_offers import PayingByContract
 from masspayout.ledger.identity import contradict, settings_of
 from masspayout.ledger.port import Ledger, TokenInformation
 
@@ -58,8 +59,8 @@ async def import_asset(
             hold, and the largest number that they hold stands for it.
 
     Raises:
-        Invalid: An id has the wrong form, the token's supply does not fit 64 bits, or the payment token takes a part of
-            what is paid in it.
+        Invalid: An id has the wrong form, the token's supply does not fit 64 bits, the payment token takes a part of
+            what is paid in it, or the contract is none that could pay.
         NotFound: The ledger knows no such token.
         AnotherLedger: It was imported from another ledger, and payouts on it are still to come.
     """
@@ -128,7 +129,10 @@ async def _facts(
             "payment_token_decimals": payment_token.decimals,
         }
     if lifecycle_contract_id is not None:
-        facts["lifecycle_contract_id"] = canonical_account_id(lifecycle_contract_id, what="contract id")
+        contract_id = canonical_account_id(lifecycle_contract_id, what="contract id")
+        if isinstance(ledger, PayingByContract):
+            await ledger.require_contract(contract_id)
+        facts["lifecycle_contract_id"] = contract_id
     return facts
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from anvil import Anvil, running_anvil
+from chains import deploy
 from command_line import CommandLine
 from evm_operator import Operator, operator_on
 
@@ -74,6 +75,22 @@ def test_what_the_contract_would_refuse_is_not_sent(operator: Operator) -> None:
     operator.sign_as(3)
     assert "NotTheAdmin" in operator.is_refused("evm", "withdraw", "1", "--contract", contract).err
     assert "NotAPauser" in operator.is_refused("evm", "pause").err
+
+
+def test_an_asset_is_not_imported_with_what_could_not_pay_its_holders(operator: Operator) -> None:
+    bond = deploy(operator.anvil, "token", "Green Bond", "GRB", 2).address
+    words = ("asset", "import", bond, "--payment-token", operator.token.address, "--lifecycle-contract")
+    nobody = "0x00000000000000000000000000000000000000ff"
+    for address, sentence in (
+        (nobody, f"There is no contract at {nobody}"),
+        (operator.token.address, "is none that can pay holders"),
+        ("0.0.1001", "0.0.1001 is no contract on an EVM chain"),
+    ):
+        said = operator.is_refused(*words, address).err
+        assert sentence in said
+        assert "masspayout evm deploy" in said
+    assert "There is no asset" in operator.is_refused("asset", "show", bond).err
+    assert "Imported GRB" in operator.say(*words, operator.deploy())
 
 
 def test_another_chain_is_not_touched(operator: Operator) -> None:

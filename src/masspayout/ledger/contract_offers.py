@@ -80,6 +80,18 @@ class Announcing(Protocol):
 
 
 @runtime_checkable
+class PayingByContract(Protocol):
+    """What a ledger can do besides, if nothing but a contract pays holders there."""
+
+    async def require_contract(self, contract_id: str) -> None:
+        """Refuse what is no contract that pays holders, whatever it holds and whoever may use it.
+
+        Raises:
+            Invalid: It is none.
+        """
+
+
+@runtime_checkable
 class PayingByRule(Protocol):
     """What a ledger can do besides, if some of its payers work out the amounts themselves."""
 

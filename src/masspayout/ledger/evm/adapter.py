@@ -270,6 +270,14 @@ class EvmLedger:
         async for event in self._events.stream(contract_id, after):
             yield event
 
+    async def require_contract(self, contract_id: str) -> None:
+        """Refuse what is no contract that pays holders.
+
+        Raises:
+            Invalid: It is no contract, or another one.
+        """
+        await self._contract(contract_id)
+
     async def require_told_amounts(self, payer_account_id: str) -> None:
         """Refuse a contract that cannot be told who gets what. What is no contract at all is refused when it is to pay.
 
@@ -318,8 +326,9 @@ class EvmLedger:
         if address not in self._contracts:
             if not is_address(address):
                 raise Invalid(
-                    f"The payer {address} is no contract on an EVM chain.",
-                    "Set PAYER_ACCOUNT_ID to the paying contract's address; masspayout evm deploy makes one.",
+                    f"{address} is no contract on an EVM chain, where nothing else pays holders.",
+                    "Set PAYER_ACCOUNT_ID, or the asset's --lifecycle-contract, to a paying contract's address (0x…); "
+                    "masspayout evm deploy makes one.",
                 )
             self._contracts[address] = await recognise(self.node, address)
         return self._contracts[address]
