@@ -65,6 +65,17 @@ async def planned_dividend(harness: EvmHarness, database: Database, holders: Seq
     return world, (await world.plan("1000")).id
 
 
+async def pay_until_it_waits(harness: EvmHarness, database: Database, dividend_id: uuid.UUID) -> DistributionStatus:
+    """Pay as far as that goes without waiting for the chain."""
+    stop = asyncio.Event()
+
+    async def stop_waiting(_: float) -> None:
+        stop.set()
+
+    payer = DistributionPayer(database, harness.ledger, harness.settings, sleep=stop_waiting, stop=stop)
+    return await payer.pay(dividend_id)
+
+
 async def test_a_list_of_real_size_in_eighteen_decimals_reconciles_to_the_unit(
     harness: EvmHarness, database: Database, tmp_path: Path
 ) -> None:
@@ -174,6 +185,28 @@ async def test_a_contract_that_is_paused_in_between_stops_the_payout_with_its_re
     assert (await world.reconcile(dividend_id)).agrees
 
 
+async def test_a_call_of_a_contract_that_is_gone_pays_nobody_though_it_succeeds(
+    harness: EvmHarness, database: Database
+) -> None:
+    """As when the block is replaced that the contract was made in, after a payment was signed and before it arrived."""
+    world, dividend_id = await executed_dividend(harness, database, HOLDERS[:3])
+    harness.way.faults = Faults(lose_request_percent=100)
+    assert await pay_until_it_waits(harness, database, dividend_id) is DistributionStatus.PROCESSING
+    code = harness.anvil.call("eth_getCode", harness.payer_account_id, "latest")
+    harness.anvil.call("anvil_setCode", harness.payer_account_id, "0x")
+    harness.way.faults = Faults()
+
+    assert await world.pay(dividend_id) is DistributionStatus.FAILED
+
+    found = await world.find(dividend_id)
+    assert {holder.failure_code for holder in found.holders} == {"PAYMENT_NOT_REPORTED"}
+    assert (await world.reconcile(dividend_id)).agrees
+    harness.anvil.call("anvil_setCode", harness.payer_account_id, code)
+    await world.retry(dividend_id)
+    assert await world.pay(dividend_id) is DistributionStatus.COMPLETED
+    assert (await world.reconcile(dividend_id)).agrees
+
+
 async def test_a_node_that_is_away_while_signing_delays_the_payout_only(
     harness: EvmHarness, database: Database
 ) -> None:
@@ -188,14 +221,8 @@ async def test_gas_that_costs_more_than_is_allowed_delays_the_payout_only(
     harness: EvmHarness, database: Database
 ) -> None:
     world, dividend_id = await executed_dividend(harness, database, HOLDERS[:3])
-    stop = asyncio.Event()
-
-    async def stop_waiting(_: float) -> None:
-        stop.set()
-
     async with harness.another(evm_max_fee_gwei=0.000_000_1) as dear:
-        payer = DistributionPayer(database, dear.ledger, dear.settings, sleep=stop_waiting, stop=stop)
-        assert await payer.pay(dividend_id) is DistributionStatus.PROCESSING
+        assert await pay_until_it_waits(dear, database, dividend_id) is DistributionStatus.PROCESSING
     assert harness.way.sent_count == 0
     assert await world.pay(dividend_id) is DistributionStatus.COMPLETED
     assert (await world.reconcile(dividend_id)).agrees

@@ -34,6 +34,7 @@ _RECIPIENT, _EVERYBODY, _TRANSIENT = FailureClass.RECIPIENT, FailureClass.EVERYB
 CONTRACT_PAUSED = "CONTRACT_PAUSED"
 OTHER_AMOUNT_PAID = "OTHER_AMOUNT_PAID"
 PAYER_IS_RECIPIENT = "PAYER_IS_RECIPIENT"
+PAYMENT_NOT_REPORTED = "PAYMENT_NOT_REPORTED"
 PAYMENT_TOKEN_CHANGED = "PAYMENT_TOKEN_CHANGED"  # noqa: S105 - a failure code, no secret
 TRANSACTION_EXPIRED = "TRANSACTION_EXPIRED"
 
@@ -241,6 +242,12 @@ FAILURES = _failures(
         _EVERYBODY,
         "The paying contract reverted the whole payment.",
         "Look the transaction up in the chain's explorer, then retry.",
+    ),
+    Failure(
+        PAYMENT_NOT_REPORTED,
+        _EVERYBODY,
+        "The transaction was executed, and the paying contract reported no payment to this account.",
+        "See with masspayout doctor whether the contract is still there, then retry: nobody is paid twice.",
     ),
     Failure(
         TRANSACTION_EXPIRED,

@@ -14,7 +14,7 @@ from masspayout.errors import Conflict, ContractPaused, LedgerRejected
 from masspayout.ledger.evm.contracts.interface import Interface
 from masspayout.ledger.evm.contracts.port import Results
 from masspayout.ledger.evm.node import Json, Node, NodeError
-from masspayout.ledger.failures import PAYER_IS_RECIPIENT
+from masspayout.ledger.failures import PAYER_IS_RECIPIENT, PAYMENT_NOT_REPORTED
 from masspayout.ledger.port import Payment
 
 VERSION = "masspayout lifecycle cash flow 1"
@@ -109,16 +109,19 @@ class OwnContract:
         return interface().call("pay", distribution_key(distribution_id), payments, TRANSFER_GAS)
 
     async def results(self, data: bytes, receipt: Json, token_id: str) -> Results:
-        """See ``PayingContract``. The logs say everything: whoever is in no ``NotPaid`` is paid."""
-        return Results(
-            {
-                event.fields["recipient"]: PAYER_IS_RECIPIENT
-                if event.fields["recipient"] == self.address
-                else _FAILURES[event.fields["result"]]
-                for event in interface().events(receipt["logs"], self.address)
-                if event.name == "NotPaid"
-            }
-        )
+        """See ``PayingContract``. The logs say everything: whom the contract does not say to have paid is not paid.
+
+        It says something of everybody. If it says nothing it is gone, with the block that had made it: to call an
+        address where no contract is succeeds, and does nothing.
+        """
+        failures = dict.fromkeys(_recipients_of(data), PAYMENT_NOT_REPORTED)
+        for event in interface().events(receipt["logs"], self.address):
+            if event.name in ("Paid", "AlreadyPaid"):
+                failures.pop(event.fields["recipient"], None)
+            elif event.name == "NotPaid":
+                recipient, result = event.fields["recipient"], event.fields["result"]
+                failures[recipient] = PAYER_IS_RECIPIENT if recipient == self.address else _FAILURES[result]
+        return Results(failures)
 
     def revert_code(self, data: bytes) -> str | None:
         """See ``PayingContract``."""
@@ -140,6 +143,12 @@ class OwnContract:
 def distribution_key(distribution_id: uuid.UUID) -> bytes:
     """Return the name by which the contract knows a distribution."""
     return distribution_id.bytes.rjust(32, b"\0")
+
+
+def _recipients_of(data: bytes) -> list[str]:
+    """Return whom a call of ours was to pay."""
+    called = interface().called(data)
+    return [] if called is None else [recipient for recipient, _ in called.arguments[1]]
 
 
 async def is_own(node: Node, address: str) -> bool:
