@@ -100,6 +100,21 @@ def test_another_chain_is_not_touched(operator: Operator) -> None:
     )
 
 
+def test_a_chain_that_was_started_anew_is_told_from_the_one_before(operator: Operator, tmp_path: Path) -> None:
+    """Its number is the same, and the database goes on counting nonces, none of which it would ever take."""
+    operator.deploy()
+    with running_anvil(tmp_path / "anew", "--timestamp", "1700000000") as anew:
+        environment = operator.environment
+        again = operator_on(anew, operator.run, environment)
+        said = again.is_refused("evm", "deploy", again.token.address)
+        assert "a chain that was started anew: nothing was sent" in said.err
+        assert "another DATA_DIR or DATABASE_NAME" in said.err
+        again.sign_as(1)
+        again.deploy()
+        again.environment.setenv("EVM_KEYS", ",".join(anew.private_keys[:2]))
+        assert "a chain that was started anew" in again.is_refused("doctor").out
+
+
 def test_other_ledgers_have_no_contracts(operator: Operator) -> None:
     operator.environment.setenv("LEDGER", "sandbox")
     said = operator.is_refused("evm", "deploy", operator.token.address)

@@ -172,6 +172,17 @@ async def test_a_cancelled_transaction_is_dead_and_the_next_one_goes_on(scene: S
         await harness.ledger.cancel("0x" + "ab" * 32)
 
 
+async def test_what_is_in_a_block_is_not_cancelled(scene: Scene) -> None:
+    harness = scene.harness
+    assert isinstance(harness, EvmHarness)
+    signed = await scene.sign({await harness.make_account(): 10})
+    await scene.ledger.submit(signed.signed_bytes)
+    with pytest.raises(Conflict, match="in a block already"):
+        await harness.ledger.cancel(signed.transaction_id)
+    assert len((await harness.ledger.transactions.versions([signed.transaction_id]))[signed.transaction_id]) == 1
+    assert isinstance(await scene.ledger.outcome(signed.transaction_id), Settled)
+
+
 async def test_a_nonce_that_somebody_else_used_proves_death(scene: Scene) -> None:
     harness = scene.harness
     assert isinstance(harness, EvmHarness)

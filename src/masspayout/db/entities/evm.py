@@ -30,6 +30,7 @@ class EvmTransaction(Base):
         max_fee_wei: The most that it pays for a unit of gas.
         is_cancellation: It pays nobody, and takes the place of the other versions.
         signed_at_block: The newest block that was final when it was signed: it is in none before.
+        ledger_identity: The chain that it was signed for, by its first block too.
     """
 
     __tablename__ = "evm_transaction"
@@ -49,6 +50,7 @@ class EvmTransaction(Base):
     max_fee_wei: Mapped[Decimal]
     is_cancellation: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
     signed_at_block: Mapped[int] = mapped_column(BigInteger)
+    ledger_identity: Mapped[str | None]
 
 
 class EvmToken(Base):

@@ -46,7 +46,8 @@ class EvmTransactions(Repository[EvmTransaction]):
     async def remember(self, version: EvmTransaction) -> None:
         """Store a signed version, unless it is there."""
         columns = ("transaction_id", "hash", "chain_id", "sender", "nonce", "token_id", "signed_bytes", "max_fee_wei")
-        values = {name: getattr(version, name) for name in (*columns, "is_cancellation", "signed_at_block")}
+        more = ("is_cancellation", "signed_at_block", "ledger_identity")
+        values = {name: getattr(version, name) for name in (*columns, *more)}
         await self.session.execute(
             insert(EvmTransaction)
             .values(id=uuid7(), **values)
@@ -84,6 +85,16 @@ class EvmTransactions(Repository[EvmTransaction]):
             .order_by(EvmTransaction.nonce, EvmTransaction.created_at.desc(), EvmTransaction.id.desc())
         )
         return (await self.session.scalars(query)).all()
+
+    async def find_last_home(self, chain_id: int, sender: str) -> str | None:
+        """Return the ledger that the last of a sender's nonces was signed for; None if there is none."""
+        query = (
+            select(EvmTransaction.ledger_identity)
+            .where(EvmTransaction.chain_id == chain_id, EvmTransaction.sender == sender)
+            .order_by(EvmTransaction.nonce.desc(), EvmTransaction.id.desc())
+            .limit(1)
+        )
+        return await self.session.scalar(query)
 
     async def find_ids(self, hashes: Iterable[str]) -> Mapping[str, str]:
         """Return by which transaction ids some hashes are known, where they are ours."""

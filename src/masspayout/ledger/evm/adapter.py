@@ -97,9 +97,10 @@ class EvmLedger:
             Conflict: The node is on another chain than the one that is meant.
             Invalid: There is no key to sign with.
         """
-        chain_id = await self.chain.chain_id()
-        addresses = ", ".join(account.address for account in await self.senders.all())
-        return f"The node is on chain {chain_id}; {addresses} will send."
+        chain_id, addresses = await self.chain.chain_id(), [account.address for account in await self.senders.all()]
+        for address in addresses:
+            await self.transactions.require_own_chain(address)
+        return f"The node is on chain {chain_id}; {', '.join(addresses)} will send."
 
     async def token(self, token_id: str) -> TokenInformation:
         """Describe a token.
@@ -165,6 +166,7 @@ class EvmLedger:
         if await self._tokens.is_paused(token_id):
             raise Conflict(f"The payment token {token_id} is paused.", "Have its issuer unpause it, then try again.")
         for account in accounts:
+            await self.transactions.require_own_chain(account.address)
             await contract.check(account.address, token_id, contract_terms)
             if not await self.node.balance_wei(account.address):
                 raise Conflict(

@@ -212,10 +212,11 @@ class Administration:
         """Try a call, sign it with the next nonce, send it, and wait until it is in a block.
 
         Raises:
-            Conflict: It would fail; nothing was sent. Or it failed.
+            Conflict: It would fail, or the chain was started anew; nothing was sent. Or it failed.
             LedgerUncertain: It is in no block yet.
         """
         sender = await self._sender()
+        await self._ledger.transactions.require_own_chain(sender.address)
         gas = await self._estimate(sender.address, to, data)
         chain_id = await self._ledger.chain.chain_id()
         floor = await self._ledger.node.transaction_count(sender.address, "pending")

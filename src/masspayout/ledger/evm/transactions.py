@@ -17,6 +17,7 @@ from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.fees import FeeMarket, Fees
 from masspayout.ledger.evm.node import Node, NodeError
 from masspayout.ledger.evm.senders import DecodedTransaction, SenderAccount, Senders, decode_transaction
+from masspayout.ledger.identity import contradict, make_identity
 from masspayout.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -50,6 +51,24 @@ class Transactions:
         self._senders = senders
         self._settings = settings
         self.fees = FeeMarket(node, settings)
+
+    async def require_own_chain(self, sender: str) -> None:
+        """Refuse a chain that was started anew, under the number of the one that a sender's nonces were used on.
+
+        They would be too high for it: whatever is signed would wait for ever.
+
+        Raises:
+            AnotherLedger: It is another one.
+        """
+        chain_id, found = await self._chain.chain_id(), await self._chain.identity()
+        async with self._database.unit_of_work() as session:
+            home = await EvmTransactions(session).find_last_home(chain_id, sender)
+        if home is not None and contradict(home, found):
+            raise AnotherLedger(
+                f"The database knows the nonces of {sender} on the ledger {home}, and the settings lead to {found} "
+                "now, a chain that was started anew: nothing was sent.",
+                "Give this chain a database of its own, by another DATA_DIR or DATABASE_NAME.",
+            )
 
     async def sign(
         self, sender: SenderAccount, nonce: int, to: str, data: bytes, gas: int, token_id: str
@@ -95,7 +114,7 @@ class Transactions:
         Raises:
             NotFound: It is no transaction of ours.
             AnotherLedger: It was signed for another chain.
-            Conflict: We have not the sender's key, or fees are at their bound.
+            Conflict: It is in a block already; or we have not the sender's key, or fees are at their bound.
         """
         async with self._database.unit_of_work() as session:
             versions = await EvmTransactions(session).lock_versions(transaction_id)
@@ -103,14 +122,19 @@ class Transactions:
                 raise NotFound(
                     f"There is no transaction {transaction_id} of ours.", "See: masspayout distribution batches"
                 )
-            newest = versions[-1]
-            chain_id = await self._chain.chain_id()
-            if newest.chain_id != chain_id:
+            newest, found = versions[-1], await self._chain.identity()
+            home = newest.ledger_identity or make_identity("eip155", str(newest.chain_id))
+            if contradict(home, found):
                 raise AnotherLedger(
-                    f"Transaction {transaction_id} was signed for chain {newest.chain_id}; the node is on {chain_id}.",
+                    f"Transaction {transaction_id} was signed for the ledger {home}; the settings lead to {found}.",
                     "Set EVM_RPC_URL and EVM_CHAIN_ID to the chain on which the payout began.",
                 )
             if not newest.is_cancellation:
+                if await self._is_in_a_block(versions):
+                    raise Conflict(
+                        f"Transaction {transaction_id} is in a block already: nothing is to be cancelled.",
+                        "A worker settles its payout when the block is final.",
+                    )
                 sender, fees = await self._sender_and_fees(newest)
                 signed = await self._sign(sender, newest.nonce, sender.address, b"", _PLAIN_TRANSFER_GAS, fees)
                 newest = _as_version_of(newest, signed, is_cancellation=True)
@@ -196,6 +220,7 @@ class Transactions:
             signed_bytes=signed_bytes,
             max_fee_wei=Decimal(fees.max_fee_wei),
             is_cancellation=False,
+            ledger_identity=await self._chain.identity(),
         )
 
     async def _store(self, version: EvmTransaction) -> None:
