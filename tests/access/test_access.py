@@ -48,6 +48,18 @@ def everything_stored(url: URL) -> str:
         )
 
 
+@pytest.fixture
+def long_pauses(database_url: URL) -> None:
+    """Let whoever failed too often wait for an hour more: the first pause is a second, which is over in no time."""
+    run_sql(
+        database_url,
+        """CREATE FUNCTION wait_longer() RETURNS trigger LANGUAGE plpgsql AS $$
+           BEGIN NEW.blocked_until := NEW.blocked_until + interval '1 hour'; RETURN NEW; END $$""",
+        """CREATE TRIGGER wait_longer BEFORE UPDATE ON login_throttle FOR EACH ROW
+           WHEN (NEW.blocked_until > now()) EXECUTE FUNCTION wait_longer()""",
+    )
+
+
 def test_each_role_may_do_all_that_the_one_before_it_may() -> None:
     roles = list(Role)
     for lesser, greater in pairwise(roles):
@@ -156,7 +168,7 @@ async def test_a_changed_password_ends_sessions_and_a_changed_role_counts_at_onc
 
 
 async def test_who_fails_too_often_waits_and_nobody_learns_which_names_there_are(
-    database: Database, database_url: URL, settings: Settings
+    database: Database, database_url: URL, settings: Settings, long_pauses: None
 ) -> None:
     await add(database)
     for name in ("ana", "nobody"):
@@ -176,7 +188,7 @@ async def test_who_fails_too_often_waits_and_nobody_learns_which_names_there_are
         await access.log_in(database, settings, "ana", "wrong")
 
 
-async def test_guesses_side_by_side_are_counted_too(database: Database, settings: Settings) -> None:
+async def test_guesses_side_by_side_are_counted_too(database: Database, settings: Settings, long_pauses: None) -> None:
     await add(database)
     guesses = [access.log_in(database, settings, "ana", f"guess number {number}") for number in range(12)]
     outcomes = await asyncio.gather(*guesses, return_exceptions=True)
