@@ -55,6 +55,7 @@ class MirrorTransport:
         timeout_seconds: How long to wait for an answer.
         tries: How often a request is made before all of them count as away.
         parallel: How many requests are under way at once.
+        clock: The time in seconds; tests may give their own.
         sleep: Waits for so many seconds; tests may give their own.
     """
 
@@ -66,6 +67,7 @@ class MirrorTransport:
         timeout_seconds: float,
         tries: int,
         parallel: int,
+        clock: Callable[[], float] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         limits = httpx.Limits(max_connections=parallel, max_keepalive_connections=parallel)
@@ -73,12 +75,13 @@ class MirrorTransport:
             _Mirror(
                 url,
                 httpx.AsyncClient(base_url=url, timeout=timeout_seconds, limits=limits),
-                RateLimiter(requests_per_second, burst=_BURST, sleep=sleep),
+                RateLimiter(requests_per_second, burst=_BURST, clock=clock, sleep=sleep),
             )
             for url in urls
         ]
         self._tries = tries
         self._slots = asyncio.Semaphore(parallel)
+        self._clock = clock
         self._sleep = sleep
 
     @property
@@ -113,7 +116,7 @@ class MirrorTransport:
     async def _get(
         self, mirrors: Sequence[_Mirror], answer: type[Answer], path: str, query: Query | None
     ) -> Answer | None:
-        now = asyncio.get_running_loop().time
+        now = self._clock or asyncio.get_running_loop().time
         for tries_left in range(self._tries, 0, -1):
             # The one that rests shortest; of those that need no rest the preferred one.
             mirror = min(mirrors, key=lambda one: max(one.rests_until, now()))
