@@ -7,9 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from hedera_network import EmulatedNetwork, Faults
+from hedera_network import EmulatedNetwork, Faults, NetworkClock
 from hedera_network.entities import FixedFee, FractionalFee
 from hedera_network.identifiers import timestamp
+from hedera_network.ledger import SNAPSHOT_SECONDS
 from hedera_network.mirror.description import complaints_of_answer, complaints_of_request
 from hedera_network.wallet import Wallet, mirror_path
 from hedera_worlds import PAYER, build_world, world_settings
@@ -25,6 +26,14 @@ TOPIC = "0x" + "ab" * 32
 
 
 @pytest.fixture
+def just_after_a_snapshot(tmp_path: Path) -> None:
+    """Set the clock of the network to come to the beginning of a quarter of an hour, when mirror nodes take one."""
+    clock = NetworkClock(tmp_path / "network-clock")
+    clock.advance(SNAPSHOT_SECONDS - clock.now_nanos() / 1e9 % SNAPSHOT_SECONDS)
+    clock.close()
+
+
+@pytest.fixture
 def network(tmp_path: Path) -> Iterator[EmulatedNetwork]:
     with EmulatedNetwork.start(tmp_path) as network:
         build_world(network, HOLDERS)
@@ -33,7 +42,8 @@ def network(tmp_path: Path) -> Iterator[EmulatedNetwork]:
 
 
 def ask(network: EmulatedNetwork, target: str, status: int = 200) -> Any:
-    response = httpx.get(f"{network.mirror_url}{target if target.startswith('/') else f'/api/v1/{target}'}")
+    path = target if target.startswith("/") else f"/api/v1/{target}"
+    response = httpx.get(f"{network.mirror_url}{path}", timeout=60)
     assert response.status_code == status, response.text
     return response.json()
 
@@ -124,7 +134,9 @@ def test_several_accounts_are_any_of_them_in_lists_and_all_at_once_among_holders
     assert len(ask(network, f"tokens/{ASSET_TOKEN}/balances?account.id={HOLDERS[0][0]}")["balances"]) == 1
 
 
-def test_balances_of_the_past_are_those_of_the_newest_snapshot(network: EmulatedNetwork) -> None:
+def test_balances_of_the_past_are_those_of_the_newest_snapshot(
+    just_after_a_snapshot: None, network: EmulatedNetwork
+) -> None:
     holder = HOLDERS[0][0]
     target = f"tokens/{ASSET_TOKEN}/balances?account.id={holder}&timestamp="
     before = network.clock.now_nanos()
@@ -133,10 +145,10 @@ def test_balances_of_the_past_are_those_of_the_newest_snapshot(network: Emulated
     network.operator.fund(ASSET_TOKEN, holder, 50)
     now = timestamp(network.clock.now_nanos())
     assert [one["balance"] for one in ask(network, f"{target}lte:{now}")["balances"]] == [1]
-    network.clock.advance(15 * 60)
+    network.clock.advance(SNAPSHOT_SECONDS)
     quarter = ask(network, f"{target}{timestamp(network.clock.now_nanos())}")
     assert [one["balance"] for one in quarter["balances"]] == [51]
-    assert float(quarter["timestamp"]) % 900 == 0
+    assert float(quarter["timestamp"]) % SNAPSHOT_SECONDS == 0
 
 
 def test_the_present_bears_the_time_of_the_newest_change_on_the_page(network: EmulatedNetwork) -> None:
@@ -183,14 +195,14 @@ def test_logs_are_found_by_topic_only_within_a_week(network: EmulatedNetwork) ->
 
 def test_what_goes_wrong_on_the_way(network: EmulatedNetwork) -> None:
     network.set_faults(Faults(mirror_throttle_percent=100))
-    assert httpx.get(f"{network.mirror_url}/api/v1/blocks").headers["Retry-After"] == "1"
+    assert httpx.get(f"{network.mirror_url}/api/v1/blocks", timeout=60).headers["Retry-After"] == "1"
     network.set_faults(Faults(mirror_error_percent=100))
-    assert httpx.get(f"{network.mirror_url}/api/v1/blocks").status_code in {500, 503}
+    assert httpx.get(f"{network.mirror_url}/api/v1/blocks", timeout=60).status_code in {500, 503}
     network.set_faults(Faults(mirror_drop_percent=100))
     with pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(f"{network.mirror_url}/api/v1/blocks")
+        httpx.get(f"{network.mirror_url}/api/v1/blocks", timeout=60)
     network.set_faults(Faults(mirror_requests_per_second=3))
-    with httpx.Client(base_url=network.mirror_url) as client:
+    with httpx.Client(base_url=network.mirror_url, timeout=60) as client:
         assert 429 in {client.get("/api/v1/blocks").status_code for _ in range(50)}
 
 

@@ -55,10 +55,12 @@ def hedera(
     assert network.operator.records(PAYER) == [], "something was sent"
 
 
-def nobody_listens() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
+@pytest.fixture
+def nobody_listens() -> Iterator[str]:
+    """An address that is taken, and that nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
 
 
 Hedera = tuple[EmulatedNetwork, CommandLine]
@@ -121,14 +123,16 @@ def test_a_token_that_is_paused_or_deleted_is_refused(hedera: Hedera, state: str
         network.operator.update_token(PAYMENT_TOKEN, **{state: False})
 
 
-def test_a_mirror_node_that_cannot_be_reached_is_named(hedera: Hedera, monkeypatch: pytest.MonkeyPatch) -> None:
-    address = nobody_listens()
-    monkeypatch.setenv("HEDERA_MIRROR_URLS", f"http://{address}")
-    refused(hedera[1], *PAY, status=1, sentences=(f"http://{address}", "Check HEDERA_MIRROR_URLS"))
+def test_a_mirror_node_that_cannot_be_reached_is_named(
+    hedera: Hedera, nobody_listens: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEDERA_MIRROR_URLS", f"http://{nobody_listens}")
+    refused(hedera[1], *PAY, status=1, sentences=(f"http://{nobody_listens}", "Check HEDERA_MIRROR_URLS"))
 
 
-def test_nodes_that_cannot_be_reached_are_named(hedera: Hedera, monkeypatch: pytest.MonkeyPatch) -> None:
-    address = nobody_listens()
-    monkeypatch.setenv("HEDERA_NODES", f"{address}=0.0.3")
+def test_nodes_that_cannot_be_reached_are_named(
+    hedera: Hedera, nobody_listens: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEDERA_NODES", f"{nobody_listens}=0.0.3")
     monkeypatch.setenv("HEDERA_NODE_TIMEOUT_SECONDS", "0.5")
-    refused(hedera[1], *PAY, status=1, sentences=(address, "Check HEDERA_NODES"))
+    refused(hedera[1], *PAY, status=1, sentences=(nobody_listens, "Check HEDERA_NODES"))

@@ -85,6 +85,11 @@ class EmulatedNetwork:
         }
 
     @property
+    def receipts_asked(self) -> int:
+        """How often nodes were asked for a receipt."""
+        return sum(server.node.receipts_asked for server in self._servers)
+
+    @property
     def faults(self) -> Faults:
         """What goes wrong at present."""
         return self._consensus.faults

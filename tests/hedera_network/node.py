@@ -28,6 +28,9 @@ class Node:
 
     Args:
         account: The number of its account, which a transaction names.
+
+    Attributes:
+        receipts_asked: How often somebody asked for a receipt.
     """
 
     def __init__(self, account: int, consensus: Consensus) -> None:
@@ -35,6 +38,7 @@ class Node:
         self._consensus = consensus
         self._ledger = consensus.ledger
         self._taken: dict[TransactionKey, None] = {}
+        self.receipts_asked = 0
 
     def take(self, message: Any) -> str:
         """Check a transaction, and hand it to consensus if it may be valid. Return the code of the answer."""
@@ -56,6 +60,7 @@ class Node:
     def receipt(self, key: TransactionKey) -> tuple[str, Any]:
         """Return the code of the answer, and the receipt of a transaction if there is one."""
         with self._ledger.lock:
+            self.receipts_asked += 1
             self._consensus.catch_up()
             if self._lies:
                 return "RECEIPT_NOT_FOUND", None

@@ -104,7 +104,7 @@ class Wallet:
             transaction.sign_with(key.public_key(), partial(_sign, key))
         return TransactionList.FromString(transaction.to_bytes()).transaction_list[0]
 
-    def send(self, message: Any, *, node: str = "0.0.3", timeout: float = 5) -> str:
+    def send(self, message: Any, *, node: str = "0.0.3", timeout: float = 60) -> str:
         """Send a signed transaction to a node, and return the code of its answer."""
         response = self._stubs[node].cryptoTransfer(message, timeout=timeout)
         return str(CODES.Name(response.nodeTransactionPrecheckCode))
@@ -123,7 +123,7 @@ class Wallet:
                 transactionID=transaction.transaction_id._to_proto()
             )
         )
-        answer = self._stubs[node].getTransactionReceipts(query, timeout=5).transactionGetReceipt
+        answer = self._stubs[node].getTransactionReceipts(query, timeout=60).transactionGetReceipt
         code = str(CODES.Name(answer.header.nodeTransactionPrecheckCode))
         return str(CODES.Name(answer.receipt.status)) if code == "OK" else code
 

@@ -455,12 +455,12 @@ class LedgerConformance:
     async def test_a_delayed_transaction_may_still_arrive_after_somebody_looked(self, scene: Scene) -> None:
         account = await scene.harness.make_account()
         signed = await scene.sign({account: 10})
-        await scene.harness.delay(10)
+        await scene.harness.delay(60)
         await scene.submit_without_answer(signed)
         assert isinstance(await scene.ledger.outcome(signed.transaction_id), Undecided)
         assert await scene.balance(account) == 0
 
-        await scene.harness.let_pass(11)
+        await scene.harness.let_pass(61)
 
         assert isinstance(await scene.ledger.outcome(signed.transaction_id), Settled)
         assert await scene.balance(account) == 10
@@ -468,12 +468,12 @@ class LedgerConformance:
     async def test_a_delayed_transaction_that_was_sent_again_pays_once(self, scene: Scene) -> None:
         account = await scene.harness.make_account()
         signed = await scene.sign({account: 10})
-        await scene.harness.delay(10)
+        await scene.harness.delay(60)
         await scene.submit_without_answer(signed)
         await scene.harness.behave()
         await scene.ledger.submit(signed.signed_bytes)
 
-        await scene.harness.let_pass(11)
+        await scene.harness.let_pass(61)
 
         assert await scene.balance(account) == 10
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 from hedera_network import EmulatedNetwork, Faults
 from hedera_network.operator import Operator
 from hedera_network.wallet import make_key, public_key_of
+from masspayout.errors import LedgerUnavailable, LedgerUncertain
 from masspayout.ledger.hedera.adapter import HederaLedger
 from masspayout.ledger.port import Payment, SignedTransaction, Transfer
 from masspayout.ledger.signing.port import KeyType
@@ -45,6 +47,13 @@ class Hedera:
         return await self.ledger.prepare(
             Transfer(self.last_number, self.payer, token_id, paid, "test", uuid.uuid4(), sender.account_id)
         )
+
+    async def submit_until_taken(self, signed: SignedTransaction) -> None:
+        """Send the same bytes again and again until a node says, in the time that it has, that it took them."""
+        while True:
+            with suppress(LedgerUncertain, LedgerUnavailable):
+                await self.ledger.submit(signed.signed_bytes)
+                return
 
     async def pay(self, token_id: str, payments: dict[str, int]) -> SignedTransaction:
         signed = await self.sign(token_id, payments)

@@ -78,7 +78,7 @@ def custodial(dfns: Dfns, settings: Settings, tmp_path: Path) -> Iterator[Settin
                 "dfns_service_account_token": type(settings.dfns_service_account_token)(TOKEN),
                 "dfns_credential_id": CREDENTIAL_ID,
                 "dfns_credential_key_file": write_pem(tmp_path / "credential.pem", dfns.credential),
-                "dfns_timeout_seconds": 5.0,
+                "dfns_timeout_seconds": 60.0,
             }
         )
 
@@ -155,7 +155,7 @@ async def test_a_signature_of_something_else_is_not_used(dfns: Dfns, custodial: 
 
 
 async def test_an_approval_that_takes_too_long_says_so(dfns: Dfns, custodial: Settings) -> None:
-    signer = await open_signer(custodial.model_copy(update={"dfns_timeout_seconds": 0.5}))
+    signer = await open_signer(custodial.model_copy(update={"dfns_timeout_seconds": 2.0}))
     dfns.needs_looks = 1000
     with pytest.raises(LedgerUnavailable, match="has not signed"):
         await signer.sign(MESSAGE)
