@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from eth_abi.exceptions import DecodingError
-
 from masspayout.ledger.evm.contracts.interface import LACKS_ROLE, Event, Interface, error, event, function
 from masspayout.ledger.evm.contracts.terms import Occasion
 from masspayout.ledger.evm.erc20 import ZERO_ADDRESS
@@ -80,14 +78,9 @@ def purpose_of_event(reported: Event) -> Purpose | None:
 
 def purpose_of_call(data: bytes) -> Purpose | None:
     """Return what a call has paid; None when it is no call of such a contract that pays."""
-    try:
-        called = INTERFACE.called(data)
-    except DecodingError:
-        return None
-    if called is None:
-        return None
-    occasion = _OCCASIONS.get(called.name.removeprefix("execute").removesuffix("ByAddresses"))
-    if occasion is None:
+    called = INTERFACE.called(data)
+    occasion = called and _OCCASIONS.get(called.name.removeprefix("execute").removesuffix("ByAddresses"))
+    if called is None or occasion is None:
         return None
     return Purpose(occasion, None if occasion is Occasion.REDEMPTION else called.arguments[1])
 

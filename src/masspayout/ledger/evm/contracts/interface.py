@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from eth_abi.abi import decode, encode
+from eth_abi import abi
+from eth_abi.abi import encode
+from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 
 Json = Mapping[str, Any]
@@ -68,14 +70,13 @@ class Interface:
         return self._functions[name].selector
 
     def called(self, data: bytes) -> Called | None:
-        """Decode a call; None when it is of no function of this interface.
-
-        Raises:
-            eth_abi.exceptions.DecodingError: It calls a function of this interface with something else.
-        """
+        """Decode a call; None when it is of no function of this interface, or calls one with something else."""
         for entry in self._functions.values():
             if data[:4] == entry.selector:
-                return Called(entry.name, decode(entry.types, data[4:]))
+                try:
+                    return Called(entry.name, _decode(entry.types, data[4:]))
+                except DecodingError:
+                    return None
         return None
 
     def answer(self, name: str, data: bytes) -> tuple[Any, ...]:
@@ -84,7 +85,7 @@ class Interface:
         Raises:
             eth_abi.exceptions.DecodingError: The data is no answer of this function.
         """
-        return decode(self._functions[name].outputs, data)
+        return _decode(self._functions[name].outputs, data)
 
     def error(self, data: bytes) -> str | None:
         """Return the name of the error that a call was reverted with; None for one that is not of this contract."""
@@ -93,7 +94,7 @@ class Interface:
 
     def error_values(self, data: bytes) -> tuple[Any, ...]:
         """Return what an error of this interface says."""
-        return decode(self._errors[bytes(data[:4])].types, data[4:])
+        return _decode(self._errors[bytes(data[:4])].types, data[4:])
 
     def topic(self, name: str) -> bytes:
         """Return the first topic of an event's logs."""
@@ -102,11 +103,15 @@ class Interface:
     def event(self, log: Json) -> Event | None:
         """Decode a log, as JSON-RPC gives it; None when it is no event of this interface.
 
-        Raises:
-            eth_abi.exceptions.DecodingError: The log has the event's name and another form.
+        Contracts of other versions log events of the same names and types, of which others are topics. These are none.
         """
         entry = self._events.get(_bytes(log["topics"][0])) if log["topics"] else None
-        return None if entry is None else Event(entry.name, _fields(entry, log))
+        if entry is None:
+            return None
+        try:
+            return Event(entry.name, _fields(entry, log))
+        except DecodingError:
+            return None
 
     def events(self, logs: Sequence[Json], address: str) -> Iterator[Event]:
         """Yield the events that a contract logged, as far as they are of this interface."""
@@ -140,12 +145,26 @@ def _unnamed(kinds: Sequence[str]) -> list[dict[str, str]]:
 
 
 def _fields(event: _Entry, log: Json) -> dict[str, Any]:
-    topics = iter(log["topics"][1:])
-    values = iter(decode([kind for _, kind, indexed in event.inputs if not indexed], _bytes(log["data"])))
+    kinds = [kind for _, kind, indexed in event.inputs if not indexed]
+    topics, values = iter(log["topics"][1:]), iter(_decode(kinds, _bytes(log["data"])))
+    if len(kinds) + len(log["topics"]) - 1 != len(event.inputs):
+        raise DecodingError(f"{event.name} has another number of topics")
     return {
-        name: decode([kind], _bytes(next(topics)))[0] if indexed else next(values)
+        name: _decode([kind], _bytes(next(topics)))[0] if indexed else next(values)
         for name, kind, indexed in event.inputs
     }
+
+
+def _decode(kinds: Sequence[str], data: bytes) -> tuple[Any, ...]:
+    """Decode what a contract said, which may be anything: bytes that are no text, for example, where a text should be.
+
+    Raises:
+        eth_abi.exceptions.DecodingError: It is nothing of these types.
+    """
+    try:
+        return abi.decode(kinds, data)
+    except (UnicodeDecodeError, OverflowError) as error:
+        raise DecodingError(str(error)) from None
 
 
 def _bytes(text: str) -> bytes:
