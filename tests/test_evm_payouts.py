@@ -217,6 +217,15 @@ async def test_a_node_that_is_away_while_signing_delays_the_payout_only(
     assert (await world.reconcile(dividend_id)).agrees
 
 
+async def test_a_node_that_cannot_try_a_payment_delays_the_payout_only(harness: EvmHarness, database: Database) -> None:
+    world, dividend_id = await executed_dividend(harness, database, HOLDERS[:3])
+    harness.way.faults = Faults(failing_method="eth_estimateGas")
+    assert await pay_until_it_waits(harness, database, dividend_id) is DistributionStatus.PROCESSING
+    harness.way.faults = Faults()
+    assert await world.pay(dividend_id) is DistributionStatus.COMPLETED
+    assert (await world.reconcile(dividend_id)).agrees
+
+
 async def test_gas_that_costs_more_than_is_allowed_delays_the_payout_only(
     harness: EvmHarness, database: Database
 ) -> None:

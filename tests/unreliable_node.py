@@ -32,6 +32,7 @@ class Faults:
         no_mempool: Only the nonce that comes next is taken, as by Hedera's relay.
         busy_percent: Anything that is asked is turned away.
         most_log_blocks: No logs are given of more blocks than these at once.
+        failing_method: The node has trouble of its own with whatever is asked by this one.
     """
 
     lose_answer_percent: int = 0
@@ -42,6 +43,7 @@ class Faults:
     horizon: int | None = None
     no_mempool: bool = False
     most_log_blocks: int | None = None
+    failing_method: str | None = None
 
 
 @dataclass
@@ -91,6 +93,8 @@ class UnreliableNode:
         """Return result or error; None when the connection is to break."""
         if self._strikes(self.faults.busy_percent):
             return {"error": {"code": -32005, "message": "rate limit exceeded"}}
+        if method == self.faults.failing_method:
+            return {"error": {"code": -32603, "message": "Internal error"}}
         if method == "eth_sendRawTransaction":
             return await self._send(parameters[0])
         most = self.faults.most_log_blocks

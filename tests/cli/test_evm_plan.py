@@ -158,6 +158,15 @@ def test_who_may_take_no_snapshot_is_told_which_role_it_takes(issuer: Issuer) ->
     assert f"grant {issuer.operator.anvil.accounts[3].lower()} the role 0x" in said
 
 
+def test_such_a_contract_is_paused_and_unpaused_once(issuer: Issuer) -> None:
+    operator, there = issuer.operator, ("--contract", issuer.contract.address)
+    for word, again in (("pause", "It is paused: masspayout evm unpause"), ("unpause", "it is not paused")):
+        operator.say("evm", word, *there)
+        said = operator.is_refused("evm", word, *there).err
+        assert "Nothing was sent" in said
+        assert again in said
+
+
 def test_what_has_no_such_contract_is_sent_elsewhere(issuer: Issuer) -> None:
     operator = issuer.operator
     assert "There is no asset" in issuer.is_refused("--amount", "5", asset=operator.token.address)

@@ -107,6 +107,15 @@ async def test_what_was_frozen_before_that_is_not_signed(stage: Stage) -> None:
     assert refused.value.code == "CONTRACT_PAYS_BY_ITS_RULE"
 
 
+@pytest.mark.parametrize("occasion", [Occasion.SNAPSHOT, Occasion.DISTRIBUTION])
+async def test_what_belongs_to_another_asset_is_not_begun(stage: Stage, occasion: Occasion) -> None:
+    ledger, payer, token = stage.harness.ledger, stage.contract.address, stage.payment_token
+    await ledger.check_payer(payer, token, str(ContractTerms(occasion, stage.asset_token, 1, 100)))
+    with pytest.raises(Conflict, match=f"belongs to another asset than {token}"):
+        await ledger.check_payer(payer, token, str(ContractTerms(occasion, token, 1, 100)))
+    assert stage.harness.way.sent_count == 0
+
+
 async def test_what_was_approved_in_one_token_is_not_signed_for_another(stage: Stage) -> None:
     harness = stage.harness
     existing = await recognise(harness.ledger.node, stage.contract.address)

@@ -262,6 +262,12 @@ FAILURES = _failures(
         "It was signed anew several times; retry with fewer holders in a batch.",
     ),
     Failure(
+        "TRANSACTION_NOT_TRIED",
+        _TRANSIENT,
+        "The node could not say whether the transaction would succeed.",
+        "It was asked several times: see the log of the worker for the node's words, then retry.",
+    ),
+    Failure(
         "INVALID_TRANSACTION_START",
         _TRANSIENT,
         "The transaction began to be valid ahead of the network's time.",

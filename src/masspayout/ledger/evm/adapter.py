@@ -18,7 +18,7 @@ from masspayout.ledger.evm.erc20 import Erc20, is_address
 from masspayout.ledger.evm.events import Events
 from masspayout.ledger.evm.node import Node, NodeError
 from masspayout.ledger.evm.offers import Offers
-from masspayout.ledger.evm.outcomes import REVERTED, Outcomes
+from masspayout.ledger.evm.outcomes import NOT_TRIED, REVERTED, Outcomes
 from masspayout.ledger.evm.register import Registers
 from masspayout.ledger.evm.senders import SenderAccount, Senders, decode_transaction
 from masspayout.ledger.evm.transactions import Transactions
@@ -361,8 +361,10 @@ class EvmLedger:
             estimated = await self.node.estimate_gas(sender, contract.address, data)
         except NodeError as error:
             code = contract.revert_code(error.data)
-            if code is None and not error.is_revert and "gas" in error.message.lower():
-                raise _too_much_gas(error.message, limit) from None
+            if code is None and not error.is_revert:
+                if "gas" in error.message.lower():
+                    raise _too_much_gas(error.message, limit) from None
+                code = NOT_TRIED  # the node has trouble of its own, perhaps: it is no word of the contract's
             raise LedgerRejected(
                 code or REVERTED,
                 f"The contract {contract.address} would not pay: {error.message}.",

@@ -14,7 +14,7 @@ from masspayout.errors import Conflict, InsufficientFunds, Invalid, LedgerUncert
 from masspayout.ledger.contract_offers import ContractOffer
 from masspayout.ledger.evm.adapter import EvmLedger
 from masspayout.ledger.evm.ats import INTERFACE, Announcement
-from masspayout.ledger.evm.contracts import ExistingContract, PayingContract, recognise
+from masspayout.ledger.evm.contracts import ExistingContract, PayingContract, cash_flow, recognise
 from masspayout.ledger.evm.contracts.interface import LACKS_ROLE
 from masspayout.ledger.evm.contracts.own import deployment, interface
 from masspayout.ledger.evm.contracts.terms import ContractTerms, Occasion
@@ -37,6 +37,8 @@ _NEXT_STEPS = {
     "NotAPauser": "Sign with the key of an account that may pause: set PAYER_KEY or EVM_KEYS to it.",
     "NotAToken": "Check the token's address.",
     "NotAnAdmin": "Name an account with --admin.",
+    "LifeCycleCashFlowIsPaused": "It is paused: masspayout evm unpause lets it go on.",
+    "LifeCycleCashFlowIsUnpaused": "Nothing need be done: it is not paused.",
 }
 
 
@@ -234,10 +236,10 @@ class Administration:
         try:
             estimated = to_int(await self._ledger.node.request("eth_estimateGas", call))
         except NodeError as error:
-            name = interface().error(error.data) or INTERFACE.error(error.data) or ""
+            name = interface().error(error.data) or cash_flow.INTERFACE.error(error.data) or ""
             next_step = _NEXT_STEPS.get(name, f"Check that {sender} has the role and the money for it.")
             if name == LACKS_ROLE:
-                _, role = INTERFACE.error_values(error.data)
+                _, role = cash_flow.INTERFACE.error_values(error.data)
                 next_step = f"Have its admin grant {sender} the role {to_hex(role)}."
             raise Conflict(
                 f"{'This' if to == _NO_CONTRACT_YET else f'The contract {to}'} would refuse: "

@@ -14,7 +14,7 @@ from masspayout.ledger.evm.transactions import Transactions
 from masspayout.ledger.port import Dead, Outcome, Refused, Settled, Undecided
 from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime
 
-REVERTED, OUT_OF_GAS = "CONTRACT_REVERTED", "TRANSACTION_OUT_OF_GAS"
+REVERTED, OUT_OF_GAS, NOT_TRIED = "CONTRACT_REVERTED", "TRANSACTION_OUT_OF_GAS", "TRANSACTION_NOT_TRIED"
 
 
 class Outcomes:

@@ -41,6 +41,7 @@ INTERFACE = Interface(
         event("LifeCycleCashFlowPaused", account="address indexed"),
         event("LifeCycleCashFlowUnpaused", account="address indexed"),
         error("LifeCycleCashFlowIsPaused"),
+        error("LifeCycleCashFlowIsUnpaused"),
         error(LACKS_ROLE, "address", "bytes32"),
         error("NotEnoughBalance", "uint256"),
         error("NotPaymentDate", "uint256", "uint256"),

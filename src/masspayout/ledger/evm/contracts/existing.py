@@ -77,7 +77,9 @@ class ExistingContract:
                 f"Unpause it with: masspayout evm unpause --contract {self.address}",
             )
         if known is not None and known.is_redemption:
-            await self._require_redemption(sender, known.asset_id)
+            await self._require_redemption(sender, known)
+        elif known is not None:
+            await self._require_own_asset(sender, known)
 
     async def encode_payment(
         self, distribution_id: uuid.UUID, token_id: str, payments: Sequence[Payment], terms: str | None
@@ -91,17 +93,9 @@ class ExistingContract:
                 f"The contract {self.address} pays in {pays_in} by now, and {token_id} was planned.",
                 describe_failure(PAYMENT_TOKEN_CHANGED).next_step,
             )
-        holders = [payment.account_id for payment in payments]
-        match known.occasion:
-            case Occasion.SNAPSHOT:
-                return INTERFACE.call(
-                    "executeAmountSnapshotByAddresses", known.asset_id, known.number, holders, known.amount_units
-                )
-            case Occasion.REDEMPTION:
-                await self._require_as_planned(known.asset_id, payments)
-                return INTERFACE.call("executeBondCashOutByAddresses", known.asset_id, holders)
-            case Occasion.DISTRIBUTION:
-                return INTERFACE.call("executeDistributionByAddresses", known.asset_id, known.number, holders)
+        if known.is_redemption:
+            await self._require_as_planned(known.asset_id, payments)
+        return _call(known, [payment.account_id for payment in payments])
 
     async def results(self, data: bytes, receipt: Json, token_id: str) -> Results:
         """See ``PayingContract``. Whoever is neither reported nor transferred to was not paid by this call."""
@@ -153,18 +147,30 @@ class ExistingContract:
                 f"Have its admin grant {sender} the role {to_hex(roles[0])}.",
             )
 
-    async def _require_redemption(self, sender: str, bond_id: str) -> None:
+    async def _require_own_asset(self, sender: str, terms: ContractTerms) -> None:
+        """Have the sender pay nobody: that the contract belongs to another asset shows, and nothing happens."""
+        refusal = await self._refusal(sender, terms)
+        if refusal is not None and INTERFACE.error(refusal.data) == "InvalidAsset":
+            raise self._of_another_asset(terms.asset_id)
+
+    async def _require_redemption(self, sender: str, terms: ContractTerms) -> None:
         """Have the sender redeem nobody's bonds: whatever is in the way of anybody's shows, and nothing happens."""
-        bond = Bond(self._node, bond_id)
+        bond = Bond(self._node, terms.asset_id)
         await bond.require_principal(self.address)
-        nobodys = INTERFACE.call("executeBondCashOutByAddresses", bond_id, [])
+        refusal = await self._refusal(sender, terms)
+        if refusal is not None:
+            raise self._cannot_redeem(terms.asset_id, refusal)
+        await bond.require_redeemer(self.address)
+
+    async def _refusal(self, sender: str, terms: ContractTerms) -> NodeError | None:
+        """Return how the contract refuses to pay nobody, if it does."""
         try:
-            await self._node.call(self.address, nobodys, sender=sender)
+            await self._node.call(self.address, _call(terms, []), sender=sender)
         except NodeError as refusal:
             if not refusal.is_revert:
                 raise
-            raise self._cannot_redeem(bond_id, refusal) from None
-        await bond.require_redeemer(self.address)
+            return refusal
+        return None
 
     def _cannot_redeem(self, bond_id: str, refusal: NodeError) -> Conflict:
         reason = refusal.message
@@ -178,15 +184,18 @@ class ExistingContract:
                     "Plan its redemption after that time.",
                 )
             case "InvalidAsset":
-                return Conflict(
-                    f"The contract {self.address} belongs to another asset than {bond_id}.",
-                    f"Name the bond's own with: masspayout asset import {bond_id} --lifecycle-contract ID",
-                )
+                return self._of_another_asset(bond_id)
         return Conflict(
             f"The contract {self.address} cannot redeem {bond_id}: it asks of the bond what this version of bonds does "
             f"not answer ({reason}).",
             "Have the contract upgraded to one that fits the bond; or pay the principal as a list from a contract of "
             "your own, and have the issuer redeem the bonds.",
+        )
+
+    def _of_another_asset(self, asset_id: str) -> Conflict:
+        return Conflict(
+            f"The contract {self.address} belongs to another asset than {asset_id}.",
+            f"Name the asset's own with: masspayout asset import {asset_id} --lifecycle-contract ID",
         )
 
     async def _require_as_planned(self, bond_id: str, payments: Sequence[Payment]) -> None:
@@ -244,6 +253,18 @@ async def is_existing(node: Node, address: str) -> bool:
     except (NodeError, DecodingError):
         return False
     return True
+
+
+def _call(terms: ContractTerms, holders: Sequence[str]) -> bytes:
+    """Return the call that pays some holders; pages are never used."""
+    match terms.occasion:
+        case Occasion.SNAPSHOT:
+            arguments = (terms.asset_id, terms.number, holders, terms.amount_units)
+            return INTERFACE.call("executeAmountSnapshotByAddresses", *arguments)
+        case Occasion.DISTRIBUTION:
+            return INTERFACE.call("executeDistributionByAddresses", terms.asset_id, terms.number, holders)
+        case Occasion.REDEMPTION:
+            return INTERFACE.call("executeBondCashOutByAddresses", terms.asset_id, holders)
 
 
 def _holders_of(data: bytes) -> Sequence[str]:

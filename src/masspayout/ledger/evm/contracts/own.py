@@ -93,7 +93,7 @@ class OwnContract:
         if await self.ask("is_paused"):
             raise ContractPaused(
                 f"The contract {self.address} is paused, so nobody is paid.",
-                "Unpause it with: masspayout evm unpause",
+                f"Unpause it with: masspayout evm unpause --contract {self.address}",
             )
 
     async def encode_payment(
