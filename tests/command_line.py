@@ -1,7 +1,9 @@
 """Running the command line as a user does: what it is called with, and what it says."""
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -38,6 +40,17 @@ def environment(url: URL) -> dict[str, str]:
         "LOOK_AGAIN_SECONDS": "0.01",
         "LOOK_AGAIN_MAX_SECONDS": "0.1",
     }
+
+
+@contextmanager
+def nobody_reads() -> Iterator[int]:
+    """An output, as a file descriptor, whose other end is closed: whatever is written to it fails."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        yield writer
+    finally:
+        os.close(writer)
 
 
 def rows_of(url: URL) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """The main job, from the command line: a list is paid once, whatever happens to the process that pays it."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import URL
 
-from command_line import CommandLine, environment
+from command_line import CommandLine, environment, nobody_reads
 from databases import run_sql
 from masspayout.db.session import connect_arguments
 from masspayout.ledger.sandbox import SandboxLedger
@@ -100,6 +101,36 @@ def test_a_payment_that_is_interrupted_says_how_it_goes_on(database_url: URL, co
     assert "Traceback" not in words
     assert command_line(*pay).status == 0
     assert len(received_units(database_url)) == 20_000
+
+
+def test_a_payment_whose_words_nobody_reads(database_url: URL, command_line: CommandLine) -> None:
+    asyncio.run(fund(database_url, 100))
+    Path("list.csv").write_text("account_id,amount\n0.0.11,1.5\n0.0.12,2\n")
+    pay = (sys.executable, "-m", "masspayout", "pay", "list.csv", "--payment-token", TOKEN)
+    with nobody_reads() as output:
+        assert subprocess.run(pay, stdout=output, stderr=output, check=False).returncode == 0
+        assert sum(received_units(database_url).values()) == 3_500_000
+        assert subprocess.run(pay, stdout=output, stderr=output, check=False).returncode == 1
+        (paid,) = json.loads(command_line("distribution", "list", "--json").out)["items"]
+        assert paid["status"] == "COMPLETED"
+        export = (sys.executable, "-m", "masspayout", "distribution", "holders", paid["id"], "--csv", "-")
+        assert subprocess.run(export, stdout=output, check=False).returncode == 0
+
+
+def test_ctrl_c_while_a_list_does_not_come(database_url: URL, command_line: CommandLine) -> None:
+    asyncio.run(fund(database_url, 100))
+    os.mkfifo("list.csv")
+    pay = (sys.executable, "-m", "masspayout", "pay", "list.csv", "--payment-token", TOKEN)
+    process = subprocess.Popen(pay, stderr=subprocess.PIPE)
+    with Path("list.csv").open("w") as slow:  # waits until it is opened at the other end, too
+        slow.write("account_id,amount\n0.0.11,")
+        slow.flush()
+        process.send_signal(signal.SIGINT)
+        _, words = process.communicate()
+    assert process.returncode == 130
+    assert words == b""
+    assert received_units(database_url) == {}
+    assert "There is no distribution yet" in command_line("distribution", "list").out
 
 
 def test_a_list_is_paid_again_only_for_another_concept(database_url: URL, command_line: CommandLine) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from command_line import environment, rows_of
+from command_line import environment, nobody_reads, rows_of
 from databases import run_sql
 
 NOT_UTF8 = b"caf\xe9"
@@ -76,6 +76,15 @@ def test_no_output_at_all(database_url: URL, tmp_path: Path) -> None:
         ["/bin/sh", "-c", command], env={**os.environ, **environment(database_url)}, cwd=tmp_path, check=False
     )
     assert ended.returncode == 0
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_an_output_that_nobody_reads(database_url: URL, tmp_path: Path, form: tuple[str, ...]) -> None:
+    with nobody_reads() as output:
+        process = start(database_url, tmp_path, "asset", "list", *form, stdout=output)
+        _, said = process.communicate()
+    assert process.returncode == 0
+    assert said == b""
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from masspayout import distributions, list_payouts, series
+from masspayout.cli.lists import read_list
 from masspayout.cli.options import AssetArgument
 from masspayout.cli.output import JsonOption, out, show_fields, show_json
 from masspayout.cli.reports import distribution_fields
@@ -20,7 +21,6 @@ from masspayout.db.entities import Asset, Distribution, DistributionType, Execut
 from masspayout.db.repositories import Assets
 from masspayout.errors import Invalid
 from masspayout.freezing import payment_token_of
-from masspayout.payout_lists import read_payout_list
 from masspayout.runtime import Runtime
 from masspayout.scheduling import find_zone
 from masspayout.terms import timing_misfits
@@ -175,7 +175,7 @@ async def _pay_list(
 ) -> Distribution:
     found = await _find_asset(runtime, asset)
     token = await payment_token_of(runtime.ledger, runtime.settings, found)
-    entries = read_payout_list(path, token.decimals)
+    entries = read_list(path, token.decimals)
     await list_payouts.check(runtime.ledger, runtime.settings, token, entries, allow_unpayable=True)
     parts = (runtime.database, runtime.ledger, runtime.settings, found, token)
     return await list_payouts.create(*parts, entries, distribution_type=kind, concept=concept)

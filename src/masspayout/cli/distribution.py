@@ -1,6 +1,5 @@
 """``masspayout distribution``: plan a payout, review it, pay it, see who got what."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,7 +11,7 @@ import typer
 from masspayout import distributions, exports, previews
 from masspayout.cli import approval, creation
 from masspayout.cli.options import LimitOption, PageOption
-from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table
+from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table, writing_as_it_is
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import distribution_fields, show_failures, show_result, unchecked_sentence
 from masspayout.cli.session import opened, with_runtime
@@ -244,7 +243,8 @@ async def _write_csv(runtime: Runtime, reference: str, path: Path) -> int:
 @contextmanager
 def _opened_for_writing(path: Path) -> Iterator[TextIO]:
     if str(path) == "-":
-        yield sys.stdout
+        with writing_as_it_is() as file:
+            yield file
         return
     try:
         with path.open("w", encoding="utf-8", newline="") as file:

@@ -3,11 +3,13 @@
 import asyncio
 import io
 import json
+import os
 import sys
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import IO, Annotated, Any, TextIO, TypeVar
 
 import typer
 from rich.console import Console
@@ -17,10 +19,18 @@ from rich.table import Table
 from masspayout.errors import DatabaseMismatch, InvalidRows, MassPayoutError
 from masspayout.json_forms import json_form
 
+
+class _Output(Console):
+    """Says things to whoever reads them. When nobody does any more (``| head -1``), the work goes on in silence."""
+
+    def on_broken_pipe(self) -> None:
+        _discard(self.file)
+
+
 # Sentences are wrapped by the terminal, not by us: what is piped or copied stays whole.
 _PIPED_WIDTH = 200
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout and sys.stdout.isatty() else _PIPED_WIDTH)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = _Output(highlight=False, soft_wrap=True, width=None if sys.stdout and sys.stdout.isatty() else _PIPED_WIDTH)
+err = _Output(stderr=True, highlight=False, soft_wrap=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -40,6 +50,23 @@ def write_anything() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+@contextmanager
+def writing_as_it_is() -> Iterator[TextIO]:
+    """Give standard output to write data to. When nobody reads it any more, the block ends as if it were done."""
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard(sys.stdout)
+
+
+def _discard(stream: IO[str]) -> None:
+    """Throw away whatever is still to be written to a stream, by this process or at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
 def show_error(error: MassPayoutError) -> None:
     """Say what is wrong and what to do next, on standard error."""
     err.print(f"[bold red]error:[/] {escape(error.message)}")
@@ -52,7 +79,8 @@ def show_error(error: MassPayoutError) -> None:
 
 def show_json(value: Any) -> None:
     """Print a value as JSON: decimals as strings, times in RFC 3339."""
-    typer.echo(json.dumps(value, default=json_form, indent=2, ensure_ascii=False))
+    with writing_as_it_is():
+        typer.echo(json.dumps(value, default=json_form, indent=2, ensure_ascii=False))
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str, right: Sequence[str] = ()) -> None:

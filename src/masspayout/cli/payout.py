@@ -10,13 +10,14 @@ import typer
 
 from masspayout import assets, distributions, list_payouts, reconciliation
 from masspayout.cli.distribution import DistributionArgument
+from masspayout.cli.lists import read_list
 from masspayout.cli.output import JsonOption, out, run, show_json
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import show_result, show_verdict, unchecked_sentence
 from masspayout.cli.session import opened, with_runtime
 from masspayout.db.entities import Distribution
 from masspayout.freezing import PaymentToken
-from masspayout.payout_lists import PayoutList, read_payout_list
+from masspayout.payout_lists import PayoutList
 from masspayout.runtime import Runtime
 
 # Mirror nodes are some seconds behind the ledger.
@@ -61,7 +62,7 @@ async def _pay(
 ) -> None:
     async with opened() as runtime:
         token = await list_payouts.payment_token(runtime.ledger, runtime.settings, payment_token)
-        entries = read_payout_list(file, token.decimals)
+        entries = read_list(file, token.decimals)
         asset_id = asset_reference or token.token_id
         distribution = await _distribution_of(
             runtime, asset_id, token, entries, concept, allow_unpayable=allow_unpayable
