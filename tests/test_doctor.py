@@ -439,6 +439,22 @@ async def test_a_distribution_that_waits_for_a_person(runtime: Runtime, database
     assert all_is_well(await examine(database_url))
 
 
+async def test_a_redemption_that_was_planned_again(runtime: Runtime, database_url: URL) -> None:
+    world = await World.make(runtime, [(account, 1) for account in accounts(3)])
+    await world.sandbox.admin.freeze(accounts(3), PAYMENT_TOKEN)
+    first = await world.plan()
+    await world.execute(first.id)
+    assert await world.pay(first.id) is DistributionStatus.FAILED
+    again = await world.plan()
+    run_sql(database_url, "UPDATE distribution SET contract_terms = 'redemption'")
+    results = await examine(database_url)
+    assert all_is_well(results)
+    assert results["payer"].message == "Funded for 1 distribution(s) that are due."
+    async with runtime.database.unit_of_work() as session:
+        await distributions.cancel(session, again.id)
+    assert str(first.id) in the_problem(await examine(database_url), "failed distributions").message
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

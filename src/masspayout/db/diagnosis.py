@@ -97,8 +97,16 @@ _UNDECIDED = text("""
      ORDER BY a.created_at
 """)
 
+# A redemption that was planned again: whoever it left unpaid and still holds the bond is in the later one.
+_IS_PLANNED_AGAIN = """
+    (d.status = 'FAILED' AND d.contract_terms IS NOT NULL
+     AND EXISTS (SELECT FROM distribution AS later
+                  WHERE later.asset_id = d.asset_id AND later.contract_terms = d.contract_terms
+                    AND later.status <> 'CANCELLED' AND later.id > d.id))
+"""
+
 # What completed batches paid is paid; who is attached to an attempt may have been paid already.
-_UNPAID = text("""
+_UNPAID = text(f"""
     SELECT d.id AS distribution_id, d.status, d.payer_account_id, d.payment_token_id, d.payment_token_decimals,
            CASE WHEN d.status = 'PENDING' THEN d.total_amount
                 ELSE (SELECT coalesce(sum(h.payment_amount), 0)
@@ -108,18 +116,18 @@ _UNPAID = text("""
                          AND NOT h.paid AND h.attempt_id IS NULL)
            END AS amount
       FROM distribution AS d
-     WHERE d.status IN ('PENDING', 'PROCESSING', 'FAILED') AND d.frozen_at IS NOT NULL
+     WHERE d.status IN ('PENDING', 'PROCESSING', 'FAILED') AND d.frozen_at IS NOT NULL AND NOT {_IS_PLANNED_AGAIN}
      ORDER BY d.created_at, d.id
-""")
+""")  # noqa: S608 - the pieces are constants
 
-_FAILED_DISTRIBUTIONS = text("""
+_FAILED_DISTRIBUTIONS = text(f"""
     SELECT d.id, a.symbol, d.failure_message,
            (SELECT coalesce(sum(b.failed_payments), 0) FROM batch_payout AS b WHERE b.distribution_id = d.id) AS failed
       FROM distribution AS d
       JOIN asset AS a ON a.id = d.asset_id
-     WHERE d.status = 'FAILED'
+     WHERE d.status = 'FAILED' AND NOT {_IS_PLANNED_AGAIN}
      ORDER BY d.created_at, d.id
-""")
+""")  # noqa: S608 - the pieces are constants
 
 _STALE_REGISTERS = text("""
     SELECT token_id, sync_status, sync_error, updated_at
