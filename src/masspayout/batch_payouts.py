@@ -68,8 +68,9 @@ class DistributionPayer:
                 await self._sweep(distribution)
             async with self._database.unit_of_work() as session:
                 wait_seconds = await BatchPayouts(session).seconds_until_claimable(distribution_id)
-                if wait_seconds is None:
-                    await _finish(session, distribution_id)
+                ended = await _finish(session, distribution_id) if wait_seconds is None else None
+            if ended is not None:
+                _log.info("distribution %s is %s", distribution_id, ended)
             if wait_seconds is not None:
                 if self._stop.is_set():
                     return distribution.status
@@ -110,9 +111,10 @@ class DistributionPayer:
             raise group_error.exceptions[0] from None
 
 
-async def _finish(session: AsyncSession, distribution_id: uuid.UUID) -> None:
-    """Say how it ended, unless somebody else has said so."""
+async def _finish(session: AsyncSession, distribution_id: uuid.UUID) -> DistributionStatus | None:
+    """Write down how it ended and return it; None when somebody else was first."""
     status = await Distributions(session).finish(distribution_id)
     if status is not None:
         processing = DistributionStatus.PROCESSING
         audit.record_move(session, "distribution.finished", distribution_id, processing, status)
+    return status

@@ -73,8 +73,8 @@ def register_tasks(app: App, runtime: Runtime, stop: asyncio.Event) -> None:
             # To try again would change nothing. Once the settings are right, what was left half-paid is taken up.
             _log.error("left as it is: %s", error)
             return
-        _log.info("distribution %s is %s", distribution_id, status)
         if status is DistributionStatus.PROCESSING:
+            _log.info("distribution %s is left to other workers", distribution_id)
             async with runtime.database.unit_of_work() as session:
                 await runtime.jobs.enqueue_payment(session, uuid.UUID(distribution_id), batch_count=1)
 
