@@ -547,6 +547,9 @@ async def test_a_payer_that_is_short_of_funds(runtime: Runtime, database_url: UR
     assert len(problem.details) == 2
     await world.sandbox.admin.deposit(PAYMENT_TOKEN, 200_250_000, "0.0.1001")
     assert all_is_well(await examine(database_url))
+    await world.plan("1" + "0" * 30)
+    problem = the_problem(await examine(database_url), "payer")
+    assert f"masspayout sandbox deposit 0.0.7001 1{'0' * 30}.000000 --to 0.0.1001" in problem.hint
 
 
 async def test_what_is_paid_already_needs_no_funds(runtime: Runtime, database_url: URL) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from masspayout import money
 from masspayout.errors import Invalid
 from masspayout.money import MAX_UNITS, parse_amount, smallest_unit, split_equal, split_pro_rata, to_decimal, to_units
 from masspayout.payout_lists import read_payout_list
@@ -118,6 +119,11 @@ def test_a_decimal_becomes_units_exactly_or_is_refused(amount: Decimal, decimals
     else:
         units = to_units(amount, decimals)
         assert Fraction(units, 10**decimals) == (Fraction(amount) if units else 0)
+
+
+@given(many_units=st.lists(st.integers(0, 10**40)), decimals=DECIMALS)
+def test_amounts_sum_up_exactly(many_units: list[int], decimals: int) -> None:
+    assert to_units(money.total(to_decimal(units, decimals) for units in many_units), decimals) == sum(many_units)
 
 
 def test_the_smallest_unit_has_all_the_decimals() -> None:

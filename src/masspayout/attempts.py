@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import reduce
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,7 +25,7 @@ from masspayout.db.types import uuid7
 from masspayout.errors import LedgerError, LedgerRejected, LedgerUnavailable, LedgerUncertain
 from masspayout.ledger.failures import OTHER_AMOUNT_PAID, TRANSACTION_EXPIRED, FailureClass, describe_failure
 from masspayout.ledger.port import Dead, Ledger, Outcome, Payment, Refused, Sender, Settled, Transfer, Undecided
-from masspayout.money import add, to_units
+from masspayout.money import to_units, total
 from masspayout.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -158,7 +157,7 @@ class BatchAttempts:
             signed_bytes=signed.signed_bytes,
             expires_at=signed.expires_at,
             recipient_count=len(holders),
-            total_amount=reduce(add, (amount for _, amount in holders), Decimal(0)),
+            total_amount=total(amount for _, amount in holders),
         )
         await attempts.store_signed(attempt, claim_seconds=self._settings.claim_seconds)
         return attempt

@@ -7,8 +7,9 @@ is tested against.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Context, Decimal, Inexact
+from functools import reduce
 from operator import itemgetter
 
 from masspayout.errors import Invalid
@@ -92,6 +93,11 @@ def add(augend: Decimal, addend: Decimal) -> Decimal:
 def subtract(minuend: Decimal, subtrahend: Decimal) -> Decimal:
     """Return the exact difference of two amounts; ``-`` would round it to the caller's context."""
     return _EXACT.subtract(minuend, subtrahend)
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the exact sum of any number of amounts; that of none is 0."""
+    return reduce(add, amounts, Decimal(0))
 
 
 def smallest_unit(decimals: int) -> Decimal:

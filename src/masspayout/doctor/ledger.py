@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,7 +11,7 @@ from masspayout.doctor.examination import Examination, Problem
 from masspayout.errors import NotFound
 from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.identity import contradict, settings_of
-from masspayout.money import to_decimal
+from masspayout.money import subtract, to_decimal, total
 from masspayout.runtime import make_ledger
 from masspayout.same_ledger import find_elsewhere
 
@@ -88,12 +87,13 @@ async def payer_can_pay(examination: Examination) -> str:
         await _require_able(examination, payer, token_id)
         held_units = await examination.ledger.balance_units(payer, token_id)
         held = to_decimal(held_units, dues[0].payment_token_decimals)
-        needed = sum((due.amount for due in dues), Decimal(0))
-        if held < needed:
+        needed = total(due.amount for due in dues)
+        missing = subtract(needed, held)
+        if missing > 0:
             raise Problem(
                 f"The payer {payer} holds {held:,f} of {token_id}, and {len(dues)} distribution(s) need {needed:,f}: "
-                f"{needed - held:,f} are missing.",
-                f"Fund {payer} (on the sandbox: masspayout sandbox deposit {token_id} {needed - held:f} --to {payer}), "
+                f"{missing:,f} are missing.",
+                f"Fund {payer} (on the sandbox: masspayout sandbox deposit {token_id} {missing:f} --to {payer}), "
                 "then: masspayout doctor",
                 [_line(due) for due in dues],
             )

@@ -5,13 +5,14 @@ from decimal import Decimal
 
 from masspayout.dashboard.formats import percent, plain_amount, short_amount
 from masspayout.dashboard.markup import Html, h, join
+from masspayout.money import total
 
 _TONES = 6
 
 
 def stacked_bars(months: Sequence[tuple[str, Mapping[str, Decimal]]], names: Sequence[str], symbol: str) -> Html:
     """Return bars of amounts, one a month, each made of what belongs to each name; its place decides its colour."""
-    highest = max((sum(parts.values(), Decimal(0)) for _, parts in months), default=Decimal(0))
+    highest = max((total(parts.values()) for _, parts in months), default=Decimal(0))
     bars = [_bar(month, parts, names, symbol, highest) for month, parts in months]
     return join(
         h("div", bars, class_="bars", role="img", aria_label=_told(months, symbol)),
@@ -41,17 +42,17 @@ def stripe(parts: Sequence[tuple[str, int]], whole: int) -> Html:
 
 
 def _bar(month: str, parts: Mapping[str, Decimal], names: Sequence[str], symbol: str, highest: Decimal) -> Html:
-    total = sum(parts.values(), Decimal(0))
+    whole = total(parts.values())
     pieces = [
         h("i", class_=tone(at), style=f"flex:{parts[name]:f}", title=f"{name}: {plain_amount(parts[name], symbol)}")
         for at, name in enumerate(names)
         if parts.get(name)
     ]
-    height = _width(total, highest, most=82)
+    height = _width(whole, highest, most=82)
     return h(
         "div",
-        h("span", short_amount(total) if total else "", class_="total"),
-        h("span", pieces, class_="column", style=f"height:{height}", title=plain_amount(total, symbol)),
+        h("span", short_amount(whole) if whole else "", class_="total"),
+        h("span", pieces, class_="column", style=f"height:{height}", title=plain_amount(whole, symbol)),
         h("span", month, class_="name"),
         class_="bar",
     )
@@ -62,4 +63,4 @@ def _width(part: int | Decimal, whole: int | Decimal, most: int = 100) -> str:
 
 
 def _told(months: Sequence[tuple[str, Mapping[str, Decimal]]], symbol: str) -> str:
-    return "; ".join(f"{month}: {plain_amount(sum(parts.values(), Decimal(0)), symbol)}" for month, parts in months)
+    return "; ".join(f"{month}: {plain_amount(total(parts.values()), symbol)}" for month, parts in months)

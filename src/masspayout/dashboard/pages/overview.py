@@ -30,6 +30,7 @@ from masspayout.db.repositories import (
     WorkStatus,
 )
 from masspayout.ledger.failures import FAILURES, describe_failure
+from masspayout.money import add, total
 from masspayout.roles import Permission
 from masspayout.scheduling import find_zone, next_number, occurrence
 
@@ -222,13 +223,13 @@ def _months(paid: Sequence[PaidInMonth], since: datetime) -> Html:
     for token, rows in sorted(tokens.items()):
         parts: dict[str, dict[str, Decimal]] = {month: defaultdict(Decimal) for month in months}
         for row in rows:
-            parts[row.month][row.symbol] += row.amount
-        total = sum((row.amount for row in rows), Decimal(0))
+            parts[row.month][row.symbol] = add(parts[row.month][row.symbol], row.amount)
+        paid_amount = total(row.amount for row in rows)
         bars = [(f"{datetime.fromisoformat(month + '-01'):%b}", parts[month]) for month in months]
         charts.append(
             h(
                 "div",
-                h("div", h("h3", token), h("span", "12 months: ", amount(total, token)), class_="between soft"),
+                h("div", h("h3", token), h("span", "12 months: ", amount(paid_amount, token)), class_="between soft"),
                 stacked_bars(bars, names, token),
                 class_="stack",
             )
