@@ -63,6 +63,7 @@ def test_an_asset_is_imported_listed_and_synced(shop: CommandLine) -> None:
 def test_a_dividend_is_created_reviewed_paid_mended_and_proven(shop: CommandLine) -> None:
     shop("asset", "import", ASSET, "--payment-token", TOKEN)
     assert "There is no distribution yet" in shop("distribution", "list").out
+    assert "No distribution is like that." in shop("distribution", "list", "--status", "FAILED").out
     dividend = told(shop, "distribution", "create", ASSET, "--payout", "PERCENTAGE", "--amount", "500")["id"]
     assert f"{FROZEN} would fail" in shop("distribution", "preview", dividend).out
     preview = told(shop, "distribution", "preview", dividend)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from masspayout import approvals, distributions
+from masspayout.cli.options import DistributionArgument
 from masspayout.cli.output import out, show_fields
 from masspayout.cli.session import with_runtime
 from masspayout.db.entities import Distribution
@@ -15,7 +16,7 @@ from masspayout.runtime import Runtime
 
 
 def approve(
-    distribution: Annotated[str, typer.Argument(metavar="DISTRIBUTION", help="The distribution's id.")],
+    distribution: DistributionArgument,
     register_hash: Annotated[
         str | None, typer.Option("--hash", help="The register hash that you saw; without it you are shown and asked.")
     ] = None,

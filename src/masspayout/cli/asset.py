@@ -8,7 +8,7 @@ import typer
 
 from masspayout import assets
 from masspayout.cli.options import AssetArgument, LimitOption, PageOption
-from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table
+from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table, why_empty
 from masspayout.cli.session import with_runtime
 from masspayout.cli.times import parse_duration
 from masspayout.db.entities import Asset
@@ -70,7 +70,7 @@ def list_(page: PageOption = 1, limit: LimitOption = 20, as_json: JsonOption = F
     show_table(
         ["TOKEN", "NAME", "SYMBOL", "PAID IN", "REGISTER", "AS OF"],
         [(a.token_id, a.name, a.symbol, a.payment_token_id, a.sync_status, a.last_synced_at) for a in found.items],
-        empty="There is no asset yet. Import one with: masspayout asset import TOKEN_ID",
+        empty=why_empty(found.total, "There is no asset yet. Import one with: masspayout asset import TOKEN_ID"),
     )
 
 
@@ -140,10 +140,10 @@ def holders(asset: AssetArgument, page: PageOption = 1, limit: LimitOption = 20,
         ["ACCOUNT", "BALANCE"],
         rows,
         right=["BALANCE"],
-        empty="The list has fewer pages." if register.total else "Nobody holds it.",
+        empty=why_empty(register.total, "Nobody holds it."),
     )
     if register.total > len(rows):
-        out.print(f"Page {page} of {-(-register.total // limit):,}; {register.total:,} holders in all.")
+        out.print(f"Page {page:,} of {-(-register.total // limit):,}; {register.total:,} holders in all.")
 
 
 def _set_timer(reference: str, every_seconds: int | None, *, as_json: bool) -> None:

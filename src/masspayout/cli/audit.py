@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from masspayout import audit
 from masspayout.cli.options import LimitOption, PageOption
-from masspayout.cli.output import JsonOption, out, show_json, show_table
+from masspayout.cli.output import JsonOption, out, show_json, show_table, why_empty
 from masspayout.cli.session import with_runtime
 from masspayout.db.entities import AuditEntry
 from masspayout.db.repositories import AuditEntries
@@ -48,7 +48,7 @@ def list_(
             )
             for entry in found.items
         ],
-        empty="Nothing of the kind was done yet.",
+        empty=why_empty(found.total, "Nothing of the kind was done yet."),
     )
 
 

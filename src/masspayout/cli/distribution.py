@@ -10,8 +10,8 @@ import typer
 
 from masspayout import distributions, exports, previews
 from masspayout.cli import approval, creation
-from masspayout.cli.options import LimitOption, PageOption
-from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table, writing_as_it_is
+from masspayout.cli.options import DistributionArgument, LimitOption, PageOption
+from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table, why_empty, writing_as_it_is
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import distribution_fields, show_failures, show_result, unchecked_sentence
 from masspayout.cli.session import opened, with_runtime
@@ -23,9 +23,6 @@ from masspayout.runtime import Runtime
 
 app = typer.Typer(help="Payouts: plan, review, pay, prove.", no_args_is_help=True)
 
-_BEYOND = "The list has fewer pages."
-
-DistributionArgument = Annotated[str, typer.Argument(metavar="DISTRIBUTION", help="The distribution's id.")]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Pay in this process and return when it is finished.")]
 
 
@@ -37,13 +34,14 @@ app.command()(approval.approve)
 def preview(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
     """Say what executing would do: who gets how much, who could not, whether the funds suffice, what it costs."""
 
-    async def work(runtime: Runtime) -> previews.Preview:
+    async def work(runtime: Runtime) -> tuple[DistributionStatus, previews.Preview]:
         async with runtime.database.unit_of_work() as session:
             found = await distributions.find(session, distribution)
-            return await previews.preview(session, runtime.ledger, runtime.settings, found)
+            return found.status, await previews.preview(session, runtime.ledger, runtime.settings, found)
 
-    found = with_runtime(work)
+    status, found = with_runtime(work)
     fields = {
+        "status": status,
         "holders to pay": found.payable_count,
         "total": found.total_amount,
         "largest": found.largest_amount,
@@ -101,7 +99,12 @@ def list_(
             for d in found.items
         ],
         right=["AMOUNT", "HOLDERS"],
-        empty="There is no distribution yet. Create one with: masspayout distribution create ASSET",
+        empty=why_empty(
+            found.total,
+            "No distribution is like that."
+            if asset or status
+            else "There is no distribution yet. Create one with: masspayout distribution create ASSET",
+        ),
     )
 
 
@@ -183,11 +186,9 @@ def holders(
         names = ("account_id", "payment_amount", "paid", "failure_code")
         show_json({"items": [dict(zip(names, row, strict=True)) for row in rows], "total": found.total})
         return
-    show_table(
-        ["ACCOUNT", "AMOUNT", "PAID", "REASON"], rows, right=["AMOUNT"], empty=_BEYOND if found.total else "Nobody."
-    )
+    show_table(["ACCOUNT", "AMOUNT", "PAID", "REASON"], rows, right=["AMOUNT"], empty=why_empty(found.total, "Nobody."))
     if found.total > len(rows):
-        out.print(f"Page {page} of {-(-found.total // limit):,}; {found.total:,} holders in all.")
+        out.print(f"Page {page:,} of {-(-found.total // limit):,}; {found.total:,} holders in all.")
 
 
 @app.command()
@@ -199,16 +200,19 @@ def batches(
     async def work(runtime: Runtime) -> Any:
         async with runtime.database.unit_of_work() as session:
             found = await distributions.find(session, distribution)
-            return await BatchPayouts(session).find_of_distribution(found.id, after=(page - 1) * limit, limit=limit)
+            of_page = {"after": (page - 1) * limit, "limit": limit}
+            return found.batch_count or 0, await BatchPayouts(session).find_of_distribution(found.id, **of_page)
 
     names = ("batch_number", "status", "total_holders", "successful_payments", "failed_payments", "total_amount")
     columns = (*names, "transaction_id", "error_message")
-    rows = [tuple(getattr(batch, name) for name in columns) for batch in with_runtime(work)]
+    batch_count, found = with_runtime(work)
+    rows = [tuple(getattr(batch, name) for name in columns) for batch in found]
     if as_json:
         show_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
     heads = ["BATCH", "STATUS", "HOLDERS", "PAID", "FAILED", "AMOUNT", "TRANSACTION", "MESSAGE"]
-    show_table(heads, rows, right=["BATCH", "HOLDERS", "PAID", "FAILED", "AMOUNT"], empty="It has no batches yet.")
+    right = ["BATCH", "HOLDERS", "PAID", "FAILED", "AMOUNT"]
+    show_table(heads, rows, right=right, empty=why_empty(batch_count, "It has no batches yet."))
 
 
 async def _start(reference: str, *, wait: bool, again: bool) -> None:

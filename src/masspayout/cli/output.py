@@ -97,6 +97,11 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: 
         out.print(empty)
 
 
+def why_empty(total: int, otherwise: str) -> str:
+    """Say why a page of a list has nothing: it lies beyond the end, or the whole list, of ``total`` rows, is empty."""
+    return "The list has fewer pages." if total else otherwise
+
+
 def show_fields(fields: Mapping[str, Any]) -> None:
     """Print names and values under each other; empty values are left out."""
     table = Table(box=None, show_header=False, pad_edge=False)

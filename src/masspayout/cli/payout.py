@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from masspayout import assets, distributions, list_payouts, reconciliation
-from masspayout.cli.distribution import DistributionArgument
 from masspayout.cli.lists import read_list
+from masspayout.cli.options import DistributionArgument
 from masspayout.cli.output import JsonOption, out, run, show_json
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import show_result, show_verdict, unchecked_sentence

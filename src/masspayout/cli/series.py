@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import series
 from masspayout.cli.options import LimitOption, PageOption
-from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table
+from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table, why_empty
 from masspayout.cli.session import with_runtime
 from masspayout.cli.times import duration_text
 from masspayout.db.entities import Distribution, Series, SeriesStatus
@@ -52,7 +52,12 @@ def list_(
             for s in found.items
         ],
         right=["AMOUNT"],
-        empty="There is no series yet. Create one with: masspayout distribution create ASSET --execution RECURRING",
+        empty=why_empty(
+            found.total,
+            "No series is like that."
+            if asset or status
+            else "There is no series yet. Create one with: masspayout distribution create ASSET --execution RECURRING",
+        ),
     )
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 
 from masspayout.cli.options import LimitOption, PageOption
-from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table
+from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table, why_empty
 from masspayout.cli.session import with_runtime
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
 from masspayout.db.repositories import Backlog, Page, Webhooks
@@ -140,7 +140,7 @@ def deliveries(
         ["DELIVERY", "NUMBER", "EVENT", "STATUS", "TRIES", "ANSWER", "MS", "ERROR"],
         [[item[column] for column in columns] for item in items],
         right=["NUMBER", "TRIES", "ANSWER", "MS"],
-        empty="Nothing was sent yet.",
+        empty=why_empty(found.total, "Nothing of the kind was sent yet."),
     )
 
 
