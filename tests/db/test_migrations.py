@@ -256,7 +256,7 @@ def test_new_migrations_are_written(database_url: URL, tmp_path: Path, monkeypat
     generated = migrations.generate(database_url, "the lost column")
     assert generated.name == f"{count + 1:04}_the_lost_column.py"
     assert "op.add_column('asset', sa.Column('sync_error'" in generated.read_text()
-    assert [revision.message for revision in migrations.upgrade(database_url)] == ["the lost column"]
+    assert [revision.message for revision in migrations.upgrade(database_url)] == ["The lost column"]
 
     created = migrations.create("an empty one")
     assert created.name == f"{count + 2:04}_an_empty_one.py"

@@ -1,17 +1,21 @@
-"""${message}."""
+"""${message[:1].upper()}${message[1:].rstrip(".")}."""
 
 import sqlalchemy as sa
 from alembic import op
 ${imports if imports else ""}
-revision = ${repr(up_revision)}
-down_revision = ${repr(down_revision)}
+revision = "${up_revision}"
+down_revision = "${down_revision}"
 
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
-    ${upgrades if upgrades else ""}
+% if upgrades:
+    ${upgrades}
+% endif
 
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
-    ${downgrades if downgrades else ""}
+% if downgrades:
+    ${downgrades}
+% endif
