@@ -43,6 +43,19 @@ def test_money_comes_out_again(operator: Operator) -> None:
     assert f"{contract} is not paused" in operator.say("evm", "unpause", "--contract", contract)
 
 
+def test_the_doctor_finds_a_payout_that_is_ready_and_one_that_is_not(operator: Operator) -> None:
+    bond = deploy(operator.anvil, "token", "Green Bond", "GRB", 2, sender=operator.anvil.accounts[9])
+    bond.send("mint", "0x000000000000000000000000000000000000c001", 100, sender=operator.anvil.accounts[9])
+    operator.deploy()
+    operator.say("asset", "import", bond.address, "--payment-token", operator.token.address)
+    operator.say("distribution", "create", bond.address, "--payout", "PERCENTAGE", "--amount", "10")
+    assert "10.000000000000000000 are missing" in operator.is_refused("doctor").out
+    operator.say("evm", "fund", "10")
+    assert "Funded for 1 distribution(s) that are due." in operator.say("doctor")
+    operator.say("evm", "pause")
+    assert "is paused, so nobody is paid" in operator.is_refused("doctor").out
+
+
 def test_nobody_is_paid_from_a_paused_or_an_empty_contract(operator: Operator) -> None:
     operator.deploy()
     Path("list.csv").write_text("account_id,amount\n0x000000000000000000000000000000000000b001,1\n", encoding="utf-8")

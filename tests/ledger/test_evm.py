@@ -471,7 +471,8 @@ async def test_a_node_that_is_busy_is_asked_again_and_then_called_unavailable(sc
 async def test_a_keystore_file_is_a_key(tmp_path: Path, settings: Settings) -> None:
     key = Account.create()
     path = tmp_path / "sender.json"
-    path.write_text(json.dumps(Account.encrypt(key.key, "open sesame", iterations=2)))
+    kept = Account.encrypt(key.key, "open sesame", iterations=2)
+    path.write_text(json.dumps(kept))
     path.chmod(0o600)
     for update in ({"payer_key_file": path}, {"evm_keys": SecretStr(f"{path}")}):
         chosen = settings.model_copy(update={**update, "payer_key_passphrase": SecretStr("open sesame")})
@@ -479,6 +480,9 @@ async def test_a_keystore_file_is_a_key(tmp_path: Path, settings: Settings) -> N
         for passphrase in ("wrong", ""):
             with pytest.raises(Invalid):
                 await Senders(chosen.model_copy(update={"payer_key_passphrase": SecretStr(passphrase)})).all()
+    path.write_text(json.dumps({**kept, "version": 1}))
+    with pytest.raises(Invalid, match="cannot be decrypted"):
+        await Senders(chosen).all()
 
 
 async def test_without_a_key_nobody_sends_and_it_is_said(settings: Settings) -> None:

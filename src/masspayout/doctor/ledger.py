@@ -9,7 +9,7 @@ from masspayout.db.diagnosis import Unpaid
 from masspayout.db.repositories import Homes
 from masspayout.doctor.examination import Examination, Problem
 from masspayout.errors import NotFound
-from masspayout.ledger.failures import describe_failure
+from masspayout.ledger.failures import PAYER_IS_RECIPIENT, describe_failure
 from masspayout.ledger.identity import contradict, settings_of
 from masspayout.money import subtract, to_decimal, total
 from masspayout.runtime import make_ledger
@@ -103,9 +103,10 @@ async def payer_can_pay(examination: Examination) -> str:
 async def _require_able(examination: Examination, payer: str, token_id: str) -> None:
     """Refuse a payer that is itself frozen, deleted or not associated: it sends as little as it receives."""
     await examination.ledger.check_payer(payer, token_id)
-    obstacles = (await examination.ledger.preflight(payer, token_id, [payer])).obstacles
-    if payer in obstacles:
-        failure = describe_failure(obstacles[payer])
+    obstacle = (await examination.ledger.preflight(payer, token_id, [payer])).obstacles.get(payer)
+    # A contract pays everybody but itself, which is no trouble.
+    if obstacle not in (None, PAYER_IS_RECIPIENT):
+        failure = describe_failure(obstacle)
         raise Problem(
             f"The payer {payer} cannot send {token_id}: {failure.code}. {failure.sentence}",
             "Mend the payer's account (on the sandbox: masspayout sandbox unfreeze or associate "

@@ -24,6 +24,7 @@ from masspayout.ledger.signing.opening import open_signer, payer_passphrase
 from masspayout.ledger.signing.port import KeyType, Signer
 from masspayout.ledger.signing.private_keys import read_private_key
 from masspayout.ledger.signing.secret_files import read_secret_file
+from masspayout.logs import keep_out
 from masspayout.settings import Settings
 
 _DYNAMIC_FEE = 2
@@ -183,6 +184,7 @@ def _local_signer(entry: str, number: int, settings: Settings) -> Signer:
         content = read_secret_file(Path(entry), "EVM_KEYS")
         if _is_keystore(content):
             return _from_keystore(content, source, payer_passphrase(settings))
+    keep_out(content.decode(errors="replace"))
     key = read_private_key(
         content, source=source, passphrase=payer_passphrase(settings), key_type=KeyType.ECDSA_SECP256K1
     )
@@ -203,8 +205,9 @@ def _from_keystore(content: bytes, source: str, passphrase: bytes | None) -> Sig
         raise Invalid(f"The key in {source} is encrypted.", "Set PAYER_KEY_PASSPHRASE_FILE, or PAYER_KEY_PASSPHRASE.")
     try:
         secret = Account.decrypt(json.loads(content), passphrase.decode())
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, NotImplementedError):
         raise Invalid(
-            f"The key in {source} cannot be decrypted.", "Check PAYER_KEY_PASSPHRASE_FILE, and that the file is whole."
+            f"The key in {source} cannot be decrypted.",
+            "Check PAYER_KEY_PASSPHRASE_FILE, and that the file is whole and of version 3.",
         ) from None
     return LocalSigner(derive_private_key(int.from_bytes(secret), SECP256K1()))
