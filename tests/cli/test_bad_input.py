@@ -303,10 +303,12 @@ def test_a_database_that_was_not_migrated_is_told(command_line: CommandLine, mon
 def test_settings_that_are_wrong_are_all_named(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BATCH_SIZE", "0")
     monkeypatch.setenv("LEDGER", "moon")
+    monkeypatch.setenv("PAYER_ACCOUNT_ID", "banana")
     said = command_line("asset", "list")
     assert said.status == 2
     assert "BATCH_SIZE='0'" in said.err
     assert "LEDGER='moon'" in said.err
+    assert "PAYER_ACCOUNT_ID='banana': 'banana' is not a valid account id" in said.err
 
 
 def test_what_began_on_another_ledger(

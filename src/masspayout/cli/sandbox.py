@@ -53,7 +53,8 @@ def init(
             await ledger.admin.reset()
         now = await ledger.admin.now()
         count = len(await ledger.admin.tokens())
-        out.print(f"The sandbox is ready, with {count} tokens. Its time is {now:%Y-%m-%d %H:%M:%S} UTC.")
+        tokens = "1 token" if count == 1 else f"{count:,} tokens"
+        out.print(f"The sandbox is ready, with {tokens}. Its time is {now:%Y-%m-%d %H:%M:%S} UTC.")
 
     _with_sandbox(work)
 

@@ -73,6 +73,12 @@ def is_utf8(text: str) -> bool:
     return True
 
 
+def _reason(message: str) -> str:
+    """Return what is wrong with a setting, as a part of a sentence."""
+    reason = message.removeprefix("Value error, ").rstrip(".")
+    return reason[:1].lower() + reason[1:]
+
+
 def load_settings() -> Settings:
     """Read the settings from the environment and ``.env``.
 
@@ -85,7 +91,7 @@ def load_settings() -> Settings:
         raise Invalid("The file .env is not UTF-8 text.", "Save it as UTF-8.") from None
     except ValidationError as error:
         wrong = "; ".join(
-            f"{str(problem['loc'][0]).upper()}={problem['input']!r}: {problem['msg'].lower()}"
+            f"{str(problem['loc'][0]).upper()}={problem['input']!r}: {_reason(problem['msg'])}"
             for problem in error.errors()
         )
         raise Invalid(

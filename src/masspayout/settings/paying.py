@@ -3,6 +3,9 @@
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
+from masspayout.account_ids import canonical_account_id
+from masspayout.errors import Invalid
+
 
 class PayingSettings(BaseSettings):
     """The payer, the size of batches, and how patient workers are."""
@@ -12,8 +15,11 @@ class PayingSettings(BaseSettings):
     @field_validator("payer_account_id")
     @classmethod
     def _spell_as_everywhere(cls, payer_account_id: str) -> str:
-        """Addresses are compared as text, so they have one spelling."""
-        return payer_account_id.strip().lower()
+        """Accounts are compared as text, so they have one spelling."""
+        try:
+            return canonical_account_id(payer_account_id)
+        except Invalid as error:
+            raise ValueError(error.message) from None
 
     batch_size: int = Field(
         default=100, ge=1, le=10_000, description="Holders in a batch, unless the ledger takes fewer in a transaction."

@@ -32,9 +32,7 @@ from masspayout.ledger.sandbox.execution import SUCCESS, execute, find_obstacles
 from masspayout.ledger.sandbox.faults import strikes
 from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore
 from masspayout.ledger.sandbox.tokens import find_token
-from masspayout.ledger.sandbox.transactions import (
-    SandboxTransaction,
-)
+from masspayout.ledger.sandbox.transactions import SandboxTransaction
 from masspayout.ledger.transaction_ids import split_transaction_id
 from masspayout.ledger.transfer_rules import check_transfer
 from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
