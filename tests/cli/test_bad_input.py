@@ -12,7 +12,7 @@ from databases import fresh_database, run_sql
 from masspayout import assets
 from masspayout.db.session import Database
 from masspayout.ledger.sandbox import SandboxLedger
-from masspayout.settings import Settings
+from masspayout.settings import Settings, load_settings
 
 TOKEN, ASSET = "0.0.7001", "0.0.5001"
 
@@ -309,6 +309,15 @@ def test_settings_that_are_wrong_are_all_named(command_line: CommandLine, monkey
     assert "BATCH_SIZE='0'" in said.err
     assert "LEDGER='moon'" in said.err
     assert "PAYER_ACCOUNT_ID='banana': 'banana' is not a valid account id" in said.err
+
+
+def test_settings_that_are_empty_are_as_if_they_were_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_text("DATABASE_PORT=\nDATA_DIR=\n")
+    monkeypatch.setenv("DATABASE_HOST", "")
+    settings = load_settings()
+    assert settings.uses_embedded_database
+    assert settings.data_dir.is_absolute()
 
 
 def test_what_began_on_another_ledger(

@@ -35,7 +35,9 @@ class Settings(
 ):
     """What the operator can set. Every field is an environment variable of the same name in capitals."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     app_env: Literal["production", "development"] = Field(
         default="production", description="`development` logs every SQL statement."
