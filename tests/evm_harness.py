@@ -104,7 +104,7 @@ class EvmHarness:
     async def outlive(self, signed: SignedTransaction) -> None:
         """Nothing expires on such a chain: another transaction takes the nonce."""
         faults, self.way.faults = self.way.faults, Faults()
-        await self.ledger.cancel(signed.transaction_id)
+        await self.ledger.transactions.cancel(signed.transaction_id)
         self.way.faults = faults
 
     async def lose_answers(self) -> None:

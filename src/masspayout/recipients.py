@@ -60,6 +60,7 @@ class RecipientCheck:
             self._token.payer_account_id,
             self._token.token_id,
             account_ids,
+            self._token.contract_terms,
             close_looks=self._looks_until(self._asked_count) - before,
         )
         self.unpayable |= foreseen.obstacles

@@ -18,7 +18,7 @@ from crash_stories import HASTE, Story, die_everywhere
 from databases import fresh_database
 from evm_harness import EvmHarness, evm_harness
 from evm_stages import Plan, story_on_chains
-from masspayout import assets, contract_payouts
+from masspayout import assets, contract_payouts, previews
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType
 from masspayout.db.session import Database
@@ -87,6 +87,11 @@ class Redemption:
     async def failures(self, distribution_id: uuid.UUID) -> dict[str, str | None]:
         found = await self.world.find(distribution_id)
         return {holder.account_id: holder.failure_code for holder in found.holders if not holder.paid}
+
+    async def unpayable(self, distribution_id: uuid.UUID) -> dict[str, str]:
+        runtime, found = self.world.runtime, await self.world.find(distribution_id)
+        async with runtime.database.unit_of_work() as session:
+            return (await previews.preview(session, runtime.ledger, runtime.settings, found)).unpayable
 
     def received(self, *accounts: str) -> list[int]:
         """Return what accounts were paid, in whole payment tokens."""
@@ -259,6 +264,11 @@ async def test_who_does_not_hold_what_was_planned_is_left_for_the_next_plan(rede
     bond.send("lock", 50, locked, (await harness.ledger.chain.head()).timestamp + 60, sender=harness.admin)
     bond.send("addToControlList", blocked, sender=harness.admin)
     await harness.freeze(refused, redemption.dollar.address)
+    assert await redemption.unpayable(planned.id) == {
+        locked: "HOLDING_LOCKED",
+        blocked: "REDEMPTION_REFUSED",
+        refused: "TRANSFER_REVERTED",
+    }
     redemption.redeem_from_outside(outsider)
 
     assert await redemption.pay(planned.id) is DistributionStatus.FAILED

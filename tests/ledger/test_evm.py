@@ -160,16 +160,16 @@ async def test_a_cancelled_transaction_is_dead_and_the_next_one_goes_on(scene: S
     stuck, following = await scene.sign({account: 10}), await scene.sign({account: 1})
     await scene.ledger.submit(following.signed_bytes)
 
-    cancelled_by = await harness.ledger.cancel(stuck.transaction_id)
+    cancelled_by = await harness.ledger.transactions.cancel(stuck.transaction_id)
 
     dead = await scene.ledger.outcome(stuck.transaction_id)
     assert isinstance(dead, Dead)
     assert cancelled_by in dead.proof
     assert isinstance(await scene.ledger.outcome(following.transaction_id), Settled)
     assert await scene.balance(account) == 1
-    assert await harness.ledger.cancel(stuck.transaction_id) == cancelled_by
+    assert await harness.ledger.transactions.cancel(stuck.transaction_id) == cancelled_by
     with pytest.raises(NotFound):
-        await harness.ledger.cancel("0x" + "ab" * 32)
+        await harness.ledger.transactions.cancel("0x" + "ab" * 32)
 
 
 async def test_what_is_in_a_block_is_not_cancelled(scene: Scene) -> None:
@@ -178,7 +178,7 @@ async def test_what_is_in_a_block_is_not_cancelled(scene: Scene) -> None:
     signed = await scene.sign({await harness.make_account(): 10})
     await scene.ledger.submit(signed.signed_bytes)
     with pytest.raises(Conflict, match="in a block already"):
-        await harness.ledger.cancel(signed.transaction_id)
+        await harness.ledger.transactions.cancel(signed.transaction_id)
     assert len((await harness.ledger.transactions.versions([signed.transaction_id]))[signed.transaction_id]) == 1
     assert isinstance(await scene.ledger.outcome(signed.transaction_id), Settled)
 

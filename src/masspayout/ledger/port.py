@@ -280,12 +280,23 @@ class Ledger(Protocol):
         """
 
     async def preflight(
-        self, payer_account_id: str, token_id: str, account_ids: Sequence[str], *, close_looks: int | None = None
+        self,
+        payer_account_id: str,
+        token_id: str,
+        account_ids: Sequence[str],
+        contract_terms: str | None = None,
+        *,
+        close_looks: int | None = None,
     ) -> Foreseen:
         """Find out which accounts could not get the token from the payer as things stand.
 
-        Where it cannot be told of many at once, no more than ``close_looks`` of them are asked about one by one, spread
-        evenly over all; unless given, everybody is.
+        Args:
+            payer_account_id: Who is to pay.
+            token_id: What is to be paid in.
+            account_ids: Whom to ask about.
+            contract_terms: What is to be paid, as in ``Transfer``.
+            close_looks: Where it cannot be told of many at once, no more than these are asked about one by one, spread
+                evenly over all; unless given, everybody is.
         """
 
     async def sender(self, payer_account_id: str) -> Sender:

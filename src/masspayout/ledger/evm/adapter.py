@@ -13,6 +13,7 @@ from masspayout.ledger.contract_offers import AnnouncedPayout, ContractOffer
 from masspayout.ledger.evm.ats import Announcement, AtsToken
 from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.contracts import ExistingContract, PayingContract, recognise
+from masspayout.ledger.evm.contracts.redemption import Bond
 from masspayout.ledger.evm.contracts.terms import PAYS_BY_ITS_RULE, ContractTerms
 from masspayout.ledger.evm.erc20 import Erc20, is_address
 from masspayout.ledger.evm.events import Events
@@ -200,12 +201,20 @@ class EvmLedger:
         payer_account_id: str,
         token_id: str,
         account_ids: Sequence[str],
+        contract_terms: str | None = None,
         *,
         close_looks: int | None = None,  # noqa: ARG002 - a hundred are tried in one exchange
     ) -> Foreseen:
-        """Find out which accounts could not get the token from the payer: a transfer to each is tried, not done."""
+        """Find out which accounts could not get the token from the payer: a transfer to each is tried, not done.
+
+        So is the redemption of each account's bonds, if that is what is paid for.
+        """
         _require_address(payer_account_id)
-        return Foreseen(await self._tokens.refused_by(token_id, payer_account_id, account_ids))
+        obstacles = await self._tokens.refused_by(token_id, payer_account_id, account_ids)
+        terms = None if contract_terms is None else ContractTerms.read(contract_terms)
+        if terms is not None and terms.is_redemption:
+            obstacles |= await Bond(self.node, terms.asset_id).refusals(payer_account_id, account_ids)
+        return Foreseen(obstacles)
 
     async def sender(self, payer_account_id: str) -> Sender:  # noqa: ARG002 - any of ours may have any contract pay
         """Return the account of ours whose turn it is, named as in CAIP-10, and its next nonce."""
@@ -307,15 +316,6 @@ class EvmLedger:
         known = ContractTerms.read(terms)
         offers = Offers(self.node, self.chain, known.asset_id, contract_id)
         return await offers.due(Announcement(kind.capitalize()), known.number)
-
-    async def cancel(self, transaction_id: str) -> str:
-        """Free the nonce of a transaction that will never get into a block. Return the hash of what takes its place.
-
-        Raises:
-            NotFound: It is no transaction of ours.
-            Conflict: It cannot be replaced now.
-        """
-        return await self.transactions.cancel(transaction_id)
 
     async def close(self) -> None:
         """Let go of connections and keys."""

@@ -187,7 +187,7 @@ class Administration:
 
     async def cancel(self, transaction_id: str) -> str:
         """Free the nonce of a transaction that will never get into a block. Return the hash of what takes its place."""
-        return await self._ledger.cancel(transaction_id)
+        return await self._ledger.transactions.cancel(transaction_id)
 
     async def _redemption(self, offers: Offers, asset_id: str, contract_id: str) -> ContractOffer:
         """Offer a redemption, once it is known that nothing but a holder's own affairs would be in its way."""

@@ -229,6 +229,7 @@ class HederaLedger:
         payer_account_id: str,  # noqa: ARG002 - who pays makes no difference to those who receive
         token_id: str,
         account_ids: Sequence[str],
+        contract_terms: str | None = None,  # noqa: ARG002 - no payer here works out the amounts
         *,
         close_looks: int | None = None,
     ) -> Foreseen:

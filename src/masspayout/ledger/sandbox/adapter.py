@@ -134,6 +134,7 @@ class SandboxLedger:
         payer_account_id: str,  # noqa: ARG002 - who pays makes no difference here
         token_id: str,
         account_ids: Sequence[str],
+        contract_terms: str | None = None,  # noqa: ARG002 - no payer here works out the amounts
         *,
         close_looks: int | None = None,  # noqa: ARG002 - one query tells of all
     ) -> Foreseen:

@@ -93,20 +93,24 @@ class Bond:
         """Return who would not be paid exactly what was planned for all of their bonds, each with the failure code."""
         accounts = [payment.account_id for payment in payments]
         principals = await self.principals_units(accounts, decimals)
+        changed = {
+            payment.account_id: HOLDING_CHANGED
+            for payment, principal_units in zip(payments, principals, strict=True)
+            if principal_units != payment.amount_units
+        }
+        return {**await self.refusals(contract_id, accounts), **changed}
+
+    async def refusals(self, contract_id: str, accounts: Sequence[str]) -> Mapping[str, str]:
+        """Return of whom the bond would not let the contract redeem all bonds, each with the failure code."""
         free = await self._tokens.balances_units(self._address, accounts, "latest")
         held = await self._tokens.holdings_units(self._address, accounts, "latest")
         tried = await self._ask("fullRedeemAtMaturity", accounts, sender=contract_id)
         found: dict[str, str] = {}
-        for payment, principal_units, free_units, held_units, redeemed in zip(
-            payments, principals, free, held, tried, strict=True
-        ):
-            if principal_units != payment.amount_units:
-                found[payment.account_id] = HOLDING_CHANGED
-            elif held_units != free_units:
-                found[payment.account_id] = HOLDING_LOCKED
+        for account, free_units, held_units, redeemed in zip(accounts, free, held, tried, strict=True):
+            if held_units != free_units:
+                found[account] = HOLDING_LOCKED
             elif isinstance(redeemed, NodeError):
-                code = REDEEMER_ROLE_MISSING if self._lacks_role(redeemed) else REDEMPTION_REFUSED
-                found[payment.account_id] = code
+                found[account] = REDEEMER_ROLE_MISSING if self._lacks_role(redeemed) else REDEMPTION_REFUSED
         return found
 
     async def _ask(
