@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from sqlalchemy import URL
 
+from databases import run_sql
 from masspayout import assets, distributions, reconciliation
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, PayoutType
@@ -104,6 +105,17 @@ class World:
 
     async def reconcile(self, distribution_id: uuid.UUID) -> reconciliation.Reconciliation:
         return await reconciliation.reconcile(self.runtime.database, self.runtime.ledger, distribution_id)
+
+    def hold_back(self, distribution_id: uuid.UUID, *, after: int) -> None:
+        """Let the batches after a number wait, as if somebody else were paying them, and let go of those up to it."""
+        run_sql(
+            self.runtime.database.url,
+            f"""
+            UPDATE batch_payout SET claimed_until = CASE WHEN batch_number > {after} THEN now() + interval '1 day' END
+             WHERE distribution_id = '{distribution_id}'
+               AND (batch_number > {after} OR claimed_until > now() + interval '1 hour')
+            """,
+        )
 
     async def find_status(self, distribution_id: uuid.UUID) -> DistributionStatus:
         async with self.runtime.database.unit_of_work() as session:

@@ -47,6 +47,21 @@ def listed_units(file: Path) -> dict[str, int]:
     return {account.lower(): int(Decimal(amount) * 10**6) for account, amount in rows}
 
 
+def hold_back(url: URL, *, after: int) -> None:
+    """Let the batches after a number wait as soon as they are made, as if somebody else were paying them."""
+    run_sql(
+        url,
+        """CREATE FUNCTION hold_back() RETURNS trigger LANGUAGE plpgsql AS $$
+           BEGIN NEW.claimed_until := now() + interval '1 day'; RETURN NEW; END $$""",
+        f"""CREATE TRIGGER hold_back BEFORE INSERT ON batch_payout FOR EACH ROW
+            WHEN (NEW.batch_number > {after}) EXECUTE FUNCTION hold_back()""",
+    )
+
+
+def let_go(url: URL) -> None:
+    run_sql(url, "DROP FUNCTION hold_back() CASCADE", "UPDATE batch_payout SET claimed_until = NULL")
+
+
 def end_half_way(how: signal.Signals, url: URL, *arguments: str) -> tuple[int, str]:
     """Run a payment in a process of its own and end it when it says that it is half-way. Return how, and its words."""
     process = subprocess.Popen(
@@ -72,9 +87,11 @@ def test_a_real_list_is_paid_once_though_its_process_is_killed(database_url: URL
     asyncio.run(fund(database_url, 300_000))
     pay = ("pay", str(file), "--payment-token", TOKEN)
 
+    hold_back(database_url, after=200)
     status, _ = end_half_way(signal.SIGKILL, database_url, *pay)
     assert status == -signal.SIGKILL
     assert 0 < len(received_units(database_url)) < 26_093
+    let_go(database_url)
 
     said = command_line(*pay)
     assert said.status == 0, said
@@ -95,10 +112,12 @@ def test_a_payment_that_is_interrupted_says_how_it_goes_on(database_url: URL, co
     asyncio.run(fund(database_url, 20_000))
     Path("list.csv").write_text("account_id,amount\n" + "".join(f"0.0.{n},1\n" for n in range(20_000, 40_000)))
     pay = ("pay", "list.csv", "--payment-token", TOKEN)
+    hold_back(database_url, after=150)
     status, words = end_half_way(signal.SIGINT, database_url, *pay)
     assert status == 130
     assert "nothing is lost. It goes on with: masspayout worker" in words
     assert "Traceback" not in words
+    let_go(database_url)
     assert command_line(*pay).status == 0
     assert len(received_units(database_url)) == 20_000
 
