@@ -156,13 +156,15 @@ async def test_every_bad_row_of_a_list_is_named(service: Service, admin: httpx.A
 async def test_accounts_that_cannot_receive_are_named_and_may_be_taken_all_the_same(
     service: Service, admin: httpx.AsyncClient, world: World
 ) -> None:
-    await world.sandbox.admin.freeze(accounts(1))
-    rows = csv(*(f"{account},1" for account in accounts(3)))
+    frozen = "0.0.31337"
+    await world.sandbox.admin.associate([frozen], PAYMENT_TOKEN)
+    await world.sandbox.admin.freeze([frozen], PAYMENT_TOKEN)
+    rows = csv(*(f"{account},1" for account in (*accounts(3), frozen)))
     path = f"/assets/{world.asset.id}/distributions"
     headers = {"Content-Type": "text/csv"}
     refused = await admin.post(path, content=rows, headers=headers)
     assert refused.status_code == 422
-    assert [problem["where"] for problem in refused.json()["errors"]] == [accounts(1)[0]]
+    assert [problem["where"] for problem in refused.json()["errors"]] == [frozen]
     taken = await admin.post(path, content=rows, headers=headers, params={"allow_unpayable": True})
     assert taken.status_code == 201
 
