@@ -21,7 +21,7 @@ import pytest
 TOOLS = Path(__file__).resolve().parent / "evm"
 _MODULES = TOOLS / "node_modules"
 _LOCKFILE = TOOLS / "package-lock.json"
-_START_SECONDS = 30
+_START_SECONDS = 120
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ async def rows_besides_the_register(world: World) -> list[tuple[Any, ...]]:
 async def test_syncs_at_once_wait_for_each_other(world: World) -> None:
     database = world.runtime.database
     other = Database(database.url)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         results = await asyncio.gather(
             *(assets.sync(each, world.runtime.ledger, world.asset.id) for each in (database, other) * 3)
         )

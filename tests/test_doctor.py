@@ -297,7 +297,7 @@ def debian_url(debian_server: URL) -> Iterator[URL]:
 
 async def test_a_statement_that_is_often_slow(debian_url: URL) -> None:
     assert (await examine(debian_url, slow_ms=2))["slow queries"].status is Status.OK
-    run_sql(debian_url, "CREATE EXTENSION pg_stat_statements", *["SELECT pg_sleep(0.005)"] * 20)
+    run_sql(debian_url, "CREATE EXTENSION pg_stat_statements", *["SELECT pg_sleep(0.05)"] * 20)
     problem = the_problem(await examine(debian_url, slow_ms=2), "slow queries")
     assert "pg_sleep" in problem.details[0]
     run_sql(debian_url, "SELECT pg_stat_statements_reset()")
@@ -499,8 +499,8 @@ async def test_a_ledger_that_does_not_answer(runtime: Runtime, database_url: URL
     await World.make(runtime, [("0.0.20000", 1)])
     with psycopg.connect(**connect_arguments(database_url)) as other:
         other.execute("LOCK TABLE sandbox.token")
-        results = await examine(database_url, patience_seconds=2)
-        assert the_problem(results, "ledger").message == "There was no answer within 2 seconds."
+        results = await examine(database_url, patience_seconds=8)
+        assert the_problem(results, "ledger").message == "There was no answer within 8 seconds."
     assert all_is_well(await examine(database_url))
 
 

@@ -53,7 +53,7 @@ async def others(world: World) -> AsyncIterator[list[Runtime]]:
 
 async def race(*contestants: Awaitable[object]) -> list[object]:
     """Let all run at once; return what came of each: its result, or the Conflict that it got."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         results = await asyncio.gather(*contestants, return_exceptions=True)
     unexpected = [each for each in results if isinstance(each, BaseException) and not isinstance(each, Conflict)]
     assert not unexpected, unexpected
@@ -296,7 +296,7 @@ async def test_a_transaction_that_was_lost_is_signed_anew_once_it_is_proven_dead
         await asyncio.sleep(seconds)
 
     payer = DistributionPayer(world.runtime.database, world.runtime.ledger, world.runtime.settings, sleep=wait)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         assert await payer.pay(dividend.id) is DistributionStatus.COMPLETED
     await assert_paid_exactly_once(world, dividend.id)
     async with world.runtime.database.unit_of_work() as session:
@@ -315,7 +315,7 @@ async def test_what_arrives_after_its_validity_pays_nobody(world: World) -> None
         await asyncio.sleep(seconds)
 
     payer = DistributionPayer(world.runtime.database, world.runtime.ledger, world.runtime.settings, sleep=wait)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         await payer.pay(dividend.id)
     await world.sandbox.admin.advance(1000)
     await assert_paid_exactly_once(world, dividend.id)

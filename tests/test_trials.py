@@ -20,7 +20,6 @@ from masspayout.runtime import Runtime
 from payouts import PAYMENT_TOKEN, World, accounts
 
 COUNT = 57
-NOW = datetime.now(UTC)
 
 
 @pytest.fixture
@@ -37,8 +36,8 @@ def terms(payout: PayoutType, amount: str, **others: object) -> Terms:
 
 
 async def trial(world: World, wanted: Terms) -> Preview:
-    runtime = world.runtime
-    return await previews.trial(runtime.database, runtime.ledger, runtime.settings, world.asset, wanted, now=NOW)
+    runtime, now = world.runtime, datetime.now(UTC)
+    return await previews.trial(runtime.database, runtime.ledger, runtime.settings, world.asset, wanted, now=now)
 
 
 @pytest.mark.parametrize("payout", PayoutType)
@@ -62,7 +61,7 @@ async def test_a_trial_of_balances_at_a_record_time_or_of_one_ahead(world: World
     wanted = terms(PayoutType.PERCENTAGE, "1000")
     now = await trial(world, wanted)
     assert await trial(world, replace(wanted, record_time=earlier)) == now
-    assert await trial(world, replace(wanted, record_time=NOW + timedelta(days=9))) == now
+    assert await trial(world, replace(wanted, record_time=datetime.now(UTC) + timedelta(days=9))) == now
 
 
 async def test_a_trial_writes_nothing(world: World) -> None:
@@ -72,7 +71,7 @@ async def test_a_trial_writes_nothing(world: World) -> None:
     runtime = world.runtime
     wanted = terms(PayoutType.FIXED, "1000", record_time=await world.sandbox.admin.now())
     parts = (runtime.database, runtime.ledger, runtime.settings, world.asset, wanted)
-    await previews.trial(*parts, now=NOW, checked=checked.append)
+    await previews.trial(*parts, now=datetime.now(UTC), checked=checked.append)
     assert rows_of(world.runtime.database.url) == before
     assert checked == [COUNT]
 
@@ -81,7 +80,7 @@ async def test_a_trial_asks_the_ledger_about_a_thousand_accounts_at_a_time(runti
     many = await World.make(runtime, [(account, 1) for account in accounts(2500)])
     checked: list[int] = []
     parts = (runtime.database, runtime.ledger, runtime.settings, many.asset, terms(PayoutType.PERCENTAGE, "1000"))
-    await previews.trial(*parts, now=NOW, checked=checked.append)
+    await previews.trial(*parts, now=datetime.now(UTC), checked=checked.append)
     assert checked == [1000, 2000, 2500]
 
 

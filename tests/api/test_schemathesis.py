@@ -80,7 +80,7 @@ def test_every_operation(case: Any, service_and_tokens: tuple[str, dict[Role, st
 
 
 def check(case: Any, address: str, role: Role, token: str) -> None:
-    response = case.call(base_url=address, headers={"Authorization": f"Bearer {token}"})
+    response = case.call(base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=120)
     checks = DOCUMENTED if case.path.endswith("/ready") else [not_a_server_error, *DOCUMENTED]
     case.validate_response(response, checks=checks)
     permission = case.operation.definition.raw.get("x-permission")

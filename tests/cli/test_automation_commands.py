@@ -46,7 +46,7 @@ def worker(url: URL) -> Iterator["subprocess.Popen[bytes]"]:
     try:
         yield process
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
     finally:
         process.kill()
         process.wait()
@@ -65,7 +65,6 @@ def wait_for(command_line: CommandLine, *arguments: str, until: Any) -> Any:
     return found
 
 
-@pytest.mark.timeout(120)
 def test_a_deposit_becomes_a_paid_and_reconciled_payout(market: CommandLine, database_url: URL) -> None:
     create = ("distribution", "create", ASSET, "--execution", "AUTOMATIC", "--payout", "PERCENTAGE")
     assert market(*create, "--trigger", "ON_DEPOSIT >= 1000").status == 0
@@ -98,7 +97,6 @@ def test_a_payment_that_is_sent_back_is_counted_and_starts_nothing(market: Comma
     assert ask(market, "distribution", "list")["total"] == 1
 
 
-@pytest.mark.timeout(120)
 def test_a_paused_contract_and_a_timer_reach_the_worker(market: CommandLine, database_url: URL) -> None:
     assert market("listener", "add", CONTRACT).status == 0
     assert market("sandbox", "emit", CONTRACT, "Paused").status == 0

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -141,8 +142,11 @@ def test_a_killed_server_recovers_what_was_committed(data_dir: Path) -> None:
     with psycopg.connect(**connect_arguments(url)) as connection:
         connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
     server = psutil.Process(postmaster(data_dir))
-    for process in (server, *server.children()):
-        process.kill()
+    processes = [server, *server.children()]
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # it ended when it noticed that the first one is gone
+            process.kill()
+    psutil.wait_procs(processes)
     again = embedded.start(data_dir)
     assert again == url
     assert postmaster(data_dir) != server.pid

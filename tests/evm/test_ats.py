@@ -220,10 +220,10 @@ async def test_an_existing_contract_pays_what_the_token_announced(
     security: Security, harness: EvmHarness, database: Database, settings: Settings, cash_flow: CashFlow
 ) -> None:
     now = await harness.now()
-    number = security.announce(now + timedelta(seconds=50), now + timedelta(seconds=100))
+    number = security.announce(now + HOUR, now + 2 * HOUR)
     with pytest.raises(Conflict, match="goes to who holds it at"):
         await cash_flow.offers.for_announcement(security.kind, number)
-    await harness.let_pass(200)
+    await harness.let_pass(3 * HOUR.total_seconds())
     offer = await cash_flow.offers.for_announcement(security.kind, number)
     distribution = await contract_payouts.create(database, harness.ledger, settings, cash_flow.asset, offer)
     status, verdict = await pay(database, harness, settings, distribution.id)
