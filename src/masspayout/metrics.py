@@ -5,7 +5,7 @@ Every process of a deployment says the same, so it is enough to ask one. ``docs/
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -38,10 +38,15 @@ _SINGLE = (
 
 
 class Metrics:
-    """Says how everything stands. Whoever asks within a few seconds gets the same answer."""
+    """Says how everything stands. Whoever asks within a few seconds gets the same answer.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        clock: The time in seconds; tests may give their own.
+    """
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
+        self._clock = clock
         self._reading = asyncio.Lock()
         self._text = b""
         self._read_at = float("-inf")
@@ -53,12 +58,12 @@ class Metrics:
             DatabaseUnavailable: The database cannot be asked.
         """
         async with self._reading:
-            if time.monotonic() - self._read_at > _KEPT_SECONDS:
+            if self._clock() - self._read_at > _KEPT_SECONDS:
                 started = time.perf_counter()
                 async with self._database.unit_of_work() as session:
                     readings = await Monitoring(session).read()
                 self._text = _exposition(readings, time.perf_counter() - started)
-                self._read_at = time.monotonic()
+                self._read_at = self._clock()
             return self._text
 
 

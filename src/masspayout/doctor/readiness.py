@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from masspayout.db.diagnosis import Diagnosis
 from masspayout.doctor import database, payouts
@@ -17,10 +17,23 @@ _LISTENER_LAG_SECONDS = 120.0
 
 
 class Readiness:
-    """Says whether a process is ready. Whoever asks while it looks gets the same answer."""
+    """Says whether a process is ready. Whoever asks while it looks gets the same answer.
 
-    def __init__(self, runtime: Runtime) -> None:
+    Args:
+        patience_seconds: How long one check may take.
+        clock: The time in seconds; tests may give their own.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        patience_seconds: float = _PATIENCE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._runtime = runtime
+        self._patience_seconds = patience_seconds
+        self._clock = clock
         self._looking = asyncio.Lock()
         self._results: Sequence[Result] = ()
         self._looked_at = float("-inf")
@@ -28,9 +41,9 @@ class Readiness:
     async def results(self) -> Sequence[Result]:
         """Return what was found: ready is who has no result that is a problem, or was not looked at for one."""
         async with self._looking:
-            if time.monotonic() - self._looked_at > _KEPT_SECONDS:
+            if self._clock() - self._looked_at > _KEPT_SECONDS:
                 self._results = await self._look()
-                self._looked_at = time.monotonic()
+                self._looked_at = self._clock()
             return self._results
 
     async def _look(self) -> Sequence[Result]:
@@ -38,7 +51,7 @@ class Readiness:
         examination.diagnosis = Diagnosis(self._runtime.database.url)
         examination.ledger = self._runtime.ledger
         async with examination.opened:
-            return await run_checks(CHECKS, examination, _PATIENCE_SECONDS)
+            return await run_checks(CHECKS, examination, self._patience_seconds)
 
 
 def is_ready(results: Sequence[Result]) -> bool:
