@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import URL
 
@@ -17,6 +18,15 @@ from masspayout.db.session import Database
 from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import make_runtime
+
+# How long an example takes says more of the machine than of the software.
+hypothesis.settings.register_profile(
+    "any machine",
+    hypothesis.settings.default,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("any machine")
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
