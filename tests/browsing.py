@@ -1,11 +1,5 @@
 """A real browser on a real ``masspayout up``: Debian's Chromium, one process, a database of its own."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +8,7 @@ from pathlib import Path
 from playwright.async_api import Page
 from sqlalchemy import URL
 
-from command_line import environment
+from http_process import service_process, settings_of
 from masspayout.roles import Role
 from masspayout.runtime import Runtime
 from payouts import World, accounts
@@ -52,34 +46,16 @@ class Service:
 Open = Callable[..., Awaitable[Page]]
 
 
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
-
-
-def wait_until_served(address: str, process: subprocess.Popen[bytes]) -> None:
-    while True:
-        assert process.poll() is None, "masspayout up ended"
-        try:
-            urllib.request.urlopen(f"{address}/sign-in").close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-
-
 @contextmanager
-def served(url: URL) -> Iterator[str]:
-    """Run ``masspayout up`` on a database."""
-    port = free_port()
-    variables = {**environment(url), "APPROVALS_REQUIRED": "1", "BATCH_SIZE": str(BATCH_SIZE)}
-    variables["EXPLORER_URL"] = "https://explorer.example/transaction/{transaction}"
-    command = [sys.executable, "-m", "masspayout", "up", "--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen(command, env={**os.environ, **variables}, stdout=subprocess.DEVNULL)
-    try:
-        wait_until_served(f"http://127.0.0.1:{port}", process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(30)
+def served(url: URL, directory: Path) -> Iterator[str]:
+    """Run ``masspayout up`` on a database, in a directory of its own."""
+    env = settings_of(
+        url,
+        directory,
+        APPROVALS_REQUIRED="1",
+        BATCH_SIZE=str(BATCH_SIZE),
+        EXPLORER_URL="https://explorer.example/transaction/{transaction}",
+    )
+    with service_process("up", directory, env) as service:
+        yield service.address
+        assert service.stop() == 0

@@ -2,9 +2,9 @@
 
 import os
 import re
-import select
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,13 +20,14 @@ from masspayout.roles import Role
 
 _ADDRESS = re.compile(r"answers at (http://\S+);")
 _PATIENCE_SECONDS = 120.0
+_LONGEST_SAID = 1 << 20
 
 
 @dataclass
 class ServiceProcess:
     """A running ``masspayout serve`` or ``masspayout up``, and what it said when it began."""
 
-    process: "subprocess.Popen[str]"
+    process: "subprocess.Popen[bytes]"
     said: str
 
     @property
@@ -52,22 +53,20 @@ def service_process(
 ) -> Iterator[ServiceProcess]:
     """Start the service, on any free port unless told otherwise, and end it with the block."""
     port = () if "--port" in arguments else ("--port", "0")
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "masspayout", command, *port, *arguments],
-        cwd=directory,
-        env=dict(env),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        yield ServiceProcess(process, _read_until(process, until))
-    finally:
-        if process.poll() is None:
+    # Into a file, which takes as much as the service has to say, whether anybody reads it or not.
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "masspayout", command, *port, *arguments],
+            cwd=directory,
+            env=dict(env),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield ServiceProcess(process, _read_until(process, output.fileno(), until))
+        finally:
             process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+            process.wait()
 
 
 async def make_token(url: URL, role: Role) -> str:
@@ -79,15 +78,12 @@ async def make_token(url: URL, role: Role) -> str:
     return text
 
 
-def _read_until(process: "subprocess.Popen[str]", wanted: str) -> str:
-    assert process.stdout is not None
-    said = b""
+def _read_until(process: "subprocess.Popen[bytes]", output: int, wanted: str) -> str:
+    """Return what a process has said once it has said something, or has ended, or does not say it in time."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while wanted.encode() not in said and time.monotonic() < deadline:
-        if select.select([process.stdout], [], [], 0.1)[0]:
-            # Past the buffer of the file, which select does not see into.
-            chunk = os.read(process.stdout.fileno(), 4096)
-            if not chunk:
-                break
-            said += chunk
-    return said.decode()
+    while True:
+        is_last = process.poll() is not None or time.monotonic() > deadline
+        said = os.pread(output, _LONGEST_SAID, 0).decode(errors="replace")  # without moving to where it writes next
+        if wanted in said or is_last:
+            return said
+        time.sleep(0.02)

@@ -22,7 +22,7 @@ def service_url(embedded_server: URL, migrated_template: str) -> Iterator[URL]:
 
 
 @pytest.fixture(scope="session")
-async def service(service_url: URL) -> AsyncIterator[Service]:
+async def service(service_url: URL, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
     """A dashboard with five users, and a ledger with an asset that nobody imported yet."""
     if not CHROMIUM.exists():
         pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
@@ -38,7 +38,7 @@ async def service(service_url: URL) -> AsyncIterator[Service]:
     async with database.unit_of_work() as session:
         for name, role in USERS.items():
             await access.add_user(session, name, role=role, password=PASSWORD)
-    with served(service_url) as address:
+    with served(service_url, tmp_path_factory.mktemp("service")) as address:
         yield Service(address, world)
     await runtime.ledger.close()
     await database.close()
@@ -48,7 +48,7 @@ async def service(service_url: URL) -> AsyncIterator[Service]:
 async def browser(service: Service) -> AsyncIterator[Browser]:
     """Debian's Chromium, without a window."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS, timeout=120_000)
         yield browser
         await browser.close()
 
@@ -56,7 +56,7 @@ async def browser(service: Service) -> AsyncIterator[Browser]:
 @pytest.fixture
 async def sign_in(service: Service, browser: Browser) -> AsyncIterator[Open]:
     """Sign somebody in, in a browser profile of their own, and open a page. What the page logs as an error fails."""
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=60_000)
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
@@ -68,7 +68,7 @@ async def sign_in(service: Service, browser: Browser) -> AsyncIterator[Open]:
             accept_downloads=True,
             **options,  # type: ignore[arg-type]
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         page = await context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))

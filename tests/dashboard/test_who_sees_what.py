@@ -95,7 +95,7 @@ async def test_whoever_planned_it_cannot_approve_of_it(service: Service, sign_in
 
 async def test_nothing_is_shown_to_whoever_is_not_signed_in(service: Service) -> None:
     planned = await plan(service, "Secret")
-    async with httpx.AsyncClient(base_url=service.address) as client:
+    async with httpx.AsyncClient(base_url=service.address, timeout=60) as client:
         for path in ("/", f"/payouts/{planned.id}", f"/payouts/{planned.id}/holders.csv", f"/assets/{ASSET_TOKEN}"):
             answer = await client.get(path)
             assert (answer.status_code, answer.headers["location"].split("?")[0]) == (303, "/sign-in")
@@ -108,7 +108,7 @@ async def test_nothing_is_shown_to_whoever_is_not_signed_in(service: Service) ->
 
 @pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)"])
 async def test_signing_in_leads_nowhere_else(service: Service, path: str) -> None:
-    async with httpx.AsyncClient(base_url=service.address) as client:
+    async with httpx.AsyncClient(base_url=service.address, timeout=60) as client:
         answer = await client.post("/sign-in", data={"name": "ana", "password": PASSWORD, "next": path})
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
         cookie = answer.headers["set-cookie"].lower()
@@ -119,7 +119,7 @@ async def test_signing_in_leads_nowhere_else(service: Service, path: str) -> Non
 async def test_a_link_signs_in_once_and_only_when_the_button_is_pressed(service: Service, browser: Browser) -> None:
     async with service.runtime.database.unit_of_work() as session:
         secret = await access.make_login_link(session, await access.find_user(session, "vera"))
-    async with httpx.AsyncClient(base_url=service.address) as client:
+    async with httpx.AsyncClient(base_url=service.address, timeout=60) as client:
         for _ in range(2):
             assert (await client.get(f"/sign-in/{secret}")).status_code == 200
         assert (await client.post(f"/sign-in/{secret}")).headers["location"] == "/"
@@ -139,6 +139,7 @@ async def test_an_admin_adds_a_user_who_comes_in_by_a_link(service: Service, sig
     await card.get_by_role("button", name="Sign-in link").click()
     link = await page.locator(".secret").inner_text()
     context = await browser.new_context()
+    context.set_default_timeout(60_000)
     other = await context.new_page()
     await other.goto(link)
     await other.get_by_role("button", name="Sign in").click()
