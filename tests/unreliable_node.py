@@ -32,6 +32,7 @@ class Faults:
         no_mempool: Only the nonce that comes next is taken, as by Hedera's relay.
         busy_percent: Anything that is asked is turned away.
         most_log_blocks: No logs are given of more blocks than these at once.
+        oldest_state: What held at blocks before this one is forgotten, but for the blocks themselves and their logs.
         failing_method: The node has trouble of its own with whatever is asked by this one.
     """
 
@@ -43,6 +44,7 @@ class Faults:
     horizon: int | None = None
     no_mempool: bool = False
     most_log_blocks: int | None = None
+    oldest_state: int | None = None
     failing_method: str | None = None
 
 
@@ -91,15 +93,11 @@ class UnreliableNode:
 
     async def _answer(self, method: str, parameters: list[Any]) -> Mapping[str, Any] | None:
         """Return result or error; None when the connection is to break."""
-        if self._strikes(self.faults.busy_percent):
-            return {"error": {"code": -32005, "message": "rate limit exceeded"}}
-        if method == self.faults.failing_method:
-            return {"error": {"code": -32603, "message": "Internal error"}}
+        refusal = self._refusal(method, parameters)
+        if refusal is not None:
+            return {"error": refusal}
         if method == "eth_sendRawTransaction":
             return await self._send(parameters[0])
-        most = self.faults.most_log_blocks
-        if method == "eth_getLogs" and most and _block_count(parameters[0]) > most:
-            return {"error": {"code": -32000, "message": f"more than {most} blocks are too many"}}
         if self.faults.horizon is None:
             return await self._ask(method, parameters)
         return await self._ask_behind(method, parameters, self.faults.horizon)
@@ -167,6 +165,21 @@ class UnreliableNode:
         request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
         answer = (await self._client.post("/", json=request)).json()
         return {key: answer[key] for key in ("result", "error") if key in answer}
+
+    def _refusal(self, method: str, parameters: list[Any]) -> Mapping[str, Any] | None:
+        """Return the error of a node that does not do what is asked."""
+        faults = self.faults
+        if self._strikes(faults.busy_percent):
+            return {"code": -32005, "message": "rate limit exceeded"}
+        if method == faults.failing_method:
+            return {"code": -32603, "message": "Internal error"}
+        if method == "eth_getLogs" and faults.most_log_blocks and _block_count(parameters[0]) > faults.most_log_blocks:
+            return {"code": -32000, "message": f"more than {faults.most_log_blocks} blocks are too many"}
+        if method in _BLOCK_PARAMETER and method != "eth_getBlockByNumber":
+            block = parameters[_BLOCK_PARAMETER[method]]
+            if block not in _NAMES_OF_BLOCKS and int(block, 16) < (faults.oldest_state or 0):
+                return {"code": -32000, "message": "missing trie node"}
+        return None
 
     def _strikes(self, percent: int) -> bool:
         return self.chance.randrange(100) < percent

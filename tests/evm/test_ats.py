@@ -25,6 +25,7 @@ from masspayout.ledger.evm.ats import Announcement, AtsToken
 from masspayout.ledger.evm.contracts import recognise
 from masspayout.ledger.evm.offers import Offers
 from masspayout.settings import Settings
+from unreliable_node import Faults
 
 HOLDER_COUNTS = {Announcement.DIVIDEND: 250, Announcement.COUPON: 60}
 PAYMENT_DECIMALS = 6
@@ -133,6 +134,14 @@ async def test_what_is_locked_is_still_its_holders(security: Security, harness: 
     assert {account: held[account] for account in (some, everything)} == {
         account: security.holders[account] for account in (some, everything)
     }
+    then = await harness.now()
+    await harness.let_pass(10)
+    assert await read((await harness.ledger.holders(security.token.address, at=then)).pages) == held
+    # Its Transfer events say that what was locked was burnt: where nothing else can be asked, that is noticed.
+    harness.way.faults = Faults(oldest_state=int(harness.anvil.call("eth_blockNumber"), 16))
+    with pytest.raises(LedgerRejected, match="cannot be told from its events"):
+        await harness.ledger.holders(security.token.address, at=then)
+    harness.way.faults = Faults()
     snapshot_id = security.token.ask("takeSnapshot", sender=admin)
     security.token.send("takeSnapshot", sender=admin)
     token = await AtsToken.recognise(harness.ledger.node, security.token.address)

@@ -367,6 +367,20 @@ async def test_a_token_whose_events_do_not_tell_who_holds_it_is_refused(harness:
         await harness.ledger.holders(token_id)
 
 
+async def test_what_a_node_has_forgotten_is_compared_with_what_it_knows(harness: EvmHarness) -> None:
+    holder = harness.anvil.accounts[5]
+    token_id = await harness.make_token({holder: 1000})
+    before = await harness.now()
+    mine(harness.anvil, 3)
+    harness.way.faults = Faults(oldest_state=int(harness.anvil.call("eth_blockNumber"), 16))
+    assert await read(harness.ledger, token_id, before) == [(holder, 1000)]
+    token = harness.tokens[token_id]
+    token.send("behave", TAKES_A_FEE, sender=harness.admin)
+    token.send("transfer", await harness.make_account(), 100, sender=holder)
+    with pytest.raises(LedgerRejected, match="cannot be told from its events"):
+        await harness.ledger.holders(token_id, at=before)
+
+
 async def test_eighteen_decimals_and_more_than_64_bits_are_exact(scene: Scene) -> None:
     harness = scene.harness
     assert isinstance(harness, EvmHarness)

@@ -123,11 +123,13 @@ class EvmLedger:
             LedgerRejected: The token's events do not tell who holds it.
         """
         await self.token(token_id)
-        ats = None if at is not None else await AtsToken.recognise(self.node, token_id)
-        if ats is not None:
-            final = await self.chain.final()
-            return HolderSnapshot(to_datetime(final.timestamp * NANOS_PER_SECOND), ats.holders(final.number))
-        return await self._registers.snapshot(token_id, at)
+        final = await self.chain.final()
+        block = final if at is None else await self.chain.block_at(at, final)
+        taken_at = at or to_datetime(block.timestamp * NANOS_PER_SECOND)
+        ats = await AtsToken.recognise(self.node, token_id)
+        if ats is not None and await ats.tells_of(block.number):
+            return HolderSnapshot(taken_at, ats.holders(block.number))
+        return HolderSnapshot(taken_at, await self._registers.holders(token_id, block, final))
 
     async def balance_units(self, account_id: str, token_id: str) -> int:
         """Return what an account holds of a token now.

@@ -10,7 +10,7 @@ from typing import Any
 
 from eth_abi.exceptions import DecodingError
 
-from masspayout.errors import LedgerError, LedgerRejected, LedgerUnavailable
+from masspayout.errors import Invalid, LedgerError, LedgerRejected, LedgerUnavailable
 from masspayout.ledger.evm.contracts.interface import LACKS_ROLE, Interface, error, event, function
 from masspayout.ledger.evm.erc20 import Erc20
 from masspayout.ledger.evm.node import Block, Node, NodeError, call_parameters, from_hex, to_int
@@ -89,6 +89,14 @@ class AtsToken:
         except (NodeError, DecodingError):
             return None
         return cls(node, token_id)
+
+    async def tells_of(self, block: Block) -> bool:
+        """Whether the token can be asked about a block: it was there, and the node keeps the state of so long ago."""
+        try:
+            await self._balances.total_supply_units(self._token_id, block)
+        except (NodeError, Invalid):
+            return False
+        return True
 
     async def holders(self, block: Block) -> AsyncIterator[Sequence[HolderBalance]]:
         """Yield who holds the token at a block. What is locked or held back otherwise is still the holder's.

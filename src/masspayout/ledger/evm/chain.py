@@ -3,12 +3,13 @@
 from bisect import bisect_right, insort
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from masspayout.errors import Conflict, LedgerUnavailable
+from masspayout.errors import Conflict, Invalid, LedgerUnavailable
 from masspayout.ledger.evm.node import Node, NodeError, to_int
 from masspayout.ledger.identity import make_identity
-from masspayout.ledger_time import NANOS_PER_SECOND
+from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
 from masspayout.settings import Settings
 
 _REMEMBERED_BLOCKS = 10_000
@@ -99,6 +100,29 @@ class Chain:
         """Return one block."""
         return await self._header(number)
 
+    async def block_at(self, at: datetime, final: BlockHeader) -> BlockHeader:
+        """Return the last block that was made at a time or before, once it is final.
+
+        Raises:
+            Invalid: The time lies ahead of the chain's, or before everything that is read.
+            LedgerUnavailable: The blocks of that time are not final yet.
+        """
+        timestamp = to_nanos(at) // NANOS_PER_SECOND
+        if timestamp > final.timestamp:
+            head = await self.head()
+            if timestamp > head.timestamp:
+                now = to_datetime(head.timestamp * NANOS_PER_SECOND)
+                raise Invalid(
+                    f"The time {at} lies ahead of the chain's, which is {now}.", "Ask again when it has passed."
+                )
+            raise LedgerUnavailable(
+                f"The blocks of {at} are not final yet.", "They are read when they are; until then it waits."
+            )
+        number = await self.last_block_until(timestamp, final)
+        if number is None:
+            raise Invalid(f"The time {at} lies before the first block that is read.", "Lower EVM_START_BLOCK.")
+        return await self.header(number)
+
     async def last_block_until(self, timestamp: int, final: BlockHeader) -> int | None:
         """Return the number of the last final block that was made at a time or before; None when there is none."""
         if final.timestamp <= timestamp:
@@ -176,7 +200,7 @@ class Chain:
         return BlockHeader(to_int(found["number"]), to_int(found["timestamp"]), str(found["hash"]))
 
 
-def to_nanos(header: BlockHeader) -> int:
+def block_nanos(header: BlockHeader) -> int:
     """Return a block's time for events: the block's number in place of the nanoseconds, so that no two are the same."""
     return header.timestamp * NANOS_PER_SECOND + header.number % NANOS_PER_SECOND
 

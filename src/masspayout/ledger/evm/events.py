@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from masspayout.errors import Invalid
-from masspayout.ledger.evm.chain import Chain, to_nanos
+from masspayout.ledger.evm.chain import Chain, block_nanos
 from masspayout.ledger.evm.contracts import PayingContract, recognise
 from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, ZERO_ADDRESS, first_block_of, topic_of, transfer_of
 from masspayout.ledger.evm.node import Json, Node, to_int
@@ -77,7 +77,7 @@ class Events:
         seen: set[tuple[int, int]] = set()
         for event in reported:
             if event.block_number not in nanos:
-                nanos[event.block_number] = to_nanos(await self._chain.header(event.block_number))
+                nanos[event.block_number] = block_nanos(await self._chain.header(event.block_number))
             position = (nanos[event.block_number], event.index)
             if position in seen:
                 continue

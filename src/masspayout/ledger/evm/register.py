@@ -7,18 +7,16 @@ in whichever process, goes on from there.
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
 
 from masspayout.db.entities import EvmToken
 from masspayout.db.repositories import BalanceChange, EvmTokens
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, Invalid, LedgerRejected, LedgerUnavailable
+from masspayout.errors import Conflict, LedgerRejected, LedgerUnavailable
 from masspayout.ledger.evm.chain import BlockHeader, Chain
 from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, ZERO_ADDRESS, Erc20, first_block_of, transfer_of
 from masspayout.ledger.evm.node import Json, Node, NodeError, to_int
 from masspayout.ledger.evm.ranges import Ranges
-from masspayout.ledger.port import HolderBalance, HolderSnapshot
-from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
+from masspayout.ledger.port import HolderBalance
 from masspayout.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -37,37 +35,22 @@ class Registers:
         self._settings = settings
         self._tokens = Erc20(node)
 
-    async def snapshot(self, token_id: str, at: datetime | None) -> HolderSnapshot:
-        """Return who held a token at the newest final block, or at the last one up to a time.
+    async def holders(
+        self, token_id: str, block: BlockHeader, final: BlockHeader
+    ) -> AsyncIterator[Sequence[HolderBalance]]:
+        """Return who held a token at a block.
+
+        Args:
+            token_id: The token.
+            block: Which one; it is final.
+            final: The newest block that is; the events are read up to here.
 
         Raises:
-            Invalid: The time lies ahead of the chain's.
-            LedgerUnavailable: The blocks of that time are not final yet.
             LedgerRejected: The logs and the token's own words do not agree.
         """
-        final = await self._chain.final()
-        block = final if at is None else await self._block_at(at, final)
         token = await self._read(token_id, final)
-        await self._compare(token, block, is_newest=at is None)
-        taken_at = to_datetime(block.timestamp * NANOS_PER_SECOND)
-        return HolderSnapshot(taken_at if at is None else at, self._holders(token, block.number))
-
-    async def _block_at(self, at: datetime, final: BlockHeader) -> BlockHeader:
-        timestamp = to_nanos(at) // NANOS_PER_SECOND
-        if timestamp > final.timestamp:
-            head = await self._chain.head()
-            if timestamp > head.timestamp:
-                now = to_datetime(head.timestamp * NANOS_PER_SECOND)
-                raise Invalid(
-                    f"The time {at} lies ahead of the chain's, which is {now}.", "Ask again when it has passed."
-                )
-            raise LedgerUnavailable(
-                f"The blocks of {at} are not final yet.", "They are read when they are; until then it waits."
-            )
-        number = await self._chain.last_block_until(timestamp, final)
-        if number is None:
-            raise Invalid(f"The time {at} lies before the first block that is read.", "Lower EVM_START_BLOCK.")
-        return await self._chain.header(number)
+        await self._compare(token, block, final)
+        return self._holders(token, block.number)
 
     async def _read(self, token_id: str, final: BlockHeader) -> EvmToken:
         """Read what was not read yet, up to the newest final block."""
@@ -127,7 +110,7 @@ class Registers:
             async for page in EvmTokens(session).stream_balances(token, block_number):
                 yield [HolderBalance(account, units) for account, units in page if account != ZERO_ADDRESS]
 
-    async def _compare(self, token: EvmToken, block: BlockHeader, *, is_newest: bool) -> None:
+    async def _compare(self, token: EvmToken, block: BlockHeader, final: BlockHeader) -> None:
         """Hold what the logs tell against what the token says.
 
         Nodes that keep no old states cannot be asked about an earlier block; then the newest one stands for it.
@@ -135,8 +118,9 @@ class Registers:
         try:
             supply_units = await self._tokens.total_supply_units(token.token_id, block.number)
         except NodeError as error:
-            if is_newest:
+            if block == final:
                 raise LedgerUnavailable(f"The node cannot tell {token.token_id}'s supply: {error.message}.") from None
+            await self._compare(token, final, final)
             return
         async with self._database.unit_of_work() as session:
             told_units = await EvmTokens(session).total_units(token, block.number, besides=ZERO_ADDRESS)
