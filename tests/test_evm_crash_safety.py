@@ -68,7 +68,7 @@ def test_a_crash_at_any_side_effect_pays_nobody_twice_and_forgets_nobody(story: 
 
 
 @pytest.mark.longest
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("no_mempool", [False, True], ids=["a node", "a relay without a mempool"])
 async def test_workers_that_are_killed_at_random_pay_everybody_once(
     tmp_path: Path, database: Database, settings: Settings, no_mempool: bool

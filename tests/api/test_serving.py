@@ -64,7 +64,7 @@ def test_a_port_that_is_taken_is_said_to_be(database_url: URL, tmp_path: Path) -
         assert second.returncode == 2
         assert f"cannot listen on 127.0.0.1, port {port}" in second.stderr
         service.process.send_signal(signal.SIGINT)
-        assert service.process.wait(timeout=60) == 0
+        assert service.process.wait(timeout=120) == 0
 
 
 def test_the_examples_of_the_document_work(database_url: URL, tmp_path: Path) -> None:
@@ -114,4 +114,4 @@ def test_requests_under_way_are_answered_before_the_end(database_url: URL, tmp_p
             service.process.terminate()
             connection.sendall(b'{"name": "x"}')
             assert b"201 Created" in connection.recv(4096)
-        assert service.process.wait(timeout=60) == 0
+        assert service.process.wait(timeout=120) == 0

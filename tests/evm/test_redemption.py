@@ -377,7 +377,7 @@ async def _plan(tokens: AtsTokens, url: URL) -> Plan:
 
 
 @pytest.mark.longest
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_crash_while_bonds_are_redeemed_pays_nobody_twice_and_forgets_nobody(
     story: Story, embedded_server: URL
 ) -> None:
