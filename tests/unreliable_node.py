@@ -19,7 +19,7 @@ _BLOCK_PARAMETER = {
     "eth_call": 1, "eth_getBalance": 1, "eth_getCode": 1, "eth_getTransactionCount": 1, "eth_getBlockByNumber": 0
 }  # fmt: skip
 
-_SECONDS_BETWEEN_LOOKS, _MOST_LOOKS = 0.01, 3_000
+_LOOKS_FOR_BLOCK, _SECONDS_BETWEEN_LOOKS = 100, 0.01
 
 
 @dataclass(frozen=True)
@@ -120,20 +120,12 @@ class UnreliableNode:
     async def _pass_on(self, signed: str) -> Mapping[str, Any]:
         """Send a transaction. A node that mines at once answers before the block is there: wait for it."""
         answer = await self._ask("eth_sendRawTransaction", [signed])
-        for _ in range(_MOST_LOOKS):
-            if not await self._is_a_block_to_come():
-                break
+        mines_at_once = (await self._ask("anvil_getAutomine", []))["result"]
+        for _ in range(_LOOKS_FOR_BLOCK):
+            if not mines_at_once or int((await self._ask("txpool_status", []))["result"]["pending"], 16) == 0:
+                break  # what is too cheap for any block stays where it is
             await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
         return answer
-
-    async def _is_a_block_to_come(self) -> bool:
-        """Tell whether the node is about to mine something: what is too cheap for a block stays where it is."""
-        if not (await self._ask("anvil_getAutomine", []))["result"]:
-            return False
-        pending = (await self._ask("txpool_content", []))["result"]["pending"].values()
-        base_fee_wei = (await self._ask("eth_getBlockByNumber", ["pending", False]))["result"]["baseFeePerGas"]
-        first_ones = (by_nonce[min(by_nonce, key=int)] for by_nonce in pending)
-        return any(int(one.get("maxFeePerGas", one["gasPrice"]), 16) >= int(base_fee_wei, 16) for one in first_ones)
 
     async def _is_next(self, signed: str) -> bool:
         transaction = decode_transaction(bytes.fromhex(signed[2:]))
