@@ -42,6 +42,9 @@ async def running(runtime: Runtime) -> AsyncIterator[Service]:
     with listen("127.0.0.1", 0) as listener:
         serving = asyncio.create_task(answer_requests(create_app(runtime), runtime.settings, listener, stop))
         service = Service(f"http://127.0.0.1:{listener.getsockname()[1]}", runtime, tokens)
+        # It has come up when it answers: a test that takes its database away at once would stop its start.
+        async with httpx.AsyncClient(base_url=service.address, timeout=60) as client:
+            assert (await client.get("/health")).is_success
         yield service
         for client in service.clients:
             await client.aclose()
