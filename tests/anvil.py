@@ -23,6 +23,9 @@ _MODULES = TOOLS / "node_modules"
 _LOCKFILE = TOOLS / "package-lock.json"
 _START_SECONDS = 120
 
+# Whatever waits fits into the next block: what fits into none is left until something else is sent, or for ever.
+_BLOCK_GAS = 10**9
+
 
 @dataclass(frozen=True)
 class Anvil:
@@ -107,7 +110,16 @@ def running_anvil(directory: Path, *options: str, port: int = 0) -> Iterator[Anv
     """
     directory.mkdir(parents=True, exist_ok=True)
     config, log = directory / "config.json", directory / "log"
-    command = [str(_program()), "--port", str(port), "--config-out", str(config), *options]
+    command = [
+        str(_program()),
+        "--port",
+        str(port),
+        "--gas-limit",
+        str(_BLOCK_GAS),
+        "--config-out",
+        str(config),
+        *options,
+    ]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     try:

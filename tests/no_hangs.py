@@ -14,7 +14,7 @@ import pytest
 PATIENCE_SECONDS = 1000
 
 # While a test runs, the usual place for errors leads into what pytest captures.
-_stderr = os.fdopen(os.dup(2), "w")
+_stderr = os.dup(2)
 
 
 def _watched() -> Generator[None, None, None]:

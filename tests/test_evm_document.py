@@ -13,13 +13,15 @@ from command_line import environment
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+NODE = re.compile(r"`npx\s@foundry-rs/anvil ([^`]*)`")
 
 
 def test_a_payout_on_a_local_node_can_be_pasted_as_it_is_written(database_url: URL, tmp_path: Path) -> None:
-    (script,) = SCRIPT.findall((ROOT / "docs" / "evm.md").read_text(encoding="utf-8"))
+    text = (ROOT / "docs" / "evm.md").read_text(encoding="utf-8")
+    (script,), (options,) = SCRIPT.findall(text), NODE.findall(text)
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     programs = Path(sys.executable).parent
-    with running_anvil(tmp_path / "anvil") as anvil:
+    with running_anvil(tmp_path / "anvil", *options.split()) as anvil:
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script.replace("http://127.0.0.1:8545", anvil.url)],
             cwd=tmp_path,
