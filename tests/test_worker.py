@@ -7,26 +7,34 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from sqlalchemy import URL
 
 from command_line import environment
-from databases import fresh_database
+from databases import fresh_database, run_sql
+from masspayout.db import embedded, migrations
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import BackgroundWork, BatchPayouts
-from masspayout.db.session import connect_arguments
+from masspayout.db.session import Database, connect_arguments
 from masspayout.ledger.sandbox import Faults
 from masspayout.runtime import Runtime
+from masspayout.settings import Settings
 from masspayout.worker import run_worker
 from payouts import World, accounts, make_runtime, make_sandbox
 from workers import start_worker
 
 HOLDERS = accounts(600)
+
+# Long enough for everything that a worker does by the clock to come upon it.
+OUTAGE_SECONDS = 3
 
 
 @pytest.fixture
@@ -159,6 +167,70 @@ async def test_an_idle_worker_stops_when_it_is_told_to(world: World, second: Run
     await running
 
     assert await count_workers(world) == 0
+
+
+async def test_a_worker_outlives_an_outage_of_the_database(
+    server_of_its_own: Path,
+) -> None:
+    server = embedded.start(server_of_its_own)
+    database = Database(server)
+    world = await World.make(make_runtime(database, Settings(_env_file=None)), [(a, 100) for a in HOLDERS])  # type: ignore[call-arg]
+    half_way = await begin_payout(world)
+    world.hold_back(half_way, after=60)
+    worker = start_worker(server, BATCH_SIZE="5")
+    try:
+        await wait_for(partial(some_are_paid, world, half_way))
+        kill_server(server_of_its_own)
+        await asyncio.sleep(OUTAGE_SECONDS)
+        assert worker.poll() is None
+        assert embedded.start(server_of_its_own) == server
+
+        await world.runtime.ledger.close()
+        world = World(make_runtime(database, world.runtime.settings), world.asset)
+        world.hold_back(half_way, after=120)
+        later = await begin_payout(world)
+        await wait_for(partial(is_completed, world, later))
+        kill_server(server_of_its_own)
+        worker.terminate()
+        assert await asyncio.to_thread(worker.wait) == 0
+    finally:
+        worker.kill()
+        worker.wait()
+    assert embedded.start(server_of_its_own) == server
+    await world.runtime.ledger.close()
+    world = World(make_runtime(database, world.runtime.settings), world.asset)
+
+    # A job that came upon the outage has failed, and is taken up as from the dead; one that slept through it went on.
+    run_sql(server, "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'")
+    assert await asyncio.to_thread(start_worker(server, "--until-idle", BATCH_SIZE="5").wait) == 0
+    for distribution_id in (half_way, later):
+        verdict = await world.reconcile(distribution_id)
+        assert (verdict.agrees, verdict.paid_count) == (True, 600)
+    await world.runtime.ledger.close()
+    await database.close()
+
+
+@pytest.fixture
+def server_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The data directory of a server that a test may kill, with a migrated database."""
+    data_dir = tmp_path_factory.mktemp("data")
+    migrations.upgrade(embedded.start(data_dir))
+    yield data_dir
+    embedded.leave(data_dir)
+
+
+def kill_server(data_dir: Path) -> None:
+    """Kill the embedded server, and all of its processes, as an outage of its machine does."""
+    server = psutil.Process(int((data_dir / "postgresql" / "postmaster.pid").read_text().split()[0]))
+    processes = [server, *server.children()]
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # it ended when it noticed that the first one is gone
+            process.kill()
+    psutil.wait_procs(processes)
+
+
+async def is_completed(world: World, distribution_id: uuid.UUID) -> bool:
+    return await world.find_status(distribution_id) is DistributionStatus.COMPLETED
 
 
 async def count_workers(world: World) -> int:

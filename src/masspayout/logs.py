@@ -82,6 +82,8 @@ def install(log_format: LogFormat, level: int = logging.WARNING) -> None:
     handler._is_ours = True  # type: ignore[attr-defined]  # noqa: SLF001 - so that installing again replaces it
     root.addHandler(handler)
     root.setLevel(level)
+    # It tells of each try to connect; whoever needed the connection says once a round that the database is away.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 
 class _TextLines(logging.Formatter):

@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
 import psycopg
+import pytest
 from sqlalchemy import URL
 
 from command_line import CommandLine, environment, nobody_reads
@@ -62,8 +65,24 @@ def let_go(url: URL) -> None:
     run_sql(url, "DROP FUNCTION hold_back() CASCADE", "UPDATE batch_payout SET claimed_until = NULL")
 
 
-def end_half_way(how: signal.Signals, url: URL, *arguments: str) -> tuple[int, str]:
-    """Run a payment in a process of its own and end it when it says that it is half-way. Return how, and its words."""
+@contextmanager
+def cut_off(url: URL) -> Iterator[Callable[..., None]]:
+    """Give what ends every connection to a database and lets no other one in, until the block ends."""
+    server = url.set(database="postgres")
+
+    def cut(*_: object) -> None:
+        run_sql(
+            server,
+            f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS false',
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{url.database}'",
+        )
+
+    yield cut
+    run_sql(server, f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS true')
+
+
+def end_half_way(end: Callable[["subprocess.Popen[str]"], object], url: URL, *arguments: str) -> tuple[int, str]:
+    """Run a payment in a process of its own, which ends when it says that it is half-way. Return how, and its words."""
     process = subprocess.Popen(
         [sys.executable, "-m", "masspayout", *arguments],
         env={**os.environ, **environment(url)},
@@ -76,7 +95,7 @@ def end_half_way(how: signal.Signals, url: URL, *arguments: str) -> tuple[int, s
         for line in process.stderr:
             done = re.match(r"paying: ([\d,]+) of ([\d,]+)", line)
             if done and 2 * int(done[1].replace(",", "")) >= int(done[2].replace(",", "")):
-                process.send_signal(how)
+                end(process)
                 break
         words = process.stderr.read()
     return process.returncode, words
@@ -88,7 +107,7 @@ def test_a_real_list_is_paid_once_though_its_process_is_killed(database_url: URL
     pay = ("pay", str(file), "--payment-token", TOKEN)
 
     hold_back(database_url, after=200)
-    status, _ = end_half_way(signal.SIGKILL, database_url, *pay)
+    status, _ = end_half_way(lambda process: process.kill(), database_url, *pay)
     assert status == -signal.SIGKILL
     assert 0 < len(received_units(database_url)) < 26_093
     let_go(database_url)
@@ -108,17 +127,38 @@ def test_a_real_list_is_paid_once_though_its_process_is_killed(database_url: URL
     assert sum(received_units(database_url).values()) == 262_998_504_996
 
 
-def test_a_payment_that_is_interrupted_says_how_it_goes_on(database_url: URL, command_line: CommandLine) -> None:
+@pytest.fixture
+def payment(database_url: URL, command_line: CommandLine) -> tuple[str, ...]:
+    """A payment of 20,000 holders, with money for it; it does not come to its end before it is let go."""
     asyncio.run(fund(database_url, 20_000))
     Path("list.csv").write_text("account_id,amount\n" + "".join(f"0.0.{n},1\n" for n in range(20_000, 40_000)))
-    pay = ("pay", "list.csv", "--payment-token", TOKEN)
     hold_back(database_url, after=150)
-    status, words = end_half_way(signal.SIGINT, database_url, *pay)
+    return "pay", "list.csv", "--payment-token", TOKEN
+
+
+def test_a_payment_that_is_interrupted_says_how_it_goes_on(
+    database_url: URL, command_line: CommandLine, payment: tuple[str, ...]
+) -> None:
+    status, words = end_half_way(lambda process: process.send_signal(signal.SIGINT), database_url, *payment)
     assert status == 130
     assert "nothing is lost. It goes on with: masspayout worker" in words
     assert "Traceback" not in words
     let_go(database_url)
-    assert command_line(*pay).status == 0
+    assert command_line(*payment).status == 0
+    assert len(received_units(database_url)) == 20_000
+
+
+def test_a_payment_whose_database_goes_away_says_how_it_goes_on(
+    database_url: URL, command_line: CommandLine, payment: tuple[str, ...]
+) -> None:
+    with cut_off(database_url) as cut:
+        status, words = end_half_way(cut, database_url, *payment)
+    assert status == 1
+    assert "nothing is lost. It goes on with: masspayout worker" in words
+    assert "error: PostgreSQL at " in words
+    assert "Traceback" not in words
+    let_go(database_url)
+    assert command_line(*payment).status == 0
     assert len(received_units(database_url)) == 20_000
 
 

@@ -12,6 +12,7 @@ from masspayout.batch_payouts import DistributionPayer
 from masspayout.cli.output import err
 from masspayout.db import repositories
 from masspayout.db.entities import DistributionStatus
+from masspayout.errors import DatabaseUnavailable
 from masspayout.runtime import Runtime
 
 _REFRESH_SECONDS = 0.25
@@ -33,11 +34,14 @@ async def pay_with_progress(runtime: Runtime, distribution_id: uuid.UUID, title:
             while not paying.done():
                 await _show_once(runtime, distribution_id, show)
                 await asyncio.wait({paying}, timeout=_REFRESH_SECONDS)
-        except asyncio.CancelledError:
+            await _show_once(runtime, distribution_id, show)
+            return await paying
+        except (asyncio.CancelledError, DatabaseUnavailable):
             err.print("Interrupted, and nothing is lost. It goes on with: masspayout worker")
             raise
-        await _show_once(runtime, distribution_id, show)
-        return await paying
+        finally:
+            paying.cancel()
+            await asyncio.gather(paying, return_exceptions=True)
 
 
 async def _show_once(runtime: Runtime, distribution_id: uuid.UUID, show: ShowProgress) -> None:

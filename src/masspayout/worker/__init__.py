@@ -4,12 +4,13 @@ import asyncio
 import logging
 import signal
 import uuid
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 from procrastinate import App, JobContext, RetryStrategy
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,6 +29,9 @@ _log = logging.getLogger(__name__)
 
 # A job that failed because the database or the ledger was away is tried again; the tables say where it goes on.
 _TRY_AGAIN = RetryStrategy(max_attempts=10, exponential_wait=2)
+
+# How long to leave a database alone that is away.
+_PAUSE_SECONDS = 1.0
 
 
 async def run_worker(
@@ -58,7 +62,7 @@ async def run_worker(
                 await _until(stop, run_jobs(wait=False))
                 return
             async with running_periodic_tasks(runtime):
-                await _until(stop, run_jobs(wait=True, fetch_job_polling_interval=2.0))
+                await _until(stop, _again_and_again(stop, partial(run_jobs, wait=True, fetch_job_polling_interval=2.0)))
 
 
 def register_tasks(app: App, runtime: Runtime, stop: asyncio.Event) -> None:
@@ -115,6 +119,16 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
         working.cancel()
     with suppress(asyncio.CancelledError):
         await working
+
+
+async def _again_and_again(stop: asyncio.Event, run_jobs: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run jobs until told to stop: Procrastinate's worker ends when it loses the database, and the next one follows."""
+    while not stop.is_set():
+        try:
+            await run_jobs()
+        except ConnectorException as error:
+            _log.warning("jobs cannot be fetched (%s); it is tried again", error.__cause__ or error)
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def _recover(app: App, runtime: Runtime) -> None:
