@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import URL
 
 from anvil import running_anvil
+from databases import fresh_database
 from evm_harness import EvmHarness, evm_harness
 from masspayout import assets, list_payouts
 from masspayout.batch_payouts import DistributionPayer
@@ -19,6 +20,7 @@ from masspayout.db.entities import Asset, DistributionStatus
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, ContractPaused, InsufficientFunds
 from masspayout.jobs import Jobs
+from masspayout.ledger.evm.contracts.own import TRANSFER_GAS, distribution_key
 from masspayout.payout_lists import read_payout_list
 from masspayout.runtime import Runtime
 from masspayout.settings import Settings
@@ -235,3 +237,48 @@ async def test_gas_that_costs_more_than_is_allowed_delays_the_payout_only(
     assert harness.way.sent_count == 0
     assert await world.pay(dividend_id) is DistributionStatus.COMPLETED
     assert (await world.reconcile(dividend_id)).agrees
+
+
+async def test_an_older_copy_of_the_database_pays_nobody_again_and_finds_who_was_paid(
+    harness: EvmHarness, database: Database, embedded_server: URL
+) -> None:
+    world, dividend_id = await executed_dividend(harness, database)
+    token = harness.tokens[next(reversed(harness.tokens))]
+    await harness.ledger.close()
+    await database.close()
+    with fresh_database(embedded_server, template=str(database.url.database)) as copy_url:
+        async with harness.another() as original:
+            assert await at(original, database, world).pay(dividend_id) is DistributionStatus.COMPLETED
+        held = token.ask_all("balanceOf", [(account,) for account in HOLDERS])
+        copy = Database(copy_url)
+        harness.url = copy_url
+        async with harness.another() as restored:
+            world = at(restored, copy, world)
+            assert await world.pay(dividend_id) is DistributionStatus.COMPLETED
+            verdict = await world.reconcile(dividend_id)
+        await copy.close()
+
+    assert token.ask_all("balanceOf", [(account,) for account in HOLDERS]) == held
+    assert sum(held) == int(verdict.ledger_amount * 10**6)
+    assert (verdict.agrees, verdict.paid_count) == (True, len(HOLDERS))
+
+
+async def test_whom_the_contract_paid_another_amount_before_is_not_paid_and_shown(
+    harness: EvmHarness, database: Database
+) -> None:
+    world, dividend_id = await executed_dividend(harness, database)
+    assert harness.contract is not None
+    harness.contract.send("set_payer", harness.admin, True, sender=harness.admin)
+    harness.contract.send("pay", distribution_key(dividend_id), [(HOLDERS[3], 5)], TRANSFER_GAS, sender=harness.admin)
+
+    assert await world.pay(dividend_id) is DistributionStatus.FAILED
+
+    unpaid = {h.account_id: h.failure_code for h in (await world.find(dividend_id)).holders if not h.paid}
+    assert unpaid == {HOLDERS[3]: "OTHER_AMOUNT_PAID"}
+    assert [found.account_id for found in (await world.reconcile(dividend_id)).breaks] == [HOLDERS[3]]
+
+
+def at(harness: EvmHarness, database: Database, world: World) -> World:
+    """The same world, by another way to its chain and another database."""
+    runtime = replace(world.runtime, database=database, ledger=harness.ledger, jobs=Jobs(database.url))
+    return World(runtime, world.asset)

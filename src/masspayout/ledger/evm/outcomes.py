@@ -6,7 +6,7 @@ from typing import Any
 
 from masspayout.db.entities import EvmTransaction
 from masspayout.ledger.evm.chain import BlockHeader, Chain, is_success
-from masspayout.ledger.evm.contracts import PayingContract, Results
+from masspayout.ledger.evm.contracts import PayingContract
 from masspayout.ledger.evm.erc20 import transfers_of
 from masspayout.ledger.evm.node import Json, Node, NodeError, to_hex, to_int
 from masspayout.ledger.evm.senders import decode_transaction
@@ -62,8 +62,9 @@ class Outcomes:
             payer = str(receipt["to"]).lower()
             for recipient, units in transfers_of(receipt["logs"], version.token_id, payer).items():
                 moved[version.transaction_id, recipient] += units
-            results = await self._results(version, receipt)
-            for recipient, earlier in results.paid_before.items():
+            call, contract = decode_transaction(version.signed_bytes).data, await self._contract_at(payer)
+            before = await contract.paid_before(call, receipt, version.token_id)
+            for recipient, earlier in before.items():
                 if earlier not in ours:
                     moved[version.transaction_id, recipient] += await self._moved_by(earlier, version, payer, recipient)
         return dict(moved)
@@ -74,10 +75,6 @@ class Outcomes:
         if receipt is None:
             return 0
         return transfers_of(receipt["logs"], version.token_id, payer).get(recipient, 0)
-
-    async def _results(self, version: EvmTransaction, receipt: Json) -> Results:
-        contract = await self._contract_at(str(receipt["to"]).lower())
-        return await contract.results(decode_transaction(version.signed_bytes).data, receipt, version.token_id)
 
     async def _judge(self, version: EvmTransaction, receipt: Json, final: BlockHeader) -> Outcome:
         """Judge a transaction that is in a block."""
@@ -91,7 +88,8 @@ class Outcomes:
             return Dead(f"It was cancelled by {version.hash} in block {number}, which took its nonce {version.nonce}.")
         if not is_success(receipt):
             return Refused(await self._refusal_code(version, receipt, number))
-        results = await self._results(version, receipt)
+        contract, call = await self._contract_at(str(receipt["to"]).lower()), decode_transaction(version.signed_bytes)
+        results = await contract.results(call.data, receipt, version.token_id)
         return Settled(to_datetime(block.timestamp * NANOS_PER_SECOND), results.failures, results.paid_units)
 
     async def _judge_absence(self, versions: Sequence[EvmTransaction], final: BlockHeader) -> Outcome:

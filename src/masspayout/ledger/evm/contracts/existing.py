@@ -99,9 +99,8 @@ class ExistingContract:
 
     async def results(self, data: bytes, receipt: Json, token_id: str) -> Results:
         """See ``PayingContract``. Whoever is neither reported nor transferred to was not paid by this call."""
-        holders = set(_holders_of(data))
-        got = self._reported(receipt) | transfers_of(receipt["logs"], token_id, self.address)
-        missing = {account for account in holders if not got.get(account)}
+        got = self._got(receipt, token_id)
+        missing = {account for account in _holders_of(data) if not got.get(account)}
         purpose, block = purpose_of_call(data), to_int(receipt["blockNumber"])
         if purpose is None or not missing:
             return Results(dict.fromkeys(missing, TRANSFER_REVERTED), got)
@@ -109,8 +108,16 @@ class ExistingContract:
             return Results(await self._not_redeemed(purpose, missing, got, token_id, block), _above_0(got))
         earlier = await self._history.payments(token_id, purpose, missing, block)
         failures = dict.fromkeys(missing - earlier.keys(), TRANSFER_REVERTED)
-        got |= {account: payment.units for account, payment in earlier.items()}
-        return Results(failures, got, {account: payment.transaction_hash for account, payment in earlier.items()})
+        return Results(failures, got | {account: payment.units for account, payment in earlier.items()})
+
+    async def paid_before(self, data: bytes, receipt: Json, token_id: str) -> Mapping[str, str]:
+        """See ``PayingContract``. Whoever was redeemed before is not redeemed, and not paid."""
+        got, purpose = self._got(receipt, token_id), purpose_of_call(data)
+        if purpose is None or purpose.occasion is Occasion.REDEMPTION:
+            return {}
+        missing = {account for account in _holders_of(data) if not got.get(account)}
+        earlier = await self._history.payments(token_id, purpose, missing, to_int(receipt["blockNumber"]))
+        return {account: payment.transaction_hash for account, payment in earlier.items()}
 
     def revert_code(self, data: bytes) -> str | None:
         """See ``PayingContract``. A bond complains in the same words of the contract as the contract of a sender."""
@@ -231,13 +238,13 @@ class ExistingContract:
             failures[account] = ALREADY_REDEEMED if account in redeemed else HOLDING_CHANGED
         return failures
 
-    def _reported(self, receipt: Json) -> dict[str, int]:
-        """Return whom a call says to have paid how much."""
+    def _got(self, receipt: Json, token_id: str) -> dict[str, int]:
+        """Return whom a call says to have paid how much, and whom it transferred how much."""
         reported: dict[str, int] = {}
         for executed in INTERFACE.events(receipt["logs"], self.address):
             if purpose_of_event(executed) is not None:
                 reported |= succeeded(executed)
-        return reported
+        return reported | transfers_of(receipt["logs"], token_id, self.address)
 
     async def _ask(self, name: str, *arguments: Any) -> Any:
         answer = await self._node.call(self.address, INTERFACE.call(name, *arguments))

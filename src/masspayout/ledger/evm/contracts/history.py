@@ -5,9 +5,9 @@ words. The payment token's own events say that it paid then too, and the call wh
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from masspayout.ledger.evm.contracts.cash_flow import (
     INTERFACE,
@@ -20,6 +20,8 @@ from masspayout.ledger.evm.contracts.cash_flow import (
 from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, first_block_of, topic_of, transfer_of
 from masspayout.ledger.evm.node import Json, Node, from_hex, to_hex
 from masspayout.ledger.evm.ranges import Ranges
+
+Found = TypeVar("Found")
 
 _LOG_BLOCKS = 1000
 
@@ -91,7 +93,6 @@ class History:
 
     async def _logs(self, token_id: str, until: int) -> AsyncIterator[tuple[Sequence[Json], Sequence[Json]]]:
         """Yield what the contract reported and what it transferred, from the newest blocks back to its first."""
-        first_block = await first_block_of(self._node, self._contract_id, 0, until)
         reports = [[to_hex(INTERFACE.topic(name)) for name in PAYMENT_EVENTS]]
         transfers = [TRANSFER_TOPIC, topic_of(self._contract_id)]
 
@@ -101,11 +102,27 @@ class History:
                 await self._node.logs(first, last, transfers, token_id),
             )
 
-        ranges, last = Ranges(_LOG_BLOCKS), until
-        while last >= first_block:
-            begin, found = await ranges.read_back(last, first_block, read)
+        async for found in newest_first(self._node, self._contract_id, until, read):
             yield found
-            last = begin - 1
+
+
+async def newest_first(
+    node: Node, contract_id: str, until: int, read: Callable[[int, int], Awaitable[Found]]
+) -> AsyncIterator[Found]:
+    """Yield what is read of ranges of blocks, from the newest blocks back to the contract's first.
+
+    Args:
+        node: What is read from.
+        contract_id: The contract.
+        until: The newest block's number.
+        read: Reads the blocks from one number to another.
+    """
+    first_block = await first_block_of(node, contract_id, 0, until)
+    ranges, last = Ranges(_LOG_BLOCKS), until
+    while last >= first_block:
+        begin, found = await ranges.read_back(last, first_block, read)
+        yield found
+        last = begin - 1
 
 
 def _moved(transfers: Sequence[Json]) -> dict[str, dict[str, int]]:

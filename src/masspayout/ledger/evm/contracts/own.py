@@ -11,9 +11,11 @@ from eth_abi.abi import encode
 from eth_abi.exceptions import DecodingError
 
 from masspayout.errors import Conflict, ContractPaused, LedgerRejected
+from masspayout.ledger.evm.contracts.history import newest_first
 from masspayout.ledger.evm.contracts.interface import Interface
 from masspayout.ledger.evm.contracts.port import Results
-from masspayout.ledger.evm.node import Json, Node, NodeError
+from masspayout.ledger.evm.erc20 import topic_of
+from masspayout.ledger.evm.node import Json, Node, NodeError, to_hex, to_int
 from masspayout.ledger.failures import PAYER_IS_RECIPIENT, PAYMENT_NOT_REPORTED
 from masspayout.ledger.port import Payment
 
@@ -114,14 +116,41 @@ class OwnContract:
         It says something of everybody. If it says nothing it is gone, with the block that had made it: to call an
         address where no contract is succeeds, and does nothing.
         """
-        failures = dict.fromkeys(_recipients_of(data), PAYMENT_NOT_REPORTED)
+        owed = _payments_of(data)
+        failures, before = dict.fromkeys(owed, PAYMENT_NOT_REPORTED), {}
         for event in interface().events(receipt["logs"], self.address):
-            if event.name in ("Paid", "AlreadyPaid"):
-                failures.pop(event.fields["recipient"], None)
-            elif event.name == "NotPaid":
+            if event.name == "NotPaid":
                 recipient, result = event.fields["recipient"], event.fields["result"]
                 failures[recipient] = PAYER_IS_RECIPIENT if recipient == self.address else _FAILURES[result]
-        return Results(failures)
+            elif event.name in ("Paid", "AlreadyPaid"):
+                failures.pop(event.fields["recipient"], None)
+            if event.name == "AlreadyPaid":
+                before[event.fields["recipient"]] = event.fields["amount"]
+        got = owed | before
+        return Results(failures, {} if got == owed else got)
+
+    async def paid_before(self, data: bytes, receipt: Json, token_id: str) -> Mapping[str, str]:
+        """See ``PayingContract``. That is so where the transactions of the past are not known, as in an older copy."""
+        events = [e for e in interface().events(receipt["logs"], self.address) if e.name == "AlreadyPaid"]
+        found: dict[str, str] = {}
+        if not events:
+            return found
+        accounts = {event.fields["recipient"] for event in events}
+        topics = [
+            to_hex(interface().topic("Paid")), to_hex(events[0].fields["distribution"]), list(map(topic_of, accounts))
+        ]  # fmt: skip
+
+        async def read(first: int, last: int) -> list[Json]:
+            return await self._node.logs(first, last, topics, self.address)
+
+        async for logs in newest_first(self._node, self.address, to_int(receipt["blockNumber"]), read):
+            for log in logs:
+                paid = interface().event(log)
+                if paid is not None:
+                    found[paid.fields["recipient"]] = log["transactionHash"]
+            if found.keys() == accounts:
+                break
+        return found
 
     def revert_code(self, data: bytes) -> str | None:
         """See ``PayingContract``."""
@@ -145,10 +174,10 @@ def distribution_key(distribution_id: uuid.UUID) -> bytes:
     return distribution_id.bytes.rjust(32, b"\0")
 
 
-def _recipients_of(data: bytes) -> list[str]:
-    """Return whom a call of ours was to pay."""
+def _payments_of(data: bytes) -> dict[str, int]:
+    """Return whom a call of ours was to pay how much."""
     called = interface().called(data)
-    return [] if called is None else [recipient for recipient, _ in called.arguments[1]]
+    return {} if called is None else dict(called.arguments[1])
 
 
 async def is_own(node: Node, address: str) -> bool:

@@ -14,13 +14,11 @@ class Results:
 
     Attributes:
         failures: Who was not paid, each with the failure code. Who was paid before for the same counts as paid.
-        paid_units: What the others got, if the contract works out the amounts; empty if it was told them.
-        paid_before: Who was paid by an earlier transaction instead of by this one, and by which.
+        paid_units: What the others got, if that need not be what the call said; empty if it is.
     """
 
     failures: Mapping[str, str]
     paid_units: Mapping[str, int] = field(default_factory=dict)
-    paid_before: Mapping[str, str] = field(default_factory=dict)
 
 
 class PayingContract(Protocol):
@@ -69,6 +67,18 @@ class PayingContract(Protocol):
 
     async def results(self, data: bytes, receipt: Mapping[str, Any], token_id: str) -> Results:
         """Return what a call came to that did not revert.
+
+        Args:
+            data: The call.
+            receipt: As JSON-RPC gives it.
+            token_id: What it paid in.
+
+        Raises:
+            LedgerUnavailable: What the contract paid before cannot be looked up now.
+        """
+
+    async def paid_before(self, data: bytes, receipt: Mapping[str, Any], token_id: str) -> Mapping[str, str]:
+        """Return whom a call did not pay because an earlier transaction had paid them, each with that one's hash.
 
         Args:
             data: The call.
