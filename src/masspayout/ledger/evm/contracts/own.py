@@ -119,26 +119,28 @@ class OwnContract:
         owed = _payments_of(data)
         failures, before = dict.fromkeys(owed, PAYMENT_NOT_REPORTED), {}
         for event in interface().events(receipt["logs"], self.address):
-            if event.name == "NotPaid":
-                recipient, result = event.fields["recipient"], event.fields["result"]
-                failures[recipient] = PAYER_IS_RECIPIENT if recipient == self.address else _FAILURES[result]
-            elif event.name in ("Paid", "AlreadyPaid"):
-                failures.pop(event.fields["recipient"], None)
-            if event.name == "AlreadyPaid":
-                before[event.fields["recipient"]] = event.fields["amount"]
+            match event.name, event.fields:
+                case "Paid", {"recipient": recipient}:
+                    failures.pop(recipient, None)
+                case "AlreadyPaid", {"recipient": recipient, "amount": units}:
+                    failures.pop(recipient, None)
+                    before[recipient] = units
+                case "NotPaid", {"recipient": recipient, "result": result}:
+                    failures[recipient] = PAYER_IS_RECIPIENT if recipient == self.address else _FAILURES[result]
         got = owed | before
         return Results(failures, {} if got == owed else got)
 
     async def paid_before(self, data: bytes, receipt: Json, token_id: str) -> Mapping[str, str]:
-        """See ``PayingContract``. That is so where the transactions of the past are not known, as in an older copy."""
-        events = [e for e in interface().events(receipt["logs"], self.address) if e.name == "AlreadyPaid"]
+        """See ``PayingContract``. So it is if the database is an older copy, which does not know that one."""
+        already = [
+            event.fields for event in interface().events(receipt["logs"], self.address) if event.name == "AlreadyPaid"
+        ]
         found: dict[str, str] = {}
-        if not events:
+        if not already:
             return found
-        accounts = {event.fields["recipient"] for event in events}
-        topics = [
-            to_hex(interface().topic("Paid")), to_hex(events[0].fields["distribution"]), list(map(topic_of, accounts))
-        ]  # fmt: skip
+        accounts = {fields["recipient"] for fields in already}
+        distribution = to_hex(already[0]["distribution"])
+        topics = [to_hex(interface().topic("Paid")), distribution, [topic_of(account) for account in accounts]]
 
         async def read(first: int, last: int) -> list[Json]:
             return await self._node.logs(first, last, topics, self.address)
