@@ -62,8 +62,8 @@ class Outcomes:
             payer = str(receipt["to"]).lower()
             for recipient, units in transfers_of(receipt["logs"], version.token_id, payer).items():
                 moved[version.transaction_id, recipient] += units
-            call, contract = decode_transaction(version.signed_bytes).data, await self._contract_at(payer)
-            before = await contract.paid_before(call, receipt, version.token_id)
+            contract, data = await self._call(version, receipt)
+            before = await contract.paid_before(data, receipt, version.token_id)
             for recipient, earlier in before.items():
                 if earlier not in ours:
                     moved[version.transaction_id, recipient] += await self._moved_by(earlier, version, payer, recipient)
@@ -75,6 +75,11 @@ class Outcomes:
         if receipt is None:
             return 0
         return transfers_of(receipt["logs"], version.token_id, payer).get(recipient, 0)
+
+    async def _call(self, version: EvmTransaction, receipt: Json) -> tuple[PayingContract, bytes]:
+        """Return which contract a transaction called, and with what."""
+        contract = await self._contract_at(str(receipt["to"]).lower())
+        return contract, decode_transaction(version.signed_bytes).data
 
     async def _judge(self, version: EvmTransaction, receipt: Json, final: BlockHeader) -> Outcome:
         """Judge a transaction that is in a block."""
@@ -88,8 +93,8 @@ class Outcomes:
             return Dead(f"It was cancelled by {version.hash} in block {number}, which took its nonce {version.nonce}.")
         if not is_success(receipt):
             return Refused(await self._refusal_code(version, receipt, number))
-        contract, call = await self._contract_at(str(receipt["to"]).lower()), decode_transaction(version.signed_bytes)
-        results = await contract.results(call.data, receipt, version.token_id)
+        contract, data = await self._call(version, receipt)
+        results = await contract.results(data, receipt, version.token_id)
         return Settled(to_datetime(block.timestamp * NANOS_PER_SECOND), results.failures, results.paid_units)
 
     async def _judge_absence(self, versions: Sequence[EvmTransaction], final: BlockHeader) -> Outcome:

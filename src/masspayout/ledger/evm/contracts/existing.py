@@ -100,7 +100,7 @@ class ExistingContract:
     async def results(self, data: bytes, receipt: Json, token_id: str) -> Results:
         """See ``PayingContract``. Whoever is neither reported nor transferred to was not paid by this call."""
         got = self._got(receipt, token_id)
-        missing = {account for account in _holders_of(data) if not got.get(account)}
+        missing = _empty_handed(data, got)
         purpose, block = purpose_of_call(data), to_int(receipt["blockNumber"])
         if purpose is None or not missing:
             return Results(dict.fromkeys(missing, TRANSFER_REVERTED), got)
@@ -115,8 +115,8 @@ class ExistingContract:
         got, purpose = self._got(receipt, token_id), purpose_of_call(data)
         if purpose is None or purpose.occasion is Occasion.REDEMPTION:
             return {}
-        missing = {account for account in _holders_of(data) if not got.get(account)}
-        earlier = await self._history.payments(token_id, purpose, missing, to_int(receipt["blockNumber"]))
+        missing, block = _empty_handed(data, got), to_int(receipt["blockNumber"])
+        earlier = await self._history.payments(token_id, purpose, missing, block)
         return {account: payment.transaction_hash for account, payment in earlier.items()}
 
     def revert_code(self, data: bytes) -> str | None:
@@ -278,6 +278,11 @@ def _holders_of(data: bytes) -> Sequence[str]:
     """Return whom a call of ours was to pay: it names them one by one."""
     called = INTERFACE.called(data)
     return [] if called is None else next((each for each in called.arguments if isinstance(each, tuple)), ())
+
+
+def _empty_handed(data: bytes, got: Mapping[str, int]) -> set[str]:
+    """Return whom a call of ours was to pay, and who got nothing by it."""
+    return {account for account in _holders_of(data) if not got.get(account)}
 
 
 def _above_0(got: Mapping[str, int]) -> Mapping[str, int]:

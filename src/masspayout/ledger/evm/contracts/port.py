@@ -80,13 +80,7 @@ class PayingContract(Protocol):
     async def paid_before(self, data: bytes, receipt: Mapping[str, Any], token_id: str) -> Mapping[str, str]:
         """Return whom a call did not pay because an earlier transaction had paid them, each with that one's hash.
 
-        Args:
-            data: The call.
-            receipt: As JSON-RPC gives it.
-            token_id: What it paid in.
-
-        Raises:
-            LedgerUnavailable: What the contract paid before cannot be looked up now.
+        It is told, and may fail, as ``results``.
         """
 
     def revert_code(self, data: bytes) -> str | None:
