@@ -2,8 +2,10 @@
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
+import psutil
 import psycopg
 from sqlalchemy import URL
 
@@ -28,3 +30,32 @@ def fresh_database(server: URL, *, template: str = "template0") -> Iterator[URL]
         yield server.set(database=name)
     finally:
         run_sql(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def cut_off(url: URL) -> None:
+    """End every connection to a database, and let no other one in."""
+    run_sql(
+        url.set(database="postgres"),
+        f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS false',
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{url.database}'",
+    )
+
+
+def let_in_again(url: URL) -> None:
+    """Take connections to a database again."""
+    run_sql(url.set(database="postgres"), f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS true')
+
+
+def postmaster(data_dir: Path) -> int:
+    """The number of the process that is the embedded server in a data directory."""
+    return int((data_dir / "postgresql" / "postmaster.pid").read_text().splitlines()[0])
+
+
+def kill_server(data_dir: Path) -> None:
+    """Kill the embedded server with all of its processes, as when its machine fails."""
+    server = psutil.Process(postmaster(data_dir))
+    processes = [server, *server.children()]
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # it ended when it noticed that the first one is gone
+            process.kill()
+    psutil.wait_procs(processes)

@@ -8,18 +8,16 @@ import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 from sqlalchemy import URL
 
 from command_line import environment
-from databases import fresh_database, run_sql
+from databases import fresh_database, kill_server, run_sql
 from masspayout.db import embedded, migrations
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import BackgroundWork, BatchPayouts
@@ -169,9 +167,7 @@ async def test_an_idle_worker_stops_when_it_is_told_to(world: World, second: Run
     assert await count_workers(world) == 0
 
 
-async def test_a_worker_outlives_an_outage_of_the_database(
-    server_of_its_own: Path,
-) -> None:
+async def test_a_worker_outlives_an_outage_of_the_database(server_of_its_own: Path) -> None:
     server = embedded.start(server_of_its_own)
     database = Database(server)
     world = await World.make(make_runtime(database, Settings(_env_file=None)), [(a, 100) for a in HOLDERS])  # type: ignore[call-arg]
@@ -217,16 +213,6 @@ def server_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     migrations.upgrade(embedded.start(data_dir))
     yield data_dir
     embedded.leave(data_dir)
-
-
-def kill_server(data_dir: Path) -> None:
-    """Kill the embedded server, and all of its processes, as an outage of its machine does."""
-    server = psutil.Process(int((data_dir / "postgresql" / "postmaster.pid").read_text().split()[0]))
-    processes = [server, *server.children()]
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):  # it ended when it noticed that the first one is gone
-            process.kill()
-    psutil.wait_procs(processes)
 
 
 async def is_completed(world: World, distribution_id: uuid.UUID) -> bool:

@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import pytest
 from sqlalchemy import URL
 
 from command_line import CommandLine, environment, nobody_reads
-from databases import run_sql
+from databases import cut_off, let_in_again, run_sql
 from masspayout.db.session import connect_arguments
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.settings import Settings
@@ -63,22 +62,6 @@ def hold_back(url: URL, *, after: int) -> None:
 
 def let_go(url: URL) -> None:
     run_sql(url, "DROP FUNCTION hold_back() CASCADE", "UPDATE batch_payout SET claimed_until = NULL")
-
-
-@contextmanager
-def cut_off(url: URL) -> Iterator[Callable[..., None]]:
-    """Give what ends every connection to a database and lets no other one in, until the block ends."""
-    server = url.set(database="postgres")
-
-    def cut(*_: object) -> None:
-        run_sql(
-            server,
-            f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS false',
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{url.database}'",
-        )
-
-    yield cut
-    run_sql(server, f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS true')
 
 
 def end_half_way(end: Callable[["subprocess.Popen[str]"], object], url: URL, *arguments: str) -> tuple[int, str]:
@@ -151,8 +134,8 @@ def test_a_payment_that_is_interrupted_says_how_it_goes_on(
 def test_a_payment_whose_database_goes_away_says_how_it_goes_on(
     database_url: URL, command_line: CommandLine, payment: tuple[str, ...]
 ) -> None:
-    with cut_off(database_url) as cut:
-        status, words = end_half_way(cut, database_url, *payment)
+    status, words = end_half_way(lambda _: cut_off(database_url), database_url, *payment)
+    let_in_again(database_url)
     assert status == 1
     assert "nothing is lost. It goes on with: masspayout worker" in words
     assert "error: PostgreSQL at " in words

@@ -4,14 +4,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 from sqlalchemy import URL
 
+from databases import kill_server, postmaster
 from masspayout.db import embedded
 from masspayout.db.session import connect_arguments
 from masspayout.errors import DatabaseUnavailable
@@ -69,10 +68,6 @@ def user(data_dir: Path) -> Iterator[Callable[[], User]]:
         if started.process.poll() is None:
             started.kill()
     wait_until(lambda: not runs(data_dir))
-
-
-def postmaster(data_dir: Path) -> int:
-    return int((data_dir / "postgresql" / "postmaster.pid").read_text().splitlines()[0])
 
 
 def runs(data_dir: Path) -> bool:
@@ -141,15 +136,11 @@ def test_a_killed_server_recovers_what_was_committed(data_dir: Path) -> None:
     url = embedded.start(data_dir)
     with psycopg.connect(**connect_arguments(url)) as connection:
         connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
-    server = psutil.Process(postmaster(data_dir))
-    processes = [server, *server.children()]
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):  # it ended when it noticed that the first one is gone
-            process.kill()
-    psutil.wait_procs(processes)
+    server = postmaster(data_dir)
+    kill_server(data_dir)
     again = embedded.start(data_dir)
     assert again == url
-    assert postmaster(data_dir) != server.pid
+    assert postmaster(data_dir) != server
     assert ask(again, "SELECT count(*) FROM kept") == "1000"
     embedded.leave(data_dir)
     assert not runs(data_dir)
