@@ -9,10 +9,10 @@ import pytest
 
 from hedera_network import EmulatedNetwork, Faults, NetworkClock
 from hedera_worlds import PAYER, build_world, world_settings
-from masspayout.db.types import uuid7
 from masspayout.errors import LedgerUnavailable, LedgerUncertain
 from masspayout.ledger.hedera.adapter import HederaLedger
-from masspayout.ledger.port import Dead, Outcome, Payment, Settled, SignedTransaction, Transfer, Undecided
+from masspayout.ledger.movements import Payment
+from masspayout.ledger.port import Dead, Outcome, Settled, SignedTransaction, Transfer, Undecided
 from payouts import PAYMENT_TOKEN, accounts
 
 HOLDERS = [(account, 100) for account in accounts(120)]
@@ -40,7 +40,7 @@ async def sign(ledger: HederaLedger) -> SignedTransaction:
     sender = await ledger.sender(PAYER)
     payments = [Payment(FIRST, 10)]
     return await ledger.prepare(
-        Transfer(sender.number_floor, PAYER, PAYMENT_TOKEN, payments, "", uuid7(), sender.account_id)
+        Transfer(sender.number_floor, PAYER, PAYMENT_TOKEN, payments, "", None, sender.account_id)
     )
 
 

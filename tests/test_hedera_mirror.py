@@ -14,10 +14,10 @@ from hedera_network.ledger import SNAPSHOT_SECONDS
 from hedera_network.mirror.description import complaints_of_answer, complaints_of_request
 from hedera_network.wallet import Wallet, mirror_path
 from hedera_worlds import PAYER, build_world, world_settings
-from masspayout.db.types import uuid7
 from masspayout.errors import LedgerUnavailable
 from masspayout.ledger.hedera.adapter import HederaLedger
-from masspayout.ledger.port import Payment, Transfer
+from masspayout.ledger.movements import Payment
+from masspayout.ledger.port import Transfer
 from masspayout.ledger_time import to_datetime
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, accounts
 
@@ -77,7 +77,7 @@ async def test_the_clients_requests_and_all_answers_are_as_described(network: Em
     sender = await ledger.sender(PAYER)
     payments = [Payment(account, 10) for account, _ in HOLDERS[:9]]
     signed = await ledger.prepare(
-        Transfer(sender.number_floor, PAYER, PAYMENT_TOKEN, payments, "", uuid7(), sender.account_id)
+        Transfer(sender.number_floor, PAYER, PAYMENT_TOKEN, payments, "", None, sender.account_id)
     )
     await ledger.submit(signed.signed_bytes)
     network.set_faults(Faults(lying_nodes=(3, 4, 5)))

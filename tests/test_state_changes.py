@@ -28,7 +28,8 @@ from masspayout.db.entities import (
 from masspayout.db.repositories import Assets, Attempts, Distributions
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, InsufficientFunds
-from masspayout.ledger.port import Payment, Settled, Transfer
+from masspayout.ledger.movements import Payment
+from masspayout.ledger.port import Settled, Transfer
 from masspayout.ledger.sandbox import Faults, SandboxLedger
 from masspayout.money import to_decimal
 from masspayout.runtime import Runtime
@@ -263,7 +264,7 @@ async def spend_elsewhere(world: World, amount_units: int) -> None:
         token_id=PAYMENT_TOKEN,
         payments=[Payment("0.0.99", amount_units)],
         memo="rent",
-        distribution_id=uuid.uuid4(),
+        payment_key=None,
         sender_account_id=sender.account_id,
     )
     signed = await ledger.prepare(elsewhere)

@@ -24,7 +24,8 @@ from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.errors import LedgerError, LedgerRejected, LedgerUnavailable, LedgerUncertain
 from masspayout.ledger.failures import OTHER_AMOUNT_PAID, TRANSACTION_EXPIRED, FailureClass, describe_failure
-from masspayout.ledger.port import Dead, Ledger, Outcome, Payment, Refused, Sender, Settled, Transfer, Undecided
+from masspayout.ledger.movements import Payment
+from masspayout.ledger.port import Dead, Ledger, Outcome, Refused, Sender, Settled, Transfer, Undecided
 from masspayout.money import to_units, total
 from masspayout.settings import Settings
 
@@ -320,7 +321,7 @@ def _transfer(
         token_id=str(distribution.payment_token_id),
         payments=[Payment(account_id, to_units(amount, decimals)) for account_id, amount in holders],
         memo=f"payout {distribution.id} batch {batch.batch_number}",
-        distribution_id=distribution.id,
+        payment_key=f"0x{distribution.id.int:064x}",
         sender_account_id=sender.account_id,
         contract_terms=distribution.contract_terms,
     )

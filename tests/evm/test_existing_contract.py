@@ -1,6 +1,5 @@
 """LifeCycleCashFlow contracts: what they cannot pay is refused before anybody reviews it."""
 
-import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +19,7 @@ from masspayout.errors import Conflict, LedgerRejected
 from masspayout.jobs import Jobs
 from masspayout.ledger.evm.contracts import recognise
 from masspayout.ledger.evm.contracts.terms import ContractTerms, Occasion
-from masspayout.ledger.port import Payment
+from masspayout.ledger.movements import Payment
 from masspayout.settings import Settings
 from masspayout.triggers import parse_trigger
 
@@ -103,7 +102,7 @@ async def test_what_was_planned_before_the_asset_had_such_a_contract_is_not_froz
 async def test_what_was_frozen_before_that_is_not_signed(stage: Stage) -> None:
     existing = await recognise(stage.harness.ledger.node, stage.contract.address)
     with pytest.raises(LedgerRejected) as refused:
-        await existing.encode_payment(uuid.uuid4(), stage.payment_token, [Payment(HOLDER, 100)], None)
+        await existing.encode_payment(None, stage.payment_token, [Payment(HOLDER, 100)], None)
     assert refused.value.code == "CONTRACT_PAYS_BY_ITS_RULE"
 
 
@@ -120,7 +119,7 @@ async def test_what_was_approved_in_one_token_is_not_signed_for_another(stage: S
     harness = stage.harness
     existing = await recognise(harness.ledger.node, stage.contract.address)
     terms = str(ContractTerms(Occasion.SNAPSHOT, stage.asset_token, 1, 100))
-    planned = (uuid.uuid4(), stage.payment_token, [Payment(HOLDER, 100)], terms)
+    planned = (None, stage.payment_token, [Payment(HOLDER, 100)], terms)
     assert await existing.encode_payment(*planned)
     harness.anvil.call("anvil_impersonateAccount", harness.senders[0])
     stage.contract.send("updatePaymentToken", await harness.make_token({}), sender=harness.senders[0])

@@ -14,7 +14,7 @@ from masspayout.errors import Conflict, ContractPaused, Invalid
 from masspayout.ledger.evm.contracts import OwnContract, recognise
 from masspayout.ledger.evm.contracts.own import artifact, deployment, distribution_key
 from masspayout.ledger.evm.node import Node
-from masspayout.ledger.port import Payment
+from masspayout.ledger.movements import Payment
 from masspayout.settings import Settings
 
 DISTRIBUTION = uuid.UUID(int=7)
@@ -246,7 +246,7 @@ async def test_it_is_recognised_among_other_contracts(scene: Scene) -> None:
     found = await recognise(node, scene.contract.address)
     assert isinstance(found, OwnContract)
     await found.check(scene.payer, scene.token.address)
-    call = await found.encode_payment(DISTRIBUTION, scene.token.address, [Payment(account(1), 5)], None)
+    call = await found.encode_payment(f"0x{DISTRIBUTION.int:064x}", scene.token.address, [Payment(account(1), 5)], None)
     assert call == scene.contract.interface.call("pay", distribution_key(DISTRIBUTION), [(account(1), 5)], TRANSFER_GAS)
     for other, sentence in ((scene.token.address, "none that can pay"), (account(1), "no contract")):
         with pytest.raises(Invalid, match=sentence):

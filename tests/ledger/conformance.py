@@ -5,8 +5,10 @@ The tests speak to the ledger through its port only; the harness does what an op
 
 import asyncio
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -15,12 +17,12 @@ import pytest
 from masspayout.errors import Invalid, LedgerRejected, LedgerUncertain, NotFound
 from masspayout.ledger.failures import FailureClass, describe_failure
 from masspayout.ledger.identity import contradict
+from masspayout.ledger.movements import Payment, StatementEntry
 from masspayout.ledger.port import (
     Dead,
     HolderBalance,
     Ledger,
     LedgerEvent,
-    Payment,
     Refused,
     Settled,
     SignedTransaction,
@@ -111,9 +113,27 @@ class Scene:
             token_id=self.token_id,
             payments=payments,
             memo="conformance",
-            distribution_id=uuid.uuid4(),
+            payment_key=f"0x{uuid.uuid4().int:064x}",
             sender_account_id=sender.account_id,
         )
+
+    async def send(self, payments: Mapping[str, int]) -> SignedTransaction:
+        """Have a payment made, whether or not its outcome is shown by now."""
+        signed = await self.sign(payments)
+        await self.ledger.submit(signed.signed_bytes)
+        return signed
+
+    async def pay(self, payments: Mapping[str, int]) -> SignedTransaction:
+        """Have a payment made, and wait for its outcome."""
+        signed = await self.send(payments)
+        async with asyncio.timeout(60):
+            while not isinstance(await self.ledger.outcome(signed.transaction_id), Settled):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        return signed
+
+    async def settle(self) -> None:
+        """Let the ledger's books show everything that has happened, unless they are told to lag behind."""
+        await self.harness.let_pass(5)
 
     async def submit_without_answer(self, signed: SignedTransaction) -> None:
         with pytest.raises(LedgerUncertain):
@@ -139,6 +159,26 @@ async def scene(harness: LedgerHarness) -> Scene:
 async def read(ledger: Ledger, token_id: str, at: datetime | None = None) -> list[HolderBalance]:
     snapshot = await ledger.holders(token_id, at=at)
     return [holder async for page in snapshot.pages for holder in page]
+
+
+@dataclass
+class Statement:
+    """The pages of a statement, put together."""
+
+    entries: list[StatementEntry]
+    cursor: int
+    received_units: Counter[str]
+
+
+async def read_statement(scene: Scene, *, after: int | None = None) -> Statement:
+    """Read a payer's statement, once everything that happened is shown."""
+    await scene.settle()
+    pages = [page async for page in scene.ledger.statement(scene.harness.payer_account_id, after=after)]
+    entries = [entry for page in pages for entry in page.entries]
+    received: Counter[str] = Counter()
+    for page in pages:
+        received.update(page.received_units)
+    return Statement(entries, pages[-1].cursor, received)
 
 
 class LedgerConformance:
@@ -516,6 +556,56 @@ class LedgerConformance:
         assert await collect(scene.ledger, account, (0, 0)) == []
         await scene.harness.behave()
         assert len(await collect(scene.ledger, account, (0, 0))) == 1
+
+    # The payer's statement
+
+    async def test_a_statement_has_every_debit_once_and_in_order(self, scene: Scene) -> None:
+        first, second = await scene.harness.make_account(), await scene.harness.make_account()
+        before = await read_statement(scene)
+        one = await scene.pay({first: 5, second: 7})
+        two = await scene.pay({second: 11})
+
+        entries = await read_statement(scene, after=before.cursor)
+
+        paid = [(entry.transaction_id, entry.token_id, dict(entry.payments)) for entry in entries.entries]
+        assert paid == [
+            (one.transaction_id, scene.token_id, {first: 5, second: 7}),
+            (two.transaction_id, scene.token_id, {second: 11}),
+        ]
+        positions = [entry.position for entry in entries.entries]
+        assert before.cursor < positions[0] <= positions[1] <= entries.cursor
+
+    async def test_a_statement_goes_on_at_any_of_its_cursors(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        for units in (1, 2, 3):
+            await scene.pay({account: units})
+        whole = await read_statement(scene)
+        assert [entry.total_units for entry in whole.entries][-3:] == [1, 2, 3]
+        assert (await read_statement(scene, after=whole.cursor)).entries == []
+        await scene.pay({account: 4})
+        assert [entry.total_units for entry in (await read_statement(scene, after=whole.cursor)).entries] == [4]
+
+    async def test_a_statement_adds_up_to_what_the_payer_holds(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        await scene.pay({account: 30})
+        statement = await read_statement(scene)
+        await scene.pay({account: 12})
+
+        held = await scene.ledger.held_units_at(scene.harness.payer_account_id, scene.token_id, statement.cursor)
+
+        sent = sum(entry.total_units for entry in statement.entries if entry.token_id == scene.token_id)
+        assert held in (None, statement.received_units[scene.token_id] - sent)
+
+    async def test_a_statement_is_no_further_than_what_the_ledger_shows(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        before = await read_statement(scene)
+        await scene.harness.lag(3600)
+        await scene.send({account: 9})
+        behind = await read_statement(scene, after=before.cursor)
+        assert behind.entries == []
+        await scene.harness.behave()
+        shown = await read_statement(scene, after=behind.cursor)
+        assert [entry.total_units for entry in shown.entries] == [9]
 
 
 async def collect(ledger: Ledger, account_id: str, after: tuple[int, int]) -> Sequence[LedgerEvent]:

@@ -1,7 +1,6 @@
 """What is special about the sandbox: its own storage, its faults, its operator's side."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,7 +11,8 @@ from sqlalchemy import URL
 
 from databases import fresh_database
 from masspayout.errors import Conflict, Invalid, LedgerRejected, LedgerUnavailable, LedgerUncertain, NotFound
-from masspayout.ledger.port import Dead, Payment, Refused, Settled, SignedTransaction, Transfer, Undecided
+from masspayout.ledger.movements import Payment
+from masspayout.ledger.port import Dead, Refused, Settled, SignedTransaction, Transfer, Undecided
 from masspayout.ledger.sandbox import Faults, SandboxLedger
 from masspayout.settings import Settings
 
@@ -34,7 +34,7 @@ async def ledger(sandbox_url: URL, settings: Settings) -> AsyncIterator[SandboxL
 async def sign(ledger: SandboxLedger, payments: dict[str, int], *, number: int | None = None) -> SignedTransaction:
     payees = [Payment(account, units) for account, units in payments.items()]
     number = number or (await ledger.sender(PAYER)).number_floor
-    return await ledger.prepare(Transfer(number, PAYER, TOKEN, payees, "test", uuid.uuid4(), PAYER))
+    return await ledger.prepare(Transfer(number, PAYER, TOKEN, payees, "test", None, PAYER))
 
 
 async def pay(ledger: SandboxLedger, payments: dict[str, int]) -> object:

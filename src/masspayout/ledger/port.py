@@ -6,11 +6,12 @@ it, ``submit`` sends stored bytes, ``outcome`` looks up what became of them. Onl
 Amounts are integers in the token's smallest unit. Account and token ids are in canonical form.
 """
 
-import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
+
+from masspayout.ledger.movements import Payment, StatementPage
 
 # Of a signed transaction that can be sent until another one takes its place.
 NEVER_EXPIRES = datetime(9999, 12, 31, tzinfo=UTC)
@@ -72,13 +73,6 @@ class HolderSnapshot:
     pages: AsyncIterator[Sequence[HolderBalance]]
 
 
-class Payment(NamedTuple):
-    """What one recipient is to get."""
-
-    account_id: str
-    amount_units: int
-
-
 class Sender(NamedTuple):
     """Who sends a transaction: the payer itself, or an account that has the payer's contract pay.
 
@@ -127,7 +121,8 @@ class Transfer:
     Attributes:
         number: From ``ledger_sequence``: never used before for this sender, and larger than every earlier one. What was
             not signed after all gives its number back, so that there are no gaps.
-        distribution_id: What is paid. A contract that remembers whom it paid pays each account once for it.
+        payment_key: What is paid, as ``Ledger.payment_key`` gives it. A contract that remembers whom it paid pays each
+            account once for it.
         sender_account_id: The ``Sender`` that the number is of.
         contract_terms: What is paid in the words of a payer that works out the amounts itself; None for any other.
     """
@@ -137,7 +132,7 @@ class Transfer:
     token_id: str
     payments: Sequence[Payment]
     memo: str
-    distribution_id: uuid.UUID
+    payment_key: str | None
     sender_account_id: str
     contract_terms: str | None = None
 
@@ -321,6 +316,33 @@ class Ledger(Protocol):
 
     async def outcome(self, transaction_id: str) -> Outcome:
         """Say what became of a transaction, as far as can be known."""
+
+    def statement(self, payer_account_id: str, *, after: int | None) -> AsyncIterator[StatementPage]:
+        """Stream the statement of a payer after a cursor, in pages, up to what the ledger shows by now.
+
+        It is resumable at the cursor of each page, and takes memory for one page, however long the statement is. The
+        last page may have no entries; there is always at least one.
+
+        Args:
+            payer_account_id: Whose debits are read.
+            after: The cursor of an earlier page; None begins with the payer's first transaction.
+
+        Raises:
+            LedgerUnavailable: The ledger cannot be read now. Pages that came before are good.
+        """
+
+    async def held_units_at(self, payer_account_id: str, token_id: str, cursor: int) -> int | None:
+        """Return what a payer held of a token at a cursor of its statement; None where the ledger does not tell."""
+
+    async def settling_seconds(self) -> int:
+        """Return the time after which a transaction that was signed has happened, and is shown, or never will be.
+
+        That is the longest validity of all that was ever signed, and the delay of what can be looked up. 0 where signed
+        transactions never expire.
+        """
+
+    def payment_key(self, obligation: str) -> str | None:
+        """Return the key under which a contract remembers whom it paid an obligation; None where no contract does."""
 
     async def delay_seconds(self) -> int:
         """Say by how much ``transferred_units`` may be behind the ledger: what happened longer ago is shown there."""

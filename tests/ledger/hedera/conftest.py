@@ -1,6 +1,5 @@
 """An emulated network and the adapter on it, for tests of what no other ledger has."""
 
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +13,8 @@ from hedera_network.operator import Operator
 from hedera_network.wallet import make_key, public_key_of
 from masspayout.errors import LedgerUnavailable, LedgerUncertain
 from masspayout.ledger.hedera.adapter import HederaLedger
-from masspayout.ledger.port import Payment, SignedTransaction, Transfer
+from masspayout.ledger.movements import Payment
+from masspayout.ledger.port import SignedTransaction, Transfer
 from masspayout.ledger.signing.port import KeyType
 from masspayout.settings import Settings
 
@@ -45,7 +45,7 @@ class Hedera:
         self.last_number = max(self.last_number + 1, sender.number_floor)
         paid = [Payment(account_id, units) for account_id, units in payments.items()]
         return await self.ledger.prepare(
-            Transfer(self.last_number, self.payer, token_id, paid, "test", uuid.uuid4(), sender.account_id)
+            Transfer(self.last_number, self.payer, token_id, paid, "test", None, sender.account_id)
         )
 
     async def submit_until_taken(self, signed: SignedTransaction) -> None:

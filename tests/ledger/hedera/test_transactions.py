@@ -1,7 +1,5 @@
 """Transactions for several nodes: what is stored, what is sent of it, and what is not once it was altered."""
 
-import uuid
-
 import pytest
 from hiero_sdk_python.hapi.services.transaction_contents_pb2 import SignedTransaction as SignedMessage
 from hiero_sdk_python.hapi.services.transaction_pb2 import TransactionBody
@@ -11,7 +9,8 @@ from hypothesis import strategies as st
 from hedera_network.wallet import make_key
 from masspayout.errors import LedgerRejected
 from masspayout.ledger.hedera.transactions import LARGEST_BYTES, StoredTransaction, build, read_stored, sign
-from masspayout.ledger.port import Payment, Transfer
+from masspayout.ledger.movements import Payment
+from masspayout.ledger.port import Transfer
 from masspayout.ledger.signing.local import LocalSigner
 from masspayout.ledger.signing.port import KeyType
 from masspayout.ledger.signing.private_keys import read_private_key
@@ -26,7 +25,7 @@ SIGNERS = {
 
 def transfer(token_id: str = "0.0.7001", payments: int = 9, units: int = 2**40, memo: str = "") -> Transfer:
     paid = [Payment(f"0.0.{4_294_967_296 + number}", units + number) for number in range(payments)]
-    return Transfer(NUMBER, "0.0.1001", token_id, paid, memo, uuid.uuid4(), "0.0.1001@testnet")
+    return Transfer(NUMBER, "0.0.1001", token_id, paid, memo, None, "0.0.1001@testnet")
 
 
 async def stored(key_type: KeyType, wanted: Transfer) -> tuple[bytes, StoredTransaction]:
@@ -99,7 +98,7 @@ async def test_two_transactions_in_one_are_refused() -> None:
 ADDRESS = Payment("0x" + "1" * 40, 1)
 CANNOT_BE_BUILT = {
     "INVALID_ACCOUNT_AMOUNTS": transfer(units=2**62),
-    "INVALID_ACCOUNT_ID": Transfer(NUMBER, "0.0.1001", "0.0.7001", [ADDRESS], "", uuid.uuid4(), "x"),
+    "INVALID_ACCOUNT_ID": Transfer(NUMBER, "0.0.1001", "0.0.7001", [ADDRESS], "", None, "x"),
 }
 
 

@@ -240,7 +240,7 @@ class EvmLedger:
         account = await self._account_of(transfer.sender_account_id)
         contract = await self._contract(transfer.payer_account_id)
         data = await contract.encode_payment(
-            transfer.distribution_id, transfer.token_id, transfer.payments, transfer.contract_terms
+            transfer.payment_key, transfer.token_id, transfer.payments, transfer.contract_terms
         )
         await self._require_funds(transfer)
         gas = await self._estimate_gas(account.address, contract, data)

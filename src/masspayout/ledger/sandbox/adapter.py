@@ -9,6 +9,7 @@ from sqlalchemy import URL
 
 from masspayout.errors import Invalid, LedgerRejected, LedgerUnavailable, LedgerUncertain
 from masspayout.ledger.identity import make_identity
+from masspayout.ledger.movements import StatementPage
 from masspayout.ledger.port import (
     Dead,
     Estimate,
@@ -30,6 +31,7 @@ from masspayout.ledger.sandbox.administration import SandboxAdministration
 from masspayout.ledger.sandbox.contract_events import stream_events
 from masspayout.ledger.sandbox.execution import SUCCESS, execute, find_obstacles, settle_up
 from masspayout.ledger.sandbox.faults import strikes
+from masspayout.ledger.sandbox.statements import find_held_units, stream_statement
 from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore
 from masspayout.ledger.sandbox.tokens import find_token
 from masspayout.ledger.sandbox.transactions import SandboxTransaction
@@ -232,6 +234,29 @@ class SandboxLedger:
             return Refused(row["result"])
         failures = dict(zip(row["failed_accounts"], row["failure_codes"], strict=True))
         return Settled(to_datetime(row["consensus_nanos"]), failures)
+
+    async def statement(self, payer_account_id: str, *, after: int | None) -> AsyncIterator[StatementPage]:
+        """Stream what a payer paid and received, up to the mirror's time."""
+        async with self._store.connection() as connection:
+            network = await settle_up(self._store, connection)
+        reading = {"after_nanos": after or 0, "until_nanos": network.mirror_nanos}
+        async for page in stream_statement(self._store, payer_account_id, **reading):
+            yield page
+
+    async def held_units_at(self, payer_account_id: str, token_id: str, cursor: int) -> int | None:
+        """Return what a payer held of a token at a time in nanoseconds."""
+        async with self._store.reading() as connection:
+            return await find_held_units(connection, payer_account_id, token_id, cursor)
+
+    async def settling_seconds(self) -> int:
+        """Return the longest validity that anybody ever signed with, and how far the mirror lags behind."""
+        async with self._store.connection() as connection:
+            network = await self._store.lock(connection)
+        return network.longest_valid_seconds + math.ceil(network.faults.mirror_lag_seconds)
+
+    def payment_key(self, obligation: str) -> str | None:  # noqa: ARG002 - what is paid makes no difference
+        """Return None: the sandbox has no contracts that pay."""
+        return None
 
     async def delay_seconds(self) -> int:
         """Return how far the mirror lags behind."""

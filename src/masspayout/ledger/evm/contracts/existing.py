@@ -4,7 +4,6 @@ Whoever they paid before comes back as failed, so a failure is only believed aft
 are asked to pay lists of addresses only: with pages, holders who move between two calls are missed.
 """
 
-import uuid
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -28,7 +27,7 @@ from masspayout.ledger.evm.contracts.terms import ContractTerms, Occasion
 from masspayout.ledger.evm.erc20 import TRANSFER_REVERTED, transfers_of
 from masspayout.ledger.evm.node import Json, Node, NodeError, to_hex, to_int
 from masspayout.ledger.failures import PAYMENT_TOKEN_CHANGED, describe_failure
-from masspayout.ledger.port import Payment
+from masspayout.ledger.movements import Payment
 from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime
 
 _PAYOUT_ROLE = keccak(text="lifecycle.cash.flow.role.payout")
@@ -82,7 +81,7 @@ class ExistingContract:
             await self._require_own_asset(sender, known)
 
     async def encode_payment(
-        self, distribution_id: uuid.UUID, token_id: str, payments: Sequence[Payment], terms: str | None
+        self, payment_key: str | None, token_id: str, payments: Sequence[Payment], terms: str | None
     ) -> bytes:
         """See ``PayingContract``. The amounts follow from the terms, as they did when the payout was planned."""
         known = ContractTerms.read(terms)

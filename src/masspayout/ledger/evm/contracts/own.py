@@ -17,7 +17,7 @@ from masspayout.ledger.evm.contracts.port import Results
 from masspayout.ledger.evm.erc20 import topic_of
 from masspayout.ledger.evm.node import Json, Node, NodeError, to_hex, to_int
 from masspayout.ledger.failures import PAYER_IS_RECIPIENT, PAYMENT_NOT_REPORTED
-from masspayout.ledger.port import Payment
+from masspayout.ledger.movements import Payment
 
 VERSION = "masspayout lifecycle cash flow 1"
 MAX_PAYMENTS = 256
@@ -99,7 +99,7 @@ class OwnContract:
             )
 
     async def encode_payment(
-        self, distribution_id: uuid.UUID, token_id: str, payments: Sequence[Payment], terms: str | None
+        self, payment_key: str | None, token_id: str, payments: Sequence[Payment], terms: str | None
     ) -> bytes:
         """See ``PayingContract``."""
         if len(payments) > MAX_PAYMENTS:
@@ -108,7 +108,7 @@ class OwnContract:
                 f"The contract takes at most {MAX_PAYMENTS} payments at once, not {len(payments)}.",
                 f"Set EVM_RECIPIENTS_PER_TRANSACTION to {MAX_PAYMENTS} or less.",
             )
-        return interface().call("pay", distribution_key(distribution_id), payments, TRANSFER_GAS)
+        return interface().call("pay", bytes.fromhex(str(payment_key).removeprefix("0x")), payments, TRANSFER_GAS)
 
     async def results(self, data: bytes, receipt: Json, token_id: str) -> Results:
         """See ``PayingContract``. The logs say everything: whom the contract does not say to have paid is not paid.

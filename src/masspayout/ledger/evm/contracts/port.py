@@ -1,11 +1,10 @@
 """What the adapter asks of a contract that pays: our own, or one that others deployed."""
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from masspayout.ledger.port import Payment
+from masspayout.ledger.movements import Payment
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +50,12 @@ class PayingContract(Protocol):
         """
 
     async def encode_payment(
-        self, distribution_id: uuid.UUID, token_id: str, payments: Sequence[Payment], terms: str | None
+        self, payment_key: str | None, token_id: str, payments: Sequence[Payment], terms: str | None
     ) -> bytes:
-        """Return the call that pays, each holder at most once for this distribution.
+        """Return the call that pays, each holder at most once under this key.
 
         Args:
-            distribution_id: What is paid.
+            payment_key: What is paid: 0x and 64 hexadecimal digits.
             token_id: What it is paid in.
             payments: Whom it is paid to, and how much each is to get.
             terms: What is paid in the words of a contract that works out the amounts itself.

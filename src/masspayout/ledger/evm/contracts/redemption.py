@@ -12,7 +12,7 @@ from masspayout.errors import Conflict, Invalid
 from masspayout.ledger.evm.contracts.interface import LACKS_ROLE, Interface, error, function
 from masspayout.ledger.evm.erc20 import Erc20
 from masspayout.ledger.evm.node import Block, Node, NodeError, call_parameters, from_hex
-from masspayout.ledger.port import Payment
+from masspayout.ledger.movements import Payment
 
 REDEEMER_ROLE_MISSING = "REDEEMER_ROLE_MISSING"
 HOLDING_CHANGED = "HOLDING_CHANGED"
