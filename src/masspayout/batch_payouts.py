@@ -43,6 +43,7 @@ class DistributionPayer:
     ) -> None:
         self._database = database
         self._ledger = ledger
+        self._settings = settings
         self._attempts = BatchAttempts(database, ledger, settings)
         self._sleep = sleep
         self._stop = stop or asyncio.Event()
@@ -65,7 +66,7 @@ class DistributionPayer:
             if distribution.status is not DistributionStatus.PROCESSING:
                 return distribution.status
             if await self._is_at_home(distribution):
-                await self._sweep(distribution)
+                await self._sweep_if_possible(distribution)
             async with self._database.unit_of_work() as session:
                 wait_seconds = await BatchPayouts(session).seconds_until_claimable(distribution_id)
                 ended = await _finish(session, distribution_id) if wait_seconds is None else None
@@ -88,6 +89,14 @@ class DistributionPayer:
             _log.warning("%s Distribution %s waits.", error.message, distribution.id)
             return False
         return True
+
+    async def _sweep_if_possible(self, distribution: Distribution) -> None:
+        """Go through the batches; when the ledger cannot say who sends next, wait a while."""
+        try:
+            await self._sweep(distribution)
+        except LedgerUnavailable as error:
+            _log.warning("%s Distribution %s waits.", error.message, distribution.id)
+            await self._sleep(self._settings.look_again_max_seconds)
 
     async def _sweep(self, distribution: Distribution) -> None:
         """Go once through the batches, several at a time: as many as the ledger takes transactions in flight.

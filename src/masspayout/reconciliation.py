@@ -101,7 +101,9 @@ async def reconcile(database: Database, ledger: Ledger, distribution_id: uuid.UU
             holders = await attempts.find_holders(distribution_id, first, last)
             signed = await attempts.find_of_batches(distribution_id, first, last)
         now, delay_seconds = datetime.now(UTC), await ledger.delay_seconds()
-        transfers = await ledger.transferred_units([attempt.transaction_id for attempt in signed])
+        transfers = await ledger.transferred_units(
+            [attempt.transaction_id for attempt in signed if attempt.transaction_id]
+        )
         moved_units: dict[str, int] = defaultdict(int)
         for (_, account_id), units in transfers.items():
             moved_units[account_id] += units

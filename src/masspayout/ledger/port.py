@@ -79,10 +79,12 @@ class Sender(NamedTuple):
     Attributes:
         account_id: Under this name ``ledger_sequence`` hands out numbers. It is unique across networks.
         number_floor: The smallest number that ``Transfer.number`` may have now.
+        number_ceiling: No number as large as this one can be used now, where numbers are times.
     """
 
     account_id: str
     number_floor: int
+    number_ceiling: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +121,8 @@ class Transfer:
     """A transaction to be signed: one token, one payer, some recipients.
 
     Attributes:
-        number: From ``ledger_sequence``: never used before for this sender, and larger than every earlier one. What was
-            not signed after all gives its number back, so that there are no gaps.
+        number: From ``ledger_sequence``: handed out to this sender once. The number of what is not signed after all is
+            returned, and handed out again, so that there are no gaps.
         payment_key: What is paid, as ``Ledger.payment_key`` gives it. A contract that remembers whom it paid pays each
             account once for it.
         sender_account_id: The ``Sender`` that the number is of.

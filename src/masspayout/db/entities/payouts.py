@@ -230,3 +230,8 @@ class BatchPayout(Base):
     transient_failures: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
 
     distribution: Mapped[Distribution] = relationship(lazy="raise", viewonly=True)
+
+    @property
+    def is_first_claim(self) -> bool:
+        """Whether a batch that was just claimed was never claimed before, so that it has no attempt yet."""
+        return self.executed_at == self.updated_at

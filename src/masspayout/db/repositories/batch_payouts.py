@@ -259,17 +259,17 @@ class BatchPayouts(Repository[BatchPayout]):
         }
         await self.session.execute(_HOLD_AFTER_FAILURE, parameters)
 
-    async def attach(self, batch: BatchPayout, attempt_id: uuid.UUID) -> Sequence[tuple[str, Decimal]]:
+    async def attach(self, batch: BatchPayout, attempt_id: uuid.UUID) -> Mapping[str, Decimal]:
         """Attach the waiting holders of a batch, or of its next slice, to an attempt: the guard against double payment.
 
-        Returns account ids and amounts in whole payment tokens, in order of account ids.
+        Returns account ids and amounts in whole payment tokens.
         """
         parameters = {**self._key(batch), "attempt_id": attempt_id}
         if batch.slices:
             rows = await self.session.execute(_ATTACH_SOME, {**parameters, "size": batch.slices[0]})
         else:
             rows = await self.session.execute(_ATTACH_ALL, parameters)
-        return sorted((account_id, amount) for account_id, amount in rows)
+        return {row.account_id: row.payment_amount for row in rows}
 
     async def mark_paid(self, batch: BatchPayout, attempt_id: uuid.UUID, failed: Sequence[str]) -> int:
         """Write down that everybody of an attempt was paid, but those who failed. Returns how many were."""
@@ -296,11 +296,13 @@ class BatchPayouts(Repository[BatchPayout]):
         row = (await self.session.execute(_TALLY, self._key(batch))).one()
         return Tally(**row._asdict())
 
-    async def attached(self, batch: BatchPayout, attempt_id: uuid.UUID) -> Mapping[str, Decimal]:
+    async def attached(
+        self, distribution_id: uuid.UUID, batch_number: int, attempt_id: uuid.UUID
+    ) -> Mapping[str, Decimal]:
         """Return the accounts that are attached to an attempt and unpaid, and what each is owed."""
         query = select(Holder.account_id, Holder.payment_amount).where(
-            Holder.distribution_id == batch.distribution_id,
-            Holder.batch_number == batch.batch_number,
+            Holder.distribution_id == distribution_id,
+            Holder.batch_number == batch_number,
             Holder.attempt_id == attempt_id,
             ~Holder.paid,
         )

@@ -21,6 +21,7 @@ from masspayout.ledger.evm.contracts.terms import ContractTerms, Occasion
 from masspayout.ledger.evm.node import Json, NodeError, to_hex, to_int
 from masspayout.ledger.evm.offers import Offers
 from masspayout.ledger.evm.senders import SenderAccount
+from masspayout.ledger.port import Sender
 from masspayout.money import to_decimal, to_units
 
 _NO_CONTRACT_YET = "0x"
@@ -223,7 +224,7 @@ class Administration:
         chain_id = await self._ledger.chain.chain_id()
         floor = await self._ledger.node.transaction_count(sender.address, "pending")
         async with self._database.unit_of_work() as session:
-            nonce = await Attempts(session).next_number(f"eip155:{chain_id}:{sender.address}", floor)
+            nonce = await Attempts(session).next_number(Sender(f"eip155:{chain_id}:{sender.address}", floor))
             signed = await self._ledger.transactions.sign(sender, nonce, to, data, gas, token_id)
         await self._ledger.transactions.send(signed.transaction_id, signed.signed_bytes)
         receipt = await self._receipt(signed.transaction_id)
