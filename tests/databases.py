@@ -22,12 +22,30 @@ def run_sql(url: URL, *statements: str) -> None:
 
 
 @contextmanager
+def copied_database(template: URL) -> Iterator[URL]:
+    """Copy a database that nobody is connected to, as a backup keeps it, and drop the copy afterwards."""
+    name = f"copy_{uuid.uuid4().hex}"
+    server = template.set(database="postgres")
+    run_sql(server, f'CREATE DATABASE "{name}" TEMPLATE "{template.database}"')
+    try:
+        yield template.set(database=name)
+    finally:
+        run_sql(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
 def fresh_database(server: URL, *, template: str = "template0") -> Iterator[URL]:
-    """Make a database with a name of its own and drop it afterwards."""
+    """Make a database with a name of its own and drop it afterwards.
+
+    The copy of a migrated one is an installation of its own, which forgot nothing.
+    """
     name = f"test_{uuid.uuid4().hex}"
     run_sql(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    url = server.set(database=name)
     try:
-        yield server.set(database=name)
+        if template != "template0":
+            run_sql(url, "UPDATE installation SET identity = masspayout_identity()")
+        yield url
     finally:
         run_sql(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import distributions
 from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, BatchStatus, Distribution
-from masspayout.db.repositories import Attempts, BatchPayouts, Distributions
+from masspayout.db.repositories import Attempts, BatchPayouts, Distributions, Payers
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.errors import LedgerError, LedgerRejected, LedgerUnavailable, LedgerUncertain
@@ -29,6 +29,8 @@ from masspayout.ledger.failures import OTHER_AMOUNT_PAID, TRANSACTION_EXPIRED, F
 from masspayout.ledger.movements import Payment
 from masspayout.ledger.port import Dead, Ledger, Outcome, Refused, Sender, Settled, Transfer, Undecided
 from masspayout.money import to_units, total
+from masspayout.obligations import Mark, obligation_of
+from masspayout.payer_gate import GateState, PayerGate
 from masspayout.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -41,6 +43,7 @@ class ClaimedBatch:
     """A batch that is ours for a while.
 
     Attributes:
+        gate: What was found of its payer.
         attempt: Its transaction that could still pay. None when nobody of the batch waits.
         holders: Who was just attached to the attempt, and what each is owed. None of an attempt that was there before.
     """
@@ -48,6 +51,7 @@ class ClaimedBatch:
     distribution: Distribution
     batch_id: uuid.UUID
     batch_number: int
+    gate: GateState
     attempt: Attempt | None = None
     holders: Mapping[str, Decimal] | None = None
 
@@ -59,9 +63,12 @@ class BatchAttempts:
         self._database = database
         self._ledger = ledger
         self._settings = settings
+        self.gate = PayerGate(database, ledger, settings)
 
     async def claim(self, distribution: Distribution, *, after: int) -> ClaimedBatch | None:
         """Claim the next open batch after a number, and reserve an attempt for it; None if there is none.
+
+        While the gate of the payer is closed, what was signed before is claimed, and nothing is reserved.
 
         Args:
             distribution: It is frozen: its terms are the same whenever they were read.
@@ -70,14 +77,19 @@ class BatchAttempts:
         Raises:
             LedgerUnavailable: Whoever sends next cannot be found out now.
         """
-        sender = await self._ledger.sender(str(distribution.payer_account_id))
+        account = str(distribution.payer_account_id)
+        gate = self.gate.state(account) or await self.gate.attend(account)
+        sender = await self._ledger.sender(account)
         async with self._database.unit_of_work() as session:
             batch = await BatchPayouts(session).claim(
-                distribution.id, after=after, claim_seconds=self._settings.claim_seconds
+                distribution.id,
+                after=after,
+                claim_seconds=self._settings.claim_seconds,
+                begun_only=not gate.is_open,
             )
             if batch is None:
                 return None
-            claimed = ClaimedBatch(distribution, batch.id, batch.batch_number)
+            claimed = ClaimedBatch(distribution, batch.id, batch.batch_number, gate)
             await self._open_or_reserve(session, claimed, batch, sender)
         return claimed
 
@@ -87,15 +99,15 @@ class BatchAttempts:
             if attempt.status is AttemptStatus.RESERVED:
                 goes_on = await self._sign(claimed, attempt)
             else:
-                goes_on = await self._bring_to_an_end(attempt)
+                goes_on = await self._bring_to_an_end(claimed, attempt)
             if not goes_on:
                 return
             if not attempt.status.is_open:
                 await self._next(claimed)
 
-    async def _bring_to_an_end(self, attempt: Attempt) -> bool:
+    async def _bring_to_an_end(self, claimed: ClaimedBatch, attempt: Attempt) -> bool:
         """Send an attempt, find out what became of it, and write it down. Returns whether its batch goes on at once."""
-        outcome = await self._find_out(attempt)
+        outcome = await self._find_out(claimed, attempt)
         if isinstance(outcome, Undecided):
             await self._look_again_later(attempt, outcome)
             return False
@@ -123,19 +135,26 @@ class BatchAttempts:
         async with self._database.single_statement() as session:
             await BatchPayouts(session).hold(batch_id, self._settings.look_again_max_seconds)
 
-    @staticmethod
     async def _open_or_reserve(
-        session: AsyncSession, claimed: ClaimedBatch, batch: BatchPayout, sender: Sender
+        self, session: AsyncSession, claimed: ClaimedBatch, batch: BatchPayout, sender: Sender
     ) -> None:
-        """Find the attempt of a batch that could still pay, or reserve the next one; close it when nobody waits."""
-        attempts = Attempts(session)
+        """Find the attempt of a batch that could still pay, or reserve the next one; close it when nobody waits.
+
+        When the gate is closed and something would have to be signed, the batch is let go again.
+        """
+        attempts, payer_id = Attempts(session), claimed.gate.payer_id
         claimed.attempt, claimed.holders = None, None
-        if not batch.is_first_claim:
-            claimed.attempt = await attempts.find_open(batch.id)
-        if claimed.attempt is not None:
+        if not batch.is_first_claim and (found := await attempts.find_open(batch.id)) is not None:
+            if found.status is not AttemptStatus.RESERVED or await Payers(session).is_cleared(payer_id):
+                claimed.attempt = found
+            else:
+                await self._let_go(session, claimed)
             return
         attempt_id = uuid7()
-        holders = await BatchPayouts(session).attach(batch, attempt_id)
+        holders = await BatchPayouts(session).attach(batch, attempt_id, payer_id)
+        if holders is None:
+            await self._let_go(session, claimed)
+            return
         if not holders:
             await _write_tally(session, batch, slices=batch.slices, may_close=True)
             return
@@ -148,6 +167,11 @@ class BatchAttempts:
             total_amount=total(holders.values()),
         )
         claimed.attempt, claimed.holders = await attempts.reserve(attempt, sender), holders
+
+    async def _let_go(self, session: AsyncSession, claimed: ClaimedBatch) -> None:
+        """Undo a claim, because the gate of the payer is closed, and have the payer attended to."""
+        await session.rollback()
+        self.gate.close(str(claimed.distribution.payer_account_id))
 
     async def _sign(self, claimed: ClaimedBatch, attempt: Attempt) -> bool:
         """Have a reserved attempt signed, outside of any transaction, and store the bytes.
@@ -163,19 +187,19 @@ class BatchAttempts:
             signed = await self._ledger.prepare(_transfer(claimed, attempt, holders))
         except LedgerRejected as error:
             _log.warning("batch %s cannot be signed: %s", claimed.batch_id, error)
-            return await self._settle_unsigned(attempt, error.code)
+            return await self._settle_unsigned(claimed, attempt, error.code)
         except (LedgerUnavailable, LedgerUncertain) as error:
             await self._sign_later(claimed.batch_id, error)
             return False
         async with self._database.single_statement() as session:
             stored = await Attempts(session).store_signed(attempt, signed, claim_seconds=self._settings.claim_seconds)
         if not stored:
-            return await self._read_again(attempt)
+            return await self._read_again(claimed, attempt)
         attempt.transaction_id, attempt.signed_bytes = signed.transaction_id, signed.signed_bytes
         attempt.expires_at, attempt.status = signed.expires_at, AttemptStatus.SIGNED
         return True
 
-    async def _read_again(self, attempt: Attempt) -> bool:
+    async def _read_again(self, claimed: ClaimedBatch, attempt: Attempt) -> bool:
         """Read an attempt that did not change as it should have: somebody else was first.
 
         Returns False when the database does not know it any more; then nothing of it is sent.
@@ -183,29 +207,30 @@ class BatchAttempts:
         async with self._database.unit_of_work() as session:
             found = await Attempts(session).find_by_id(attempt.id)
         if found is None:
-            _log.error("the database does not know attempt %s any more; it is not sent", attempt.id)
+            doubt = f"The database does not know attempt {attempt.id} any more, which was committed."
+            self.gate.close(str(claimed.distribution.payer_account_id), doubt)
             return False
         for name in ("status", "transaction_id", "signed_bytes", "expires_at", "looks", "outcome_code"):
             setattr(attempt, name, getattr(found, name))
         return True
 
-    async def _settle_unsigned(self, attempt: Attempt, code: str) -> bool:
+    async def _settle_unsigned(self, claimed: ClaimedBatch, attempt: Attempt, code: str) -> bool:
         """Close a reserved attempt of which the ledger said that it would fail. Returns whether its batch goes on."""
         async with self._database.unit_of_work() as session:
             batch = await BatchPayouts(session).lock(attempt.batch_payout_id)
             if not await Attempts(session).close_unsigned(attempt, code):
                 await session.rollback()
-                return await self._read_again(attempt)
+                return await self._read_again(claimed, attempt)
             goes_on = await self._settle_refused(session, batch, attempt.id, attempt.recipient_count, code)
         attempt.status = AttemptStatus.DEAD
         return goes_on
 
-    async def _find_out(self, attempt: Attempt) -> Outcome:
+    async def _find_out(self, claimed: ClaimedBatch, attempt: Attempt) -> Outcome:
         """Send what may not have been sent yet, and ask the ledger what became of it."""
         if attempt.status is AttemptStatus.SIGNED:
             async with self._database.single_statement() as session:
                 is_ours_to_send = await Attempts(session).mark_submitted(attempt.id)
-            if not is_ours_to_send and not await self._read_again(attempt):
+            if not is_ours_to_send and not await self._read_again(claimed, attempt):
                 return Undecided("The database has lost it; it was not sent.")
         else:
             outcome = await self._look(attempt)
@@ -354,8 +379,8 @@ def _transfer(claimed: ClaimedBatch, attempt: Attempt, holders: Mapping[str, Dec
         payer_account_id=str(distribution.payer_account_id),
         token_id=str(distribution.payment_token_id),
         payments=[Payment(account_id, to_units(holders[account_id], decimals)) for account_id in sorted(holders)],
-        memo=f"payout {distribution.id} batch {claimed.batch_number}",
-        payment_key=f"0x{distribution.id.int:064x}",
+        memo=str(Mark(claimed.batch_number, obligation_of(distribution), claimed.gate.installation)),
+        payment_key=distribution.ledger_key,
         sender_account_id=str(attempt.sender_account_id),
         contract_terms=distribution.contract_terms,
     )

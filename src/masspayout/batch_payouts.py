@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from masspayout import audit, same_ledger
 from masspayout.attempts import BatchAttempts
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.db.repositories import BatchPayouts, Distributions
+from masspayout.db.repositories import Attempts, BatchPayouts, Distributions
 from masspayout.db.session import Database
 from masspayout.errors import LedgerUnavailable
 from masspayout.ledger.port import Ledger
@@ -65,8 +65,9 @@ class DistributionPayer:
                 distribution = await Distributions(session).get(distribution_id)
             if distribution.status is not DistributionStatus.PROCESSING:
                 return distribution.status
+            account = str(distribution.payer_account_id)
             if await self._is_at_home(distribution):
-                await self._sweep_if_possible(distribution)
+                await self._sweep_if_possible(distribution, account)
             async with self._database.unit_of_work() as session:
                 wait_seconds = await BatchPayouts(session).seconds_until_claimable(distribution_id)
                 ended = await _finish(session, distribution_id) if wait_seconds is None else None
@@ -75,7 +76,22 @@ class DistributionPayer:
             if wait_seconds is not None:
                 if self._stop.is_set():
                     return distribution.status
-                await self._sleep(min(max(wait_seconds, _SHORTEST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS))
+                await self._sleep(await self._pause_seconds(distribution, account, wait_seconds))
+
+    async def _pause_seconds(self, distribution: Distribution, account: str, wait_seconds: float) -> float:
+        """Return how long to wait before the open batches are looked at again.
+
+        Raises:
+            PayerStopped: Nothing is signed any more before a person says what was paid from the payer.
+        """
+        gate = self._attempts.gate.state(account)
+        if gate is not None and not gate.is_open:
+            async with self._database.unit_of_work() as session:
+                is_under_way = await Attempts(session).has_sent(distribution.id)
+            if gate.needs_person and not is_under_way:
+                raise gate.stop(account)
+            wait_seconds = max(wait_seconds, gate.wait_seconds)
+        return min(max(wait_seconds, _SHORTEST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
 
     async def _is_at_home(self, distribution: Distribution) -> bool:
         """Find out, before anything is signed, sent or looked up, whether the ledger is the one that it began on.
@@ -90,15 +106,16 @@ class DistributionPayer:
             return False
         return True
 
-    async def _sweep_if_possible(self, distribution: Distribution) -> None:
-        """Go through the batches; when the ledger cannot say who sends next, wait a while."""
+    async def _sweep_if_possible(self, distribution: Distribution, account: str) -> None:
+        """Go through the batches; when the ledger cannot be read, or cannot say who sends next, wait a while."""
         try:
-            await self._sweep(distribution)
+            await self._attempts.gate.attend(account)
+            await self._sweep(distribution, account)
         except LedgerUnavailable as error:
             _log.warning("%s Distribution %s waits.", error.message, distribution.id)
             await self._sleep(self._settings.look_again_max_seconds)
 
-    async def _sweep(self, distribution: Distribution) -> None:
+    async def _sweep(self, distribution: Distribution, account: str) -> None:
         """Go once through the batches, several at a time: as many as the ledger takes transactions in flight.
 
         The cursor only moves forward, so finding the next batch costs the same for the last as for the first.
@@ -110,6 +127,7 @@ class DistributionPayer:
             while not self._stop.is_set() and (claimed := await self._attempts.claim(distribution, after=cursor)):
                 cursor = max(cursor, claimed.batch_number)
                 await self._attempts.pay(claimed)
+                await self._attempts.gate.keep_watch(account)
 
         try:
             async with asyncio.TaskGroup() as group:

@@ -6,6 +6,7 @@
     │   ├── InsufficientFunds the payer holds less than what is due; nothing started
     │   ├── ContractPaused    the asset's contract is paused; nothing started
     │   ├── ApprovalsMissing  not enough people approved it; nothing started
+    │   ├── PayerStopped      the ledger shows payments of the payer that the database does not know; nothing is signed
     │   ├── LimitExceeded     it is more than may be paid out, at once or in a day; nothing started
     │   └── AnotherLedger     it belongs to another ledger than the one that is asked; nothing was done
     ├── Invalid               the input is wrong; nothing was written
@@ -64,6 +65,10 @@ class ContractPaused(Conflict):
 
 class ApprovalsMissing(Conflict):
     """Not enough people other than its creator approved of it. Nothing was started."""
+
+
+class PayerStopped(Conflict):
+    """The ledger shows payments of the payer that the database does not know. Nothing is signed for it."""
 
 
 class LimitExceeded(Conflict):

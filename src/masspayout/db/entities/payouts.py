@@ -116,6 +116,8 @@ class Distribution(Base):
     payment_token_decimals: Mapped[int | None] = mapped_column(Integer)
     payer_account_id: Mapped[str | None]
     ledger_identity: Mapped[str | None]
+    # Under which a contract remembers whom it paid: 0x and 64 hexadecimal digits
+    ledger_key: Mapped[str | None]
     entitlement_count: Mapped[int | None] = mapped_column(Integer)
     payable_count: Mapped[int | None] = mapped_column(Integer)
     batch_count: Mapped[int | None] = mapped_column(Integer)

@@ -5,6 +5,7 @@ that names the states it may start from, and returns what it changed.
 """
 
 from masspayout.db.repositories.access import ApiTokens, LoginLinks, LoginSessions, LoginThrottles, Users
+from masspayout.db.repositories.adoptions import Adoptions, AttachedRow
 from masspayout.db.repositories.announced_payouts import AnnouncedPayouts
 from masspayout.db.repositories.approvals import ApprovalCount, Approvals, PayoutStarts
 from masspayout.db.repositories.assets import Assets
@@ -35,18 +36,21 @@ from masspayout.db.repositories.lists import (
 )
 from masspayout.db.repositories.monitoring import Monitoring, Readings
 from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMonth
+from masspayout.db.repositories.payers import DatabaseFacts, Payers
 from masspayout.db.repositories.series import SeriesRepository
 from masspayout.db.repositories.trials import Trial, TrialTotals
 from masspayout.db.repositories.webhooks import Backlog, Webhooks
 
 __all__ = [
     "WORKER_ALIVE_SECONDS",
+    "Adoptions",
     "AnnouncedPayouts",
     "ApiTokens",
     "ApprovalCount",
     "Approvals",
     "AssetSort",
     "Assets",
+    "AttachedRow",
     "Attempts",
     "AuditEntries",
     "AutomaticPayouts",
@@ -55,6 +59,7 @@ __all__ = [
     "BalanceChange",
     "BatchPayouts",
     "ContractEvents",
+    "DatabaseFacts",
     "DistributionFilter",
     "DistributionSort",
     "Distributions",
@@ -83,6 +88,7 @@ __all__ = [
     "Page",
     "PaidInMonth",
     "Part",
+    "Payers",
     "PayoutStarts",
     "Place",
     "Progress",

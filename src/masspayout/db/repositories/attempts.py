@@ -158,6 +158,20 @@ class Attempts(Repository[Attempt]):
         )
         return await self.session.scalar(query)
 
+    async def has_sent(self, distribution_id: uuid.UUID) -> bool:
+        """Whether a transaction of a distribution is signed, or under way, whose outcome is not written down."""
+        query = (
+            select(Attempt.id)
+            .join(BatchPayout, BatchPayout.id == Attempt.batch_payout_id)
+            .where(
+                BatchPayout.distribution_id == distribution_id,
+                text("batch_payout.status IN ('PENDING', 'PROCESSING')"),
+                text("attempt.status IN ('SIGNED', 'SUBMITTED')"),
+            )
+            .limit(1)
+        )
+        return await self.session.scalar(query) is not None
+
     async def mark_submitted(self, attempt_id: uuid.UUID) -> bool:
         """SIGNED → SUBMITTED: from now on only the ledger knows."""
         return await self._changed(_MARK_SUBMITTED, {"id": attempt_id}) == 1
