@@ -113,7 +113,7 @@ def waits_for_the_ledger(url: URL) -> bool:
 
 def count(url: URL, query: str) -> int:
     with psycopg.connect(**connect_arguments(url)) as connection:
-        row = connection.execute(query).fetchone()  # type: ignore[arg-type]
+        row = connection.execute(query).fetchone()
     assert row is not None
     return int(row[0])
 

@@ -21,6 +21,7 @@ from masspayout.freezing import freeze, payment_token_of
 from masspayout.jobs import Jobs
 from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.port import Ledger
+from masspayout.payer_gate import attend
 from masspayout.settings import Settings
 from masspayout.terms import Terms, check_schedule, from_terms
 
@@ -104,6 +105,9 @@ async def get_ready(
     if not distribution.status.can_execute and not distribution.status.can_retry:
         return
     await read_register(database, ledger, distribution)
+    if distribution.is_frozen:
+        # What the ledger shows as paid of it, and the database forgot, is not due any more.
+        await attend(database, ledger, settings, str(distribution.payer_account_id))
     if distribution.is_frozen or not settings.approvals_required:
         return
     async with database.unit_of_work() as session:

@@ -14,13 +14,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import audit
+from masspayout import audit, payer_statements
 from masspayout.adoption import Adoption, Finding
 from masspayout.db.entities import Payer, PayerEntry
 from masspayout.db.repositories import Payers
 from masspayout.db.session import Database
 from masspayout.errors import LedgerUnavailable, PayerStopped
-from masspayout.ledger.identity import contradict
 from masspayout.ledger.port import Ledger
 from masspayout.settings import Settings
 
@@ -102,7 +101,7 @@ class PayerGate:
             if known is not None and not self._is_due(account, known):
                 return known
             payer = await self._begin(account, is_first_read=known is None)
-            await self._read(payer)
+            await payer_statements.read_on(self._database, self._ledger, payer)
             found = await self._judge(payer.id)
             self._states[account], self._read_at[account] = found, time.monotonic()
             if not found.is_open and (known is None or known.sentence != found.sentence):
@@ -127,7 +126,7 @@ class PayerGate:
         ledger, settling_seconds = await self._ledger.identity(), await self._ledger.settling_seconds()
         async with self._database.unit_of_work() as session:
             payers = Payers(session)
-            payer = await _find_or_register(payers, ledger, account)
+            payer = await payer_statements.find_or_register(payers, ledger, account)
             payer = await payers.lock(payer.id)
             facts = await payers.facts()
             now = max(facts.time, payer.read_until or facts.time)
@@ -143,19 +142,6 @@ class PayerGate:
             if is_first_read or doubt is not None:
                 payer.watched_since = now
         return payer
-
-    async def _read(self, payer: Payer) -> None:
-        """Read the statement on from its cursor. Each page is kept: interrupted, it goes on there."""
-        entry_count = 0
-        async for page in self._ledger.statement(payer.account, after=payer.cursor):
-            async with self._database.unit_of_work() as session:
-                if not await Payers(session).add_page(payer, page):
-                    return
-            payer.cursor, payer.read_until = page.cursor, page.read_until
-            entry_count += len(page.entries)
-            if entry_count >= 10_000:  # noqa: PLR2004 - as often as it says something new
-                _log.info("payer %s: its statement is read up to %s", payer.account, page.read_until)
-                entry_count = 0
 
     async def _judge(self, payer_id: uuid.UUID) -> GateState:
         """Adopt what can be, and open or close the gate."""
@@ -200,19 +186,19 @@ class PayerGate:
         return await adoption.explain(entry)
 
 
+async def attend(database: Database, ledger: Ledger, settings: Settings, account: str) -> GateState:
+    """Read a payer's statement once, adopt what it explains, and return whether the payer is open.
+
+    Raises:
+        LedgerUnavailable: The statement cannot be read now.
+    """
+    return await PayerGate(database, ledger, settings).attend(account)
+
+
 def _set_doubt(session: AsyncSession, payer: Payer, reason: str, now: datetime, settling_seconds: int) -> None:
     payer.doubt_since, payer.doubt_reason, payer.cleared_for = now, reason, None
     payer.read_required_until = now + timedelta(seconds=settling_seconds) if settling_seconds else None
     audit.record(session, "payer.doubted", payer.account, after={"reason": reason, "doubt_since": now})
-
-
-async def _find_or_register(payers: Payers, ledger: str, account: str) -> Payer:
-    for _ in range(2):
-        for payer in await payers.find_of_account(account):
-            if not contradict(payer.ledger, ledger):
-                return payer
-        await payers.register(ledger, account, await payers.installation())
-    raise LedgerUnavailable(f"The payer {account} could not be written down.", "Try again.")
 
 
 def _state_of(payer: Payer, findings: dict[Finding, PayerEntry], installation_code: str) -> GateState:

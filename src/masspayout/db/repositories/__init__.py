@@ -37,6 +37,7 @@ from masspayout.db.repositories.lists import (
 from masspayout.db.repositories.monitoring import Monitoring, Readings
 from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMonth
 from masspayout.db.repositories.payers import DatabaseFacts, Payers
+from masspayout.db.repositories.reconciliations import ComparedTotals, Reconciliations
 from masspayout.db.repositories.series import SeriesRepository
 from masspayout.db.repositories.trials import Trial, TrialTotals
 from masspayout.db.repositories.webhooks import Backlog, Webhooks
@@ -58,6 +59,7 @@ __all__ = [
     "Backlog",
     "BalanceChange",
     "BatchPayouts",
+    "ComparedTotals",
     "ContractEvents",
     "DatabaseFacts",
     "DistributionFilter",
@@ -93,6 +95,7 @@ __all__ = [
     "Place",
     "Progress",
     "Readings",
+    "Reconciliations",
     "RegisterChange",
     "Repository",
     "SeriesRepository",

@@ -179,9 +179,10 @@ class Distributions(Repository[Distribution]):
         )
         return (await self.session.scalars(statement)).all()
 
-    async def find_by_obligation(self, obligation_key: str) -> Distribution | None:
-        """Return the distribution that pays this very obligation, if there is one."""
-        return await self.session.scalar(select(Distribution).where(Distribution.obligation_key == obligation_key))
+    async def find_by_obligation(self, *obligation_keys: str) -> Distribution | None:
+        """Return the distribution that pays an obligation, by its key or by those of earlier rules, if there is one."""
+        query = select(Distribution).where(Distribution.obligation_key.in_(obligation_keys))
+        return await self.session.scalar(query.order_by(Distribution.created_at).limit(1))
 
     async def find_of_asset(
         self, asset_id: uuid.UUID | None, status: DistributionStatus | None, page: int = 1, limit: int = 20

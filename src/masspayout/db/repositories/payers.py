@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, exists, func, select, text, update
+from sqlalchemy import bindparam, delete, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from masspayout.db.entities import EntryAnswer, Installation, Payer, PayerBalance, PayerEntry
@@ -121,6 +121,19 @@ class Payers(Repository[Payer]):
             await self._add_to_balance(payer, page, token_id)
         return True
 
+    async def replace_entries(self, payer: Payer, page: StatementPage, after: int) -> None:
+        """Write a page once more that was read before: entries as the ledger shows them now, and no others."""
+        if page.entries:
+            await self.session.execute(_ADD_ENTRIES, _parameters_of(payer, page.entries))
+        gone = delete(PayerEntry).where(
+            PayerEntry.payer_id == payer.id,
+            PayerEntry.position > after,
+            PayerEntry.position <= page.cursor,
+            PayerEntry.answer.is_(None),
+            PayerEntry.transaction_id.not_in([entry.transaction_id for entry in page.entries]),
+        )
+        await self.session.execute(gone.execution_options(synchronize_session=False))
+
     async def match(self, payer_id: uuid.UUID) -> int:
         """Match the entries that are none of our attempts' so far; an attempt may have been adopted since."""
         return await self._changed(_MATCH, {"payer_id": payer_id})
@@ -146,6 +159,17 @@ class Payers(Repository[Payer]):
         """Whether there is an entry that is neither matched nor answered."""
         condition = exists().where(
             PayerEntry.payer_id == payer_id, PayerEntry.attempt_id.is_(None), PayerEntry.answer.is_(None)
+        )
+        return bool(await self.session.scalar(select(condition)))
+
+    async def has_unmatched_of(self, account: str, obligation: str) -> bool:
+        """Whether a payer has an entry that is marked as a payment of an obligation, and is not matched."""
+        condition = exists().where(
+            Payer.account == account,
+            PayerEntry.payer_id == Payer.id,
+            PayerEntry.attempt_id.is_(None),
+            PayerEntry.answer.is_(None),
+            func.split_part(PayerEntry.mark, " ", 3) == obligation,
         )
         return bool(await self.session.scalar(select(condition)))
 
@@ -181,6 +205,18 @@ class Payers(Repository[Payer]):
         """Return what the statement comes to in each token."""
         query = select(PayerBalance).where(PayerBalance.payer_id == payer_id).order_by(PayerBalance.token_id)
         return (await self.session.scalars(query, execution_options={"populate_existing": True})).all()
+
+    async def stated_units(self, payer_id: uuid.UUID, token_id: str, cursor: int) -> int | None:
+        """Return what a statement comes to in one token; None when it has another cursor by now, or knows nothing."""
+        query = select(
+            PayerBalance.opening_units + PayerBalance.received_units - PayerBalance.sent_units - PayerBalance.fee_units
+        ).where(
+            PayerBalance.payer_id == payer_id,
+            PayerBalance.token_id == token_id,
+            exists().where(Payer.id == payer_id, Payer.cursor == cursor),
+        )
+        units = await self.session.scalar(query)
+        return None if units is None else int(units)
 
     async def _add_to_balance(self, payer: Payer, page: StatementPage, token_id: str) -> None:
         added = {
