@@ -20,7 +20,7 @@ from masspayout.db.entities import Asset, DistributionStatus
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, ContractPaused, InsufficientFunds
 from masspayout.jobs import Jobs
-from masspayout.ledger.evm.contracts.own import TRANSFER_GAS, distribution_key
+from masspayout.ledger.evm.contracts.own import TRANSFER_GAS
 from masspayout.payout_lists import read_payout_list
 from masspayout.runtime import Runtime
 from masspayout.settings import Settings
@@ -269,7 +269,8 @@ async def test_whom_the_contract_paid_another_amount_before_is_not_paid_and_show
     world, dividend_id = await executed_dividend(harness, database)
     assert harness.contract is not None
     harness.contract.send("set_payer", harness.admin, True, sender=harness.admin)
-    harness.contract.send("pay", distribution_key(dividend_id), [(HOLDERS[3], 5)], TRANSFER_GAS, sender=harness.admin)
+    key = dividend_id.int.to_bytes(32)
+    harness.contract.send("pay", key, [(HOLDERS[3], 5)], TRANSFER_GAS, sender=harness.admin)
 
     assert await world.pay(dividend_id) is DistributionStatus.FAILED
 

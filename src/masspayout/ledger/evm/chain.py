@@ -1,12 +1,13 @@
 """A chain's blocks: which of them are believed, when they were made, and where a nonce was used."""
 
 from bisect import bisect_right, insort
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from masspayout.errors import Conflict, Invalid, LedgerUnavailable
+from masspayout.ledger.evm.answers import Json, checked_block
 from masspayout.ledger.evm.node import Node, NodeError, to_int
 from masspayout.ledger.identity import make_identity
 from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
@@ -99,6 +100,22 @@ class Chain:
     async def header(self, number: int) -> BlockHeader:
         """Return one block."""
         return await self._header(number)
+
+    async def headers(self, numbers: Iterable[int]) -> dict[int, BlockHeader]:
+        """Return some blocks by their numbers, in few exchanges.
+
+        Raises:
+            LedgerUnavailable: The node does not show one of them.
+        """
+        wanted = sorted(set(numbers))
+        answers = await self._node.requests([("eth_getBlockByNumber", (hex(number), False)) for number in wanted])
+        found = {}
+        for number, answer in zip(wanted, answers, strict=True):
+            header = None if isinstance(answer, NodeError) else checked_block(answer, number)
+            if header is None:
+                raise LedgerUnavailable(f"The node does not show the block {number} (yet).", "It is asked again.")
+            found[number] = header_of(header)
+        return found
 
     async def block_at(self, at: datetime, final: BlockHeader) -> BlockHeader:
         """Return the last block that was made at a time or before, once it is final.
@@ -197,7 +214,12 @@ class Chain:
             ) from None
         if found is None:
             raise LedgerUnavailable(f"The node does not show the block {block} (yet).", "It is asked again.")
-        return BlockHeader(to_int(found["number"]), to_int(found["timestamp"]), str(found["hash"]))
+        return header_of(found)
+
+
+def header_of(block: Json) -> BlockHeader:
+    """Return what matters of a block, as a node gave it and it was checked."""
+    return BlockHeader(to_int(block["number"]), to_int(block["timestamp"]), str(block["hash"]))
 
 
 def block_nanos(header: BlockHeader) -> int:

@@ -60,6 +60,15 @@ class ExistingContract:
         """See ``PayingContract``."""
         return INTERFACE.call("transferPaymentToken", recipient, amount_units)
 
+    @property
+    def report_topics(self) -> Sequence[str | Sequence[str] | None]:
+        """See ``PayingContract``. Behind its proxy there may be any version: each of its events is a report."""
+        return []
+
+    def payment_key_of(self, log: Json) -> str | None:
+        """See ``PayingContract``. These contracts know no keys of ours."""
+        return None
+
     async def check(self, sender: str, token_id: str, terms: str | None = None) -> None:
         """See ``PayingContract``."""
         token = await self.payment_token()

@@ -1,7 +1,6 @@
 """Our own paying contract, ``contracts/lifecycle_cash_flow.vy``: it is told whom to pay, and says what it did."""
 
 import json
-import uuid
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -78,6 +77,16 @@ class OwnContract:
     def encode_withdrawal(self, token_id: str, recipient: str, amount_units: int) -> bytes:
         """See ``PayingContract``."""
         return interface().call("withdraw", token_id, recipient, amount_units)
+
+    @property
+    def report_topics(self) -> Sequence[str | Sequence[str] | None]:
+        """See ``PayingContract``."""
+        return [[to_hex(interface().topic(name)) for name in ("Paid", "Withdrawn")]]
+
+    def payment_key_of(self, log: Json) -> str | None:
+        """See ``PayingContract``."""
+        event = interface().event(log)
+        return to_hex(event.fields["distribution"]) if event is not None and event.name == "Paid" else None
 
     async def check(self, sender: str, token_id: str, terms: str | None = None) -> None:
         """See ``PayingContract``."""
@@ -169,11 +178,6 @@ class OwnContract:
         """Return what a function of the contract that only reads says; addresses in canonical form."""
         (value,) = interface().answer(name, await self._node.call(self.address, interface().call(name, *arguments)))
         return value
-
-
-def distribution_key(distribution_id: uuid.UUID) -> bytes:
-    """Return the name by which the contract knows a distribution."""
-    return distribution_id.bytes.rjust(32, b"\0")
 
 
 def _payments_of(data: bytes) -> dict[str, int]:
