@@ -107,7 +107,9 @@ class Administration:
         await self._execute(address, contract.encode_pause(paused=paused), await contract.payment_token())
 
     async def withdraw(self, address: str, amount: Any, to: str | None) -> Mapping[str, Any]:
-        """Take payment tokens out of a contract, in whole tokens, and say what it holds then.
+        """Take payment tokens out of a contract, in whole tokens; return what it holds then, and the transaction's id.
+
+        The contract's statement shows the withdrawal under that id, as a debit that pays nobody.
 
         Args:
             address: The contract.
@@ -116,6 +118,7 @@ class Administration:
 
         Raises:
             InsufficientFunds: The contract holds less.
+            LedgerUncertain: The transaction, which the error names, is in no block yet.
         """
         contract = await recognise(self._ledger.node, address)
         token_id = await contract.payment_token()
@@ -129,8 +132,8 @@ class Administration:
                 "Withdraw less.",
             )
         to = to or (await self._sender()).address
-        await self._execute(address, contract.encode_withdrawal(token_id, to, units), token_id)
-        return await self._holding(contract)
+        receipt = await self._execute(address, contract.encode_withdrawal(token_id, to, units), token_id)
+        return {**await self._holding(contract), "transaction_id": str(receipt["transactionHash"])}
 
     async def take_snapshot(self, token_id: str) -> int:
         """Have a token of the Asset Tokenization Studio keep who holds it now, and return the snapshot's number.
@@ -222,9 +225,10 @@ class Administration:
         gas = await self._estimate(sender.address, to, data)
         chain_id = await self._ledger.chain.chain_id()
         floor = await self._ledger.node.transaction_count(sender.address, "pending")
+        # Reserved first, and committed: nobody waits for a number while a signature is made.
         async with self._database.unit_of_work() as session:
             nonce = await Attempts(session).next_number(f"eip155:{chain_id}:{sender.address}", floor)
-            signed = await self._ledger.transactions.sign(sender, nonce, to, data, gas, token_id)
+        signed = await self._ledger.transactions.sign(sender, nonce, to, data, gas, token_id)
         await self._ledger.transactions.send(signed.transaction_id, signed.signed_bytes)
         receipt = await self._receipt(signed.transaction_id)
         if to_int(receipt["status"]) != 1:

@@ -157,19 +157,29 @@ class Chain:
                 high = middle
         return low
 
-    async def using_transaction(self, sender: str, nonce: int, *, after: int, until: int) -> str | None:
-        """Return the hash of the transaction that used a sender's nonce in some blocks.
+    async def final_block_of(self, receipt: Json, final: BlockHeader) -> BlockHeader | None:
+        """Return the final block that a transaction is in; None when its receipt is of a later or a replaced block."""
+        number = to_int(receipt["blockNumber"])
+        if number > final.number:
+            return None
+        header = await self.header(number)
+        return header if header.hash == receipt["blockHash"] else None
+
+    async def using_transaction(self, sender: str, nonce: int, *, after: int, until: int) -> Json | None:
+        """Return the transaction that used a sender's nonce, as the block shows it that it is in.
 
         None when the nodes do not keep what is needed to find it.
 
         Args:
             sender: Whose nonce it is.
-            nonce: It was unused at the end of the block ``after``, and used at the end of ``until``.
-            after: A block's number.
+            nonce: It is used at the end of the block ``until``.
+            after: A block's number; from here on it is searched for, unless it was used before.
             until: A block's number.
         """
         low, high = after, until
         try:
+            if low and await self._node.transaction_count(sender, low) > nonce:
+                low, high = 0, low  # it was taken before ours was signed, which a worker may do late
             while high - low > 1:
                 middle = (low + high) // 2
                 if await self._node.transaction_count(sender, middle) <= nonce:
@@ -181,7 +191,7 @@ class Chain:
             return None
         for transaction in [] if block is None else block["transactions"]:
             if transaction["from"].lower() == sender and to_int(transaction["nonce"]) == nonce:
-                return str(transaction["hash"])
+                return dict(transaction)
         return None
 
     def _known_around(self, timestamp: int, final: BlockHeader) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_abi.exceptions import DecodingError
 
-from masspayout.errors import Conflict, ContractPaused, LedgerRejected
+from masspayout.errors import Conflict, ContractPaused, LedgerRejected, LedgerUnavailable
 from masspayout.ledger.evm.contracts.history import newest_first
 from masspayout.ledger.evm.contracts.interface import Interface
 from masspayout.ledger.evm.contracts.port import Results
@@ -122,8 +122,8 @@ class OwnContract:
     async def results(self, data: bytes, receipt: Json, token_id: str) -> Results:
         """See ``PayingContract``. The logs say everything: whom the contract does not say to have paid is not paid.
 
-        It says something of everybody. If it says nothing it is gone, with the block that had made it: to call an
-        address where no contract is succeeds, and does nothing.
+        It reports on each of them. If it reports nothing it is gone, with the block that had made it: to call an
+        address where no contract is succeeds, and does nothing. If it reports on some, the receipt lacks logs.
         """
         owed = _payments_of(data)
         failures, before = dict.fromkeys(owed, PAYMENT_NOT_REPORTED), {}
@@ -136,6 +136,12 @@ class OwnContract:
                     before[recipient] = units
                 case "NotPaid", {"recipient": recipient, "result": result}:
                     failures[recipient] = PAYER_IS_RECIPIENT if recipient == self.address else _FAILURES[result]
+        unreported = [account for account, code in failures.items() if code == PAYMENT_NOT_REPORTED]
+        if unreported and len(unreported) < len(owed):
+            raise LedgerUnavailable(
+                f"The receipt of {receipt['transactionHash']} lacks logs: it reports nothing on {unreported[0]}.",
+                "It is asked for again.",
+            )
         got = owed | before
         return Results(failures, {} if got == owed else got)
 
