@@ -21,6 +21,7 @@ from masspayout.db.session import Database
 from masspayout.errors import Conflict, ContractPaused, InsufficientFunds
 from masspayout.jobs import Jobs
 from masspayout.ledger.evm.contracts.own import TRANSFER_GAS
+from masspayout.ledger.port import Settled
 from masspayout.payout_lists import read_payout_list
 from masspayout.runtime import Runtime
 from masspayout.settings import Settings
@@ -151,6 +152,28 @@ async def test_batches_that_need_too_much_gas_are_split_until_they_do_not(
         assert await modest.pay(dividend_id) is DistributionStatus.COMPLETED
         assert small.way.sent_count > 1
     assert (await world.reconcile(dividend_id)).agrees
+
+
+async def test_a_node_that_keeps_no_later_nonces_is_sent_the_earlier_ones_of_other_batches_first(
+    harness: EvmHarness, database: Database
+) -> None:
+    async with harness.another(evm_recipients_per_transaction=10, claim_seconds=0.1) as small:
+        world, dividend_id = await executed_dividend(small, database)
+        harness.way.faults = Faults(lose_request_percent=100)
+        assert await pay_until_it_waits(small, database, dividend_id) is DistributionStatus.PROCESSING
+        ids = [batch.transaction_id for batch in (await world.find(dividend_id)).batches]
+        versions = [group[0] for group in (await small.ledger.transactions.versions([*filter(None, ids)])).values()]
+        last = max(versions, key=lambda version: (version.sender == small.senders[0], version.nonce))
+        assert last.nonce > 0
+        harness.way.faults = Faults(no_mempool=True)
+
+        await small.ledger.submit(last.signed_bytes)
+
+        for version in versions:
+            if version.sender == last.sender:
+                assert isinstance(await small.ledger.outcome(version.transaction_id), Settled)
+        assert await world.pay(dividend_id) is DistributionStatus.COMPLETED
+        assert (await world.reconcile(dividend_id)).agrees
 
 
 async def test_nothing_starts_that_could_not_be_paid(harness: EvmHarness, database: Database) -> None:

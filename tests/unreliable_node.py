@@ -46,6 +46,7 @@ class Faults:
         oldest_state: What held at blocks before this one is forgotten, but for the blocks themselves and their logs.
         failing_method: The node has trouble of its own with whatever is asked by this one.
         lies: How something else is answered than the truth, by the method that asks.
+        codeless_until: At this block and before, every address is shown without a contract: the state is forgotten.
         without_logs: Receipts are shown without their logs.
         hidden: Of transactions with these hashes no receipts are shown.
         ignorant_of: The newest block of a node behind the same address that is behind, and is asked for logs and for
@@ -63,6 +64,7 @@ class Faults:
     oldest_state: int | None = None
     failing_method: str | None = None
     lies: Mapping[str, "Lie"] = field(default_factory=dict)
+    codeless_until: int | None = None
     without_logs: bool = False
     hidden: frozenset[str] = frozenset()
     ignorant_of: int | None = None
@@ -144,6 +146,11 @@ class UnreliableNode:
             parameters = [{**parameters[0], "fromBlock": hex(newest + 1)}]
         if newest is not None and method == "eth_getBlockByNumber" and parameters[0] not in _NAMES_OF_BLOCKS:
             lie = Lie.NULL if int(parameters[0], 16) > newest else lie
+        if method == "eth_getCode" and parameters[1] not in _NAMES_OF_BLOCKS:
+            truth = (await self._ask(method, parameters)).get("result")
+            if int(parameters[1], 16) <= (self.faults.codeless_until or -1):
+                self.lie_count += truth != "0x"
+                return {"result": "0x"}
         strips = method == "eth_getTransactionReceipt" and self.faults.without_logs
         if lie is None and not strips:
             return None
