@@ -132,3 +132,18 @@ async def test_a_node_that_is_behind_does_not_say_that_there_are_no_logs(scene: 
     pages = [page async for page in scene.ledger.statement(payer, after=before)]
     assert [entry.total_units for page in pages for entry in page.entries] == [10]
     assert dict(await read(scene.ledger, scene.token_id)) == {payer: FUNDS - 10, account: 10}
+
+
+async def test_a_node_with_trouble_of_its_own_does_not_say_what_a_contract_is(scene: Scene) -> None:
+    harness = evm(scene)
+    signed = await sent(scene)
+    async with harness.opened_again() as again:
+        harness.way.faults = Faults(failing_method="eth_call")
+        with pytest.raises(LedgerUnavailable):
+            await again.outcome(signed.transaction_id)
+        harness.way.faults = Faults(lies={"eth_getCode": Lie.NULL})
+        with pytest.raises(LedgerUnavailable):
+            await again.outcome(signed.transaction_id)
+        assert harness.way.lie_count
+        harness.way.faults = Faults()
+        assert isinstance(await again.outcome(signed.transaction_id), Settled)

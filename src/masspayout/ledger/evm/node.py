@@ -45,6 +45,7 @@ _REASONS: Mapping[type[Exception], str] = {
 # A node that calls something wrong answers with one of these; what reverted carries its data.
 _REVERTED = 3
 _TOO_MANY_REQUESTS = -32005
+_INTERNAL_ERROR = -32603
 _BUSY_WORDS = ("rate limit", "too many requests", "busy", "throttled")
 
 
@@ -61,6 +62,11 @@ class NodeError(LedgerUnavailable):
         super().__init__(f"{message.rstrip('.')} ({code})")
         self.code = code
         self.data = data
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether the node has trouble of its own, so that its refusal says nothing of a contract."""
+        return self.code == _INTERNAL_ERROR and not self.is_revert
 
     @property
     def is_revert(self) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from masspayout.db.entities import EvmTransaction
-from masspayout.errors import LedgerUnavailable
+from masspayout.errors import Invalid, LedgerUnavailable
 from masspayout.ledger.evm.chain import BlockHeader, Chain, is_success
 from masspayout.ledger.evm.contracts import PayingContract
 from masspayout.ledger.evm.erc20 import transfers_of
@@ -127,9 +127,16 @@ class Outcomes:
         if not is_success(receipt):
             # Evidence: our own receipt, of a final block. A transaction that is reverted moves nothing.
             return Refused(await self._refusal_code(version, receipt, number))
-        contract, data = await self._call(version, receipt)
-        if not receipt["logs"] and await self._is_contract(contract.address, number):
-            return Undecided(f"The receipt in block {number} has no logs, and the contract reports whatever it does.")
+        return await self._judge_success(version, receipt, block)
+
+    async def _judge_success(self, version: EvmTransaction, receipt: Json, block: BlockHeader) -> Outcome:
+        """Judge a transaction that succeeded in a final block: the contract reports on each recipient."""
+        try:
+            contract, data = await self._call(version, receipt)
+        except Invalid as error:  # the node may be behind the block that made the contract
+            return Undecided(f"It is in block {block.number}, and cannot be read: {error.message}")
+        if not receipt["logs"] and await self._is_contract(contract.address, block.number):
+            return Undecided(f"Its receipt in block {block.number} has no logs, and the contract reports all it does.")
         results = await contract.results(data, receipt, version.token_id)
         return Settled(to_datetime(block.timestamp * NANOS_PER_SECOND), results.failures, results.paid_units)
 

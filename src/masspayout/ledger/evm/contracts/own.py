@@ -196,5 +196,9 @@ async def is_own(node: Node, address: str) -> bool:
     """Find out whether a contract is one of ours."""
     try:
         return interface().answer("version", await node.call(address, interface().call("version"))) == (VERSION,)
-    except (NodeError, DecodingError):
+    except NodeError as error:
+        if error.is_trouble:
+            raise
+        return False
+    except DecodingError:
         return False
