@@ -183,3 +183,5 @@ def _show_holding(holding: Any, *, as_json: bool) -> None:
         show_json(holding)
     else:
         out.print(f"The contract {holding['contract_id']} holds {holding['balance']:,f} {holding['symbol']}.")
+        if "transaction_id" in holding:
+            out.print(f"The transaction is {holding['transaction_id']}.", markup=False)

@@ -92,12 +92,16 @@ class Attempts(Repository[Attempt]):
     noun = "attempt"
 
     async def next_number(self, sender: Sender) -> int:
-        """Hand out a number that a sender never had, larger than all it had. Others wait until this commits."""
+        """Hand out the number that a sender uses next: a returned one, or a new one. Others wait until this commits."""
         row = (await self.session.execute(_NEXT_NUMBER, _handing_out(sender))).one()
-        return int(row.last_number)
+        return await self._prefer_returned(sender, row.last_number, row.returned_numbers)
+
+    async def return_number(self, account_id: str, number: int) -> None:
+        """Keep a number that nothing was signed with, for whatever its sender signs next: numbers have no gaps."""
+        await self.session.execute(_RETURN_NUMBER, {"account_id": account_id, "number": number})
 
     async def reserve(self, attempt: Attempt, sender: Sender) -> Attempt:
-        """Write a new attempt, RESERVED, with the number that its sender uses next: a returned one, or a new one.
+        """Write a new attempt, RESERVED, with the number that its sender uses next.
 
         Whoever else wants a number of the sender waits until this commits.
         """
@@ -109,23 +113,23 @@ class Attempts(Repository[Attempt]):
             "total_amount": attempt.total_amount,
         }
         row = (await self.session.execute(_RESERVE, parameters)).one()
-        attempt.sender_account_id, attempt.number = sender.account_id, row.number
-        if row.returned_numbers:
-            attempt.number = await self._use_returned(attempt.id, sender, row.number, row.returned_numbers)
+        number = await self._prefer_returned(sender, row.number, row.returned_numbers)
+        if number != row.number:
+            await self._move(attempt.id, {AttemptStatus.RESERVED}, number=number)
+        attempt.sender_account_id, attempt.number = sender.account_id, number
         return attempt
 
-    async def _use_returned(self, attempt_id: uuid.UUID, sender: Sender, number: int, returned: list[int]) -> int:
-        """Use the smallest returned number in place of a new one; those that are too small by now are dropped."""
+    async def _prefer_returned(self, sender: Sender, number: int, returned: Sequence[int]) -> int:
+        """Return the smallest returned number in place of a new one; those that are too small by now are dropped."""
+        if not returned:
+            return number
         usable = [one for one in returned if one >= sender.number_floor]
         last_number = number - 1 if usable else number
         await self.session.execute(
             _KEEP_RETURNED,
             {"account_id": sender.account_id, "returned_numbers": usable[1:], "last_number": last_number},
         )
-        if not usable:
-            return number
-        await self._move(attempt_id, {AttemptStatus.RESERVED}, number=usable[0])
-        return usable[0]
+        return usable[0] if usable else number
 
     async def store_signed(self, attempt: Attempt, signed: SignedTransaction, *, claim_seconds: float) -> bool:
         """RESERVED → SIGNED, with the bytes; hold the batch for ``claim_seconds``. Only after a commit may it be sent.
