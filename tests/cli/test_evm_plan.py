@@ -1,6 +1,7 @@
 """Payouts that an asset's own contract pays by its rule, planned and paid by commands alone, on a real bond."""
 
 import json
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +12,8 @@ from chains import Contract, deploy
 from command_line import CommandLine
 from evm_operator import Operator, operator_on
 
-HOLDERS = {f"0x{0xD000 + number:040x}": 100 + 7 * number for number in range(12)}
+# The token lists its holders in the order in which they came, which is not that of their addresses.
+HOLDERS = {f"0x{0xD000 + number:040x}": 100 + 7 * number for number in random.Random(14).sample(range(12), 12)}
 SUPPLY = sum(HOLDERS.values())
 ACCOUNTS = list(HOLDERS)
 LATECOMER = f"0x{0xDF00:040x}"

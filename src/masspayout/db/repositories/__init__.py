@@ -19,7 +19,7 @@ from masspayout.db.repositories.distributions import Distributions, refusing_sec
 from masspayout.db.repositories.entitlements import Due, Entitlements
 from masspayout.db.repositories.event_listeners import EventListeners, EventSummary
 from masspayout.db.repositories.evm import BalanceChange, EvmTokens, EvmTransactions
-from masspayout.db.repositories.freezes import Freeze, FrozenTotals, Share
+from masspayout.db.repositories.freezes import Freeze, FrozenTotals, Share, register_hash_of
 from masspayout.db.repositories.holders import Holders, RegisterChange
 from masspayout.db.repositories.homes import Homes, Unfinished
 from masspayout.db.repositories.idempotent_requests import IdempotentRequests
@@ -35,6 +35,7 @@ from masspayout.db.repositories.lists import (
 )
 from masspayout.db.repositories.monitoring import Monitoring, Readings
 from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMonth
+from masspayout.db.repositories.register_hashes import RegisterHashes
 from masspayout.db.repositories.series import SeriesRepository
 from masspayout.db.repositories.trials import Trial, TrialTotals
 from masspayout.db.repositories.webhooks import Backlog, Webhooks
@@ -88,6 +89,7 @@ __all__ = [
     "Progress",
     "Readings",
     "RegisterChange",
+    "RegisterHashes",
     "Repository",
     "SeriesRepository",
     "Share",
@@ -100,4 +102,5 @@ __all__ = [
     "WorkStatus",
     "read_part",
     "refusing_second_obligation",
+    "register_hash_of",
 ]

@@ -166,6 +166,14 @@ class _RegisterDigest:
         self._slice.clear()
 
 
+def register_hash_of(entitlements: Iterable[tuple[str, int, Decimal]]) -> str:
+    """Return the register hash over accounts, balances and amounts in the order in which they come."""
+    digest = _RegisterDigest()
+    for account_id, balance_units, amount in entitlements:
+        digest.add(f"{account_id},{balance_units},{amount:f}")
+    return digest.hexdigest()
+
+
 @dataclass(slots=True)
 class _PlannedBatch:
     holders: int = 0
@@ -173,7 +181,10 @@ class _PlannedBatch:
 
 
 class _ShareRows:
-    """Shares and their batches in COPY's text form, counted and hashed on the way: nothing has to be read back."""
+    """Shares and their batches in COPY's text form, counted and hashed on the way: nothing has to be read back.
+
+    The register hash is one over lines in order of account ids, so shares in any other order are refused.
+    """
 
     def __init__(self, distribution: Distribution, decimals: int, batch_size: int) -> None:
         self._distribution = distribution
@@ -181,13 +192,24 @@ class _ShareRows:
         self._batch_size = batch_size
         self._keys = uuid7_series()
         self._count = 0
+        self._last_account_id = ""
         self._batches: list[_PlannedBatch] = []
         self._digest = _RegisterDigest()
 
     def lines(self, shares: Iterable[Share]) -> Iterator[str]:
-        """Yield a line for each of some shares. Canonical account ids have nothing in them that is to be escaped."""
+        """Yield a line for each of some shares. Canonical account ids have nothing in them that is to be escaped.
+
+        Raises:
+            ValueError: An account id does not come after the one before it.
+        """
         parents = f"{self._distribution.asset_id}\t{self._distribution.id}"
         for account_id, balance_units, amount_units in shares:
+            # Canonical account ids are ASCII, where Python compares as COLLATE "C" does.
+            if account_id <= self._last_account_id:
+                raise ValueError(
+                    f"shares are not in strict order of account ids: {account_id} after {self._last_account_id}"
+                )
+            self._last_account_id = account_id
             batch_number = str(self._batch_of(amount_units)) if amount_units else r"\N"
             self._count += 1
             amount = f"{to_decimal(amount_units, self._decimals):f}"
@@ -241,7 +263,16 @@ class Freeze:
         return await self._end(rows)
 
     async def write_shares(self, shares: Iterable[Share], decimals: int, batch_size: int) -> FrozenTotals:
-        """Write given entitlements by COPY, any number of them. They must come ordered by account id."""
+        """Write given entitlements by COPY, any number of them.
+
+        Args:
+            shares: In order of account ids, each account once.
+            decimals: Of the payment token.
+            batch_size: How many holders a batch has at most.
+
+        Raises:
+            ValueError: The shares are in another order. The caller's transaction cannot go on.
+        """
         rows = _ShareRows(self.distribution, decimals, batch_size)
         await self._copy(_COPY_ENTITLEMENTS, rows.lines(shares))
         return await self._end(rows)
