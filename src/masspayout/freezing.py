@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import approvals, audit, same_ledger
 from masspayout.db.entities import Asset, Distribution
-from masspayout.db.repositories import Assets, Distributions, Freeze, FrozenTotals, Holders, Share
+from masspayout.db.repositories import Assets, Distributions, Freeze, FrozenTotals, Holders, Share, analyse_large
 from masspayout.errors import Conflict, Invalid, NobodyEligible
 from masspayout.ledger.contract_offers import Announcing, ContractOffer, PayingByRule
 from masspayout.ledger.port import Ledger
@@ -188,6 +188,7 @@ async def record_freeze(
     }
     if not await Distributions(session).mark_frozen(distribution.id, **facts):
         raise _cannot_be_frozen(distribution)
+    await analyse_large(session, totals)
     audit.record(session, "distribution.frozen", distribution.id, after=facts)
     await session.refresh(distribution)
 

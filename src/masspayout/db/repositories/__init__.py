@@ -19,7 +19,7 @@ from masspayout.db.repositories.distributions import Distributions, refusing_sec
 from masspayout.db.repositories.entitlements import Due, Entitlements
 from masspayout.db.repositories.event_listeners import EventListeners, EventSummary
 from masspayout.db.repositories.evm import BalanceChange, EvmTokens, EvmTransactions
-from masspayout.db.repositories.freezes import Freeze, FrozenTotals, Share, register_hash_of
+from masspayout.db.repositories.freezes import Freeze, FrozenTotals, Share, analyse_large, register_hash_of
 from masspayout.db.repositories.holders import Holders, RegisterChange
 from masspayout.db.repositories.homes import Homes, Unfinished
 from masspayout.db.repositories.idempotent_requests import IdempotentRequests
@@ -100,6 +100,7 @@ __all__ = [
     "Users",
     "Webhooks",
     "WorkStatus",
+    "analyse_large",
     "read_part",
     "refusing_second_obligation",
     "register_hash_of",

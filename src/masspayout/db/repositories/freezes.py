@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import Distribution, PayoutType
 from masspayout.db.session import driver_connection
+from masspayout.db.statistics import refresh_statistics
 from masspayout.db.types import uuid7_series
 from masspayout.money import to_decimal
 
@@ -83,6 +84,10 @@ _LINES_AT_ONCE = 1000
 
 # How many shares are taken from the cursor at once: while a block is being written, the next is not read.
 _SHARES_AT_ONCE = 20_000
+
+# Statistics that do not know a distribution make the planner read all of it for each of its batches, by
+# idx_holder_distribution. From so many row visits on that takes longer than the ANALYZE that prevents it.
+_MANY_ROW_VISITS = 500_000
 
 
 def register_digest(rows: str) -> str:
@@ -304,3 +309,9 @@ class Freeze:
         async with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
             while block := "".join(islice(lines, _LINES_AT_ONCE)):
                 await copy.write(block)
+
+
+async def analyse_large(session: AsyncSession, totals: FrozenTotals) -> None:
+    """Refresh the planner's statistics, in the transaction of a freeze, where the freeze wrote enough to need it."""
+    if totals.entitlement_count * totals.batch_count >= _MANY_ROW_VISITS:
+        await refresh_statistics(session, "holder", "batch_payout")
