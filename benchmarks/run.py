@@ -40,6 +40,7 @@ _PLAN = (
     ("raw COPY, between", "raw_copy"),
     ("pay", "pay"),
     ("reconcile", "reconcile"),
+    ("second payout", "second_payout"),
     ("raw COPY, after", "raw_copy"),
     ("first page", "first_page"),
     ("page at nine tenths", "deep_page"),
@@ -47,10 +48,10 @@ _PLAN = (
     ("payout's page in the dashboard", "payout_page"),
 )
 
-# The most that each may take, as a multiple of the raw COPY's time. Two are promised for a million holders: raw COPY
+# The most that each may take, as a multiple of the raw COPY's time. Three are promised for a million holders: raw COPY
 # slows down as its indexes outgrow the caches, so with fewer holders it is a harder measure.
 _LIMITS = {"persist": 1 / 0.9}
-_LIMITS_AT_A_MILLION = {"freeze": 1.3, "pay": 6.0}
+_LIMITS_AT_A_MILLION = {"freeze": 1.3, "pay": 6.0, "second payout": 6.0}
 _A_MILLION = 1_000_000
 
 

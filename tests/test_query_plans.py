@@ -4,7 +4,7 @@ The plans are those of the statements that the code really runs: they are record
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -125,19 +125,21 @@ async def scene(embedded_server: URL, migrated_template: str) -> AsyncIterator[S
         await database.close()
 
 
-async def begin_large_distribution(world: World) -> Distribution:
+async def begin_large_distribution(
+    world: World, accounts: Sequence[str] = ACCOUNTS, batch_size: int = BATCH_SIZE
+) -> Distribution:
     distribution = Distribution(
         asset_id=world.asset.id,
         type=DistributionType.DIVIDEND,
         execution_type=ExecutionType.MANUAL,
         payout_type=PayoutType.FIXED,
-        amount=Decimal(len(ACCOUNTS)),
+        amount=Decimal(len(accounts)),
     )
-    shares = (Share(account, 100, 1_000_000) for account in ACCOUNTS)
+    shares = (Share(account, 100, 1_000_000) for account in accounts)
     async with world.runtime.database.unit_of_work() as session:
         distributions = Distributions(session)
         totals = await distributions.create_distribution_with_holders(
-            distribution, shares, decimals=6, batch_size=BATCH_SIZE
+            distribution, shares, decimals=6, batch_size=batch_size
         )
         token = PaymentToken(PAYMENT_TOKEN, 6, world.runtime.settings.payer_account_id)
         await record_freeze(
@@ -204,6 +206,58 @@ async def pages_touched(session: Any, statement: str, distribution: Distribution
     plan = (await session.scalar(explained, wanted))[0]["Plan"]
     assert plan["Actual Rows"] == (1 if "SKIP LOCKED" in statement or "count(" in statement else BATCH_SIZE)
     return int(plan["Shared Hit Blocks"]) + int(plan["Shared Read Blocks"])
+
+
+# From so many on the planner takes the index over distributions when its statistics do not know the distribution.
+MORE_ACCOUNTS = [f"0.0.{100_000 + number}" for number in range(20_000)]
+
+
+@pytest.fixture(scope="module")
+async def later_scene(embedded_server: URL, migrated_template: str) -> AsyncIterator[Scene]:
+    """A database for ten large distributions, which autovacuum analyses after the first and then no more."""
+    settings = Settings(_env_file=None, batch_size=BATCH_SIZE)  # type: ignore[call-arg]
+    with fresh_database(embedded_server, template=migrated_template) as url:
+        tables = ("holder", "batch_payout", "attempt")
+        await asyncio.to_thread(
+            run_sql, url, *(f"ALTER TABLE {name} SET (autovacuum_enabled = off)" for name in tables)
+        )
+        database = Database(url)
+        runtime = make_runtime(database, settings)
+        world = await World.make(runtime, [(account, 100) for account in MORE_ACCOUNTS])
+        await assets.sync(database, runtime.ledger, world.asset.id)
+        yield Scene(world, [])
+        await runtime.ledger.close()
+        await database.close()
+
+
+@pytest.mark.parametrize("count", [1, 2, 10])
+async def test_a_batch_of_a_later_payout_is_found_by_its_index_alone(later_scene: Scene, count: int) -> None:
+    while len(later_scene.distributions) < count:
+        later_scene.distributions.append(
+            await begin_large_distribution(later_scene.world, MORE_ACCOUNTS, batch_size=100)
+        )
+        if len(later_scene.distributions) == 1:
+            await asyncio.to_thread(run_sql, later_scene.database.url, "ANALYZE")
+    distribution = later_scene.distributions[-1]
+    bad = MORE_ACCOUNTS[3]
+    await later_scene.world.sandbox.admin.associate([bad], PAYMENT_TOKEN)
+    await later_scene.world.sandbox.admin.freeze([bad], PAYMENT_TOKEN)
+    with_failure = await later_scene.pay_batch(distribution, after=0)
+    await later_scene.world.sandbox.admin.unfreeze([bad], PAYMENT_TOKEN)
+    smooth = await later_scene.pay_batch(distribution, after=100)
+
+    plans = later_scene.plans(Recorder(smooth.statements + with_failure.statements))
+    of_holders = [
+        (sql, node) for sql, node in plans if node.get("Relation Name") == "holder" and "Scan" in node["Node Type"]
+    ]
+    # By its key a row is found that the batch's index has led to before.
+    by_batch = [node for _, node in of_holders if node.get("Index Name") != "holder_pkey"]
+    assert len(by_batch) >= 5
+    narrow = dict.fromkeys(("idx_holder_unique", "idx_holder_account"), "account_id") | {
+        "idx_holder_batch": "batch_number"
+    }
+    assert {node.get("Index Name") for node in by_batch} <= set(narrow)
+    assert not [node for node in by_batch if narrow[node["Index Name"]] not in node["Index Cond"]]
 
 
 async def test_a_deep_page_is_found_by_the_index_and_not_by_sorting(scene: Scene) -> None:

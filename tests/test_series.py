@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise, takewhile
@@ -19,7 +19,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from masspayout import distributions, scheduler, series
+from masspayout.actors import Actor, ActorKind, acting_as
 from masspayout.db.entities import (
+    TERM_COLUMNS,
     Distribution,
     DistributionStatus,
     DistributionType,
@@ -37,7 +39,7 @@ from masspayout.runtime import Runtime
 from masspayout.scheduler import StartFailure
 from masspayout.scheduling import occurrences
 from masspayout.series import Calendar
-from masspayout.triggers import parse_trigger
+from masspayout.triggers import Trigger, parse_trigger
 from payouts import World, accounts, make_runtime
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -291,6 +293,60 @@ async def test_after_one_that_is_called_off_comes_the_next(world: World) -> None
     found = await made_by(world, made)
     assert [each.scheduled_time for each in found] == [START, START + DAY, START + 2 * DAY]
     assert [each.status for each in found] == [DistributionStatus.CANCELLED, PROCESSING, PENDING]
+
+
+TOLD = st.builds(
+    distributions.Terms,
+    type=st.sampled_from(DistributionType),
+    payout_type=st.sampled_from(PayoutType),
+    amount=st.integers(1, 10**15).map(lambda units: Decimal(units).scaleb(-6)),
+    concept=st.none() | st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=40),
+    excluded_accounts=st.lists(st.integers(1, 10**6).map("0.0.{}".format), max_size=3, unique=True),
+    included_accounts=st.lists(st.integers(1, 10**6).map("0.0.{}".format), max_size=3, unique=True),
+)
+PLANS = st.builds(
+    Calendar, st.sampled_from(Frequency), st.integers(1, 10**6).map(lambda n: NOW + n * SECOND)
+) | st.builds(Trigger, st.none() | st.integers(1, 10**9).map(Decimal))
+
+
+def test_the_terms_are_all_that_a_distribution_has_from_its_series() -> None:
+    assert set(TERM_COLUMNS) == {
+        *("asset_id", "type", "execution_type", "payout_type", "amount", "concept", "frequency", "start_time"),
+        *("trigger_condition", "excluded_accounts", "included_accounts", "created_by", "created_by_name"),
+    }
+
+
+@given(told=TOLD, plan=PLANS, has_amount=st.booleans(), deposit=st.integers(1, 10**12))
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_whatever_a_series_was_told_its_distributions_have(
+    world: World, told: distributions.Terms, plan: Calendar | Trigger, has_amount: bool, deposit: int
+) -> None:
+    runtime, deposit_amount = world.runtime, Decimal(deposit).scaleb(-6)
+    is_trigger = isinstance(plan, Trigger)
+    if is_trigger and not has_amount:
+        told = replace(told, amount=None)
+    dora = Actor(ActorKind.USER, "7", "dora")
+    with acting_as(dora):
+        async with runtime.database.unit_of_work() as session:
+            made = await series.create(session, runtime.ledger, runtime.settings, world.asset, told, plan, NOW)
+    if is_trigger:
+        async with runtime.database.unit_of_work() as session:
+            await series.make_distributions(session, made.id, [START], deposit_amount=deposit_amount)
+    (found,) = await made_by(world, made)
+    for name in (field.name for field in fields(told) if field.name in TERM_COLUMNS):
+        value = getattr(told, name)
+        if name == "amount" and value is None:
+            value = deposit_amount
+        if name != "execution_type":
+            assert getattr(found, name) == (list(value) if isinstance(value, tuple | list) else value), name
+    assert (found.asset_id, found.series_id, found.status) == (world.asset.id, made.id, PENDING)
+    assert (found.created_by, found.created_by_name) == (dora.person, "dora")
+    if isinstance(plan, Calendar):
+        assert (found.execution_type, found.trigger_condition) == (ExecutionType.RECURRING, None)
+        assert (found.frequency, found.start_time, found.scheduled_time) == (plan.frequency, *[plan.start_time] * 2)
+    else:
+        assert (found.execution_type, found.trigger_condition) == (ExecutionType.AUTOMATIC, str(plan))
+        assert (found.frequency, found.start_time, found.scheduled_time) == (None, None, START)
 
 
 GAPS = st.lists(st.integers(0, 30 * 3600), min_size=1, max_size=6).map(

@@ -55,8 +55,14 @@ async def require(session: AsyncSession, settings: Settings, distribution: Distr
         raise Conflict(
             f"The entitlements of distribution {distribution.id} are not those that were approved: "
             f"their hash is {totals.register_hash}, and approved was {distribution.register_hash}.",
-            "Somebody changed them in the database. Cancel it, create it anew, and find out who it was.",
+            _next_step_of_changed(distribution),
         )
+
+
+def _next_step_of_changed(distribution: Distribution) -> str:
+    if distribution.contract_terms is not None:
+        return f"Ask the contract whether they are right: masspayout recover --hashes {distribution.id}"
+    return "Somebody changed them in the database. Cancel it, create it anew, and find out who it was."
 
 
 def waiting_sentence(count: ApprovalCount) -> str:

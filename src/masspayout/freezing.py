@@ -3,16 +3,26 @@
 Afterwards nothing about the entitlements changes but being paid. The register hash says which entitlements they were.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import approvals, audit, same_ledger
 from masspayout.db.entities import Asset, Distribution
-from masspayout.db.repositories import Assets, ContractEvents, Distributions, Freeze, FrozenTotals, Holders
+from masspayout.db.repositories import (
+    Assets,
+    ContractEvents,
+    Distributions,
+    Freeze,
+    FrozenTotals,
+    Holders,
+    Share,
+    analyse_large,
+)
 from masspayout.errors import Conflict, Invalid, NobodyEligible
 from masspayout.ledger.contract_offers import Announcing, ContractOffer, PayingByRule
 from masspayout.ledger.port import Ledger
@@ -111,17 +121,30 @@ async def freeze_offer(
     """Write the entitlements as a contract will pay them, and plan the batches, in the caller's transaction.
 
     Raises:
-        Conflict: Somebody else froze or cancelled it in the meantime.
+        Conflict: Somebody else froze or cancelled it in the meantime, or the offer names an account twice.
         NobodyEligible: There is nobody to pay.
     """
+    owed = _in_account_order(offer)
     token = PaymentToken(offer.token_id, offer.decimals, offer.contract_id)
     distribution.amount = to_decimal(offer.promised_units, token.decimals)
     totals = await Freeze(session, distribution).write_shares(
-        offer.owed, token.decimals, effective_batch_size(ledger, settings)
+        owed, token.decimals, effective_batch_size(ledger, settings)
     )
     await record_freeze(session, ledger, distribution, token, totals, offer.snapshot_at, promised=distribution.amount)
     await approvals.demand(session, settings, distribution)
     return totals
+
+
+def _in_account_order(offer: ContractOffer) -> Sequence[Share]:
+    """Return the shares of an offer in the order that the register hash is defined by; tokens list holders in any."""
+    owed = sorted(offer.owed)
+    for share, following in pairwise(owed):
+        if share.account_id == following.account_id:
+            raise Conflict(
+                f"The contract {offer.contract_id} names {share.account_id} twice, so the amount due is not known.",
+                "Ask its issuer to correct the list of holders.",
+            )
+    return owed
 
 
 async def _freeze_as_announced(
@@ -178,6 +201,7 @@ async def record_freeze(
     }
     if not await Distributions(session).mark_frozen(distribution.id, **facts):
         raise _cannot_be_frozen(distribution)
+    await analyse_large(session, totals)
     audit.record(session, "distribution.frozen", distribution.id, after=facts)
     await session.refresh(distribution)
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit
-from masspayout.db.entities import Asset, ExecutionType, Frequency, Series, SeriesStatus
+from masspayout.db.entities import TERM_COLUMNS, Asset, ExecutionType, Frequency, Series, SeriesStatus
 from masspayout.db.repositories import Distributions, EventListeners, SeriesRepository
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
@@ -34,23 +34,8 @@ _LONGEST_CATCH_UP = timedelta(days=3660)
 # After a long outage, how many occurrences are made in one transaction.
 _OCCURRENCES_AT_ONCE = 1000
 
-# What the audit trail says of a new one, by the names of its columns.
-_TERMS = (
-    "asset_id",
-    "type",
-    "execution_type",
-    "payout_type",
-    "amount",
-    "concept",
-    "frequency",
-    "start_time",
-    "end_time",
-    "time_zone",
-    "catch_up_seconds",
-    "trigger_condition",
-    "excluded_accounts",
-    "included_accounts",
-)
+# The columns of a new series that the audit trail records.
+_RECORDED = (*TERM_COLUMNS, "end_time", "time_zone", "catch_up_seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +88,10 @@ async def create(
             "A record time makes no sense in a series: each distribution takes the balances of when it is due.",
             "Leave it out.",
         )
-    series = Series(
-        id=terms.id or uuid7(),
-        asset_id=asset.id,
-        type=terms.type,
-        execution_type=ExecutionType.RECURRING if isinstance(plan, Calendar) else ExecutionType.AUTOMATIC,
-        payout_type=first.payout_type,
-        amount=first.amount,
-        concept=first.concept,
-        excluded_accounts=first.excluded_accounts,
-        included_accounts=first.included_accounts,
-    )
+    # Columns that are not set have their own defaults, which an explicit None would take the place of.
+    told = {name: value for name in TERM_COLUMNS if (value := getattr(first, name)) is not None}
+    told["execution_type"] = ExecutionType.RECURRING if isinstance(plan, Calendar) else ExecutionType.AUTOMATIC
+    series = Series(id=terms.id or uuid7(), **told)
     if isinstance(plan, Trigger):
         series.trigger_condition = str(plan)
         await SeriesRepository(session).save(series)
@@ -267,7 +245,7 @@ async def _move(
 
 
 def _record_created(session: AsyncSession, series: Series) -> None:
-    audit.record(session, "series.created", series.id, after={name: getattr(series, name) for name in _TERMS})
+    audit.record(session, "series.created", series.id, after={name: getattr(series, name) for name in _RECORDED})
 
 
 def _check_calendar(calendar: Calendar, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """Payouts that an asset's own contract pays by its rule, planned and paid by commands alone, on a real bond."""
 
 import json
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,9 +10,12 @@ import pytest
 from ats import MATURITY, REDEEMER_ROLE, AtsTokens, mint, running_ats
 from chains import Contract, deploy
 from command_line import CommandLine
+from databases import run_sql
 from evm_operator import Operator, operator_on
+from masspayout.settings import load_settings
 
-HOLDERS = {f"0x{0xD000 + number:040x}": 100 + 7 * number for number in range(12)}
+# The token lists its holders in the order in which they came, which is not that of their addresses.
+HOLDERS = {f"0x{0xD000 + number:040x}": 100 + 7 * number for number in random.Random(14).sample(range(12), 12)}
 SUPPLY = sum(HOLDERS.values())
 ACCOUNTS = list(HOLDERS)
 LATECOMER = f"0x{0xDF00:040x}"
@@ -132,6 +136,32 @@ def test_a_bond_that_has_matured_is_redeemed(issuer: Issuer) -> None:
     said = issuer.plan("--redemption")
     assert "1 holders, 70.0" in said
     assert f"Left out is {ACCOUNTS[0]}" in said
+
+
+def test_register_hashes_that_an_earlier_version_took_in_the_tokens_order_are_fixed(issuer: Issuer) -> None:
+    coupon = issuer.plan_as_json("--coupon", str(issuer.announce_coupon()))
+    snapshot = issuer.plan_as_json("--amount", "10")
+    issuer.let_mature()
+    redemption = issuer.plan_as_json("--redemption")
+    planned = [str(each["id"]) for each in (coupon, snapshot, redemption)]
+    url = load_settings().external_database_url
+    before = [issuer.show(each)["register_hash"] for each in planned]
+    run_sql(url, "UPDATE distribution SET register_hash = repeat('a', 64)")
+    said = issuer.operator.say("recover", "--hashes", planned[0])
+    assert f"FIXED {planned[0]}: " in said
+    assert "1 register hashes checked: 0 fit, 1 fixed, 0 differ." in said
+    assert "3 register hashes checked: 1 fit, 2 fixed, 0 differ." in issuer.operator.say("recover", "--hashes")
+    assert [issuer.show(each)["register_hash"] for each in planned] == before
+    # Somebody's share is changed besides: the command names it, and touches nothing.
+    run_sql(
+        url,
+        f"UPDATE holder SET payment_amount = 1 WHERE account_id = '{ACCOUNTS[3]}' AND distribution_id = '{planned[1]}'",
+    )
+    found = issuer.operator.is_refused("recover", "--hashes", "--json").out
+    (differing,) = [each for each in json.loads(found)["items"] if each["state"] == "DIFFERS"]
+    assert differing["distribution_id"] == planned[1]
+    assert [each.split(":")[0] for each in differing["differences"]] == [ACCOUNTS[3]]
+    assert "There is nothing to recover" in issuer.operator.is_refused("recover").err
 
 
 @pytest.mark.parametrize(

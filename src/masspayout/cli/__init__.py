@@ -18,6 +18,7 @@ from masspayout.cli import (
     evm,
     listener,
     payout,
+    recover,
     sandbox,
     series,
     serve,
@@ -46,6 +47,7 @@ app.add_typer(series.app, name="series")
 app.add_typer(listener.app, name="listener")
 app.command()(payout.pay)
 app.command()(payout.reconcile)
+app.command()(recover.recover)
 app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
 app.add_typer(worker.app, name="worker")

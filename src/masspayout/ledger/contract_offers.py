@@ -71,7 +71,7 @@ class Announcing(Protocol):
         """Return what a token has announced, as far as a contract can pay it."""
 
     async def announced_offer(self, contract_id: str, kind: str, terms: str) -> ContractOffer:
-        """Work out what everybody gets of something announced.
+        """Work out what everybody gets by the terms of something announced, or of another payout by its rule.
 
         Raises:
             Conflict: It was called off.

@@ -6,7 +6,7 @@ Relationships raise when they were not asked for: a query says what it loads.
 
 from masspayout.db.entities.access import ApiToken, LoginLink, LoginSession, LoginThrottle, User
 from masspayout.db.entities.audit import AuditEntry, AuditHead
-from masspayout.db.entities.automation import ContractEvent, EventListener, Refund, Series
+from masspayout.db.entities.automation import TERM_COLUMNS, ContractEvent, EventListener, Refund, Series
 from masspayout.db.entities.base import Base
 from masspayout.db.entities.control import Approval, PayoutStart
 from masspayout.db.entities.evm import EvmToken, EvmTransaction, evm_balance_change
@@ -30,6 +30,7 @@ from masspayout.db.entities.states import (
 from masspayout.db.entities.webhooks import Webhook, WebhookDelivery, WebhookEvent
 
 __all__ = [
+    "TERM_COLUMNS",
     "ApiToken",
     "Approval",
     "Asset",

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from masspayout.actors import current_actor
 from masspayout.db.entities.base import Base, one_of
-from masspayout.db.entities.payouts import Asset
+from masspayout.db.entities.payouts import Asset, Distribution
 from masspayout.db.entities.states import (
     DistributionType,
     EventStatus,
@@ -88,6 +88,18 @@ class Series(Base):
     created_by_name: Mapped[str | None] = mapped_column(default=lambda: current_actor().name)
 
     asset: Mapped[Asset] = relationship(lazy="raise")
+
+
+# Columns of each row itself, which both tables have besides the terms.
+_OF_THE_ROW = {"id", "created_at", "updated_at", "status"}
+
+# The terms that each distribution of a series has from it. A term that both tables have is in it by itself: so none
+# can be forgotten where distributions are made.
+TERM_COLUMNS = tuple(
+    column.name
+    for column in Series.__table__.columns
+    if column.name in Distribution.__table__.columns and column.name not in _OF_THE_ROW
+)
 
 
 class ContractEvent(Base):

@@ -20,7 +20,7 @@ from masspayout.db.repositories.distributions import Distributions, refusing_sec
 from masspayout.db.repositories.entitlements import Due, Entitlements
 from masspayout.db.repositories.event_listeners import EventListeners, EventSummary
 from masspayout.db.repositories.evm import BalanceChange, EvmTokens, EvmTransactions
-from masspayout.db.repositories.freezes import Freeze, FrozenTotals, Share
+from masspayout.db.repositories.freezes import Freeze, FrozenTotals, Share, analyse_large, register_hash_of
 from masspayout.db.repositories.holders import Holders, RegisterChange
 from masspayout.db.repositories.homes import Homes, Unfinished
 from masspayout.db.repositories.idempotent_requests import IdempotentRequests
@@ -38,6 +38,7 @@ from masspayout.db.repositories.monitoring import Monitoring, Readings
 from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMonth
 from masspayout.db.repositories.payers import DatabaseFacts, Payers
 from masspayout.db.repositories.reconciliations import ComparedTotals, Reconciliations
+from masspayout.db.repositories.register_hashes import RegisterHashes
 from masspayout.db.repositories.series import SeriesRepository
 from masspayout.db.repositories.trials import Trial, TrialTotals
 from masspayout.db.repositories.webhooks import Backlog, Webhooks
@@ -97,6 +98,7 @@ __all__ = [
     "Readings",
     "Reconciliations",
     "RegisterChange",
+    "RegisterHashes",
     "Repository",
     "SeriesRepository",
     "Share",
@@ -107,6 +109,8 @@ __all__ = [
     "Users",
     "Webhooks",
     "WorkStatus",
+    "analyse_large",
     "read_part",
     "refusing_second_obligation",
+    "register_hash_of",
 ]

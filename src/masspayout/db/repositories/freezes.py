@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import Distribution, PayoutType
 from masspayout.db.session import driver_connection
+from masspayout.db.statistics import refresh_statistics
 from masspayout.db.types import uuid7_series
 from masspayout.money import to_decimal
 
@@ -83,6 +84,10 @@ _LINES_AT_ONCE = 1000
 
 # How many shares are taken from the cursor at once: while a block is being written, the next is not read.
 _SHARES_AT_ONCE = 20_000
+
+# Statistics that do not know a distribution make the planner read all of it for each of its batches, by
+# idx_holder_distribution. From so many row visits on that takes longer than the ANALYZE that prevents it.
+_MANY_ROW_VISITS = 500_000
 
 
 def register_digest(rows: str) -> str:
@@ -166,6 +171,14 @@ class _RegisterDigest:
         self._slice.clear()
 
 
+def register_hash_of(entitlements: Iterable[tuple[str, int, Decimal]]) -> str:
+    """Return the register hash over accounts, balances and amounts in the order in which they come."""
+    digest = _RegisterDigest()
+    for account_id, balance_units, amount in entitlements:
+        digest.add(f"{account_id},{balance_units},{amount:f}")
+    return digest.hexdigest()
+
+
 @dataclass(slots=True)
 class _PlannedBatch:
     holders: int = 0
@@ -173,7 +186,10 @@ class _PlannedBatch:
 
 
 class _ShareRows:
-    """Shares and their batches in COPY's text form, counted and hashed on the way: nothing has to be read back."""
+    """Shares and their batches in COPY's text form, counted and hashed on the way: nothing has to be read back.
+
+    The register hash is one over lines in order of account ids, so shares in any other order are refused.
+    """
 
     def __init__(self, distribution: Distribution, decimals: int, batch_size: int) -> None:
         self._distribution = distribution
@@ -181,13 +197,24 @@ class _ShareRows:
         self._batch_size = batch_size
         self._keys = uuid7_series()
         self._count = 0
+        self._last_account_id = ""
         self._batches: list[_PlannedBatch] = []
         self._digest = _RegisterDigest()
 
     def lines(self, shares: Iterable[Share]) -> Iterator[str]:
-        """Yield a line for each of some shares. Canonical account ids have nothing in them that is to be escaped."""
+        """Yield a line for each of some shares. Canonical account ids have nothing in them that is to be escaped.
+
+        Raises:
+            ValueError: An account id does not come after the one before it.
+        """
         parents = f"{self._distribution.asset_id}\t{self._distribution.id}"
         for account_id, balance_units, amount_units in shares:
+            # Canonical account ids are ASCII, where Python compares as COLLATE "C" does.
+            if account_id <= self._last_account_id:
+                raise ValueError(
+                    f"shares are not in strict order of account ids: {account_id} after {self._last_account_id}"
+                )
+            self._last_account_id = account_id
             batch_number = str(self._batch_of(amount_units)) if amount_units else r"\N"
             self._count += 1
             amount = f"{to_decimal(amount_units, self._decimals):f}"
@@ -241,7 +268,16 @@ class Freeze:
         return await self._end(rows)
 
     async def write_shares(self, shares: Iterable[Share], decimals: int, batch_size: int) -> FrozenTotals:
-        """Write given entitlements by COPY, any number of them. They must come ordered by account id."""
+        """Write given entitlements by COPY, any number of them.
+
+        Args:
+            shares: In order of account ids, each account once.
+            decimals: Of the payment token.
+            batch_size: How many holders a batch has at most.
+
+        Raises:
+            ValueError: The shares are in another order. The caller's transaction cannot go on.
+        """
         rows = _ShareRows(self.distribution, decimals, batch_size)
         await self._copy(_COPY_ENTITLEMENTS, rows.lines(shares))
         return await self._end(rows)
@@ -273,3 +309,9 @@ class Freeze:
         async with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
             while block := "".join(islice(lines, _LINES_AT_ONCE)):
                 await copy.write(block)
+
+
+async def analyse_large(session: AsyncSession, totals: FrozenTotals) -> None:
+    """Refresh the planner's statistics, in the transaction of a freeze, where the freeze wrote enough to need it."""
+    if totals.entitlement_count * totals.batch_count >= _MANY_ROW_VISITS:
+        await refresh_statistics(session, "holder", "batch_payout")

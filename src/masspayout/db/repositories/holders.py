@@ -10,6 +10,7 @@ from sqlalchemy import Select, func, select, text, tuple_
 from masspayout.db.entities import Holder
 from masspayout.db.repositories.base import FIRST_ID, NTH_ID, Page, Repository
 from masspayout.db.session import driver_connection
+from masspayout.db.statistics import refresh_statistics
 
 # A balance list on its way in: one temporary table, gone when the transaction ends.
 _INCOMING = "incoming_holder"
@@ -43,6 +44,8 @@ _ADD_NEW = text(
 """  # noqa: S608 - the pieces are constants
 )
 
+# Without statistics of the register, PostgreSQL 15 merges the next one by a nested loop: seconds from here on.
+_MANY_HOLDERS = 2_000
 
 _LARGEST = text("""
     WITH largest AS MATERIALIZED (
@@ -93,11 +96,13 @@ class Holders(Repository[Holder]):
         return int(await self.session.scalar(_STAGED_UNITS) or 0)
 
     async def merge_staged(self, asset_id: uuid.UUID) -> RegisterChange:
-        """Make the register equal to what was staged: three statements, whatever the size."""
+        """Make the register equal to what was staged: three statements, whatever the size, and statistics of many."""
         parameters = {"asset_id": asset_id}
         removed = await self._changed(_REMOVE_GONE, parameters)
         changed = await self._changed(_CHANGE_BALANCES, parameters)
         added = await self._changed(_ADD_NEW, parameters)
+        if added + removed >= _MANY_HOLDERS:
+            await refresh_statistics(self.session, "holder")
         return RegisterChange(added=added, changed=changed, removed=removed)
 
     async def find_register(self, asset_id: uuid.UUID, page: int = 1, limit: int = 20) -> Page[Holder]:

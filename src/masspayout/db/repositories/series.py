@@ -10,25 +10,38 @@ from sqlalchemy import ColumnElement, Uuid, bindparam, exists, func, select, tex
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import selectinload
 
-from masspayout.db.entities import Distribution, DistributionStatus, ExecutionType, Series, SeriesStatus
+from masspayout.db.entities import (
+    TERM_COLUMNS,
+    Distribution,
+    DistributionStatus,
+    ExecutionType,
+    Series,
+    SeriesStatus,
+)
 from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.types import UtcTimestamp
 
-# Whoever makes the same occurrence a second time, or a second payout for the same event, makes nothing.
-_ADD_DISTRIBUTIONS = text("""
-    INSERT INTO distribution (id, asset_id, type, execution_type, payout_type, amount, concept, excluded_accounts,
-                              included_accounts, frequency, start_time, trigger_condition, series_id, trigger_event_id,
-                              scheduled_time, status, created_by, created_by_name)
-    SELECT masspayout_uuid7(), s.asset_id, s.type, s.execution_type, s.payout_type,
-           coalesce(s.amount, CAST(:deposit_amount AS NUMERIC)), s.concept, s.excluded_accounts, s.included_accounts,
-           s.frequency, s.start_time, s.trigger_condition, s.id, CAST(:trigger_event_id AS UUID), due.scheduled_time,
-           'PENDING', s.created_by, s.created_by_name
+# The columns of a distribution that a series makes, each with the expression that fills it: the terms are the series'
+# own, and the rest follows from the occurrence or the event.
+_MADE_OF = {name: f"s.{name}" for name in TERM_COLUMNS} | {
+    "id": "masspayout_uuid7()",
+    "amount": "coalesce(s.amount, CAST(:deposit_amount AS NUMERIC))",
+    "series_id": "s.id",
+    "trigger_event_id": "CAST(:trigger_event_id AS UUID)",
+    "scheduled_time": "due.scheduled_time",
+    "status": "'PENDING'",
+}
+
+# The same occurrence, or a second payout for the same event, is made once.
+_ADD_DISTRIBUTIONS = text(f"""
+    INSERT INTO distribution ({", ".join(_MADE_OF)})
+    SELECT {", ".join(_MADE_OF.values())}
       FROM series AS s, unnest(CAST(:scheduled_times AS TIMESTAMP[])) AS due(scheduled_time)
      WHERE s.id = :series_id
      ORDER BY due.scheduled_time
     ON CONFLICT DO NOTHING
     RETURNING id, scheduled_time
-""").bindparams(bindparam("scheduled_times", type_=ARRAY(UtcTimestamp())))
+""").bindparams(bindparam("scheduled_times", type_=ARRAY(UtcTimestamp())))  # noqa: S608 - the pieces are constants
 _ADDED_DISTRIBUTIONS = _ADD_DISTRIBUTIONS.columns(id=Uuid(), scheduled_time=UtcTimestamp())
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import URL
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, Invalid, LedgerRejected
 from masspayout.ledger.contract_offers import AnnouncedPayout, ContractOffer
-from masspayout.ledger.evm.ats import Announcement, AtsToken
+from masspayout.ledger.evm.ats import AtsToken
 from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.contracts import ExistingContract, PayingContract, recognise
 from masspayout.ledger.evm.contracts.redemption import Bond
@@ -320,7 +320,7 @@ class EvmLedger:
         return await Offers(self.node, self.chain, asset_id, contract_id).announced()
 
     async def announced_offer(self, contract_id: str, kind: str, terms: str) -> ContractOffer:
-        """Work out what everybody gets of a dividend or coupon, by the token's own rule.
+        """Work out what everybody gets of a dividend, coupon, snapshot or redemption, by the token's own rule.
 
         Raises:
             Conflict: It was cancelled.
@@ -328,7 +328,7 @@ class EvmLedger:
         """
         known = ContractTerms.read(terms)
         offers = Offers(self.node, self.chain, known.asset_id, contract_id)
-        return await offers.due(Announcement(kind.capitalize()), known.number)
+        return await offers.again(kind, known)
 
     async def close(self) -> None:
         """Let go of connections and keys."""

@@ -17,7 +17,7 @@ from masspayout.ledger.evm.erc20 import Erc20, is_address
 from masspayout.ledger.evm.node import Node
 from masspayout.ledger.port import TokenInformation
 from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime
-from masspayout.money import to_units
+from masspayout.money import to_decimal, to_units
 
 
 class Offers:
@@ -103,6 +103,22 @@ class Offers:
         terms = ContractTerms(Occasion.REDEMPTION, self._asset_id)
         offer = self._offer("SNAPSHOT", token, terms, owed, total_units, record_at=_time(head.timestamp))
         return replace(offer, key=None, concept="Redemption")
+
+    async def again(self, kind: str, terms: ContractTerms) -> ContractOffer:
+        """Work out once more what these terms pay: as it was for a snapshot, a dividend or a coupon.
+
+        Of a redemption it is what holders have now, so after it began that is not what was planned.
+
+        Raises:
+            Conflict: The dividend or coupon was cancelled.
+            LedgerUnavailable: By the chain's newest block it is not due yet.
+        """
+        if terms.occasion is Occasion.DISTRIBUTION:
+            return await self.due(Announcement(kind.capitalize()), terms.number)
+        if terms.is_redemption:
+            return await self.for_redemption()
+        decimals = (await self._token(by_its_rule=True)).decimals
+        return await self.for_snapshot(terms.number, to_decimal(terms.amount_units, decimals))
 
     async def due(self, kind: Announcement, number: int) -> ContractOffer:
         """Pay a dividend or coupon whose time has come, as in ``for_announcement``.
