@@ -48,7 +48,7 @@ def make_ledger(url: URL, settings: Settings) -> Ledger:
     if settings.ledger == "evm":
         ledger = _import_adapter("evm").EvmLedger(url, settings)
         return ledger
-    return SandboxLedger(url, settings)
+    return SandboxLedger(settings.sandbox_url or url, settings)
 
 
 def contract_administration(runtime: Runtime) -> Any:

@@ -53,12 +53,15 @@ class SandboxLedger:
     """A ledger in PostgreSQL. Nothing happens in the background: each call is one transaction of its own.
 
     Args:
-        url: The database that holds its schema ``sandbox``, which is created on first use.
+        url: The database that holds its schema ``sandbox``, which is created on first use. Any database will do:
+            nothing else of ours has to be in it.
         settings: ``SANDBOX_RECIPIENTS_PER_TRANSACTION``, ``SANDBOX_RESULTS`` and ``SANDBOX_VALID_SECONDS`` count.
     """
 
     def __init__(self, url: URL, settings: Settings) -> None:
-        self._store = SandboxStore(url, valid_seconds=settings.sandbox_valid_seconds)
+        self._store = SandboxStore(
+            url, valid_seconds=settings.sandbox_valid_seconds, beside_ours=settings.sandbox_url is None
+        )
         self._valid_seconds = settings.sandbox_valid_seconds
         self.admin = SandboxAdministration(self._store)
         self._traits = LedgerTraits(

@@ -25,11 +25,12 @@ SCHEMA_VERSION = 1
 # Advisory locks are taken within one database; this number is the sandbox's, and orders its transactions.
 _LEDGER_LOCK = 0x5A4DB0C5
 
-# A commit need not wait for the disk: the product's next own commit, in the same write-ahead log, flushes ours first.
 # Plans are not kept: tables grow from nothing to millions of rows under one connection.
-_CONNECT_OPTIONS = (
-    "-c timezone=UTC -c search_path=sandbox -c synchronous_commit=off -c plan_cache_mode=force_custom_plan"
-)
+_CONNECT_OPTIONS = "-c timezone=UTC -c search_path=sandbox -c plan_cache_mode=force_custom_plan"
+
+# A commit need not wait for the disk where the product's next own commit, in the same write-ahead log, flushes it
+# first. A database of its own may be on another server, and a ledger must not forget what it has answered.
+_COMMIT_SOON = " -c synchronous_commit=off"
 
 _MAX_CONNECTIONS = 6
 _CONNECT_SECONDS = 10.0
@@ -140,8 +141,9 @@ class Network:
 class SandboxStore:
     """The tables of one sandbox, and a small pool of connections that is opened on first use."""
 
-    def __init__(self, url: URL, *, valid_seconds: int) -> None:
+    def __init__(self, url: URL, *, valid_seconds: int, beside_ours: bool = True) -> None:
         self._url = url
+        self._options = _CONNECT_OPTIONS + (_COMMIT_SOON if beside_ours else "")
         self._valid_seconds = valid_seconds
         self._opening = asyncio.Lock()
         self._pool: AsyncConnectionPool[Connection] | None = None
@@ -277,14 +279,16 @@ class SandboxStore:
         parts: dict[str, Any] = {
             **self._url.translate_connect_args(username="user", database="dbname"),
             **self._url.query,
+            "options": self._options,
+            "application_name": "masspayout-sandbox",
         }
-        return make_conninfo(**parts, options=_CONNECT_OPTIONS, application_name="masspayout-sandbox")
+        return make_conninfo(**parts)
 
     def _unavailable(self, error: Exception) -> LedgerUnavailable:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         return LedgerUnavailable(
             f"The sandbox's database {self._url.database} cannot be used: {reason}.",
-            "Check the database settings: masspayout doctor",
+            "Check the DATABASE_* settings and SANDBOX_DATABASE_URL: masspayout doctor",
         )
 
 
