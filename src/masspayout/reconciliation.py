@@ -10,7 +10,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -100,7 +100,7 @@ async def reconcile(database: Database, ledger: Ledger, distribution_id: uuid.UU
             last = first + _BATCHES_AT_ONCE - 1
             holders = await attempts.find_holders(distribution_id, first, last)
             signed = await attempts.find_of_batches(distribution_id, first, last)
-        now, delay_seconds = datetime.now(UTC), await ledger.delay_seconds()
+        now, delay_seconds = await database.clock.database_now(), await ledger.delay_seconds()
         transfers = await ledger.transferred_units([attempt.transaction_id for attempt in signed])
         moved_units: dict[str, int] = defaultdict(int)
         for (_, account_id), units in transfers.items():

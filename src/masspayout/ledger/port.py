@@ -27,6 +27,7 @@ class LedgerTraits:
         atomic: One bad recipient fails the whole transaction; otherwise each recipient has a result of its own.
         transactions_in_flight: How many transactions one worker keeps under way at once.
         keeps_history: Whether balances of an earlier time can be asked for.
+        signs_times: Whether what is signed carries a time, so that a wrong clock spoils it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class LedgerTraits:
     atomic: bool
     transactions_in_flight: int
     keeps_history: bool
+    signs_times: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,13 @@ class Sender(NamedTuple):
     Attributes:
         account_id: Under this name ``ledger_sequence`` hands out numbers. It is unique across networks.
         number_floor: The smallest number that ``Transfer.number`` may have now.
+        number_ceiling: The largest one, where numbers are times: the ledger would not take it yet. None where they are
+            no times.
     """
 
     account_id: str
     number_floor: int
+    number_ceiling: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +348,12 @@ class Ledger(Protocol):
 
     def payment_key(self, obligation: str) -> str | None:
         """Return the key under which a contract remembers whom it paid an obligation; None where no contract does."""
+
+    async def clock_lead_seconds(self) -> float | None:
+        """Return by how much the newest time that the ledger shows is ahead of the clock that numbers are made from.
+
+        It is negative where the ledger is behind that clock, and None where the ledger tells no time.
+        """
 
     async def delay_seconds(self) -> int:
         """Say by how much ``transferred_units`` may be behind the ledger: what happened longer ago is shown there."""

@@ -6,7 +6,6 @@ and pay the same holders, so that at most one of them is ever executed.
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from masspayout.db.entities import EvmTransaction
@@ -155,7 +154,8 @@ class Transactions:
     async def _renewed(self, transaction_id: str, versions: Sequence[EvmTransaction]) -> EvmTransaction:
         """Return the newest version, or a newer one at a higher fee if blocks have passed it by for long."""
         newest = versions[-1]
-        age_seconds = (datetime.now(UTC) - (newest.created_at or datetime.now(UTC))).total_seconds()
+        now = await self._database.clock.database_now()
+        age_seconds = (now - (newest.created_at or now)).total_seconds()
         if age_seconds < self._settings.evm_replace_seconds:
             return newest
         if await self.fees.needed_wei() <= newest.max_fee_wei or await self._is_in_a_block(versions):

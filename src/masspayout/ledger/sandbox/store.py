@@ -1,6 +1,7 @@
 """The sandbox's own connections and tables, in a schema that the product's migrations never touch."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ _COMMIT_SOON = " -c synchronous_commit=off"
 
 _MAX_CONNECTIONS = 6
 _CONNECT_SECONDS = 10.0
+
+# A sandbox that is not there yet is looked for again after so long.
+_LOOK_AGAIN_SECONDS = 5.0
 
 # There are no foreign keys: a million holders are loaded at once, and nobody but the sandbox writes here.
 _TABLES: LiteralString = """
@@ -149,6 +153,7 @@ class SandboxStore:
         self._pool: AsyncConnectionPool[Connection] | None = None
         # What was last seen of the clock, for those who need a time and cannot wait for the database.
         self.clock_offset_nanos = 0
+        self._missing_since: float | None = None
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -196,6 +201,35 @@ class SandboxStore:
             Faults(**row["faults"]),
             row["anything_due"],
         )
+
+    async def exists(self) -> bool:
+        """Whether there are any books. Nothing is created."""
+        if self._pool is not None:
+            return True
+        if self._missing_since is not None and time.monotonic() - self._missing_since < _LOOK_AGAIN_SECONDS:
+            return False
+        try:
+            async with await AsyncConnection.connect(
+                self._conninfo(), row_factory=dict_row, connect_timeout=int(_CONNECT_SECONDS)
+            ) as connection:
+                cursor = await connection.execute("SELECT to_regclass('sandbox.network') IS NOT NULL AS there")
+                there = bool((await the_row(cursor))["there"])
+        except psycopg.OperationalError as error:
+            raise self._unavailable(error) from error
+        self._missing_since = None if there else time.monotonic()
+        return there
+
+    async def find_clock_offset_nanos(self) -> int:
+        """Return by how much the clock was advanced: as seen last, if the server cannot be reached now."""
+        try:
+            if await self.exists():
+                async with self.reading() as connection:
+                    cursor = await connection.execute("SELECT clock_offset_nanos FROM network")
+                    self.clock_offset_nanos = (await the_row(cursor))["clock_offset_nanos"]
+        except LedgerUnavailable:
+            # Whoever needs the ledger is told so by it. An offset that is too small only makes payouts start later.
+            pass
+        return self.clock_offset_nanos
 
     async def network_id(self, connection: Connection) -> str:
         """Return which sandbox this is: another one whenever it was emptied."""
