@@ -226,7 +226,7 @@ class SandboxStore:
                 async with self.reading() as connection:
                     cursor = await connection.execute("SELECT clock_offset_nanos FROM network")
                     self.clock_offset_nanos = (await the_row(cursor))["clock_offset_nanos"]
-        except LedgerUnavailable:
+        except (LedgerUnavailable, psycopg.Error):
             # Whoever needs the ledger is told so by it. An offset that is too small only makes payouts start later.
             pass
         return self.clock_offset_nanos
