@@ -174,10 +174,10 @@ async def test_another_process_learns_at_once_that_the_sandbox_was_advanced(worl
 async def test_a_series_is_not_armed_for_deposits_from_before_it(world: World, runtime: Runtime) -> None:
     await world.sandbox.admin.advance(HOUR)
     ledger_time = await world.sandbox.admin.now()
-    terms = distributions.Terms(type=DistributionType.DIVIDEND, payout_type=PayoutType.PERCENTAGE)
+    terms = distributions.Terms(type=DistributionType.DIVIDEND, payout_type=PayoutType.PERCENTAGE, amount=None)
     async with runtime.database.unit_of_work() as session:
         made = await series.create(
-            session, runtime.ledger, runtime.settings, world.asset, terms, Trigger("ON_DEPOSIT"), ledger_time
+            session, runtime.ledger, runtime.settings, world.asset, terms, Trigger(), ledger_time
         )
     assert made.created_at is not None
     assert made.created_at > ledger_time - timedelta(minutes=1)
@@ -191,10 +191,9 @@ def with_host_off(runtime: Runtime, seconds: float) -> None:
 
 @pytest.mark.parametrize("off_seconds", [600, -600, 26 * HOUR])
 async def test_a_machine_that_is_off_starts_and_signs_nothing(world: World, runtime: Runtime, off_seconds: int) -> None:
-    due = await world.plan(
-        execution_type=ExecutionType.SCHEDULED,
-        scheduled_time=await now_of(runtime.database) + timedelta(milliseconds=1),
-    )
+    later = await now_of(runtime.database) + timedelta(hours=1)
+    due = await world.plan(execution_type=ExecutionType.SCHEDULED, scheduled_time=later)
+    await world.sandbox.admin.advance(2 * HOUR)
     by_hand, running = await world.plan(), await world.plan()
     await world.execute(running.id)
     with_host_off(runtime, off_seconds)
