@@ -50,6 +50,19 @@ def fresh_database(server: URL, *, template: str = "template0") -> Iterator[URL]
         run_sql(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+def move_clock(url: URL, seconds: float) -> None:
+    """Let the clock of a database be off for whoever connects from now on: its ``clock_timestamp()`` is another one."""
+    run_sql(
+        url,
+        "CREATE SCHEMA IF NOT EXISTS moved",
+        f"""
+        CREATE OR REPLACE FUNCTION moved.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+        RETURN pg_catalog.clock_timestamp() + make_interval(secs => {seconds})
+        """,
+        f'ALTER DATABASE "{url.database}" SET search_path = public, moved, pg_catalog',
+    )
+
+
 def cut_off(url: URL) -> None:
     """End every connection to a database, and let no other one in."""
     run_sql(

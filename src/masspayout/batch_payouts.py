@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit, same_ledger
 from masspayout.attempts import BatchAttempts
+from masspayout.clock_guard import ClockGuard
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import Attempts, BatchPayouts, Distributions
 from masspayout.db.session import Database
@@ -45,6 +46,7 @@ class DistributionPayer:
         self._ledger = ledger
         self._settings = settings
         self._attempts = BatchAttempts(database, ledger, settings)
+        self._clocks = ClockGuard(database.clock, ledger)
         self._sleep = sleep
         self._stop = stop or asyncio.Event()
 
@@ -55,6 +57,7 @@ class DistributionPayer:
 
         Raises:
             AnotherLedger: It began on another ledger than the settings lead to, and is left as it is.
+            ClockIsOff: The clocks disagree, so nothing more is signed; what is left goes to other machines.
         """
         with about(distribution_id=distribution_id):
             return await self._pay(distribution_id)
@@ -66,6 +69,7 @@ class DistributionPayer:
             if distribution.status is not DistributionStatus.PROCESSING:
                 return distribution.status
             account = str(distribution.payer_account_id)
+            await self._clocks.require_right()
             if await self._is_at_home(distribution):
                 await self._sweep_if_possible(distribution, account)
             async with self._database.unit_of_work() as session:
@@ -115,6 +119,10 @@ class DistributionPayer:
             _log.warning("%s Distribution %s waits.", error.message, distribution.id)
             await self._sleep(self._settings.look_again_max_seconds)
 
+    async def _goes_on(self) -> bool:
+        """Whether another batch may be begun: nobody stops us, and the clocks agree."""
+        return not self._stop.is_set() and await self._clocks.is_right()
+
     async def _sweep(self, distribution: Distribution, account: str) -> None:
         """Go once through the batches, several at a time: as many as the ledger takes transactions in flight.
 
@@ -124,7 +132,7 @@ class DistributionPayer:
 
         async def work() -> None:
             nonlocal cursor
-            while not self._stop.is_set() and (claimed := await self._attempts.claim(distribution, after=cursor)):
+            while await self._goes_on() and (claimed := await self._attempts.claim(distribution, after=cursor)):
                 cursor = max(cursor, claimed.batch_number)
                 await self._attempts.pay(claimed)
                 await self._attempts.gate.keep_watch(account)

@@ -8,7 +8,8 @@
     │   ├── ApprovalsMissing  not enough people approved it; nothing started
     │   ├── PayerStopped      the ledger shows payments of the payer that the database does not know; nothing is signed
     │   ├── LimitExceeded     it is more than may be paid out, at once or in a day; nothing started
-    │   └── AnotherLedger     it belongs to another ledger than the one that is asked; nothing was done
+    │   ├── AnotherLedger     it belongs to another ledger than the one that is asked; nothing was done
+    │   └── ClockIsOff        the machine's, the database's and the ledger's clocks disagree; nothing was started
     ├── Invalid               the input is wrong; nothing was written
     │   ├── InvalidRows       a file with bad rows, all of them named
     │   └── NobodyEligible    no holder is owed anything
@@ -77,6 +78,10 @@ class LimitExceeded(Conflict):
 
 class AnotherLedger(Conflict):
     """It belongs to another ledger than the settings lead to, which knows nothing of it. Nothing was done."""
+
+
+class ClockIsOff(Conflict):
+    """The machine's, the database's and the ledger's clocks are too far apart. Nothing was started or signed."""
 
 
 class Invalid(MassPayoutError):

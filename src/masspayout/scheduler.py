@@ -18,6 +18,7 @@ from masspayout.db.entities import Asset, Distribution, DistributionStatus
 from masspayout.db.repositories import Assets, Distributions, SeriesRepository
 from masspayout.db.session import Database
 from masspayout.errors import (
+    ClockIsOff,
     Conflict,
     ContractPaused,
     InsufficientFunds,
@@ -63,7 +64,12 @@ _FAILURES: dict[type[MassPayoutError], StartFailure] = {
 
 
 async def run_due(database: Database, ledger: Ledger, settings: Settings, jobs: Jobs, now: datetime) -> int:
-    """Start what is due at ``now``, the longest overdue first. Return how many distributions this call started."""
+    """Start what is due at ``now``, the longest overdue first. Return how many distributions this call started.
+
+    Raises:
+        ClockIsOff: This machine's clock is far from the database's; nothing was started, and nothing called missed.
+    """
+    await database.clock.require_right()
     await series.make_occurrences(database, now)
     async with database.unit_of_work() as session:
         missed = await Distributions(session).fail_missed(now, StartFailure.MISSED, _MISSED_MESSAGE)
@@ -77,7 +83,7 @@ async def run_due(database: Database, ledger: Ledger, settings: Settings, jobs: 
         with about(distribution_id=distribution.id):
             try:
                 started += await _start(database, ledger, settings, jobs, distribution, now)
-            except (LedgerUnavailable, LedgerUncertain) as error:
+            except (LedgerUnavailable, LedgerUncertain, ClockIsOff) as error:
                 _log.warning("distribution %s waits for the next round: %s", distribution.id, error)
             except (Conflict, Invalid, NotFound, LedgerRejected) as error:
                 await _fail(database, distribution, error)

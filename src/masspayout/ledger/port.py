@@ -27,6 +27,7 @@ class LedgerTraits:
         atomic: One bad recipient fails the whole transaction; otherwise each recipient has a result of its own.
         transactions_in_flight: How many transactions one worker keeps under way at once.
         keeps_history: Whether balances of an earlier time can be asked for.
+        signs_times: Whether what is signed carries a time, so that a wrong clock spoils it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class LedgerTraits:
     atomic: bool
     transactions_in_flight: int
     keeps_history: bool
+    signs_times: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +347,12 @@ class Ledger(Protocol):
 
     def payment_key(self, obligation: str) -> str | None:
         """Return the key under which a contract remembers whom it paid an obligation; None where no contract does."""
+
+    async def clock_lead_seconds(self) -> float | None:
+        """Return by how much the newest time that the ledger shows is ahead of the clock that numbers are made from.
+
+        It is negative where the ledger is behind that clock, and None where the ledger tells no time.
+        """
 
     async def delay_seconds(self) -> int:
         """Say by how much ``transferred_units`` may be behind the ledger: what happened longer ago is shown there."""

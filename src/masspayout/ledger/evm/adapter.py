@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 
 from eth_utils.crypto import keccak
@@ -55,8 +55,9 @@ class EvmLedger:
         settings: ``EVM_…``, ``PAYER_ACCOUNT_ID`` and the keys count.
     """
 
-    def __init__(self, url: URL, settings: Settings) -> None:
+    def __init__(self, url: URL, settings: Settings, *, clock: Callable[[], int] = time.time_ns) -> None:
         self._settings = settings
+        self._clock = clock
         self._database = Database(url, pool_size=_MAX_CONNECTIONS)
         self.node = Node(settings)
         self.chain = Chain(self.node, settings)
@@ -281,7 +282,11 @@ class EvmLedger:
 
     async def delay_seconds(self) -> int:
         """Return how old the newest final block is."""
-        return max(0, math.ceil(time.time() - (await self.chain.final()).timestamp))
+        return max(0, math.ceil(self._clock() / NANOS_PER_SECOND - (await self.chain.final()).timestamp))
+
+    async def clock_lead_seconds(self) -> float | None:
+        """Return by how much the newest block's time is ahead of our clock."""
+        return (await self.chain.head()).timestamp - self._clock() / NANOS_PER_SECOND
 
     async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
         """Return what each transaction moved to each recipient, from the token's own Transfer logs."""

@@ -8,7 +8,6 @@ nobody signs for is filled with a transaction that pays nobody, once later ones 
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from masspayout.db.entities import EvmTransaction
@@ -187,7 +186,7 @@ class Transactions:
     async def _renewed(self, transaction_id: str, versions: Sequence[EvmTransaction]) -> EvmTransaction:
         """Return the newest version, or a newer one at a higher fee if blocks have passed it by for long."""
         newest = versions[-1]
-        if self._is_recent(newest):
+        if await self._is_recent(newest):
             return newest
         if await self.fees.needed_wei() <= newest.max_fee_wei or await self._is_in_a_block(versions):
             return newest
@@ -207,8 +206,9 @@ class Transactions:
         _log.info("transaction %s goes out again as %s, at a higher fee", transaction_id, renewed.hash)
         return renewed
 
-    def _is_recent(self, version: EvmTransaction) -> bool:
-        age_seconds = (datetime.now(UTC) - (version.created_at or datetime.now(UTC))).total_seconds()
+    async def _is_recent(self, version: EvmTransaction) -> bool:
+        now = await self._database.clock.database_now()
+        age_seconds = (now - (version.created_at or now)).total_seconds()
         return age_seconds < self._settings.evm_replace_seconds
 
     async def _fill_abandoned(self, waiting: EvmTransaction) -> None:
@@ -217,7 +217,7 @@ class Transactions:
         A worker that signs for one of them later than that finds it used, proves its own transaction dead by this one,
         and takes another number. A nonce that the node has a transaction for is left alone.
         """
-        if self._is_recent(waiting):
+        if await self._is_recent(waiting):
             return
         first = await self._node.transaction_count(waiting.sender, "pending")
         if first >= waiting.nonce:

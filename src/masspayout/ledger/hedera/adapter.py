@@ -58,13 +58,16 @@ _REMEMBERED = 10_000
 # Custodians take their time, and numbers are handed out one after the other.
 _SLOWLY_SIGNED = 8
 
+# A number that is later than this was made by a clock that was wrong: the network would refuse it until its time comes.
+_CEILING_SECONDS = 5
+
 
 class HederaLedger:
     """A Hedera network. It connects on first use.
 
     Args:
         settings: ``HEDERA_…``, those of the payer and of whoever signs for it count.
-        clock: The time in nanoseconds since 1970; tests may give their network's.
+        clock: The database's time in nanoseconds since 1970; tests may give their network's.
 
     Raises:
         Invalid: The settings do not say where the network is.
@@ -100,6 +103,7 @@ class HederaLedger:
             if settings.signer == "dfns"
             else settings.hedera_transactions_in_flight,
             keeps_history=True,
+            signs_times=True,
         )
 
     @property
@@ -248,8 +252,12 @@ class HederaLedger:
 
         It lies a little in the past, because the network refuses what begins ahead of its own time.
         """
-        floor = self._clock() - self._settings.hedera_start_in_the_past_seconds * NANOS_PER_SECOND
-        return Sender(f"{payer_account_id}@{self._network_name}", floor)
+        now_nanos = self._clock()
+        return Sender(
+            f"{payer_account_id}@{self._network_name}",
+            now_nanos - self._settings.hedera_start_in_the_past_seconds * NANOS_PER_SECOND,
+            now_nanos + _CEILING_SECONDS * NANOS_PER_SECOND,
+        )
 
     async def prepare(self, transfer: Transfer) -> SignedTransaction:
         """Build and sign a transaction for several nodes. Nothing is sent.
@@ -300,6 +308,10 @@ class HederaLedger:
             if await self._preflight.payer_obstacle(payer, token_id) == outcome.code:
                 return Refused("PAYER_NOT_ABLE")
         return outcome
+
+    async def clock_lead_seconds(self) -> float | None:
+        """Return by how much the newest block of a mirror node ends ahead of our clock."""
+        return (await self._newest_nanos() - self._clock()) / NANOS_PER_SECOND
 
     async def delay_seconds(self) -> int:
         """Return how old a mirror node's newest block is, and by how much its replicas may be behind each other."""
