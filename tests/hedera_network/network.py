@@ -90,6 +90,11 @@ class EmulatedNetwork:
         return sum(server.node.receipts_asked for server in self._servers)
 
     @property
+    def false_receipts(self) -> int:
+        """How many receipts said something else than the network's record."""
+        return sum(server.node.false_receipts for server in self._servers)
+
+    @property
     def faults(self) -> Faults:
         """What goes wrong at present."""
         return self._consensus.faults

@@ -289,10 +289,11 @@ class HederaLedger:
         await self._nodes.submit(stored)
 
     async def outcome(self, transaction_id: str) -> Outcome:
-        """Say what became of a transaction, as far as can be known.
+        """Return the outcome of a transaction, as far as can be known; ``outcomes`` tells what is evidence for it.
 
         Raises:
             Invalid: It is no transaction id.
+            LedgerUnavailable: Neither nodes nor mirror nodes can tell.
         """
         outcome = await self._outcomes.find(transaction_id)
         if isinstance(outcome, Refused) and outcome.code in _EITHERS_FAULT and transaction_id in self._lately:

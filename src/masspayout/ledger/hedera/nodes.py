@@ -71,6 +71,8 @@ class ConsensusNodes:
     async def submit(self, stored: StoredTransaction) -> None:
         """Hand a transaction to one of the nodes that it is signed for.
 
+        No answer here is evidence that nobody was paid: the same bytes may have reached another node before.
+
         Raises:
             LedgerRejected: A node refused it for a reason that the others would have as well.
             LedgerUnavailable: No node took it, and none can have.
@@ -100,9 +102,10 @@ class ConsensusNodes:
         )
 
     async def receipt(self, transaction_id: str, *, at_most: int) -> str | None:
-        """Return what nodes say of a transaction: its result, ``UNKNOWN`` while it is under way, or None.
+        """Return the status of a receipt: a result, ``UNKNOWN`` while the transaction is under way, or None.
 
-        That one node knows nothing says little, so several are asked.
+        That one node knows nothing means little, so several are asked. A result is the word of the one node that gave
+        it: SUCCESS is taken for final, and no refusal is (``outcomes``).
 
         Raises:
             LedgerUnavailable: No node answers.
