@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from hedera_network.entities import Account, AssessedFee, FixedFee, FractionalFee, Relation, Token
+from hedera_network.fees import FEE_COLLECTION_ACCOUNT
 from hedera_network.ledger import Draft, Ledger
 from hedera_network.transactions import MAX_HBAR_ADJUSTMENTS, MAX_TOKEN_ADJUSTMENTS, CryptoTransfer, Refusal
 
@@ -48,6 +49,8 @@ class Execution:
             raise Refusal("TOKEN_TRANSFER_LIST_SIZE_LIMIT_EXCEEDED")
         for account, amount in transfer.hbars:
             self._usable(account)
+            if account == FEE_COLLECTION_ACCOUNT:
+                raise Refusal("TRANSFER_TO_FEE_COLLECTION_ACCOUNT_NOT_ALLOWED")
             self._add_tinybars(account, amount)
         for number, adjustments, decimals in transfer.tokens:
             token = self._usable_token(number, decimals)

@@ -140,7 +140,7 @@ class MirrorServer:
         return view.relations(_entity(request), _query(request, _PAGING | {"token.id"}, default_order="asc"))
 
     def _balances(self, request: web.Request, view: View) -> Shown:
-        return view.balances(_query(request, _PAGING | {"account.id"}))
+        return view.balances(_query(request, _PAGING | {"account.id", "timestamp"}))
 
     def _blocks(self, request: web.Request, view: View) -> Shown:
         query = _query(request, _PAGING | {"timestamp", "block.number"})

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 
-from masspayout.errors import Invalid, LedgerRejected, LedgerUnavailable
+from masspayout.errors import Invalid, LedgerRejected
 from masspayout.ledger.failures import PAYER_IS_RECIPIENT
 from masspayout.ledger.hedera import costs
 from masspayout.ledger.hedera.events import EventReader
@@ -20,9 +20,11 @@ from masspayout.ledger.hedera.networks import find_network
 from masspayout.ledger.hedera.nodes import ConsensusNodes
 from masspayout.ledger.hedera.outcomes import SUCCESS, OutcomeFinder, mirror_id, original
 from masspayout.ledger.hedera.preflight import Preflight, drawback_of, is_paused
+from masspayout.ledger.hedera.statements import StatementReader
 from masspayout.ledger.hedera.timestamps import format_timestamp
 from masspayout.ledger.hedera.transactions import build, read_stored, sign
 from masspayout.ledger.hedera.transfers import moved_units
+from masspayout.ledger.movements import StatementPage
 from masspayout.ledger.port import (
     Estimate,
     Fees,
@@ -87,6 +89,9 @@ class HederaLedger:
         self._first_block = FirstBlock(network.name, self._mirror)
         self._outcomes = OutcomeFinder(self._nodes, self._mirror, self._first_block, settings)
         self._preflight = Preflight(self._mirror)
+        self._statements = StatementReader(
+            self._mirror, self._first_block, margin_seconds=settings.hedera_death_margin_seconds
+        )
         self._health = NetworkHealth(network.name, self._mirror, self._nodes, self._first_block, clock)
         self._signer: Signer | None = None
         self._opening = asyncio.Lock()
@@ -156,7 +161,7 @@ class HederaLedger:
         if token_id == HBAR:
             raise Invalid("HBAR has no register of holders.", "Name a token as the asset; HBAR can be paid in.")
         await self._preflight.token(token_id)
-        now_nanos = await self._newest_nanos()
+        now_nanos = await self._mirror.newest_nanos()
         # The time of a snapshot was cut to microseconds when it was stored.
         at_nanos = None if at is None else to_nanos(at) + _NANOS_PER_MICROSECOND - 1
         if at_nanos is not None and at_nanos > now_nanos:
@@ -302,9 +307,34 @@ class HederaLedger:
                 return Refused("PAYER_NOT_ABLE")
         return outcome
 
+    async def statement(self, payer_account_id: str, *, after: int | None) -> AsyncIterator[StatementPage]:
+        """Stream the statement of a payer after a consensus time, up to what each replica of a mirror node has seen.
+
+        Raises:
+            LedgerUnavailable: The mirror nodes cannot be read now.
+        """
+        async for page in self._statements.pages(payer_account_id, after=after):
+            yield page
+
+    async def held_units_at(self, payer_account_id: str, token_id: str, cursor: int) -> int | None:
+        """Return what a payer held at a consensus time, by the snapshot before it and the transactions since.
+
+        Raises:
+            LedgerUnavailable: The mirror nodes cannot be read now.
+        """
+        return await self._statements.held_units_at(payer_account_id, token_id, cursor)
+
+    async def settling_seconds(self) -> int:
+        """Return the longest validity of all that was ever signed, and how far the mirror nodes may be behind."""
+        return self._settings.hedera_longest_valid_seconds + await self.delay_seconds()
+
+    def payment_key(self, obligation: str) -> str | None:  # noqa: ARG002 - what is paid makes no difference
+        """Return None: the network's own transfers are remembered by no contract."""
+        return None
+
     async def delay_seconds(self) -> int:
         """Return how old a mirror node's newest block is, and by how much its replicas may be behind each other."""
-        age_seconds = -((await self._newest_nanos() - self._clock()) // NANOS_PER_SECOND)
+        age_seconds = -((await self._mirror.newest_nanos() - self._clock()) // NANOS_PER_SECOND)
         return max(0, age_seconds) + self._settings.hedera_death_margin_seconds
 
     async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
@@ -337,12 +367,6 @@ class HederaLedger:
             if self._signer is None:
                 self._signer = await open_signer(self._settings)
             return self._signer
-
-    async def _newest_nanos(self) -> int:
-        block = await self._mirror.newest_block()
-        if block is None or block.timestamp.to is None:
-            raise LedgerUnavailable("The mirror node knows no block yet.", "Check HEDERA_MIRROR_URLS, and try later.")
-        return block.timestamp.to
 
     def _remember(self, transaction_id: str, payer_account_id: str, token_id: str) -> None:
         self._lately[transaction_id] = (payer_account_id, token_id)

@@ -41,6 +41,7 @@ class FixedFee(_Answer):
     amount: int
     collector_account_id: str | None = None
     denominating_token_id: str | None = None
+    all_collectors_are_exempt: bool = False
 
 
 class FractionalFee(_Answer):
@@ -48,11 +49,13 @@ class FractionalFee(_Answer):
 
     collector_account_id: str | None = None
     net_of_transfers: bool = False
+    all_collectors_are_exempt: bool = False
 
 
 class CustomFees(_Answer):
-    """What a token charges for being moved."""
+    """Charges for moving a token, and since when they are these."""
 
+    created_timestamp: Nanos | None = None
     fixed_fees: Sequence[FixedFee] = ()
     fractional_fees: Sequence[FractionalFee] = ()
 

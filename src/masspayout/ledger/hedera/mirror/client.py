@@ -33,6 +33,7 @@ TOKENS_SHOWN = 50
 _BLOCKS_PATH, _TRANSACTIONS_PATH = "/api/v1/blocks", "/api/v1/transactions"
 _NEWEST: Query = {"order": "desc", "limit": 1}
 _FIRST: Query = {"block.number": "0", "limit": 1}
+_OLDEST: Query = {"order": "asc", "limit": 1}
 
 
 class MirrorClient:
@@ -45,6 +46,11 @@ class MirrorClient:
     def urls(self) -> Sequence[str]:
         """The addresses that are asked, the preferred one first."""
         return self._transport.urls
+
+    @property
+    def first_choice(self) -> str:
+        """The address that is asked first, as things stand."""
+        return self._transport.first_choice
 
     async def token(self, token_id: str) -> Token | None:
         """Describe a token; None when there is none."""
@@ -90,6 +96,23 @@ class MirrorClient:
     async def first_block(self, url: str | None = None) -> Block | None:
         """Return the network's first block; None when it is not kept."""
         return await self._block(_FIRST, url)
+
+    async def oldest_block(self) -> Block | None:
+        """Return the oldest block that is kept."""
+        return await self._block(_OLDEST, None)
+
+    async def newest_nanos(self) -> int:
+        """Return the end of the newest block: up to then everything that was executed is known."""
+        block = await self.newest_block()
+        if block is None or block.timestamp.to is None:
+            raise LedgerUnavailable("The mirror node knows no block yet.", "Check HEDERA_MIRROR_URLS, and try later.")
+        return block.timestamp.to
+
+    async def snapshot(self, account_id: str, token_id: str | None, at_nanos: int, url: str) -> TokenBalances:
+        """Return what an account held of a token, or of HBAR, by a mirror node's newest snapshot up to a time."""
+        path = "/api/v1/balances" if token_id is None else f"/api/v1/tokens/{token_id}/balances"
+        query: Query = {"account.id": account_id, "timestamp": f"lte:{format_timestamp(at_nanos)}", "limit": 1}
+        return await self._transport.page(TokenBalances, path, query, url)
 
     async def transactions(self, mirror_id: str) -> Sequence[Transaction]:
         """Return everything that was executed under a transaction id, with the custom fees that it was charged.

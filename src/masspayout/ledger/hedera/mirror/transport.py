@@ -121,6 +121,11 @@ class MirrorTransport:
         """The addresses, the preferred one first."""
         return [mirror.url for mirror in self._mirrors]
 
+    @property
+    def first_choice(self) -> str:
+        """The address that is asked first now: the preferred one of those that need no rest."""
+        return self._choose(self._mirrors).url
+
     async def get(self, answer: type[Answer], path: str, query: Query | None = None) -> Answer | None:
         """Return the answer of the first mirror node that has one; None when it knows no such thing.
 
@@ -158,8 +163,7 @@ class MirrorTransport:
         now = self._clock or asyncio.get_running_loop().time
         left, refusal = list(mirrors), ""
         for tries_left in range(self._tries, 0, -1):
-            # The one that rests shortest; of those that need no rest the preferred one.
-            mirror = min(left, key=lambda one: max(one.rests_until, now()))
+            mirror = self._choose(left)
             if mirror.rests_until > now():
                 await self._sleep(mirror.rests_until - now())
             try:
@@ -182,6 +186,11 @@ class MirrorTransport:
                 mirror.rests_until = float("-inf")
                 return found
         raise Invalid(refusal, "Check HEDERA_MIRROR_URLS, and the id that was asked for.")
+
+    def _choose(self, mirrors: Sequence[_Mirror]) -> _Mirror:
+        """Return the one that rests shortest; of those that need no rest the preferred one."""
+        now = self._clock or asyncio.get_running_loop().time
+        return min(mirrors, key=lambda one: max(one.rests_until, now()))
 
     async def _ask(
         self, mirror: _Mirror, answer: type[Answer], path: str, query: Query | None, *, is_list: bool
