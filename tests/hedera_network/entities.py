@@ -77,6 +77,7 @@ class FixedFee:
     amount: int
     collector: int
     token: int | None = None
+    all_collectors_are_exempt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class FractionalFee:
     minimum: int = 0
     maximum: int = 0
     net_of_transfers: bool = False
+    all_collectors_are_exempt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,7 @@ def _token(token: Token, timeline: Timeline[Token], at_nanos: int) -> dict[str, 
 
 def _fixed_fee(fee: FixedFee) -> dict[str, Any]:
     return {
-        "all_collectors_are_exempt": False,
+        "all_collectors_are_exempt": fee.all_collectors_are_exempt,
         "amount": fee.amount,
         "collector_account_id": entity_id(fee.collector),
         "denominating_token_id": entity_id(fee.token) if fee.token else None,
@@ -244,7 +244,7 @@ def _fixed_fee(fee: FixedFee) -> dict[str, Any]:
 
 def _fractional_fee(fee: FractionalFee, token: Token) -> dict[str, Any]:
     return {
-        "all_collectors_are_exempt": False,
+        "all_collectors_are_exempt": fee.all_collectors_are_exempt,
         "amount": {"numerator": fee.numerator, "denominator": fee.denominator},
         "collector_account_id": entity_id(fee.collector),
         "denominating_token_id": entity_id(token.number),

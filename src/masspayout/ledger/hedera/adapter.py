@@ -9,6 +9,7 @@ from datetime import datetime
 from masspayout.errors import Invalid, LedgerRejected
 from masspayout.ledger.failures import PAYER_IS_RECIPIENT
 from masspayout.ledger.hedera import costs
+from masspayout.ledger.hedera.custom_fees import drawback_of
 from masspayout.ledger.hedera.events import EventReader
 from masspayout.ledger.hedera.first_block import FirstBlock
 from masspayout.ledger.hedera.hbar import DECIMALS, HBAR, TINYBARS, describe_hbar
@@ -19,7 +20,7 @@ from masspayout.ledger.hedera.mirror.transport import MirrorTransport
 from masspayout.ledger.hedera.networks import find_network
 from masspayout.ledger.hedera.nodes import ConsensusNodes
 from masspayout.ledger.hedera.outcomes import SUCCESS, OutcomeFinder, mirror_id, original
-from masspayout.ledger.hedera.preflight import Preflight, drawback_of, is_paused
+from masspayout.ledger.hedera.preflight import Preflight, is_paused
 from masspayout.ledger.hedera.statements import StatementReader
 from masspayout.ledger.hedera.timestamps import format_timestamp
 from masspayout.ledger.hedera.transactions import build, read_stored, sign
@@ -41,20 +42,13 @@ from masspayout.ledger.port import (
 )
 from masspayout.ledger.signing.opening import open_signer
 from masspayout.ledger.signing.port import Signer
-from masspayout.ledger.transaction_ids import make_transaction_id
+from masspayout.ledger.transaction_ids import make_transaction_id, split_transaction_id
 from masspayout.ledger.transfer_rules import check_transfer
 from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
 from masspayout.settings import Settings
 
 _NANOS_PER_MICROSECOND = 1_000
 
-# The network names these without saying whose fault it is: the payer's, or a recipient's.
-_EITHERS_FAULT = {
-    "ACCOUNT_DELETED",
-    "ACCOUNT_FROZEN_FOR_TOKEN",
-    "ACCOUNT_KYC_NOT_GRANTED_FOR_TOKEN",
-    "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT",
-}
 _REMEMBERED = 10_000
 
 # Custodians take their time, and numbers are handed out one after the other.
@@ -95,8 +89,8 @@ class HederaLedger:
         self._health = NetworkHealth(network.name, self._mirror, self._nodes, self._first_block, clock)
         self._signer: Signer | None = None
         self._opening = asyncio.Lock()
-        # What was lately signed or sent: whose fault a failure is takes knowing payer and token.
-        self._lately: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        # Of what was lately signed or sent: payer, token and the only recipient, which say of whom a failure is.
+        self._lately: OrderedDict[str, tuple[str, str, str | None]] = OrderedDict()
         self._traits = LedgerTraits(
             name="hedera",
             recipients_per_transaction=settings.hedera_recipients_per_transaction,
@@ -277,7 +271,8 @@ class HederaLedger:
         )
         signed_bytes = await sign(unsigned, await self._open_signer())
         transaction_id = make_transaction_id(transfer.payer_account_id, transfer.number)
-        self._remember(transaction_id, transfer.payer_account_id, transfer.token_id)
+        recipient_ids = [payment.account_id for payment in transfer.payments]
+        self._remember(transaction_id, transfer.token_id, recipient_ids)
         expires_nanos = transfer.number + settings.hedera_valid_seconds * NANOS_PER_SECOND
         return SignedTransaction(transaction_id, signed_bytes, to_datetime(expires_nanos))
 
@@ -290,7 +285,7 @@ class HederaLedger:
             LedgerUncertain: No answer came.
         """
         stored = read_stored(signed_bytes)
-        self._remember(stored.transaction_id, stored.transaction_id.partition("@")[0], stored.token_id)
+        self._remember(stored.transaction_id, stored.token_id, stored.recipient_ids)
         await self._nodes.submit(stored)
 
     async def outcome(self, transaction_id: str) -> Outcome:
@@ -301,10 +296,8 @@ class HederaLedger:
             LedgerUnavailable: Neither nodes nor mirror nodes can tell.
         """
         outcome = await self._outcomes.find(transaction_id)
-        if isinstance(outcome, Refused) and outcome.code in _EITHERS_FAULT and transaction_id in self._lately:
-            payer, token_id = self._lately[transaction_id]
-            if await self._preflight.payer_obstacle(payer, token_id) == outcome.code:
-                return Refused("PAYER_NOT_ABLE")
+        if isinstance(outcome, Refused) and transaction_id in self._lately:
+            return Refused(await self._preflight.attribute(outcome.code, *self._lately[transaction_id]))
         return outcome
 
     async def statement(self, payer_account_id: str, *, after: int | None) -> AsyncIterator[StatementPage]:
@@ -368,7 +361,9 @@ class HederaLedger:
                 self._signer = await open_signer(self._settings)
             return self._signer
 
-    def _remember(self, transaction_id: str, payer_account_id: str, token_id: str) -> None:
-        self._lately[transaction_id] = (payer_account_id, token_id)
+    def _remember(self, transaction_id: str, token_id: str, recipient_ids: Sequence[str]) -> None:
+        payer, _ = split_transaction_id(transaction_id)
+        only_recipient = recipient_ids[0] if len(recipient_ids) == 1 else None
+        self._lately[transaction_id] = (payer, token_id, only_recipient)
         if len(self._lately) > _REMEMBERED:
             self._lately.popitem(last=False)

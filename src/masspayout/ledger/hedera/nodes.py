@@ -34,7 +34,18 @@ _REMEMBERED = 10_000
 _TRIED_AT_ONCE = 5
 
 _TAKEN = {"OK", "DUPLICATE_TRANSACTION"}
-_ASK_ANOTHER = {"BUSY", "PLATFORM_TRANSACTION_NOT_CREATED", "PLATFORM_NOT_ACTIVE", "INVALID_NODE_ACCOUNT"}
+_ASK_ANOTHER = {
+    "BUSY",
+    "CREATING_SYSTEM_ENTITIES",
+    "INVALID_NODE_ACCOUNT",
+    "PLATFORM_NOT_ACTIVE",
+    "PLATFORM_TRANSACTION_NOT_CREATED",
+    "SYSTEM_TASK_QUEUE_FULL",
+    "WAITING_FOR_LEDGER_ID",
+}
+
+# Codes of the network that the SDK does not know yet.
+_NEWER_CODES = {402: "SYSTEM_TASK_QUEUE_FULL"}
 
 # At the door a wrong signature is the payer's own: recipients' signatures are looked at later.
 _AT_THE_DOOR = {"INVALID_SIGNATURE": "INVALID_PAYER_SIGNATURE"}
@@ -235,4 +246,4 @@ def _name(code: int) -> str:
     try:
         return str(ResponseCode(code).name)
     except ValueError:
-        return f"RESPONSE_CODE_{code}"
+        return _NEWER_CODES.get(code, f"RESPONSE_CODE_{code}")
