@@ -14,12 +14,14 @@ import pytest
 from sqlalchemy import URL
 
 from databases import copied_database, fresh_database, run_sql
+from masspayout import list_payouts, recovery
 from masspayout.batch_payouts import DistributionPayer
-from masspayout.db.entities import Asset, DistributionStatus
+from masspayout.db.entities import Asset, Distribution, DistributionStatus, EntryAnswer
 from masspayout.db.session import Database, connect_arguments
-from masspayout.errors import PayerStopped
+from masspayout.errors import Conflict, Invalid, PayerStopped
 from masspayout.jobs import Jobs
 from masspayout.ledger.sandbox import SandboxLedger
+from masspayout.payout_lists import PayoutList
 from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, accounts
@@ -182,4 +184,68 @@ async def test_payments_of_a_payout_that_the_database_lost_stop_the_payer(house:
             await world.execute(kept.id)
             with pytest.raises(PayerStopped, match="a payout that this database does not know"):
                 await pay_while_time_passes(world, kept.id)
+        assert received_units(house.books_url) == before
+
+
+async def test_a_lost_payout_is_rebuilt_when_a_person_says_so_and_is_never_paid_again(house: House) -> None:
+    async with house.opened() as world:
+        asset = world.asset
+        await world.plan("1")
+    with house.backed_up() as restored:
+        async with house.opened(asset) as world:
+            made = await pay_list(world)
+            before = received_units(house.books_url)
+        async with restored.opened(asset) as world:
+            runtime = world.runtime
+            parts = (runtime.database, runtime.ledger, runtime.settings)
+            await world.sandbox.admin.advance(60)
+            secured, (found,) = await recovery.recover(*parts)
+            assert (secured is not None, found.unknown_count) == (True, 2)
+            await world.sandbox.admin.advance(60)
+            with pytest.raises(Invalid, match="reason is missing"):
+                await recovery.answer(*parts, found.unknown[0].transaction_id, EntryAnswer.LOST_PAYOUT, " ")
+            said = await recovery.answer(
+                *parts, found.unknown[0].transaction_id, EntryAnswer.LOST_PAYOUT, "The list of March, see mail."
+            )
+            assert (said.entries, said.needs_another) == (2, False)
+            assert said.distribution_id is not None
+            rebuilt = await world.find(said.distribution_id)
+            assert rebuilt.status is DistributionStatus.COMPLETED
+            assert rebuilt.obligation_key == made.obligation_key
+            assert (await world.reconcile(rebuilt.id)).agrees
+            with pytest.raises(Conflict, match="a distribution for this very list already"):
+                await pay_list(world)
+            _, (found,) = await recovery.recover(*parts)
+            assert found.gate is not None
+            assert found.gate.is_open
+        assert received_units(house.books_url) == before
+
+
+async def pay_list(world: World) -> Distribution:
+    """Pay everybody 5, as a list."""
+    runtime = world.runtime
+    token = await list_payouts.payment_token(runtime.ledger, runtime.settings, PAYMENT_TOKEN)
+    amounts = [5 * UNITS] * 40
+    entries = PayoutList(tuple(sorted(HOLDERS[:40])), tuple(amounts), sum(amounts))
+    made = await list_payouts.create(
+        runtime.database, runtime.ledger, runtime.settings, world.asset, token, entries, concept="March"
+    )
+    await world.execute(made.id)
+    assert await world.pay(made.id) is DistributionStatus.COMPLETED
+    return made
+
+
+async def test_a_copy_signs_for_no_payer_that_it_inherited(house: House) -> None:
+    async with house.opened() as world:
+        asset = world.asset
+        first, second = await world.plan("100"), await world.plan("200")
+        await world.execute(first.id)
+        assert await world.pay(first.id) is DistributionStatus.COMPLETED
+    with house.backed_up() as copy:
+        before = received_units(house.books_url)
+        async with copy.opened(asset) as world:
+            await recovery.make_copy(world.runtime.database)
+            await world.execute(second.id)
+            with pytest.raises(PayerStopped, match="is a copy"):
+                await world.pay(second.id)
         assert received_units(house.books_url) == before

@@ -29,6 +29,7 @@ class Installation(Base):
         code: Six characters in the mark of every payment, which tell the payments of two installations apart.
         identity: ``masspayout_identity()`` of when the code was drawn. A database that has another identity now was
             restored, copied or failed over.
+        secured_for: The identity for which sessions were ended and schedules held after a restore.
     """
 
     __tablename__ = "installation"
@@ -39,6 +40,7 @@ class Installation(Base):
 
     code: Mapped[str]
     identity: Mapped[str]
+    secured_for: Mapped[str | None]
 
 
 class Payer(Base):
@@ -81,7 +83,7 @@ class PayerEntry(Base):
     """One debit of a payer: a transaction that moved a token away from it, as the ledger shows it.
 
     ``accounts`` received ``units``, in smallest units. It is matched with ``attempt_id``, or has an ``answer``, or else
-    stops its payer.
+    stops its payer. Where two people have to answer, the first one's is ``proposed_answer``.
     """
 
     __tablename__ = "payer_entry"
@@ -95,6 +97,7 @@ class PayerEntry(Base):
             postgresql_where=text("attempt_id IS NULL AND answer IS NULL"),
         ),
         one_of("answer", EntryAnswer, "payer_entry"),
+        one_of("proposed_answer", EntryAnswer, "payer_entry"),
     )
 
     payer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("payer.id"))
@@ -109,6 +112,8 @@ class PayerEntry(Base):
     attempt_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("attempt.id"))
     answer: Mapped[EntryAnswer | None] = mapped_column(OneOf(EntryAnswer))
     reason: Mapped[str | None] = mapped_column(Text)
+    answered_by: Mapped[str | None]
+    proposed_answer: Mapped[EntryAnswer | None] = mapped_column(OneOf(EntryAnswer))
 
 
 class PayerBalance(Base):

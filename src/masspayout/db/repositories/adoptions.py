@@ -66,6 +66,42 @@ _COMPLETE_FAILED = text("""
                              WHERE b.distribution_id = d.id AND b.status = 'COMPLETED')
 """)
 
+# One batch, and an attempt for each transaction; everybody is in the last one that paid them.
+_CLOSE_REBUILT = text("""
+    WITH batch AS (
+        SELECT id, batch_number FROM batch_payout WHERE distribution_id = :distribution_id AND batch_number = 1
+    ), adopted AS (
+        INSERT INTO attempt (id, batch_payout_id, transaction_id, status, recipient_count, total_amount, outcome_code,
+                             outcome_detail, submitted_at, settled_at)
+        SELECT given.attempt_id, batch.id, e.transaction_id, 'SETTLED', cardinality(e.accounts), given.amount,
+               'SUCCESS', 'Found on the ledger; the database had lost it.', e.occurred_at, now()
+          FROM unnest(CAST(:entry_ids AS UUID[]), CAST(:attempt_ids AS UUID[]), CAST(:amounts AS NUMERIC[]))
+                   AS given(entry_id, attempt_id, amount)
+          JOIN payer_entry AS e ON e.id = given.entry_id, batch
+    ), matched AS (
+        UPDATE payer_entry SET attempt_id = given.attempt_id, updated_at = now()
+          FROM unnest(CAST(:entry_ids AS UUID[]), CAST(:attempt_ids AS UUID[])) AS given(entry_id, attempt_id)
+         WHERE payer_entry.id = given.entry_id
+        RETURNING payer_entry.accounts, payer_entry.attempt_id, payer_entry.transaction_id, payer_entry.position
+    ), paid AS (
+        UPDATE holder SET paid = true, attempt_id = last.attempt_id, updated_at = now()
+          FROM (SELECT DISTINCT ON (account_id) account_id, matched.attempt_id
+                  FROM matched, unnest(matched.accounts) AS account_id
+                 ORDER BY account_id, matched.position DESC) AS last
+         WHERE holder.distribution_id = :distribution_id AND holder.account_id = last.account_id
+        RETURNING holder.payment_amount
+    )
+    UPDATE batch_payout
+       SET status = 'COMPLETED', successful_payments = total_holders, paid_amount = total_amount, updated_at = now(),
+           transaction_id = (SELECT transaction_id FROM matched ORDER BY position DESC LIMIT 1),
+           executed_at = now()
+     WHERE distribution_id = :distribution_id AND (SELECT count(*) FROM paid) > 0
+""")
+
+_CLOSE_DISTRIBUTION = text("""
+    UPDATE distribution SET status = 'COMPLETED', updated_at = now() WHERE id = :distribution_id AND status = 'PENDING'
+""")
+
 # Keys of an earlier rule are names of any length, or none at all; the mark is made of these.
 _FORMER_KEY = text("""
     length(coalesce(obligation_key, '')) <> :key_length
@@ -161,6 +197,25 @@ class Adoptions:
         await self.session.execute(_ADOPT, parameters)
         await self.session.execute(_RECOUNT, {**parameters, "transaction_id": entry.transaction_id})
         await self.session.execute(_COMPLETE_FAILED, parameters)
+
+    async def close_rebuilt(
+        self, distribution_id: uuid.UUID, entry_ids: Sequence[uuid.UUID], amounts: Sequence[Decimal]
+    ) -> None:
+        """Close a payout that was made of entries: their attempts are written, and everybody is paid.
+
+        Args:
+            distribution_id: The payout, with a single batch.
+            entry_ids: What paid it.
+            amounts: What each of these came to, in whole payment tokens.
+        """
+        parameters = {
+            "distribution_id": distribution_id,
+            "entry_ids": list(entry_ids),
+            "attempt_ids": [uuid7() for _ in entry_ids],
+            "amounts": list(amounts),
+        }
+        await self.session.execute(_CLOSE_REBUILT, parameters)
+        await self.session.execute(_CLOSE_DISTRIBUTION, parameters)
 
     @staticmethod
     def _frozen(payer: str, token_id: str) -> tuple[ColumnElement[bool], ...]:

@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import bindparam, delete, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from masspayout.db.entities import EntryAnswer, Installation, Payer, PayerBalance, PayerEntry
+from masspayout.db.entities import Attempt, BatchPayout, EntryAnswer, Installation, Payer, PayerBalance, PayerEntry
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import UtcTimestamp, uuid7
 from masspayout.ledger.movements import StatementEntry, StatementPage
+from masspayout.obligations import Mark
 
 # What the server tells of this database, and since when the server runs: whatever is restored, copied or failed over
 # has another identity. It stands in the claim's statement too.
@@ -180,10 +181,68 @@ class Payers(Repository[Payer]):
         )
         return int(await self.session.scalar(query) or 0)
 
+    async def find_latest(self, payer_id: uuid.UUID, limit: int) -> Sequence[tuple[PayerEntry, uuid.UUID | None]]:
+        """Return the latest entries of a statement, the latest first, each with the distribution that it paid."""
+        query = (
+            select(PayerEntry, BatchPayout.distribution_id)
+            .outerjoin(Attempt, Attempt.id == PayerEntry.attempt_id)
+            .outerjoin(BatchPayout, BatchPayout.id == Attempt.batch_payout_id)
+            .where(PayerEntry.payer_id == payer_id)
+            .order_by(PayerEntry.position.desc(), PayerEntry.id.desc())
+            .limit(limit)
+        )
+        return [(entry, distribution_id) for entry, distribution_id in await self.session.execute(query)]
+
     async def find_entries(self, transaction_id: str) -> Sequence[PayerEntry]:
         """Return the entries of one transaction: one for each token that it moved."""
         query = select(PayerEntry).where(PayerEntry.transaction_id == transaction_id).order_by(PayerEntry.token_id)
         return (await self.session.scalars(query, execution_options={"populate_existing": True})).all()
+
+    async def find_unmatched_alike(self, entry: PayerEntry) -> Sequence[PayerEntry]:
+        """Lock and return the unexplained entries that carry the same payout's mark as an entry, or only that one."""
+        alike = PayerEntry.id == entry.id
+        if Mark.read(entry.mark) is not None:
+            alike = func.regexp_replace(PayerEntry.mark, " [0-9]+$", "") == (entry.mark or "").rpartition(" ")[0]
+        elif (entry.mark or "").startswith("0x"):
+            alike = PayerEntry.mark == entry.mark
+        query = (
+            select(PayerEntry)
+            .where(
+                PayerEntry.payer_id == entry.payer_id,
+                PayerEntry.attempt_id.is_(None),
+                PayerEntry.answer.is_(None),
+                PayerEntry.token_id == entry.token_id,
+                alike,
+            )
+            .order_by(PayerEntry.position, PayerEntry.id)
+            .with_for_update()
+        )
+        return (await self.session.scalars(query, execution_options={"populate_existing": True})).all()
+
+    async def answer_beforehand(self, payer_id: uuid.UUID, transaction_id: str, token_id: str, reason: str) -> None:
+        """Answer a debit of ours that pays nobody, before the ledger shows it."""
+        await self.session.execute(
+            insert(PayerEntry)
+            .values(
+                id=uuid7(),
+                payer_id=payer_id,
+                position=0,
+                transaction_id=transaction_id,
+                token_id=token_id,
+                accounts=[],
+                units=[],
+                occurred_at=func.now(),
+                answer=EntryAnswer.NO_PAYOUT,
+                reason=reason,
+            )
+            .on_conflict_do_nothing(constraint="idx_payer_entry_transaction")
+        )
+
+    async def become_another(self, code: str) -> None:
+        """Make this database an installation of its own, which forgot nothing since it began now."""
+        await self.session.execute(
+            update(Installation).values(code=code, identity=text("masspayout_identity()"), secured_for=None)
+        )
 
     async def answer_unmarked(self, payer_id: uuid.UUID, before: datetime, reason: str) -> int:
         """Answer the entries up to a time that carry no mark at all with EARLIER. Returns how many."""

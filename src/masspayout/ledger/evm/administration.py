@@ -109,6 +109,14 @@ class Administration:
         contract = await recognise(self._ledger.node, address)
         await self._execute(address, contract.encode_pause(paused=paused), await contract.payment_token())
 
+    async def payment_token(self, contract_id: str) -> str:
+        """Return what a contract pays in.
+
+        Raises:
+            Invalid: It is no contract that pays holders.
+        """
+        return await (await recognise(self._ledger.node, contract_id)).payment_token()
+
     async def withdraw(
         self, address: str, amount: Any, to: str | None, *, before_sending: BeforeSending | None = None
     ) -> Mapping[str, Any]:

@@ -36,6 +36,7 @@ TABLES = (
         id UUID PRIMARY KEY,
         code VARCHAR NOT NULL,
         identity VARCHAR NOT NULL,
+        secured_for VARCHAR,
         created_at TIMESTAMP DEFAULT now(),
         updated_at TIMESTAMP DEFAULT now(),
         CONSTRAINT installation_code_check CHECK (code ~ '^[A-Za-z0-9_-]{6}$')
@@ -77,11 +78,15 @@ TABLES = (
         attempt_id UUID REFERENCES attempt (id),
         answer VARCHAR,
         reason TEXT,
+        answered_by VARCHAR,
+        proposed_answer VARCHAR,
         created_at TIMESTAMP DEFAULT now(),
         updated_at TIMESTAMP DEFAULT now(),
         CONSTRAINT idx_payer_entry_transaction UNIQUE (payer_id, transaction_id, token_id),
         CONSTRAINT payer_entry_answer_check
-            CHECK (answer IN ('LOST_PAYOUT', 'OTHER_INSTALLATION', 'NO_PAYOUT', 'EARLIER'))
+            CHECK (answer IN ('LOST_PAYOUT', 'OTHER_INSTALLATION', 'NO_PAYOUT', 'EARLIER')),
+        CONSTRAINT payer_entry_proposed_answer_check
+            CHECK (proposed_answer IN ('LOST_PAYOUT', 'OTHER_INSTALLATION', 'NO_PAYOUT', 'EARLIER'))
     )
     """,
     "CREATE INDEX idx_payer_entry_attempt ON payer_entry (attempt_id)",
