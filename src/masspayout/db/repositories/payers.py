@@ -156,6 +156,14 @@ class Payers(Repository[Payer]):
             )
         return (await self.session.scalars(query)).all()
 
+    async def find_explained(self, transaction_ids: Sequence[str]) -> set[str]:
+        """Return those of some transactions that are attempts of ours, or that somebody explained."""
+        attempts = select(Attempt.transaction_id).where(Attempt.transaction_id.in_(transaction_ids))
+        answered = select(PayerEntry.transaction_id).where(
+            PayerEntry.transaction_id.in_(transaction_ids), PayerEntry.answer.is_not(None)
+        )
+        return {str(transaction_id) for transaction_id in await self.session.scalars(attempts.union(answered))}
+
     async def has_unmatched(self, payer_id: uuid.UUID) -> bool:
         """Whether there is an entry that is neither matched nor answered."""
         condition = exists().where(
