@@ -94,7 +94,8 @@ _UNDECIDED = text("""
            b.distribution_id, a.looks, a.outcome_detail AS reason, a.created_at AS since
       FROM attempt AS a
       JOIN batch_payout AS b ON b.id = a.batch_payout_id
-     WHERE a.status IN ('RESERVED', 'SIGNED', 'SUBMITTED') AND a.created_at < now() - make_interval(secs => :patience_seconds)
+     WHERE a.status IN ('RESERVED', 'SIGNED', 'SUBMITTED')
+       AND a.created_at < now() - make_interval(secs => :patience_seconds)
      ORDER BY a.created_at
 """)
 

@@ -36,9 +36,9 @@ async def payers_are_explained(examination: Examination) -> str:
     """Whatever the ledger shows that left a payer is a payment of ours, or somebody said what it was."""
     async with examination.diagnosis.connection() as connection, AsyncSession(connection) as session:
         payers = Payers(session)
-        if not await payers.find_known() and not await Homes(session).find_token_homes():
-            if not await examination.ledger.examine():
-                return "Nothing was paid yet, and the ledger is one that is left alone until it is used."
+        is_new = not await payers.find_known() and not await Homes(session).find_token_homes()
+        if is_new and not await examination.ledger.examine():
+            return "Nothing was paid yet, and the ledger is one that is left alone until it is used."
         identity = await examination.ledger.identity()
         known = [payer for payer in await payers.find_known() if not contradict(payer.ledger, identity)]
         facts, installation = await payers.facts(), await payers.installation()
