@@ -223,7 +223,7 @@ def test_only_the_command_line_prints() -> None:
 
 
 KNOW_THE_ADAPTERS = {"runtime.py", "cli/sandbox.py", "cli/demo.py"}
-NO_ADAPTERS = {f"masspayout.ledger.{name}" for name in ("contract_offers", "failures", "identity", "port")}
+NO_ADAPTERS = {f"masspayout.ledger.{name}" for name in ("contract_offers", "failures", "identity", "movements", "port")}
 
 
 def test_only_the_runtime_and_the_sandboxs_commands_import_a_ledger_adapter() -> None:

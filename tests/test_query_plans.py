@@ -20,7 +20,8 @@ from masspayout import assets
 from masspayout.attempts import BatchAttempts
 from masspayout.db.entities import Distribution, DistributionType, ExecutionType, PayoutType
 from masspayout.db.repositories import Distributions, Entitlements, Holders, Share
-from masspayout.db.repositories.batch_payouts import _CLAIM, _TALLY
+from masspayout.db.repositories.batch_payouts import _TALLY
+from masspayout.db.repositories.claims import _CLAIM
 from masspayout.db.session import Database, connect_arguments
 from masspayout.freezing import PaymentToken, record_freeze
 from masspayout.settings import Settings

@@ -15,6 +15,7 @@ from masspayout.db.repositories.automatic_payouts import AutomaticPayouts
 from masspayout.db.repositories.background_work import WORKER_ALIVE_SECONDS, BackgroundWork, WorkStatus
 from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.repositories.batch_payouts import BatchPayouts, Progress
+from masspayout.db.repositories.claims import Claims
 from masspayout.db.repositories.contract_events import ContractEvents
 from masspayout.db.repositories.distributions import Distributions, refusing_second_obligation
 from masspayout.db.repositories.entitlements import Due, Entitlements
@@ -39,6 +40,7 @@ from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMo
 from masspayout.db.repositories.payers import DatabaseFacts, Payers
 from masspayout.db.repositories.reconciliations import ComparedTotals, Reconciliations
 from masspayout.db.repositories.register_hashes import RegisterHashes
+from masspayout.db.repositories.restores import RevivedState
 from masspayout.db.repositories.series import SeriesRepository
 from masspayout.db.repositories.trials import Trial, TrialTotals
 from masspayout.db.repositories.webhooks import Backlog, Webhooks
@@ -60,6 +62,7 @@ __all__ = [
     "Backlog",
     "BalanceChange",
     "BatchPayouts",
+    "Claims",
     "ComparedTotals",
     "ContractEvents",
     "DatabaseFacts",
@@ -100,6 +103,7 @@ __all__ = [
     "RegisterChange",
     "RegisterHashes",
     "Repository",
+    "RevivedState",
     "SeriesRepository",
     "Share",
     "SortKey",

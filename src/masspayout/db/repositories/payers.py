@@ -1,5 +1,6 @@
 """Queries on ``installation``, ``payer``, ``payer_entry`` and ``payer_balance``."""
 
+import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from masspayout.obligations import Mark
 # What the server tells of this database, and since when the server runs: whatever is restored, copied or failed over
 # has another identity. It stands in the claim's statement too.
 CLEARANCE = "masspayout_identity() || '@' || extract(epoch FROM pg_postmaster_start_time())"
+
+_CODE_BYTES, _CODE_LENGTH = 6, 6
 
 _DATABASE_FACTS = text(f"SELECT masspayout_identity() AS identity, {CLEARANCE} AS clearance, now() AS time")
 
@@ -246,11 +249,13 @@ class Payers(Repository[Payer]):
             .on_conflict_do_nothing(constraint="idx_payer_entry_transaction")
         )
 
-    async def become_another(self, code: str) -> None:
-        """Make this database an installation of its own, which forgot nothing since it began now."""
+    async def become_another(self) -> str:
+        """Make this database an installation of its own, which begins now and forgot nothing. Return its code."""
+        code = secrets.token_urlsafe(_CODE_BYTES)[:_CODE_LENGTH]
         await self.session.execute(
             update(Installation).values(code=code, identity=text("masspayout_identity()"), secured_for=None)
         )
+        return code
 
     async def answer_unmarked(self, payer_id: uuid.UUID, before: datetime, reason: str) -> int:
         """Answer the entries up to a time that carry no mark at all with EARLIER. Returns how many."""
