@@ -4,11 +4,12 @@ import asyncio
 import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import URL
 
+from masspayout.backoff import Backoff
 from masspayout.db import embedded, migrations
 from masspayout.db.session import Database
 from masspayout.errors import Invalid
@@ -26,6 +27,7 @@ class Runtime:
     database: Database
     ledger: Ledger
     jobs: Jobs
+    backoff: Backoff = field(default_factory=Backoff)
 
 
 async def database_url(settings: Settings) -> URL:

@@ -35,7 +35,7 @@ class PeriodicTask:
 
 
 async def _run_due(runtime: Runtime, now: datetime) -> None:
-    await scheduler.run_due(runtime.database, runtime.ledger, runtime.settings, runtime.jobs, now)
+    await scheduler.run_due(runtime.database, runtime.ledger, runtime.settings, runtime.jobs, now, runtime.backoff)
 
 
 async def _poll_listeners(runtime: Runtime, now: datetime) -> None:
@@ -83,18 +83,22 @@ async def running_periodic_tasks(runtime: Runtime) -> AsyncIterator[None]:
 
 
 async def run_each_once(runtime: Runtime) -> None:
-    """Do one round of every periodic task."""
+    """Do one round of every periodic task. One that fails is logged, and keeps neither the others nor jobs waiting."""
     for task in PERIODIC:
-        await task.run(runtime, datetime.now(UTC))
+        await _run_logged(runtime, task)
 
 
 async def _repeat(runtime: Runtime, task: PeriodicTask) -> None:
     while True:
-        try:
-            await task.run(runtime, datetime.now(UTC))
-        except (DatabaseUnavailable, LedgerUnavailable) as error:
-            _log.warning("%s: %s It is tried again.", task.name, error)
-        except Exception:  # noqa: BLE001 - it is logged with its trace
-            # A round that fails must not end the worker, which has payouts to settle; the next round is its retry.
-            _log.exception("%s: this round failed; the next one follows", task.name)
+        await _run_logged(runtime, task)
         await asyncio.sleep(task.pause_seconds)
+
+
+async def _run_logged(runtime: Runtime, task: PeriodicTask) -> None:
+    try:
+        await task.run(runtime, datetime.now(UTC))
+    except (DatabaseUnavailable, LedgerUnavailable) as error:
+        _log.warning("%s: %s It is tried again.", task.name, error)
+    except Exception:  # noqa: BLE001 - it is logged with its trace
+        # A round that fails must not end the worker, which has payouts to settle; the next round is its retry.
+        _log.exception("%s: this round failed; the next one follows", task.name)

@@ -16,6 +16,13 @@ from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.repositories.batch_payouts import BatchPayouts, Progress
 from masspayout.db.repositories.contract_events import ContractEvents
 from masspayout.db.repositories.distributions import Distributions, refusing_second_obligation
+from masspayout.db.repositories.due_starts import (
+    ROWS_REFUSED,
+    DueStarts,
+    database_reason,
+    refusing_rows,
+    rows_refused,
+)
 from masspayout.db.repositories.entitlements import Due, Entitlements
 from masspayout.db.repositories.event_listeners import EventListeners, EventSummary
 from masspayout.db.repositories.evm import BalanceChange, EvmTokens, EvmTransactions
@@ -41,6 +48,7 @@ from masspayout.db.repositories.trials import Trial, TrialTotals
 from masspayout.db.repositories.webhooks import Backlog, Webhooks
 
 __all__ = [
+    "ROWS_REFUSED",
     "WORKER_ALIVE_SECONDS",
     "AnnouncedPayouts",
     "ApiTokens",
@@ -60,6 +68,7 @@ __all__ = [
     "DistributionSort",
     "Distributions",
     "Due",
+    "DueStarts",
     "EntitlementFilter",
     "Entitlements",
     "EventListeners",
@@ -101,7 +110,10 @@ __all__ = [
     "Webhooks",
     "WorkStatus",
     "analyse_large",
+    "database_reason",
     "read_part",
+    "refusing_rows",
     "refusing_second_obligation",
     "register_hash_of",
+    "rows_refused",
 ]
