@@ -22,14 +22,45 @@ def run_sql(url: URL, *statements: str) -> None:
 
 
 @contextmanager
-def fresh_database(server: URL, *, template: str = "template0") -> Iterator[URL]:
-    """Make a database with a name of its own and drop it afterwards."""
-    name = f"test_{uuid.uuid4().hex}"
-    run_sql(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+def copied_database(template: URL) -> Iterator[URL]:
+    """Copy a database that nobody is connected to, as a backup keeps it, and drop the copy afterwards."""
+    name = f"copy_{uuid.uuid4().hex}"
+    server = template.set(database="postgres")
+    run_sql(server, f'CREATE DATABASE "{name}" TEMPLATE "{template.database}"')
     try:
-        yield server.set(database=name)
+        yield template.set(database=name)
     finally:
         run_sql(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def fresh_database(server: URL, *, template: str = "template0") -> Iterator[URL]:
+    """Make a database with a name of its own and drop it afterwards.
+
+    The copy of a migrated one is an installation of its own, which forgot nothing.
+    """
+    name = f"test_{uuid.uuid4().hex}"
+    run_sql(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    url = server.set(database=name)
+    try:
+        if template != "template0":
+            run_sql(url, "UPDATE installation SET identity = masspayout_identity()")
+        yield url
+    finally:
+        run_sql(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def move_clock(url: URL, seconds: float) -> None:
+    """Let the clock of a database be off for whoever connects from now on: its ``clock_timestamp()`` is another one."""
+    run_sql(
+        url,
+        "CREATE SCHEMA IF NOT EXISTS moved",
+        f"""
+        CREATE OR REPLACE FUNCTION moved.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+        RETURN pg_catalog.clock_timestamp() + make_interval(secs => {seconds})
+        """,
+        f'ALTER DATABASE "{url.database}" SET search_path = public, moved, pg_catalog',
+    )
 
 
 def cut_off(url: URL) -> None:

@@ -15,7 +15,7 @@ from masspayout.db.repositories import Distributions
 from masspayout.db.session import Database
 from masspayout.jobs import Jobs
 from masspayout.ledger.sandbox import SandboxLedger
-from masspayout.runtime import Runtime
+from masspayout.runtime import Runtime, share_clock
 from masspayout.settings import Settings
 
 ASSET_TOKEN = "0.0.5001"
@@ -28,7 +28,9 @@ def make_sandbox(url: URL, settings: Settings) -> SandboxLedger:
 
 
 def make_runtime(database: Database, settings: Settings) -> Runtime:
-    return Runtime(settings, database, make_sandbox(database.url, settings), Jobs(database.url))
+    ledger = SandboxLedger(settings.sandbox_url or database.url, settings, clock=database.clock.now_nanos)
+    share_clock(database, ledger)
+    return Runtime(settings, database, ledger, Jobs(database.url))
 
 
 def accounts(count: int) -> list[str]:

@@ -20,7 +20,8 @@ from masspayout.db.entities import Asset, DistributionStatus
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, ContractPaused, InsufficientFunds
 from masspayout.jobs import Jobs
-from masspayout.ledger.evm.contracts.own import TRANSFER_GAS, distribution_key
+from masspayout.ledger.evm.contracts.own import TRANSFER_GAS
+from masspayout.ledger.port import Settled
 from masspayout.payout_lists import read_payout_list
 from masspayout.runtime import Runtime
 from masspayout.settings import Settings
@@ -153,6 +154,28 @@ async def test_batches_that_need_too_much_gas_are_split_until_they_do_not(
     assert (await world.reconcile(dividend_id)).agrees
 
 
+async def test_a_node_that_keeps_no_later_nonces_is_sent_the_earlier_ones_of_other_batches_first(
+    harness: EvmHarness, database: Database
+) -> None:
+    async with harness.another(evm_recipients_per_transaction=10, claim_seconds=0.1) as small:
+        world, dividend_id = await executed_dividend(small, database)
+        harness.way.faults = Faults(lose_request_percent=100)
+        assert await pay_until_it_waits(small, database, dividend_id) is DistributionStatus.PROCESSING
+        ids = [batch.transaction_id for batch in (await world.find(dividend_id)).batches]
+        versions = [group[0] for group in (await small.ledger.transactions.versions([*filter(None, ids)])).values()]
+        last = max(versions, key=lambda version: (version.sender == small.senders[0], version.nonce))
+        assert last.nonce > 0
+        harness.way.faults = Faults(no_mempool=True)
+
+        await small.ledger.submit(last.signed_bytes)
+
+        for version in versions:
+            if version.sender == last.sender:
+                assert isinstance(await small.ledger.outcome(version.transaction_id), Settled)
+        assert await world.pay(dividend_id) is DistributionStatus.COMPLETED
+        assert (await world.reconcile(dividend_id)).agrees
+
+
 async def test_nothing_starts_that_could_not_be_paid(harness: EvmHarness, database: Database) -> None:
     world, dividend_id = await planned_dividend(harness, database, HOLDERS[:3])
     assert harness.contract is not None
@@ -269,7 +292,8 @@ async def test_whom_the_contract_paid_another_amount_before_is_not_paid_and_show
     world, dividend_id = await executed_dividend(harness, database)
     assert harness.contract is not None
     harness.contract.send("set_payer", harness.admin, True, sender=harness.admin)
-    harness.contract.send("pay", distribution_key(dividend_id), [(HOLDERS[3], 5)], TRANSFER_GAS, sender=harness.admin)
+    key = dividend_id.int.to_bytes(32)
+    harness.contract.send("pay", key, [(HOLDERS[3], 5)], TRANSFER_GAS, sender=harness.admin)
 
     assert await world.pay(dividend_id) is DistributionStatus.FAILED
 

@@ -12,10 +12,12 @@ from hedera_network.entities import FixedFee, FractionalFee
 from hedera_network.identifiers import timestamp
 from hedera_network.ledger import SNAPSHOT_SECONDS
 from hedera_network.mirror.description import complaints_of_answer, complaints_of_request
+from hedera_network.mirror.lies import LIES
 from hedera_network.wallet import Wallet, mirror_path
 from hedera_worlds import PAYER, build_world, world_settings
 from masspayout.errors import LedgerUnavailable
 from masspayout.ledger.hedera.adapter import HederaLedger
+from masspayout.ledger.hedera.hbar import HBAR
 from masspayout.ledger.movements import Payment
 from masspayout.ledger.port import Transfer
 from masspayout.ledger_time import to_datetime
@@ -85,6 +87,10 @@ async def test_the_clients_requests_and_all_answers_are_as_described(network: Em
     await ledger.transferred_units([signed.transaction_id, f"{PAYER}@1700000000.000000001"])
     network.operator.emit(HOLDERS[0][0], [([TOPIC], "0x")])
     assert [event.name async for event in ledger.events(HOLDERS[0][0], after=(0, 0))] == ["Deposit"]
+    network.clock.advance(60)
+    pages = [page async for page in ledger.statement(PAYER, after=None)]
+    for token_id in (PAYMENT_TOKEN, HBAR):
+        assert await ledger.held_units_at(PAYER, token_id, pages[-1].cursor)
     await ledger.close()
 
     assert [line for request in network.mirror.requests for line in complaints_of_request(request)] == []
@@ -191,6 +197,22 @@ def test_logs_are_found_by_topic_only_within_a_week(network: EmulatedNetwork) ->
     assert [one["data"] for one in found["logs"]] == ["0x03", "0x01", "0x03", "0x01"]
     walked = pages(network, f"{logs}?order=asc&limit=2&timestamp=gte:{first}", "logs")
     assert [[one["data"] for one in page] for page in walked] == [["0x01", "0x02"], ["0x03", "0x01"], ["0x02", "0x03"]]
+
+
+def test_transactions_are_listed_within_60_days_at_most(network: EmulatedNetwork) -> None:
+    day = 86_400
+    target = f"transactions?account.id={PAYER}&timestamp=gt:1000000000&timestamp=lte:{1_000_000_000 + 60 * day}"
+    assert ask(network, target)["transactions"] == []
+    ask(network, f"transactions?timestamp=gt:1000000000&timestamp=lte:{1_000_000_001 + 60 * day}", 400)
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_mirror_node_that_lies_is_counted(network: EmulatedNetwork, lie: str) -> None:
+    network.set_faults(Faults(mirror_lie=lie, mirror_lie_paths=("blocks",), mirror_lie_times=1))
+    status, _, body = LIES[lie]
+    answers = [httpx.get(f"{network.mirror_url}/api/v1/blocks", timeout=60) for _ in range(2)]
+    assert (answers[0].status_code, answers[0].text, network.mirror.liar.told[lie]) == (status, body, 1)
+    assert answers[1].json()["blocks"]
 
 
 def test_what_goes_wrong_on_the_way(network: EmulatedNetwork) -> None:

@@ -212,8 +212,14 @@ def test_custom_fees(network: EmulatedNetwork, wallet: Wallet) -> None:
     assert wallet.pay(taken, {account: 100}) == ("OK", "SUCCESS")
 
     assert operator.balance(account, fixed) == 100
-    assert tinybars(network, "0.0.98") > network_hbars + 500
+    assert tinybars(network, "0.0.98") == network_hbars + 500
     assert [operator.balance(account, taken), operator.balance("0.0.98", taken)] == [90, 10]
+
+
+def test_all_fees_go_to_one_account_that_nobody_else_can_pay(network: EmulatedNetwork, wallet: Wallet) -> None:
+    assert wallet.pay("hbar", {"0.0.802": 5}) == ("OK", "TRANSFER_TO_FEE_COLLECTION_ACCOUNT_NOT_ALLOWED")
+    (record,) = network.operator.records(wallet.account_id)
+    assert sorted(record.transfers) == [(802, record.fee), (int(wallet.account_id[4:]), -record.fee)]
 
 
 def test_the_same_id_happens_once_whoever_submits_it(network: EmulatedNetwork, wallet: Wallet, token: str) -> None:

@@ -9,12 +9,15 @@ from sqlalchemy import event
 
 from databases import run_sql
 from masspayout.db.entities import Distribution
+from masspayout.db.repositories import Payers
 from masspayout.db.types import uuid7
 from masspayout.errors import Conflict, NotFound
+from masspayout.ledger.movements import Payment
+from masspayout.ledger.port import Settled, Transfer
 from masspayout.ledger.sandbox import Faults
 from masspayout.reconciliation import BreakKind, Reconciliation
 from masspayout.runtime import Runtime
-from payouts import World, accounts, make_runtime
+from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 
 FIRST, SECOND = accounts(2)
 
@@ -104,7 +107,55 @@ async def test_what_was_paid_agrees(world: World, paid: Distribution) -> None:
 async def test_each_kind_of_break_is_found(
     world: World, paid: Distribution, statement: str, expected: tuple[BreakKind, str, int, int]
 ) -> None:
-    assert await breaks_after(world, paid, statement) == [expected]
+    found = await breaks_after(world, paid, statement)
+    assert found[0] == expected
+    # What is no payment of an attempt is shown as well, and so is a balance that does not fit any more.
+    assert {each[0] for each in found[1:]} <= {BreakKind.UNKNOWN_PAYMENT, BreakKind.BALANCE}
+
+
+async def pay_behind_its_back(world: World, account: str, units: int, memo: str) -> None:
+    """Have somebody who has the payer's key pay, through the ledger alone."""
+    ledger, payer = world.runtime.ledger, world.runtime.settings.payer_account_id
+    sender = await ledger.sender(payer)
+    payment = Transfer(
+        number=sender.number_floor,
+        payer_account_id=payer,
+        token_id=PAYMENT_TOKEN,
+        payments=[Payment(account, units)],
+        memo=memo,
+        payment_key=None,
+        sender_account_id=sender.account_id,
+    )
+    signed = await ledger.prepare(payment)
+    await ledger.submit(signed.signed_bytes)
+    assert isinstance(await ledger.outcome(signed.transaction_id), Settled)
+
+
+@pytest.mark.parametrize("memo", ["mp2 {installation} {obligation} - 1", "payout {id} batch 1", "rent", ""])
+async def test_a_payment_behind_its_back_is_a_break(world: World, paid: Distribution, memo: str) -> None:
+    assert (await world.reconcile(paid.id)).agrees
+    async with world.runtime.database.unit_of_work() as session:
+        installation = (await Payers(session).installation()).code
+    found = await world.find(paid.id)
+    words = {"installation": installation, "obligation": found.obligation_key, "id": paid.id}
+    await pay_behind_its_back(world, FIRST, 5_000_000, memo.format(**words))
+
+    assert await breaks_after(world, paid) == [(BreakKind.UNKNOWN_PAYMENT, FIRST, 0, 5)]
+
+
+async def test_a_balance_that_does_not_add_up_is_a_break(world: World, paid: Distribution) -> None:
+    payer = world.runtime.settings.payer_account_id
+    stolen = f"UPDATE sandbox.holding SET balance_units = balance_units - 9000000 WHERE account_id = '{payer}'"
+    assert await breaks_after(world, paid, stolen) == [(BreakKind.BALANCE, payer, 999_700, 999_691)]
+
+
+async def test_a_ledger_that_moved_more_than_it_had_shown_is_asked_again(world: World, paid: Distribution) -> None:
+    assert (await world.reconcile(paid.id)).agrees
+    too_much = (
+        "UPDATE sandbox.ledger_transaction SET amounts_units = '{20000000}', moved_units = 20000000 "
+        f"WHERE accounts = '{{{FIRST}}}' AND kind = 'TRANSFER'"
+    )
+    assert (BreakKind.WRONG_AMOUNT, FIRST, 10, 20) in await breaks_after(world, paid, too_much)
 
 
 async def test_books_that_are_behind_are_waited_for_and_not_called_broken(world: World, paid: Distribution) -> None:

@@ -165,9 +165,11 @@ async def test_a_code_at_the_door_is_kept_when_the_same_bytes_are_refused_again(
     dividend = await world.plan("1000")
     await world.execute(dividend.id)
     runtime = world.runtime
-    claimed = await BatchAttempts(runtime.database, runtime.ledger, runtime.settings).claim(dividend, after=0)
+    paying = BatchAttempts(runtime.database, runtime.ledger, runtime.settings)
+    claimed = await paying.claim(dividend, after=0)
     assert claimed is not None
     assert claimed.attempt is not None
+    assert await paying._sign(claimed, claimed.attempt)
     async with runtime.database.unit_of_work() as session:
         attempts = Attempts(session)
         await attempts.mark_submitted(claimed.attempt.id)

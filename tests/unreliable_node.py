@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 import httpx
@@ -22,6 +23,16 @@ _BLOCK_PARAMETER = {
 _LOOKS_FOR_BLOCK, _SECONDS_BETWEEN_LOOKS = 100, 0.01
 
 
+class Lie(Enum):
+    """What is answered instead of the truth."""
+
+    NULL = '{"jsonrpc": "2.0", "id": 1, "result": null}'
+    EMPTY = '{"jsonrpc": "2.0", "id": 1, "result": {}}'
+    NO_RESULT = "{}"
+    NO_OBJECT = '["gateway"]'
+    HTML = "<html><body>404 page not found</body></html>"
+
+
 @dataclass(frozen=True)
 class Faults:
     """What goes wrong with transactions that are sent, in percent; and how the chain is shown.
@@ -34,6 +45,12 @@ class Faults:
         most_log_blocks: No logs are given of more blocks than these at once.
         oldest_state: What held at blocks before this one is forgotten, but for the blocks themselves and their logs.
         failing_method: The node has trouble of its own with whatever is asked by this one.
+        lies: How something else is answered than the truth, by the method that asks.
+        codeless_until: At this block and before, every address is shown without a contract: the state is forgotten.
+        without_logs: Receipts are shown without their logs.
+        hidden: Of transactions with these hashes no receipts are shown.
+        ignorant_of: The newest block of a node behind the same address that is behind, and is asked for logs and for
+            blocks by their numbers.
     """
 
     lose_answer_percent: int = 0
@@ -46,6 +63,11 @@ class Faults:
     most_log_blocks: int | None = None
     oldest_state: int | None = None
     failing_method: str | None = None
+    lies: Mapping[str, "Lie"] = field(default_factory=dict)
+    codeless_until: int | None = None
+    without_logs: bool = False
+    hidden: frozenset[str] = frozenset()
+    ignorant_of: int | None = None
 
 
 @dataclass
@@ -58,6 +80,7 @@ class UnreliableNode:
     url: str = ""
     chance: random.Random = field(default_factory=lambda: random.Random(7))
     sent_count: int = 0
+    lie_count: int = 0
 
     async def start(self) -> None:
         self._client = httpx.AsyncClient(base_url=self.target, timeout=60)
@@ -81,6 +104,12 @@ class UnreliableNode:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = json.loads(await request.text())
         calls = body if isinstance(body, list) else [body]
+        lies = [
+            lie for call in calls if (lie := self.faults.lies.get(call["method"])) not in (None, Lie.NULL, Lie.EMPTY)
+        ]
+        if lies:
+            self.lie_count += 1
+            return web.Response(text=lies[0].value, content_type="application/json")
         answers = [await self._answer(call["method"], call["params"]) for call in calls]
         if any(answer is None for answer in answers):
             assert request.transport is not None
@@ -98,9 +127,39 @@ class UnreliableNode:
             return {"error": refusal}
         if method == "eth_sendRawTransaction":
             return await self._send(parameters[0])
+        lie = await self._lie(method, parameters)
+        if lie is not None:
+            return lie
         if self.faults.horizon is None:
             return await self._ask(method, parameters)
         return await self._ask_behind(method, parameters, self.faults.horizon)
+
+    async def _lie(self, method: str, parameters: list[Any]) -> Mapping[str, Any] | None:
+        """Return another answer than the true one, and count it; None when nothing is to be hidden."""
+        lie = self.faults.lies.get(method)
+        result: list[Any] | None = None
+        if method == "eth_getTransactionReceipt" and parameters[0] in self.faults.hidden:
+            lie = Lie.NULL
+        newest = self.faults.ignorant_of
+        if newest is not None and method == "eth_getLogs" and int(parameters[0]["toBlock"], 16) > newest:
+            lie, result = Lie.NULL, []
+            parameters = [{**parameters[0], "fromBlock": hex(newest + 1)}]
+        if newest is not None and method == "eth_getBlockByNumber" and parameters[0] not in _NAMES_OF_BLOCKS:
+            lie = Lie.NULL if int(parameters[0], 16) > newest else lie
+        if method == "eth_getCode" and parameters[1] not in _NAMES_OF_BLOCKS:
+            truth = (await self._ask(method, parameters)).get("result")
+            if int(parameters[1], 16) <= (self.faults.codeless_until or -1):
+                self.lie_count += truth != "0x"
+                return {"result": "0x"}
+        strips = method == "eth_getTransactionReceipt" and self.faults.without_logs
+        if lie is None and not strips:
+            return None
+        truth = (await self._ask(method, parameters)).get("result")
+        if lie is None:
+            self.lie_count += bool(truth and truth["logs"])
+            return {"result": truth and {**truth, "logs": []}}
+        self.lie_count += bool(truth)
+        return {"result": {} if lie is Lie.EMPTY else result}
 
     async def _send(self, signed: str) -> Mapping[str, Any] | None:
         faults = self.faults

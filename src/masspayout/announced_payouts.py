@@ -16,6 +16,7 @@ from masspayout.db.repositories import AnnouncedPayouts
 from masspayout.distribution_records import record_cancelled, record_created
 from masspayout.ledger.contract_offers import AnnouncedPayout, Announcing
 from masspayout.ledger.port import Ledger
+from masspayout.obligations import key_of_announced
 
 _DATES = ("execution_type", "scheduled_time", "record_time")
 
@@ -48,7 +49,7 @@ async def _import(session: AsyncSession, asset: Asset, announced: AnnouncedPayou
         asset_id=asset.id,
         type=DistributionType(announced.kind),
         concept=f"{announced.kind.capitalize()} {announced.number}",
-        obligation_key=announced.key,
+        obligation_key=key_of_announced(announced.key),
         contract_terms=announced.terms,
         **_dates(announced, None, now),
     )

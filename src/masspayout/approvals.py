@@ -5,7 +5,6 @@ as the distribution is that; whatever is changed afterwards, it counts no more. 
 """
 
 import uuid
-from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,6 +12,7 @@ from masspayout import audit
 from masspayout.actors import current_actor
 from masspayout.db.entities import Distribution
 from masspayout.db.repositories import ApprovalCount, Approvals, Distributions, Entitlements
+from masspayout.db.session import clock_of
 from masspayout.errors import ApprovalsMissing, Conflict
 from masspayout.settings import Settings
 
@@ -99,7 +99,7 @@ async def approve(session: AsyncSession, distribution_id: uuid.UUID, register_ha
         distribution_id,
         register_hash=register_hash.strip().lower(),
         person=actor.person,
-        approved_at=datetime.now(UTC),
+        approved_at=await clock_of(session).now(),
         **who,
     ):
         await session.refresh(distribution)

@@ -3,7 +3,7 @@
 import logging
 import uuid
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -163,7 +163,9 @@ async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID) -> SyncR
             change = await holders.merge_staged(asset.id)
             held_units = await holders.staged_units()
             await assets.end_sync(asset.id, snapshot.taken_at, holder_count=holder_count, held_units=held_units)
-            await announced_payouts.keep_in_step(session, ledger, await assets.get(asset.id), datetime.now(UTC))
+            await announced_payouts.keep_in_step(
+                session, ledger, await assets.get(asset.id), await database.clock.now()
+            )
             if current_actor().kind is not ActorKind.SYSTEM:
                 audit.record(session, "asset.synced", asset.id, after={"holder_count": holder_count, **asdict(change)})
     except Exception as error:

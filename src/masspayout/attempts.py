@@ -1,25 +1,27 @@
-"""Attempts: signed, sent and settled, so that a crash between any two steps pays nobody twice and forgets nobody.
+"""Attempts are reserved, signed, sent and settled: a crash between any two steps pays nobody twice and forgets nobody.
 
-    sign    a batch is claimed, its holders are attached to a new attempt, its signed bytes are stored; commit
-    send    the attempt is marked as submitted; commit; then the stored bytes go out
-    settle  the ledger is asked what became of it; each holder's result is written; commit
+    reserve  a batch is claimed, its holders are attached to a new attempt, which is given its number; commit
+    sign     outside of any transaction; the signed bytes are stored; commit
+    send     the attempt is marked as submitted; commit; then the stored bytes go out
+    settle   the ledger is asked what became of it; each holder's result is written; commit
 
 Recovery is the same procedure from whatever the database says. The same bytes may be sent any number of times, because
 the ledger executes a transaction id at most once. A new transaction is signed only when the old one is settled or
-proven dead.
+proven dead. A number is signed with for the same holders and amounts whoever signs, and however often: of what a lost
+database signed, the ledger executes one.
 """
 
 import logging
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import distributions
 from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, BatchStatus, Distribution
-from masspayout.db.repositories import Attempts, BatchPayouts, Distributions
+from masspayout.db.repositories import Attempts, BatchPayouts, Distributions, Payers
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.errors import LedgerError, LedgerRejected, LedgerUnavailable, LedgerUncertain
@@ -27,6 +29,8 @@ from masspayout.ledger.failures import OTHER_AMOUNT_PAID, TRANSACTION_EXPIRED, F
 from masspayout.ledger.movements import Payment
 from masspayout.ledger.port import Dead, Ledger, Outcome, Refused, Sender, Settled, Transfer, Undecided
 from masspayout.money import to_units, total
+from masspayout.obligations import Mark, obligation_of
+from masspayout.payer_gate import GateState, PayerGate
 from masspayout.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -34,14 +38,22 @@ _log = logging.getLogger(__name__)
 _SUCCESS = "SUCCESS"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ClaimedBatch:
-    """A batch that is ours for a while, and its transaction that could still pay; without one, nobody of it waits."""
+    """A batch that is ours for a while.
+
+    Attributes:
+        gate: What was found of its payer.
+        attempt: Its transaction that could still pay. None when nobody of the batch waits.
+        holders: Who was just attached to the attempt, and what each is owed. None of an attempt that was there before.
+    """
 
     distribution: Distribution
     batch_id: uuid.UUID
     batch_number: int
-    attempt: Attempt | None
+    gate: GateState
+    attempt: Attempt | None = None
+    holders: Mapping[str, Decimal] | None = None
 
 
 class BatchAttempts:
@@ -51,123 +63,175 @@ class BatchAttempts:
         self._database = database
         self._ledger = ledger
         self._settings = settings
+        self.gate = PayerGate(database, ledger, settings)
 
     async def claim(self, distribution: Distribution, *, after: int) -> ClaimedBatch | None:
-        """Claim the next open batch after a number, and sign for it in the same transaction; None if there is none.
+        """Claim the next open batch after a number, and reserve an attempt for it; None if there is none.
 
-        When the ledger is needed to sign, and away, the batch is left alone for a while.
+        While the gate of the payer is closed, what was signed before is claimed, and nothing is reserved.
 
         Args:
             distribution: It is frozen: its terms are the same whenever they were read.
             after: Batches up to this number are passed over.
+
+        Raises:
+            LedgerUnavailable: Whoever sends next cannot be found out now.
         """
-        claimed = None
-        try:
-            async with self._database.unit_of_work() as session:
-                batch = await BatchPayouts(session).claim(
-                    distribution.id, after=after, claim_seconds=self._settings.claim_seconds
-                )
-                if batch is None:
-                    return None
-                # Written down first: when signing fails, what the session read is gone with it.
-                claimed = ClaimedBatch(distribution, batch.id, batch.batch_number, None)
-                attempt = await self._open_or_sign(session, distribution, batch)
-        except (LedgerUnavailable, LedgerUncertain) as error:
-            if claimed is None:
-                raise
-            await self._sign_later(claimed.batch_id, error)
-            return claimed
-        return replace(claimed, attempt=attempt)
+        account = str(distribution.payer_account_id)
+        gate = self.gate.state(account) or await self.gate.attend(account)
+        sender = await self._ledger.sender(account)
+        async with self._database.unit_of_work() as session:
+            batch = await BatchPayouts(session).claim(
+                distribution.id,
+                after=after,
+                claim_seconds=self._settings.claim_seconds,
+                begun_only=not gate.is_open,
+            )
+            if batch is None:
+                return None
+            claimed = ClaimedBatch(distribution, batch.id, batch.batch_number, gate)
+            await self._open_or_reserve(session, claimed, batch, sender)
+        return claimed
 
     async def pay(self, claimed: ClaimedBatch) -> None:
         """Pay what is unpaid of a batch. Returns when it is closed, or when it must be looked at again later."""
-        attempt = claimed.attempt
-        while attempt is not None:
-            outcome = await self._find_out(attempt)
-            if isinstance(outcome, Undecided):
-                await self._look_again_later(attempt, outcome)
+        while (attempt := claimed.attempt) is not None:
+            if attempt.status is AttemptStatus.RESERVED:
+                goes_on = await self._sign(claimed, attempt)
+            else:
+                goes_on = await self._bring_to_an_end(claimed, attempt)
+            if not goes_on:
                 return
-            if await self._complete(attempt, outcome) or not await self._settle(attempt, outcome):
-                return
-            attempt = await self._next(claimed)
+            if not attempt.status.is_open:
+                await self._next(claimed)
 
-    async def _next(self, claimed: ClaimedBatch) -> Attempt | None:
-        """Return the attempt that comes next after one that left somebody unpaid."""
+    async def _bring_to_an_end(self, claimed: ClaimedBatch, attempt: Attempt) -> bool:
+        """Send an attempt, find out what became of it, and write it down. Returns whether its batch goes on at once."""
+        outcome = await self._find_out(claimed, attempt)
+        if isinstance(outcome, Undecided):
+            await self._look_again_later(attempt, outcome)
+            return False
+        if await self._complete(attempt, outcome) or not await self._settle(attempt, outcome):
+            return False
+        attempt.status = AttemptStatus.SETTLED
+        return True
+
+    async def _next(self, claimed: ClaimedBatch) -> None:
+        """Go on with the attempt that comes next after one that left somebody unpaid."""
+        claimed.attempt = None
         try:
-            async with self._database.unit_of_work() as session:
-                batch = await BatchPayouts(session).lock(claimed.batch_id)
-                return await self._open_or_sign(session, claimed.distribution, batch) if batch.status.is_open else None
+            sender = await self._ledger.sender(str(claimed.distribution.payer_account_id))
         except (LedgerUnavailable, LedgerUncertain) as error:
             await self._sign_later(claimed.batch_id, error)
-            return None
+            return
+        async with self._database.unit_of_work() as session:
+            batch = await BatchPayouts(session).lock(claimed.batch_id)
+            if batch.status.is_open:
+                await self._open_or_reserve(session, claimed, batch, sender)
 
     async def _sign_later(self, batch_id: uuid.UUID, error: LedgerError) -> None:
-        """Leave a batch alone whose next transaction cannot be made now; nothing of it was written."""
+        """Leave a batch alone whose next transaction cannot be made now."""
         _log.warning("batch %s is signed later: %s", batch_id, error)
         async with self._database.single_statement() as session:
             await BatchPayouts(session).hold(batch_id, self._settings.look_again_max_seconds)
 
-    async def _open_or_sign(
-        self, session: AsyncSession, distribution: Distribution, batch: BatchPayout
-    ) -> Attempt | None:
-        """Return the attempt that could still pay, or sign the next one; None when nothing of the batch waits."""
-        attempt = None
-        if batch.transaction_id is not None:
-            attempt = await Attempts(session).find_open(batch.id)
-        if attempt is not None:
-            return attempt
-        while True:
-            attempt_id = uuid7()
-            holders = await BatchPayouts(session).attach(batch, attempt_id)
-            if not holders:
-                await _write_tally(session, batch, slices=batch.slices, may_close=True)
-                return None
-            try:
-                return await self._sign(session, attempt_id, distribution, batch, holders)
-            except LedgerRejected as error:
-                _log.warning("batch %s cannot be signed: %s", batch.id, error)
-                if not await self._settle_refused(session, batch, attempt_id, len(holders), error.code):
-                    return None
-            await session.refresh(batch)
-            if not batch.status.is_open:
-                return None
+    async def _open_or_reserve(
+        self, session: AsyncSession, claimed: ClaimedBatch, batch: BatchPayout, sender: Sender
+    ) -> None:
+        """Find the attempt of a batch that could still pay, or reserve the next one; close it when nobody waits.
 
-    async def _sign(
-        self,
-        session: AsyncSession,
-        attempt_id: uuid.UUID,
-        distribution: Distribution,
-        batch: BatchPayout,
-        holders: Sequence[tuple[str, Decimal]],
-    ) -> Attempt:
-        """Sign for holders that were attached, and store what was signed. What is refused gives its number back."""
-        attempts = Attempts(session)
-        sender = await self._ledger.sender(str(distribution.payer_account_id))
-        number = await attempts.next_number(sender.account_id, sender.number_floor)
-        try:
-            signed = await self._ledger.prepare(_transfer(sender, number, distribution, batch, holders))
-        except LedgerRejected:
-            await attempts.give_back_number(sender.account_id, number)
-            raise
+        When the gate is closed and something would have to be signed, the batch is let go again.
+        """
+        attempts, payer_id = Attempts(session), claimed.gate.payer_id
+        claimed.attempt, claimed.holders = None, None
+        if not batch.is_first_claim and (found := await attempts.find_open(batch.id)) is not None:
+            if found.status is not AttemptStatus.RESERVED or await Payers(session).is_cleared(payer_id):
+                claimed.attempt = found
+            else:
+                await self._let_go(session, claimed)
+            return
+        attempt_id = uuid7()
+        holders = await BatchPayouts(session).attach(batch, attempt_id, payer_id)
+        if holders is None:
+            await self._let_go(session, claimed)
+            return
+        if not holders:
+            await _write_tally(session, batch, slices=batch.slices, may_close=True)
+            return
         attempt = Attempt(
             id=attempt_id,
-            status=AttemptStatus.SIGNED,
+            status=AttemptStatus.RESERVED,
             looks=0,
             batch_payout_id=batch.id,
-            transaction_id=signed.transaction_id,
-            signed_bytes=signed.signed_bytes,
-            expires_at=signed.expires_at,
             recipient_count=len(holders),
-            total_amount=total(amount for _, amount in holders),
+            total_amount=total(holders.values()),
         )
-        await attempts.store_signed(attempt, claim_seconds=self._settings.claim_seconds)
-        return attempt
+        claimed.attempt, claimed.holders = await attempts.reserve(attempt, sender), holders
 
-    async def _find_out(self, attempt: Attempt) -> Outcome:
+    async def _let_go(self, session: AsyncSession, claimed: ClaimedBatch) -> None:
+        """Undo a claim, because the gate of the payer is closed, and have the payer attended to."""
+        await session.rollback()
+        self.gate.close(str(claimed.distribution.payer_account_id))
+
+    async def _sign(self, claimed: ClaimedBatch, attempt: Attempt) -> bool:
+        """Have a reserved attempt signed, outside of any transaction, and store the bytes.
+
+        Returns whether its batch goes on at once: with the attempt if it is SIGNED now, else with the next one.
+        """
+        holders = claimed.holders
+        if holders is None:
+            async with self._database.single_statement() as session:
+                found = (claimed.distribution.id, claimed.batch_number, attempt.id)
+                holders = await BatchPayouts(session).attached(*found)
+        try:
+            signed = await self._ledger.prepare(_transfer(claimed, attempt, holders))
+        except LedgerRejected as error:
+            _log.warning("batch %s cannot be signed: %s", claimed.batch_id, error)
+            return await self._settle_unsigned(claimed, attempt, error.code)
+        except (LedgerUnavailable, LedgerUncertain) as error:
+            await self._sign_later(claimed.batch_id, error)
+            return False
+        async with self._database.single_statement() as session:
+            stored = await Attempts(session).store_signed(attempt, signed, claim_seconds=self._settings.claim_seconds)
+        if not stored:
+            return await self._read_again(claimed, attempt)
+        attempt.transaction_id, attempt.signed_bytes = signed.transaction_id, signed.signed_bytes
+        attempt.expires_at, attempt.status = signed.expires_at, AttemptStatus.SIGNED
+        return True
+
+    async def _read_again(self, claimed: ClaimedBatch, attempt: Attempt) -> bool:
+        """Read an attempt that did not change as it should have: somebody else was first.
+
+        Returns False when the database does not know it any more; then nothing of it is sent.
+        """
+        async with self._database.unit_of_work() as session:
+            found = await Attempts(session).find_by_id(attempt.id)
+        if found is None:
+            doubt = f"The database does not know attempt {attempt.id} any more, which was committed."
+            self.gate.close(str(claimed.distribution.payer_account_id), doubt)
+            return False
+        for name in ("status", "transaction_id", "signed_bytes", "expires_at", "looks", "outcome_code"):
+            setattr(attempt, name, getattr(found, name))
+        return True
+
+    async def _settle_unsigned(self, claimed: ClaimedBatch, attempt: Attempt, code: str) -> bool:
+        """Close a reserved attempt of which the ledger said that it would fail. Returns whether its batch goes on."""
+        async with self._database.unit_of_work() as session:
+            batch = await BatchPayouts(session).lock(attempt.batch_payout_id)
+            if not await Attempts(session).close_unsigned(attempt, code):
+                await session.rollback()
+                return await self._read_again(claimed, attempt)
+            goes_on = await self._settle_refused(session, batch, attempt.id, attempt.recipient_count, code)
+        attempt.status = AttemptStatus.DEAD
+        return goes_on
+
+    async def _find_out(self, claimed: ClaimedBatch, attempt: Attempt) -> Outcome:
         """Send what may not have been sent yet, and ask the ledger what became of it."""
         if attempt.status is AttemptStatus.SIGNED:
             async with self._database.single_statement() as session:
-                await Attempts(session).mark_submitted(attempt.id)
+                is_ours_to_send = await Attempts(session).mark_submitted(attempt.id)
+            if not is_ours_to_send and not await self._read_again(claimed, attempt):
+                return Undecided("The database has lost it; it was not sent.")
         else:
             outcome = await self._look(attempt)
             if not isinstance(outcome, Undecided):
@@ -178,7 +242,7 @@ class BatchAttempts:
     async def _send(self, attempt: Attempt) -> None:
         """Send the stored bytes. Whatever the answer is: only the outcome is believed."""
         try:
-            await self._ledger.submit(attempt.signed_bytes)
+            await self._ledger.submit(attempt.signed_bytes or b"")
         except LedgerRejected as error:
             # It may still succeed if the same bytes got in before; if it proves dead, this is the reason.
             attempt.outcome_code = attempt.outcome_code or error.code
@@ -189,7 +253,7 @@ class BatchAttempts:
 
     async def _look(self, attempt: Attempt) -> Outcome:
         try:
-            return await self._ledger.outcome(attempt.transaction_id)
+            return await self._ledger.outcome(str(attempt.transaction_id))
         except LedgerError as error:
             return Undecided(error.message)
 
@@ -255,7 +319,7 @@ class BatchAttempts:
             return {}
         distribution = await Distributions(session).get(batch.distribution_id)
         decimals = int(distribution.payment_token_decimals or 0)
-        owed = await BatchPayouts(session).attached(batch, attempt_id)
+        owed = await BatchPayouts(session).attached(batch.distribution_id, batch.batch_number, attempt_id)
         return {
             account_id: OTHER_AMOUNT_PAID
             for account_id, amount in owed.items()
@@ -278,7 +342,7 @@ class BatchAttempts:
             half = recipient_count // 2
             slices[:1] = [recipient_count - half, half]
         else:
-            holders = await batches.attached(batch, attempt_id)
+            holders = await batches.attached(batch.distribution_id, batch.batch_number, attempt_id)
             await batches.mark_failed(batch, attempt_id, dict.fromkeys(holders, code))
             await self._stop_if_everybody(session, batch, [code])
             slices[:1] = []
@@ -307,22 +371,17 @@ class BatchAttempts:
                 await distributions.stop(session, batch.distribution_id, code)
 
 
-def _transfer(
-    sender: Sender,
-    number: int,
-    distribution: Distribution,
-    batch: BatchPayout,
-    holders: Sequence[tuple[str, Decimal]],
-) -> Transfer:
+def _transfer(claimed: ClaimedBatch, attempt: Attempt, holders: Mapping[str, Decimal]) -> Transfer:
+    distribution = claimed.distribution
     decimals = int(distribution.payment_token_decimals or 0)
     return Transfer(
-        number=number,
+        number=int(attempt.number or 0),
         payer_account_id=str(distribution.payer_account_id),
         token_id=str(distribution.payment_token_id),
-        payments=[Payment(account_id, to_units(amount, decimals)) for account_id, amount in holders],
-        memo=f"payout {distribution.id} batch {batch.batch_number}",
-        payment_key=f"0x{distribution.id.int:064x}",
-        sender_account_id=sender.account_id,
+        payments=[Payment(account_id, to_units(holders[account_id], decimals)) for account_id in sorted(holders)],
+        memo=str(Mark(claimed.batch_number, obligation_of(distribution), claimed.gate.installation)),
+        payment_key=distribution.ledger_key,
+        sender_account_id=str(attempt.sender_account_id),
         contract_terms=distribution.contract_terms,
     )
 

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit, same_ledger
 from masspayout.attempts import BatchAttempts
+from masspayout.clock_guard import ClockGuard
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.db.repositories import BatchPayouts, Distributions
+from masspayout.db.repositories import Attempts, BatchPayouts, Distributions
 from masspayout.db.session import Database
 from masspayout.errors import LedgerUnavailable
 from masspayout.ledger.port import Ledger
@@ -43,7 +44,9 @@ class DistributionPayer:
     ) -> None:
         self._database = database
         self._ledger = ledger
+        self._settings = settings
         self._attempts = BatchAttempts(database, ledger, settings)
+        self._clocks = ClockGuard(database.clock, ledger)
         self._sleep = sleep
         self._stop = stop or asyncio.Event()
 
@@ -54,6 +57,7 @@ class DistributionPayer:
 
         Raises:
             AnotherLedger: It began on another ledger than the settings lead to, and is left as it is.
+            ClockIsOff: The clocks disagree, so nothing more is signed; what is left goes to other machines.
         """
         with about(distribution_id=distribution_id):
             return await self._pay(distribution_id)
@@ -64,8 +68,10 @@ class DistributionPayer:
                 distribution = await Distributions(session).get(distribution_id)
             if distribution.status is not DistributionStatus.PROCESSING:
                 return distribution.status
+            account = str(distribution.payer_account_id)
+            await self._clocks.require_right()
             if await self._is_at_home(distribution):
-                await self._sweep(distribution)
+                await self._sweep_if_possible(distribution, account)
             async with self._database.unit_of_work() as session:
                 wait_seconds = await BatchPayouts(session).seconds_until_claimable(distribution_id)
                 ended = await _finish(session, distribution_id) if wait_seconds is None else None
@@ -74,7 +80,22 @@ class DistributionPayer:
             if wait_seconds is not None:
                 if self._stop.is_set():
                     return distribution.status
-                await self._sleep(min(max(wait_seconds, _SHORTEST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS))
+                await self._sleep(await self._pause_seconds(distribution, account, wait_seconds))
+
+    async def _pause_seconds(self, distribution: Distribution, account: str, wait_seconds: float) -> float:
+        """Return how long to wait before the open batches are looked at again.
+
+        Raises:
+            PayerStopped: Nothing is signed any more before a person says what was paid from the payer.
+        """
+        gate = self._attempts.gate.state(account)
+        if gate is not None and not gate.is_open:
+            async with self._database.unit_of_work() as session:
+                is_under_way = await Attempts(session).has_sent(distribution.id)
+            if gate.needs_person and not is_under_way:
+                raise gate.stop(account)
+            wait_seconds = max(wait_seconds, gate.wait_seconds)
+        return min(max(wait_seconds, _SHORTEST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
 
     async def _is_at_home(self, distribution: Distribution) -> bool:
         """Find out, before anything is signed, sent or looked up, whether the ledger is the one that it began on.
@@ -89,7 +110,20 @@ class DistributionPayer:
             return False
         return True
 
-    async def _sweep(self, distribution: Distribution) -> None:
+    async def _sweep_if_possible(self, distribution: Distribution, account: str) -> None:
+        """Go through the batches; when the ledger cannot be read, or cannot say who sends next, wait a while."""
+        try:
+            await self._attempts.gate.attend(account)
+            await self._sweep(distribution, account)
+        except LedgerUnavailable as error:
+            _log.warning("%s Distribution %s waits.", error.message, distribution.id)
+            await self._sleep(self._settings.look_again_max_seconds)
+
+    async def _goes_on(self) -> bool:
+        """Whether another batch may be begun: nobody stops us, and the clocks agree."""
+        return not self._stop.is_set() and await self._clocks.is_right()
+
+    async def _sweep(self, distribution: Distribution, account: str) -> None:
         """Go once through the batches, several at a time: as many as the ledger takes transactions in flight.
 
         The cursor only moves forward, so finding the next batch costs the same for the last as for the first.
@@ -98,9 +132,10 @@ class DistributionPayer:
 
         async def work() -> None:
             nonlocal cursor
-            while not self._stop.is_set() and (claimed := await self._attempts.claim(distribution, after=cursor)):
+            while await self._goes_on() and (claimed := await self._attempts.claim(distribution, after=cursor)):
                 cursor = max(cursor, claimed.batch_number)
                 await self._attempts.pay(claimed)
+                await self._attempts.gate.keep_watch(account)
 
         try:
             async with asyncio.TaskGroup() as group:

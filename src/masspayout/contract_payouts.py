@@ -11,6 +11,7 @@ from masspayout.errors import Conflict, NobodyEligible
 from masspayout.freezing import freeze_offer
 from masspayout.ledger.contract_offers import ContractOffer
 from masspayout.ledger.port import Ledger
+from masspayout.obligations import key_of_announced
 from masspayout.settings import Settings
 
 
@@ -49,7 +50,7 @@ async def create(
                     execution_type=ExecutionType.MANUAL if offer.due_at is None else ExecutionType.SCHEDULED,
                     scheduled_time=offer.due_at,
                     concept=concept or offer.concept,
-                    obligation_key=offer.key,
+                    obligation_key=None if offer.key is None else key_of_announced(offer.key),
                     contract_terms=offer.terms,
                     excluded_accounts=left_out,
                 )

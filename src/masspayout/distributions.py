@@ -6,7 +6,7 @@ Every change of state is one compare-and-set; whoever comes second gets a Confli
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,13 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from masspayout import approvals, assets, audit, same_ledger, start_conditions
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, ExecutionType
 from masspayout.db.repositories import BatchPayouts, Distributions, Due, Entitlements
-from masspayout.db.session import Database
+from masspayout.db.session import Database, clock_of
 from masspayout.distribution_records import record_cancelled, record_created
 from masspayout.errors import Conflict, Invalid, NotFound
 from masspayout.freezing import freeze, payment_token_of
 from masspayout.jobs import Jobs
 from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.port import Ledger
+from masspayout.payer_gate import attend
 from masspayout.settings import Settings
 from masspayout.terms import Terms, check_schedule, from_terms
 
@@ -63,7 +64,7 @@ async def create(
         Invalid: The terms are incomplete or contradict each other, or nobody is eligible. Nothing was written.
         Conflict: The asset has no payment token, or its contract works out the amounts itself.
     """
-    now = now or datetime.now(UTC)
+    now = now or await database.clock.now()
     token = await payment_token_of(ledger, settings, asset)
     distribution = from_terms(asset, terms, token)
     check_schedule(terms, now)
@@ -100,10 +101,13 @@ async def get_ready(
         ApprovalsMissing: It was frozen, and waits for approvals now.
         LedgerUnavailable: The ledger cannot be read now.
     """
-    now = now or datetime.now(UTC)
+    now = now or await database.clock.now()
     if not distribution.status.can_execute and not distribution.status.can_retry:
         return
     await read_register(database, ledger, distribution)
+    if distribution.is_frozen:
+        # What the ledger shows as paid of it, and the database forgot, is not due any more.
+        await attend(database, ledger, settings, str(distribution.payer_account_id))
     if distribution.is_frozen or not settings.approvals_required:
         return
     async with database.unit_of_work() as session:
@@ -164,11 +168,13 @@ async def execute(
         InsufficientFunds: The payer holds less than the frozen total.
         LimitExceeded: It is more than may be paid out, at once or in a day.
         NobodyEligible: There is nobody to freeze it for.
+        ClockIsOff: This machine's clock is far from the database's.
     """
-    now = now or datetime.now(UTC)
+    now = now or await clock_of(session).now()
     distributions = Distributions(session)
     distribution = await distributions.get(distribution_id)
     if distribution.status.can_execute:
+        await clock_of(session).require_right()
         await _freeze_if_due(session, ledger, settings, distribution, now)
         due = await Entitlements(session, distribution).unpaid()
         await start_conditions.require_free(session, ledger, settings, distribution, due, now)
@@ -202,14 +208,16 @@ async def retry(
         InsufficientFunds: The payer holds less than what is unpaid.
         LimitExceeded: It is more than may be paid out in a day.
         NobodyEligible: There is nobody to freeze it for.
+        ClockIsOff: This machine's clock is far from the database's.
     """
-    now = now or datetime.now(UTC)
+    now = now or await clock_of(session).now()
     distributions = Distributions(session)
     if chosen is None and await reopen_unfrozen(session, distribution_id):
         await execute(session, ledger, settings, jobs, distribution_id, now=now)
         return
     distribution = await distributions.get(distribution_id)
     if distribution.status.can_retry:
+        await clock_of(session).require_right()
         await same_ledger.require_of_distribution(session, ledger, distribution)
         await start_conditions.require_contract_unpaused(session, distribution)
         due = await _due_at_retry(session, distribution, chosen)

@@ -6,8 +6,10 @@
     │   ├── InsufficientFunds the payer holds less than what is due; nothing started
     │   ├── ContractPaused    the asset's contract is paused; nothing started
     │   ├── ApprovalsMissing  not enough people approved it; nothing started
+    │   ├── PayerStopped      the ledger shows payments of the payer that the database does not know; nothing is signed
     │   ├── LimitExceeded     it is more than may be paid out, at once or in a day; nothing started
-    │   └── AnotherLedger     it belongs to another ledger than the one that is asked; nothing was done
+    │   ├── AnotherLedger     it belongs to another ledger than the one that is asked; nothing was done
+    │   └── ClockIsOff        the machine's, the database's and the ledger's clocks disagree; nothing was started
     ├── Invalid               the input is wrong; nothing was written
     │   ├── InvalidRows       a file with bad rows, all of them named
     │   └── NobodyEligible    no holder is owed anything
@@ -66,12 +68,20 @@ class ApprovalsMissing(Conflict):
     """Not enough people other than its creator approved of it. Nothing was started."""
 
 
+class PayerStopped(Conflict):
+    """The ledger shows payments of the payer that the database does not know. Nothing is signed for it."""
+
+
 class LimitExceeded(Conflict):
     """It is more than may be paid out, at once or in a day. Nothing was started."""
 
 
 class AnotherLedger(Conflict):
     """It belongs to another ledger than the settings lead to, which knows nothing of it. Nothing was done."""
+
+
+class ClockIsOff(Conflict):
+    """The machine's, the database's and the ledger's clocks are too far apart. Nothing was started or signed."""
 
 
 class Invalid(MassPayoutError):

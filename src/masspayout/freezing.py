@@ -15,6 +15,7 @@ from masspayout import approvals, audit, same_ledger
 from masspayout.db.entities import Asset, Distribution
 from masspayout.db.repositories import (
     Assets,
+    ContractEvents,
     Distributions,
     DueStarts,
     Freeze,
@@ -28,6 +29,7 @@ from masspayout.errors import Conflict, Invalid, NobodyEligible
 from masspayout.ledger.contract_offers import Announcing, ContractOffer, PayingByRule
 from masspayout.ledger.port import Ledger
 from masspayout.money import subtract, to_decimal, to_units
+from masspayout.obligations import key_of_deposit, key_of_occurrence, obligation_of
 from masspayout.settings import Settings
 
 
@@ -186,6 +188,7 @@ async def record_freeze(
     identity = await same_ledger.require_of_asset(session, ledger, asset)
     if totals.payable_count == 0:
         raise nothing_to_pay(promised, totals.entitlement_count)
+    obligation = await _obligation(session, distribution)
     facts = {
         "snapshot_at": snapshot_at,
         "register_hash": totals.register_hash,
@@ -193,6 +196,8 @@ async def record_freeze(
         "payment_token_decimals": token.decimals,
         "payer_account_id": token.payer_account_id,
         "ledger_identity": identity,
+        "obligation_key": obligation,
+        "ledger_key": ledger.payment_key(obligation),
         "entitlement_count": totals.entitlement_count,
         "payable_count": totals.payable_count,
         "batch_count": totals.batch_count,
@@ -204,6 +209,18 @@ async def record_freeze(
     await analyse_large(session, totals)
     audit.record(session, "distribution.frozen", distribution.id, after=facts)
     await session.refresh(distribution)
+
+
+async def _obligation(session: AsyncSession, distribution: Distribution) -> str:
+    """Return the key of what a distribution pays; it is made of its series where it has no key of its own."""
+    if distribution.obligation_key is None and distribution.series_id is not None:
+        if distribution.trigger_event_id is not None:
+            event = await ContractEvents(session).get(distribution.trigger_event_id)
+            position = (event.contract_id, event.timestamp_nanos, event.event_index)
+            return key_of_deposit(distribution.series_id, *position)
+        if distribution.scheduled_time is not None:
+            return key_of_occurrence(distribution.series_id, distribution.scheduled_time)
+    return obligation_of(distribution)
 
 
 def excluded_accounts(distribution: Distribution, asset: Asset, token: PaymentToken) -> list[str]:

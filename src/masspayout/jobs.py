@@ -5,6 +5,7 @@ say "look at this": the tables hold the truth, and a job that is lost or doubled
 """
 
 import uuid
+from datetime import datetime
 
 import procrastinate
 from sqlalchemy import URL
@@ -25,9 +26,11 @@ class Jobs:
     def __init__(self, url: URL) -> None:
         self.app = procrastinate.App(connector=procrastinate.PsycopgConnector(kwargs=connect_arguments(url)))
 
-    async def enqueue_payment(self, session: AsyncSession, distribution_id: uuid.UUID, *, batch_count: int) -> None:
-        """Have a distribution paid, once the session's transaction commits."""
+    async def enqueue_payment(
+        self, session: AsyncSession, distribution_id: uuid.UUID, *, batch_count: int, at: datetime | None = None
+    ) -> None:
+        """Have a distribution paid, once the session's transaction commits, or at a time by the database's clock."""
         connection = await driver_connection(session)
-        job = self.app.configure_task(PAY_DISTRIBUTION, allow_unknown=True, connection=connection)
+        job = self.app.configure_task(PAY_DISTRIBUTION, allow_unknown=True, connection=connection, schedule_at=at)
         for _ in range(min(batch_count, _MOST_JOBS_PER_DISTRIBUTION)):
             await job.defer_async(distribution_id=str(distribution_id))

@@ -1,7 +1,7 @@
 """Payouts of a list: who gets what comes from a file, not from the register.
 
-A list is an obligation: the same list, in the same token and for the same concept, is paid once, however often it is
-sent.
+A list is an obligation: the same list, by the same payer, in the same token and for the same concept, is paid once,
+however often it is sent, and whatever the database forgot.
 """
 
 import uuid
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import approvals, assets, distributions, funds
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType
-from masspayout.db.repositories import Distributions, Due, Share, refusing_second_obligation
+from masspayout.db.repositories import Distributions, Due, Payers, Share, refusing_second_obligation
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.distribution_records import record_created
@@ -20,6 +20,7 @@ from masspayout.jobs import Jobs
 from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.port import Ledger
 from masspayout.money import to_decimal
+from masspayout.obligations import key_of_list
 from masspayout.payout_lists import PayoutList, content_key
 from masspayout.recipients import RecipientCheck, chunks
 from masspayout.settings import Settings
@@ -84,15 +85,18 @@ async def create(
     *,
     distribution_type: DistributionType = DistributionType.SNAPSHOT,
     concept: str | None = None,
+    again: int = 1,
     distribution_id: uuid.UUID | None = None,
 ) -> Distribution:
     """Create a distribution of an asset that pays a list as it is, in whichever token.
 
-    The same list, in the same token and for the same concept, is one obligation and makes one distribution.
+    The same list, by the same payer, in the same token and for the same concept, is one obligation and makes one
+    distribution, unless it is to be paid ``again``: 2 makes the second one.
 
     Raises:
         Conflict: There is a distribution for this list already.
     """
+    keys = _obligation_keys(token, payout_list, concept, again)
     total_amount = to_decimal(payout_list.total_units, token.decimals)
     distribution = Distribution(
         id=distribution_id or uuid7(),
@@ -101,15 +105,17 @@ async def create(
         execution_type=ExecutionType.MANUAL,
         amount=total_amount,
         concept=concept,
-        obligation_key=content_key(payout_list, payment_token_id=token.token_id, concept=concept),
+        obligation_key=keys[0],
     )
     shares = (Share(account_id, 0, amount_units) for account_id, amount_units in payout_list)
     taken = Conflict(
         "There is a distribution for this very list already.",
-        "Pay that one: masspayout pay goes on with it. To pay the list once more, give another --concept.",
+        f"Pay that one: masspayout pay goes on with it. To pay the list once more, add --again {again + 1}.",
     )
     with refusing_second_obligation(taken):
         async with database.unit_of_work() as session:
+            if await Distributions(session).find_by_obligation(*keys) is not None:
+                raise taken
             totals = await Distributions(session).create_distribution_with_holders(
                 distribution, shares, decimals=token.decimals, batch_size=effective_batch_size(ledger, settings)
             )
@@ -120,11 +126,28 @@ async def create(
 
 
 async def find(
-    session: AsyncSession, token: PaymentToken, payout_list: PayoutList, *, concept: str | None
+    session: AsyncSession, token: PaymentToken, payout_list: PayoutList, *, concept: str | None, again: int = 1
 ) -> Distribution | None:
     """Return the distribution that pays this very list, if there is one."""
-    key = content_key(payout_list, payment_token_id=token.token_id, concept=concept)
-    return await Distributions(session).find_by_obligation(key)
+    return await Distributions(session).find_by_obligation(*_obligation_keys(token, payout_list, concept, again))
+
+
+async def was_paid_before(
+    session: AsyncSession, token: PaymentToken, payout_list: PayoutList, *, concept: str | None, again: int = 1
+) -> bool:
+    """Whether the ledger shows payments of this very list that the database does not know."""
+    key = _obligation_keys(token, payout_list, concept, again)[0]
+    return await Payers(session).has_unmatched_of(token.payer_account_id, key)
+
+
+def _obligation_keys(token: PaymentToken, payout_list: PayoutList, concept: str | None, again: int) -> tuple[str, ...]:
+    """Return the key of a list, and those that earlier rules made of it: what has one of these is paid already."""
+    key = key_of_list(
+        payout_list, payer_account_id=token.payer_account_id, token_id=token.token_id, concept=concept, again=again
+    )
+    if again > 1:
+        return (key,)
+    return key, content_key(payout_list, payment_token_id=token.token_id, concept=concept)
 
 
 async def start_or_resume(
@@ -144,5 +167,5 @@ async def start_or_resume(
         raise Conflict(
             f"This list was paid already, by distribution {distribution_id} of "
             f"{distribution.executed_at or distribution.created_at:%Y-%m-%d %H:%M:%S} UTC.",
-            "If it is to be paid once more, say what for with another --concept.",
+            "To pay it once more, add --again 2, or say what for with another --concept.",
         )

@@ -87,10 +87,9 @@ def parse_payout_list(lines: Iterable[bytes], decimals: int, *, name: str = "The
 
 
 def content_key(payout_list: PayoutList, *, payment_token_id: str, concept: str | None) -> str:
-    """Return what tells a list that was paid before: the SHA-256, in hexadecimal, of all that makes it this payout.
+    """Return the key that an earlier rule made of a list: a SHA-256, in hexadecimal, which knew no payer.
 
-    The order of the file's rows, the spelling of its account ids and zeros at the end of its amounts make no
-    difference. Whoever means to pay the same list twice says so with another concept.
+    It still tells a list that was paid before.
     """
     digest = hashlib.sha256(json.dumps([payment_token_id, concept]).encode())
     for account_id, amount_units in payout_list:

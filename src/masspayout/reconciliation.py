@@ -1,28 +1,27 @@
-"""Reconciliation: what the ledger's own books say that everybody got, against what the database says.
+"""Reconciliation: the payer's statement, read from the ledger, against what the database says that everybody got.
 
-Every transaction that was ever signed for a distribution is looked up, also those that were given up, so that a payment
-which nobody expected is found. What the ledger confirmed a moment ago may not be in its books yet: a payment that is
-missing there is a break only when the books would show it by now. Batches are compared some at a time: memory does not
-grow with the number of holders.
+Account by account, what the transactions of a distribution moved must be what was owed and paid. Debits of the payer
+that nobody can explain are breaks, with our mark or without. Where the ledger tells it, the statement must add up to
+what the payer holds. What the ledger confirmed a moment ago may not be in its books yet: a payment that is missing
+there is a break only when the books would show it by now. The comparison is SQL: memory does not grow with holders.
 """
 
 import uuid
-from collections import defaultdict
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from masspayout import same_ledger
-from masspayout.db.entities import Attempt, AttemptStatus, Distribution, Holder
-from masspayout.db.repositories import Attempts, Distributions, Entitlements
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import payer_statements, same_ledger
+from masspayout.db.entities import Distribution, Payer
+from masspayout.db.repositories import Distributions, Entitlements, Payers, Reconciliations
 from masspayout.db.session import Database
 from masspayout.errors import Conflict
 from masspayout.ledger.port import Ledger
-from masspayout.money import add, to_decimal, to_units
+from masspayout.money import to_decimal
 
-_BATCHES_AT_ONCE = 20
+_BREAKS_NAMED = 10_000
 
 
 class BreakKind(StrEnum):
@@ -33,11 +32,13 @@ class BreakKind(StrEnum):
     WRONG_AMOUNT = "WRONG_AMOUNT"  # both say paid, but not the same
     NOT_OWED = "NOT_OWED"  # the ledger moved money to an account that was owed nothing
     REGISTER_CHANGED = "REGISTER_CHANGED"  # the entitlements are not those that were frozen
+    UNKNOWN_PAYMENT = "UNKNOWN_PAYMENT"  # the payer paid the account, and no attempt of ours did that
+    BALANCE = "BALANCE"  # the payer holds something else than its statement comes to
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """One disagreement. Amounts are in whole payment tokens."""
+    """One disagreement. Amounts are in whole payment tokens; of a BALANCE they are what the payer holds."""
 
     kind: BreakKind
     account_id: str
@@ -76,85 +77,92 @@ class Reconciliation:
 
 
 async def reconcile(database: Database, ledger: Ledger, distribution_id: uuid.UUID) -> Reconciliation:
-    """Compare ledger and database for one distribution, account by account.
+    """Compare ledger and database for one distribution, account by account. The statement is read on first.
+
+    The first 10,000 breaks are named.
 
     Raises:
         NotFound: There is no such distribution.
         AnotherLedger: It began on another ledger, whose books do not know it.
         Conflict: It is not frozen, so nobody is owed anything yet.
+        LedgerUnavailable: The ledger cannot be read now.
     """
     async with database.unit_of_work() as session:
         distribution = await Distributions(session).get(distribution_id)
-        if not distribution.is_frozen:
-            raise Conflict(
-                f"Distribution {distribution_id} is not frozen yet: nobody is owed anything.",
-                "Reconcile it when it has been executed.",
-            )
-        await same_ledger.require_of_distribution(session, ledger, distribution)
-        verdict = Reconciliation(distribution_id)
+    if not distribution.is_frozen:
+        raise Conflict(
+            f"Distribution {distribution_id} is not frozen yet: nobody is owed anything.",
+            "Reconcile it when it has been executed.",
+        )
+    await _require_home(database, ledger, distribution)
+    payer = await _read_statement(database, ledger, distribution)
+    delay_seconds = await ledger.delay_seconds()
+    verdict = Reconciliation(distribution_id)
+    async with database.unit_of_work() as session:
         if await Entitlements(session, distribution).register_hash() != distribution.register_hash:
             verdict.breaks.append(Break(BreakKind.REGISTER_CHANGED, "", Decimal(0), Decimal(0)))
-    for first in range(1, (distribution.batch_count or 0) + 1, _BATCHES_AT_ONCE):
-        async with database.unit_of_work() as session:
-            attempts = Attempts(session)
-            last = first + _BATCHES_AT_ONCE - 1
-            holders = await attempts.find_holders(distribution_id, first, last)
-            signed = await attempts.find_of_batches(distribution_id, first, last)
-        now, delay_seconds = datetime.now(UTC), await ledger.delay_seconds()
-        transfers = await ledger.transferred_units([attempt.transaction_id for attempt in signed])
-        moved_units: dict[str, int] = defaultdict(int)
-        for (_, account_id), units in transfers.items():
-            moved_units[account_id] += units
-        shown = {transaction_id for transaction_id, _ in transfers}
-        unseen = {
-            attempt.id
-            for attempt in signed
-            if attempt.transaction_id not in shown and _is_recent(attempt, now - timedelta(seconds=delay_seconds))
-        }
-        _compare(verdict, distribution, holders, moved_units, unseen)
-        if verdict.unseen_count:
-            verdict.delay_seconds = max(verdict.delay_seconds, delay_seconds)
+        await _compare(session, verdict, distribution, payer, delay_seconds)
+    await _check_balance(database, ledger, verdict, distribution, payer)
     return verdict
 
 
-def _is_recent(attempt: Attempt, since: datetime) -> bool:
-    """Whether the ledger confirmed an attempt after a time."""
-    return attempt.status is AttemptStatus.SETTLED and attempt.settled_at is not None and attempt.settled_at > since
+async def _require_home(database: Database, ledger: Ledger, distribution: Distribution) -> None:
+    async with database.unit_of_work() as session:
+        await same_ledger.require_of_distribution(session, ledger, distribution)
 
 
-def _compare(
-    verdict: Reconciliation,
-    distribution: Distribution,
-    holders: Sequence[Holder],
-    moved_units: dict[str, int],
-    unseen: Collection[uuid.UUID],
+async def _read_statement(database: Database, ledger: Ledger, distribution: Distribution) -> Payer:
+    """Read the payer's statement on, and what is known of the distribution in it once more: as the ledger says now."""
+    identity, account = await ledger.identity(), str(distribution.payer_account_id)
+    async with database.unit_of_work() as session:
+        payer = await payer_statements.find_or_register(Payers(session), identity, account)
+        window = await Reconciliations(session, distribution).window(payer)
+    if window is not None:
+        await payer_statements.read_again(database, ledger, payer, *window)
+    await payer_statements.read_on(database, ledger, payer)
+    return payer
+
+
+async def _compare(
+    session: AsyncSession, verdict: Reconciliation, distribution: Distribution, payer: Payer, delay_seconds: int
 ) -> None:
+    await Payers(session).match(payer.id)
+    comparison = Reconciliations(session, distribution)
     decimals = distribution.payment_token_decimals or 0
-    for holder in holders:
-        due_amount = holder.payment_amount or Decimal(0)
-        ledger_units = moved_units.pop(holder.account_id, 0)
-        ledger_amount = to_decimal(ledger_units, decimals)
-        paid_amount = due_amount if holder.paid else Decimal(0)
-        verdict.due_count += 1
-        verdict.due_amount = add(verdict.due_amount, due_amount)
-        verdict.paid_count += bool(holder.paid)
-        verdict.paid_amount = add(verdict.paid_amount, paid_amount)
-        verdict.ledger_count += ledger_units > 0
-        verdict.ledger_amount = add(verdict.ledger_amount, ledger_amount)
-        if paid_amount and not ledger_units and holder.attempt_id in unseen:
-            verdict.unseen_count += 1
-        elif ledger_units != to_units(paid_amount, decimals):
-            verdict.breaks.append(
-                Break(_kind(paid_amount, ledger_amount), holder.account_id, paid_amount, ledger_amount)
-            )
-    for account_id, units in moved_units.items():
-        ledger_amount = to_decimal(units, decimals)
-        verdict.ledger_count += 1
-        verdict.ledger_amount = add(verdict.ledger_amount, ledger_amount)
-        verdict.breaks.append(Break(BreakKind.NOT_OWED, account_id, Decimal(0), ledger_amount))
+    totals = await comparison.totals(delay_seconds)
+    verdict.due_count, verdict.due_amount = totals.due_count, to_decimal(int(totals.due_units), decimals)
+    verdict.paid_count, verdict.paid_amount = totals.paid_count, to_decimal(int(totals.paid_units), decimals)
+    verdict.ledger_count, verdict.ledger_amount = totals.ledger_count, to_decimal(int(totals.ledger_units), decimals)
+    verdict.unseen_count = totals.unseen_count
+    verdict.delay_seconds = delay_seconds if totals.unseen_count else 0
+    if totals.difference_count:
+        for each in await comparison.differences(delay_seconds, _BREAKS_NAMED):
+            amounts = [to_decimal(int(units), decimals) for units in (each.paid_units, each.ledger_units)]
+            verdict.breaks.append(Break(_kind(*amounts, is_owed=each.is_owed), each.account_id, *amounts))
+    for unknown in await comparison.unknown_payments(payer.id, _BREAKS_NAMED):
+        amount = to_decimal(int(unknown.units), decimals)
+        verdict.breaks.append(Break(BreakKind.UNKNOWN_PAYMENT, unknown.account_id, Decimal(0), amount))
 
 
-def _kind(paid_amount: Decimal, ledger_amount: Decimal) -> BreakKind:
+async def _check_balance(
+    database: Database, ledger: Ledger, verdict: Reconciliation, distribution: Distribution, payer: Payer
+) -> None:
+    """Compare what the payer held at the statement's end with what the statement comes to, where both are known."""
+    token_id, decimals = str(distribution.payment_token_id), distribution.payment_token_decimals or 0
+    if payer.cursor is None:
+        return
+    held_units = await ledger.held_units_at(payer.account, token_id, payer.cursor)
+    async with database.unit_of_work() as session:
+        stated_units = await Payers(session).stated_units(payer.id, token_id, payer.cursor)
+    if held_units is None or stated_units is None or held_units == stated_units:
+        return
+    amounts = [to_decimal(units, decimals) for units in (stated_units, held_units)]
+    verdict.breaks.append(Break(BreakKind.BALANCE, payer.account, *amounts))
+
+
+def _kind(paid_amount: Decimal, ledger_amount: Decimal, *, is_owed: bool) -> BreakKind:
+    if not is_owed:
+        return BreakKind.NOT_OWED
     if not ledger_amount:
         return BreakKind.NOT_RECEIVED
     return BreakKind.WRONG_AMOUNT if paid_amount else BreakKind.UNRECORDED

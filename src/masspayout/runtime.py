@@ -2,7 +2,8 @@
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,20 +38,31 @@ async def database_url(settings: Settings) -> URL:
     return settings.external_database_url
 
 
-def make_ledger(url: URL, settings: Settings) -> Ledger:
+def make_ledger(url: URL, settings: Settings, clock: Callable[[], int] = time.time_ns) -> Ledger:
     """Return the ledger that the settings name. It connects on first use.
+
+    Args:
+        url: The database, in which the sandbox has its books unless it has one of its own.
+        settings: Which ledger, and where it is.
+        clock: The database's time in nanoseconds since 1970.
 
     Raises:
         Invalid: What it needs is not installed, or its settings are wrong.
     """
     ledger: Ledger
     if settings.ledger == "hedera":
-        ledger = _import_adapter("hedera").HederaLedger(settings)
+        ledger = _import_adapter("hedera").HederaLedger(settings, clock=clock)
         return ledger
     if settings.ledger == "evm":
-        ledger = _import_adapter("evm").EvmLedger(url, settings)
+        ledger = _import_adapter("evm").EvmLedger(url, settings, clock=clock)
         return ledger
-    return SandboxLedger(url, settings)
+    return SandboxLedger(settings.sandbox_url or url, settings, clock=clock)
+
+
+def share_clock(database: Database, ledger: Ledger) -> None:
+    """Have *now* move with the sandbox's clock, which can be advanced; real ledgers go by real time."""
+    if isinstance(ledger, SandboxLedger):
+        database.clock.follow(ledger.clock_offset_nanos)
 
 
 def contract_administration(runtime: Runtime) -> Any:
@@ -91,7 +103,8 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
     url = await database_url(settings)
     await asyncio.to_thread(migrations.ensure_current, url, upgrade_if_behind=settings.uses_embedded_database)
     database = Database(url, log_sql=settings.app_env == "development")
-    ledger = make_ledger(url, settings)
+    ledger = make_ledger(url, settings, database.clock.now_nanos)
+    share_clock(database, ledger)
     try:
         yield Runtime(settings, database, ledger, Jobs(url))
     finally:

@@ -29,6 +29,7 @@ from masspayout.db.repositories import (
 )
 from masspayout.db.session import Database
 from masspayout.errors import (
+    ClockIsOff,
     Conflict,
     ContractPaused,
     DatabaseUnavailable,
@@ -88,9 +89,11 @@ async def run_due(
         backoff: The pauses of what failed in earlier calls; without it, everything due is tried.
 
     Raises:
+        ClockIsOff: This machine's clock is far from the database's; nothing was started, and nothing called missed.
         DatabaseUnavailable: The database cannot be reached: nothing else could start either.
     """
     backoff = backoff or Backoff()
+    await database.clock.require_right()
     await series.make_occurrences(database, now, backoff)
     async with database.unit_of_work() as session:
         missed = await Distributions(session).fail_missed(now, StartFailure.MISSED, _MISSED_MESSAGE)
@@ -121,7 +124,7 @@ async def _start_or_fail(
     """Start a distribution, or say on it why it cannot start: FAILED where only a person can change that."""
     try:
         return await _start(database, ledger, settings, jobs, distribution, now)
-    except (LedgerUnavailable, LedgerUncertain) as error:
+    except (LedgerUnavailable, LedgerUncertain, ClockIsOff) as error:
         _log.warning("distribution %s waits for the next round: %s", distribution.id, error)
     except (Conflict, Invalid, NotFound, LedgerRejected) as error:
         await _fail(database, distribution, error)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit
@@ -18,7 +19,7 @@ from masspayout.backoff import Backoff
 from masspayout.db.entities import TERM_COLUMNS, Asset, ExecutionType, Frequency, Series, SeriesStatus
 from masspayout.db.refusals import is_of_statement
 from masspayout.db.repositories import Distributions, EventListeners, SeriesRepository
-from masspayout.db.session import Database
+from masspayout.db.session import Database, clock_of
 from masspayout.db.types import uuid7
 from masspayout.distribution_records import record_cancelled
 from masspayout.errors import Conflict, DatabaseUnavailable, Invalid
@@ -99,7 +100,7 @@ async def create(
     series = Series(id=terms.id or uuid7(), **told)
     if isinstance(plan, Trigger):
         series.trigger_condition = str(plan)
-        await SeriesRepository(session).save(series)
+        await _save_armed(session, series)
         _record_created(session, series)
         await _listen_for_deposits(session, series, token.payer_account_id, asset.lifecycle_contract_id)
         return series
@@ -244,6 +245,15 @@ async def cancel(session: AsyncSession, series: Series) -> int:
     for distribution_id in cancelled:
         record_cancelled(session, distribution_id)
     return len(cancelled)
+
+
+async def _save_armed(session: AsyncSession, series: Series) -> None:
+    """Save a series that deposits start, with the time of its making by their clock: an advanced sandbox is ahead."""
+    offset_nanos = await clock_of(session).offset_nanos()
+    if offset_nanos:
+        series.created_at = func.now() + timedelta(microseconds=offset_nanos // 1000)
+    await SeriesRepository(session).save(series)
+    await session.refresh(series)
 
 
 async def _listen_for_deposits(session: AsyncSession, series: Series, *account_ids: str | None) -> None:

@@ -12,7 +12,7 @@ from anvil import Anvil
 from chains import Contract, Reverted, deploy, deploy_code
 from masspayout.errors import Conflict, ContractPaused, Invalid
 from masspayout.ledger.evm.contracts import OwnContract, recognise
-from masspayout.ledger.evm.contracts.own import artifact, deployment, distribution_key
+from masspayout.ledger.evm.contracts.own import artifact, deployment
 from masspayout.ledger.evm.node import Node
 from masspayout.ledger.movements import Payment
 from masspayout.settings import Settings
@@ -23,6 +23,11 @@ TOKEN_REFUSED, WRONG_AMOUNT_ARRIVED, NOT_ENOUGH_FUNDS, NOT_PAYABLE = 3, 4, 5, 6
 
 # What the test contracts can be told to do; see their sources.
 RETURNS_NOTHING, RETURNS_FALSE, RETURNS_FALSE_AND_MOVES, TAKES_A_FEE, MOVES_NOTHING = 1, 2, 3, 4, 5
+
+
+def payment_key(distribution: uuid.UUID) -> bytes:
+    """Return a key under which the contract pays."""
+    return distribution.bytes.rjust(32, b"\0")
 
 
 def account(number: int) -> str:
@@ -59,7 +64,7 @@ class Scene:
 
     def pay(self, *payments: tuple[str, int], distribution: uuid.UUID = DISTRIBUTION) -> dict[str, int | str]:
         """Pay, and return what each recipient got in this transaction, or the code that says why it is unpaid."""
-        arguments = (distribution_key(distribution), payments, TRANSFER_GAS)
+        arguments = (payment_key(distribution), payments, TRANSFER_GAS)
         receipt = self.contract.send("pay", *arguments, sender=self.payer)
         own, data = OwnContract(self.node, self.contract.address), self.contract.interface.call("pay", *arguments)
         failures = asyncio.run(own.results(data, receipt, self.token.address)).failures
@@ -172,7 +177,7 @@ def test_a_gas_eater_starves_nobody(scene: Scene) -> None:
 
 def test_with_too_little_gas_nothing_happens_at_all(scene: Scene) -> None:
     payments = [(account(number), 1) for number in range(10)]
-    arguments = (distribution_key(DISTRIBUTION), payments, TRANSFER_GAS)
+    arguments = (payment_key(DISTRIBUTION), payments, TRANSFER_GAS)
     with pytest.raises(Reverted) as reverted:
         scene.contract.send("pay", *arguments, sender=scene.payer, gas=600_000)
     assert scene.contract.interface.error(reverted.value.data) == "NotEnoughGas"
@@ -247,7 +252,7 @@ async def test_it_is_recognised_among_other_contracts(scene: Scene) -> None:
     assert isinstance(found, OwnContract)
     await found.check(scene.payer, scene.token.address)
     call = await found.encode_payment(f"0x{DISTRIBUTION.int:064x}", scene.token.address, [Payment(account(1), 5)], None)
-    assert call == scene.contract.interface.call("pay", distribution_key(DISTRIBUTION), [(account(1), 5)], TRANSFER_GAS)
+    assert call == scene.contract.interface.call("pay", payment_key(DISTRIBUTION), [(account(1), 5)], TRANSFER_GAS)
     for other, sentence in ((scene.token.address, "none that can pay"), (account(1), "no contract")):
         with pytest.raises(Invalid, match=sentence):
             await recognise(node, other)

@@ -10,7 +10,7 @@ from itertools import count
 
 from hedera_network.entities import Record
 from hedera_network.faults import Faults, strikes
-from hedera_network.fees import NETWORK_ACCOUNT, NODE_SHARE_DIVISOR, fee_of
+from hedera_network.fees import FEE_COLLECTION_ACCOUNT, NETWORK_ACCOUNT, NODE_SHARE_DIVISOR, fee_of
 from hedera_network.ledger import Draft, Ledger
 from hedera_network.transactions import CryptoTransfer, Refusal, check_time
 from hedera_network.transfers import Execution
@@ -25,10 +25,16 @@ class _Due:
 
 
 class Consensus:
-    """Orders transactions and executes them, each id once."""
+    """Orders transactions and executes them, each id once.
 
-    def __init__(self, ledger: Ledger) -> None:
+    Args:
+        ledger: What they change.
+        shares_fees: Fees are shared by node and network, as they were before HIP-1259.
+    """
+
+    def __init__(self, ledger: Ledger, *, shares_fees: bool = False) -> None:
         self.ledger = ledger
+        self._shares_fees = shares_fees
         self.faults = Faults()
         self._due: list[_Due] = []
         self._numbers = count()
@@ -64,7 +70,7 @@ class Consensus:
             result = refusal.code
             draft, execution = Draft(ledger), Execution(ledger, draft, transfer)
         fee = fee_of(transfer, ledger, automatic_associations=execution.associations)
-        shares = _charge(draft, transfer, fee)
+        shares = self._charge(draft, transfer, fee)
         charged = -shares.get(transfer.key.payer, 0)
         draft.commit(nanos)
         for account, amount in execution.hbar_transfers.items():
@@ -113,15 +119,16 @@ class Consensus:
             if account.key is None or not account.key.is_signed_by(transfer.signatures, transfer.body):
                 raise Refusal("INVALID_SIGNATURE")
 
-
-def _charge(draft: Draft, transfer: CryptoTransfer, fee: int) -> dict[int, int]:
-    """Take the fee from the payer, or what it has, and give it to node and network."""
-    payer = draft.account(transfer.key.payer)
-    fee = min(fee, payer.tinybars) if payer else 0
-    if payer is None or fee <= 0:
-        return {}
-    draft.put_account(replace(payer, tinybars=payer.tinybars - fee))
-    node_share = fee // NODE_SHARE_DIVISOR
-    draft.add_tinybars(transfer.node, node_share)
-    draft.add_tinybars(NETWORK_ACCOUNT, fee - node_share)
-    return {payer.number: -fee, transfer.node: node_share, NETWORK_ACCOUNT: fee - node_share}
+    def _charge(self, draft: Draft, transfer: CryptoTransfer, fee: int) -> dict[int, int]:
+        """Take the fee from the payer, or as much as it has, and give it to whom it goes."""
+        payer = draft.account(transfer.key.payer)
+        fee = min(fee, payer.tinybars) if payer else 0
+        if payer is None or fee <= 0:
+            return {}
+        draft.put_account(replace(payer, tinybars=payer.tinybars - fee))
+        shares = {FEE_COLLECTION_ACCOUNT: fee}
+        if self._shares_fees:
+            shares = {transfer.node: fee // NODE_SHARE_DIVISOR, NETWORK_ACCOUNT: fee - fee // NODE_SHARE_DIVISOR}
+        for account, share in shares.items():
+            draft.add_tinybars(account, share)
+        return {payer.number: -fee, **shares}

@@ -1,6 +1,7 @@
 """What the network's state is made of. Whatever changes is kept with all its past, for mirrors that lag behind."""
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -37,9 +38,12 @@ class Timeline(Generic[Value]):
         index = bisect_right(self._nanos, nanos)
         return self._values[index - 1] if index else None
 
-    def changed_at(self, nanos: int) -> int:
-        """Return when the value of a time came to be."""
-        return self._nanos[bisect_right(self._nanos, nanos) - 1]
+    def changed_at(self, nanos: int, part: Callable[[Value], object] = lambda value: value) -> int:
+        """Return when the value of a time, or a part of it, came to be."""
+        index = bisect_right(self._nanos, nanos) - 1
+        while index > 0 and part(self._values[index - 1]) == part(self._values[index]):
+            index -= 1
+        return self._nanos[index]
 
     @property
     def began_nanos(self) -> int:
@@ -73,6 +77,7 @@ class FixedFee:
     amount: int
     collector: int
     token: int | None = None
+    all_collectors_are_exempt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ class FractionalFee:
     minimum: int = 0
     maximum: int = 0
     net_of_transfers: bool = False
+    all_collectors_are_exempt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,7 @@ class Record:
     fee: int = 0
     hash: bytes = b""
     nonce: int = 0
+    scheduled: bool = False
     transfers: tuple[tuple[int, int], ...] = ()
     token_transfers: tuple[tuple[int, int, int], ...] = ()
     assessed_fees: tuple[AssessedFee, ...] = ()

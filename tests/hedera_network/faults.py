@@ -30,6 +30,12 @@ class Faults:
         mirror_throttle_percent: A request is answered 429, with Retry-After.
         mirror_drop_percent: The connection breaks instead of an answer.
         mirror_requests_per_second: More than these are answered 429; 0 is no limit.
+        mirror_lie: Which untrue answer is given, one of ``mirror.lies.LIES``; counted there as ``told``.
+        mirror_lie_paths: Which requests get it: ``transactions`` is the list, ``transactions/`` what is below.
+        mirror_lie_percent: How many of them.
+        mirror_lie_times: After how many such answers the truth is told again; 0 is never.
+        false_receipt_nodes: Nodes whose receipts say ``false_receipt``, whatever the network's record says.
+        false_receipt: The status that those receipts have.
     """
 
     lose_request_percent: float = 0
@@ -50,6 +56,12 @@ class Faults:
     mirror_throttle_percent: float = 0
     mirror_drop_percent: float = 0
     mirror_requests_per_second: float = 0
+    mirror_lie: str = ""
+    mirror_lie_paths: tuple[str, ...] = ("transactions/",)
+    mirror_lie_percent: float = 100
+    mirror_lie_times: int = 0
+    false_receipt_nodes: tuple[int, ...] = ()
+    false_receipt: str = "FAIL_INVALID"
 
 
 def strikes(percent: float) -> bool:

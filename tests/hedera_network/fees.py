@@ -18,6 +18,8 @@ _ACCOUNTS_INCLUDED = 2
 
 NODE_SHARE_DIVISOR = 10
 NETWORK_ACCOUNT = 98
+# All fees go here in one line since HIP-1259; before, they were shared by the node and the network's accounts.
+FEE_COLLECTION_ACCOUNT = 802
 
 
 def tinybars(millicents: int) -> int:

@@ -12,7 +12,7 @@ from hedera_network.clock import NetworkClock
 from hedera_network.consensus import Consensus
 from hedera_network.control import add_control
 from hedera_network.faults import Faults
-from hedera_network.fees import NETWORK_ACCOUNT
+from hedera_network.fees import FEE_COLLECTION_ACCOUNT, NETWORK_ACCOUNT
 from hedera_network.grpc_server import NodeServer
 from hedera_network.identifiers import entity_id
 from hedera_network.ledger import Ledger
@@ -33,13 +33,13 @@ class EmulatedNetwork:
         mirror: The mirror node, with the requests that reached it.
     """
 
-    def __init__(self, directory: Path, *, nodes: int = 3, name: str | None = None) -> None:
+    def __init__(self, directory: Path, *, nodes: int = 3, name: str | None = None, shares_fees: bool = False) -> None:
         self.clock = NetworkClock(directory / "network-clock")
-        self._consensus = Consensus(Ledger(self.clock, name))
+        self._consensus = Consensus(Ledger(self.clock, name), shares_fees=shares_fees)
         self.operator = Operator(self._consensus)
         self.operator.create_account(account_id=entity_id(TREASURY), tinybars=_HBARS_OF_TREASURY)
         accounts = [FIRST_NODE + index for index in range(nodes)]
-        for account in (*accounts, NETWORK_ACCOUNT):
+        for account in (*accounts, NETWORK_ACCOUNT, FEE_COLLECTION_ACCOUNT):
             self.operator.create_account(account_id=entity_id(account), tinybars=0)
         self._servers = [NodeServer(Node(account, self._consensus), self._consensus) for account in accounts]
         self.mirror = MirrorServer(self._consensus, lambda: [(one.node.account, one.port) for one in self._servers])
@@ -53,12 +53,14 @@ class EmulatedNetwork:
 
     @classmethod
     @contextmanager
-    def start(cls, directory: Path, *, nodes: int = 3, name: str | None = None) -> "Iterator[EmulatedNetwork]":
+    def start(
+        cls, directory: Path, *, nodes: int = 3, name: str | None = None, shares_fees: bool = False
+    ) -> "Iterator[EmulatedNetwork]":
         """Run a network in threads of this process, for as long as the block lasts.
 
-        With a name, it is taken for the same network as any other of that name.
+        With a name, it is taken for the same network as any other of that name. ``shares_fees`` is as before HIP-1259.
         """
-        network = cls(directory, nodes=nodes, name=name)
+        network = cls(directory, nodes=nodes, name=name, shares_fees=shares_fees)
         network.open()
         try:
             yield network
@@ -88,6 +90,11 @@ class EmulatedNetwork:
     def receipts_asked(self) -> int:
         """How often nodes were asked for a receipt."""
         return sum(server.node.receipts_asked for server in self._servers)
+
+    @property
+    def false_receipts(self) -> int:
+        """How many receipts said something else than the network's record."""
+        return sum(server.node.false_receipts for server in self._servers)
 
     @property
     def faults(self) -> Faults:

@@ -31,6 +31,7 @@ class Node:
 
     Attributes:
         receipts_asked: How often somebody asked for a receipt.
+        false_receipts: How many receipts said something else than the network's record.
     """
 
     def __init__(self, account: int, consensus: Consensus) -> None:
@@ -39,6 +40,7 @@ class Node:
         self._ledger = consensus.ledger
         self._taken: dict[TransactionKey, None] = {}
         self.receipts_asked = 0
+        self.false_receipts = 0
 
     def take(self, message: Any) -> str:
         """Check a transaction, and hand it to consensus if it may be valid. Return the code of the answer."""
@@ -66,10 +68,18 @@ class Node:
                 return "RECEIPT_NOT_FOUND", None
             records = self._ledger.recent(key)
             if records:
-                return "OK", _receipt(_decisive(records).result)
+                return "OK", _receipt(self._told(_decisive(records).result))
             if key in self._taken and self._remembers(key):
                 return "OK", _receipt("UNKNOWN")
             return "RECEIPT_NOT_FOUND", None
+
+    def _told(self, result: str) -> str:
+        """Return what the receipt of a transaction with this result says."""
+        faults = self._consensus.faults
+        if self.account not in faults.false_receipt_nodes or result == faults.false_receipt:
+            return result
+        self.false_receipts += 1
+        return faults.false_receipt
 
     @property
     def _lies(self) -> bool:

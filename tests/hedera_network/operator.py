@@ -128,6 +128,54 @@ class Operator:
             draft.add_tinybars(account, amount)
             self._record(draft, "CRYPTOTRANSFER", [], transfers=((TREASURY, -amount), (account, amount)))
 
+    def transfer(
+        self,
+        token_id: str,
+        sender: str,
+        units: Mapping[str, int],
+        *,
+        payer: str | None = None,
+        memo: str = "",
+        nonce: int = 0,
+        scheduled: bool = False,
+    ) -> Record:
+        """Move units from an account, without a fee: as somebody else, a contract or a schedule does it.
+
+        Args:
+            token_id: The token, or ``hbar``.
+            sender: The account that loses.
+            units: How much each recipient gets.
+            payer: Whose transaction it is; the sender's unless given.
+            memo: The transaction's memo.
+            nonce: More than 0 makes it a child of another transaction.
+            scheduled: It was scheduled.
+        """
+        draft = Draft(self._ledger)
+        changes = {
+            entity_number(account): amount for account, amount in {sender: -sum(units.values()), **units}.items()
+        }
+        with self._ledger.lock:
+            if token_id == "hbar":
+                for account, amount in changes.items():
+                    draft.add_tinybars(account, amount)
+                moved: dict[str, Any] = {"transfers": tuple(changes.items())}
+                tokens: list[tuple[int, int, int]] = []
+            else:
+                token, moved = entity_number(token_id), {}
+                for account, amount in changes.items():
+                    draft.add_units(token, account, amount)
+                tokens = [(token, account, amount) for account, amount in changes.items()]
+            return self._record(
+                draft,
+                "CRYPTOTRANSFER",
+                tokens,
+                payer=entity_number(payer or sender),
+                memo=memo.encode(),
+                nonce=nonce,
+                scheduled=scheduled,
+                **moved,
+            )
+
     def emit(self, contract_id: str, logs: Iterable[tuple[list[str], str]]) -> int:
         """Let a contract report logs (topics and data, hexadecimal) in one transaction; return its time."""
         with self._ledger.lock:
@@ -187,20 +235,22 @@ class Operator:
         draft: Draft,
         name: str,
         token_transfers: Iterable[tuple[int, int, int]],
-        transfers: tuple[tuple[int, int], ...] = (),
+        *,
+        payer: int = TREASURY,
+        **facts: Any,
     ) -> Record:
         self._consensus.catch_up()
         nanos = self._ledger.next_consensus_nanos()
         draft.commit(nanos)
         record = Record(
-            key=TransactionKey(TREASURY, nanos),
+            key=TransactionKey(payer, nanos),
             name=name,
             node=3,
             result="SUCCESS",
             consensus_nanos=nanos,
             hash=nanos.to_bytes(48),
-            transfers=transfers,
             token_transfers=tuple(token_transfers),
+            **facts,
         )
         self._ledger.remember(record)
         return record

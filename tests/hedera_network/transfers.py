@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from hedera_network.entities import Account, AssessedFee, FixedFee, FractionalFee, Relation, Token
+from hedera_network.fees import FEE_COLLECTION_ACCOUNT
 from hedera_network.ledger import Draft, Ledger
 from hedera_network.transactions import MAX_HBAR_ADJUSTMENTS, MAX_TOKEN_ADJUSTMENTS, CryptoTransfer, Refusal
 
@@ -48,6 +49,8 @@ class Execution:
             raise Refusal("TOKEN_TRANSFER_LIST_SIZE_LIMIT_EXCEEDED")
         for account, amount in transfer.hbars:
             self._usable(account)
+            if account == FEE_COLLECTION_ACCOUNT:
+                raise Refusal("TRANSFER_TO_FEE_COLLECTION_ACCOUNT_NOT_ALLOWED")
             self._add_tinybars(account, amount)
         for number, adjustments, decimals in transfer.tokens:
             token = self._usable_token(number, decimals)
@@ -105,27 +108,23 @@ class Execution:
         return relation
 
     def _charge_custom_fees(self, token: Token, adjustments: tuple[tuple[int, int], ...]) -> None:
-        senders = [account for account, amount in adjustments if amount < 0 and not self._is_exempt(token, account)]
-        for sender in senders:
+        for sender in [account for account, amount in adjustments if amount < 0]:
             for fixed in token.fixed_fees:
-                self._charge_fixed(fixed, sender)
+                if not _is_exempt(token, fixed, sender):
+                    self._charge_fixed(fixed, sender)
             for fractional in token.fractional_fees:
-                self._charge_fraction(token, fractional, sender, adjustments)
-
-    @staticmethod
-    def _is_exempt(token: Token, account: int) -> bool:
-        collectors = {fee.collector for fee in token.fixed_fees} | {fee.collector for fee in token.fractional_fees}
-        return account == token.treasury or account in collectors
+                if not _is_exempt(token, fractional, sender):
+                    self._charge_fraction(token, fractional, sender, adjustments)
 
     def _charge_fixed(self, fee: FixedFee, sender: int) -> None:
+        collector = self._usable(fee.collector)
         if fee.token is None:
             self._add_tinybars(sender, -fee.amount)
             self._add_tinybars(fee.collector, fee.amount)
         else:
-            if self._draft.relation(fee.token, sender) is None:
-                raise Refusal("TOKEN_NOT_ASSOCIATED_TO_FEE_COLLECTOR")
-            self._add_units(fee.token, sender, -fee.amount)
-            self._add_units(fee.token, fee.collector, fee.amount)
+            token = self._usable_token(fee.token, None)
+            self._adjust(token, self._usable(sender), -fee.amount)
+            self._adjust(token, collector, fee.amount)
         self.assessed_fees.append(AssessedFee(fee.amount, fee.collector, fee.token, sender))
 
     def _charge_fraction(
@@ -141,12 +140,14 @@ class Execution:
         else:
             if amount > total:
                 raise Refusal("INSUFFICIENT_SENDER_ACCOUNT_BALANCE_FOR_CUSTOM_FEE")
-            left = amount
-            for position, (account, share) in enumerate(received.items(), start=1):
-                part = left if position == len(received) else amount * share // total
+            # From those who are exempt themselves nothing is taken, unless there is nobody else.
+            charged = {one: share for one, share in received.items() if not _is_exempt(token, fee, one)} or received
+            charged_total, left = sum(charged.values()), amount
+            for position, (account, share) in enumerate(charged.items(), start=1):
+                part = left if position == len(charged) else amount * share // charged_total
                 left -= part
                 self._add_units(token.number, account, -part)
-        self._add_units(token.number, fee.collector, amount)
+        self._adjust(token, self._usable(fee.collector), amount)
         self.assessed_fees.append(AssessedFee(amount, fee.collector, token.number, sender))
 
     def _add_units(self, token: int, account: int, amount: int) -> None:
@@ -163,3 +164,11 @@ class Execution:
             if (token, account) in fees:
                 raise Refusal("INSUFFICIENT_SENDER_ACCOUNT_BALANCE_FOR_CUSTOM_FEE")
             raise Refusal("INSUFFICIENT_ACCOUNT_BALANCE" if token is None else "INSUFFICIENT_TOKEN_BALANCE")
+
+
+def _is_exempt(token: Token, fee: FixedFee | FractionalFee, account: int) -> bool:
+    """Return whether an account is exempt from a fee: treasury and collector are, other collectors where it says so."""
+    if account in (token.treasury, fee.collector):
+        return True
+    collectors = {one.collector for one in token.fixed_fees} | {one.collector for one in token.fractional_fees}
+    return fee.all_collectors_are_exempt and account in collectors

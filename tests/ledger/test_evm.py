@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy import URL
 
 from anvil import Anvil, running_anvil
 from chains import deploy
+from databases import fresh_database
 from evm_harness import RICH_WEI, EvmHarness, evm_harness
 from ledger.conformance import FUNDS, Scene, read, scene
 from masspayout.errors import Conflict, ContractPaused, Invalid, LedgerRejected, LedgerUnavailable, NotFound
@@ -19,6 +21,7 @@ from masspayout.ledger.evm import EvmLedger
 from masspayout.ledger.evm.node import Node
 from masspayout.ledger.evm.senders import Senders
 from masspayout.ledger.failures import FailureClass, describe_failure
+from masspayout.ledger.movements import Payment
 from masspayout.ledger.port import Dead, Settled, Undecided
 from masspayout.settings import Settings
 from unreliable_node import Faults
@@ -49,6 +52,15 @@ async def funded(harness: EvmHarness) -> Scene:
 
 def mine(anvil: Anvil, count: int) -> None:
     anvil.call("anvil_mine", hex(count))
+
+
+def spend_nonce(harness: EvmHarness) -> str:
+    """Have somebody else who has the sender's key use its next nonce, and return the transaction's hash."""
+    sender = harness.senders[0]
+    harness.anvil.call("anvil_impersonateAccount", sender)
+    other: str = harness.anvil.call("eth_sendTransaction", {"from": sender, "to": sender, "value": "0x0"})
+    mine(harness.anvil, 3)
+    return other
 
 
 # Blocks that are not final
@@ -129,18 +141,110 @@ async def test_each_sender_has_nonces_of_its_own_without_gaps(
         assert counts == [3, 3, 3]
 
 
-async def test_a_node_that_keeps_no_later_nonces_is_sent_the_earlier_ones_first(scene: Scene) -> None:
+async def test_a_node_that_keeps_no_later_nonces_is_sent_nothing_that_no_attempt_has_stored(scene: Scene) -> None:
     harness = scene.harness
     assert isinstance(harness, EvmHarness)
     harness.way.faults = Faults(no_mempool=True)
     signed = [await scene.sign({await harness.make_account(): 1}) for _ in range(5)]
 
-    await scene.ledger.submit(signed[-1].signed_bytes)
+    with pytest.raises(LedgerUnavailable, match="waits for nonce 0"):
+        await scene.ledger.submit(signed[-1].signed_bytes)
 
+    assert await scene.payer_balance() == FUNDS
     for one in signed:
         await scene.ledger.submit(one.signed_bytes)
         assert isinstance(await scene.ledger.outcome(one.transaction_id), Settled)
     assert await scene.payer_balance() == FUNDS - 5
+
+
+async def test_the_same_call_is_signed_once_however_the_fees_have_changed(scene: Scene) -> None:
+    """As by two workers, or after a crash between signing and storing."""
+    harness = scene.harness
+    assert isinstance(harness, EvmHarness)
+    transfer = await scene.transfer([Payment(await harness.make_account(), 10)])
+    first = await scene.ledger.prepare(transfer)
+    harness.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(10**8))
+    mine(harness.anvil, 1)
+    async with harness.opened_again() as again:
+        prepared = await asyncio.gather(*(again.prepare(transfer) for _ in range(3)))
+    assert prepared == [first] * 3
+    await scene.ledger.submit(first.signed_bytes)
+    assert isinstance(await scene.ledger.outcome(first.transaction_id), Settled)
+
+
+async def test_a_nonce_that_is_signed_for_again_after_a_refusal_is_the_later_attempt_s(scene: Scene) -> None:
+    never_stored = await scene.ledger.prepare(await scene.transfer([Payment(await scene.harness.make_account(), 10)]))
+    account = await scene.harness.make_account()
+    stored = await scene.ledger.prepare(await scene.transfer([Payment(account, 20)]))
+    await scene.ledger.submit(stored.signed_bytes)
+    assert isinstance(await scene.ledger.outcome(stored.transaction_id), Settled)
+    dead = await scene.ledger.outcome(never_stored.transaction_id)
+    assert isinstance(dead, Dead)
+    assert stored.transaction_id in dead.proof
+    assert await scene.ledger.transferred_units([never_stored.transaction_id, stored.transaction_id]) == {
+        (stored.transaction_id, account): 20
+    }
+
+
+async def test_a_nonce_that_was_used_before_it_was_signed_for_proves_death(scene: Scene) -> None:
+    """As when it was filled for a worker that signs late."""
+    harness = scene.harness
+    assert isinstance(harness, EvmHarness)
+    transfer = await scene.transfer([Payment(await harness.make_account(), 10)])
+    other = spend_nonce(harness)
+    late = await scene.ledger.prepare(transfer)
+    with pytest.raises(LedgerRejected):
+        await scene.ledger.submit(late.signed_bytes)
+    dead = await scene.ledger.outcome(late.transaction_id)
+    assert isinstance(dead, Dead)
+    assert other in dead.proof
+
+
+async def test_a_nonce_that_nobody_signs_for_is_filled_once_a_later_one_has_waited(
+    ticking_node: Anvil, evm_url: URL, settings: Settings
+) -> None:
+    async with evm_harness(ticking_node, evm_url, settings) as harness:
+        scene = await funded(harness)
+        transfer = await scene.transfer([Payment(await harness.make_account(), 10)])
+        never_stored = await scene.ledger.prepare(replace(transfer, number=transfer.number + 1))
+        waiting = await scene.ledger.prepare(replace(transfer, number=transfer.number + 2))
+        await scene.ledger.submit(waiting.signed_bytes)
+        assert isinstance(await scene.ledger.outcome(waiting.transaction_id), Undecided)
+        async with harness.another(evm_replace_seconds=0.001) as patient:
+            await patient.ledger.submit(waiting.signed_bytes)
+            assert isinstance(await patient.ledger.outcome(waiting.transaction_id), Settled)
+            late = await patient.ledger.prepare(transfer)
+            with pytest.raises(LedgerRejected):
+                await patient.ledger.submit(late.signed_bytes)
+            for unused in (late, never_stored):
+                assert isinstance(await patient.ledger.outcome(unused.transaction_id), Dead)
+        assert await scene.payer_balance() == FUNDS - 10
+
+
+async def test_a_version_that_the_database_does_not_know_is_found_on_the_chain(
+    scene: Scene, embedded_server: URL, migrated_template: str
+) -> None:
+    """As when the database was restored from before a transaction was signed anew at a higher fee."""
+    harness = scene.harness
+    assert isinstance(harness, EvmHarness)
+    account = await harness.make_account()
+    transfer = await scene.transfer([Payment(account, 10)])
+    signed = await scene.ledger.prepare(transfer)
+    with fresh_database(embedded_server, template=migrated_template) as url:
+        elsewhere = EvmLedger(url, harness.settings)
+        harness.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(10**8))
+        mine(harness.anvil, 1)
+        newer = await elsewhere.prepare(transfer)
+        assert newer.transaction_id != signed.transaction_id
+        await elsewhere.submit(newer.signed_bytes)
+        await elsewhere.close()
+
+    assert isinstance(await scene.ledger.outcome(signed.transaction_id), Settled)
+
+    moved = {(signed.transaction_id, account): 10}
+    assert await scene.ledger.transferred_units([signed.transaction_id]) == moved
+    pages = [page async for page in scene.ledger.statement(harness.payer_account_id, after=None)]
+    assert [entry.transaction_id for page in pages for entry in page.entries] == [signed.transaction_id]
 
 
 async def test_what_waits_for_an_earlier_nonce_says_so(scene: Scene) -> None:
@@ -187,10 +291,7 @@ async def test_a_nonce_that_somebody_else_used_proves_death(scene: Scene) -> Non
     harness = scene.harness
     assert isinstance(harness, EvmHarness)
     signed = await scene.sign({await harness.make_account(): 10})
-    sender = harness.senders[0]
-    harness.anvil.call("anvil_impersonateAccount", sender)
-    other = harness.anvil.call("eth_sendTransaction", {"from": sender, "to": sender, "value": "0x0"})
-    mine(harness.anvil, 3)
+    other = spend_nonce(harness)
 
     with pytest.raises(LedgerRejected) as refusal:
         await scene.ledger.submit(signed.signed_bytes)

@@ -117,6 +117,8 @@ async def harness(
             "payer_account_id": payer,
             "payer_key": SecretStr(key.to_string_raw()),
             "payer_key_type": request.param.value,
+            # Statements end by that much before the newest block; the tests wait for five seconds.
+            "hedera_death_margin_seconds": 2,
         }
     )
     async with opened(network, settings) as ledger:

@@ -17,6 +17,7 @@ from masspayout.cli import (
     doctor,
     evm,
     listener,
+    payer,
     payout,
     recover,
     sandbox,
@@ -48,6 +49,7 @@ app.add_typer(listener.app, name="listener")
 app.command()(payout.pay)
 app.command()(payout.reconcile)
 app.command()(recover.recover)
+app.add_typer(payer.app, name="payer")
 app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
 app.add_typer(worker.app, name="worker")

@@ -1,7 +1,6 @@
 """``masspayout asset``: import tokens, see who holds them."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -150,7 +149,7 @@ def _set_timer(reference: str, every_seconds: int | None, *, as_json: bool) -> N
     async def work(runtime: Runtime) -> Asset:
         async with runtime.database.unit_of_work() as session:
             found = await Assets(session).get_by_reference(reference)
-        await assets.set_sync_timer(runtime.database, found.id, every_seconds, datetime.now(UTC))
+        await assets.set_sync_timer(runtime.database, found.id, every_seconds, await runtime.database.clock.now())
         async with runtime.database.unit_of_work() as session:
             return await Assets(session).get(found.id)
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -188,7 +188,7 @@ async def _series(
     found = await _find_asset(runtime, asset)
     async with runtime.database.unit_of_work() as session:
         parts = (session, runtime.ledger, runtime.settings, found)
-        made = await series.create(*parts, terms, plan, datetime.now(UTC))
+        made = await series.create(*parts, terms, plan, await runtime.database.clock.now())
         next_time = await series.find_next_time(session, made)
     return made, next_time, found.lifecycle_contract_id or runtime.settings.payer_account_id
 

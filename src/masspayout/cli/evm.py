@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from masspayout import contract_payouts
+from masspayout import contract_payouts, recovery
 from masspayout.account_ids import canonical_account_id
 from masspayout.cli.output import JsonOption, out, show_json
 from masspayout.cli.session import with_runtime
@@ -87,7 +87,15 @@ def withdraw(
     recipient = None if to is None else canonical_account_id(to)
 
     async def work(runtime: Runtime) -> Any:
-        return await contract_administration(runtime).withdraw(_contract(runtime, contract), wanted, recipient)
+        address = _contract(runtime, contract)
+        administration = contract_administration(runtime)
+
+        async def note(transaction_id: str) -> None:
+            await recovery.note_withdrawal(
+                runtime.database, runtime.ledger, address, transaction_id, await administration.payment_token(address)
+            )
+
+        return await administration.withdraw(address, wanted, recipient, before_sending=note)
 
     _show_holding(with_runtime(work), as_json=as_json)
 
@@ -183,3 +191,5 @@ def _show_holding(holding: Any, *, as_json: bool) -> None:
         show_json(holding)
     else:
         out.print(f"The contract {holding['contract_id']} holds {holding['balance']:,f} {holding['symbol']}.")
+        if "transaction_id" in holding:
+            out.print(f"The transaction is {holding['transaction_id']}.", markup=False)

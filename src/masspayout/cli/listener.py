@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -113,7 +112,7 @@ def _read(contract_id: str, read: Callable[..., Awaitable[Polled]]) -> Polled:
     async def work(runtime: Runtime) -> Polled:
         listener = await event_listeners.find(runtime.database, contract_id)
         reader = EventReader(runtime.database, runtime.ledger, runtime.settings)
-        return await read(reader, listener.id, datetime.now(UTC))
+        return await read(reader, listener.id, await runtime.database.clock.now())
 
     return with_runtime(work)
 

@@ -17,6 +17,7 @@ from masspayout.cli.reports import show_result, show_verdict, unchecked_sentence
 from masspayout.cli.session import opened, with_runtime
 from masspayout.db.entities import Distribution
 from masspayout.freezing import PaymentToken
+from masspayout.payer_gate import attend
 from masspayout.payout_lists import PayoutList
 from masspayout.runtime import Runtime
 
@@ -32,12 +33,15 @@ def pay(
     concept: Annotated[
         str | None, typer.Option(help="What it is for. The same list is paid once for the same concept.")
     ] = None,
+    again: Annotated[
+        int, typer.Option(min=1, help="2 pays a list once more that was paid for the same concept; 3 a third time.")
+    ] = 1,
     allow_unpayable: Annotated[
         bool, typer.Option("--allow-unpayable", help="Pay the others although some accounts cannot receive the token.")
     ] = False,
 ) -> None:
     """Pay a payout list: check it, pay it, and prove it. Run again after a crash, it goes on where it stopped."""
-    run(_pay(file, payment_token, asset, concept, allow_unpayable=allow_unpayable))
+    run(_pay(file, payment_token, asset, concept, again=again, allow_unpayable=allow_unpayable))
 
 
 def reconcile(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
@@ -58,15 +62,23 @@ def reconcile(distribution: DistributionArgument, as_json: JsonOption = False) -
 
 
 async def _pay(
-    file: Path, payment_token: str, asset_reference: str | None, concept: str | None, *, allow_unpayable: bool
+    file: Path,
+    payment_token: str,
+    asset_reference: str | None,
+    concept: str | None,
+    *,
+    again: int,
+    allow_unpayable: bool,
 ) -> None:
     async with opened() as runtime:
         token = await list_payouts.payment_token(runtime.ledger, runtime.settings, payment_token)
         entries = read_list(file, token.decimals)
         asset_id = asset_reference or token.token_id
+        await _attend(runtime, token)
         distribution = await _distribution_of(
-            runtime, asset_id, token, entries, concept, allow_unpayable=allow_unpayable
+            runtime, asset_id, token, entries, concept, again=again, allow_unpayable=allow_unpayable
         )
+        await _attend(runtime, token)
         accounts = "1 account" if len(entries) == 1 else f"{len(entries):,} accounts"
         out.print(f"Distribution {distribution.id}: {accounts}, {distribution.total_amount:,f} in all.")
         async with runtime.database.unit_of_work() as session:
@@ -77,6 +89,11 @@ async def _pay(
         await show_result(runtime, distribution.id)
         if not verdict.agrees:
             raise typer.Exit(1)
+
+
+async def _attend(runtime: Runtime, token: PaymentToken) -> None:
+    """Read what the ledger shows of the payer, before it is decided what is still to be paid."""
+    await attend(runtime.database, runtime.ledger, runtime.settings, token.payer_account_id)
 
 
 async def _prove(runtime: Runtime, distribution_id: uuid.UUID) -> reconciliation.Reconciliation:
@@ -96,19 +113,24 @@ async def _distribution_of(
     entries: PayoutList,
     concept: str | None,
     *,
+    again: int,
     allow_unpayable: bool,
 ) -> Distribution:
     """Return the distribution that pays this list: the one that is there, or a new one."""
     async with runtime.database.unit_of_work() as session:
-        found = await list_payouts.find(session, token, entries, concept=concept)
+        found = await list_payouts.find(session, token, entries, concept=concept, again=again)
+        was_paid = await list_payouts.was_paid_before(session, token, entries, concept=concept, again=again)
     if found is not None:
         return found
-    # Nothing is written, not even the asset, before all of the list is known to be good.
-    parts = (runtime.ledger, runtime.settings, token, entries)
-    unchecked_count = await list_payouts.check(*parts, allow_unpayable=allow_unpayable)
-    if unchecked_count:
-        out.print(unchecked_sentence(unchecked_count, len(entries)))
+    if was_paid:
+        out.print("[bold yellow]The ledger shows payments of this list that the database does not know.[/]")
+    else:
+        # Nothing is written, not even the asset, before all of the list is known to be good.
+        parts = (runtime.ledger, runtime.settings, token, entries)
+        unchecked_count = await list_payouts.check(*parts, allow_unpayable=allow_unpayable)
+        if unchecked_count:
+            out.print(unchecked_sentence(unchecked_count, len(entries)))
     asset = await assets.import_asset(runtime.database, runtime.ledger, asset_token_id, for_lists=True)
     return await list_payouts.create(
-        runtime.database, runtime.ledger, runtime.settings, asset, token, entries, concept=concept
+        runtime.database, runtime.ledger, runtime.settings, asset, token, entries, concept=concept, again=again
     )

@@ -1,4 +1,4 @@
-"""``masspayout recover``: fix what the database and the ledger disagree about."""
+"""``masspayout recover``: bring what the ledger shows into a database that forgot it, and say what the rest was."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
-from masspayout import distributions, register_hashes
+from masspayout import distributions, recovery, register_hashes
 from masspayout.cli.output import JsonOption, out, show_json
+from masspayout.cli.payer import payer_fields, show_report
 from masspayout.cli.session import with_runtime
+from masspayout.db.entities import EntryAnswer
 from masspayout.errors import Invalid
+from masspayout.recovery import Answered, PayerReport, Secured
 from masspayout.register_hashes import HashCheck, HashState
 from masspayout.runtime import Runtime
 
@@ -22,15 +25,103 @@ def recover(
         str | None, typer.Argument(metavar="DISTRIBUTION", help="With --hashes: the only one to check.")
     ] = None,
     *,
+    payer: Annotated[str | None, typer.Option(metavar="PAYER", help="Only this payer's statement.")] = None,
+    lost_payout: Annotated[
+        str | None, typer.Option(metavar="TX", help="It paid a payout that the database lost, which is rebuilt.")
+    ] = None,
+    other_installation: Annotated[
+        str | None, typer.Option(metavar="TX", help="Another installation paid it, from the same account.")
+    ] = None,
+    no_payout: Annotated[str | None, typer.Option(metavar="TX", help="It was no payout.")] = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="How you know; it is kept.")] = None,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="This database is a copy, such as for staging: it signs for no payer of it.")
+    ] = False,
     hashes: Annotated[
         bool, typer.Option("--hashes", help="Fix register hashes that the contract of the payout confirms.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Recover what database and ledger disagree about. Exit status 1 while something still differs."""
-    if not hashes:
-        raise Invalid("There is nothing to recover without an option.", "Check register hashes with --hashes.")
-    _recover_hashes(distribution, as_json=as_json)
+    """Read what the ledger shows of the payers, and write down what the database had forgotten.
+
+    It is the first command after a restore. What is exactly a planned payment needs nobody; of anything else you say
+    what it was. Exit status 1 while a payer is stopped, or something still differs.
+    """
+    answers = {
+        EntryAnswer.LOST_PAYOUT: lost_payout,
+        EntryAnswer.OTHER_INSTALLATION: other_installation,
+        EntryAnswer.NO_PAYOUT: no_payout,
+    }
+    given = {answer: transaction_id for answer, transaction_id in answers.items() if transaction_id is not None}
+    if len(given) + copy + hashes > 1:
+        raise Invalid("Each of these options is for itself.", "Give one of them.")
+    if distribution is not None and not hashes:
+        raise Invalid("A distribution makes sense with --hashes only.", "Leave it out, or add --hashes.")
+    if hashes:
+        _recover_hashes(distribution, as_json=as_json)
+    elif copy:
+        _make_copy()
+    elif given:
+        _answer(*next(iter(given.items())), reason or "")
+    else:
+        _recover(payer, as_json=as_json)
+
+
+def _recover(payer: str | None, *, as_json: bool) -> None:
+    async def work(runtime: Runtime) -> tuple[Secured | None, Sequence[PayerReport]]:
+        return await recovery.recover(runtime.database, runtime.ledger, runtime.settings, payer)
+
+    secured, reports = with_runtime(work)
+    if as_json:
+        shown = {"secured": secured and asdict(secured), "payers": [payer_fields(each) for each in reports]}
+        show_json(shown)
+    else:
+        _show_secured(secured)
+        for each in reports:
+            show_report(each)
+            if each.gate is not None and not each.gate.is_open:
+                out.print(f"[bold red]Nothing is paid from it:[/] {each.gate.sentence}")
+            else:
+                out.print("[bold green]Everything that the ledger shows is explained.[/]")
+    if any(each.gate is not None and not each.gate.is_open for each in reports):
+        raise typer.Exit(1)
+
+
+def _show_secured(secured: Secured | None) -> None:
+    if secured is None:
+        return
+    out.print(
+        "[bold yellow]This database was restored, copied or failed over.[/] A restore revives what had been ended, so "
+        f"{secured.sessions:,} sessions and {secured.tokens:,} tokens were ended; {secured.series:,} series are "
+        f"paused, and {secured.distributions:,} scheduled distributions wait to be executed by hand."
+    )
+    out.print("Let series go on with: masspayout series resume SERIES\n")
+
+
+def _answer(answer: EntryAnswer, transaction_id: str, reason: str) -> None:
+    async def work(runtime: Runtime) -> Answered:
+        parts = (runtime.database, runtime.ledger, runtime.settings)
+        return await recovery.answer(*parts, transaction_id, answer, reason)
+
+    found = with_runtime(work)
+    count = "1 payment" if found.entries == 1 else f"{found.entries:,} payments of the same payout"
+    if found.needs_another:
+        out.print(f"Noted for {count}. Payouts need approvals here, so somebody else has to say the same.")
+        return
+    out.print(f"{answer}: {count}.")
+    if found.distribution_id is not None:
+        out.print(f"The payout is rebuilt: masspayout distribution show {found.distribution_id}")
+    out.print("See what is left: masspayout recover")
+
+
+def _make_copy() -> None:
+    async def work(runtime: Runtime) -> str:
+        return await recovery.make_copy(runtime.database)
+
+    out.print(
+        f"This database is the installation {with_runtime(work)} now. It signs for no payer that it inherited; "
+        "set PAYER_ACCOUNT_ID to an account of its own."
+    )
 
 
 def _recover_hashes(reference: str | None, *, as_json: bool) -> None:

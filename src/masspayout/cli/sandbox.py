@@ -33,7 +33,7 @@ def _with_sandbox(work: Callable[[SandboxLedger], Awaitable[None]]) -> None:
 
     async def opened() -> None:
         settings = load_settings()
-        ledger = SandboxLedger(await database_url(settings), settings)
+        ledger = SandboxLedger(settings.sandbox_url or await database_url(settings), settings)
         try:
             await work(ledger)
         finally:

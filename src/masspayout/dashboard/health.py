@@ -1,7 +1,7 @@
 """Whether ledger, listeners and workers are well, in a line each."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from masspayout.dashboard.components.chips import chip
 from masspayout.dashboard.formats import count, plural
@@ -20,7 +20,7 @@ async def describe(runtime: Runtime) -> Html:
         listeners = await EventListeners(session).find_in_order()
         summaries = await EventListeners(session).summaries()
         newest = (await Assets(session).find_all(limit=1)).items
-    now = datetime.now(UTC)
+    now = await runtime.database.clock.database_now()
     alive = [worker for worker in work.workers if now - worker.last_heartbeat < timedelta(seconds=WORKER_ALIVE_SECONDS)]
     failing = [listener.contract_id for listener in listeners if listener.enabled and listener.poll_error]
     set_aside = sum(summary.set_aside for summary in summaries.values())

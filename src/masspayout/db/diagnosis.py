@@ -90,10 +90,12 @@ _FAILED_JOBS = text("""
 """)
 
 _UNDECIDED = text("""
-    SELECT a.transaction_id, b.distribution_id, a.looks, a.outcome_detail AS reason, a.created_at AS since
+    SELECT coalesce(a.transaction_id, 'number ' || a.number || ' of ' || a.sender_account_id) AS transaction_id,
+           b.distribution_id, a.looks, a.outcome_detail AS reason, a.created_at AS since
       FROM attempt AS a
       JOIN batch_payout AS b ON b.id = a.batch_payout_id
-     WHERE a.status IN ('SIGNED', 'SUBMITTED') AND a.created_at < now() - make_interval(secs => :patience_seconds)
+     WHERE a.status IN ('RESERVED', 'SIGNED', 'SUBMITTED')
+       AND a.created_at < now() - make_interval(secs => :patience_seconds)
      ORDER BY a.created_at
 """)
 

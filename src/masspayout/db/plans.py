@@ -106,7 +106,7 @@ def _hot_queries(example: Row[Any]) -> Iterator[tuple[str, Callable[[AsyncSessio
         return BatchPayouts(session).mark_failed(batch, attempt_id, {"0.0.1": "X"})
 
     yield "claim a batch", claim
-    yield "attach holders to an attempt", lambda session: BatchPayouts(session).attach(batch, attempt_id)
+    yield "attach holders to an attempt", lambda session: BatchPayouts(session).attach(batch, attempt_id, None)
     yield "mark holders as paid", lambda session: BatchPayouts(session).mark_paid(batch, attempt_id, [])
     yield "mark holders as failed", mark_failed
     yield "count the holders of a batch", lambda session: BatchPayouts(session).tally(batch)

@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import psycopg
 from psycopg import AsyncConnection
-from sqlalchemy import URL, event
+from sqlalchemy import URL, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from masspayout.clock import Clock
 from masspayout.db.refusals import is_refusal, unavailable
 
 # Every TIMESTAMP of the schema holds UTC, so every session must read and write it as such.
@@ -28,13 +29,22 @@ _IDLE_SECONDS = 1.0
 
 _LAST = "to be done last"
 _SINGLE = "of a single statement"
+_CLOCK = "the clock of the database"
+
+_NOW_NANOS = text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) * 1000")
 
 
 class Database:
-    """One PostgreSQL database and a pool of connections to it."""
+    """One PostgreSQL database and a pool of connections to it.
+
+    Attributes:
+        url: Its address.
+        clock: Its time.
+    """
 
     def __init__(self, url: URL, *, log_sql: bool = False, pool_size: int = 10) -> None:
         self.url = url
+        self.clock = Clock(self._read_clock)
         self._engine = create_async_engine(
             url,
             pool_size=pool_size,
@@ -42,10 +52,12 @@ class Database:
             connect_args=SESSION_ARGUMENTS,
         )
         _try_idle_connections_before_use(self._engine)
-        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False, info={_CLOCK: self.clock})
         # On the same pool: the server commits each statement by itself.
         autocommitting = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._single_statements = async_sessionmaker(autocommitting, expire_on_commit=False, info={_SINGLE: True})
+        self._single_statements = async_sessionmaker(
+            autocommitting, expire_on_commit=False, info={_SINGLE: True, _CLOCK: self.clock}
+        )
         if log_sql:
             logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
 
@@ -68,6 +80,11 @@ class Database:
         """
         async with self._working(self._single_statements) as session:
             yield session
+
+    async def _read_clock(self) -> int:
+        async with self.single_statement() as session:
+            nanos: int = (await session.scalars(_NOW_NANOS)).one()
+            return nanos
 
     @asynccontextmanager
     async def _working(self, sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[AsyncSession]:
@@ -115,6 +132,11 @@ def do_last(session: AsyncSession, work: Callable[[AsyncSession], Awaitable[None
     if session.info.get(_SINGLE):
         raise RuntimeError("Nothing can be done last in a unit of work of a single statement: use unit_of_work().")
     session.info.setdefault(_LAST, {})[work] = True
+
+
+def clock_of(session: AsyncSession) -> Clock:
+    """Return the clock of the database that a session works in."""
+    return cast("Clock", session.info[_CLOCK])
 
 
 async def driver_connection(session: AsyncSession) -> AsyncConnection:

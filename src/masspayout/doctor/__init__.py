@@ -1,6 +1,6 @@
 """The doctor: named checks, each an invariant, run in order. Nothing is changed, and no check can stop the others."""
 
-from masspayout.doctor import control, database, ledger, payouts, queries
+from masspayout.doctor import clocks, control, database, ledger, payers, payouts, queries
 from masspayout.doctor.examination import Check, Examination, Result, Status, run_checks
 from masspayout.settings import Settings
 
@@ -30,8 +30,10 @@ CHECKS = (
     Check("failed distributions", payouts.no_distribution_waits_for_a_person, needs="tables"),
     Check("audit trail", control.audit_trail_is_whole, needs="tables"),
     Check("webhooks", control.webhooks_are_taken, needs="tables"),
+    Check("clocks", clocks.clocks_agree, needs="database"),
     Check("ledger", ledger.ledger_answers, needs="tables"),
     Check("home ledger", ledger.nothing_waits_elsewhere, needs="ledger"),
+    Check("payer statements", payers.payers_are_explained, needs="home ledger"),
     Check("payment tokens", ledger.tokens_can_be_paid_in, needs="home ledger"),
     Check("payer", ledger.payer_can_pay, needs="payment tokens"),
 )

@@ -1,6 +1,7 @@
 """What a check is, what it works with, and what comes of it."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class Examination:
         slow_ms: From how many milliseconds on a statement is slow.
         refusal: What refused us when we connected, and why.
         diagnosis: The database, to be looked at; there since the first check.
+        clock: The database's time in nanoseconds since 1970; this machine's before the check of the clocks.
         ledger: There since the check of the ledger.
         opened: What is to be closed at the end.
     """
@@ -50,6 +52,7 @@ class Examination:
     slow_ms: int
     refusal: tuple[Obstacle, DatabaseUnavailable] | None = None
     diagnosis: Diagnosis = field(init=False)
+    clock: Callable[[], int] = time.time_ns
     ledger: Ledger = field(init=False)
     opened: AsyncExitStack = field(default_factory=AsyncExitStack)
 

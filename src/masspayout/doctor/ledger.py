@@ -23,7 +23,7 @@ async def ledger_answers(examination: Examination) -> str:
     """
     async with examination.diagnosis.connection() as connection, AsyncSession(connection) as session:
         homes = await Homes(session).find_token_homes()
-    examination.ledger = make_ledger(examination.url, examination.settings)
+    examination.ledger = make_ledger(examination.url, examination.settings, examination.clock)
     examination.opened.push_async_callback(examination.ledger.close)
     name = examination.ledger.traits.name
     state = await examination.ledger.examine()

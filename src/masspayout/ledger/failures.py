@@ -32,10 +32,13 @@ def _failures(*failures: Failure) -> dict[str, Failure]:
 _RECIPIENT, _EVERYBODY, _TRANSIENT = FailureClass.RECIPIENT, FailureClass.EVERYBODY, FailureClass.TRANSIENT
 
 CONTRACT_PAUSED = "CONTRACT_PAUSED"
+CUSTOM_FEE_NOT_CHARGEABLE = "CUSTOM_FEE_NOT_CHARGEABLE"
 OTHER_AMOUNT_PAID = "OTHER_AMOUNT_PAID"
 PAYER_IS_RECIPIENT = "PAYER_IS_RECIPIENT"
+PAYER_NOT_ABLE = "PAYER_NOT_ABLE"
 PAYMENT_NOT_REPORTED = "PAYMENT_NOT_REPORTED"
 PAYMENT_TOKEN_CHANGED = "PAYMENT_TOKEN_CHANGED"  # noqa: S105 - a failure code, no secret
+RECIPIENT_IS_ABLE = "RECIPIENT_IS_ABLE"
 TRANSACTION_EXPIRED = "TRANSACTION_EXPIRED"
 
 FAILURES = _failures(
@@ -86,6 +89,36 @@ FAILURES = _failures(
         _RECIPIENT,
         "The account takes transfers only with its own signature.",
         "Ask the holder to lift the receiver signature, then retry.",
+    ),
+    Failure(
+        "INVALID_TRANSFER_ACCOUNT_ID",
+        _RECIPIENT,
+        "The account is one that nobody can transfer to.",
+        "Agree on another account with the holder and pay that one with a payout list.",
+    ),
+    Failure(
+        "TRANSFER_TO_FEE_COLLECTION_ACCOUNT_NOT_ALLOWED",
+        _RECIPIENT,
+        "The account collects the network's fees, and takes nothing else.",
+        "Agree on another account with the holder and pay that one with a payout list.",
+    ),
+    Failure(
+        "CONTRACT_EXPIRED_AND_PENDING_REMOVAL",
+        _RECIPIENT,
+        "The account is a contract that has expired and is about to be removed.",
+        "Ask the holder to renew the contract, then retry.",
+    ),
+    Failure(
+        "TOKENS_PER_ACCOUNT_LIMIT_EXCEEDED",
+        _RECIPIENT,
+        "The account is associated with as many tokens as it may be.",
+        "Ask the holder to dissociate another token, then retry.",
+    ),
+    Failure(
+        "MAX_ENTITIES_IN_PRICE_REGIME_HAVE_BEEN_CREATED",
+        _RECIPIENT,
+        "The network makes no more associations now, and the account is not associated with the payment token.",
+        "Ask the holder to associate the payment token when the network takes associations again, then retry.",
     ),
     Failure(
         "TRANSFER_REVERTED",
@@ -160,10 +193,22 @@ FAILURES = _failures(
         "Fund the payer with the ledger's own currency, then retry.",
     ),
     Failure(
-        "PAYER_NOT_ABLE",
+        PAYER_NOT_ABLE,
         _EVERYBODY,
         "The payer itself is frozen, deleted or not associated with the payment token.",
         "Mend the payer's account, then retry.",
+    ),
+    Failure(
+        CUSTOM_FEE_NOT_CHARGEABLE,
+        _EVERYBODY,
+        "A custom fee of the payment token cannot be charged: its collector, or the payer, cannot hold that currency.",
+        "See with masspayout doctor which account it is, have it fixed, then retry.",
+    ),
+    Failure(
+        RECIPIENT_IS_ABLE,
+        _EVERYBODY,
+        "The ledger refused the transfer with a code of a recipient, and the only recipient can receive the token.",
+        "Look the transaction up in the ledger's explorer, check payer and fee collectors, then retry.",
     ),
     Failure(
         "INSUFFICIENT_ACCOUNT_BALANCE",
@@ -271,7 +316,7 @@ FAILURES = _failures(
         "INVALID_TRANSACTION_START",
         _TRANSIENT,
         "The transaction began to be valid ahead of the network's time.",
-        "Set this machine's clock by a time server, then retry.",
+        "Compare the clocks with masspayout doctor, set the wrong one by a time server, then retry.",
     ),
     Failure(
         "GAS_LIMIT_EXCEEDED",
@@ -290,6 +335,15 @@ FAILURES = _failures(
         _EVERYBODY,
         "The node refused the transaction.",
         "See the log of the worker for the node's words, then retry.",
+    ),
+    *(
+        Failure(
+            code,
+            _TRANSIENT,
+            "The network is starting, or catching up with its own work.",
+            "It was signed anew several times; retry when the network is ready.",
+        )
+        for code in ("WAITING_FOR_LEDGER_ID", "CREATING_SYSTEM_ENTITIES", "SYSTEM_TASK_QUEUE_FULL")
     ),
     Failure(
         "THROTTLED_AT_CONSENSUS",

@@ -27,6 +27,7 @@ class LedgerTraits:
         atomic: One bad recipient fails the whole transaction; otherwise each recipient has a result of its own.
         transactions_in_flight: How many transactions one worker keeps under way at once.
         keeps_history: Whether balances of an earlier time can be asked for.
+        signs_times: Whether what is signed carries a time, so that a wrong clock spoils it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class LedgerTraits:
     atomic: bool
     transactions_in_flight: int
     keeps_history: bool
+    signs_times: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,12 @@ class Sender(NamedTuple):
     Attributes:
         account_id: Under this name ``ledger_sequence`` hands out numbers. It is unique across networks.
         number_floor: The smallest number that ``Transfer.number`` may have now.
+        number_ceiling: No number as large as this one can be used now, where numbers are times.
     """
 
     account_id: str
     number_floor: int
+    number_ceiling: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +123,8 @@ class Transfer:
     """A transaction to be signed: one token, one payer, some recipients.
 
     Attributes:
-        number: From ``ledger_sequence``: never used before for this sender, and larger than every earlier one. What was
-            not signed after all gives its number back, so that there are no gaps.
+        number: From ``ledger_sequence``: handed out to this sender once. The number of what is not signed after all is
+            returned, and handed out again, so that there are no gaps.
         payment_key: What is paid, as ``Ledger.payment_key`` gives it. A contract that remembers whom it paid pays each
             account once for it.
         sender_account_id: The ``Sender`` that the number is of.
@@ -343,6 +347,12 @@ class Ledger(Protocol):
 
     def payment_key(self, obligation: str) -> str | None:
         """Return the key under which a contract remembers whom it paid an obligation; None where no contract does."""
+
+    async def clock_lead_seconds(self) -> float | None:
+        """Return by how much the newest time that the ledger shows is ahead of the clock that numbers are made from.
+
+        It is negative where the ledger is behind that clock, and None where the ledger tells no time.
+        """
 
     async def delay_seconds(self) -> int:
         """Say by how much ``transferred_units`` may be behind the ledger: what happened longer ago is shown there."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsConfigDict
 
 from masspayout.errors import Invalid
@@ -51,7 +52,11 @@ class Settings(
     def secrets(self) -> list[str]:
         """The secrets among them, which no log may show."""
         values = (getattr(self, name) for name in type(self).model_fields)
-        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        # An error of the server may repeat the password alone, without the address that it is part of.
+        if self.sandbox_url is not None and self.sandbox_url.password:
+            secrets.append(self.sandbox_url.password)
+        return secrets
 
     @property
     def written(self) -> Iterator[tuple[str, str]]:
@@ -81,6 +86,12 @@ def _reason(message: str) -> str:
     return reason[:1].lower() + reason[1:]
 
 
+def _shown(problem: ErrorDetails) -> str:
+    """Return the value that is wrong, unless it is a secret."""
+    field = Settings.model_fields.get(str(problem["loc"][0]))
+    return "…" if field is not None and field.annotation is SecretStr else repr(problem["input"])
+
+
 def load_settings() -> Settings:
     """Read the settings from the environment and ``.env``.
 
@@ -93,7 +104,7 @@ def load_settings() -> Settings:
         raise Invalid("The file .env is not UTF-8 text.", "Save it as UTF-8.") from None
     except ValidationError as error:
         wrong = "; ".join(
-            f"{str(problem['loc'][0]).upper()}={problem['input']!r}: {_reason(problem['msg'])}"
+            f"{str(problem['loc'][0]).upper()}={_shown(problem)}: {_reason(problem['msg'])}"
             for problem in error.errors()
         )
         raise Invalid(

@@ -44,6 +44,11 @@ class PayingSettings(BaseSettings):
         le=100,
         description="How often in a row a batch is signed anew, after such pauses, when nobody is to blame.",
     )
+    statement_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="How often the payer's statement is read while it pays, to find what the database does not know.",
+    )
     listener_overlap_seconds: float = Field(
         default=300.0,
         ge=0,

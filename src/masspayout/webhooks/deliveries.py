@@ -12,7 +12,7 @@ import json
 import logging
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 import httpcore
@@ -78,7 +78,9 @@ class Deliverer:
         """Send an event of type ``webhook.test`` to a target now, and return what came of it."""
         async with self._database.unit_of_work() as session:
             event = WebhookEvent(
-                type="webhook.test", data={"webhook_id": str(webhook.id)}, dispatched_at=datetime.now(UTC)
+                type="webhook.test",
+                data={"webhook_id": str(webhook.id)},
+                dispatched_at=await self._database.clock.database_now(),
             )
             added = await Webhooks(session).add_delivery(
                 webhook.id, event, claim=timedelta(seconds=self._claim_seconds())

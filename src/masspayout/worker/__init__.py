@@ -6,6 +6,7 @@ import signal
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -19,11 +20,11 @@ from masspayout.actors import acting_as, system
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import WORKER_ALIVE_SECONDS, Distributions
-from masspayout.errors import AnotherLedger, MassPayoutError
+from masspayout.errors import AnotherLedger, ClockIsOff, DatabaseUnavailable, MassPayoutError
 from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
 from masspayout.logs import about
 from masspayout.runtime import Runtime
-from masspayout.worker.periodic import run_each_once, running_periodic_tasks
+from masspayout.worker.periodic import CLOCK_PAUSE_SECONDS, run_each_once, running_periodic_tasks
 
 _log = logging.getLogger(__name__)
 
@@ -54,15 +55,17 @@ async def run_worker(
     run_jobs = partial(
         app.run_worker_async, concurrency=concurrency, delete_jobs="successful", install_signal_handlers=False
     )
+    lasting = partial(run_jobs, wait=True, fetch_job_polling_interval=2.0)
     with acting_as(system()), set_by_signals(stop):
         async with app.open_async():
             await _recover(app, runtime)
             if until_idle:
+                await runtime.database.clock.require_right()
                 await run_each_once(runtime)
                 await _until(stop, run_jobs(wait=False))
                 return
             async with running_periodic_tasks(runtime):
-                await _until(stop, _again_and_again(stop, partial(run_jobs, wait=True, fetch_job_polling_interval=2.0)))
+                await _until(stop, _again_and_again(runtime, stop, lasting))
 
 
 def register_tasks(app: App, runtime: Runtime, stop: asyncio.Event) -> None:
@@ -76,6 +79,13 @@ def register_tasks(app: App, runtime: Runtime, stop: asyncio.Event) -> None:
         except AnotherLedger as error:
             # To try again would change nothing. Once the settings are right, what was left half-paid is taken up.
             _log.error("left as it is: %s", error)
+            return
+        except ClockIsOff as error:
+            # Another worker may have the right time. The pause is counted by the database's clock.
+            _log.error("left to other workers: %s", error)
+            at = await runtime.database.clock.database_now() + timedelta(seconds=CLOCK_PAUSE_SECONDS)
+            async with runtime.database.unit_of_work() as session:
+                await runtime.jobs.enqueue_payment(session, uuid.UUID(distribution_id), batch_count=1, at=at)
             return
         if status is DistributionStatus.PROCESSING:
             _log.info("distribution %s is left to other workers", distribution_id)
@@ -121,9 +131,20 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
         await working
 
 
-async def _again_and_again(stop: asyncio.Event, run_jobs: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run jobs until told to stop: Procrastinate's worker ends when it loses the database, and the next one follows."""
+async def _again_and_again(
+    runtime: Runtime, stop: asyncio.Event, run_jobs: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    """Run jobs until told to stop: Procrastinate's worker ends when it loses the database, and the next one follows.
+
+    While this machine's clock is wrong, all jobs are left to other workers.
+    """
     while not stop.is_set():
+        try:
+            await runtime.database.clock.require_right()
+        except (ClockIsOff, DatabaseUnavailable) as error:
+            _log.error("no jobs are taken: %s", error)
+            await asyncio.sleep(CLOCK_PAUSE_SECONDS if isinstance(error, ClockIsOff) else _PAUSE_SECONDS)
+            continue
         try:
             await run_jobs()
         except ConnectorException as error:

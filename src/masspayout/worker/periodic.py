@@ -8,15 +8,18 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from masspayout import assets, contract_pauses, idempotency, scheduler
-from masspayout.errors import DatabaseUnavailable, LedgerUnavailable
+from masspayout.errors import ClockIsOff, DatabaseUnavailable, LedgerUnavailable
 from masspayout.event_listeners import EventReader
 from masspayout.runtime import Runtime
 from masspayout.webhooks.deliveries import Deliverer
 
 _log = logging.getLogger(__name__)
+
+# While the clocks disagree, this is how often it is looked whether somebody has set them.
+CLOCK_PAUSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +86,33 @@ async def running_periodic_tasks(runtime: Runtime) -> AsyncIterator[None]:
 
 
 async def run_each_once(runtime: Runtime) -> None:
-    """Do one round of every periodic task. One that fails is logged, and keeps neither the others nor jobs waiting."""
+    """Do one round of every periodic task. One that fails is logged, and keeps neither the others nor jobs waiting.
+
+    Raises:
+        ClockIsOff: The clocks disagree, so this machine is to do nothing.
+    """
     for task in PERIODIC:
         await _run_logged(runtime, task)
 
 
 async def _repeat(runtime: Runtime, task: PeriodicTask) -> None:
     while True:
-        await _run_logged(runtime, task)
-        await asyncio.sleep(task.pause_seconds)
+        pause_seconds = task.pause_seconds
+        try:
+            await _run_logged(runtime, task)
+        except ClockIsOff as error:
+            _log.error("%s: %s", task.name, error)
+            pause_seconds = max(pause_seconds, CLOCK_PAUSE_SECONDS)
+        await asyncio.sleep(pause_seconds)
 
 
 async def _run_logged(runtime: Runtime, task: PeriodicTask) -> None:
+    """Do one round of a task. A round that fails must not end the worker, which has payouts to settle."""
     try:
-        await task.run(runtime, datetime.now(UTC))
+        await task.run(runtime, await runtime.database.clock.now())
     except (DatabaseUnavailable, LedgerUnavailable) as error:
         _log.warning("%s: %s It is tried again.", task.name, error)
-    except Exception:  # noqa: BLE001 - it is logged with its trace
-        # A round that fails must not end the worker, which has payouts to settle; the next round is its retry.
+    except ClockIsOff:
+        raise
+    except Exception:  # noqa: BLE001 - it is logged with its trace, and the next round is its retry
         _log.exception("%s: this round failed; the next one follows", task.name)

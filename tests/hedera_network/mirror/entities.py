@@ -46,7 +46,15 @@ class View:
         return {"accounts": page, "links": {"next": query.next_link("account.id", last, count=len(page))}}
 
     def balances(self, query: Query) -> dict[str, Any]:
-        """List accounts with their tinybars and some of their tokens."""
+        """List accounts with their tinybars and some of their tokens: now, or in the newest snapshot of some times."""
+        snapshot = self._snapshot(query)
+        if query.last("timestamp") is not None:
+            if snapshot is None:
+                return {"timestamp": None, "balances": [], "links": {"next": None}}
+            return View(self.ledger, snapshot)._list_balances(query)
+        return self._list_balances(query)
+
+    def _list_balances(self, query: Query) -> dict[str, Any]:
         shown = self.accounts(query)
         page = [
             {"account": found["account"], "balance": found["balance"]["balance"], "tokens": found["balance"]["tokens"]}
@@ -192,7 +200,9 @@ def _token(token: Token, timeline: Timeline[Token], at_nanos: int) -> dict[str, 
         "auto_renew_period": 7_776_000,
         "created_timestamp": timestamp(timeline.began_nanos),
         "custom_fees": {
-            "created_timestamp": timestamp(timeline.began_nanos),
+            "created_timestamp": timestamp(
+                timeline.changed_at(at_nanos, lambda one: (one.fixed_fees, one.fractional_fees))
+            ),
             "fixed_fees": [_fixed_fee(fee) for fee in token.fixed_fees],
             "fractional_fees": [_fractional_fee(fee, token) for fee in token.fractional_fees],
         },
@@ -225,7 +235,7 @@ def _token(token: Token, timeline: Timeline[Token], at_nanos: int) -> dict[str, 
 
 def _fixed_fee(fee: FixedFee) -> dict[str, Any]:
     return {
-        "all_collectors_are_exempt": False,
+        "all_collectors_are_exempt": fee.all_collectors_are_exempt,
         "amount": fee.amount,
         "collector_account_id": entity_id(fee.collector),
         "denominating_token_id": entity_id(fee.token) if fee.token else None,
@@ -234,7 +244,7 @@ def _fixed_fee(fee: FixedFee) -> dict[str, Any]:
 
 def _fractional_fee(fee: FractionalFee, token: Token) -> dict[str, Any]:
     return {
-        "all_collectors_are_exempt": False,
+        "all_collectors_are_exempt": fee.all_collectors_are_exempt,
         "amount": {"numerator": fee.numerator, "denominator": fee.denominator},
         "collector_account_id": entity_id(fee.collector),
         "denominating_token_id": entity_id(token.number),

@@ -13,7 +13,9 @@ from hedera_network.mirror.queries import BadRequest, Bounds, NotFound, Query
 from masspayout.ledger_time import NANOS_PER_SECOND
 
 BLOCK_SECONDS = 2
-_WEEK_NANOS = 7 * 24 * 3600 * NANOS_PER_SECOND
+_DAY_NANOS = 24 * 3600 * NANOS_PER_SECOND
+_WEEK_NANOS = 7 * _DAY_NANOS
+_LONGEST_RANGE_NANOS = 60 * _DAY_NANOS
 # A transaction is looked for by its id only near the start of its validity.
 _SEARCHED_NANOS = 35 * 60 * NANOS_PER_SECOND
 _TOPICS = ("topic0", "topic1", "topic2", "topic3")
@@ -42,8 +44,14 @@ def transactions_by_id(ledger: Ledger, text: str, query: Query, at_nanos: int) -
 
 
 def transactions(ledger: Ledger, query: Query, at_nanos: int) -> dict[str, Any]:
-    """List transactions by time, of an account if one is given."""
+    """List transactions by time, of an account if one is given.
+
+    Raises:
+        BadRequest: The times are more than 60 days apart.
+    """
     wanted, accounts = query.times(), query.accounts()
+    if wanted.is_bounded and wanted.upper - wanted.lower > _LONGEST_RANGE_NANOS:
+        raise BadRequest("Timestamp range by the lower and upper bounds must be positive and within 60d")
     if accounts.chosen and len(accounts.chosen) == 1:
         candidates: Sequence[Record] = ledger.records_of.get(next(iter(accounts.chosen)), [])
     else:
@@ -176,7 +184,7 @@ def _transaction(record: Record, *, detailed: bool) -> dict[str, Any]:
         "nonce": record.nonce,
         "parent_consensus_timestamp": None,
         "result": record.result,
-        "scheduled": False,
+        "scheduled": record.scheduled,
         "staking_reward_transfers": [],
         "token_transfers": [
             {"token_id": entity_id(token), "account": entity_id(account), "amount": amount, "is_approval": False}

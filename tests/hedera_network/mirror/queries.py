@@ -28,6 +28,11 @@ class Bounds:
     chosen: frozenset[int] | None = None
     unwanted: frozenset[int] = frozenset()
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether both ends were asked for."""
+        return self.lower >= 0 and self.upper < _LARGEST
+
     def __contains__(self, value: int) -> bool:
         if not self.lower <= value <= self.upper or value in self.unwanted:
             return False

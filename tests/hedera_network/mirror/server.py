@@ -14,6 +14,7 @@ from hedera_network.fees import CENT_EQUIVALENT, HBAR_EQUIVALENT
 from hedera_network.identifiers import entity_id, timestamp
 from hedera_network.mirror import happenings
 from hedera_network.mirror.entities import View
+from hedera_network.mirror.lies import Liar
 from hedera_network.mirror.queries import BadRequest, NotFound, Query, parse_entity
 from masspayout.ledger_time import NANOS_PER_SECOND
 
@@ -30,6 +31,7 @@ class MirrorServer:
     Attributes:
         requests: The path and query of each request, newest last.
         answers: The path and contents of the answers that ``keep_answers`` asked to keep.
+        liar: The untrue answers, and how many were told.
     """
 
     def __init__(self, consensus: Consensus, nodes: Callable[[], list[tuple[int, int]]]) -> None:
@@ -38,6 +40,7 @@ class MirrorServer:
         self.requests: deque[str] = deque(maxlen=_KEPT_REQUESTS)
         self.keep_answers = False
         self.answers: list[tuple[str, int, Any]] = []
+        self.liar = Liar()
 
     def application(self) -> web.Application:
         """Return the application, with every route."""
@@ -90,6 +93,9 @@ class MirrorServer:
             return _error(either(500, 503), "Internal server error")
         if strikes(faults.mirror_throttle_percent) or self._is_too_fast(faults.mirror_requests_per_second):
             return _error(429, "Too many requests", headers={"Retry-After": "1"})
+        lie = self.liar.answer(request.path, faults)
+        if lie is not None:
+            return lie
         response: web.StreamResponse = await handler(request)
         if self.keep_answers and isinstance(response, web.Response) and response.text is not None:
             self.answers.append((request.raw_path, response.status, json.loads(response.text)))
@@ -134,7 +140,7 @@ class MirrorServer:
         return view.relations(_entity(request), _query(request, _PAGING | {"token.id"}, default_order="asc"))
 
     def _balances(self, request: web.Request, view: View) -> Shown:
-        return view.balances(_query(request, _PAGING | {"account.id"}))
+        return view.balances(_query(request, _PAGING | {"account.id", "timestamp"}))
 
     def _blocks(self, request: web.Request, view: View) -> Shown:
         query = _query(request, _PAGING | {"timestamp", "block.number"})

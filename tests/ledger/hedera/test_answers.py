@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from masspayout.ledger.hedera.mirror.answers import (
     Account,
@@ -14,6 +14,7 @@ from masspayout.ledger.hedera.mirror.answers import (
     ExchangeRates,
     Token,
     TokenBalances,
+    TokenRelationship,
     TokenRelationships,
     Transactions,
 )
@@ -96,6 +97,20 @@ def test_relationships_logs_blocks_and_rates() -> None:
     assert rates.current_rate.cent_equivalent == 596_987
 
 
+@pytest.mark.parametrize("page", [Transactions, TokenBalances, TokenRelationships, ContractLogs])
+@pytest.mark.parametrize("answer", ["{}", '{"links": {"next": null}}'])
+def test_an_answer_without_a_list_is_no_empty_page(page: type[BaseModel], answer: str) -> None:
+    with pytest.raises(ValidationError):
+        page.model_validate_json(answer)
+
+
+def test_the_states_of_a_relationship_may_be_null() -> None:
+    relation = TokenRelationship.model_validate_json(
+        '{"token_id": "0.0.9", "balance": 5, "freeze_status": null, "kyc_status": null, "automatic_association": null}'
+    )
+    assert (relation.balance, relation.freeze_status) == (5, None)
+
+
 def test_a_transaction_moves_what_is_left_without_fees_and_rewards() -> None:
     found = Transactions.model_validate_json(
         json.dumps(
@@ -123,6 +138,7 @@ def test_a_transaction_moves_what_is_left_without_fees_and_rewards() -> None:
                         ],
                     },
                 ],
+                "links": {"next": None},
             }
         )
     ).transactions[0]  # fmt: skip

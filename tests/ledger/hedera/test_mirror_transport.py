@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -9,20 +10,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masspayout.errors import Invalid, LedgerUnavailable
+from masspayout.errors import Invalid, LedgerUnavailable, MassPayoutError
 from masspayout.ledger.hedera.mirror.answers import Blocks
 from masspayout.ledger.hedera.mirror.rate_limiter import RateLimiter
-from masspayout.ledger.hedera.mirror.transport import MirrorTransport
+from masspayout.ledger.hedera.mirror.transport import MirrorTransport, MirrorUnreadable
 
 BLOCK = b'{"blocks": [{"number": 7, "timestamp": {"from": "1.5", "to": "2.000000001"}}], "links": {"next": null}}'
 Answer = tuple[int, dict[str, str], bytes]
 GOOD: Answer = (200, {}, BLOCK)
 
 
+class Requests(list[str]):
+    """The requests that were made, and the headers of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.headers: list[Message] = []
+
+
 @contextmanager
-def answering(*answers: Answer | None) -> Iterator[tuple[str, list[str]]]:
+def answering(*answers: Answer | None) -> Iterator[tuple[str, Requests]]:
     """Serve these answers, the last one again and again; None breaks the connection. Yields address and requests."""
-    asked: list[str] = []
+    asked = Requests()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -32,6 +41,7 @@ def answering(*answers: Answer | None) -> Iterator[tuple[str, list[str]]]:
 
         def do_GET(self) -> None:
             asked.append(self.path)
+            asked.headers.append(self.headers)
             answer = answers[min(len(asked), len(answers)) - 1]
             if answer is None:
                 self.close_connection = True
@@ -132,21 +142,87 @@ async def test_when_all_are_away_it_says_so_with_the_next_step() -> None:
     assert "HEDERA_MIRROR_URLS" in raised.value.hint
 
 
+def own_error(message: str) -> bytes:
+    return f'{{"_status": {{"messages": [{{"message": "{message}"}}]}}}}'.encode()
+
+
 async def test_what_it_does_not_know_is_none_and_what_it_refuses_is_invalid() -> None:
-    with answering((404, {}, b"{}"), (400, {}, b"Invalid parameter: token.id")) as (url, asked):
+    with answering((404, {}, own_error("Not found")), (400, {}, own_error("Invalid parameter: token.id"))) as (
+        url,
+        asked,
+    ):
         async with transport(url) as (made, _):
             assert await made.get(Blocks, "/api/v1/blocks") is None
-            with pytest.raises(Invalid, match=r"400 Invalid parameter: token\.id"):
+            with pytest.raises(Invalid, match=r"400 .*Invalid parameter: token\.id"):
                 await made.get(Blocks, "/api/v1/blocks")
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (301, {"Location": "https://elsewhere.example/"}, b""),
+        (400, {}, b"<html>400 Bad Request</html>"),
+        (403, {}, b"RBAC: access denied"),
+        (404, {}, b"404 page not found\n"),
+        (404, {}, b"{}"),
+        (408, {}, b""),
+        (425, {}, b""),
+        (200, {}, b"{}"),
+    ],
+    ids=["301", "400", "403", "404", "404 {}", "408", "425", "200 {}"],
+)
+async def test_the_answer_of_a_gateway_is_none_of_a_mirror_node(answer: Answer) -> None:
+    with answering(answer, GOOD) as (url, _):
+        async with transport(url) as (made, _):
+            assert await ask(made) == 7
+    with answering(answer) as (url, _):
+        async with transport(url) as (made, _):
+            with pytest.raises(MirrorUnreadable):
+                await ask(made)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((400, {}, own_error("Invalid parameter")), Invalid),
+        ((404, {}, own_error("Not found")), MirrorUnreadable),
+    ],
+    ids=["refuses", "does not list"],
+)
+async def test_another_mirror_node_is_asked_what_one_has_no_list_of(
+    answer: Answer, error: type[MassPayoutError]
+) -> None:
+    with answering(answer) as (bad, _), answering(GOOD) as (good, _):
+        async with transport(bad, good) as (made, _):
+            assert (await made.page(Blocks, "/api/v1/blocks")).blocks[0].number == 7
+            with pytest.raises(error):
+                await made.page(Blocks, "/api/v1/blocks", url=bad)
+
+
+async def test_caches_are_passed_by() -> None:
+    with answering(GOOD) as (url, asked):
+        async with transport(url) as (made, _):
+            await ask(made)
+    assert asked.headers[0]["Cache-Control"] == "no-cache"
 
 
 async def test_one_can_be_asked_alone() -> None:
     with answering(GOOD) as (url, _):
         async with transport("http://127.0.0.1:9", url) as (made, _):
-            assert await made.get_from(url, Blocks, "/api/v1/blocks")
-            with pytest.raises(LedgerUnavailable):
-                await made.get_from("http://127.0.0.1:9", Blocks, "/api/v1/blocks")
+            assert await made.page(Blocks, "/api/v1/blocks", url=url)
+            with pytest.raises(LedgerUnavailable) as raised:
+                await made.page(Blocks, "/api/v1/blocks", url="http://127.0.0.1:9")
+            assert not isinstance(raised.value, MirrorUnreadable)
+
+
+async def test_a_link_with_a_host_leads_to_the_configured_address() -> None:
+    linked = BLOCK.replace(
+        b'"next": null', b'"next": "https://elsewhere.example/api/v1/blocks?limit=1&block.number=lt:7"'
+    )
+    with answering((200, {}, linked)) as (url, _):
+        async with transport(url) as (made, _):
+            assert (await made.page(Blocks, "/api/v1/blocks")).links.next == "/api/v1/blocks?limit=1&block.number=lt:7"
 
 
 # The rate

@@ -219,6 +219,10 @@ async def test_a_mirror_node_of_another_network_proves_nothing(hedera: Hedera, t
         ledger = hedera.ledger = hedera.adapter(hedera_mirror_urls=urls, hedera_mirror_tries=2)
         await ledger.identity()
         transaction_id = await lost(hedera)
+        hedera.network.clock.advance(LONGEST_VALID + MARGIN + 60)
+        # Whichever of them is taken for the right one, the other contradicts it.
+        for either in (urls, f"{another.mirror_url},{hedera.network.mirror_url}"):
+            assert isinstance(await hedera.adapter(hedera_mirror_urls=either).outcome(transaction_id), Undecided)
         hedera.network.set_faults(Faults(mirror_error_percent=100))
 
         outcome = await ledger.outcome(transaction_id)

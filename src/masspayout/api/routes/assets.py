@@ -1,6 +1,5 @@
 """Assets: imported, listed, kept in step with the ledger."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -70,7 +69,9 @@ async def change_asset(runtime: RuntimeHere, asset: AssetHere, patch: AssetPatch
             lifecycle_contract_id=patch.lifecycle_contract_id,
         )
     if "sync_every_seconds" in patch.model_fields_set:
-        await assets.set_sync_timer(runtime.database, asset.id, patch.sync_every_seconds, datetime.now(UTC))
+        await assets.set_sync_timer(
+            runtime.database, asset.id, patch.sync_every_seconds, await runtime.database.clock.now()
+        )
     return await _read_again(runtime, asset)
 
 

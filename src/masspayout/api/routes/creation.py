@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
@@ -141,7 +141,7 @@ async def _from_terms(runtime: Runtime, asset: Asset, given: DistributionTerms, 
         if made is not None:
             return made
         parts = (session, runtime.ledger, runtime.settings, asset)
-        return await series.create(*parts, terms, plan, datetime.now(UTC))
+        return await series.create(*parts, terms, plan, await runtime.database.clock.now())
 
 
 async def _made_before(runtime: Runtime, claim: Claim) -> Distribution | None:

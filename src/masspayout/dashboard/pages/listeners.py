@@ -62,7 +62,9 @@ class _Page:
             button("Listen from now on", add, primary=True)
 
     async def _add(self) -> None:
-        listener = await event_listeners.add(self._visit.database, self._contract.value, since=datetime.now(UTC))
+        listener = await event_listeners.add(
+            self._visit.database, self._contract.value, since=await self._visit.database.clock.now()
+        )
         self._contract.value = ""
         messages.say(f"{listener.contract_id} is listened to.")
         await self._refresh()
@@ -125,12 +127,12 @@ class _Page:
         button(label, self._visit.handler(Permission.MANAGE_LISTENERS, action), small=True)
 
     async def _poll(self, listener: EventListener) -> None:
-        polled = await self._reader().poll(listener.id, datetime.now(UTC))
+        polled = await self._reader().poll(listener.id, await self._visit.database.clock.now())
         messages.say(f"{plural(polled.handled, 'event')} handled, {count(polled.set_aside)} set aside.")
         await self._refresh()
 
     async def _replay(self, listener: EventListener) -> None:
-        replayed = await self._reader().replay(listener.id, datetime.now(UTC))
+        replayed = await self._reader().replay(listener.id, await self._visit.database.clock.now())
         messages.say(f"{plural(replayed.handled, 'event')} handled, {count(replayed.set_aside)} still set aside.")
         await self._refresh()
 

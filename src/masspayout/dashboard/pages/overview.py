@@ -86,7 +86,7 @@ class _Page:
         visit.every(10.0, self._refresh_health)
 
     async def _refresh(self) -> None:
-        now = datetime.now(UTC)
+        now = await self._visit.database.clock.now()
         since = _month_start(now, back=_MONTHS - 1)
         async with self._visit.unit_of_work() as session:
             overview = Overview(session)

@@ -1,7 +1,6 @@
 """From a draft to its preview, and to what is created of it. The business does both."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from masspayout import distributions, list_payouts, previews, series
 from masspayout.dashboard.planning.draft import LIST, Draft
@@ -37,7 +36,7 @@ async def preview(runtime: Runtime, draft: Draft, checked: Checked) -> Preview |
         if terms.amount is None:
             return None
     parts_of_trial = (runtime.database, runtime.ledger, runtime.settings, draft.asset, terms)
-    return await previews.trial(*parts_of_trial, now=datetime.now(UTC), checked=checked)
+    return await previews.trial(*parts_of_trial, now=await runtime.database.clock.now(), checked=checked)
 
 
 async def create(runtime: Runtime, draft: Draft) -> Created:
@@ -62,7 +61,9 @@ async def create(runtime: Runtime, draft: Draft) -> Created:
     if draft.makes_series:
         async with runtime.database.unit_of_work() as session:
             parts_of_series = (session, runtime.ledger, runtime.settings, draft.asset)
-            new_series = await series.create(*parts_of_series, draft.terms(), draft.plan(), datetime.now(UTC))
+            new_series = await series.create(
+                *parts_of_series, draft.terms(), draft.plan(), await runtime.database.clock.now()
+            )
         return Created("The series is made. It works while a worker runs.", f"/series/{new_series.id}")
     parts = (runtime.database, runtime.ledger, runtime.settings, draft.asset, draft.terms())
     distribution = await distributions.create(*parts)

@@ -11,6 +11,7 @@ from masspayout.db.entities.base import Base
 from masspayout.db.entities.control import Approval, PayoutStart
 from masspayout.db.entities.evm import EvmToken, EvmTransaction, evm_balance_change
 from masspayout.db.entities.idempotency import IdempotentRequest
+from masspayout.db.entities.payers import EntryAnswer, Installation, Payer, PayerBalance, PayerEntry
 from masspayout.db.entities.payouts import Asset, BatchPayout, Distribution, Holder
 from masspayout.db.entities.sending import Attempt, LedgerSequence
 from masspayout.db.entities.states import (
@@ -45,6 +46,7 @@ __all__ = [
     "Distribution",
     "DistributionStatus",
     "DistributionType",
+    "EntryAnswer",
     "EventListener",
     "EventStatus",
     "EvmToken",
@@ -53,10 +55,14 @@ __all__ = [
     "Frequency",
     "Holder",
     "IdempotentRequest",
+    "Installation",
     "LedgerSequence",
     "LoginLink",
     "LoginSession",
     "LoginThrottle",
+    "Payer",
+    "PayerBalance",
+    "PayerEntry",
     "PayoutStart",
     "PayoutType",
     "Refund",

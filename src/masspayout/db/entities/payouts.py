@@ -116,6 +116,8 @@ class Distribution(Base):
     payment_token_decimals: Mapped[int | None] = mapped_column(Integer)
     payer_account_id: Mapped[str | None]
     ledger_identity: Mapped[str | None]
+    # Under which a contract remembers whom it paid: 0x and 64 hexadecimal digits
+    ledger_key: Mapped[str | None]
     entitlement_count: Mapped[int | None] = mapped_column(Integer)
     payable_count: Mapped[int | None] = mapped_column(Integer)
     batch_count: Mapped[int | None] = mapped_column(Integer)
@@ -230,3 +232,8 @@ class BatchPayout(Base):
     transient_failures: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
 
     distribution: Mapped[Distribution] = relationship(lazy="raise", viewonly=True)
+
+    @property
+    def is_first_claim(self) -> bool:
+        """Whether a batch that was just claimed was never claimed before, so that it has no attempt yet."""
+        return self.executed_at == self.updated_at

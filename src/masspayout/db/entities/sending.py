@@ -14,6 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from masspayout.db.entities.base import Base, one_of
@@ -24,7 +25,15 @@ from masspayout.db.types import OneOf
 
 
 class Attempt(Base):
-    """One signed ledger transaction for (part of) a batch, stored before it is sent and kept for ever."""
+    """One ledger transaction for (part of) a batch, kept for ever.
+
+    It is stored with its number before it is signed, and with its signed bytes before it is sent.
+
+    Attributes:
+        sender_account_id: The ``Sender`` that ``number`` is of, as ``ledger_sequence`` calls it.
+        number: What makes the transaction unique. None once it was returned, because nothing was signed with it.
+        transaction_id: None, as the bytes and their expiry, until it is signed.
+    """
 
     __tablename__ = "attempt"
     __table_args__ = (
@@ -35,16 +44,19 @@ class Attempt(Base):
             "idx_attempt_open",
             "batch_payout_id",
             unique=True,
-            postgresql_where=text("status IN ('SIGNED', 'SUBMITTED')"),
+            postgresql_where=text("status IN ('RESERVED', 'SIGNED', 'SUBMITTED')"),
         ),
+        Index("idx_attempt_number", "sender_account_id", "number", unique=True),
         one_of("status", AttemptStatus, "attempt"),
     )
 
     batch_payout_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("batch_payout.id"))
-    transaction_id: Mapped[str]
-    signed_bytes: Mapped[bytes] = mapped_column(LargeBinary)
-    expires_at: Mapped[datetime]
-    status: Mapped[AttemptStatus] = mapped_column(OneOf(AttemptStatus), default=AttemptStatus.SIGNED)
+    sender_account_id: Mapped[str | None]
+    number: Mapped[int | None] = mapped_column(BigInteger)
+    transaction_id: Mapped[str | None]
+    signed_bytes: Mapped[bytes | None] = mapped_column(LargeBinary)
+    expires_at: Mapped[datetime | None]
+    status: Mapped[AttemptStatus] = mapped_column(OneOf(AttemptStatus), default=AttemptStatus.RESERVED)
     recipient_count: Mapped[int] = mapped_column(Integer)
     total_amount: Mapped[Decimal]
     looks: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
@@ -55,10 +67,18 @@ class Attempt(Base):
 
 
 class LedgerSequence(Base):
-    """The last number handed out to a paying account: transaction times on Hedera, nonces on an EVM chain."""
+    """The numbers handed out to a paying account: transaction times on Hedera, nonces on an EVM chain.
+
+    Attributes:
+        last_number: The greatest one handed out.
+        returned_numbers: Those that nothing was signed with, in order: they are handed out again first.
+        current_number: The one handed out last.
+    """
 
     __tablename__ = "ledger_sequence"
     __table_args__ = (UniqueConstraint("account_id", name="idx_ledger_sequence_account"),)
 
     account_id: Mapped[str]
     last_number: Mapped[int] = mapped_column(BigInteger)
+    returned_numbers: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default=text("'{}'"), default=list)
+    current_number: Mapped[int | None] = mapped_column(BigInteger)

@@ -110,8 +110,9 @@ class EventStatus(StrEnum):
 
 
 class AttemptStatus(StrEnum):
-    """What is known of one signed transaction."""
+    """What is known of one transaction."""
 
+    RESERVED = "RESERVED"  # it has its number and its holders, and is to be signed
     SIGNED = "SIGNED"  # stored, certainly not sent yet
     SUBMITTED = "SUBMITTED"  # may have been sent; only the ledger knows
     SETTLED = "SETTLED"  # its outcome is known and written down
@@ -120,7 +121,7 @@ class AttemptStatus(StrEnum):
     @property
     def is_open(self) -> bool:
         """Whether this transaction could still pay somebody."""
-        return self in (AttemptStatus.SIGNED, AttemptStatus.SUBMITTED)
+        return self in (AttemptStatus.RESERVED, AttemptStatus.SIGNED, AttemptStatus.SUBMITTED)
 
 
 class DeliveryStatus(StrEnum):

@@ -5,6 +5,7 @@ that names the states it may start from, and returns what it changed.
 """
 
 from masspayout.db.repositories.access import ApiTokens, LoginLinks, LoginSessions, LoginThrottles, Users
+from masspayout.db.repositories.adoptions import Adoptions, AttachedRow
 from masspayout.db.repositories.announced_payouts import AnnouncedPayouts
 from masspayout.db.repositories.approvals import ApprovalCount, Approvals, PayoutStarts
 from masspayout.db.repositories.assets import Assets
@@ -42,6 +43,8 @@ from masspayout.db.repositories.lists import (
 )
 from masspayout.db.repositories.monitoring import Monitoring, Readings
 from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMonth
+from masspayout.db.repositories.payers import DatabaseFacts, Payers
+from masspayout.db.repositories.reconciliations import ComparedTotals, Reconciliations
 from masspayout.db.repositories.register_hashes import RegisterHashes
 from masspayout.db.repositories.series import SeriesRepository
 from masspayout.db.repositories.trials import Trial, TrialTotals
@@ -50,12 +53,14 @@ from masspayout.db.repositories.webhooks import Backlog, Webhooks
 __all__ = [
     "ROWS_REFUSED",
     "WORKER_ALIVE_SECONDS",
+    "Adoptions",
     "AnnouncedPayouts",
     "ApiTokens",
     "ApprovalCount",
     "Approvals",
     "AssetSort",
     "Assets",
+    "AttachedRow",
     "Attempts",
     "AuditEntries",
     "AutomaticPayouts",
@@ -63,7 +68,9 @@ __all__ = [
     "Backlog",
     "BalanceChange",
     "BatchPayouts",
+    "ComparedTotals",
     "ContractEvents",
+    "DatabaseFacts",
     "DistributionFilter",
     "DistributionSort",
     "Distributions",
@@ -93,10 +100,12 @@ __all__ = [
     "Page",
     "PaidInMonth",
     "Part",
+    "Payers",
     "PayoutStarts",
     "Place",
     "Progress",
     "Readings",
+    "Reconciliations",
     "RegisterChange",
     "RegisterHashes",
     "Repository",

@@ -9,31 +9,66 @@ from sqlalchemy import String, bindparam, func, select, text, type_coerce, updat
 from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, Holder
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import UtcTimestamp, uuid7
+from masspayout.ledger.port import Sender, SignedTransaction
 
-_NEXT_NUMBER = text("""
-    INSERT INTO ledger_sequence (id, account_id, last_number) VALUES (:id, :account_id, :floor)
+# Numbers that are times may have run ahead, by a clock that was wrong: at the ceiling they go on after the greatest
+# number below it that was ever stored.
+_HAND_OUT = """
+    INSERT INTO ledger_sequence AS s (id, account_id, last_number) VALUES (:sequence_id, :account_id, :floor)
     ON CONFLICT (account_id) DO UPDATE
-       SET last_number = greatest(ledger_sequence.last_number + 1, excluded.last_number), updated_at = now()
-    RETURNING last_number
+       SET last_number = greatest(:floor, 1 + CASE
+               WHEN s.last_number + 1 < coalesce(CAST(:ceiling AS BIGINT), s.last_number + 2) THEN s.last_number
+               ELSE (SELECT max(number) FROM attempt WHERE sender_account_id = :account_id AND number < :ceiling) END),
+           updated_at = now()
+    RETURNING last_number, returned_numbers
+"""
+
+_NEXT_NUMBER = text(_HAND_OUT)
+
+_RESERVE = text(f"""
+    WITH handed_out AS ({_HAND_OUT})
+    INSERT INTO attempt (id, batch_payout_id, sender_account_id, number, status, recipient_count, total_amount)
+    SELECT :id, :batch_payout_id, :account_id, last_number, 'RESERVED', :recipient_count, :total_amount
+      FROM handed_out
+    RETURNING number, (SELECT returned_numbers FROM handed_out) AS returned_numbers
+""")  # noqa: S608 - the piece is a constant
+
+_KEEP_RETURNED = text("""
+    UPDATE ledger_sequence
+       SET returned_numbers = CAST(:returned_numbers AS BIGINT[]), last_number = :last_number, updated_at = now()
+     WHERE account_id = :account_id
 """)
 
-_GIVE_BACK = text(
-    "UPDATE ledger_sequence SET last_number = :number - 1, updated_at = now() WHERE account_id = :account_id"
-)
+_RETURN_NUMBER = text("""
+    UPDATE ledger_sequence
+       SET updated_at = now(),
+           returned_numbers = (SELECT array_agg(number ORDER BY number)
+                                 FROM unnest(returned_numbers || CAST(:number AS BIGINT)) AS number)
+     WHERE account_id = :account_id
+""")
 
 # The batch shows its latest transaction, and is held by whoever signed it.
 _STORE_SIGNED = text("""
-    WITH held AS (
-        UPDATE batch_payout
-           SET transaction_id = :transaction_id, claimed_until = now() + make_interval(secs => :claim_seconds),
-               updated_at = now()
-         WHERE id = :batch_payout_id
+    WITH signed AS (
+        UPDATE attempt
+           SET status = 'SIGNED', transaction_id = :transaction_id, signed_bytes = :signed_bytes,
+               expires_at = :expires_at, updated_at = now()
+         WHERE id = :id AND status || '' = 'RESERVED'
+        RETURNING batch_payout_id
     )
-    INSERT INTO attempt (id, batch_payout_id, transaction_id, signed_bytes, expires_at, status, recipient_count,
-                         total_amount)
-    VALUES (:id, :batch_payout_id, :transaction_id, :signed_bytes, :expires_at, 'SIGNED', :recipient_count,
-            :total_amount)
+    UPDATE batch_payout
+       SET transaction_id = :transaction_id, claimed_until = now() + make_interval(secs => :claim_seconds),
+           updated_at = now()
+      FROM signed
+     WHERE batch_payout.id = signed.batch_payout_id
 """).bindparams(bindparam("expires_at", type_=UtcTimestamp))
+
+_CLOSE_UNSIGNED = text("""
+    UPDATE attempt
+       SET status = 'DEAD', number = NULL, settled_at = now(), outcome_code = :code,
+           outcome_detail = 'Nothing was signed.', updated_at = now()
+     WHERE id = :id AND status || '' = 'RESERVED'
+""")
 
 # `status || ''` because an index over states looks cheap to the planner when it was last analysed, and then holds an
 # entry of every batch since. The key leads to the row.
@@ -51,43 +86,95 @@ _CLOSE = text("""
 
 
 class Attempts(Repository[Attempt]):
-    """The signed transactions: stored before they are sent, kept for ever."""
+    """The transactions: stored before they are signed, and before they are sent; kept for ever."""
 
     entity = Attempt
     noun = "attempt"
 
-    async def next_number(self, account_id: str, floor: int) -> int:
-        """Hand out a number that this payer never had, larger than all it had. Others wait until this commits."""
-        parameters = {"id": uuid7(), "account_id": account_id, "floor": floor}
-        number: int = (await self.session.scalars(_NEXT_NUMBER, parameters)).one()
-        return number
+    async def next_number(self, sender: Sender) -> int:
+        """Hand out the number that a sender uses next: a returned one, or a new one. Others wait until this commits."""
+        row = (await self.session.execute(_NEXT_NUMBER, _handing_out(sender))).one()
+        return await self._prefer_returned(sender, row.last_number, row.returned_numbers)
 
-    async def give_back_number(self, account_id: str, number: int) -> None:
-        """Take back, within the same transaction, a number that nothing was signed with: numbers have no gaps."""
-        await self.session.execute(_GIVE_BACK, {"account_id": account_id, "number": number})
+    async def return_number(self, account_id: str, number: int) -> None:
+        """Keep a number that nothing was signed with, for whatever its sender signs next: numbers have no gaps."""
+        await self.session.execute(_RETURN_NUMBER, {"account_id": account_id, "number": number})
 
-    async def store_signed(self, attempt: Attempt, *, claim_seconds: float) -> None:
-        """Write a new attempt, and hold its batch for ``claim_seconds``. Only after a commit may it be sent."""
+    async def reserve(self, attempt: Attempt, sender: Sender) -> Attempt:
+        """Write a new attempt, RESERVED, with the number that its sender uses next.
+
+        Whoever else wants a number of the sender waits until this commits.
+        """
+        parameters = {
+            **_handing_out(sender),
+            "id": attempt.id,
+            "batch_payout_id": attempt.batch_payout_id,
+            "recipient_count": attempt.recipient_count,
+            "total_amount": attempt.total_amount,
+        }
+        row = (await self.session.execute(_RESERVE, parameters)).one()
+        number = await self._prefer_returned(sender, row.number, row.returned_numbers)
+        if number != row.number:
+            await self._move(attempt.id, {AttemptStatus.RESERVED}, number=number)
+        attempt.sender_account_id, attempt.number = sender.account_id, number
+        return attempt
+
+    async def _prefer_returned(self, sender: Sender, number: int, returned: Sequence[int]) -> int:
+        """Return the smallest returned number in place of a new one; those that are too small by now are dropped."""
+        if not returned:
+            return number
+        usable = [one for one in returned if one >= sender.number_floor]
+        last_number = number - 1 if usable else number
         await self.session.execute(
-            _STORE_SIGNED,
-            {
-                "id": attempt.id,
-                "batch_payout_id": attempt.batch_payout_id,
-                "transaction_id": attempt.transaction_id,
-                "signed_bytes": attempt.signed_bytes,
-                "expires_at": attempt.expires_at,
-                "recipient_count": attempt.recipient_count,
-                "total_amount": attempt.total_amount,
-                "claim_seconds": claim_seconds,
-            },
+            _KEEP_RETURNED,
+            {"account_id": sender.account_id, "returned_numbers": usable[1:], "last_number": last_number},
         )
+        return usable[0] if usable else number
+
+    async def store_signed(self, attempt: Attempt, signed: SignedTransaction, *, claim_seconds: float) -> bool:
+        """RESERVED → SIGNED, with the bytes; hold the batch for ``claim_seconds``. Only after a commit may it be sent.
+
+        False when somebody else has signed it, or when the database does not know it any more.
+        """
+        parameters = {
+            "id": attempt.id,
+            "transaction_id": signed.transaction_id,
+            "signed_bytes": signed.signed_bytes,
+            "expires_at": signed.expires_at,
+            "claim_seconds": claim_seconds,
+        }
+        return await self._changed(_STORE_SIGNED, parameters) == 1
+
+    async def close_unsigned(self, attempt: Attempt, code: str) -> bool:
+        """RESERVED → DEAD for what the ledger said would fail; its number is used for the next attempt of its sender.
+
+        False when somebody else was first.
+        """
+        if await self._changed(_CLOSE_UNSIGNED, {"id": attempt.id, "code": code}) != 1:
+            return False
+        await self.session.execute(_RETURN_NUMBER, {"account_id": attempt.sender_account_id, "number": attempt.number})
+        return True
 
     async def find_open(self, batch_id: uuid.UUID) -> Attempt | None:
         """Return the attempt of a batch that could still pay, if there is one; there is never more than one."""
         query = select(Attempt).where(
-            Attempt.batch_payout_id == batch_id, text("attempt.status IN ('SIGNED', 'SUBMITTED')")
+            Attempt.batch_payout_id == batch_id, text("attempt.status IN ('RESERVED', 'SIGNED', 'SUBMITTED')")
         )
         return await self.session.scalar(query)
+
+    async def has_sent(self, distribution_id: uuid.UUID) -> bool:
+        """Whether a transaction of a distribution is signed, or under way, whose outcome is not written down."""
+        query = (
+            select(Attempt.id)
+            .join(BatchPayout, BatchPayout.id == Attempt.batch_payout_id)
+            .where(
+                BatchPayout.distribution_id == distribution_id,
+                text("batch_payout.status IN ('PENDING', 'PROCESSING')"),
+                text("attempt.status IN ('SIGNED', 'SUBMITTED')"),
+            )
+            .limit(1)
+        )
+        return await self.session.scalar(query) is not None
 
     async def mark_submitted(self, attempt_id: uuid.UUID) -> bool:
         """SIGNED → SUBMITTED: from now on only the ledger knows."""
@@ -151,3 +238,12 @@ class Attempts(Repository[Attempt]):
             .execution_options(synchronize_session=False)
         )
         return await self._changed(statement) == 1
+
+
+def _handing_out(sender: Sender) -> dict[str, Any]:
+    return {
+        "sequence_id": uuid7(),
+        "account_id": sender.account_id,
+        "floor": sender.number_floor,
+        "ceiling": sender.number_ceiling,
+    }

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, event, func, insert, select, update
@@ -38,7 +37,7 @@ class AuditEntries(Repository[AuditEntry]):
         session = self.session.sync_session
         transaction = session.get_nested_transaction() or session.get_transaction()
         noted = session.info.setdefault(_NOTED, [])
-        noted.append((transaction, {"id": uuid7(), "created_at": datetime.now(UTC), **columns}))
+        noted.append((transaction, {"id": uuid7(), **columns}))
         do_last(self.session, _write_noted)
 
     async def find(
@@ -106,12 +105,20 @@ async def _write_noted(session: AsyncSession) -> None:
     noted: list[tuple[SessionTransaction, dict[str, Any]]] = session.info.pop(_NOTED, [])
     if not noted:
         return
-    head = (await session.execute(select(AuditHead.id, AuditHead.number, AuditHead.hash).with_for_update())).one()
+    # The database's time, whatever this machine's clock says.
+    now = func.clock_timestamp().label("now")
+    head = (await session.execute(select(AuditHead.id, AuditHead.number, AuditHead.hash, now).with_for_update())).one()
     number, last_hash = head.number, head.hash
     rows: list[dict[str, Any]] = []
     for _, columns in noted:
         number += 1
-        row = {**dict.fromkeys(_HASHED), **columns, "number": number, "previous_hash": last_hash}
+        row = {
+            **dict.fromkeys(_HASHED),
+            "created_at": head.now,
+            **columns,
+            "number": number,
+            "previous_hash": last_hash,
+        }
         last_hash = row["hash"] = _hash(row)
         rows.append(row)
     await session.execute(insert(AuditEntry), rows)

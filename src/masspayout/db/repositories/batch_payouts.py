@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 
 from masspayout.db.entities import BatchPayout, BatchStatus, Holder
 from masspayout.db.repositories.base import Repository
+from masspayout.db.repositories.payers import CLEARANCE
 
 # FOR UPDATE SKIP LOCKED: two workers that look at the same moment get different batches.
 _CLAIM = text("""
@@ -19,9 +20,15 @@ _CLAIM = text("""
      WHERE id = (SELECT id FROM batch_payout
                   WHERE distribution_id = :distribution_id AND batch_number > :after
                     AND status IN ('PENDING', 'PROCESSING') AND (claimed_until IS NULL OR claimed_until <= now())
+                    AND (status = 'PROCESSING' OR NOT :begun_only)
                   ORDER BY batch_number LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING *
 """)
+
+# The gate: whether the payer was cleared for this very database. One comparison, in the statement that attaches.
+_GATE = f"""
+    WITH gate AS MATERIALIZED (SELECT cleared_for = {CLEARANCE} AS is_open FROM payer WHERE id = :payer_id)
+"""  # noqa: S608 - the piece is a constant
 
 # Who waits for a transaction; nobody does once something that concerns everybody stopped the distribution.
 _WAITING = """
@@ -30,20 +37,34 @@ _WAITING = """
     AND NOT EXISTS (SELECT FROM distribution AS d WHERE d.id = :distribution_id AND d.failure_code IS NOT NULL)
 """
 
+# A row for each holder who was attached, or a single one without an account.
+_ATTACHED = """
+    SELECT coalesce(gate.is_open, false) AS is_open, attached.account_id, attached.payment_amount
+      FROM (SELECT) AS one LEFT JOIN gate ON true LEFT JOIN attached ON true
+"""
+
 _ATTACH_ALL = text(
     f"""
-    UPDATE holder SET attempt_id = :attempt_id, updated_at = now() WHERE {_WAITING}
-    RETURNING account_id, payment_amount
+    {_GATE}, attached AS (
+        UPDATE holder SET attempt_id = :attempt_id, updated_at = now()
+         WHERE {_WAITING} AND (SELECT is_open FROM gate)
+        RETURNING account_id, payment_amount
+    )
+    {_ATTACHED}
 """  # noqa: S608 - the pieces are constants
 )
 
 _ATTACH_SOME = text(
     f"""
-    WITH next AS (SELECT id FROM holder WHERE {_WAITING} ORDER BY account_id COLLATE "C" LIMIT :size FOR UPDATE)
-    UPDATE holder SET attempt_id = :attempt_id, updated_at = now()
-      FROM next
-     WHERE holder.id = next.id AND holder.attempt_id IS NULL AND NOT holder.paid
-    RETURNING holder.account_id, holder.payment_amount
+    {_GATE}, next AS (
+        SELECT id FROM holder WHERE {_WAITING} ORDER BY account_id COLLATE "C" LIMIT :size FOR UPDATE
+    ), attached AS (
+        UPDATE holder SET attempt_id = :attempt_id, updated_at = now()
+          FROM next
+         WHERE holder.id = next.id AND holder.attempt_id IS NULL AND NOT holder.paid AND (SELECT is_open FROM gate)
+        RETURNING holder.account_id, holder.payment_amount
+    )
+    {_ATTACHED}
 """  # noqa: S608 - the pieces are constants
 )
 
@@ -217,11 +238,21 @@ class BatchPayouts(Repository[BatchPayout]):
     entity = BatchPayout
     noun = "batch"
 
-    async def claim(self, distribution_id: uuid.UUID, *, after: int, claim_seconds: float) -> BatchPayout | None:
-        """Take the next batch that nobody works on, or whose worker gave no sign of life, for ``claim_seconds``."""
+    async def claim(
+        self, distribution_id: uuid.UUID, *, after: int, claim_seconds: float, begun_only: bool = False
+    ) -> BatchPayout | None:
+        """Take the next batch that nobody works on, or whose worker gave no sign of life, for ``claim_seconds``.
+
+        With ``begun_only``, batches of which nothing was ever signed are left alone.
+        """
         claimed = await self.session.scalars(
             select(BatchPayout).from_statement(_CLAIM),
-            {"distribution_id": distribution_id, "after": after, "claim_seconds": claim_seconds},
+            {
+                "distribution_id": distribution_id,
+                "after": after,
+                "claim_seconds": claim_seconds,
+                "begun_only": begun_only,
+            },
             execution_options={"populate_existing": True},
         )
         return claimed.one_or_none()
@@ -259,17 +290,21 @@ class BatchPayouts(Repository[BatchPayout]):
         }
         await self.session.execute(_HOLD_AFTER_FAILURE, parameters)
 
-    async def attach(self, batch: BatchPayout, attempt_id: uuid.UUID) -> Sequence[tuple[str, Decimal]]:
+    async def attach(
+        self, batch: BatchPayout, attempt_id: uuid.UUID, payer_id: uuid.UUID | None
+    ) -> Mapping[str, Decimal] | None:
         """Attach the waiting holders of a batch, or of its next slice, to an attempt: the guard against double payment.
 
-        Returns account ids and amounts in whole payment tokens, in order of account ids.
+        Returns account ids and amounts in whole payment tokens; None when the gate of the payer is closed.
         """
-        parameters = {**self._key(batch), "attempt_id": attempt_id}
+        parameters = {**self._key(batch), "attempt_id": attempt_id, "payer_id": payer_id}
         if batch.slices:
-            rows = await self.session.execute(_ATTACH_SOME, {**parameters, "size": batch.slices[0]})
+            rows = (await self.session.execute(_ATTACH_SOME, {**parameters, "size": batch.slices[0]})).all()
         else:
-            rows = await self.session.execute(_ATTACH_ALL, parameters)
-        return sorted((account_id, amount) for account_id, amount in rows)
+            rows = (await self.session.execute(_ATTACH_ALL, parameters)).all()
+        if not rows[0].is_open:
+            return None
+        return {row.account_id: row.payment_amount for row in rows if row.account_id is not None}
 
     async def mark_paid(self, batch: BatchPayout, attempt_id: uuid.UUID, failed: Sequence[str]) -> int:
         """Write down that everybody of an attempt was paid, but those who failed. Returns how many were."""
@@ -296,11 +331,13 @@ class BatchPayouts(Repository[BatchPayout]):
         row = (await self.session.execute(_TALLY, self._key(batch))).one()
         return Tally(**row._asdict())
 
-    async def attached(self, batch: BatchPayout, attempt_id: uuid.UUID) -> Mapping[str, Decimal]:
+    async def attached(
+        self, distribution_id: uuid.UUID, batch_number: int, attempt_id: uuid.UUID
+    ) -> Mapping[str, Decimal]:
         """Return the accounts that are attached to an attempt and unpaid, and what each is owed."""
         query = select(Holder.account_id, Holder.payment_amount).where(
-            Holder.distribution_id == batch.distribution_id,
-            Holder.batch_number == batch.batch_number,
+            Holder.distribution_id == distribution_id,
+            Holder.batch_number == batch_number,
             Holder.attempt_id == attempt_id,
             ~Holder.paid,
         )

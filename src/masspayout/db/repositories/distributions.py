@@ -179,9 +179,26 @@ class Distributions(Repository[Distribution]):
         )
         return (await self.session.scalars(statement)).all()
 
-    async def find_by_obligation(self, obligation_key: str) -> Distribution | None:
-        """Return the distribution that pays this very obligation, if there is one."""
-        return await self.session.scalar(select(Distribution).where(Distribution.obligation_key == obligation_key))
+    async def hold_scheduled(self) -> Sequence[tuple[uuid.UUID, datetime]]:
+        """Let single distributions that would start at a time wait for a person. Returns them with their times."""
+        held = select(Distribution.id, Distribution.scheduled_time).where(
+            Distribution.status == DistributionStatus.PENDING,
+            Distribution.scheduled_time.is_not(None),
+            Distribution.series_id.is_(None),
+        )
+        found = [(found_id, time) for found_id, time in await self.session.execute(held.with_for_update()) if time]
+        await self.session.execute(
+            update(Distribution)
+            .where(Distribution.id.in_([found_id for found_id, _ in found]))
+            .values(scheduled_time=None, execution_type=ExecutionType.MANUAL)
+            .execution_options(synchronize_session=False)
+        )
+        return found
+
+    async def find_by_obligation(self, *obligation_keys: str) -> Distribution | None:
+        """Return the distribution that pays an obligation, by its key or by those of earlier rules, if there is one."""
+        query = select(Distribution).where(Distribution.obligation_key.in_(obligation_keys))
+        return await self.session.scalar(query.order_by(Distribution.created_at).limit(1))
 
     async def find_of_asset(
         self, asset_id: uuid.UUID | None, status: DistributionStatus | None, page: int = 1, limit: int = 20

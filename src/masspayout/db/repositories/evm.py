@@ -4,15 +4,18 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
-from masspayout.db.entities import EvmToken, EvmTransaction, evm_balance_change
+from masspayout.db.entities import Attempt, EvmToken, EvmTransaction, evm_balance_change
 from masspayout.db.repositories.base import Repository
 from masspayout.db.session import driver_connection
 from masspayout.db.types import uuid7
 
 _PAGE_SIZE = 5000
+
+# Sets the advisory locks of nonces apart from any others.
+_NONCE_LOCKS = 5_463
 
 _BALANCES = text("""
     SELECT account_id, sum(change_units) AS balance_units FROM evm_balance_change
@@ -54,6 +57,30 @@ class EvmTransactions(Repository[EvmTransaction]):
             .on_conflict_do_nothing(index_elements=[EvmTransaction.hash])
         )
 
+    async def adopt(self, version: EvmTransaction) -> None:
+        """Store what was found on the chain as a version of a transaction, also when it was stored as another one's."""
+        await self.remember(version)
+        await self.session.execute(
+            update(EvmTransaction)
+            .where(EvmTransaction.hash == version.hash)
+            .values(transaction_id=version.transaction_id)
+            .execution_options(synchronize_session=False)
+        )
+
+    async def lock_nonce(self, chain_id: int, sender: str, nonce: int) -> None:
+        """Have everybody else who stores something for a sender's nonce wait until this unit of work ends."""
+        key = func.hashtextextended(f"{chain_id} {sender} {nonce}", _NONCE_LOCKS)
+        await self.session.execute(select(func.pg_advisory_xact_lock(key)))
+
+    async def find_of_nonce(self, chain_id: int, sender: str, nonce: int) -> Sequence[EvmTransaction]:
+        """Return everything that was signed for a sender's nonce, the oldest first."""
+        query = (
+            select(EvmTransaction)
+            .where(EvmTransaction.chain_id == chain_id, EvmTransaction.sender == sender, EvmTransaction.nonce == nonce)
+            .order_by(EvmTransaction.created_at, EvmTransaction.id)
+        )
+        return (await self.session.scalars(query)).all()
+
     async def find_versions(self, transaction_ids: Sequence[str]) -> Mapping[str, list[EvmTransaction]]:
         """Return all versions of some transactions, the oldest first, by transaction id."""
         query = (
@@ -73,16 +100,27 @@ class EvmTransactions(Repository[EvmTransaction]):
         return (await self.find_versions([transaction_id])).get(transaction_id, [])
 
     async def find_by_nonces(self, chain_id: int, sender: str, first: int, last: int) -> Sequence[EvmTransaction]:
-        """Return the newest version of each of a sender's nonces, in order."""
+        """Return what is to be sent for each of a sender's nonces, in order.
+
+        That is the newest version of the transaction that an attempt has stored, or else a cancellation. What was
+        signed for an attempt that did not store it is never sent.
+        """
         query = (
             select(EvmTransaction)
             .ext(distinct_on(EvmTransaction.nonce))
+            .outerjoin(Attempt, Attempt.transaction_id == EvmTransaction.transaction_id)
             .where(
                 EvmTransaction.chain_id == chain_id,
                 EvmTransaction.sender == sender,
                 EvmTransaction.nonce.between(first, last),
+                or_(Attempt.id.is_not(None), EvmTransaction.is_cancellation),
             )
-            .order_by(EvmTransaction.nonce, EvmTransaction.created_at.desc(), EvmTransaction.id.desc())
+            .order_by(
+                EvmTransaction.nonce,
+                Attempt.id.is_(None),
+                EvmTransaction.created_at.desc(),
+                EvmTransaction.id.desc(),
+            )
         )
         return (await self.session.scalars(query)).all()
 

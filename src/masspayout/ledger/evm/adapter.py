@@ -2,9 +2,10 @@
 
 import math
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 
+from eth_utils.crypto import keccak
 from sqlalchemy import URL
 
 from masspayout.db.session import Database
@@ -15,18 +16,20 @@ from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.contracts import ExistingContract, PayingContract, recognise
 from masspayout.ledger.evm.contracts.redemption import Bond
 from masspayout.ledger.evm.contracts.terms import PAYS_BY_ITS_RULE, ContractTerms
+from masspayout.ledger.evm.costs import Costs
 from masspayout.ledger.evm.erc20 import Erc20, is_address
 from masspayout.ledger.evm.events import Events
-from masspayout.ledger.evm.node import Node, NodeError
+from masspayout.ledger.evm.node import Node, NodeError, to_hex
 from masspayout.ledger.evm.offers import Offers
-from masspayout.ledger.evm.outcomes import NOT_TRIED, REVERTED, Outcomes
+from masspayout.ledger.evm.outcomes import Outcomes
 from masspayout.ledger.evm.register import Registers
 from masspayout.ledger.evm.senders import SenderAccount, Senders, decode_transaction
+from masspayout.ledger.evm.statements import Statements
 from masspayout.ledger.evm.transactions import Transactions
+from masspayout.ledger.movements import StatementPage
 from masspayout.ledger.port import (
     NEVER_EXPIRES,
     Estimate,
-    Fees,
     Foreseen,
     HolderSnapshot,
     LedgerEvent,
@@ -42,12 +45,6 @@ from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.settings import Settings
 
 _MAX_CONNECTIONS = 5
-_COIN_DECIMALS = 18
-
-# What paying costs, about, before it is tried: the gas of one transaction, and of each recipient in it. To redeem bonds
-# is to have them burnt as well: this is the most that it was seen to take.
-_BASE_GAS, _RECIPIENT_GAS, _REDEMPTION_GAS = 60_000, 70_000, 700_000
-_SECONDS_PER_TRANSACTION = 15
 
 
 class EvmLedger:
@@ -58,16 +55,19 @@ class EvmLedger:
         settings: ``EVM_…``, ``PAYER_ACCOUNT_ID`` and the keys count.
     """
 
-    def __init__(self, url: URL, settings: Settings) -> None:
+    def __init__(self, url: URL, settings: Settings, *, clock: Callable[[], int] = time.time_ns) -> None:
         self._settings = settings
+        self._clock = clock
         self._database = Database(url, pool_size=_MAX_CONNECTIONS)
         self.node = Node(settings)
         self.chain = Chain(self.node, settings)
         self.senders = Senders(settings)
         self.transactions = Transactions(self._database, self.node, self.chain, self.senders, settings)
+        self._costs = Costs(self.node, self.chain, self.senders, self.transactions.fees, settings)
         self._tokens = Erc20(self.node)
         self._registers = Registers(self._database, self.node, self.chain, settings)
         self._outcomes = Outcomes(self.node, self.chain, self.transactions, self._contract)
+        self._statements = Statements(self.node, self.chain, self.transactions, settings)
         self._events = Events(self.node, self.chain, self.transactions, settings)
         self._contracts: dict[str, PayingContract] = {}
         self._traits = LedgerTraits(
@@ -185,18 +185,7 @@ class EvmLedger:
         contract_terms: str | None = None,
     ) -> Estimate:
         """Say how long it takes to pay so many recipients, and what the gas costs, if a sender's key is here."""
-        is_redemption = contract_terms is not None and ContractTerms.read(contract_terms).is_redemption
-        recipient_gas = _REDEMPTION_GAS if is_redemption else _RECIPIENT_GAS
-        most = max(1, self._settings.evm_gas_limit // recipient_gas)
-        count = -(-recipient_count // min(most, self._traits.recipients_per_transaction))
-        seconds = -(-count // self._traits.transactions_in_flight) * _SECONDS_PER_TRANSACTION
-        try:
-            sender = (await self.senders.all())[0].address
-        except Invalid:  # a process that only shows things needs no key
-            return Estimate(seconds, None)
-        units = (count * _BASE_GAS + recipient_count * recipient_gas) * await self.transactions.fees.needed_wei()
-        held_units = await self.node.balance_wei(sender)
-        return Estimate(seconds, Fees(sender, units, held_units, await self.chain.currency(), _COIN_DECIMALS))
+        return await self._costs.estimate(recipient_count, contract_terms)
 
     async def preflight(
         self,
@@ -243,7 +232,7 @@ class EvmLedger:
             transfer.payment_key, transfer.token_id, transfer.payments, transfer.contract_terms
         )
         await self._require_funds(transfer)
-        gas = await self._estimate_gas(account.address, contract, data)
+        gas = await self._costs.gas_for(account.address, contract, data)
         signed = await self.transactions.sign(account, transfer.number, contract.address, data, gas, transfer.token_id)
         return SignedTransaction(signed.transaction_id, signed.signed_bytes, NEVER_EXPIRES)
 
@@ -268,9 +257,36 @@ class EvmLedger:
         """Say what became of a transaction, in any of its versions, as far as final blocks tell."""
         return await self._outcomes.of(transaction_id)
 
+    async def statement(self, payer_account_id: str, *, after: int | None) -> AsyncIterator[StatementPage]:
+        """Stream what a paying contract paid and received in final blocks; cursors are numbers of blocks.
+
+        Raises:
+            Invalid: The account is no paying contract.
+            LedgerUnavailable: The nodes cannot be read now.
+        """
+        contract = await self._contract(payer_account_id)
+        async for page in self._statements.stream(contract, after):
+            yield page
+
+    async def held_units_at(self, payer_account_id: str, token_id: str, cursor: int) -> int | None:
+        """Return what a contract held of a token at the end of a block; None when the nodes keep no such old state."""
+        return await self._statements.held_units_at(payer_account_id, token_id, cursor)
+
+    async def settling_seconds(self) -> int:
+        """Return 0: signed bytes never expire here. The contract's paid flags and the nonces decide."""
+        return 0
+
+    def payment_key(self, obligation: str) -> str | None:
+        """Return the Keccak hash of an obligation, by which contracts of ours remember whom they paid it."""
+        return to_hex(keccak(text=obligation))
+
     async def delay_seconds(self) -> int:
         """Return how old the newest final block is."""
-        return max(0, math.ceil(time.time() - (await self.chain.final()).timestamp))
+        return max(0, math.ceil(self._clock() / NANOS_PER_SECOND - (await self.chain.final()).timestamp))
+
+    async def clock_lead_seconds(self) -> float | None:
+        """Return by how much the newest block's time is ahead of our clock."""
+        return (await self.chain.head()).timestamp - self._clock() / NANOS_PER_SECOND
 
     async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
         """Return what each transaction moved to each recipient, from the token's own Transfer logs."""
@@ -356,26 +372,6 @@ class EvmLedger:
                 "Fund the contract, then retry.",
             )
 
-    async def _estimate_gas(self, sender: str, contract: PayingContract, data: bytes) -> int:
-        """Return how much gas a call may use, after it was tried; nothing is sent."""
-        limit = self._settings.evm_gas_limit
-        try:
-            estimated = await self.node.estimate_gas(sender, contract.address, data)
-        except NodeError as error:
-            code = contract.revert_code(error.data)
-            if code is None and not error.is_revert:
-                if "gas" in error.message.lower():
-                    raise _too_much_gas(error.message, limit) from None
-                code = NOT_TRIED  # the node has trouble of its own, perhaps: it is no word of the contract's
-            raise LedgerRejected(
-                code or REVERTED,
-                f"The contract {contract.address} would not pay: {error.message}.",
-                "See what is the matter with: masspayout doctor",
-            ) from None
-        if estimated > limit:
-            raise _too_much_gas(f"it needs {estimated:,}", limit)
-        return min(estimated * (100 + self._settings.evm_gas_margin_percent) // 100, limit)
-
 
 def _require_address(account_id: str) -> None:
     if not is_address(account_id):
@@ -383,11 +379,3 @@ def _require_address(account_id: str) -> None:
             f"{account_id} is no account on an EVM chain.",
             "Accounts there are written 0x…; is PAYER_ACCOUNT_ID set to the paying contract?",
         )
-
-
-def _too_much_gas(finding: str, limit: int) -> LedgerRejected:
-    return LedgerRejected(
-        "GAS_LIMIT_EXCEEDED",
-        f"The transaction would use more gas than EVM_GAS_LIMIT={limit:,}: {finding}.",
-        "It is split; lower BATCH_SIZE to spare the trials.",
-    )

@@ -1,7 +1,7 @@
 """What an operator does to a paying contract: make one, fund it, pause it, take money out of it."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,7 @@ from eth_utils.crypto import keccak
 
 from masspayout.db.repositories import Attempts
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, InsufficientFunds, Invalid, LedgerUncertain
+from masspayout.errors import Conflict, InsufficientFunds, Invalid, LedgerError, LedgerUncertain
 from masspayout.ledger.contract_offers import ContractOffer
 from masspayout.ledger.evm.adapter import EvmLedger
 from masspayout.ledger.evm.ats import INTERFACE, Announcement
@@ -21,7 +21,10 @@ from masspayout.ledger.evm.contracts.terms import ContractTerms, Occasion
 from masspayout.ledger.evm.node import Json, NodeError, to_hex, to_int
 from masspayout.ledger.evm.offers import Offers
 from masspayout.ledger.evm.senders import SenderAccount
+from masspayout.ledger.port import Sender
 from masspayout.money import to_decimal, to_units
+
+BeforeSending = Callable[[str], Awaitable[None]]
 
 _NO_CONTRACT_YET = "0x"
 _LOOK_AGAIN_SECONDS = 0.5
@@ -106,16 +109,30 @@ class Administration:
         contract = await recognise(self._ledger.node, address)
         await self._execute(address, contract.encode_pause(paused=paused), await contract.payment_token())
 
-    async def withdraw(self, address: str, amount: Any, to: str | None) -> Mapping[str, Any]:
-        """Take payment tokens out of a contract, in whole tokens, and say what it holds then.
+    async def payment_token(self, contract_id: str) -> str:
+        """Return what a contract pays in.
+
+        Raises:
+            Invalid: It is no contract that pays holders.
+        """
+        return await (await recognise(self._ledger.node, contract_id)).payment_token()
+
+    async def withdraw(
+        self, address: str, amount: Any, to: str | None, *, before_sending: BeforeSending | None = None
+    ) -> Mapping[str, Any]:
+        """Take payment tokens out of a contract, in whole tokens; return what it holds then, and the transaction's id.
+
+        The contract's statement shows the withdrawal under that id, as a debit that pays nobody.
 
         Args:
             address: The contract.
             amount: How much.
             to: Who gets them; the sender unless given.
+            before_sending: Called with the id, for whoever must know of it whatever happens afterwards.
 
         Raises:
             InsufficientFunds: The contract holds less.
+            LedgerUncertain: The transaction, which the error names, is in no block yet.
         """
         contract = await recognise(self._ledger.node, address)
         token_id = await contract.payment_token()
@@ -129,8 +146,9 @@ class Administration:
                 "Withdraw less.",
             )
         to = to or (await self._sender()).address
-        await self._execute(address, contract.encode_withdrawal(token_id, to, units), token_id)
-        return await self._holding(contract)
+        call = contract.encode_withdrawal(token_id, to, units)
+        receipt = await self._execute(address, call, token_id, before_sending=before_sending)
+        return {**await self._holding(contract), "transaction_id": str(receipt["transactionHash"])}
 
     async def take_snapshot(self, token_id: str) -> int:
         """Have a token of the Asset Tokenization Studio keep who holds it now, and return the snapshot's number.
@@ -210,7 +228,9 @@ class Administration:
     async def _sender(self) -> SenderAccount:
         return (await self._ledger.senders.all())[0]
 
-    async def _execute(self, to: str, data: bytes, token_id: str) -> Json:
+    async def _execute(
+        self, to: str, data: bytes, token_id: str, *, before_sending: BeforeSending | None = None
+    ) -> Json:
         """Try a call, sign it with the next nonce, send it, and wait until it is in a block.
 
         Raises:
@@ -222,9 +242,18 @@ class Administration:
         gas = await self._estimate(sender.address, to, data)
         chain_id = await self._ledger.chain.chain_id()
         floor = await self._ledger.node.transaction_count(sender.address, "pending")
+        account_id = f"eip155:{chain_id}:{sender.address}"
+        # Reserved first, and committed: nobody waits for a number while a signature is made.
         async with self._database.unit_of_work() as session:
-            nonce = await Attempts(session).next_number(f"eip155:{chain_id}:{sender.address}", floor)
+            nonce = await Attempts(session).next_number(Sender(account_id, floor))
+        try:
             signed = await self._ledger.transactions.sign(sender, nonce, to, data, gas, token_id)
+        except LedgerError:
+            async with self._database.unit_of_work() as session:
+                await Attempts(session).return_number(account_id, nonce)
+            raise
+        if before_sending is not None:
+            await before_sending(signed.transaction_id)
         await self._ledger.transactions.send(signed.transaction_id, signed.signed_bytes)
         receipt = await self._receipt(signed.transaction_id)
         if to_int(receipt["status"]) != 1:

@@ -1,12 +1,13 @@
 """A chain's blocks: which of them are believed, when they were made, and where a nonce was used."""
 
 from bisect import bisect_right, insort
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from masspayout.errors import Conflict, Invalid, LedgerUnavailable
+from masspayout.ledger.evm.answers import Json, checked_block
 from masspayout.ledger.evm.node import Node, NodeError, to_int
 from masspayout.ledger.identity import make_identity
 from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
@@ -100,6 +101,22 @@ class Chain:
         """Return one block."""
         return await self._header(number)
 
+    async def headers(self, numbers: Iterable[int]) -> dict[int, BlockHeader]:
+        """Return some blocks by their numbers, in few exchanges.
+
+        Raises:
+            LedgerUnavailable: The node does not show one of them.
+        """
+        wanted = sorted(set(numbers))
+        answers = await self._node.requests([("eth_getBlockByNumber", (hex(number), False)) for number in wanted])
+        found = {}
+        for number, answer in zip(wanted, answers, strict=True):
+            header = None if isinstance(answer, NodeError) else checked_block(answer, number)
+            if header is None:
+                raise LedgerUnavailable(f"The node does not show the block {number} (yet).", "It is asked again.")
+            found[number] = header_of(header)
+        return found
+
     async def block_at(self, at: datetime, final: BlockHeader) -> BlockHeader:
         """Return the last block that was made at a time or before, once it is final.
 
@@ -140,19 +157,29 @@ class Chain:
                 high = middle
         return low
 
-    async def using_transaction(self, sender: str, nonce: int, *, after: int, until: int) -> str | None:
-        """Return the hash of the transaction that used a sender's nonce in some blocks.
+    async def final_block_of(self, receipt: Json, final: BlockHeader) -> BlockHeader | None:
+        """Return the final block that a transaction is in; None when its receipt is of a later or a replaced block."""
+        number = to_int(receipt["blockNumber"])
+        if number > final.number:
+            return None
+        header = await self.header(number)
+        return header if header.hash == receipt["blockHash"] else None
+
+    async def using_transaction(self, sender: str, nonce: int, *, after: int, until: int) -> Json | None:
+        """Return the transaction that used a sender's nonce, as the block shows it that it is in.
 
         None when the nodes do not keep what is needed to find it.
 
         Args:
             sender: Whose nonce it is.
-            nonce: It was unused at the end of the block ``after``, and used at the end of ``until``.
-            after: A block's number.
+            nonce: It is used at the end of the block ``until``.
+            after: A block's number; from here on it is searched for, unless it was used before.
             until: A block's number.
         """
         low, high = after, until
         try:
+            if low and await self._node.transaction_count(sender, low) > nonce:
+                low, high = 0, low  # it was taken before ours was signed, which a worker may do late
             while high - low > 1:
                 middle = (low + high) // 2
                 if await self._node.transaction_count(sender, middle) <= nonce:
@@ -164,7 +191,7 @@ class Chain:
             return None
         for transaction in [] if block is None else block["transactions"]:
             if transaction["from"].lower() == sender and to_int(transaction["nonce"]) == nonce:
-                return str(transaction["hash"])
+                return dict(transaction)
         return None
 
     def _known_around(self, timestamp: int, final: BlockHeader) -> tuple[int, int]:
@@ -197,7 +224,12 @@ class Chain:
             ) from None
         if found is None:
             raise LedgerUnavailable(f"The node does not show the block {block} (yet).", "It is asked again.")
-        return BlockHeader(to_int(found["number"]), to_int(found["timestamp"]), str(found["hash"]))
+        return header_of(found)
+
+
+def header_of(block: Json) -> BlockHeader:
+    """Return what matters of a block, as a node gave it and it was checked."""
+    return BlockHeader(to_int(block["number"]), to_int(block["timestamp"]), str(block["hash"]))
 
 
 def block_nanos(header: BlockHeader) -> int:

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from json import JSONDecodeError
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -12,12 +13,23 @@ from web3 import AsyncHTTPProvider
 from web3.types import RPCEndpoint, RPCResponse
 
 from masspayout.errors import Invalid, LedgerUnavailable, LedgerUncertain
+from masspayout.ledger.evm.answers import (
+    Block,
+    Json,
+    checked_block,
+    checked_logs,
+    checked_receipt,
+    from_hex,
+    is_response,
+    to_block,
+    to_hex,
+    to_int,
+)
 from masspayout.settings import Settings
 
-_log = logging.getLogger(__name__)
+__all__ = ["Block", "Json", "LogFilter", "Node", "NodeError", "call_parameters", "from_hex", "to_hex", "to_int"]
 
-Block = int | str
-Json = Mapping[str, Any]
+_log = logging.getLogger(__name__)
 
 _BATCH_SIZE = 100
 _TRIES = 3
@@ -33,6 +45,7 @@ _REASONS: Mapping[type[Exception], str] = {
 # A node that calls something wrong answers with one of these; what reverted carries its data.
 _REVERTED = 3
 _TOO_MANY_REQUESTS = -32005
+_INTERNAL_ERROR = -32603
 _BUSY_WORDS = ("rate limit", "too many requests", "busy", "throttled")
 
 
@@ -51,9 +64,25 @@ class NodeError(LedgerUnavailable):
         self.data = data
 
     @property
+    def is_trouble(self) -> bool:
+        """Whether the node has trouble of its own, so that its refusal says nothing of a contract."""
+        return self.code == _INTERNAL_ERROR and not self.is_revert
+
+    @property
     def is_revert(self) -> bool:
         """Whether a contract refused, and not the node."""
         return self.code == _REVERTED or "revert" in self.message.lower()
+
+
+class LogFilter(NamedTuple):
+    """Which logs of some blocks are wanted: those with these topics, of one contract or of any."""
+
+    topics: Sequence[str | Sequence[str] | None]
+    address: str | None = None
+
+
+class _Unreadable(ValueError):  # noqa: N818 - it reads as what it is
+    """What came is no JSON-RPC response; a gateway answered, perhaps."""
 
 
 class _NotOfTheChain(ValueError):  # noqa: N818 - it reads as what it is
@@ -147,12 +176,26 @@ class Node:
         return from_hex(await self.request("eth_getCode", address, to_block(block)))
 
     async def block(self, block: Block, *, with_transactions: bool = False) -> Json | None:
-        """Return a block's header, with the transactions or their hashes; None when there is no such block."""
-        return cast("Json | None", await self.request("eth_getBlockByNumber", to_block(block), with_transactions))
+        """Return a block's header, with the transactions or their hashes; None when the node has no such block."""
+        answer = await self.request("eth_getBlockByNumber", to_block(block), with_transactions)
+        return checked_block(answer, block)
 
     async def receipt(self, transaction_hash: str) -> Json | None:
-        """Return what came of a transaction; None when it is in no block."""
-        return cast("Json | None", await self.request("eth_getTransactionReceipt", transaction_hash))
+        """Return what came of a transaction; None when the node shows nothing, which proves nothing."""
+        answer = await self.request("eth_getTransactionReceipt", transaction_hash)
+        return checked_receipt(answer, transaction_hash)
+
+    async def receipts(self, transaction_hashes: Sequence[str]) -> list[Json | None]:
+        """Return what came of many transactions, in few exchanges.
+
+        Raises:
+            NodeError: The node refused.
+        """
+        answers = await self.requests([("eth_getTransactionReceipt", (each,)) for each in transaction_hashes])
+        return [
+            checked_receipt(_raise_error(answer), each)
+            for each, answer in zip(transaction_hashes, answers, strict=True)
+        ]
 
     async def balance_wei(self, address: str) -> int:
         """Return what an account holds of the chain's own currency."""
@@ -165,15 +208,29 @@ class Node:
     async def logs(
         self, first: int, last: int, topics: Sequence[str | Sequence[str] | None], address: str | None = None
     ) -> list[Json]:
-        """Return the logs of some blocks.
+        """Return the logs of some blocks; see ``filtered_logs``."""
+        ((found,), _) = await self.filtered_logs(first, last, [LogFilter(topics, address)])
+        return found
+
+    async def filtered_logs(self, first: int, last: int, filters: Sequence[LogFilter]) -> tuple[list[list[Json]], Json]:
+        """Return the logs of some blocks for each of several filters, and the last block's header.
+
+        A node that is behind gives no logs of blocks that it does not have, and no error either. So it is asked for the
+        last block in the same exchange: only a node that has that block tells that there are no logs.
 
         Raises:
             NodeError: The node finds that too much.
+            LedgerUnavailable: The node does not have the last block.
         """
-        wanted: dict[str, Any] = {"fromBlock": hex(first), "toBlock": hex(last), "topics": list(topics)}
-        if address is not None:
-            wanted["address"] = address
-        return cast("list[Json]", await self.request("eth_getLogs", wanted))
+        calls: list[tuple[str, Sequence[Any]]] = [
+            ("eth_getLogs", [_log_parameters(first, last, wanted)]) for wanted in filters
+        ]
+        *answers, block = await self.requests([*calls, ("eth_getBlockByNumber", [hex(last), False])])
+        found = [checked_logs(_raise_error(answer), first, last) for answer in answers]
+        header = None if isinstance(block, NodeError) else checked_block(block, last)
+        if header is None:
+            raise LedgerUnavailable(f"The node does not show block {last}, and so not its logs.", "It is asked again.")
+        return found, header
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -185,13 +242,13 @@ class Node:
         for provider in self._in_order():
             try:
                 await self._require_same_chain(provider)
-                responses = await provider.make_batch_request(batch)
+                responses = await _batch_responses(provider, batch)
             except _NOT_REACHED as error:
                 self._leave(provider, error)
                 continue
             if isinstance(responses, list) and len(responses) == len(calls):
                 return [
-                    await self._request_or_error(*call) if _is_busy(response) else _result_or_error(response)
+                    await self._request_or_error(*call) if _is_for_another_try(response) else _result_or_error(response)
                     for call, response in zip(calls, responses, strict=True)
                 ]
             break
@@ -211,6 +268,8 @@ class Node:
             try:
                 await self._require_same_chain(provider)
                 response = await provider.make_request(RPCEndpoint(method), list(parameters))
+                if not is_response(response):
+                    raise _Unreadable("its answer cannot be read")
             except _NOT_REACHED as error:
                 reason = _reason(error)
                 self._leave(provider, error)
@@ -249,26 +308,6 @@ class Node:
         self._current = (self._providers.index(provider) + 1) % len(self._providers)
 
 
-def to_hex(content: bytes) -> str:
-    """Write bytes as JSON-RPC does."""
-    return f"0x{content.hex()}"
-
-
-def from_hex(text: str) -> bytes:
-    """Read bytes as JSON-RPC writes them."""
-    return bytes.fromhex(text[2:])
-
-
-def to_int(text: str) -> int:
-    """Read a number as JSON-RPC writes it."""
-    return int(text, 16)
-
-
-def to_block(block: Block) -> str:
-    """Write a block's number, or a name such as ``latest``, as JSON-RPC does."""
-    return hex(block) if isinstance(block, int) else block
-
-
 def call_parameters(to: str, data: bytes, *, sender: str | None = None, block: Block = "latest") -> list[Any]:
     """Return the parameters of ``eth_call``."""
     call = {"to": to, "data": to_hex(data)} | ({} if sender is None else {"from": sender})
@@ -288,8 +327,10 @@ def _require_addresses(urls: Sequence[str]) -> None:
 
 def _reason(error: Exception) -> str:
     """Say what went wrong on the way, but not where the way leads: a node's address may hold a key."""
-    if isinstance(error, _NotOfTheChain):
+    if isinstance(error, _NotOfTheChain | _Unreadable):
         return str(error)
+    if isinstance(error, JSONDecodeError):
+        return "its answer cannot be read"
     if isinstance(error, aiohttp.ClientResponseError):
         return f"HTTP {error.status}"
     return next((words for kind, words in _REASONS.items() if isinstance(error, kind)), type(error).__name__)
@@ -303,21 +344,52 @@ def _result(response: RPCResponse) -> Any:
 
 
 def _result_or_error(response: RPCResponse) -> Any:
-    error = response.get("error")
+    error: Any = response.get("error")
     if error is None:
         return response.get("result")
-    if isinstance(error, str):
-        return NodeError(0, error)
-    return NodeError(int(error.get("code", 0)), str(error.get("message", "")), _revert_data(error.get("data")))
+    if not isinstance(error, Mapping):
+        return NodeError(0, str(error))
+    code = error.get("code")
+    message = str(error.get("message", ""))
+    return NodeError(code if isinstance(code, int) else 0, message, _revert_data(error.get("data")))
+
+
+def _raise_error(answer: Any) -> Any:
+    if isinstance(answer, NodeError):
+        raise answer
+    return answer
+
+
+async def _batch_responses(provider: AsyncHTTPProvider, batch: list[tuple[RPCEndpoint, Any]]) -> Any:
+    """Return what came for a batch, in the order of the requests.
+
+    Raises:
+        _Unreadable: What came are no responses.
+    """
+    try:
+        return await provider.make_batch_request(batch)
+    except (AttributeError, TypeError):  # the library sorts responses by their ids, and took these for some
+        raise _Unreadable("its answer cannot be read") from None
+
+
+def _log_parameters(first: int, last: int, wanted: LogFilter) -> Json:
+    parameters: dict[str, Any] = {"fromBlock": hex(first), "toBlock": hex(last), "topics": list(wanted.topics)}
+    return parameters if wanted.address is None else {**parameters, "address": wanted.address}
 
 
 def _revert_data(data: Any) -> bytes:
     """Return what a contract reverted with; nodes wrap it in different ways."""
     if isinstance(data, Mapping):
         data = data.get("data") or data.get("result")
-    if isinstance(data, str) and data.startswith("0x"):
-        return bytes.fromhex(data[2:])
-    return b""
+    try:
+        return from_hex(data)
+    except LedgerUnavailable:
+        return b""
+
+
+def _is_for_another_try(response: Any) -> bool:
+    """Return whether one response of a batch says nothing yet, so that its request is made once more, alone."""
+    return not is_response(response) or _is_busy(response)
 
 
 def _is_busy(response: RPCResponse) -> bool:

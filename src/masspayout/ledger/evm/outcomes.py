@@ -1,14 +1,25 @@
-"""What became of transactions, as far as the chain's final blocks tell."""
+"""Outcomes of transactions, as far as the chain's final blocks tell.
+
+Each conclusion has evidence, which a node that is behind, on a branch of its own, or behind a gateway cannot give:
+
+    Settled, Refused    a receipt of ours; the block that it names is the chain's own at a final height
+    Dead                the same of another transaction with our nonce: a cancellation, or one that was found in a block
+    not paid            the contract reports it in that receipt; or there was no contract in that block
+
+No receipt, a used nonce, a null, an answer that cannot be read: each is evidence of nothing, and the outcome Undecided.
+"""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from masspayout.db.entities import EvmTransaction
+from masspayout.errors import Invalid, LedgerUnavailable
 from masspayout.ledger.evm.chain import BlockHeader, Chain, is_success
 from masspayout.ledger.evm.contracts import PayingContract
 from masspayout.ledger.evm.erc20 import transfers_of
 from masspayout.ledger.evm.node import Json, Node, NodeError, to_hex, to_int
+from masspayout.ledger.evm.nonces import NonceUses
 from masspayout.ledger.evm.senders import decode_transaction
 from masspayout.ledger.evm.transactions import Transactions
 from masspayout.ledger.port import Dead, Outcome, Refused, Settled, Undecided
@@ -31,6 +42,7 @@ class Outcomes:
         self._chain = chain
         self._transactions = transactions
         self._contract_at = contract_at
+        self._uses = NonceUses(node, chain, transactions)
 
     async def of(self, transaction_id: str) -> Outcome:
         """Say what became of a transaction. Only final blocks decide."""
@@ -48,16 +60,25 @@ class Outcomes:
         """Return what each transaction moved to each recipient, from the token's own Transfer logs in final blocks.
 
         What somebody else's transaction had moved before, so that ours did not, is counted as moved by ours.
+
+        Raises:
+            LedgerUnavailable: A transaction of ours is in a block, and the node does not show its receipt.
         """
         versions = await self._transactions.versions(transaction_ids)
+        final = await self._chain.final()
+        receipts = await self._final_receipts([version for group in versions.values() for version in group], final)
+        for transaction_id, group in versions.items():
+            if not any(version.hash in receipts for version in group) and await self._uses.is_used_by_any(group, final):
+                raise LedgerUnavailable(
+                    f"Transaction {transaction_id} is in a block, but the node does not show its receipt.",
+                    "It is asked again.",
+                )
         paying = [version for group in versions.values() for version in group if not version.is_cancellation]
-        receipts = await self._node.requests([("eth_getTransactionReceipt", (version.hash,)) for version in paying])
-        final, ours = await self._chain.final(), {version.hash for version in paying}
+        ours = {version.hash for version in paying}
         moved: dict[tuple[str, str], int] = defaultdict(int)
-        for version, receipt in zip(paying, receipts, strict=True):
-            if isinstance(receipt, NodeError):
-                raise receipt
-            if receipt is None or not is_success(receipt) or to_int(receipt["blockNumber"]) > final.number:
+        for version in paying:
+            receipt = receipts.get(version.hash)
+            if receipt is None or not is_success(receipt):
                 continue
             payer = str(receipt["to"]).lower()
             for recipient, units in transfers_of(receipt["logs"], version.token_id, payer).items():
@@ -69,11 +90,22 @@ class Outcomes:
                     moved[version.transaction_id, recipient] += await self._moved_by(earlier, version, payer, recipient)
         return dict(moved)
 
+    async def _final_receipts(self, versions: Sequence[EvmTransaction], final: BlockHeader) -> dict[str, Json]:
+        """Return the receipts of those transactions that are in final blocks of the chain, by their hashes."""
+        shown = await self._node.receipts([version.hash for version in versions])
+        receipts = [each for each in shown if each is not None and to_int(each["blockNumber"]) <= final.number]
+        headers = await self._chain.headers(to_int(receipt["blockNumber"]) for receipt in receipts)
+        return {
+            str(receipt["transactionHash"]).lower(): receipt
+            for receipt in receipts
+            if headers[to_int(receipt["blockNumber"])].hash == receipt["blockHash"]
+        }
+
     async def _moved_by(self, transaction_hash: str, version: EvmTransaction, payer: str, recipient: str) -> int:
         """Return how much of the token of a payment of ours another transaction moved from the payer to a recipient."""
         receipt = await self._node.receipt(transaction_hash)
-        if receipt is None:
-            return 0
+        if receipt is None:  # its logs were read: it exists
+            raise LedgerUnavailable(f"The node does not show the receipt of {transaction_hash}.", "It is asked again.")
         return transfers_of(receipt["logs"], version.token_id, payer).get(recipient, 0)
 
     async def _call(self, version: EvmTransaction, receipt: Json) -> tuple[PayingContract, bytes]:
@@ -82,35 +114,58 @@ class Outcomes:
         return contract, decode_transaction(version.signed_bytes).data
 
     async def _judge(self, version: EvmTransaction, receipt: Json, final: BlockHeader) -> Outcome:
-        """Judge a transaction that is in a block."""
+        """Judge a transaction of which a node shows a receipt."""
         number = to_int(receipt["blockNumber"])
         if number > final.number:
             return Undecided(f"It is in block {number}, and blocks up to {final.number} are final.")
-        block = await self._chain.header(number)
-        if block.hash != receipt["blockHash"]:
+        block = await self._chain.final_block_of(receipt, final)
+        if block is None:
             return Undecided(f"The block {number} that it was in was replaced by another.")
         if version.is_cancellation:
+            # Evidence: the cancellation's receipt, of a final block. One nonce is used once.
             return Dead(f"It was cancelled by {version.hash} in block {number}, which took its nonce {version.nonce}.")
         if not is_success(receipt):
+            # Evidence: our own receipt, of a final block. A transaction that is reverted moves nothing.
             return Refused(await self._refusal_code(version, receipt, number))
-        contract, data = await self._call(version, receipt)
+        return await self._judge_success(version, receipt, block)
+
+    async def _judge_success(self, version: EvmTransaction, receipt: Json, block: BlockHeader) -> Outcome:
+        """Judge a transaction that succeeded in a final block: the contract reports on each recipient."""
+        try:
+            contract, data = await self._call(version, receipt)
+        except Invalid as error:  # the node may be behind the block that made the contract
+            return Undecided(f"It is in block {block.number}, and cannot be read: {error.message}")
+        if not receipt["logs"] and await self._is_contract(contract.address, block.number):
+            return Undecided(f"Its receipt in block {block.number} has no logs, and the contract reports all it does.")
         results = await contract.results(data, receipt, version.token_id)
         return Settled(to_datetime(block.timestamp * NANOS_PER_SECOND), results.failures, results.paid_units)
 
+    async def _is_contract(self, address: str, number: int) -> bool:
+        """Return whether there was a contract at an address in a block; if that is forgotten, whether there is now."""
+        try:
+            return bool(await self._node.code(address, number))
+        except NodeError:
+            return bool(await self._node.code(address))
+
     async def _judge_absence(self, versions: Sequence[EvmTransaction], final: BlockHeader) -> Outcome:
-        """Judge a transaction of which no version is in a block: dead, if another one used its nonce for good."""
-        sender, nonce = versions[0].sender, versions[0].nonce
-        used = await self._node.transaction_count(sender, final.number)
-        if used <= nonce:
+        """Judge a transaction of which no receipt is shown: dead, if another one used its nonce for good."""
+        version = versions[0]
+        sender, nonce = version.sender, version.nonce
+        if await self._node.transaction_count(sender, final.number) <= nonce:
             return Undecided(await self._why_it_waits(versions))
-        found = await self._chain.using_transaction(
-            sender, nonce, after=min(versions[0].signed_at_block, final.number), until=final.number
-        )
-        if found is None:
-            return Undecided(f"Nonce {nonce} of {sender} is used, but the nodes do not keep by which transaction.")
-        if found in {version.hash for version in versions}:
-            return Undecided(f"It is in a block as {found}, but its receipt is not shown yet.")
-        return Dead(f"Nonce {nonce} of {sender} was used by {found} instead, in a block that is final.")
+        use = await self._uses.find(version, final)
+        if use is None:
+            return Undecided(f"Nonce {nonce} of {sender} is used, but the nodes do not show by which transaction.")
+        # Read again: another process may have made a version since.
+        known = await self._transactions.ids_of([use.hash])
+        if known.get(use.hash) == version.transaction_id:
+            return Undecided(f"It is in a block as {use.hash}, but its receipt was not shown at first.")
+        if use.signed is not None:
+            same = await self._transactions.adopt(version, use.signed)
+            if same is not None:
+                return await self._judge(same, use.receipt, final)
+        # Evidence: another transaction with our nonce, and its receipt, of a final block.
+        return Dead(f"Nonce {nonce} of {sender} was used by {use.hash} instead, in a block that is final.")
 
     async def _why_it_waits(self, versions: Sequence[EvmTransaction]) -> str:
         """Say what a transaction waits for, and what can be done about it."""

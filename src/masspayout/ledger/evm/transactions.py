@@ -1,44 +1,33 @@
 """Transactions of our senders: signed, sent, replaced at a higher fee, cancelled.
 
-A nonce is signed for once, and every version of a transaction is stored before it is sent. Versions have the same nonce
-and pay the same holders, so that at most one of them is ever executed.
+Every version of a transaction is stored before it is sent. Versions have the same nonce and pay the same holders, so
+that at most one of them is ever executed. A nonce is reserved before it is signed for: it may be signed for late, twice
+by two workers, or never. The same call with the same nonce is the same transaction, whoever signs it; and a nonce that
+nobody signs for is filled with a transaction that pays nobody, once later ones have waited for it.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from masspayout.db.entities import EvmTransaction
 from masspayout.db.repositories import EvmTransactions
 from masspayout.db.session import Database
-from masspayout.errors import AnotherLedger, Conflict, LedgerRejected, LedgerUnavailable, NotFound
+from masspayout.errors import AnotherLedger, Conflict, LedgerRejected, NotFound
 from masspayout.ledger.evm.chain import Chain
+from masspayout.ledger.evm.delivery import NO_GAS_MONEY, NONCE_TAKEN, Delivery
 from masspayout.ledger.evm.fees import FeeMarket, Fees
-from masspayout.ledger.evm.node import Node, NodeError
+from masspayout.ledger.evm.node import Node
 from masspayout.ledger.evm.senders import DecodedTransaction, SenderAccount, Senders, decode_transaction
 from masspayout.ledger.identity import contradict, make_identity
 from masspayout.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-NONCE_TAKEN = "NONCE_TAKEN"
-NO_GAS_MONEY = "INSUFFICIENT_PAYER_BALANCE"
-
 _PLAIN_TRANSFER_GAS = 21_000
 
-# Nodes of different make say the same in different words.
-_KNOWN = (
-    "already known",
-    "known transaction",
-    "already imported",
-    "already exists",
-    "replacement transaction underpriced",
-)
-_NONCE_TOO_LOW = ("nonce too low", "nonce is too low", "wrong_nonce")
-_NONCE_TOO_HIGH = ("nonce too high", "nonce is too high", "nonce gap")
-_NO_FUNDS = ("insufficient funds", "insufficient balance", "insufficient_payer_balance")
-_FEE_TOO_LOW = ("underpriced", "less than block base fee", "fee too low", "gas price", "gas_price")
+# So many abandoned nonces are filled at once: each costs gas, and a gap that is larger has another cause.
+_MOST_FILLED = 20
 
 
 class Transactions:
@@ -50,6 +39,7 @@ class Transactions:
         self._chain = chain
         self._senders = senders
         self._settings = settings
+        self._delivery = Delivery(database, node)
         self.fees = FeeMarket(node, settings)
 
     async def require_own_chain(self, sender: str) -> None:
@@ -73,18 +63,31 @@ class Transactions:
     async def sign(
         self, sender: SenderAccount, nonce: int, to: str, data: bytes, gas: int, token_id: str
     ) -> EvmTransaction:
-        """Sign a call, and store what was signed.
+        """Sign a call, and store what was signed; the same call with the same nonce is signed once.
 
         Raises:
             LedgerRejected: The sender cannot pay for the gas.
             LedgerUnavailable: Gas costs more than the operator allows now.
         """
+        chain_id = await self._chain.chain_id()
+        async with self._database.unit_of_work() as session:
+            stored = await EvmTransactions(session).find_of_nonce(chain_id, sender.address, nonce)
+        earlier = _of_call(stored, to, data)
+        if earlier is not None:
+            return earlier
         fees = await self.fees.current()
         await self._require_gas_money(sender.address, gas * fees.max_fee_wei)
         final = await self._chain.final()
         version = await self._sign(sender, nonce, to, data, gas, fees)
         version.token_id, version.signed_at_block = token_id, final.number
-        await self._store(version)
+        async with self._database.unit_of_work() as session:
+            transactions = EvmTransactions(session)
+            await transactions.lock_nonce(chain_id, sender.address, nonce)
+            stored = await transactions.find_of_nonce(chain_id, sender.address, nonce)
+            earlier = _of_call(stored, to, data)
+            if earlier is not None:  # another worker has signed for it meanwhile
+                return earlier
+            await transactions.remember(version)
         return version
 
     async def send(self, transaction_id: str, signed_bytes: bytes) -> None:
@@ -100,7 +103,8 @@ class Transactions:
         if versions:
             newest = await self._renewed(transaction_id, versions)
             current = newest.signed_bytes
-        await self._hand_over(decode_transaction(current), current, [version.hash for version in versions])
+            await self._fill_abandoned(versions[0])
+        await self._delivery.hand_over(decode_transaction(current), current, [version.hash for version in versions])
         if versions and newest.is_cancellation:
             raise LedgerRejected(
                 NONCE_TAKEN, f"Transaction {transaction_id} was cancelled by {newest.hash}.", "It is signed anew."
@@ -139,7 +143,7 @@ class Transactions:
                 signed = await self._sign(sender, newest.nonce, sender.address, b"", _PLAIN_TRANSFER_GAS, fees)
                 newest = _as_version_of(newest, signed, is_cancellation=True)
                 await EvmTransactions(session).remember(newest)
-        await self._hand_over(decode_transaction(newest.signed_bytes), newest.signed_bytes, [newest.hash])
+        await self._delivery.hand_over(decode_transaction(newest.signed_bytes), newest.signed_bytes, [newest.hash])
         return newest.hash
 
     async def versions(self, transaction_ids: Sequence[str]) -> Mapping[str, list[EvmTransaction]]:
@@ -152,11 +156,37 @@ class Transactions:
         async with self._database.unit_of_work() as session:
             return await EvmTransactions(session).find_ids(hashes)
 
+    async def of_nonce(self, version: EvmTransaction) -> Sequence[EvmTransaction]:
+        """Return everything that was signed for the nonce of a version, the oldest first."""
+        async with self._database.unit_of_work() as session:
+            return await EvmTransactions(session).find_of_nonce(version.chain_id, version.sender, version.nonce)
+
+    async def adopt(self, version: EvmTransaction, found: DecodedTransaction) -> EvmTransaction | None:
+        """Return a transaction that was found on the chain as a version of ours, if it is the same call; else None.
+
+        It is what a database does not know that was restored, or what was signed for an attempt that did not store it.
+        """
+        signed = decode_transaction(version.signed_bytes)
+        if (found.to, found.data, found.nonce) != (signed.to, signed.data, signed.nonce) or version.is_cancellation:
+            return None
+        adopted = EvmTransaction(
+            hash=found.hash,
+            chain_id=version.chain_id,
+            sender=version.sender,
+            nonce=version.nonce,
+            signed_bytes=found.signed_bytes,
+            max_fee_wei=Decimal(found.fees.max_fee_wei),
+            ledger_identity=version.ledger_identity,
+        )
+        adopted = _as_version_of(version, adopted)
+        async with self._database.unit_of_work() as session:
+            await EvmTransactions(session).adopt(adopted)
+        return adopted
+
     async def _renewed(self, transaction_id: str, versions: Sequence[EvmTransaction]) -> EvmTransaction:
         """Return the newest version, or a newer one at a higher fee if blocks have passed it by for long."""
         newest = versions[-1]
-        age_seconds = (datetime.now(UTC) - (newest.created_at or datetime.now(UTC))).total_seconds()
-        if age_seconds < self._settings.evm_replace_seconds:
+        if await self._is_recent(newest):
             return newest
         if await self.fees.needed_wei() <= newest.max_fee_wei or await self._is_in_a_block(versions):
             return newest
@@ -175,6 +205,52 @@ class Transactions:
             await EvmTransactions(session).remember(renewed)
         _log.info("transaction %s goes out again as %s, at a higher fee", transaction_id, renewed.hash)
         return renewed
+
+    async def _is_recent(self, version: EvmTransaction) -> bool:
+        now = await self._database.clock.database_now()
+        age_seconds = (now - (version.created_at or now)).total_seconds()
+        return age_seconds < self._settings.evm_replace_seconds
+
+    async def _fill_abandoned(self, waiting: EvmTransaction) -> None:
+        """Fill the nonces that a transaction has long waited for, and that nobody has stored a transaction for.
+
+        A worker that signs for one of them later than that finds it used, proves its own transaction dead by this one,
+        and takes another number. A nonce that the node has a transaction for is left alone.
+        """
+        if await self._is_recent(waiting):
+            return
+        first = await self._node.transaction_count(waiting.sender, "pending")
+        if first >= waiting.nonce:
+            return
+        async with self._database.unit_of_work() as session:
+            stored = await EvmTransactions(session).find_by_nonces(
+                waiting.chain_id, waiting.sender, first, waiting.nonce - 1
+            )
+        missing = sorted(set(range(first, waiting.nonce)) - {version.nonce for version in stored})
+        sender = await self._senders.find(waiting.sender)
+        if sender is None:
+            return
+        for nonce in missing[:_MOST_FILLED]:
+            filling = await self._sign_filling(sender, nonce, waiting)
+            _log.warning("nonce %s of %s, reserved and never signed for, is filled", nonce, waiting.sender)
+            await self._delivery.hand_over(
+                decode_transaction(filling.signed_bytes), filling.signed_bytes, [filling.hash]
+            )
+
+    async def _sign_filling(self, sender: SenderAccount, nonce: int, waiting: EvmTransaction) -> EvmTransaction:
+        """Sign a transaction that pays nobody, and store it: as a version of what an attempt never stored, if any."""
+        filling = await self._sign(sender, nonce, sender.address, b"", _PLAIN_TRANSFER_GAS, await self.fees.current())
+        async with self._database.unit_of_work() as session:
+            transactions = EvmTransactions(session)
+            await transactions.lock_nonce(waiting.chain_id, waiting.sender, nonce)
+            stored = await transactions.find_of_nonce(waiting.chain_id, waiting.sender, nonce)
+            if stored:
+                filling = _as_version_of(stored[-1], filling, is_cancellation=True)
+            else:
+                filling.token_id, filling.signed_at_block = waiting.token_id, waiting.signed_at_block
+                filling.is_cancellation = True
+            await transactions.remember(filling)
+        return filling
 
     async def _is_in_a_block(self, versions: Sequence[EvmTransaction]) -> bool:
         return any([await self._node.receipt(version.hash) for version in versions])
@@ -223,10 +299,6 @@ class Transactions:
             ledger_identity=await self._chain.identity(),
         )
 
-    async def _store(self, version: EvmTransaction) -> None:
-        async with self._database.unit_of_work() as session:
-            await EvmTransactions(session).remember(version)
-
     async def _require_gas_money(self, address: str, needed_wei: int) -> None:
         held_wei = await self._node.balance_wei(address)
         if held_wei < needed_wei:
@@ -237,80 +309,19 @@ class Transactions:
                 f"Send some to {address}, then retry.",
             )
 
-    async def _hand_over(self, signed: DecodedTransaction, signed_bytes: bytes, hashes: Sequence[str]) -> None:
-        """Give signed bytes to a node, and understand what it answers."""
-        try:
-            await self._node.send(signed_bytes)
-        except NodeError as error:
-            words = error.message.lower()
-            if _says(words, _KNOWN):
-                return
-            if _says(words, _NONCE_TOO_HIGH) or (_says(words, _NONCE_TOO_LOW) and "wrong" in words):
-                await self._fill_gap(signed, signed_bytes)
-                return
-            if _says(words, _NONCE_TOO_LOW):
-                await self._require_known(signed, [signed.hash, *hashes])
-                return
-            raise _refusal(signed, error) from None
-
-    async def _fill_gap(self, signed: DecodedTransaction, signed_bytes: bytes) -> None:
-        """Send what must come first, in order, to a node that takes no later nonce; then try once more."""
-        next_nonce = await self._node.transaction_count(signed.sender, "latest")
-        if next_nonce > signed.nonce:
-            await self._require_known(signed, [signed.hash])
-            return
-        async with self._database.unit_of_work() as session:
-            earlier = await EvmTransactions(session).find_by_nonces(
-                signed.chain_id, signed.sender, next_nonce, signed.nonce - 1
-            )
-        for sent in (*(version.signed_bytes for version in earlier), signed_bytes):
-            try:
-                await self._node.send(sent)
-            except NodeError as error:
-                if not _says(error.message.lower(), (*_KNOWN, *_NONCE_TOO_LOW)):
-                    raise LedgerUnavailable(
-                        f"Transaction {signed.hash} waits for nonce {next_nonce} of {signed.sender}: {error.message}.",
-                        "It is sent again.",
-                    ) from None
-
-    async def _require_known(self, signed: DecodedTransaction, hashes: Sequence[str]) -> None:
-        """Tell "sent before" from "somebody else used the nonce"."""
-        for known in hashes:
-            if await self._node.request("eth_getTransactionByHash", known) is not None:
-                return
-        raise LedgerRejected(
-            NONCE_TAKEN,
-            f"Nonce {signed.nonce} of {signed.sender} was used by another transaction than {signed.hash}.",
-            "It is signed anew once that one is final; use the sender's key for nothing else.",
-        )
-
-
-def _refusal(signed: DecodedTransaction, error: NodeError) -> LedgerRejected | LedgerUnavailable:
-    words = error.message.lower()
-    if _says(words, _NO_FUNDS):
-        return LedgerRejected(
-            NO_GAS_MONEY,
-            f"The sender {signed.sender} cannot pay for the gas of {signed.hash}: {error.message}.",
-            f"Send some of the chain's currency to {signed.sender}: it is sent again by itself.",
-        )
-    if _says(words, _FEE_TOO_LOW):
-        return LedgerUnavailable(
-            f"Transaction {signed.hash} offers less for gas than it costs now: {error.message}.",
-            "It is sent again, and after EVM_REPLACE_SECONDS at a higher fee.",
-        )
-    return LedgerRejected(
-        "REFUSED_BY_NODE",
-        f"The node does not take transaction {signed.hash}: {error.message}.",
-        f"If it never will, free its nonce with: masspayout evm cancel {signed.hash}",
-    )
-
-
-def _says(words: str, phrases: Sequence[str]) -> bool:
-    return any(phrase in words for phrase in phrases)
-
 
 def _coins(wei: int) -> str:
     return f"{(Decimal(wei) / 10**18).normalize():f}"
+
+
+def _of_call(stored: Sequence[EvmTransaction], to: str, data: bytes) -> EvmTransaction | None:
+    """Return the transaction among some of one nonce that makes a call."""
+    for version in stored:
+        if version.hash == version.transaction_id and not version.is_cancellation:
+            signed = decode_transaction(version.signed_bytes)
+            if (signed.to, signed.data) == (to, data):
+                return version
+    return None
 
 
 def _as_version_of(old: EvmTransaction, new: EvmTransaction, *, is_cancellation: bool = False) -> EvmTransaction:

@@ -6,9 +6,10 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 
-from masspayout.errors import Invalid, LedgerRejected, LedgerUnavailable
+from masspayout.errors import Invalid, LedgerRejected
 from masspayout.ledger.failures import PAYER_IS_RECIPIENT
 from masspayout.ledger.hedera import costs
+from masspayout.ledger.hedera.custom_fees import drawback_of
 from masspayout.ledger.hedera.events import EventReader
 from masspayout.ledger.hedera.first_block import FirstBlock
 from masspayout.ledger.hedera.hbar import DECIMALS, HBAR, TINYBARS, describe_hbar
@@ -19,10 +20,12 @@ from masspayout.ledger.hedera.mirror.transport import MirrorTransport
 from masspayout.ledger.hedera.networks import find_network
 from masspayout.ledger.hedera.nodes import ConsensusNodes
 from masspayout.ledger.hedera.outcomes import SUCCESS, OutcomeFinder, mirror_id, original
-from masspayout.ledger.hedera.preflight import Preflight, drawback_of, is_paused
+from masspayout.ledger.hedera.preflight import Preflight, is_paused
+from masspayout.ledger.hedera.statements import StatementReader
 from masspayout.ledger.hedera.timestamps import format_timestamp
 from masspayout.ledger.hedera.transactions import build, read_stored, sign
 from masspayout.ledger.hedera.transfers import moved_units
+from masspayout.ledger.movements import StatementPage
 from masspayout.ledger.port import (
     Estimate,
     Fees,
@@ -39,24 +42,20 @@ from masspayout.ledger.port import (
 )
 from masspayout.ledger.signing.opening import open_signer
 from masspayout.ledger.signing.port import Signer
-from masspayout.ledger.transaction_ids import make_transaction_id
+from masspayout.ledger.transaction_ids import make_transaction_id, split_transaction_id
 from masspayout.ledger.transfer_rules import check_transfer
 from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
 from masspayout.settings import Settings
 
 _NANOS_PER_MICROSECOND = 1_000
 
-# The network names these without saying whose fault it is: the payer's, or a recipient's.
-_EITHERS_FAULT = {
-    "ACCOUNT_DELETED",
-    "ACCOUNT_FROZEN_FOR_TOKEN",
-    "ACCOUNT_KYC_NOT_GRANTED_FOR_TOKEN",
-    "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT",
-}
 _REMEMBERED = 10_000
 
 # Custodians take their time, and numbers are handed out one after the other.
 _SLOWLY_SIGNED = 8
+
+# A number that is later than this was made by a clock that was wrong: the network would refuse it until its time comes.
+_CEILING_SECONDS = 5
 
 
 class HederaLedger:
@@ -64,7 +63,7 @@ class HederaLedger:
 
     Args:
         settings: ``HEDERA_…``, those of the payer and of whoever signs for it count.
-        clock: The time in nanoseconds since 1970; tests may give their network's.
+        clock: The database's time in nanoseconds since 1970; tests may give their network's.
 
     Raises:
         Invalid: The settings do not say where the network is.
@@ -87,11 +86,14 @@ class HederaLedger:
         self._first_block = FirstBlock(network.name, self._mirror)
         self._outcomes = OutcomeFinder(self._nodes, self._mirror, self._first_block, settings)
         self._preflight = Preflight(self._mirror)
+        self._statements = StatementReader(
+            self._mirror, self._first_block, margin_seconds=settings.hedera_death_margin_seconds
+        )
         self._health = NetworkHealth(network.name, self._mirror, self._nodes, self._first_block, clock)
         self._signer: Signer | None = None
         self._opening = asyncio.Lock()
-        # What was lately signed or sent: whose fault a failure is takes knowing payer and token.
-        self._lately: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        # Of what was lately signed or sent: payer, token and the only recipient, which say of whom a failure is.
+        self._lately: OrderedDict[str, tuple[str, str, str | None]] = OrderedDict()
         self._traits = LedgerTraits(
             name="hedera",
             recipients_per_transaction=settings.hedera_recipients_per_transaction,
@@ -100,6 +102,7 @@ class HederaLedger:
             if settings.signer == "dfns"
             else settings.hedera_transactions_in_flight,
             keeps_history=True,
+            signs_times=True,
         )
 
     @property
@@ -156,7 +159,7 @@ class HederaLedger:
         if token_id == HBAR:
             raise Invalid("HBAR has no register of holders.", "Name a token as the asset; HBAR can be paid in.")
         await self._preflight.token(token_id)
-        now_nanos = await self._newest_nanos()
+        now_nanos = await self._mirror.newest_nanos()
         # The time of a snapshot was cut to microseconds when it was stored.
         at_nanos = None if at is None else to_nanos(at) + _NANOS_PER_MICROSECOND - 1
         if at_nanos is not None and at_nanos > now_nanos:
@@ -248,8 +251,12 @@ class HederaLedger:
 
         It lies a little in the past, because the network refuses what begins ahead of its own time.
         """
-        floor = self._clock() - self._settings.hedera_start_in_the_past_seconds * NANOS_PER_SECOND
-        return Sender(f"{payer_account_id}@{self._network_name}", floor)
+        now_nanos = self._clock()
+        return Sender(
+            f"{payer_account_id}@{self._network_name}",
+            now_nanos - self._settings.hedera_start_in_the_past_seconds * NANOS_PER_SECOND,
+            now_nanos + _CEILING_SECONDS * NANOS_PER_SECOND,
+        )
 
     async def prepare(self, transfer: Transfer) -> SignedTransaction:
         """Build and sign a transaction for several nodes. Nothing is sent.
@@ -272,7 +279,8 @@ class HederaLedger:
         )
         signed_bytes = await sign(unsigned, await self._open_signer())
         transaction_id = make_transaction_id(transfer.payer_account_id, transfer.number)
-        self._remember(transaction_id, transfer.payer_account_id, transfer.token_id)
+        recipient_ids = [payment.account_id for payment in transfer.payments]
+        self._remember(transaction_id, transfer.token_id, recipient_ids)
         expires_nanos = transfer.number + settings.hedera_valid_seconds * NANOS_PER_SECOND
         return SignedTransaction(transaction_id, signed_bytes, to_datetime(expires_nanos))
 
@@ -285,25 +293,54 @@ class HederaLedger:
             LedgerUncertain: No answer came.
         """
         stored = read_stored(signed_bytes)
-        self._remember(stored.transaction_id, stored.transaction_id.partition("@")[0], stored.token_id)
+        self._remember(stored.transaction_id, stored.token_id, stored.recipient_ids)
         await self._nodes.submit(stored)
 
     async def outcome(self, transaction_id: str) -> Outcome:
-        """Say what became of a transaction, as far as can be known.
+        """Return the outcome of a transaction, as far as can be known; ``outcomes`` tells what is evidence for it.
 
         Raises:
             Invalid: It is no transaction id.
+            LedgerUnavailable: Neither nodes nor mirror nodes can tell.
         """
         outcome = await self._outcomes.find(transaction_id)
-        if isinstance(outcome, Refused) and outcome.code in _EITHERS_FAULT and transaction_id in self._lately:
-            payer, token_id = self._lately[transaction_id]
-            if await self._preflight.payer_obstacle(payer, token_id) == outcome.code:
-                return Refused("PAYER_NOT_ABLE")
+        if isinstance(outcome, Refused) and transaction_id in self._lately:
+            return Refused(await self._preflight.attribute(outcome.code, *self._lately[transaction_id]))
         return outcome
+
+    async def clock_lead_seconds(self) -> float | None:
+        """Return by how much the newest block of a mirror node ends ahead of our clock."""
+        lead_nanos: int = await self._mirror.newest_nanos() - self._clock()
+        return lead_nanos / NANOS_PER_SECOND
+
+    async def statement(self, payer_account_id: str, *, after: int | None) -> AsyncIterator[StatementPage]:
+        """Stream the statement of a payer after a consensus time, up to what each replica of a mirror node has seen.
+
+        Raises:
+            LedgerUnavailable: The mirror nodes cannot be read now.
+        """
+        async for page in self._statements.pages(payer_account_id, after=after):
+            yield page
+
+    async def held_units_at(self, payer_account_id: str, token_id: str, cursor: int) -> int | None:
+        """Return what a payer held at a consensus time, by the snapshot before it and the transactions since.
+
+        Raises:
+            LedgerUnavailable: The mirror nodes cannot be read now.
+        """
+        return await self._statements.held_units_at(payer_account_id, token_id, cursor)
+
+    async def settling_seconds(self) -> int:
+        """Return the longest validity of all that was ever signed, and how far the mirror nodes may be behind."""
+        return self._settings.hedera_longest_valid_seconds + await self.delay_seconds()
+
+    def payment_key(self, obligation: str) -> str | None:  # noqa: ARG002 - what is paid makes no difference
+        """Return None: the network's own transfers are remembered by no contract."""
+        return None
 
     async def delay_seconds(self) -> int:
         """Return how old a mirror node's newest block is, and by how much its replicas may be behind each other."""
-        age_seconds = -((await self._newest_nanos() - self._clock()) // NANOS_PER_SECOND)
+        age_seconds = -((await self._mirror.newest_nanos() - self._clock()) // NANOS_PER_SECOND)
         return max(0, age_seconds) + self._settings.hedera_death_margin_seconds
 
     async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
@@ -337,13 +374,9 @@ class HederaLedger:
                 self._signer = await open_signer(self._settings)
             return self._signer
 
-    async def _newest_nanos(self) -> int:
-        block = await self._mirror.newest_block()
-        if block is None or block.timestamp.to is None:
-            raise LedgerUnavailable("The mirror node knows no block yet.", "Check HEDERA_MIRROR_URLS, and try later.")
-        return block.timestamp.to
-
-    def _remember(self, transaction_id: str, payer_account_id: str, token_id: str) -> None:
-        self._lately[transaction_id] = (payer_account_id, token_id)
+    def _remember(self, transaction_id: str, token_id: str, recipient_ids: Sequence[str]) -> None:
+        payer, _ = split_transaction_id(transaction_id)
+        only_recipient = recipient_ids[0] if len(recipient_ids) == 1 else None
+        self._lately[transaction_id] = (payer, token_id, only_recipient)
         if len(self._lately) > _REMEMBERED:
             self._lately.popitem(last=False)

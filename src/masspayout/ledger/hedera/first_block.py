@@ -4,8 +4,8 @@ The name is only what the settings say. A mirror node of another network does no
 that none of them ever happened; so its first block is looked at before it is believed.
 """
 
-from masspayout.errors import LedgerUnavailable
 from masspayout.ledger.hedera.mirror.client import MirrorClient
+from masspayout.ledger.hedera.mirror.transport import MirrorUnreadable
 from masspayout.ledger.identity import contradict, make_identity
 
 
@@ -29,11 +29,12 @@ class FirstBlock:
         """Check that a mirror node is one of the network.
 
         Raises:
-            LedgerUnavailable: It is one of another network, or does not answer.
+            LedgerUnavailable: It does not answer.
+            MirrorUnreadable: It is one of another network, or another is: nobody can tell which.
         """
         identity, seen = await self.identity(), await self._seen_at(url)
         if contradict(seen, identity):
-            raise LedgerUnavailable(
+            raise MirrorUnreadable(
                 f"The mirror node {url} is on {seen}, and another on {identity}.",
                 "Name mirror nodes of one network in HEDERA_MIRROR_URLS.",
             )

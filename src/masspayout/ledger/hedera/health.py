@@ -67,11 +67,11 @@ class NetworkHealth:
         if min(ages) > _LONGEST_LAG_SECONDS:
             raise Conflict(
                 f"The newest block that a mirror node of {self._name} has is {min(ages)} seconds old.",
-                "Wait for the mirror node, name another in HEDERA_MIRROR_URLS, or set this machine's clock.",
+                "Wait for the mirror node, name another in HEDERA_MIRROR_URLS, or set the database server's clock.",
             )
         if min(ages) < -_LONGEST_LEAD_SECONDS:
             raise Conflict(
-                f"This machine's clock is at least {-min(ages)} seconds behind {self._name}'s.",
+                f"The database's clock is at least {-min(ages)} seconds behind {self._name}'s.",
                 "Set it by a time server: what is signed now would expire early.",
             )
         return ages

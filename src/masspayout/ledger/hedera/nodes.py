@@ -34,7 +34,18 @@ _REMEMBERED = 10_000
 _TRIED_AT_ONCE = 5
 
 _TAKEN = {"OK", "DUPLICATE_TRANSACTION"}
-_ASK_ANOTHER = {"BUSY", "PLATFORM_TRANSACTION_NOT_CREATED", "PLATFORM_NOT_ACTIVE", "INVALID_NODE_ACCOUNT"}
+_ASK_ANOTHER = {
+    "BUSY",
+    "CREATING_SYSTEM_ENTITIES",
+    "INVALID_NODE_ACCOUNT",
+    "PLATFORM_NOT_ACTIVE",
+    "PLATFORM_TRANSACTION_NOT_CREATED",
+    "SYSTEM_TASK_QUEUE_FULL",
+    "WAITING_FOR_LEDGER_ID",
+}
+
+# Codes of the network that the SDK does not know yet.
+_NEWER_CODES = {402: "SYSTEM_TASK_QUEUE_FULL"}
 
 # At the door a wrong signature is the payer's own: recipients' signatures are looked at later.
 _AT_THE_DOOR = {"INVALID_SIGNATURE": "INVALID_PAYER_SIGNATURE"}
@@ -71,6 +82,8 @@ class ConsensusNodes:
     async def submit(self, stored: StoredTransaction) -> None:
         """Hand a transaction to one of the nodes that it is signed for.
 
+        No answer here is evidence that nobody was paid: the same bytes may have reached another node before.
+
         Raises:
             LedgerRejected: A node refused it for a reason that the others would have as well.
             LedgerUnavailable: No node took it, and none can have.
@@ -100,9 +113,10 @@ class ConsensusNodes:
         )
 
     async def receipt(self, transaction_id: str, *, at_most: int) -> str | None:
-        """Return what nodes say of a transaction: its result, ``UNKNOWN`` while it is under way, or None.
+        """Return the status of a receipt: a result, ``UNKNOWN`` while the transaction is under way, or None.
 
-        That one node knows nothing says little, so several are asked.
+        That one node knows nothing means little, so several are asked. A result is the word of the one node that gave
+        it: SUCCESS is taken for final, and no refusal is (``outcomes``).
 
         Raises:
             LedgerUnavailable: No node answers.
@@ -232,4 +246,4 @@ def _name(code: int) -> str:
     try:
         return str(ResponseCode(code).name)
     except ValueError:
-        return f"RESPONSE_CODE_{code}"
+        return _NEWER_CODES.get(code, f"RESPONSE_CODE_{code}")

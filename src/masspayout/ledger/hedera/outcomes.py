@@ -1,16 +1,24 @@
-"""What became of a transaction, from what the nodes' receipts and the mirror nodes' books say.
+"""Outcomes of transactions, from the receipts of nodes and the books of mirror nodes.
 
-Only a final word counts: a receipt or a record with a result, or the proof that there can be none any more. That proof
-takes a mirror node of this very network that has seen it pass the transaction's end, and after that does not know it.
+Who is declared unpaid is paid again, so unpaid takes positive evidence:
+
+- *Settled*: a node's receipt says SUCCESS, or a mirror node shows the record.
+- *Refused*: a mirror node shows the record, with a result that uses the id up. A node's receipt alone refuses nothing:
+  nodes have said FAIL_INVALID of what the network's record calls a success.
+- *Dead*: every mirror node that answers has seen this very network pass the transaction's end by a margin, and after
+  that listed all transactions of the payer within its validity, without it. That an id is not found is no evidence:
+  wrong routes and gateways answer the same, and so do mirror nodes that have not seen it yet.
+- *Undecided*: everything else. It costs another look.
 """
 
 import asyncio
 from collections.abc import Sequence
 
-from masspayout.errors import LedgerUnavailable
+from masspayout.errors import Invalid, LedgerUnavailable
 from masspayout.ledger.hedera.first_block import FirstBlock
 from masspayout.ledger.hedera.mirror.answers import Transaction
 from masspayout.ledger.hedera.mirror.client import MirrorClient
+from masspayout.ledger.hedera.mirror.transport import MirrorUnreadable
 from masspayout.ledger.hedera.nodes import IN_PROCESS, ConsensusNodes
 from masspayout.ledger.hedera.timestamps import format_timestamp
 from masspayout.ledger.port import Dead, Outcome, Refused, Settled, Undecided
@@ -20,16 +28,18 @@ from masspayout.settings import Settings
 
 SUCCESS = "SUCCESS"
 
+_DUPLICATE, _EXPIRED = "DUPLICATE_TRANSACTION", "TRANSACTION_EXPIRED"
+
 # These do not use up the id: another node may still bring the same transaction to a good end.
 _NOT_THE_LAST_WORD = {
     "BUSY",
-    "DUPLICATE_TRANSACTION",
+    _DUPLICATE,
     "INVALID_NODE_ACCOUNT",
     "INVALID_PAYER_SIGNATURE",
     "PLATFORM_NOT_ACTIVE",
     "PLATFORM_TRANSACTION_NOT_CREATED",
     "RECEIPT_NOT_FOUND",
-    "TRANSACTION_EXPIRED",
+    _EXPIRED,
     "UNKNOWN",
 }
 _NODES_ASKED = 3
@@ -59,17 +69,22 @@ class OutcomeFinder:
         """
         split_transaction_id(transaction_id)
         result = await self._receipt(transaction_id)
-        if result is not None and result not in _NOT_THE_LAST_WORD:
-            return Settled(None) if result == SUCCESS else Refused(result)
+        if result == SUCCESS:
+            return Settled(None)
         if result == IN_PROCESS:
             return Undecided("The network has taken it, and not come to a result yet.")
-        outcome = _decide(await self._mirror.transactions(mirror_id(transaction_id)))
-        if outcome is not None:
-            return outcome
-        return await self._prove_death(transaction_id)
+        # Any other receipt is one node's word, and decides nothing: the record does, as soon as a mirror node has it.
+        return await self._record(transaction_id) or await self._prove_death(transaction_id)
+
+    async def _record(self, transaction_id: str) -> Settled | Refused | None:
+        """Return the outcome by the record that is found under an id; None is no evidence of anything."""
+        try:
+            return _decide(await self._mirror.transactions(mirror_id(transaction_id)))
+        except (Invalid, MirrorUnreadable):
+            return None
 
     async def _receipt(self, transaction_id: str) -> str | None:
-        """Return what the nodes say. While it is on its way to consensus, some seconds, they are asked again."""
+        """Return the status of a receipt. While it is on its way to consensus, some seconds, nodes are asked again."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._wait_seconds
         try:
@@ -82,46 +97,71 @@ class OutcomeFinder:
             return None
 
     async def _prove_death(self, transaction_id: str) -> Outcome:
-        """Look for a proof that a transaction never happened and never can. Any mirror node that knows it ends this."""
-        _, start_nanos = split_transaction_id(transaction_id)
-        deadline_nanos = start_nanos + self._longest_valid_nanos + self._margin_nanos
-        proofs, reasons = [], []
+        """Look for the proof that a transaction never happened and never can.
+
+        A mirror node that shows it ends this. One that answers, and not with the proof, keeps it undecided; one that
+        cannot be reached does not count.
+        """
+        proofs: list[str] = []
+        doubts: list[str] = []
+        unreachable: list[str] = []
         for url in self._mirror.urls:
             try:
                 await self._first_block.require_at(url)
-                found = await self._search(url, transaction_id, deadline_nanos)
-            except LedgerUnavailable as error:
-                reasons.append(error.message)
+                found = await self._search(url, transaction_id)
+            except (Invalid, MirrorUnreadable) as error:
+                doubts.append(error.message)
                 continue
-            if not isinstance(found, int):
-                return found
-            if found > deadline_nanos:
-                proofs.append(
-                    f"{url} has seen the network up to {to_datetime(found)} without it, and it was valid until "
-                    f"{to_datetime(start_nanos + self._longest_valid_nanos)} at the latest."
-                )
+            except LedgerUnavailable as error:
+                unreachable.append(error.message)
+                continue
+            if isinstance(found, Dead):
+                proofs.append(found.proof)
+            elif isinstance(found, Undecided):
+                doubts.append(found.reason)
             else:
-                reasons.append(f"{url}, or a replica of it, has seen the network up to {format_timestamp(found)} only")
-        if proofs:
+                return found
+        if proofs and not doubts:
             return Dead(" ".join(proofs))
-        return Undecided(f"Nothing is known of it, and it may still happen: {'; '.join(reasons)}.")
+        return Undecided(f"Nothing is known of it, and it may still happen: {'; '.join(doubts + unreachable)}.")
 
-    async def _search(self, url: str, transaction_id: str, deadline_nanos: int) -> Settled | Refused | int:
-        """Return what a mirror node knows of a transaction, or up to when it has surely seen the network without it.
+    async def _search(self, url: str, transaction_id: str) -> Outcome:
+        """Return the outcome as far as one mirror node can tell it.
+
+        Dead takes that the newest block ends after the transaction can no longer be executed, and that all pages of the
+        payer's transactions within its validity, read after that, are without it.
 
         Behind one address there may be replicas that lag differently, and each request may reach another one. So the
         node's time is asked for before and after each of several searches, and the earliest time counts: a replica
         that is behind would have to answer every search, and none of the questions for the time.
         """
+        payer, start_nanos = split_transaction_id(transaction_id)
+        end_nanos = start_nanos + self._longest_valid_nanos
         seen_nanos = await self._newest_nanos(url)
         for _ in range(_SEARCHES):
-            if seen_nanos <= deadline_nanos:
+            if seen_nanos <= end_nanos + self._margin_nanos:
                 break
-            outcome = _decide(await self._mirror.transactions(mirror_id(transaction_id), url))
+            rows = [
+                row
+                async for page in self._mirror.transaction_pages(
+                    payer, after_nanos=start_nanos - 1, until_nanos=end_nanos, url=url
+                )
+                for row in page.transactions
+                if row.transaction_id == mirror_id(transaction_id)
+            ]
+            outcome = _decide(rows)
             if outcome is not None:
                 return outcome
+            if _has_hidden_original(rows):
+                return Undecided(f"{url} shows a duplicate of it, and not the original")
             seen_nanos = min(seen_nanos, await self._newest_nanos(url))
-        return seen_nanos
+        if seen_nanos <= end_nanos + self._margin_nanos:
+            seen = format_timestamp(seen_nanos)
+            return Undecided(f"{url}, or a replica of it, has seen the network up to {seen} only")
+        return Dead(
+            f"{url} has seen the network up to {to_datetime(seen_nanos)}, and lists all that {payer} had executed "
+            f"without it; it was valid until {to_datetime(end_nanos)} at the latest."
+        )
 
     async def _newest_nanos(self, url: str) -> int:
         """Return up to when a mirror node has seen the network."""
@@ -145,6 +185,12 @@ def mirror_id(transaction_id: str) -> str:
     """Return a transaction id as mirror nodes write it, ``0.0.x-seconds-nnnnnnnnn``."""
     payer, start_nanos = split_transaction_id(transaction_id)
     return f"{payer}-{format_timestamp(start_nanos).replace('.', '-')}"
+
+
+def _has_hidden_original(rows: Sequence[Transaction]) -> bool:
+    """Return whether rows of one id tell that there is another: what a duplicate repeats was executed, or expired."""
+    results = {row.result for row in rows}
+    return _DUPLICATE in results and _EXPIRED not in results
 
 
 def _decide(transactions: Sequence[Transaction]) -> Settled | Refused | None:

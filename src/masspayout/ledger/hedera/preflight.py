@@ -1,10 +1,15 @@
-"""Who could not receive a token, or not pay in it, as the mirror nodes see things: asked before anything is sent."""
+"""Preflight: who could not receive a token, or not pay in it, as the mirror nodes see things.
+
+It is asked before anything is sent, and again when a transaction was refused with a code that does not tell of whom.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from masspayout.errors import Conflict, NotFound
-from masspayout.ledger.failures import describe_failure
+from masspayout.ledger.failures import CUSTOM_FEE_NOT_CHARGEABLE, PAYER_NOT_ABLE, RECIPIENT_IS_ABLE, describe_failure
+from masspayout.ledger.hedera.custom_fees import charged_fees, denomination, drawback_of
 from masspayout.ledger.hedera.hbar import HBAR
 from masspayout.ledger.hedera.mirror.answers import Account, Key, Token, TokenRelationship
 from masspayout.ledger.hedera.mirror.client import PAGE, TOKENS_SHOWN, MirrorClient
@@ -16,6 +21,30 @@ _PAUSED = "PAUSED"
 
 # A list of accounts does not tell; one has to be asked about alone.
 _DOUBTFUL = "DOUBTFUL"
+
+# Codes that the network gives without a subject: it is the payer, a recipient, or the collector of a custom fee.
+_OF_SOMEBODY = {
+    "ACCOUNT_DELETED",
+    "ACCOUNT_FROZEN_FOR_TOKEN",
+    "ACCOUNT_KYC_NOT_GRANTED_FOR_TOKEN",
+    "INVALID_SIGNATURE",
+    "NO_REMAINING_AUTOMATIC_ASSOCIATIONS",
+    "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT",
+}
+
+
+class FeeObstacle(NamedTuple):
+    """A reason why a custom fee cannot be charged: an account that cannot hold what the fee is charged in.
+
+    Attributes:
+        account_id: The collector of the fee, or the payer.
+        token_id: What the fee is charged in; None is HBAR.
+        code: What keeps the account from it.
+    """
+
+    account_id: str
+    token_id: str | None
+    code: str
 
 
 class Preflight:
@@ -69,6 +98,49 @@ class Preflight:
             return "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT"
         return _status_obstacle(relationship)
 
+    async def fee_obstacle(self, payer_account_id: str, token: Token) -> FeeObstacle | None:
+        """Return why a custom fee that a payer is charged for moving a token cannot be charged; None when all can."""
+        for fee in charged_fees(token, payer_account_id):
+            token_id, collector_id = denomination(fee, token), fee.collector_account_id
+            charged_in = None
+            if token_id is not None:
+                charged_in = token if token_id == token.token_id else await self.token(token_id)
+                code = await self.payer_obstacle(payer_account_id, token_id)
+                if code is not None:
+                    return FeeObstacle(payer_account_id, token_id, code)
+            if collector_id is not None:
+                code = await self._collector_obstacle(collector_id, charged_in)
+                if code is not None:
+                    return FeeObstacle(collector_id, token_id, code)
+        return None
+
+    async def _collector_obstacle(self, collector_id: str, charged_in: Token | None) -> str | None:
+        collector = await self._mirror.account(collector_id)
+        if collector is None:
+            return "INVALID_ACCOUNT_ID"
+        if collector.deleted:
+            return "ACCOUNT_DELETED"
+        return None if charged_in is None else await self._look(charged_in, collector)
+
+    async def attribute(self, code: str, payer_account_id: str, token_id: str, recipient_id: str | None) -> str:
+        """Return the code of a refused transfer, said of whom it concerns as far as can be found out.
+
+        Args:
+            code: The network's code, which does not tell of whom.
+            payer_account_id: Who was to pay.
+            token_id: What was to be paid in.
+            recipient_id: The recipient, if it was the only one: if nothing is the matter with it, it is not blamed.
+        """
+        if code not in _OF_SOMEBODY:
+            return code
+        if await self.payer_obstacle(payer_account_id, token_id) == code:
+            return PAYER_NOT_ABLE
+        if token_id != HBAR and await self.fee_obstacle(payer_account_id, await self.token(token_id)) is not None:
+            return CUSTOM_FEE_NOT_CHARGEABLE
+        if recipient_id is not None and not (await self.foresee(token_id, [recipient_id])).obstacles:
+            return RECIPIENT_IS_ABLE
+        return code
+
     async def require_payer(self, payer_account_id: str, token_id: str, signer: Signer) -> None:
         """Check that a payer could pay in a token, but for how much it holds.
 
@@ -85,7 +157,21 @@ class Preflight:
                 "granted KYC or unfrozen where the token asks for that.",
             )
         if token_id != HBAR:
-            _require_payable(await self.token(token_id), payer_account_id)
+            token = await self.token(token_id)
+            _require_payable(token, payer_account_id)
+            await self._require_fees(token, payer_account_id)
+
+    async def _require_fees(self, token: Token, payer_account_id: str) -> None:
+        """Refuse a token of which a custom fee cannot be charged: every transfer of it would fail."""
+        obstacle = await self.fee_obstacle(payer_account_id, token)
+        if obstacle is not None:
+            who = "the payer" if obstacle.account_id == payer_account_id else "the collector"
+            raise Conflict(
+                f"A custom fee of {token.token_id} cannot be charged: {who} {obstacle.account_id} cannot hold "
+                f"{obstacle.token_id or 'HBAR'}, which it is charged in: {obstacle.code}.",
+                f"Have {obstacle.account_id} associated, unfrozen or granted KYC, or have the token's issuer change "
+                "the fee; or pay in another token.",
+            )
 
     async def require_key(self, payer_account_id: str, signer: Signer) -> None:
         """Check that a key is the payer's. Of a list of keys nobody can tell from outside whether one is enough.
@@ -171,18 +257,6 @@ def _spread(accounts: Sequence[Account], at_most: int | None) -> Sequence[Accoun
     if at_most is None or at_most >= len(accounts):
         return accounts
     return [accounts[position * len(accounts) // at_most] for position in range(at_most)]
-
-
-def drawback_of(token: Token, payer_account_id: str) -> str | None:
-    """Say why recipients would get less than they are sent, or nothing; None when they get all of it."""
-    if token.deleted:
-        return "it was deleted."
-    fees = token.custom_fees.fractional_fees
-    if payer_account_id in {token.treasury_account_id, *(fee.collector_account_id for fee in fees)}:
-        return None
-    if any(not fee.net_of_transfers for fee in fees):
-        return "it takes a fractional fee out of what recipients get (one that is net of transfers would not)."
-    return None
 
 
 def is_paused(token: Token) -> bool:

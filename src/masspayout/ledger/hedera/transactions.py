@@ -42,6 +42,7 @@ class StoredTransaction:
 
     transaction_id: str
     token_id: str
+    recipient_ids: Sequence[str]
     by_node: Mapping[str, Transaction]
 
 
@@ -127,7 +128,9 @@ def read_stored(signed_bytes: bytes) -> StoredTransaction:
     transaction_id = make_transaction_id(_entity(identifier.accountID), start.seconds * NANOS_PER_SECOND + start.nanos)
     token = moved[0].token if moved else None
     token_id = HBAR if token is None else f"{token.shardNum}.{token.realmNum}.{token.tokenNum}"
-    return StoredTransaction(transaction_id, token_id, by_node)
+    changes = moved[0].transfers if moved else bodies[0].cryptoTransfer.transfers.accountAmounts
+    recipient_ids = [_entity(change.accountID) for change in changes if change.amount > 0]
+    return StoredTransaction(transaction_id, token_id, recipient_ids, by_node)
 
 
 def _signed_message(key_type: KeyType, body: bytes) -> bytes:

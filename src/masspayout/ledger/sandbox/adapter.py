@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import URL
@@ -48,17 +48,25 @@ _RECIPIENTS_PER_SECOND = 6_000
 # A transaction must have begun to be valid when it arrives, also where two machines' clocks differ a little.
 _START_IN_THE_PAST_SECONDS = 5
 
+# A number that is later than this was made by a clock that was wrong, and would be taken only when its time comes.
+_CEILING_SECONDS = 5
+
 
 class SandboxLedger:
     """A ledger in PostgreSQL. Nothing happens in the background: each call is one transaction of its own.
 
     Args:
-        url: The database that holds its schema ``sandbox``, which is created on first use.
+        url: The database that holds its schema ``sandbox``, which is created on first use. Any database will do:
+            nothing else of ours has to be in it.
         settings: ``SANDBOX_RECIPIENTS_PER_TRANSACTION``, ``SANDBOX_RESULTS`` and ``SANDBOX_VALID_SECONDS`` count.
+        clock: The time in nanoseconds since 1970, which the sandbox's own clock is ahead of by what it was advanced.
     """
 
-    def __init__(self, url: URL, settings: Settings) -> None:
-        self._store = SandboxStore(url, valid_seconds=settings.sandbox_valid_seconds)
+    def __init__(self, url: URL, settings: Settings, *, clock: Callable[[], int] = time.time_ns) -> None:
+        self._clock = clock
+        self._store = SandboxStore(
+            url, valid_seconds=settings.sandbox_valid_seconds, beside_ours=settings.sandbox_url is None
+        )
         self._valid_seconds = settings.sandbox_valid_seconds
         self.admin = SandboxAdministration(self._store)
         self._traits = LedgerTraits(
@@ -67,6 +75,7 @@ class SandboxLedger:
             atomic=settings.sandbox_results == "atomic",
             transactions_in_flight=_TRANSACTIONS_IN_FLIGHT,
             keeps_history=True,
+            signs_times=True,
         )
 
     @property
@@ -155,8 +164,12 @@ class SandboxLedger:
         When another process has just advanced the clock, this one learns of it at its next call to the ledger; what it
         signs before that expires, and is signed anew.
         """
-        floor = time.time_ns() + self._store.clock_offset_nanos - _START_IN_THE_PAST_SECONDS * NANOS_PER_SECOND
-        return Sender(payer_account_id, floor)
+        now_nanos = self._clock() + self._store.clock_offset_nanos
+        return Sender(
+            payer_account_id,
+            now_nanos - _START_IN_THE_PAST_SECONDS * NANOS_PER_SECOND,
+            now_nanos + _CEILING_SECONDS * NANOS_PER_SECOND,
+        )
 
     async def prepare(self, transfer: Transfer) -> SignedTransaction:
         """Build and sign a transaction. Nothing is sent.
@@ -257,6 +270,18 @@ class SandboxLedger:
     def payment_key(self, obligation: str) -> str | None:  # noqa: ARG002 - what is paid makes no difference
         """Return None: the sandbox has no contracts that pay."""
         return None
+
+    async def clock_offset_nanos(self) -> int:
+        """Return by how much the sandbox's clock was advanced. A sandbox that was never used is left alone."""
+        return await self._store.find_clock_offset_nanos()
+
+    async def clock_lead_seconds(self) -> float | None:
+        """Return how far the sandbox's server is ahead of our clock; None for a sandbox that was never used."""
+        if not await self._store.exists():
+            return None
+        async with self._store.connection() as connection:
+            network = await self._store.lock(connection)
+        return (network.next_nanos - self._clock() - self._store.clock_offset_nanos) / NANOS_PER_SECOND
 
     async def delay_seconds(self) -> int:
         """Return how far the mirror lags behind."""

@@ -1,6 +1,7 @@
 """The sandbox's own connections and tables, in a schema that the product's migrations never touch."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,14 +26,18 @@ SCHEMA_VERSION = 1
 # Advisory locks are taken within one database; this number is the sandbox's, and orders its transactions.
 _LEDGER_LOCK = 0x5A4DB0C5
 
-# A commit need not wait for the disk: the product's next own commit, in the same write-ahead log, flushes ours first.
 # Plans are not kept: tables grow from nothing to millions of rows under one connection.
-_CONNECT_OPTIONS = (
-    "-c timezone=UTC -c search_path=sandbox -c synchronous_commit=off -c plan_cache_mode=force_custom_plan"
-)
+_CONNECT_OPTIONS = "-c timezone=UTC -c search_path=sandbox -c plan_cache_mode=force_custom_plan"
+
+# A commit need not wait for the disk where the product's next own commit, in the same write-ahead log, flushes it
+# first. A database of its own may be on another server, and a ledger must not forget what it has answered.
+_COMMIT_SOON = " -c synchronous_commit=off"
 
 _MAX_CONNECTIONS = 6
 _CONNECT_SECONDS = 10.0
+
+# A sandbox that is not there yet is looked for again after so long.
+_LOOK_AGAIN_SECONDS = 5.0
 
 # There are no foreign keys: a million holders are loaded at once, and nobody but the sandbox writes here.
 _TABLES: LiteralString = """
@@ -140,13 +145,15 @@ class Network:
 class SandboxStore:
     """The tables of one sandbox, and a small pool of connections that is opened on first use."""
 
-    def __init__(self, url: URL, *, valid_seconds: int) -> None:
+    def __init__(self, url: URL, *, valid_seconds: int, beside_ours: bool = True) -> None:
         self._url = url
+        self._options = _CONNECT_OPTIONS + (_COMMIT_SOON if beside_ours else "")
         self._valid_seconds = valid_seconds
         self._opening = asyncio.Lock()
         self._pool: AsyncConnectionPool[Connection] | None = None
         # What was last seen of the clock, for those who need a time and cannot wait for the database.
         self.clock_offset_nanos = 0
+        self._missing_since: float | None = None
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -194,6 +201,35 @@ class SandboxStore:
             Faults(**row["faults"]),
             row["anything_due"],
         )
+
+    async def exists(self) -> bool:
+        """Whether there are any books. Nothing is created."""
+        if self._pool is not None:
+            return True
+        if self._missing_since is not None and time.monotonic() - self._missing_since < _LOOK_AGAIN_SECONDS:
+            return False
+        try:
+            async with await AsyncConnection.connect(
+                self._conninfo(), row_factory=dict_row, connect_timeout=int(_CONNECT_SECONDS)
+            ) as connection:
+                cursor = await connection.execute("SELECT to_regclass('sandbox.network') IS NOT NULL AS there")
+                there = bool((await the_row(cursor))["there"])
+        except psycopg.OperationalError as error:
+            raise self._unavailable(error) from error
+        self._missing_since = None if there else time.monotonic()
+        return there
+
+    async def find_clock_offset_nanos(self) -> int:
+        """Return by how much the clock was advanced: as seen last, if the server cannot be reached now."""
+        try:
+            if await self.exists():
+                async with self.reading() as connection:
+                    cursor = await connection.execute("SELECT clock_offset_nanos FROM network")
+                    self.clock_offset_nanos = (await the_row(cursor))["clock_offset_nanos"]
+        except (LedgerUnavailable, psycopg.Error):
+            # Whoever needs the ledger is told so by it. An offset that is too small only makes payouts start later.
+            pass
+        return self.clock_offset_nanos
 
     async def network_id(self, connection: Connection) -> str:
         """Return which sandbox this is: another one whenever it was emptied."""
@@ -277,14 +313,16 @@ class SandboxStore:
         parts: dict[str, Any] = {
             **self._url.translate_connect_args(username="user", database="dbname"),
             **self._url.query,
+            "options": self._options,
+            "application_name": "masspayout-sandbox",
         }
-        return make_conninfo(**parts, options=_CONNECT_OPTIONS, application_name="masspayout-sandbox")
+        return make_conninfo(**parts)
 
     def _unavailable(self, error: Exception) -> LedgerUnavailable:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         return LedgerUnavailable(
             f"The sandbox's database {self._url.database} cannot be used: {reason}.",
-            "Check the database settings: masspayout doctor",
+            "Check the DATABASE_* settings and SANDBOX_DATABASE_URL: masspayout doctor",
         )
 
 

@@ -60,6 +60,15 @@ class ExistingContract:
         """See ``PayingContract``."""
         return INTERFACE.call("transferPaymentToken", recipient, amount_units)
 
+    @property
+    def report_topics(self) -> Sequence[str | Sequence[str] | None]:
+        """See ``PayingContract``. Behind its proxy there may be any version: each of its events is a report."""
+        return []
+
+    def payment_key_of(self, log: Json) -> str | None:
+        """See ``PayingContract``. These contracts know no keys of ours."""
+        return None
+
     async def check(self, sender: str, token_id: str, terms: str | None = None) -> None:
         """See ``PayingContract``."""
         token = await self.payment_token()
@@ -97,7 +106,11 @@ class ExistingContract:
         return _call(known, [payment.account_id for payment in payments])
 
     async def results(self, data: bytes, receipt: Json, token_id: str) -> Results:
-        """See ``PayingContract``. Whoever is neither reported nor transferred to was not paid by this call."""
+        """See ``PayingContract``. Whoever is neither reported nor transferred to was not paid by this call.
+
+        The evidence is the receipt of a final block, and for earlier payments all logs of the contract from nodes that
+        have the blocks asked for: a node that is behind raises, and says of nobody that they were not paid.
+        """
         got = self._got(receipt, token_id)
         missing = _empty_handed(data, got)
         purpose, block = purpose_of_call(data), to_int(receipt["blockNumber"])
@@ -256,7 +269,11 @@ async def is_existing(node: Node, address: str) -> bool:
     try:
         for name in ("getPaymentToken", "getPaymentTokenDecimals", "isPaused"):
             INTERFACE.answer(name, await node.call(address, INTERFACE.call(name)))
-    except (NodeError, DecodingError):
+    except NodeError as error:
+        if error.is_trouble:
+            raise
+        return False
+    except DecodingError:
         return False
     return True
 

@@ -1,7 +1,6 @@
 """Our own paying contract, ``contracts/lifecycle_cash_flow.vy``: it is told whom to pay, and says what it did."""
 
 import json
-import uuid
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -10,7 +9,7 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_abi.exceptions import DecodingError
 
-from masspayout.errors import Conflict, ContractPaused, LedgerRejected
+from masspayout.errors import Conflict, ContractPaused, LedgerRejected, LedgerUnavailable
 from masspayout.ledger.evm.contracts.history import newest_first
 from masspayout.ledger.evm.contracts.interface import Interface
 from masspayout.ledger.evm.contracts.port import Results
@@ -79,6 +78,16 @@ class OwnContract:
         """See ``PayingContract``."""
         return interface().call("withdraw", token_id, recipient, amount_units)
 
+    @property
+    def report_topics(self) -> Sequence[str | Sequence[str] | None]:
+        """See ``PayingContract``."""
+        return [[to_hex(interface().topic(name)) for name in ("Paid", "Withdrawn")]]
+
+    def payment_key_of(self, log: Json) -> str | None:
+        """See ``PayingContract``."""
+        event = interface().event(log)
+        return to_hex(event.fields["distribution"]) if event is not None and event.name == "Paid" else None
+
     async def check(self, sender: str, token_id: str, terms: str | None = None) -> None:
         """See ``PayingContract``."""
         token = await self.payment_token()
@@ -113,8 +122,8 @@ class OwnContract:
     async def results(self, data: bytes, receipt: Json, token_id: str) -> Results:
         """See ``PayingContract``. The logs say everything: whom the contract does not say to have paid is not paid.
 
-        It says something of everybody. If it says nothing it is gone, with the block that had made it: to call an
-        address where no contract is succeeds, and does nothing.
+        It reports on each of them. If it reports nothing it is gone, with the block that had made it: to call an
+        address where no contract is succeeds, and does nothing. If it reports on some, the receipt lacks logs.
         """
         owed = _payments_of(data)
         failures, before = dict.fromkeys(owed, PAYMENT_NOT_REPORTED), {}
@@ -127,6 +136,12 @@ class OwnContract:
                     before[recipient] = units
                 case "NotPaid", {"recipient": recipient, "result": result}:
                     failures[recipient] = PAYER_IS_RECIPIENT if recipient == self.address else _FAILURES[result]
+        unreported = [account for account, code in failures.items() if code == PAYMENT_NOT_REPORTED]
+        if unreported and len(unreported) < len(owed):
+            raise LedgerUnavailable(
+                f"The receipt of {receipt['transactionHash']} lacks logs: it reports nothing on {unreported[0]}.",
+                "It is asked for again.",
+            )
         got = owed | before
         return Results(failures, {} if got == owed else got)
 
@@ -171,11 +186,6 @@ class OwnContract:
         return value
 
 
-def distribution_key(distribution_id: uuid.UUID) -> bytes:
-    """Return the name by which the contract knows a distribution."""
-    return distribution_id.bytes.rjust(32, b"\0")
-
-
 def _payments_of(data: bytes) -> dict[str, int]:
     """Return whom a call of ours was to pay how much."""
     called = interface().called(data)
@@ -186,5 +196,9 @@ async def is_own(node: Node, address: str) -> bool:
     """Find out whether a contract is one of ours."""
     try:
         return interface().answer("version", await node.call(address, interface().call("version"))) == (VERSION,)
-    except (NodeError, DecodingError):
+    except NodeError as error:
+        if error.is_trouble:
+            raise
+        return False
+    except DecodingError:
         return False

@@ -36,6 +36,17 @@ class PayingContract(Protocol):
     def encode_withdrawal(self, token_id: str, recipient: str, amount_units: int) -> bytes:
         """Return the call that takes tokens out."""
 
+    @property
+    def report_topics(self) -> Sequence[str | Sequence[str] | None]:
+        """The topics of the events by which the contract reports that it moved tokens, as a filter of logs."""
+
+    def payment_key_of(self, log: Mapping[str, Any]) -> str | None:
+        """Return the key under which the contract paid, as one of its logs reports it; None for any other log.
+
+        Args:
+            log: One of the contract's, as JSON-RPC gives it.
+        """
+
     async def check(self, sender: str, token_id: str, terms: str | None = None) -> None:
         """Find out whether the sender could have the contract pay in this token now, but for its funds.
 

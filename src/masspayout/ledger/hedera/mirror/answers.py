@@ -1,12 +1,14 @@
-"""What mirror nodes answer, as far as we read it: numbers exact, times in integer nanoseconds.
+"""Answers of mirror nodes, as far as they are read: numbers exact, times in integer nanoseconds.
 
-The names are those of the public OpenAPI description. What is not needed is not read.
+The names are those of the public OpenAPI description. What is not needed is not read. The list of a page has no
+default: an answer without it, such as ``{}``, is not an empty page, and proves nothing.
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from masspayout.ledger.hedera.timestamps import Nanos
 
@@ -15,10 +17,15 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+def _without_host(link: str) -> str:
+    """Return a link as path and query: behind a gateway a mirror node may not know the address that it is asked at."""
+    return urlsplit(link)._replace(scheme="", netloc="").geturl()
+
+
 class Links(_Answer):
     """Where the next page is; None on the last one."""
 
-    next: str | None = None
+    next: Annotated[str, AfterValidator(_without_host)] | None
 
 
 class Key(_Answer):
@@ -34,6 +41,7 @@ class FixedFee(_Answer):
     amount: int
     collector_account_id: str | None = None
     denominating_token_id: str | None = None
+    all_collectors_are_exempt: bool = False
 
 
 class FractionalFee(_Answer):
@@ -41,11 +49,13 @@ class FractionalFee(_Answer):
 
     collector_account_id: str | None = None
     net_of_transfers: bool = False
+    all_collectors_are_exempt: bool = False
 
 
 class CustomFees(_Answer):
-    """What a token charges for being moved."""
+    """Charges for moving a token, and since when they are these."""
 
+    created_timestamp: Nanos | None = None
     fixed_fees: Sequence[FixedFee] = ()
     fractional_fees: Sequence[FractionalFee] = ()
 
@@ -79,8 +89,8 @@ class TokenBalances(_Answer):
     """A page of a token's holders, and the moment that it is of; none when nobody ever held it."""
 
     timestamp: Nanos | None = None
-    balances: Sequence[TokenBalance] = ()
-    links: Links = Links()
+    balances: Sequence[TokenBalance]
+    links: Links
 
 
 class TokenRelationship(_Answer):
@@ -88,16 +98,16 @@ class TokenRelationship(_Answer):
 
     token_id: str
     balance: int = 0
-    freeze_status: str = "NOT_APPLICABLE"
-    kyc_status: str = "NOT_APPLICABLE"
-    automatic_association: bool = False
+    freeze_status: str | None = None
+    kyc_status: str | None = None
+    automatic_association: bool | None = None
 
 
 class TokenRelationships(_Answer):
     """A page of the tokens that an account is associated with."""
 
-    tokens: Sequence[TokenRelationship] = ()
-    links: Links = Links()
+    tokens: Sequence[TokenRelationship]
+    links: Links
 
 
 class AccountToken(_Answer):
@@ -130,8 +140,8 @@ class Account(_Answer):
 class Accounts(_Answer):
     """A page of accounts."""
 
-    accounts: Sequence[Account] = ()
-    links: Links = Links()
+    accounts: Sequence[Account]
+    links: Links
 
 
 class TokenTransfer(_Answer):
@@ -174,11 +184,17 @@ class Transaction(_Answer):
     assessed_custom_fees: Sequence[AssessedFee] = ()
 
 
-class Transactions(_Answer):
-    """A page of transactions; asked for by id, all that had it: the original, its duplicates, its children."""
+class TransactionsOfId(_Answer):
+    """Everything that had a transaction id: the original, its duplicates, its children."""
 
-    transactions: Sequence[Transaction] = ()
-    links: Links = Links()
+    transactions: Sequence[Transaction]
+
+
+class Transactions(_Answer):
+    """A page of transactions. Custom fees that were assessed are told only by id."""
+
+    transactions: Sequence[Transaction]
+    links: Links
 
 
 class ContractLog(_Answer):
@@ -196,8 +212,8 @@ class ContractLog(_Answer):
 class ContractLogs(_Answer):
     """A page of a contract's events."""
 
-    logs: Sequence[ContractLog] = ()
-    links: Links = Links()
+    logs: Sequence[ContractLog]
+    links: Links
 
 
 class TimestampRange(_Answer):
@@ -218,8 +234,8 @@ class Block(_Answer):
 class Blocks(_Answer):
     """A page of blocks."""
 
-    blocks: Sequence[Block] = ()
-    links: Links = Links()
+    blocks: Sequence[Block]
+    links: Links
 
 
 class ExchangeRate(_Answer):

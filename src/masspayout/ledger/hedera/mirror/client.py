@@ -1,4 +1,7 @@
-"""What mirror nodes can be asked, in the words of their public description."""
+"""Questions to mirror nodes, in the words of their public description.
+
+A list exists, even if nothing is on it: a 404 for one is a wrong route, and never an empty list.
+"""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
@@ -18,6 +21,7 @@ from masspayout.ledger.hedera.mirror.answers import (
     TokenRelationships,
     Transaction,
     Transactions,
+    TransactionsOfId,
 )
 from masspayout.ledger.hedera.mirror.transport import MirrorTransport, Query
 from masspayout.ledger.hedera.timestamps import format_timestamp
@@ -26,9 +30,10 @@ PAGE = 100
 
 # Of an account in a list, only so many tokens are shown.
 TOKENS_SHOWN = 50
-_BLOCKS_PATH = "/api/v1/blocks"
+_BLOCKS_PATH, _TRANSACTIONS_PATH = "/api/v1/blocks", "/api/v1/transactions"
 _NEWEST: Query = {"order": "desc", "limit": 1}
 _FIRST: Query = {"block.number": "0", "limit": 1}
+_OLDEST: Query = {"order": "asc", "limit": 1}
 
 
 class MirrorClient:
@@ -42,18 +47,22 @@ class MirrorClient:
         """The addresses that are asked, the preferred one first."""
         return self._transport.urls
 
+    @property
+    def first_choice(self) -> str:
+        """The address that is asked first, as things stand."""
+        return self._transport.first_choice
+
     async def token(self, token_id: str) -> Token | None:
         """Describe a token; None when there is none."""
         return await self._transport.get(Token, f"/api/v1/tokens/{token_id}")
 
     async def holders_page(self, token_id: str, query: Query) -> TokenBalances:
         """Return a page of a token's holders, the first one of a range of accounts."""
-        path = f"/api/v1/tokens/{token_id}/balances"
-        return await self._transport.get(TokenBalances, path, query) or TokenBalances()
+        return await self._transport.page(TokenBalances, f"/api/v1/tokens/{token_id}/balances", query)
 
     async def following_page(self, link: str) -> TokenBalances:
         """Return the page of holders that another one's ``links.next`` names."""
-        return await self._transport.get(TokenBalances, link) or TokenBalances()
+        return await self._transport.page(TokenBalances, link)
 
     async def account(self, account_id: str) -> Account | None:
         """Describe an account by its id or EVM address; None when there is none."""
@@ -62,8 +71,8 @@ class MirrorClient:
     async def accounts(self, account_ids: Sequence[str]) -> Mapping[str, Account]:
         """Describe up to a page of accounts by their ids; those that do not exist are absent."""
         query: Query = {"account.id": list(account_ids), "limit": PAGE}
-        found = await self._transport.get(Accounts, "/api/v1/accounts", query)
-        return {account.account: account for account in found.accounts} if found else {}
+        found = await self._transport.page(Accounts, "/api/v1/accounts", query)
+        return {account.account: account for account in found.accounts}
 
     async def relationship(self, account_id: str, token_id: str) -> TokenRelationship | None:
         """Say how an account stands to a token; None when it is not associated, or does not exist."""
@@ -75,8 +84,8 @@ class MirrorClient:
         """Count the tokens that an account is associated with automatically, up to a number."""
         count, link = 0, f"/api/v1/accounts/{account_id}/tokens?limit={PAGE}"
         while link and count < at_most:
-            found = await self._transport.get(TokenRelationships, link) or TokenRelationships()
-            count += sum(one.automatic_association for one in found.tokens)
+            found = await self._transport.page(TokenRelationships, link)
+            count += sum(bool(one.automatic_association) for one in found.tokens)
             link = found.links.next or ""
         return count
 
@@ -88,19 +97,59 @@ class MirrorClient:
         """Return the network's first block; None when it is not kept."""
         return await self._block(_FIRST, url)
 
-    async def transactions(self, mirror_id: str, url: str | None = None) -> Sequence[Transaction]:
-        """Return everything that was executed under a transaction id; nothing when it is not known (yet).
+    async def oldest_block(self) -> Block | None:
+        """Return the oldest block that is kept."""
+        return await self._block(_OLDEST, None)
+
+    async def newest_nanos(self) -> int:
+        """Return the end of the newest block: up to then everything that was executed is known."""
+        block = await self.newest_block()
+        if block is None or block.timestamp.to is None:
+            raise LedgerUnavailable("The mirror node knows no block yet.", "Check HEDERA_MIRROR_URLS, and try later.")
+        return block.timestamp.to
+
+    async def snapshot(self, account_id: str, token_id: str | None, at_nanos: int, url: str) -> TokenBalances:
+        """Return what an account held of a token, or of HBAR, by a mirror node's newest snapshot up to a time."""
+        path = "/api/v1/balances" if token_id is None else f"/api/v1/tokens/{token_id}/balances"
+        query: Query = {"account.id": account_id, "timestamp": f"lte:{format_timestamp(at_nanos)}", "limit": 1}
+        return await self._transport.page(TokenBalances, path, query, url)
+
+    async def transactions(self, mirror_id: str) -> Sequence[Transaction]:
+        """Return everything that was executed under a transaction id, with the custom fees that it was charged.
+
+        Nothing at all is no evidence that it was not executed.
 
         Args:
             mirror_id: The id as mirror nodes write it, ``0.0.x-seconds-nnnnnnnnn``.
-            url: The one mirror node to ask.
         """
-        path = f"/api/v1/transactions/{mirror_id}"
-        if url is None:
-            found = await self._transport.get(Transactions, path)
-        else:
-            found = await self._transport.get_from(url, Transactions, path)
+        found = await self._transport.get(TransactionsOfId, f"/api/v1/transactions/{mirror_id}")
         return found.transactions if found else ()
+
+    async def transaction_pages(
+        self, account_id: str, *, after_nanos: int, until_nanos: int, url: str | None = None
+    ) -> AsyncIterator[Transactions]:
+        """Stream the pages of all transactions that an account paid for or that moved something of it, oldest first.
+
+        Args:
+            account_id: The account.
+            after_nanos: Consensus times after this one.
+            until_nanos: Consensus times up to this one, at most 60 days later.
+            url: The one mirror node to ask.
+
+        Raises:
+            LedgerUnavailable: A page cannot be read. Only the whole stream is all transactions.
+        """
+        query: Query = {
+            "account.id": account_id,
+            "timestamp": [f"gt:{format_timestamp(after_nanos)}", f"lte:{format_timestamp(until_nanos)}"],
+            "order": "asc",
+            "limit": PAGE,
+        }
+        page = await self._transport.page(Transactions, _TRANSACTIONS_PATH, query, url)
+        yield page
+        while page.links.next:
+            page = await self._transport.page(Transactions, page.links.next, url=url)
+            yield page
 
     async def credits(self, account_id: str, *, since_nanos: int, until_nanos: int) -> AsyncIterator[Transaction]:
         """Stream the successful transactions that gave something to an account, oldest first, within a time."""
@@ -112,11 +161,11 @@ class MirrorClient:
             "order": "asc",
             "limit": PAGE,
         }
-        page = await self._transport.get(Transactions, "/api/v1/transactions", query)
+        page: Transactions | None = await self._transport.page(Transactions, _TRANSACTIONS_PATH, query)
         while page is not None:
             for transaction in page.transactions:
                 yield transaction
-            page = await self._transport.get(Transactions, page.links.next) if page.links.next else None
+            page = await self._transport.page(Transactions, page.links.next) if page.links.next else None
 
     async def contract_logs(
         self, contract_id: str, *, since_nanos: int, until_nanos: int
@@ -131,7 +180,7 @@ class MirrorClient:
         while page is not None:
             for log in page.logs:
                 yield log
-            page = await self._transport.get(ContractLogs, page.links.next) if page.links.next else None
+            page = await self._transport.page(ContractLogs, page.links.next) if page.links.next else None
 
     async def exchange_rate(self) -> ExchangeRate:
         """Return what HBAR are worth to the network now."""
@@ -142,8 +191,5 @@ class MirrorClient:
 
     async def _block(self, query: Query, url: str | None) -> Block | None:
         """Return the block that a query is for, as one of the mirror nodes has it if it is named."""
-        if url is None:
-            found = await self._transport.get(Blocks, _BLOCKS_PATH, query)
-        else:
-            found = await self._transport.get_from(url, Blocks, _BLOCKS_PATH, query)
-        return found.blocks[0] if found and found.blocks else None
+        found = await self._transport.page(Blocks, _BLOCKS_PATH, query, url)
+        return found.blocks[0] if found.blocks else None

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from masspayout.errors import Invalid, LedgerUnavailable
 from masspayout.ledger.hedera.mirror.rate_limiter import RateLimiter
@@ -24,6 +24,9 @@ Query = Mapping[str, str | int | Sequence[str]]
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 8.0
 _LONGEST_RETRY_AFTER_SECONDS = 60.0
 _BURST = 5
+
+# Proxies and networks of caches keep what they found for minutes; what was true then proves nothing now.
+_HEADERS = {"Cache-Control": "no-cache"}
 
 
 @dataclass(slots=True)
@@ -37,13 +40,42 @@ class _Mirror:
     rests_until: float = field(default=float("-inf"))
 
 
-class _Failed(Exception):  # noqa: N818 - it reads as what it is
-    """A request failed in a way that another try may mend."""
+class MirrorUnreadable(LedgerUnavailable):
+    """A mirror node answered, or something in its place, but with nothing that is evidence of anything."""
 
-    def __init__(self, reason: str, retry_after_seconds: float | None = None) -> None:
+
+class _Failed(Exception):  # noqa: N818 - it reads as what it is
+    """A request failed in a way that another try may fix.
+
+    Args:
+        reason: Why, to be read after the address.
+        retry_after_seconds: After how long it may be tried again, where that was answered.
+        is_answered: Whether there was an answer other than "not now".
+    """
+
+    def __init__(self, reason: str, retry_after_seconds: float | None = None, *, is_answered: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after_seconds = retry_after_seconds
+        self.is_answered = is_answered
+
+
+class _Refused(Exception):  # noqa: N818 - it reads as what it is
+    """A mirror node says, in its own words, that a request makes no sense."""
+
+
+class _OwnMessage(BaseModel):
+    message: str
+
+
+class _OwnMessages(BaseModel):
+    messages: list[_OwnMessage]
+
+
+class _OwnError(BaseModel):
+    """An error in the words of a mirror node. Gateways in front of it, and what stands in its place, have others."""
+
+    status: _OwnMessages = Field(alias="_status")
 
 
 class MirrorTransport:
@@ -74,7 +106,7 @@ class MirrorTransport:
         self._mirrors = [
             _Mirror(
                 url,
-                httpx.AsyncClient(base_url=url, timeout=timeout_seconds, limits=limits),
+                httpx.AsyncClient(base_url=url, timeout=timeout_seconds, limits=limits, headers=_HEADERS),
                 RateLimiter(requests_per_second, burst=_BURST, clock=clock, sleep=sleep),
             )
             for url in urls
@@ -89,23 +121,35 @@ class MirrorTransport:
         """The addresses, the preferred one first."""
         return [mirror.url for mirror in self._mirrors]
 
+    @property
+    def first_choice(self) -> str:
+        """The address that is asked first now: the preferred one of those that need no rest."""
+        return self._choose(self._mirrors).url
+
     async def get(self, answer: type[Answer], path: str, query: Query | None = None) -> Answer | None:
-        """Return what the first mirror node says that answers; None when it knows no such thing.
+        """Return the answer of the first mirror node that has one; None when it knows no such thing.
+
+        None is no evidence that there is none: a route that leads nowhere answers in the same words.
 
         Raises:
-            Invalid: The request makes no sense to it.
+            Invalid: The request makes no sense to any of them.
             LedgerUnavailable: None of them answers.
+            MirrorUnreadable: The last answer was none that a mirror node gives.
         """
-        return await self._get(self._mirrors, answer, path, query)
+        return await self._get(self._mirrors, answer, path, query, is_list=False)
 
-    async def get_from(self, url: str, answer: type[Answer], path: str, query: Query | None = None) -> Answer | None:
-        """Return what one mirror node says, and no other.
+    async def page(self, answer: type[Answer], path: str, query: Query | None = None, url: str | None = None) -> Answer:
+        """Return a page of a list, which every mirror node has even if nothing is on it; one mirror node's if named.
 
         Raises:
-            Invalid: The request makes no sense to it.
-            LedgerUnavailable: It does not answer.
+            Invalid: The request makes no sense to them.
+            LedgerUnavailable: None of them answers.
+            MirrorUnreadable: The last answer was none that a mirror node gives, or that there is no such list.
         """
-        return await self._get([mirror for mirror in self._mirrors if mirror.url == url], answer, path, query)
+        mirrors = [mirror for mirror in self._mirrors if url in (None, mirror.url)]
+        found = await self._get(mirrors, answer, path, query, is_list=True)
+        assert found is not None  # noqa: S101 - a list that is not found counts as a failure
+        return found
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -114,21 +158,26 @@ class MirrorTransport:
                 stack.push_async_callback(mirror.http.aclose)
 
     async def _get(
-        self, mirrors: Sequence[_Mirror], answer: type[Answer], path: str, query: Query | None
+        self, mirrors: Sequence[_Mirror], answer: type[Answer], path: str, query: Query | None, *, is_list: bool
     ) -> Answer | None:
         now = self._clock or asyncio.get_running_loop().time
+        left, refusal = list(mirrors), ""
         for tries_left in range(self._tries, 0, -1):
-            # The one that rests shortest; of those that need no rest the preferred one.
-            mirror = min(mirrors, key=lambda one: max(one.rests_until, now()))
+            mirror = self._choose(left)
             if mirror.rests_until > now():
                 await self._sleep(mirror.rests_until - now())
             try:
-                found = await self._ask(mirror, answer, path, query)
+                found = await self._ask(mirror, answer, path, query, is_list=is_list)
+            except _Refused as refused:
+                left.remove(mirror)
+                refusal = f"The mirror node {mirror.url} refused {path}: {refused}."
+                if not left:
+                    break
             except _Failed as failure:
                 mirror.failures_in_a_row += 1
                 mirror.rests_until = now() + _pause_seconds(mirror.failures_in_a_row, failure.retry_after_seconds)
                 if tries_left == 1:
-                    raise LedgerUnavailable(
+                    raise (MirrorUnreadable if failure.is_answered else LedgerUnavailable)(
                         f"The mirror node {mirror.url} cannot be read: {failure.reason}.",
                         "Check HEDERA_MIRROR_URLS and the network, or name several addresses; then try again.",
                     ) from None
@@ -136,9 +185,16 @@ class MirrorTransport:
                 mirror.failures_in_a_row = 0
                 mirror.rests_until = float("-inf")
                 return found
-        raise AssertionError("the last try returns or raises")
+        raise Invalid(refusal, "Check HEDERA_MIRROR_URLS, and the id that was asked for.")
 
-    async def _ask(self, mirror: _Mirror, answer: type[Answer], path: str, query: Query | None) -> Answer | None:
+    def _choose(self, mirrors: Sequence[_Mirror]) -> _Mirror:
+        """Return the one that rests shortest; of those that need no rest the preferred one."""
+        now = self._clock or asyncio.get_running_loop().time
+        return min(mirrors, key=lambda one: max(one.rests_until, now()))
+
+    async def _ask(
+        self, mirror: _Mirror, answer: type[Answer], path: str, query: Query | None, *, is_list: bool
+    ) -> Answer | None:
         """Make one request to one mirror node."""
         await mirror.limiter.wait()
         async with self._slots:
@@ -146,22 +202,39 @@ class MirrorTransport:
                 response = await mirror.http.get(path, params=None if query is None else dict(query))
             except (httpx.TransportError, httpx.InvalidURL) as error:
                 raise _Failed(str(error) or type(error).__name__) from None
-        if response.status_code == httpx.codes.NOT_FOUND:
-            return None
-        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            raise _Failed("it has too much to do (429)", _retry_after_seconds(response))
-        if response.is_server_error:
-            raise _Failed(f"it answered {response.status_code}", _retry_after_seconds(response))
         if not response.is_success:
-            raise Invalid(
-                f"The mirror node {mirror.url} refused {path}: {response.status_code} {response.text[:200]}.",
-                "Check HEDERA_MIRROR_URLS, and the id that was asked for.",
-            )
+            _require_own_not_found(response)
+            if is_list:
+                raise _Failed(f"it answered 404 to {path}, where there is always a list", is_answered=True)
+            return None
         try:
             return answer.model_validate_json(response.content)
         except ValidationError as error:
             reason = error.errors(include_url=False, include_input=False)[0]
-            raise _Failed(f"its answer to {path} cannot be read ({reason['loc']}: {reason['msg']})") from None
+            raise _Failed(
+                f"its answer to {path} cannot be read ({reason['loc']}: {reason['msg']})", is_answered=True
+            ) from None
+
+
+def _require_own_not_found(response: httpx.Response) -> None:
+    """Pass only the answer of a mirror node that it knows no such thing, in its own words.
+
+    A gateway's 301, 400, 403, 404, 408 or 425 is about the way to the mirror node, not about what it knows.
+    """
+    code = response.status_code
+    if code == httpx.codes.TOO_MANY_REQUESTS:
+        raise _Failed("it has too much to do (429)", _retry_after_seconds(response))
+    if response.is_server_error:
+        raise _Failed(f"it answered {code}", _retry_after_seconds(response))
+    said = f"{code} {response.text[:200]}".strip()
+    try:
+        _OwnError.model_validate_json(response.content)
+    except ValidationError:
+        raise _Failed(f"it answered {said}, which is no mirror node's answer", is_answered=True) from None
+    if code == httpx.codes.BAD_REQUEST:
+        raise _Refused(said)
+    if code != httpx.codes.NOT_FOUND:
+        raise _Failed(f"it answered {said}", is_answered=True)
 
 
 def _pause_seconds(failures_in_a_row: int, retry_after_seconds: float | None) -> float:

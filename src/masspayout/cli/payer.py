@@ -1,0 +1,166 @@
+"""``masspayout payer``: the accounts that payouts are paid from, and what the ledger shows that left them."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from masspayout import recovery
+from masspayout.account_ids import canonical_account_id
+from masspayout.cli.options import LimitOption
+from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table
+from masspayout.cli.session import with_runtime
+from masspayout.db.entities import Payer, PayerEntry
+from masspayout.db.repositories import Payers
+from masspayout.errors import NotFound
+from masspayout.recovery import PayerReport
+from masspayout.runtime import Runtime
+
+app = typer.Typer(help="Accounts that payouts are paid from, and what the ledger shows of them.", no_args_is_help=True)
+
+# Where in the ledger's own order a statement stands says nothing to people; the count is shown with what it counts.
+_FOR_PROGRAMS = ("cursor", "unknown_count")
+
+PayerArgument = Annotated[str, typer.Argument(metavar="PAYER", help="The account.")]
+
+
+@app.command("list")
+def list_(as_json: JsonOption = False) -> None:
+    """List the payers: whether they may be signed for, and how far their statements are read."""
+
+    async def work(runtime: Runtime) -> Sequence[PayerReport]:
+        return [
+            await recovery.report(runtime.database, payer) for payer in await recovery.list_payers(runtime.database)
+        ]
+
+    reports = with_runtime(work)
+    if as_json:
+        show_json({"items": [payer_fields(each) for each in reports], "total": len(reports)})
+        return
+    show_table(
+        ["ACCOUNT", "LEDGER", "STATE", "READ UNTIL", "UNKNOWN"],
+        [
+            (each.payer.account, each.payer.ledger, state(each), each.payer.read_until, each.unknown_count)
+            for each in reports
+        ],
+        empty="Nothing was paid from any account yet.",
+        right=["UNKNOWN"],
+    )
+
+
+@app.command()
+def show(payer: PayerArgument, as_json: JsonOption = False) -> None:
+    """Show one payer: its state, what its statement comes to, and the payments that nobody can explain."""
+
+    async def work(runtime: Runtime) -> PayerReport:
+        return await recovery.report(runtime.database, await _find(runtime, payer))
+
+    found = with_runtime(work)
+    if as_json:
+        show_json(payer_fields(found))
+        return
+    show_report(found)
+
+
+@app.command()
+def statement(payer: PayerArgument, limit: LimitOption = 20, as_json: JsonOption = False) -> None:
+    """Show the latest debits of a payer, and the payout that each one paid."""
+
+    async def work(runtime: Runtime) -> Sequence[tuple[PayerEntry, Any]]:
+        found = await _find(runtime, payer)
+        async with runtime.database.unit_of_work() as session:
+            return await Payers(session).find_latest(found.id, limit)
+
+    entries = with_runtime(work)
+    if as_json:
+        show_json({"items": [entry_fields(entry, paid) for entry, paid in entries]})
+        return
+    show_table(
+        ["TRANSACTION", "AT", "TOKEN", "UNITS", "ACCOUNTS", "PAYOUT"],
+        [
+            (
+                *(entry.transaction_id, entry.occurred_at, entry.token_id, int(sum(entry.units)), len(entry.accounts)),
+                paid or entry.answer or "unknown",
+            )
+            for entry, paid in entries
+        ],
+        empty="The ledger shows no debit of it. Read its statement with: masspayout recover",
+        right=["UNITS", "ACCOUNTS"],
+    )
+
+
+def state(found: PayerReport) -> str:
+    """Return in a word how a payer stands."""
+    if found.unknown_count:
+        return "stopped"
+    if found.payer.doubt_since is not None:
+        return "in doubt"
+    return "clear" if found.payer.cleared_for is not None else "to be read"
+
+
+def show_report(found: PayerReport) -> None:
+    """Show how a payer stands, and what a person has to say."""
+    fields = payer_fields(found)
+    balances, unknown = fields.pop("balances"), fields.pop("unknown")
+    show_fields({name: value for name, value in fields.items() if name not in _FOR_PROGRAMS})
+    for balance in balances:
+        out.print(f"{balance['token_id']}: {int(balance['stated_units']):,} units by its statement", markup=False)
+    if not unknown:
+        return
+    out.print(f"\n[bold red]{found.unknown_count:,} payments that this database does not know:[/]")
+    for entry in unknown:
+        words = f"  {entry['transaction_id']}  {int(entry['total_units']):,} units of {entry['token_id']} to "
+        out.print(f"{words}{entry['accounts']} accounts, {entry['mark'] or 'without a mark'}", markup=False)
+    out.print(
+        "Say what each is, once for all of one payout: masspayout recover "
+        "--lost-payout|--other-installation|--no-payout TRANSACTION --reason TEXT",
+        markup=False,
+    )
+
+
+def payer_fields(found: PayerReport) -> dict[str, Any]:
+    """Return what there is to say about a payer."""
+    payer: Payer = found.payer
+    names = ("account", "ledger", "installation", "cursor", "read_until", "read_at", "doubt_since", "doubt_reason")
+    return {
+        **{name: getattr(payer, name) for name in names},
+        "state": state(found),
+        "read_required_until": payer.read_required_until,
+        "unknown_count": found.unknown_count,
+        "unknown": [entry_fields(entry, None) for entry in found.unknown],
+        "balances": [
+            {
+                "token_id": each.token_id,
+                "opening_units": each.opening_units,
+                "received_units": each.received_units,
+                "sent_units": each.sent_units,
+                "fee_units": each.fee_units,
+                "stated_units": each.opening_units + each.received_units - each.sent_units - each.fee_units,
+            }
+            for each in found.balances
+        ],
+    }
+
+
+def entry_fields(entry: PayerEntry, distribution_id: Any) -> dict[str, Any]:
+    """Return what there is to say about a debit."""
+    return {
+        "transaction_id": entry.transaction_id,
+        "occurred_at": entry.occurred_at,
+        "token_id": entry.token_id,
+        "total_units": sum(entry.units),
+        "accounts": len(entry.accounts),
+        "mark": entry.mark,
+        "distribution_id": distribution_id,
+        "answer": entry.answer,
+        "reason": entry.reason,
+    }
+
+
+async def _find(runtime: Runtime, reference: str) -> Payer:
+    account = canonical_account_id(reference, what="payer")
+    async with runtime.database.unit_of_work() as session:
+        found = await Payers(session).find_of_account(account)
+    if not found:
+        raise NotFound(f"Nothing was ever paid from {account}.", "List the payers with: masspayout payer list")
+    return found[-1]

@@ -1,0 +1,318 @@
+"""Queries on ``installation``, ``payer``, ``payer_entry`` and ``payer_balance``."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, exists, func, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+
+from masspayout.db.entities import Attempt, BatchPayout, EntryAnswer, Installation, Payer, PayerBalance, PayerEntry
+from masspayout.db.repositories.base import Repository
+from masspayout.db.types import UtcTimestamp, uuid7
+from masspayout.ledger.movements import StatementEntry, StatementPage
+from masspayout.obligations import Mark
+
+# What the server tells of this database, and since when the server runs: whatever is restored, copied or failed over
+# has another identity. It stands in the claim's statement too.
+CLEARANCE = "masspayout_identity() || '@' || extract(epoch FROM pg_postmaster_start_time())"
+
+_DATABASE_FACTS = text(f"SELECT masspayout_identity() AS identity, {CLEARANCE} AS clearance, now() AS time")
+
+# Lists travel as one text each: no account id has a comma in it. An entry that is there already was answered before it
+# was read; what it is told here is the ledger's word.
+_ADD_ENTRIES = text("""
+    INSERT INTO payer_entry (id, payer_id, position, transaction_id, token_id, accounts, units, mark, number,
+                             occurred_at, attempt_id)
+    SELECT read.id, :payer_id, read.position, read.transaction_id, read.token_id, string_to_array(read.accounts, ','),
+           CAST(string_to_array(read.units, ',') AS NUMERIC[]), read.mark, read.number, read.occurred_at, attempt.id
+      FROM unnest(CAST(:ids AS UUID[]), CAST(:positions AS BIGINT[]), CAST(:transaction_ids AS VARCHAR[]),
+                  CAST(:token_ids AS VARCHAR[]), CAST(:accounts AS VARCHAR[]), CAST(:units AS VARCHAR[]),
+                  CAST(:marks AS VARCHAR[]), CAST(:numbers AS BIGINT[]), CAST(:times AS TIMESTAMP[]))
+           AS read(id, position, transaction_id, token_id, accounts, units, mark, number, occurred_at)
+      LEFT JOIN attempt ON attempt.transaction_id = read.transaction_id
+    ON CONFLICT (payer_id, transaction_id, token_id) DO UPDATE
+       SET position = excluded.position, accounts = excluded.accounts, units = excluded.units, mark = excluded.mark,
+           number = excluded.number, occurred_at = excluded.occurred_at, updated_at = now()
+""").bindparams(bindparam("times", type_=ARRAY(UtcTimestamp())))
+
+_MATCH = text("""
+    UPDATE payer_entry SET attempt_id = attempt.id, updated_at = now()
+      FROM attempt
+     WHERE payer_entry.payer_id = :payer_id AND payer_entry.attempt_id IS NULL AND payer_entry.answer IS NULL
+       AND attempt.transaction_id = payer_entry.transaction_id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseFacts:
+    """What the server tells of the database, and its time."""
+
+    identity: str
+    clearance: str
+    time: datetime
+
+
+class Payers(Repository[Payer]):
+    """The accounts that payouts are paid from, and their statements."""
+
+    entity = Payer
+    noun = "payer"
+
+    async def facts(self) -> DatabaseFacts:
+        """Return what the server tells of this database."""
+        row = (await self.session.execute(_DATABASE_FACTS.columns(time=UtcTimestamp()))).one()
+        return DatabaseFacts(row.identity, row.clearance, row.time)
+
+    async def installation(self) -> Installation:
+        """Return this installation."""
+        return (await self.session.scalars(select(Installation))).one()
+
+    async def find_of_account(self, account: str) -> Sequence[Payer]:
+        """Return the payers with an account's id, on whichever ledgers."""
+        query = select(Payer).where(Payer.account == account).order_by(Payer.created_at, Payer.id)
+        return (await self.session.scalars(query, execution_options={"populate_existing": True})).all()
+
+    async def find_known(self) -> Sequence[Payer]:
+        """Return all payers, in the order in which they were first used."""
+        return (await self.session.scalars(select(Payer).order_by(Payer.created_at, Payer.id))).all()
+
+    async def register(self, ledger: str, account: str, installation: Installation) -> None:
+        """Write a payer that is new to this database, unless somebody has.
+
+        Its identity is that of when the installation began: if the database is another one since, it is in doubt.
+        """
+        await self.session.execute(
+            insert(Payer)
+            .values(
+                id=uuid7(),
+                ledger=ledger,
+                account=account,
+                installation=installation.code,
+                identity=installation.identity,
+            )
+            .on_conflict_do_nothing(index_elements=[Payer.ledger, Payer.account])
+        )
+
+    async def is_cleared(self, payer_id: uuid.UUID | None) -> bool:
+        """Whether a payer may be signed for, in this very database."""
+        query = select(exists().where(Payer.id == payer_id, Payer.cleared_for == text(CLEARANCE)))
+        return bool(await self.session.scalar(query))
+
+    async def lock(self, payer_id: uuid.UUID) -> Payer:
+        """Lock one payer and read it again."""
+        query = select(Payer).where(Payer.id == payer_id).with_for_update()
+        return (await self.session.scalars(query, execution_options={"populate_existing": True})).one()
+
+    async def add_page(self, payer: Payer, page: StatementPage) -> bool:
+        """Write a page of a payer's statement and move its cursor. False when somebody else has read on since."""
+        moved = (
+            update(Payer)
+            .where(Payer.id == payer.id, Payer.cursor.is_not_distinct_from(payer.cursor))
+            .values(cursor=page.cursor, read_until=page.read_until)
+            .execution_options(synchronize_session=False)
+        )
+        if await self._changed(moved) != 1:
+            return False
+        if page.entries:
+            await self.session.execute(_ADD_ENTRIES, _parameters_of(payer, page.entries))
+        for token_id in {*page.received_units, *page.fee_units, *(entry.token_id for entry in page.entries)}:
+            await self._add_to_balance(payer, page, token_id)
+        return True
+
+    async def replace_entries(self, payer: Payer, page: StatementPage, after: int) -> None:
+        """Write a page once more that was read before: entries as the ledger shows them now, and no others."""
+        if page.entries:
+            await self.session.execute(_ADD_ENTRIES, _parameters_of(payer, page.entries))
+        gone = delete(PayerEntry).where(
+            PayerEntry.payer_id == payer.id,
+            PayerEntry.position > after,
+            PayerEntry.position <= page.cursor,
+            PayerEntry.answer.is_(None),
+            PayerEntry.transaction_id.not_in([entry.transaction_id for entry in page.entries]),
+        )
+        await self.session.execute(gone.execution_options(synchronize_session=False))
+
+    async def match(self, payer_id: uuid.UUID) -> int:
+        """Match the entries that are none of our attempts' so far; an attempt may have been adopted since."""
+        return await self._changed(_MATCH, {"payer_id": payer_id})
+
+    async def find_unmatched(
+        self, payer_id: uuid.UUID, *, after: PayerEntry | None = None, limit: int = 100
+    ) -> Sequence[PayerEntry]:
+        """Return the entries, in order, that are neither matched nor answered."""
+        query = (
+            select(PayerEntry)
+            .where(PayerEntry.payer_id == payer_id, PayerEntry.attempt_id.is_(None), PayerEntry.answer.is_(None))
+            .order_by(PayerEntry.position, PayerEntry.id)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(
+                (PayerEntry.position > after.position)
+                | ((PayerEntry.position == after.position) & (PayerEntry.id > after.id))
+            )
+        return (await self.session.scalars(query)).all()
+
+    async def find_explained(self, transaction_ids: Sequence[str]) -> set[str]:
+        """Return those of some transactions that are attempts of ours, or that somebody explained."""
+        attempts = select(Attempt.transaction_id).where(Attempt.transaction_id.in_(transaction_ids))
+        answered = select(PayerEntry.transaction_id).where(
+            PayerEntry.transaction_id.in_(transaction_ids), PayerEntry.answer.is_not(None)
+        )
+        return {str(transaction_id) for transaction_id in await self.session.scalars(attempts.union(answered))}
+
+    async def has_unmatched(self, payer_id: uuid.UUID) -> bool:
+        """Whether there is an entry that is neither matched nor answered."""
+        condition = exists().where(
+            PayerEntry.payer_id == payer_id, PayerEntry.attempt_id.is_(None), PayerEntry.answer.is_(None)
+        )
+        return bool(await self.session.scalar(select(condition)))
+
+    async def has_unmatched_of(self, account: str, obligation: str) -> bool:
+        """Whether a payer has an entry that is marked as a payment of an obligation, and is not matched."""
+        condition = exists().where(
+            Payer.account == account,
+            PayerEntry.payer_id == Payer.id,
+            PayerEntry.attempt_id.is_(None),
+            PayerEntry.answer.is_(None),
+            func.split_part(PayerEntry.mark, " ", 3) == obligation,
+        )
+        return bool(await self.session.scalar(select(condition)))
+
+    async def count_unmatched(self, payer_id: uuid.UUID) -> int:
+        """Return how many entries are neither matched nor answered."""
+        query = select(func.count()).where(
+            PayerEntry.payer_id == payer_id, PayerEntry.attempt_id.is_(None), PayerEntry.answer.is_(None)
+        )
+        return int(await self.session.scalar(query) or 0)
+
+    async def find_latest(self, payer_id: uuid.UUID, limit: int) -> Sequence[tuple[PayerEntry, uuid.UUID | None]]:
+        """Return the latest entries of a statement, the latest first, each with the distribution that it paid."""
+        query = (
+            select(PayerEntry, BatchPayout.distribution_id)
+            .outerjoin(Attempt, Attempt.id == PayerEntry.attempt_id)
+            .outerjoin(BatchPayout, BatchPayout.id == Attempt.batch_payout_id)
+            .where(PayerEntry.payer_id == payer_id)
+            .order_by(PayerEntry.position.desc(), PayerEntry.id.desc())
+            .limit(limit)
+        )
+        return [(entry, distribution_id) for entry, distribution_id in await self.session.execute(query)]
+
+    async def find_entries(self, transaction_id: str) -> Sequence[PayerEntry]:
+        """Return the entries of one transaction: one for each token that it moved."""
+        query = select(PayerEntry).where(PayerEntry.transaction_id == transaction_id).order_by(PayerEntry.token_id)
+        return (await self.session.scalars(query, execution_options={"populate_existing": True})).all()
+
+    async def find_unmatched_alike(self, entry: PayerEntry) -> Sequence[PayerEntry]:
+        """Lock and return the unexplained entries that carry the same payout's mark as an entry, or only that one."""
+        alike = PayerEntry.id == entry.id
+        if Mark.read(entry.mark) is not None:
+            alike = func.regexp_replace(PayerEntry.mark, " [0-9]+$", "") == (entry.mark or "").rpartition(" ")[0]
+        elif (entry.mark or "").startswith("0x"):
+            alike = PayerEntry.mark == entry.mark
+        query = (
+            select(PayerEntry)
+            .where(
+                PayerEntry.payer_id == entry.payer_id,
+                PayerEntry.attempt_id.is_(None),
+                PayerEntry.answer.is_(None),
+                PayerEntry.token_id == entry.token_id,
+                alike,
+            )
+            .order_by(PayerEntry.position, PayerEntry.id)
+            .with_for_update()
+        )
+        return (await self.session.scalars(query, execution_options={"populate_existing": True})).all()
+
+    async def answer_beforehand(self, payer_id: uuid.UUID, transaction_id: str, token_id: str, reason: str) -> None:
+        """Answer a debit of ours that pays nobody, before the ledger shows it."""
+        await self.session.execute(
+            insert(PayerEntry)
+            .values(
+                id=uuid7(),
+                payer_id=payer_id,
+                position=0,
+                transaction_id=transaction_id,
+                token_id=token_id,
+                accounts=[],
+                units=[],
+                occurred_at=func.now(),
+                answer=EntryAnswer.NO_PAYOUT,
+                reason=reason,
+            )
+            .on_conflict_do_nothing(constraint="idx_payer_entry_transaction")
+        )
+
+    async def become_another(self, code: str) -> None:
+        """Make this database an installation of its own, which forgot nothing since it began now."""
+        await self.session.execute(
+            update(Installation).values(code=code, identity=text("masspayout_identity()"), secured_for=None)
+        )
+
+    async def answer_unmarked(self, payer_id: uuid.UUID, before: datetime, reason: str) -> int:
+        """Answer the entries up to a time that carry no mark at all with EARLIER. Returns how many."""
+        statement = (
+            update(PayerEntry)
+            .where(
+                PayerEntry.payer_id == payer_id,
+                PayerEntry.attempt_id.is_(None),
+                PayerEntry.answer.is_(None),
+                PayerEntry.occurred_at <= before,
+                ~func.coalesce(PayerEntry.mark, "").op("~")("^(mp2 |payout [0-9a-f-]{36} batch |0x[0-9a-f]{64}$)"),
+            )
+            .values(answer=EntryAnswer.EARLIER, reason=reason)
+            .execution_options(synchronize_session=False)
+        )
+        return await self._changed(statement)
+
+    async def find_balances(self, payer_id: uuid.UUID) -> Sequence[PayerBalance]:
+        """Return what the statement comes to in each token."""
+        query = select(PayerBalance).where(PayerBalance.payer_id == payer_id).order_by(PayerBalance.token_id)
+        return (await self.session.scalars(query, execution_options={"populate_existing": True})).all()
+
+    async def stated_units(self, payer_id: uuid.UUID, token_id: str, cursor: int) -> int | None:
+        """Return what a statement comes to in one token; None when it has another cursor by now, or knows nothing."""
+        query = select(
+            PayerBalance.opening_units + PayerBalance.received_units - PayerBalance.sent_units - PayerBalance.fee_units
+        ).where(
+            PayerBalance.payer_id == payer_id,
+            PayerBalance.token_id == token_id,
+            exists().where(Payer.id == payer_id, Payer.cursor == cursor),
+        )
+        units = await self.session.scalar(query)
+        return None if units is None else int(units)
+
+    async def _add_to_balance(self, payer: Payer, page: StatementPage, token_id: str) -> None:
+        added = {
+            "received_units": page.received_units.get(token_id, 0),
+            "sent_units": sum(entry.total_units for entry in page.entries if entry.token_id == token_id),
+            "fee_units": page.fee_units.get(token_id, 0),
+        }
+        statement = insert(PayerBalance).values(id=uuid7(), payer_id=payer.id, token_id=token_id, **added)
+        columns: dict[str, Any] = {
+            name: getattr(PayerBalance, name) + getattr(statement.excluded, name) for name in added
+        }
+        await self.session.execute(
+            statement.on_conflict_do_update(
+                index_elements=[PayerBalance.payer_id, PayerBalance.token_id],
+                set_={**columns, "updated_at": func.now()},
+            )
+        )
+
+
+def _parameters_of(payer: Payer, entries: Sequence[StatementEntry]) -> dict[str, Any]:
+    return {
+        "payer_id": payer.id,
+        "ids": [uuid7() for _ in entries],
+        "positions": [entry.position for entry in entries],
+        "transaction_ids": [entry.transaction_id for entry in entries],
+        "token_ids": [entry.token_id for entry in entries],
+        "accounts": [",".join(payment.account_id for payment in entry.payments) for entry in entries],
+        "units": [",".join(str(payment.amount_units) for payment in entry.payments) for entry in entries],
+        "marks": [entry.mark for entry in entries],
+        "numbers": [entry.number for entry in entries],
+        "times": [entry.occurred_at for entry in entries],
+    }

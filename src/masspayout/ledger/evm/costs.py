@@ -1,0 +1,77 @@
+"""Costs of paying on an EVM chain: gas, in the chain's own currency."""
+
+from masspayout.errors import Invalid, LedgerRejected
+from masspayout.ledger.evm.chain import Chain
+from masspayout.ledger.evm.contracts import PayingContract
+from masspayout.ledger.evm.contracts.terms import ContractTerms
+from masspayout.ledger.evm.fees import FeeMarket
+from masspayout.ledger.evm.node import Node, NodeError
+from masspayout.ledger.evm.outcomes import NOT_TRIED, REVERTED
+from masspayout.ledger.evm.senders import Senders
+from masspayout.ledger.port import Estimate, Fees
+from masspayout.settings import Settings
+
+_COIN_DECIMALS = 18
+
+# What paying costs, about, before it is tried: the gas of one transaction, and of each recipient in it. To redeem bonds
+# is to have them burnt as well: this is the most that it was seen to take.
+_BASE_GAS, _RECIPIENT_GAS, _REDEMPTION_GAS = 60_000, 70_000, 700_000
+_SECONDS_PER_TRANSACTION = 15
+
+
+class Costs:
+    """Estimates of what payments take."""
+
+    def __init__(self, node: Node, chain: Chain, senders: Senders, fees: FeeMarket, settings: Settings) -> None:
+        self._node = node
+        self._chain = chain
+        self._senders = senders
+        self._fees = fees
+        self._settings = settings
+
+    async def estimate(self, recipient_count: int, contract_terms: str | None) -> Estimate:
+        """Return how long it takes to pay so many recipients, and the price of the gas if a sender's key is here."""
+        is_redemption = contract_terms is not None and ContractTerms.read(contract_terms).is_redemption
+        recipient_gas = _REDEMPTION_GAS if is_redemption else _RECIPIENT_GAS
+        most = max(1, self._settings.evm_gas_limit // recipient_gas)
+        count = -(-recipient_count // min(most, self._settings.evm_recipients_per_transaction))
+        seconds = -(-count // self._settings.evm_transactions_in_flight) * _SECONDS_PER_TRANSACTION
+        try:
+            sender = (await self._senders.all())[0].address
+        except Invalid:  # a process that only shows things needs no key
+            return Estimate(seconds, None)
+        units = (count * _BASE_GAS + recipient_count * recipient_gas) * await self._fees.needed_wei()
+        held_units = await self._node.balance_wei(sender)
+        return Estimate(seconds, Fees(sender, units, held_units, await self._chain.currency(), _COIN_DECIMALS))
+
+    async def gas_for(self, sender: str, contract: PayingContract, data: bytes) -> int:
+        """Return how much gas a call may use, after it was tried; nothing is sent.
+
+        Raises:
+            LedgerRejected: The contract would refuse, or the call would use more than ``EVM_GAS_LIMIT``.
+        """
+        limit = self._settings.evm_gas_limit
+        try:
+            estimated = await self._node.estimate_gas(sender, contract.address, data)
+        except NodeError as error:
+            code = contract.revert_code(error.data)
+            if code is None and not error.is_revert:
+                if "gas" in error.message.lower():
+                    raise _too_much_gas(error.message, limit) from None
+                code = NOT_TRIED  # the node has trouble of its own, perhaps: it is no word of the contract's
+            raise LedgerRejected(
+                code or REVERTED,
+                f"The contract {contract.address} would not pay: {error.message}.",
+                "See what is the matter with: masspayout doctor",
+            ) from None
+        if estimated > limit:
+            raise _too_much_gas(f"it needs {estimated:,}", limit)
+        return min(estimated * (100 + self._settings.evm_gas_margin_percent) // 100, limit)
+
+
+def _too_much_gas(finding: str, limit: int) -> LedgerRejected:
+    return LedgerRejected(
+        "GAS_LIMIT_EXCEEDED",
+        f"The transaction would use more gas than EVM_GAS_LIMIT={limit:,}: {finding}.",
+        "It is split; lower BATCH_SIZE to spare the trials.",
+    )

@@ -1,0 +1,97 @@
+"""Nonces of our senders on the chain: which transaction used one, in a final block.
+
+That a nonce is used says nothing of our transaction: a node that is behind may not show its receipt yet, and a database
+that was restored may not know its newest version. Only another transaction proves that ours never happens: one that is
+found, that has a receipt, and whose block is the chain's own at a final height.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from eth_utils.crypto import keccak
+
+from masspayout.db.entities import EvmTransaction
+from masspayout.ledger.evm.answers import Json, from_hex, to_hex, to_int
+from masspayout.ledger.evm.chain import BlockHeader, Chain
+from masspayout.ledger.evm.node import Node
+from masspayout.ledger.evm.senders import DecodedTransaction, decode_transaction
+from masspayout.ledger.evm.transactions import Transactions
+
+_DYNAMIC_FEE = 2
+
+
+class NonceUse(NamedTuple):
+    """The transaction that used a nonce.
+
+    Attributes:
+        hash: The transaction's.
+        receipt: The transaction's, of a block that is final.
+        signed: The transaction as it was signed; None for one that is not of the kind that we sign.
+    """
+
+    hash: str
+    receipt: Json
+    signed: DecodedTransaction | None
+
+
+class NonceUses:
+    """Finds the transactions that used nonces."""
+
+    def __init__(self, node: Node, chain: Chain, transactions: Transactions) -> None:
+        self._node = node
+        self._chain = chain
+        self._transactions = transactions
+
+    async def find(self, version: EvmTransaction, final: BlockHeader) -> NonceUse | None:
+        """Return the transaction that used the nonce of one of ours; None when the nodes do not show it.
+
+        The nonce is used at the end of the block ``final``. Transactions that we signed are looked up by their hashes;
+        others are searched for in the block in which the count of the sender's transactions passed the nonce.
+        """
+        for ours in await self._transactions.of_nonce(version):
+            receipt = await self._final_receipt(ours.hash, final)
+            if receipt is not None:
+                return NonceUse(ours.hash, receipt, decode_transaction(ours.signed_bytes))
+        found = await self._chain.using_transaction(
+            version.sender, version.nonce, after=min(version.signed_at_block, final.number), until=final.number
+        )
+        if found is None:
+            return None
+        used_by = str(found["hash"])
+        receipt = await self._final_receipt(used_by, final)
+        return None if receipt is None else NonceUse(used_by, receipt, _as_signed(found))
+
+    async def is_used_by_any(self, versions: Sequence[EvmTransaction], final: BlockHeader) -> bool:
+        """Return whether one of the versions of a transaction is in a final block, whatever receipts a node shows."""
+        sender, nonce = versions[0].sender, versions[0].nonce
+        if await self._node.transaction_count(sender, final.number) <= nonce:
+            return False
+        after = min(versions[0].signed_at_block, final.number)
+        found = await self._chain.using_transaction(sender, nonce, after=after, until=final.number)
+        return found is not None and found["hash"] in {version.hash for version in versions}
+
+    async def _final_receipt(self, transaction_hash: str, final: BlockHeader) -> Json | None:
+        receipt = await self._node.receipt(transaction_hash)
+        if receipt is None or await self._chain.final_block_of(receipt, final) is None:
+            return None
+        return receipt
+
+
+def _as_signed(transaction: Json) -> DecodedTransaction | None:
+    """Return a transaction as it was signed, from what a node shows of it.
+
+    That nothing else was signed is certain: the hash is that of the signed bytes.
+    """
+    if transaction.get("type") != hex(_DYNAMIC_FEE) or transaction.get("accessList") or not transaction.get("to"):
+        return None
+    names = ("chainId", "nonce", "value", "gas", "maxFeePerGas", "maxPriorityFeePerGas", "r", "s")
+    fields: dict[str, Any] = {name: to_int(transaction.get(name)) for name in names}
+    fields |= {"type": _DYNAMIC_FEE, "data": from_hex(transaction.get("input"))}
+    fields["to"] = from_hex(transaction["to"])
+    fields["v"] = to_int(transaction.get("v", transaction.get("yParity")))
+    try:
+        signed_bytes = bytes(TypedTransaction.from_dict(fields).encode())
+    except TypeError:  # a signature of zeros, such as test nodes make
+        return None
+    return decode_transaction(signed_bytes) if to_hex(keccak(signed_bytes)) == transaction["hash"] else None

@@ -1,0 +1,251 @@
+"""A database that forgets: it is put back to an earlier state while the ledger stays, and nobody is paid twice.
+
+The sandbox's books lie in a database of their own, as a real ledger's do. The oracle is these books, read by SQL.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from sqlalchemy import URL
+
+from databases import copied_database, fresh_database, run_sql
+from masspayout import list_payouts, recovery
+from masspayout.batch_payouts import DistributionPayer
+from masspayout.db.entities import Asset, Distribution, DistributionStatus, EntryAnswer
+from masspayout.db.session import Database, connect_arguments
+from masspayout.errors import Conflict, Invalid, PayerStopped
+from masspayout.jobs import Jobs
+from masspayout.ledger.sandbox import SandboxLedger
+from masspayout.payout_lists import PayoutList
+from masspayout.runtime import Runtime
+from masspayout.settings import Settings
+from payouts import PAYMENT_TOKEN, World, accounts
+
+HOLDERS = accounts(200)
+UNITS = 10**6
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"batch_size": 20, "sandbox_valid_seconds": 10, "statement_seconds": 0.2})
+
+
+@pytest.fixture
+def books_url(embedded_server: URL) -> Iterator[URL]:
+    """The database of the sandbox's books: it forgets nothing."""
+    with fresh_database(embedded_server) as url:
+        yield url
+
+
+@dataclass
+class House:
+    """One database of ours, at some time of its life, beside the books."""
+
+    url: URL
+    books_url: URL
+    settings: Settings
+
+    @asynccontextmanager
+    async def opened(self, asset: Asset | None = None) -> AsyncIterator[World]:
+        database = Database(self.url)
+        ledger = SandboxLedger(self.books_url, self.settings)
+        runtime = Runtime(self.settings, database, ledger, Jobs(self.url))
+        try:
+            if asset is None:
+                world = await World.make(runtime, [(account, 100 + n) for n, account in enumerate(HOLDERS)])
+            else:
+                world = World(runtime, asset)
+            yield world
+        finally:
+            await ledger.close()
+            await database.close()
+
+    @contextmanager
+    def backed_up(self) -> Iterator["House"]:
+        """Copy the database as it is now; nobody may be connected."""
+        with copied_database(self.url) as url:
+            yield House(url, self.books_url, self.settings)
+
+
+@pytest.fixture
+def house(database_url: URL, books_url: URL, settings: Settings) -> House:
+    return House(database_url, books_url, settings)
+
+
+def received_units(books_url: URL) -> dict[str, int]:
+    """Return what the sandbox's own books say that each account got of the payment token."""
+    with psycopg.connect(**connect_arguments(books_url)) as connection:
+        rows = connection.execute(
+            """
+            SELECT account_id, balance_units FROM sandbox.holding
+             WHERE token_id = %s AND balance_units > 0 AND account_id NOT IN ('0.0.1001', '0.0.900')
+            """,
+            [PAYMENT_TOKEN],
+        ).fetchall()
+    return {account_id: int(units) for account_id, units in rows}
+
+
+async def owed_units(world: World, distribution_id: uuid.UUID) -> dict[str, int]:
+    found = await world.find(distribution_id)
+    return {holder.account_id: int((holder.payment_amount or 0) * UNITS) for holder in found.holders}
+
+
+async def pay_while_time_passes(world: World, distribution_id: uuid.UUID) -> DistributionStatus:
+    """Pay, and let the ledger's clock go on quickly while the payer waits for what may have been lost."""
+    payment = asyncio.create_task(world.pay(distribution_id))
+    while not payment.done():
+        await asyncio.sleep(0.05)
+        if waits_for_the_ledger(world.runtime.database.url):
+            await world.sandbox.admin.advance(5)
+    return payment.result()
+
+
+def waits_for_the_ledger(url: URL) -> bool:
+    with psycopg.connect(**connect_arguments(url)) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM payer WHERE cleared_for IS NULL AND read_at IS NOT NULL"
+        ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def count(url: URL, query: str) -> int:
+    with psycopg.connect(**connect_arguments(url)) as connection:
+        row = connection.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def test_a_database_restored_to_before_a_payout_pays_nobody_of_it_again(house: House) -> None:
+    async with house.opened() as world:
+        asset = world.asset
+        dividend = await world.plan("1000")
+        await world.execute(dividend.id)
+    with house.backed_up() as restored:
+        async with house.opened(asset) as world:
+            assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
+        sent = count(house.books_url, "SELECT count(*) FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'")
+        async with restored.opened(asset) as world:
+            assert await pay_while_time_passes(world, dividend.id) is DistributionStatus.COMPLETED
+            assert received_units(house.books_url) == await owed_units(world, dividend.id)
+            assert (await world.reconcile(dividend.id)).agrees
+        assert count(restored.url, "SELECT count(*) FROM audit_entry WHERE action = 'payer.doubted'") == 1
+        assert sent == 10
+        assert count(house.books_url, "SELECT count(*) FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'") == sent
+
+
+async def test_a_database_restored_to_the_middle_of_a_payout_pays_the_rest_only(house: House) -> None:
+    async with house.opened() as world:
+        asset = world.asset
+        dividend = await world.plan("1000")
+        await world.execute(dividend.id)
+        world.hold_back(dividend.id, after=3)
+        await pay_until_held_back(world, dividend.id, batches=3)
+    with house.backed_up() as restored:
+        async with house.opened(asset) as world:
+            world.hold_back(dividend.id, after=7)
+            await pay_until_held_back(world, dividend.id, batches=7)
+        run_sql(restored.url, "UPDATE batch_payout SET claimed_until = NULL")
+        async with restored.opened(asset) as world:
+            assert await pay_while_time_passes(world, dividend.id) is DistributionStatus.COMPLETED
+            assert received_units(house.books_url) == await owed_units(world, dividend.id)
+        adopted = "SELECT count(*) FROM attempt WHERE signed_bytes IS NULL AND status = 'SETTLED'"
+        assert count(restored.url, adopted) == 4
+
+
+async def pay_until_held_back(world: World, distribution_id: uuid.UUID, *, batches: int) -> None:
+    """Pay the batches that are not held back, then stop."""
+    stop = asyncio.Event()
+    runtime = world.runtime
+    payer = DistributionPayer(runtime.database, runtime.ledger, runtime.settings, stop=stop)
+    payment = asyncio.create_task(payer.pay(distribution_id))
+    completed = "SELECT count(*) FROM batch_payout WHERE status = 'COMPLETED'"
+    while count(runtime.database.url, completed) < batches:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    stop.set()
+    assert await payment is DistributionStatus.PROCESSING
+
+
+async def test_payments_of_a_payout_that_the_database_lost_stop_the_payer(house: House) -> None:
+    async with house.opened() as world:
+        asset = world.asset
+        kept = await world.plan("1000")
+    with house.backed_up() as restored:
+        async with house.opened(asset) as world:
+            lost = await world.plan("500")
+            await world.execute(lost.id)
+            assert await world.pay(lost.id) is DistributionStatus.COMPLETED
+            before = received_units(house.books_url)
+        async with restored.opened(asset) as world:
+            await world.execute(kept.id)
+            with pytest.raises(PayerStopped, match="a payout that this database does not know"):
+                await pay_while_time_passes(world, kept.id)
+        assert received_units(house.books_url) == before
+
+
+async def test_a_lost_payout_is_rebuilt_when_a_person_says_so_and_is_never_paid_again(house: House) -> None:
+    async with house.opened() as world:
+        asset = world.asset
+        await world.plan("1")
+    with house.backed_up() as restored:
+        async with house.opened(asset) as world:
+            made = await pay_list(world)
+            before = received_units(house.books_url)
+        async with restored.opened(asset) as world:
+            runtime = world.runtime
+            parts = (runtime.database, runtime.ledger, runtime.settings)
+            await world.sandbox.admin.advance(60)
+            secured, (found,) = await recovery.recover(*parts)
+            assert (secured is not None, found.unknown_count) == (True, 2)
+            await world.sandbox.admin.advance(60)
+            with pytest.raises(Invalid, match="reason is missing"):
+                await recovery.answer(*parts, found.unknown[0].transaction_id, EntryAnswer.LOST_PAYOUT, " ")
+            said = await recovery.answer(
+                *parts, found.unknown[0].transaction_id, EntryAnswer.LOST_PAYOUT, "The list of March, see mail."
+            )
+            assert (said.entries, said.needs_another) == (2, False)
+            assert said.distribution_id is not None
+            rebuilt = await world.find(said.distribution_id)
+            assert rebuilt.status is DistributionStatus.COMPLETED
+            assert rebuilt.obligation_key == made.obligation_key
+            assert (await world.reconcile(rebuilt.id)).agrees
+            with pytest.raises(Conflict, match="a distribution for this very list already"):
+                await pay_list(world)
+            _, (found,) = await recovery.recover(*parts)
+            assert found.gate is not None
+            assert found.gate.is_open
+        assert received_units(house.books_url) == before
+
+
+async def pay_list(world: World) -> Distribution:
+    """Pay everybody 5, as a list."""
+    runtime = world.runtime
+    token = await list_payouts.payment_token(runtime.ledger, runtime.settings, PAYMENT_TOKEN)
+    amounts = [5 * UNITS] * 40
+    entries = PayoutList(tuple(sorted(HOLDERS[:40])), tuple(amounts), sum(amounts))
+    made = await list_payouts.create(
+        runtime.database, runtime.ledger, runtime.settings, world.asset, token, entries, concept="March"
+    )
+    await world.execute(made.id)
+    assert await world.pay(made.id) is DistributionStatus.COMPLETED
+    return made
+
+
+async def test_a_copy_signs_for_no_payer_that_it_inherited(house: House) -> None:
+    async with house.opened() as world:
+        asset = world.asset
+        first, second = await world.plan("100"), await world.plan("200")
+        await world.execute(first.id)
+        assert await world.pay(first.id) is DistributionStatus.COMPLETED
+    with house.backed_up() as copy:
+        before = received_units(house.books_url)
+        async with copy.opened(asset) as world:
+            await recovery.make_copy(world.runtime.database)
+            await world.execute(second.id)
+            with pytest.raises(PayerStopped, match="is a copy"):
+                await world.pay(second.id)
+        assert received_units(house.books_url) == before
