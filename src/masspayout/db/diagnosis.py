@@ -131,6 +131,13 @@ _FAILED_DISTRIBUTIONS = text(f"""
      ORDER BY d.created_at, d.id
 """)  # noqa: S608 - the pieces are constants
 
+_PUT_OFF_DISTRIBUTIONS = text("""
+    SELECT d.id, a.symbol, d.failure_message, d.scheduled_time
+      FROM distribution AS d JOIN asset AS a ON a.id = d.asset_id
+     WHERE d.status = 'PENDING' AND d.failure_message IS NOT NULL
+     ORDER BY d.scheduled_time, d.id
+""")
+
 _STALE_REGISTERS = text("""
     SELECT token_id, sync_status, sync_error, updated_at
       FROM asset
@@ -283,6 +290,10 @@ class Diagnosis:
     async def failed_distributions(self) -> Sequence[Row[Any]]:
         """Return the distributions that ended with somebody unpaid."""
         return await self._rows(_FAILED_DISTRIBUTIONS)
+
+    async def put_off_distributions(self) -> Sequence[Row[Any]]:
+        """Return the distributions that are due and did not start, for a reason that may pass."""
+        return await self._rows(_PUT_OFF_DISTRIBUTIONS)
 
     async def stale_registers(self, patience_seconds: float) -> Sequence[Row[Any]]:
         """Return the assets whose last sync failed, or has not come to an end."""

@@ -26,6 +26,7 @@ CHECKS = (
     Check("failed jobs", payouts.no_job_failed, needs="tables"),
     Check("undecided transactions", payouts.transactions_are_decided, needs="tables"),
     Check("contract events", payouts.no_event_is_set_aside, needs="tables"),
+    Check("due distributions", payouts.what_is_due_starts, needs="tables"),
     Check("failed distributions", payouts.no_distribution_waits_for_a_person, needs="tables"),
     Check("audit trail", control.audit_trail_is_whole, needs="tables"),
     Check("webhooks", control.webhooks_are_taken, needs="tables"),

@@ -18,6 +18,13 @@ from masspayout.db.repositories.batch_payouts import BatchPayouts, Progress
 from masspayout.db.repositories.claims import Claims
 from masspayout.db.repositories.contract_events import ContractEvents
 from masspayout.db.repositories.distributions import Distributions, refusing_second_obligation
+from masspayout.db.repositories.due_starts import (
+    ROWS_REFUSED,
+    DueStarts,
+    database_reason,
+    refusing_rows,
+    rows_refused,
+)
 from masspayout.db.repositories.entitlements import Due, Entitlements
 from masspayout.db.repositories.event_listeners import EventListeners, EventSummary
 from masspayout.db.repositories.evm import BalanceChange, EvmTokens, EvmTransactions
@@ -46,6 +53,7 @@ from masspayout.db.repositories.trials import Trial, TrialTotals
 from masspayout.db.repositories.webhooks import Backlog, Webhooks
 
 __all__ = [
+    "ROWS_REFUSED",
     "WORKER_ALIVE_SECONDS",
     "Adoptions",
     "AnnouncedPayouts",
@@ -70,6 +78,7 @@ __all__ = [
     "DistributionSort",
     "Distributions",
     "Due",
+    "DueStarts",
     "EntitlementFilter",
     "Entitlements",
     "EventListeners",
@@ -114,7 +123,10 @@ __all__ = [
     "Webhooks",
     "WorkStatus",
     "analyse_large",
+    "database_reason",
     "read_part",
+    "refusing_rows",
     "refusing_second_obligation",
     "register_hash_of",
+    "rows_refused",
 ]

@@ -290,6 +290,7 @@ class Distributions(Repository[Distribution]):
             {DistributionStatus.PENDING},
             Distribution.frozen_at.is_(None),
             frozen_at=func.now(),
+            failure_message=None,
             **facts,
         )
 
@@ -303,6 +304,7 @@ class Distributions(Repository[Distribution]):
             given_approvals() >= Distribution.approvals_required,
             status=DistributionStatus.PROCESSING,
             executed_at=now,
+            failure_message=None,
         )
 
     async def cancel(self, distribution_id: uuid.UUID) -> bool:
