@@ -124,12 +124,13 @@ class PayerGate:
     async def _begin(self, account: str, *, is_first_read: bool) -> Payer:
         """Return the payer's row, with what hints at a database that forgot written on it."""
         ledger, settling_seconds = await self._ledger.identity(), await self._ledger.settling_seconds()
+        present = await self._database.clock.now()
         async with self._database.unit_of_work() as session:
             payers = Payers(session)
             payer = await payer_statements.find_or_register(payers, ledger, account)
             payer = await payers.lock(payer.id)
             facts = await payers.facts()
-            now = max(facts.time, payer.read_until or facts.time)
+            now = max(present, payer.read_until or present)
             doubt = self._doubts.pop(account, None)
             if payer.identity != facts.identity:
                 doubt = doubt or _RESTORED
