@@ -40,6 +40,8 @@ NARROW_INDEXES = {
     "idx_batch_number",
     "attempt_pkey",
     "idx_attempt_open",
+    "idx_attempt_number",
+    "idx_attempt_transaction",
     "distribution_pkey",
     "idx_ledger_sequence_account",
 }
@@ -89,12 +91,14 @@ class Scene:
         event.remove(engine, "before_cursor_execute", recorder)
 
     async def pay_batch(self, distribution: Distribution, *, after: int) -> Recorder:
-        """Pay the batch that follows a number, and say with which statements."""
+        """Pay the batch that follows a number, and say with which statements. The payer's statement was read before."""
+        attempts = self.attempts
+        await attempts.gate.attend(str(distribution.payer_account_id))
         with self.recorded() as recorder:
-            claimed = await self.attempts.claim(distribution, after=after)
+            claimed = await attempts.claim(distribution, after=after)
             assert claimed is not None
             assert claimed.batch_number == after + 1
-            await self.attempts.pay(claimed)
+            await attempts.pay(claimed)
         return recorder
 
     def plans(self, recorder: Recorder) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -201,6 +205,7 @@ async def pages_touched(session: Any, statement: str, distribution: Distribution
         "batch_number": batch_number,
         "after": batch_number - 1,
         "claim_seconds": 30.0,
+        "begun_only": False,
     }
     explained = text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}")
     wanted = {name: parameters[name] for name in explained._bindparams}
