@@ -308,9 +308,14 @@ class Distributions(Repository[Distribution]):
         )
 
     async def cancel(self, distribution_id: uuid.UUID) -> bool:
-        """PENDING → CANCELLED."""
+        """PENDING → CANCELLED, unless somebody of it was paid before, as the ledger showed."""
+        is_paid = exists().where(BatchPayout.distribution_id == distribution_id, BatchPayout.successful_payments > 0)
         return await self._move(
-            distribution_id, {DistributionStatus.PENDING}, status=DistributionStatus.CANCELLED, obligation_key=None
+            distribution_id,
+            {DistributionStatus.PENDING},
+            ~is_paid,
+            status=DistributionStatus.CANCELLED,
+            obligation_key=None,
         )
 
     async def begin_retry(self, distribution_id: uuid.UUID, now: datetime) -> bool:

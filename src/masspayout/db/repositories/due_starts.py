@@ -1,4 +1,4 @@
-"""Queries on distributions that are due and cannot start: rows of others beside them, and the reasons of failures."""
+"""Queries on distributions that cannot start, or not go on: rows of others beside them, and the reasons."""
 
 import uuid
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def refusing_rows(distribution_id: uuid.UUID) -> Iterator[None]:
 
 
 class DueStarts:
-    """The starts of distributions that are due."""
+    """What keeps distributions from starting, and from going on."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
@@ -75,11 +75,19 @@ class DueStarts:
 
     async def note_failure(self, distribution_id: uuid.UUID, message: str | None) -> None:
         """Write on a pending distribution why it did not start yet, though it is due; None: nothing keeps it."""
+        await self._note(distribution_id, DistributionStatus.PENDING, message)
+
+    async def note_wait(self, distribution_id: uuid.UUID, message: str | None) -> None:
+        """Write on a distribution that is being paid why it does not go on; None: nothing keeps it."""
+        await self._note(distribution_id, DistributionStatus.PROCESSING, message)
+
+    async def _note(self, distribution_id: uuid.UUID, status: DistributionStatus, message: str | None) -> None:
         statement = (
             update(Distribution)
             .where(
                 Distribution.id == distribution_id,
-                Distribution.status == DistributionStatus.PENDING,
+                Distribution.status == status,
+                Distribution.failure_code.is_(None),
                 Distribution.failure_message.is_distinct_from(message),
             )
             .values(failure_message=message)

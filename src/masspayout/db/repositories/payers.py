@@ -41,6 +41,20 @@ _ADD_ENTRIES = text("""
            number = excluded.number, occurred_at = excluded.occurred_at, updated_at = now()
 """).bindparams(bindparam("times", type_=ARRAY(UtcTimestamp())))
 
+# What our attempts paid is in the statement, once the ledger has shown all of their time.
+_VANISHED = text("""
+    SELECT a.transaction_id
+      FROM attempt AS a
+      JOIN batch_payout AS b ON b.id = a.batch_payout_id
+      JOIN distribution AS d ON d.id = b.distribution_id
+     WHERE a.status || '' = 'SETTLED' AND a.settled_at > :since AND a.settled_at <= :until
+       AND d.payer_account_id = :account AND d.ledger_identity = :ledger
+       AND NOT EXISTS (SELECT FROM payer_entry AS e WHERE e.attempt_id = a.id)
+       AND EXISTS (SELECT FROM holder AS h WHERE h.distribution_id = d.id AND h.batch_number = b.batch_number
+                                             AND h.attempt_id = a.id AND h.paid)
+     LIMIT 1
+""").bindparams(bindparam("since", type_=UtcTimestamp), bindparam("until", type_=UtcTimestamp))
+
 _MATCH = text("""
     UPDATE payer_entry SET attempt_id = attempt.id, updated_at = now()
       FROM attempt
@@ -141,6 +155,12 @@ class Payers(Repository[Payer]):
     async def match(self, payer_id: uuid.UUID) -> int:
         """Match the entries that are none of our attempts' so far; an attempt may have been adopted since."""
         return await self._changed(_MATCH, {"payer_id": payer_id})
+
+    async def find_vanished(self, payer: Payer, since: datetime, until: datetime) -> str | None:
+        """Return a transaction that settled between two times and paid somebody, and that the statement has not."""
+        parameters = {"account": payer.account, "ledger": payer.ledger, "since": since, "until": until}
+        found: str | None = await self.session.scalar(_VANISHED, parameters)
+        return found
 
     async def find_unmatched(
         self, payer_id: uuid.UUID, *, after: PayerEntry | None = None, limit: int = 100
