@@ -32,6 +32,14 @@ _RESTORED = (
     "The database is not the one that last signed for this payer: it was restored, copied or failed over, and may not "
     "know all that was paid."
 )
+_NOT_SYNCHRONOUS = (
+    "the database's server commits without waiting for a standby, so a failover could lose what was signed, and "
+    "REQUIRE_SYNCHRONOUS=true forbids that."
+)
+_MAKE_SYNCHRONOUS = (
+    "Set synchronous_standby_names on the server and synchronous_commit to on, or unset REQUIRE_SYNCHRONOUS, then: "
+    "masspayout doctor"
+)
 _EARLIER = "It was there before this database first paid from the account, and carries no mark of a payout."
 
 
@@ -46,6 +54,7 @@ class GateState:
         sentence: Why not.
         needs_person: Only a person can open it; else it opens by itself.
         wait_seconds: How long until it is worth looking again.
+        hint: What to do about it; unless given, the payer is to be looked at.
     """
 
     payer_id: uuid.UUID
@@ -54,10 +63,12 @@ class GateState:
     sentence: str = ""
     needs_person: bool = False
     wait_seconds: float = 0.0
+    hint: str = ""
 
     def stop(self, account: str) -> PayerStopped:
         """Return the error that tells a person."""
-        return PayerStopped(f"Nothing is paid from {account}: {self.sentence}", f"See: masspayout payer show {account}")
+        hint = self.hint or f"See: masspayout payer show {account}"
+        return PayerStopped(f"Nothing is paid from {account}: {self.sentence}", hint)
 
 
 class PayerGate:
@@ -156,6 +167,9 @@ class PayerGate:
                 findings = await self._explain(session, payer, installation.code, settling)
             payer.read_at = facts.time
             state = _state_of(payer, findings, installation.code)
+            if state.is_open and self._settings.require_synchronous and not facts.is_synchronous:
+                # The payer itself stays in order: a process that does not ask for more may pay.
+                return _closed_until_synchronous(state)
             if state.is_open:
                 payer.doubt_since = payer.doubt_reason = payer.read_required_until = None
             payer.cleared_for = facts.clearance if state.is_open else None
@@ -199,6 +213,17 @@ def _set_doubt(session: AsyncSession, payer: Payer, reason: str, now: datetime, 
     payer.doubt_since, payer.doubt_reason, payer.cleared_for = now, reason, None
     payer.read_required_until = now + timedelta(seconds=settling_seconds) if settling_seconds else None
     audit.record(session, "payer.doubted", payer.account, after={"reason": reason, "doubt_since": now})
+
+
+def _closed_until_synchronous(state: GateState) -> GateState:
+    return replace(
+        state,
+        is_open=False,
+        sentence=_NOT_SYNCHRONOUS,
+        needs_person=True,
+        wait_seconds=_LONGEST_WAIT_SECONDS,
+        hint=_MAKE_SYNCHRONOUS,
+    )
 
 
 def _state_of(payer: Payer, findings: dict[Finding, PayerEntry], installation_code: str) -> GateState:
