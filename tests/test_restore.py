@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from sqlalchemy import URL
 
 from clusters import DEBIAN_15
 from databases import fresh_database, run_sql
-from forgetting import BATCHES, Books, House, begin_payout, storm_points, wait_until
+from forgetting import BATCHES, HOLDERS, Books, House, begin_payout, storm_points, wait_until
 from masspayout.db import migrations
 from masspayout.db.entities import DistributionStatus
 from masspayout.settings import Settings
@@ -36,40 +37,64 @@ def run_tool(name: str, house: House, *arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.longest
-@pytest.mark.parametrize("part", storm_points())
-async def test_a_payout_that_was_restored_amid_it_is_paid_once(house: House, tmp_path: Path, part: float) -> None:
-    dump, log = tmp_path / "dump", tmp_path / "log"
+async def restore_amid_a_payout(house: House, tmp_path: Path, part: float) -> uuid.UUID:
+    """Dump the database when a part of a payout is paid, let the rest be paid, and restore the dump."""
+    dump = tmp_path / "dump"
     distribution_id = await begin_payout(house)
     with house.working(tmp_path / "first log"):
         await wait_until(lambda: house.completed_batches() >= part * BATCHES)
         run_tool("pg_dump", house, "-Fc", "-f", str(dump), str(house.url.database))
         assert await house.end(distribution_id) is DistributionStatus.COMPLETED
-    paid_units, transfers = house.books.received_units(), house.books.transfers()
-    assert transfers == BATCHES
-
+    assert house.books.transfers() == BATCHES
     run_sql(house.url.set(database="postgres"), f'DROP DATABASE "{house.url.database}" WITH (FORCE)')
     run_tool("pg_restore", house, "-C", "-d", "postgres", str(dump))
-    forgotten = house.forgotten()
-    assert len(forgotten) > 0, "the dump knew everything: nothing was tried"
-
-    said = house.run("reconcile", str(distribution_id))
-    assert said.status == 1, said
-    assert "UNKNOWN_PAYMENT" in said.out, said
-    said = house.run("recover")
-    assert said.status == 1, said
-    assert "restored, copied or failed over" in said.out, said
-    assert "in doubt" in house.run("payer", "list").out
-    assert house.books.transfers() == transfers
-
     # As if the time had passed after which the workers of before are taken for dead.
     run_sql(house.url, "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'")
-    with house.working(log):
-        assert await house.end(distribution_id) is DistributionStatus.COMPLETED
-    assert "restored, copied or failed over" in log.read_text()
-    assert house.books.transfers() == transfers
-    assert house.books.received_units() == paid_units == house.owed_units(distribution_id)
+    assert len(house.forgotten()) > 0, "the dump knew everything: nothing was tried"
+    return distribution_id
+
+
+def require_paid_once(house: House, distribution_id: uuid.UUID) -> None:
+    """Compare the books with what is owed, and have the software prove the same."""
+    assert house.books.transfers() == BATCHES
+    assert house.books.received_units() == house.owed_units(distribution_id)
     assert house.forgotten() == set()
     said = house.run("reconcile", str(distribution_id))
     assert (said.status, "No breaks" in said.out) == (0, True), said
     assert house.run("recover").status == 0
+
+
+@pytest.mark.longest
+@pytest.mark.parametrize("part", storm_points())
+async def test_workers_pay_nobody_again_after_a_restore(house: House, tmp_path: Path, part: float) -> None:
+    distribution_id = await restore_amid_a_payout(house, tmp_path, part)
+    said = house.run("reconcile", str(distribution_id), "--json")
+    holders_of_a_batch = len(HOLDERS) // BATCHES
+    assert said.status == 1, said
+    assert said.out.count("UNKNOWN_PAYMENT") == holders_of_a_batch * len(house.forgotten()), said
+    log = tmp_path / "log"
+    with house.working(log):
+        assert await house.end(distribution_id) is DistributionStatus.COMPLETED
+    assert "restored, copied or failed over" in log.read_text()
+    require_paid_once(house, distribution_id)
+
+
+async def test_a_person_recovers_a_restored_database_before_any_worker_runs(house: House, tmp_path: Path) -> None:
+    distribution_id = await restore_amid_a_payout(house, tmp_path, 0.5)
+    said = house.run("recover")
+    assert said.status == 1, said
+    assert "This database was restored, copied or failed over." in said.out
+    assert "Its statement is read until" in said.out
+    assert "in doubt" in house.run("payer", "list").out
+    (first, *_) = house.forgotten()
+    refused = house.run("recover", "--no-payout", first, "--reason", "I do not remember it.")
+    assert (refused.status, "may still explain itself" in refused.err) == (1, True), refused
+
+    house.books.advance(60)
+    said = house.run("recover")
+    assert (said.status, "Everything that the ledger shows is explained." in said.out) == (0, True), said
+    assert "clear" in house.run("payer", "list").out
+    assert house.forgotten() == set()
+    with house.working(tmp_path / "log"):
+        assert await house.end(distribution_id) is DistributionStatus.COMPLETED
+    require_paid_once(house, distribution_id)

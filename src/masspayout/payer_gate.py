@@ -252,7 +252,7 @@ def _state_of(payer: Payer, findings: dict[Finding, PayerEntry], installation_co
             wait_seconds=_LONGEST_WAIT_SECONDS,
         )
     required = payer.read_required_until
-    if findings or (required is not None and (payer.read_until is None or payer.read_until < required)):
+    if findings or payer.is_being_read:
         reason = (payer.doubt_reason or "payments of before have still to settle.").rstrip(".")
         until = "" if required is None else f" Its statement is read until {required:%Y-%m-%d %H:%M:%S} UTC first."
         return GateState(payer.id, installation_code, is_open=False, sentence=f"{reason}.{until}", wait_seconds=1.0)

@@ -31,7 +31,7 @@ CLEARANCE = f"""
 _DATABASE_FACTS = text(f"""
     SELECT masspayout_identity() AS identity, {CLEARANCE} AS clearance, now() AS time,
            {_IS_SYNCHRONOUS} AS is_synchronous
-""")  # noqa: S608 - the pieces are constants
+""")
 
 # Lists travel as one text each: no account id has a comma in it. An entry that is there already was answered before it
 # was read; what it is told here is the ledger's word.
