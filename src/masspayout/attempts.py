@@ -141,7 +141,7 @@ class BatchAttempts:
 
         When the gate is closed and something would have to be signed, the batch is let go again.
         """
-        attempts, payer_id = Attempts(session), claimed.gate.payer_id
+        attempts, payer_id = Attempts(session), claimed.gate.payer_id if claimed.gate.is_open else None
         claimed.attempt, claimed.holders = None, None
         if not batch.is_first_claim and (found := await attempts.find_open(batch.id)) is not None:
             if found.status is not AttemptStatus.RESERVED or await Payers(session).is_cleared(payer_id):

@@ -34,6 +34,14 @@ _RESTORED = (
 )
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
+_NOT_SYNCHRONOUS = (
+    "the database's server commits without waiting for a standby, so a failover could lose what was signed, and "
+    "REQUIRE_SYNCHRONOUS=true forbids that."
+)
+_MAKE_SYNCHRONOUS = (
+    "Set synchronous_standby_names on the server and synchronous_commit to on, or unset REQUIRE_SYNCHRONOUS, then: "
+    "masspayout doctor"
+)
 _EARLIER = "It was there before this database first paid from the account, and carries no mark of a payout."
 
 
@@ -48,6 +56,7 @@ class GateState:
         sentence: Why not.
         needs_person: Only a person can open it; else it opens by itself.
         wait_seconds: How long until it is worth looking again.
+        hint: What to do about it; unless given, the payer is to be looked at.
     """
 
     payer_id: uuid.UUID
@@ -56,10 +65,12 @@ class GateState:
     sentence: str = ""
     needs_person: bool = False
     wait_seconds: float = 0.0
+    hint: str = ""
 
     def stop(self, account: str) -> PayerStopped:
         """Return the error that tells a person."""
-        return PayerStopped(f"Nothing is paid from {account}: {self.sentence}", f"See: masspayout payer show {account}")
+        hint = self.hint or f"See: masspayout payer show {account}"
+        return PayerStopped(f"Nothing is paid from {account}: {self.sentence}", hint)
 
 
 class PayerGate:
@@ -160,6 +171,9 @@ class PayerGate:
             vanished = await _find_vanished(payers, payer, settling, began_at)
             payer.read_at = facts.time
             state = _state_of(payer, findings, installation.code, vanished)
+            if state.is_open and self._settings.require_synchronous and not facts.is_synchronous:
+                # The payer itself stays in order: a process that does not ask for more may pay.
+                return _closed_until_synchronous(state)
             if state.is_open:
                 payer.doubt_since = payer.doubt_reason = payer.read_required_until = None
             payer.cleared_for = facts.clearance if state.is_open else None
@@ -205,6 +219,17 @@ def _set_doubt(session: AsyncSession, payer: Payer, reason: str, now: datetime, 
     audit.record(session, "payer.doubted", payer.account, after={"reason": reason, "doubt_since": now})
 
 
+def _closed_until_synchronous(state: GateState) -> GateState:
+    return replace(
+        state,
+        is_open=False,
+        sentence=_NOT_SYNCHRONOUS,
+        needs_person=True,
+        wait_seconds=_LONGEST_WAIT_SECONDS,
+        hint=_MAKE_SYNCHRONOUS,
+    )
+
+
 async def _find_vanished(payers: Payers, payer: Payer, settling: timedelta, began_at: datetime) -> str | None:
     """Return a payment that settled since the last reading and that this one should have shown, and did not."""
     if not settling:
@@ -246,7 +271,7 @@ def _state_of(
             wait_seconds=_LONGEST_WAIT_SECONDS,
         )
     required = payer.read_required_until
-    if findings or (required is not None and (payer.read_until is None or payer.read_until < required)):
+    if findings or payer.is_being_read:
         reason = (payer.doubt_reason or "payments of before have still to settle.").rstrip(".")
         until = "" if required is None else f" Its statement is read until {required:%Y-%m-%d %H:%M:%S} UTC first."
         return GateState(payer.id, installation_code, is_open=False, sentence=f"{reason}.{until}", wait_seconds=1.0)

@@ -124,12 +124,14 @@ async def answer(
     Raises:
         Invalid: There is no reason.
         NotFound: The statement has no such transaction.
-        Conflict: It is explained already; or the same person has said so before, and another one has to.
+        Conflict: It is explained already, or may still explain itself; or the same person has said so before, and
+            another one has to.
     """
     if not reason.strip():
         raise Invalid("The reason is missing.", "Add --reason with what happened, and how you know.")
     async with database.unit_of_work() as session:
         entry = await _find_unexplained(Payers(session), transaction_id)
+        await _require_read(Payers(session), entry.payer_id)
     asset = None
     if given is EntryAnswer.LOST_PAYOUT:
         asset = await assets.import_asset(database, ledger, entry.token_id, for_lists=True)
@@ -206,6 +208,17 @@ async def _find_unexplained(payers: Payers, transaction_id: str) -> PayerEntry:
         if entry.attempt_id is None and entry.answer is None:
             return entry
     raise Conflict(f"The transaction {transaction_id} is explained already.", "See: masspayout payer list")
+
+
+async def _require_read(payers: Payers, payer_id: uuid.UUID) -> None:
+    """Refuse answers while debits of a payer may still be found to be payments of a payout."""
+    payer, facts = await payers.get(payer_id), await payers.facts()
+    if payer.identity != facts.identity or payer.is_being_read:
+        until = "" if payer.read_required_until is None else f" until {payer.read_required_until:%Y-%m-%d %H:%M:%S} UTC"
+        raise Conflict(
+            f"What left {payer.account} may still explain itself: its statement is to be read{until} first.",
+            "By the ledger's time; then run again: masspayout recover",
+        )
 
 
 def _is_first(entries: Sequence[PayerEntry], given: EntryAnswer, transaction_id: str) -> bool:

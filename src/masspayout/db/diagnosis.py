@@ -185,6 +185,28 @@ _TROUBLED_WEBHOOKS = text("""
 """)
 
 
+# Whoever may not see the standbys in full still sees how many there are.
+_REPLICATION = text("""
+    SELECT (SELECT count(*) FROM pg_stat_replication WHERE application_name <> 'pg_basebackup') AS standbys,
+           current_setting('synchronous_standby_names') AS standby_names,
+           current_setting('synchronous_commit') AS commit
+""")
+_WAITING_COMMITS = ("on", "remote_write", "remote_apply")
+
+
+class Replication(NamedTuple):
+    """How many standbys follow the server, and what its commits wait for."""
+
+    standbys: int
+    standby_names: str
+    commit: str
+
+    @property
+    def is_synchronous(self) -> bool:
+        """Whether a commit waits for a standby."""
+        return bool(self.standby_names) and self.commit in _WAITING_COMMITS
+
+
 class Unpaid(NamedTuple):
     """What one frozen distribution still needs, in whole payment tokens."""
 
@@ -260,6 +282,11 @@ class Diagnosis:
         if not keeps_statements:
             return []
         return await self._rows(_SLOW_STATEMENTS, slow_ms=slow_ms, least_calls=least_calls)
+
+    async def replication(self) -> Replication:
+        """Return how the server is replicated."""
+        (row,) = await self._rows(_REPLICATION)
+        return Replication(**row._asdict())
 
     async def live_workers(self, alive_seconds: float) -> int:
         """Return how many workers gave a sign of life lately."""

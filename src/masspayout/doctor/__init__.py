@@ -1,6 +1,6 @@
 """The doctor: named checks, each an invariant, run in order. Nothing is changed, and no check can stop the others."""
 
-from masspayout.doctor import clocks, control, database, ledger, payers, payouts, queries
+from masspayout.doctor import clocks, control, database, ledger, payers, payouts, queries, replication
 from masspayout.doctor.examination import Check, Examination, Result, Status, run_checks
 from masspayout.settings import Settings
 
@@ -15,6 +15,7 @@ CHECKS = (
     Check("login", database.login_is_accepted, needs="database server"),
     Check("database", database.database_exists, needs="login"),
     Check("server version", database.server_is_new_enough, needs="database"),
+    Check("replication", replication.commits_are_as_safe_as_asked, needs="server version"),
     Check("migrations", database.is_migrated, needs="server version"),
     Check("tables", database.tables_are_ours, needs="migrations"),
     Check("indexes", database.indexes_are_there, needs="tables"),

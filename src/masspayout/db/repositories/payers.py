@@ -16,13 +16,25 @@ from masspayout.db.types import UtcTimestamp, uuid7
 from masspayout.ledger.movements import StatementEntry, StatementPage
 from masspayout.obligations import Mark
 
-# What the server tells of this database, and since when the server runs: whatever is restored, copied or failed over
-# has another identity. It stands in the claim's statement too.
-CLEARANCE = "masspayout_identity() || '@' || extract(epoch FROM pg_postmaster_start_time())"
+# Whether the server waits for a standby before it says that a transaction of this session is committed.
+_IS_SYNCHRONOUS = """
+    (current_setting('synchronous_standby_names') <> ''
+     AND current_setting('synchronous_commit') IN ('on', 'remote_write', 'remote_apply'))
+"""
 
 _CODE_BYTES, _CODE_LENGTH = 6, 6
 
-_DATABASE_FACTS = text(f"SELECT masspayout_identity() AS identity, {CLEARANCE} AS clearance, now() AS time")
+# What the server tells of this database, since when the server runs, and whether it waits for a standby: whatever is
+# restored, copied or failed over has another identity. It stands in the claim's statement too.
+CLEARANCE = f"""
+    masspayout_identity() || '@' || extract(epoch FROM pg_postmaster_start_time())
+    || CASE WHEN {_IS_SYNCHRONOUS} THEN ' synchronous' ELSE '' END
+"""
+
+_DATABASE_FACTS = text(f"""
+    SELECT masspayout_identity() AS identity, {CLEARANCE} AS clearance, now() AS time,
+           {_IS_SYNCHRONOUS} AS is_synchronous
+""")
 
 # Lists travel as one text each: no account id has a comma in it. An entry that is there already was answered before it
 # was read; what it is told here is the ledger's word.
@@ -65,11 +77,19 @@ _MATCH = text("""
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFacts:
-    """What the server tells of the database, and its time."""
+    """What the server tells of the database, and its time.
+
+    Attributes:
+        identity: Another one when the database was restored, copied or failed over.
+        clearance: What a payer is cleared for: the identity, and how the server runs.
+        time: The server's.
+        is_synchronous: A commit waits for a standby.
+    """
 
     identity: str
     clearance: str
     time: datetime
+    is_synchronous: bool
 
 
 class Payers(Repository[Payer]):
@@ -81,7 +101,7 @@ class Payers(Repository[Payer]):
     async def facts(self) -> DatabaseFacts:
         """Return what the server tells of this database."""
         row = (await self.session.execute(_DATABASE_FACTS.columns(time=UtcTimestamp()))).one()
-        return DatabaseFacts(row.identity, row.clearance, row.time)
+        return DatabaseFacts(row.identity, row.clearance, row.time, row.is_synchronous)
 
     async def installation(self) -> Installation:
         """Return this installation."""
