@@ -105,8 +105,7 @@ class DistributionPayer:
         Returns False while the ledger is away, and nobody can tell.
         """
         try:
-            async with self._database.unit_of_work() as session:
-                await same_ledger.require_of_distribution(session, self._ledger, distribution)
+            await same_ledger.require_home(self._database, self._ledger, distribution)
         except LedgerUnavailable as error:
             _log.warning("%s Distribution %s waits.", error.message, distribution.id)
             return False
