@@ -14,15 +14,16 @@ from sqlalchemy import URL
 from anvil import running_anvil
 from databases import fresh_database
 from evm_harness import EvmHarness, evm_harness
-from masspayout import assets, list_payouts
+from masspayout import assets, list_payouts, recovery
 from masspayout.batch_payouts import DistributionPayer
-from masspayout.db.entities import Asset, DistributionStatus
+from masspayout.db.entities import Asset, DistributionStatus, EntryAnswer
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, ContractPaused, InsufficientFunds
+from masspayout.errors import Conflict, ContractPaused, InsufficientFunds, PayerStopped
 from masspayout.jobs import Jobs
 from masspayout.ledger.evm.contracts.own import TRANSFER_GAS
 from masspayout.ledger.port import Settled
 from masspayout.payout_lists import read_payout_list
+from masspayout.reconciliation import BreakKind
 from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import World
@@ -292,14 +293,23 @@ async def test_whom_the_contract_paid_another_amount_before_is_not_paid_and_show
     world, dividend_id = await executed_dividend(harness, database)
     assert harness.contract is not None
     harness.contract.send("set_payer", harness.admin, True, sender=harness.admin)
-    key = dividend_id.int.to_bytes(32)
+    key = bytes.fromhex(str((await world.find(dividend_id)).ledger_key)[2:])
     harness.contract.send("pay", key, [(HOLDERS[3], 5)], TRANSFER_GAS, sender=harness.admin)
+
+    with pytest.raises(PayerStopped, match="other amounts, than its payout owes"):
+        await world.pay(dividend_id)
+    (found,) = (await world.reconcile(dividend_id)).breaks
+    assert (found.kind, found.account_id) == (BreakKind.UNKNOWN_PAYMENT, HOLDERS[3])
+    runtime = world.runtime
+    parts = (runtime.database, runtime.ledger, runtime.settings)
+    (report,) = (await recovery.recover(*parts))[1]
+    await recovery.answer(*parts, report.unknown[0].transaction_id, EntryAnswer.NO_PAYOUT, "A trial of the contract.")
 
     assert await world.pay(dividend_id) is DistributionStatus.FAILED
 
     unpaid = {h.account_id: h.failure_code for h in (await world.find(dividend_id)).holders if not h.paid}
     assert unpaid == {HOLDERS[3]: "OTHER_AMOUNT_PAID"}
-    assert [found.account_id for found in (await world.reconcile(dividend_id)).breaks] == [HOLDERS[3]]
+    assert (await world.reconcile(dividend_id)).agrees
 
 
 def at(harness: EvmHarness, database: Database, world: World) -> World:

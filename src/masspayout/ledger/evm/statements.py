@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from eth_abi.exceptions import DecodingError
+
 from masspayout.errors import Invalid, LedgerUnavailable
 from masspayout.ledger.evm.chain import BlockHeader, Chain, header_of
 from masspayout.ledger.evm.contracts import PayingContract
@@ -53,6 +55,14 @@ class _Range(NamedTuple):
     header: BlockHeader
 
 
+async def _payment_token_of(contract: PayingContract) -> str:
+    """Return what a contract pays in; nothing for one that is gone, with the block that had made it."""
+    try:
+        return await contract.payment_token()
+    except DecodingError:
+        return ""
+
+
 class Statements:
     """Reads the debits and credits of paying contracts from final blocks."""
 
@@ -78,7 +88,7 @@ class Statements:
         if first > final.number:  # nothing is final beyond the cursor, or the node that answers is behind
             yield StatementPage([], first - 1, _time_of(final))
             return
-        token_id = await contract.payment_token()
+        token_id = await _payment_token_of(contract)
         ranges = Ranges(self._settings.evm_log_blocks)
 
         async def read(first: int, last: int) -> _Range:
