@@ -19,7 +19,7 @@ from sqlalchemy import URL
 
 import crashes
 from databases import copied_database, fresh_database
-from forgetting import MOST_LOST
+from lost_commits import MOST_LOST
 from masspayout import reconciliation
 from masspayout.db.entities import AttemptStatus, BatchStatus, DistributionStatus
 from masspayout.db.repositories import Assets

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.orm import Session
 
-from forgetting import Memory
+from lost_commits import Memory
 from masspayout import distributions
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.db.entities import DistributionStatus

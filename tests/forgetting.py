@@ -1,127 +1,182 @@
-"""The last states of a database, after each of its commits, to put another one back to.
+"""What tests of a database that forgets have in common: the books as the oracle, and workers whose time passes."""
 
-A commit that is lost cannot be undone from outside. But a transaction that reads sees the database as it was when it
-began, for as long as it is open: one is begun after each commit, on connections that outlive whoever commits.
-"""
-
-import mmap
-import struct
-from collections.abc import AsyncIterator
-from typing import LiteralString
+import asyncio
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import psycopg
-from psycopg import sql
 from sqlalchemy import URL
 
-from masspayout.db.session import connect_arguments
-from masspayout.ledger.movements import StatementPage
+from command_line import Said, environment
+from masspayout.db.entities import Asset, DistributionStatus
+from masspayout.db.session import Database, connect_arguments
+from masspayout.jobs import Jobs
 from masspayout.ledger.sandbox import SandboxLedger
+from masspayout.runtime import Runtime
 from masspayout.settings import Settings
+from payouts import PAYMENT_TOKEN, World, accounts
+from workers import start_worker
 
-MOST_LOST = 3  # how many commits can be lost
+HOLDERS = accounts(300)
+BATCHES = 60
+_UNITS = 10**6
 
-# How much of the sandbox's time passes whenever the statement of a payer in doubt is read, instead of a pause: the
-# doubt lasts as long as what was lost could have been executed.
-_PASSING_SECONDS = 20
-
-_IS_IN_DOUBT = "SELECT count(*) FROM payer WHERE doubt_since IS NOT NULL"
-
-_TABLES: LiteralString = """
-SELECT c.relname, array_agg(quote_ident(a.attname) ORDER BY a.attnum)
-  FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
- WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
-   AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
- GROUP BY c.relname ORDER BY c.relname
-"""
-
-# Whatever is inserted from now on has numbers that no lost row had.
-_SEQUENCES: LiteralString = """
-SELECT setval(c.oid, 1000000) FROM pg_class AS c
- WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'S'
-"""
-
-_COUNT = struct.Struct("<q")
+_TRANSFERS = "SELECT count(*) FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER' AND moved_units > 0"
 
 
-class Memory:
-    """What a database was like at the beginning, and after each of its last commits that changed anything.
+def storm_points() -> list[float]:
+    """Return at which parts of a payout something happens: three of them, or as many as ``STORM_POINTS`` says."""
+    count = int(os.environ.get("STORM_POINTS", "3"))
+    return [round((number + 1) / (count + 1), 3) for number in range(count)]
 
-    It is made before the process that commits is forked, and read when that is dead: its connections belong to both.
-    """
 
-    def __init__(self, url: URL) -> None:
-        self._connections = [
-            psycopg.connect(**connect_arguments(url), autocommit=True, prepare_threshold=None)
-            for _ in range(MOST_LOST + 3)
-        ]
-        self._beginning, *self._ring = self._connections
-        self._tables: list[tuple[str, list[str]]] = self._beginning.execute(_TABLES).fetchall()
-        parts = [
-            sql.SQL("(SELECT ARRAY[count(*), max(xmin::text::bigint)] FROM {})").format(sql.Identifier(table))
-            for table, _ in self._tables
-        ]
-        self._fingerprint = sql.SQL("SELECT {}").format(sql.SQL(", ").join(parts))
-        self._last = self._look(self._beginning)
-        self._count = mmap.mmap(-1, _COUNT.size)  # shared with whoever is forked
-        self.note()
+def find_all(url: URL, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    with psycopg.connect(**connect_arguments(url), autocommit=True) as connection:
+        return connection.execute(query.encode(), list(parameters)).fetchall()
 
-    def note(self) -> None:
-        """Keep the present state, unless it is the last one that was kept."""
-        (count,) = _COUNT.unpack(self._count[:])
-        found = self._look(self._ring[count % len(self._ring)])
-        if found != self._last or not count:
-            self._last = found
-            self._count[:] = _COUNT.pack(count + 1)
 
-    def put_back(self, target: URL, lost: int) -> int:
-        """Bring another database, with the same tables, into the state before some commits; 0 means the beginning.
+def find_one(url: URL, query: str, parameters: Sequence[Any] = ()) -> Any:
+    ((value,),) = find_all(url, query, parameters)
+    return value
 
-        Returns how many commits it does not know.
+
+async def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until something is so; only the test's own time limit ends it otherwise."""
+    while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - other processes bring it about
+        await asyncio.sleep(0.02)
+
+
+@dataclass
+class Books:
+    """The sandbox's books, in a database of their own that forgets nothing."""
+
+    url: URL
+
+    @property
+    def setting(self) -> str:
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    def transfers(self) -> int:
+        """How many transactions moved money from the payer."""
+        return int(find_one(self.url, _TRANSFERS))
+
+    def received_units(self) -> dict[str, int]:
+        """What each account got of the payment token, in how many transactions soever."""
+        query = """
+            SELECT account_id, balance_units FROM sandbox.holding
+             WHERE token_id = %s AND balance_units > 0 AND account_id NOT IN ('0.0.1001', '0.0.900')
         """
-        (count,) = _COUNT.unpack(self._count[:])
-        state = self._beginning if not lost or lost >= count else self._ring[(count - 1 - lost) % len(self._ring)]
-        with psycopg.connect(**connect_arguments(target)) as there:
-            there.execute("SET LOCAL session_replication_role = replica")
-            for table, columns in self._tables:
-                name = sql.Identifier(table)
-                listed = sql.SQL(", ").join(sql.SQL(column) for column in columns)  # type: ignore[arg-type]
-                there.execute(sql.SQL("DELETE FROM {}").format(name))
-                read = sql.SQL("COPY {} ({}) TO STDOUT").format(name, listed)
-                write = sql.SQL("COPY {} ({}) FROM STDIN").format(name, listed)
-                with state.cursor().copy(read) as source, there.cursor().copy(write) as sink:
-                    for block in source:
-                        sink.write(block)
-            there.execute(_SEQUENCES)
-        return min(lost or count - 1, count - 1)
+        return {account_id: int(units) for account_id, units in find_all(self.url, query, [PAYMENT_TOKEN])}
 
-    def close(self) -> None:
-        for connection in self._connections:
-            connection.close()
-        self._count.close()
+    def transaction_ids(self) -> set[str]:
+        query = "SELECT transaction_id FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER' AND moved_units > 0"
+        return {transaction_id for (transaction_id,) in find_all(self.url, query)}
 
-    def _look(self, connection: "psycopg.Connection[tuple[object, ...]]") -> object:
-        """Begin to see the present state, and return what tells it from any other."""
-        connection.execute("ROLLBACK")
-        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        return connection.execute(self._fingerprint).fetchone()
+    def advance(self, seconds: int) -> None:
+        """Let time pass on the ledger."""
+        statement = "UPDATE sandbox.network SET clock_offset_nanos = clock_offset_nanos + %s RETURNING 1"
+        find_all(self.url, statement, [seconds * 10**9])
 
 
-class ImpatientSandbox(SandboxLedger):
-    """Lets the sandbox's time pass while a payer is in doubt. Its books are elsewhere, and forget nothing."""
+@dataclass
+class House:
+    """One database of ours, at some time of its life, beside the books."""
 
-    def __init__(self, url: URL, settings: Settings) -> None:
-        super().__init__(settings.sandbox_url or url, settings)
-        self._our_url = url
+    url: URL
+    books: Books
+    settings: Settings
 
-    async def statement(self, payer_account_id: str, *, after: int | None) -> AsyncIterator[StatementPage]:
-        if is_in_doubt(self._our_url):
-            await self.admin.advance(_PASSING_SECONDS)
-        async for page in super().statement(payer_account_id, after=after):
-            yield page
+    @asynccontextmanager
+    async def opened(self, asset: Asset | None = None) -> AsyncIterator[World]:
+        """Open the database; without an asset, on a new ledger and with a new register."""
+        database = Database(self.url)
+        ledger = SandboxLedger(self.books.url, self.settings)
+        runtime = Runtime(self.settings, database, ledger, Jobs(self.url))
+        try:
+            if asset is None:
+                world = await World.make(runtime, [(account, 100 + n) for n, account in enumerate(HOLDERS)])
+            else:
+                world = World(runtime, asset)
+            yield world
+        finally:
+            await ledger.close()
+            await database.close()
+
+    def at(self, url: URL) -> "House":
+        return House(url, self.books, self.settings)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "SANDBOX_DATABASE_URL": self.books.setting,
+            "SANDBOX_VALID_SECONDS": str(self.settings.sandbox_valid_seconds),
+            "STATEMENT_SECONDS": str(self.settings.statement_seconds),
+            "BATCH_SIZE": str(self.settings.batch_size),
+        }
+
+    @contextmanager
+    def working(self, log: Path, *, count: int = 2, **more: str) -> Iterator[None]:
+        """Keep real workers running on the database, that write into a log."""
+        with log.open("ab") as output:
+            workers = [start_worker(self.url, stderr=output, **{**self.environment, **more}) for _ in range(count)]
+            try:
+                yield
+            finally:
+                for worker in workers:
+                    worker.kill()
+                    worker.wait()
+
+    def run(self, *arguments: str, **more: str) -> Said:
+        """Run a command on the database, as a person does."""
+        done = subprocess.run(
+            [sys.executable, "-m", "masspayout", *arguments],
+            env={**os.environ, **environment(self.url), **self.environment, "COLUMNS": "250", **more},
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=Path(__file__).parent,
+        )
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    def completed_batches(self) -> int:
+        return int(find_one(self.url, "SELECT count(*) FROM batch_payout WHERE status = 'COMPLETED'"))
+
+    def status(self, distribution_id: uuid.UUID) -> DistributionStatus:
+        query = "SELECT status FROM distribution WHERE id = %s"
+        return DistributionStatus(find_one(self.url, query, [distribution_id]))
+
+    def forgotten(self) -> set[str]:
+        """The transactions that paid, and that the database does not know."""
+        known = {one for (one,) in find_all(self.url, "SELECT transaction_id FROM attempt WHERE transaction_id <> ''")}
+        return self.books.transaction_ids() - known
+
+    def owed_units(self, distribution_id: uuid.UUID) -> dict[str, int]:
+        query = "SELECT account_id, payment_amount FROM holder WHERE distribution_id = %s AND payment_amount > 0"
+        return {account: int(amount * _UNITS) for account, amount in find_all(self.url, query, [distribution_id])}
+
+    def waits_for_the_ledger(self) -> bool:
+        query = "SELECT count(*) FROM payer WHERE cleared_for IS NULL AND read_at IS NOT NULL"
+        return bool(find_one(self.url, query))
+
+    async def end(self, distribution_id: uuid.UUID) -> DistributionStatus:
+        """Wait until a payout is over, and let the ledger's time pass quickly while its payer waits for that."""
+        while (status := await asyncio.to_thread(self.status, distribution_id)) is DistributionStatus.PROCESSING:
+            if await asyncio.to_thread(self.waits_for_the_ledger):
+                await asyncio.to_thread(self.books.advance, 2)
+            await asyncio.sleep(0.1)
+        return status
 
 
-def is_in_doubt(url: URL) -> bool:
-    """Whether a database may not know all that was paid from a payer."""
-    with psycopg.connect(**connect_arguments(url)) as connection:
-        row = connection.execute(_IS_IN_DOUBT).fetchone()
-    return row is not None and bool(row[0])
+async def begin_payout(house: House) -> uuid.UUID:
+    """Make a world, and a payout of as many batches as there are, which is ready to be paid."""
+    async with house.opened() as world:
+        dividend = await world.plan("1000")
+        await world.execute(dividend.id)
+    return dividend.id

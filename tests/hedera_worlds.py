@@ -9,9 +9,9 @@ from hiero_sdk_python.crypto.private_key import PrivateKey
 from pydantic import SecretStr
 from sqlalchemy import URL
 
-from forgetting import is_in_doubt
 from hedera_network import EmulatedNetwork, NetworkClock
 from hedera_network.wallet import public_key_of
+from lost_commits import is_in_doubt
 from masspayout.ledger.hedera.adapter import HederaLedger
 from masspayout.ledger.movements import StatementPage
 from masspayout.ledger.port import Outcome, Undecided

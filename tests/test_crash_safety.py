@@ -77,7 +77,8 @@ def story_beside_books(embedded_server: URL, migrated_template: str) -> Iterator
 
         def settings_with(books_url: URL) -> Settings:
             address = books_url.render_as_string(hide_password=False)
-            return Settings(_env_file=None, **terms, sandbox_database_url=SecretStr(address))  # type: ignore[call-arg]
+            settings = Settings(_env_file=None, **terms)  # type: ignore[call-arg,arg-type]
+            return settings.model_copy(update={"sandbox_database_url": SecretStr(address)})
 
         distribution_id = asyncio.run(_prepare(url, settings_with(books), HOLDERS[:28]))
 
@@ -87,7 +88,7 @@ def story_beside_books(embedded_server: URL, migrated_template: str) -> Iterator
                 yield SandboxStage(copy, settings_with(copy))
 
         bad = {FROZEN: BAD[FROZEN]}
-        yield Story(url, distribution_id, bad, "forgetting:ImpatientSandbox", stage)
+        yield Story(url, distribution_id, bad, "lost_commits:ImpatientSandbox", stage)
 
 
 async def _prepare(url: URL, settings: Settings, holders: Sequence[str] = HOLDERS) -> uuid.UUID:

@@ -65,7 +65,7 @@ async def test_no_ledger_is_called_inside_a_transaction_while_a_payout_is_paid(
     await world.execute(dividend.id)
     ledger = WatchedLedger(world.sandbox)
     runtime = world.runtime
-    payer = DistributionPayer(database, ledger, runtime.settings)  # type: ignore[arg-type]
+    payer = DistributionPayer(database, ledger, runtime.settings)
     assert await payer.pay(dividend.id) is DistributionStatus.FAILED
     verdict = await world.reconcile(dividend.id)
     await world.sandbox.close()
@@ -83,7 +83,7 @@ async def test_who_waits_for_a_signature_keeps_nobody_else_from_paying(database:
     await world.execute(dividend.id)
     slow = SlowSigner(world.sandbox)
     in_flight = world.sandbox.traits.transactions_in_flight
-    waits = asyncio.create_task(DistributionPayer(database, slow, settings).pay(dividend.id))  # type: ignore[arg-type]
+    waits = asyncio.create_task(DistributionPayer(database, slow, settings).pay(dividend.id))
     await until(lambda: len(slow.waiting) == in_flight)
 
     other = asyncio.create_task(world.pay(dividend.id))
@@ -106,7 +106,7 @@ async def test_a_number_whose_worker_is_gone_is_signed_with_by_another_one(
     dividend = await world.plan("1000")
     await world.execute(dividend.id)
     slow = SlowSigner(world.sandbox)
-    waits = asyncio.create_task(DistributionPayer(database, slow, settings).pay(dividend.id))  # type: ignore[arg-type]
+    waits = asyncio.create_task(DistributionPayer(database, slow, settings).pay(dividend.id))
     await until(lambda: len(slow.waiting) == world.sandbox.traits.transactions_in_flight)
     reserved = attempts(database.url, "RESERVED")
     waits.cancel()
@@ -129,7 +129,7 @@ async def test_a_signature_that_comes_after_somebody_else_has_paid_pays_nobody(
     dividend = await world.plan("1000")
     await world.execute(dividend.id)
     slow = SlowSigner(world.sandbox)
-    waits = asyncio.create_task(DistributionPayer(database, slow, settings).pay(dividend.id))  # type: ignore[arg-type]
+    waits = asyncio.create_task(DistributionPayer(database, slow, settings).pay(dividend.id))
     await until(lambda: len(slow.waiting) == world.sandbox.traits.transactions_in_flight)
 
     let_claims_lapse(database.url)

@@ -8,7 +8,6 @@ import sys
 import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import IO
 
 from sqlalchemy import URL
 
@@ -19,14 +18,11 @@ from masspayout.db.repositories import BatchPayouts
 from payouts import World
 
 
-def start_worker(
-    url: URL, *arguments: str, stderr: IO[bytes] | None = None, **settings: str
-) -> "subprocess.Popen[bytes]":
+def start_worker(url: URL, *arguments: str, **settings: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-m", "masspayout", "worker", *arguments],
         env={**os.environ, **environment(url), **settings},
         stdout=subprocess.DEVNULL,
-        stderr=stderr,
         cwd=Path(__file__).parent,
     )
 

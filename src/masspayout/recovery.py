@@ -4,7 +4,6 @@ Whatever is exactly a planned payment is adopted without anybody. A person says 
 the database lost, a payment of another installation, or no payout at all. Where payouts need approvals, two people do.
 """
 
-import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from masspayout import assets, audit, lost_payouts, payer_statements
 from masspayout.actors import current_actor
 from masspayout.db.entities import EntryAnswer, Payer, PayerBalance, PayerEntry
-from masspayout.db.repositories import ApiTokens, Distributions, LoginSessions, Payers, SeriesRepository
+from masspayout.db.repositories import Payers, RevivedState
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, Invalid, NotFound
 from masspayout.ledger.identity import contradict
@@ -22,7 +21,6 @@ from masspayout.ledger.port import Ledger
 from masspayout.payer_gate import GateState, attend
 from masspayout.settings import Settings
 
-_CODE_BYTES, CODE_LENGTH = 6, 6
 _ENTRIES_SHOWN = 20
 
 
@@ -126,12 +124,14 @@ async def answer(
     Raises:
         Invalid: There is no reason.
         NotFound: The statement has no such transaction.
-        Conflict: It is explained already; or the same person has said so before, and another one has to.
+        Conflict: It is explained already, or may still explain itself; or the same person has said so before, and
+            another one has to.
     """
     if not reason.strip():
         raise Invalid("The reason is missing.", "Add --reason with what happened, and how you know.")
     async with database.unit_of_work() as session:
         entry = await _find_unexplained(Payers(session), transaction_id)
+        await _require_read(Payers(session), entry.payer_id)
     asset = None
     if given is EntryAnswer.LOST_PAYOUT:
         asset = await assets.import_asset(database, ledger, entry.token_id, for_lists=True)
@@ -165,10 +165,9 @@ async def note_withdrawal(database: Database, ledger: Ledger, account: str, tran
 
 async def make_copy(database: Database) -> str:
     """Make this database an installation of its own: it signs for no payer that it inherited. Return its code."""
-    code = secrets.token_urlsafe(_CODE_BYTES)[:CODE_LENGTH]
     async with database.unit_of_work() as session:
         before = (await Payers(session).installation()).code
-        await Payers(session).become_another(code)
+        code = await Payers(session).become_another()
         audit.record(session, "installation.copied", code, before={"code": before}, after={"code": code})
     return code
 
@@ -180,11 +179,12 @@ async def _secure(session: AsyncSession) -> Secured | None:
     if facts.identity in (installation.identity, installation.secured_for):
         return None
     installation.secured_for = facts.identity
-    held = await Distributions(session).hold_scheduled()
+    revived = RevivedState(session)
+    held = await revived.hold_scheduled()
     secured = Secured(
-        sessions=await LoginSessions(session).end_all(facts.time),
-        tokens=await ApiTokens(session).revoke_all(facts.time),
-        series=len(await SeriesRepository(session).pause_all()),
+        sessions=await revived.end_sessions(facts.time),
+        tokens=await revived.revoke_tokens(facts.time),
+        series=await revived.pause_series(),
         distributions=len(held),
     )
     after = {
@@ -208,6 +208,17 @@ async def _find_unexplained(payers: Payers, transaction_id: str) -> PayerEntry:
         if entry.attempt_id is None and entry.answer is None:
             return entry
     raise Conflict(f"The transaction {transaction_id} is explained already.", "See: masspayout payer list")
+
+
+async def _require_read(payers: Payers, payer_id: uuid.UUID) -> None:
+    """Refuse answers while debits of a payer may still be found to be payments of a payout."""
+    payer, facts = await payers.get(payer_id), await payers.facts()
+    if payer.identity != facts.identity or payer.is_being_read:
+        until = "" if payer.read_required_until is None else f" until {payer.read_required_until:%Y-%m-%d %H:%M:%S} UTC"
+        raise Conflict(
+            f"What left {payer.account} may still explain itself: its statement is to be read{until} first.",
+            "By the ledger's time; then run again: masspayout recover",
+        )
 
 
 def _is_first(entries: Sequence[PayerEntry], given: EntryAnswer, transaction_id: str) -> bool:

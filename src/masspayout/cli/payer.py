@@ -90,7 +90,9 @@ def statement(payer: PayerArgument, limit: LimitOption = 20, as_json: JsonOption
 
 
 def state(found: PayerReport) -> str:
-    """Return in a word how a payer stands."""
+    """Return in a word how a payer stands. What is in doubt may explain itself; what is stopped needs a person."""
+    if found.payer.is_being_read:
+        return "in doubt"
     if found.unknown_count:
         return "stopped"
     if found.payer.doubt_since is not None:
@@ -111,6 +113,12 @@ def show_report(found: PayerReport) -> None:
     for entry in unknown:
         words = f"  {entry['transaction_id']}  {int(entry['total_units']):,} units of {entry['token_id']} to "
         out.print(f"{words}{entry['accounts']} accounts, {entry['mark'] or 'without a mark'}", markup=False)
+    if found.payer.is_being_read:
+        until = f"{found.payer.read_required_until:%Y-%m-%d %H:%M:%S}"
+        out.print(
+            f"Those that are payments of a payout are written down by themselves after {until} UTC of ledger time."
+        )
+        return
     out.print(
         "Say what each is, once for all of one payout: masspayout recover "
         "--lost-payout|--other-installation|--no-payout TRANSACTION --reason TEXT",

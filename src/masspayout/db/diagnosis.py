@@ -90,10 +90,12 @@ _FAILED_JOBS = text("""
 """)
 
 _UNDECIDED = text("""
-    SELECT a.transaction_id, b.distribution_id, a.looks, a.outcome_detail AS reason, a.created_at AS since
+    SELECT coalesce(a.transaction_id, 'number ' || a.number || ' of ' || a.sender_account_id) AS transaction_id,
+           b.distribution_id, a.looks, a.outcome_detail AS reason, a.created_at AS since
       FROM attempt AS a
       JOIN batch_payout AS b ON b.id = a.batch_payout_id
-     WHERE a.status IN ('SIGNED', 'SUBMITTED') AND a.created_at < now() - make_interval(secs => :patience_seconds)
+     WHERE a.status IN ('RESERVED', 'SIGNED', 'SUBMITTED')
+       AND a.created_at < now() - make_interval(secs => :patience_seconds)
      ORDER BY a.created_at
 """)
 
@@ -128,6 +130,13 @@ _FAILED_DISTRIBUTIONS = text(f"""
      WHERE d.status = 'FAILED' AND NOT {_IS_PLANNED_AGAIN}
      ORDER BY d.created_at, d.id
 """)  # noqa: S608 - the pieces are constants
+
+_PUT_OFF_DISTRIBUTIONS = text("""
+    SELECT d.id, a.symbol, d.failure_message, d.scheduled_time
+      FROM distribution AS d JOIN asset AS a ON a.id = d.asset_id
+     WHERE d.status = 'PENDING' AND d.failure_message IS NOT NULL
+     ORDER BY d.scheduled_time, d.id
+""")
 
 _STALE_REGISTERS = text("""
     SELECT token_id, sync_status, sync_error, updated_at
@@ -174,6 +183,28 @@ _TROUBLED_WEBHOOKS = text("""
      GROUP BY w.id
      ORDER BY given_up DESC, w.id
 """)
+
+
+# Whoever may not see the standbys in full still sees how many there are.
+_REPLICATION = text("""
+    SELECT (SELECT count(*) FROM pg_stat_replication WHERE application_name <> 'pg_basebackup') AS standbys,
+           current_setting('synchronous_standby_names') AS standby_names,
+           current_setting('synchronous_commit') AS commit
+""")
+_WAITING_COMMITS = ("on", "remote_write", "remote_apply")
+
+
+class Replication(NamedTuple):
+    """How many standbys follow the server, and what its commits wait for."""
+
+    standbys: int
+    standby_names: str
+    commit: str
+
+    @property
+    def is_synchronous(self) -> bool:
+        """Whether a commit waits for a standby."""
+        return bool(self.standby_names) and self.commit in _WAITING_COMMITS
 
 
 class Unpaid(NamedTuple):
@@ -252,6 +283,11 @@ class Diagnosis:
             return []
         return await self._rows(_SLOW_STATEMENTS, slow_ms=slow_ms, least_calls=least_calls)
 
+    async def replication(self) -> Replication:
+        """Return how the server is replicated."""
+        (row,) = await self._rows(_REPLICATION)
+        return Replication(**row._asdict())
+
     async def live_workers(self, alive_seconds: float) -> int:
         """Return how many workers gave a sign of life lately."""
         ((count,),) = await self._rows(_WORKERS, alive_seconds=alive_seconds)
@@ -281,6 +317,10 @@ class Diagnosis:
     async def failed_distributions(self) -> Sequence[Row[Any]]:
         """Return the distributions that ended with somebody unpaid."""
         return await self._rows(_FAILED_DISTRIBUTIONS)
+
+    async def put_off_distributions(self) -> Sequence[Row[Any]]:
+        """Return the distributions that are due and did not start, for a reason that may pass."""
+        return await self._rows(_PUT_OFF_DISTRIBUTIONS)
 
     async def stale_registers(self, patience_seconds: float) -> Sequence[Row[Any]]:
         """Return the assets whose last sync failed, or has not come to an end."""

@@ -11,10 +11,13 @@ from psycopg import AsyncConnection
 from sqlalchemy import URL, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from masspayout.clock import Clock
 from masspayout.db.refusals import is_refusal, unavailable
+from masspayout.db.replication import UnconfirmedCommits
+from masspayout.errors import DatabaseUnavailable
 
 # Every TIMESTAMP of the schema holds UTC, so every session must read and write it as such.
 SESSION_ARGUMENTS = {
@@ -52,12 +55,15 @@ class Database:
             connect_args=SESSION_ARGUMENTS,
         )
         _try_idle_connections_before_use(self._engine)
+        self._unconfirmed = UnconfirmedCommits(self._engine)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False, info={_CLOCK: self.clock})
         # On the same pool: the server commits each statement by itself.
         autocommitting = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._single_statements = async_sessionmaker(
             autocommitting, expire_on_commit=False, info={_SINGLE: True, _CLOCK: self.clock}
         )
+        for sessions in (self._sessions, self._single_statements):
+            sessions.configure(sync_session_class=_session_class(self._unconfirmed))
         if log_sql:
             logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
 
@@ -98,10 +104,26 @@ class Database:
                 if not is_refusal(error):
                     raise
                 raise unavailable(self.url, error) from error
+            if self._unconfirmed.take(session):
+                raise DatabaseUnavailable(
+                    "The database's server stopped waiting for its synchronous standby: the standby may lack what was "
+                    "committed, so it counts as not done.",
+                    "See what keeps the standby, then: masspayout doctor",
+                )
 
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
+
+
+def _session_class(unconfirmed: UnconfirmedCommits) -> type[Session]:
+    """Return a class of sessions that tell on which connection they commit."""
+
+    class WatchedSession(Session):
+        pass
+
+    event.listen(WatchedSession, "after_begin", unconfirmed.begin)
+    return WatchedSession
 
 
 def _try_idle_connections_before_use(engine: AsyncEngine) -> None:

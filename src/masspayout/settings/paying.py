@@ -49,6 +49,10 @@ class PayingSettings(BaseSettings):
         gt=0,
         description="How often the payer's statement is read while it pays, to find what the database does not know.",
     )
+    require_synchronous: bool = Field(
+        default=False,
+        description="`true`: nothing is signed unless the server waits for a standby before it commits.",
+    )
     listener_overlap_seconds: float = Field(
         default=300.0,
         ge=0,

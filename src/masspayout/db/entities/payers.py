@@ -78,6 +78,12 @@ class Payer(Base):
     watched_since: Mapped[datetime | None]
     cleared_for: Mapped[str | None]
 
+    @property
+    def is_being_read(self) -> bool:
+        """Whether debits that nobody can explain may still be found to be payments of a payout."""
+        required = self.read_required_until
+        return required is not None and (self.read_until is None or self.read_until < required)
+
 
 class PayerEntry(Base):
     """One debit of a payer: a transaction that moved a token away from it, as the ledger shows it.

@@ -1,0 +1,210 @@
+"""The database's server fails over while real workers pay: commits are lost, and nobody is paid twice or forgotten."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, text
+
+from clusters import Cluster, require_debian_15
+from databases import fresh_database, run_sql
+from forgetting import BATCHES, Books, House, begin_payout, find_all, find_one, storm_points, wait_until
+from masspayout.db import migrations
+from masspayout.db.entities import DistributionStatus
+from masspayout.db.session import Database
+from masspayout.errors import DatabaseUnavailable
+from masspayout.settings import Settings
+from proxies import Proxy
+
+# How late the standby is, from the first point of a payout to the last one.
+_SHORTEST_LAG_SECONDS, _LONGEST_LAG_SECONDS = 0.05, 2.0
+
+
+@dataclass
+class Pair:
+    """A server and the standby that follows it.
+
+    Attributes:
+        replication: The way from the one to the other.
+        front: The address that workers know, which leads to the server that is to be used.
+        house: Our database behind that address.
+    """
+
+    primary: Cluster
+    standby: Cluster
+    replication: Proxy
+    front: Proxy
+    house: House
+
+    @property
+    def on_primary(self) -> House:
+        return self.house.at(self.primary.url())
+
+    @property
+    def on_standby(self) -> House:
+        return self.house.at(self.standby.url())
+
+    def wait_for_standby(self) -> None:
+        """Wait until the standby has replayed all that the server wrote."""
+        written = find_one(self.primary.url(), "SELECT pg_current_wal_lsn()::text")
+        query = f"SELECT pg_last_wal_replay_lsn() >= '{written}'::pg_lsn"
+        while not find_one(self.standby.url(), query):
+            pass
+
+    def fail_over(self) -> None:
+        """Kill the server and promote the standby; nobody is led there yet."""
+        self.front.target_port = None
+        self.primary.kill()
+        self.replication.lead_to(None)
+        self.standby.promote()
+
+
+@contextmanager
+def running_pair(directory: Path, books_url: URL, settings: Settings) -> Iterator[Pair]:
+    require_debian_15()
+    with ExitStack() as opened:
+        primary = Cluster.make(directory)
+        opened.callback(primary.kill)
+        run_sql(primary.url("postgres"), "CREATE DATABASE masspayout")
+        migrations.upgrade(primary.url())
+        replication = opened.enter_context(Proxy(primary.port).running())
+        standby = Cluster.standby_of(primary, directory, through_port=replication.port)
+        opened.callback(standby.kill)
+        front = opened.enter_context(Proxy(primary.port).running())
+        house = House(primary.url(port=front.port), Books(books_url), settings)
+        yield Pair(primary, standby, replication, front, house)
+
+
+@pytest.fixture
+def pair(tmp_path: Path, embedded_server: URL, settings: Settings) -> Iterator[Pair]:
+    few = settings.model_copy(update={"batch_size": 5, "sandbox_valid_seconds": 10, "statement_seconds": 0.2})
+    with fresh_database(embedded_server) as books_url, running_pair(tmp_path, books_url, few) as pair:
+        yield pair
+
+
+def lag_seconds(part: float) -> float:
+    """Return how late the standby is when a part of the payout is paid: later towards its end, by factors."""
+    return float(_SHORTEST_LAG_SECONDS * (_LONGEST_LAG_SECONDS / _SHORTEST_LAG_SECONDS) ** part)
+
+
+def signed_count(house: House) -> int:
+    return int(find_one(house.url, "SELECT count(*) FROM attempt WHERE signed_bytes IS NOT NULL"))
+
+
+async def pay_until(pair: Pair, part: float) -> None:
+    await wait_until(lambda: pair.on_primary.completed_batches() >= part * BATCHES)
+
+
+@pytest.mark.longest
+@pytest.mark.parametrize("part", storm_points())
+async def test_commits_that_a_failover_loses_pay_nobody_again(pair: Pair, tmp_path: Path, part: float) -> None:
+    distribution_id = await begin_payout(pair.house)
+    pair.wait_for_standby()
+    pair.replication.delay_seconds = lag_seconds(part)
+    log = tmp_path / "log"
+    with pair.house.working(log):
+        await pay_until(pair, part)
+        pair.replication.lead_to(None)
+        before = pair.house.books.transfers()
+        await wait_until(lambda: pair.house.books.transfers() > before)
+        pair.fail_over()
+        lost = pair.on_standby.forgotten()
+        pair.front.lead_to(pair.standby.port)
+        assert len(lost) > 0, "no payment was lost: nothing was tried"
+        assert await pair.house.end(distribution_id) is DistributionStatus.COMPLETED
+
+    house = pair.on_standby
+    assert house.books.received_units() == house.owed_units(distribution_id)
+    assert house.books.transfers() == BATCHES
+    assert house.forgotten() == set()
+    assert "restored, copied or failed over" in log.read_text()
+    said = house.run("reconcile", str(distribution_id))
+    assert (said.status, "No breaks" in said.out) == (0, True), said
+
+
+async def test_a_synchronous_standby_loses_nothing(pair: Pair, tmp_path: Path) -> None:
+    distribution_id = await begin_payout(pair.house)
+    pair.wait_for_standby()
+    pair.primary.wait_for_standbys("*")
+    pair.replication.delay_seconds = 0.02
+    with pair.house.working(tmp_path / "log", REQUIRE_SYNCHRONOUS="true"):
+        await pay_until(pair, 0.5)
+        pair.fail_over()
+        assert 0 < pair.on_standby.completed_batches() < BATCHES
+        assert pair.on_standby.forgotten() == set()
+        # It is the only one now, and the payers ask for another one to be waited for.
+        signed = signed_count(pair.on_standby)
+        pair.front.lead_to(pair.standby.port)
+        await wait_until(lambda: "REQUIRE_SYNCHRONOUS" in (tmp_path / "log").read_text())
+        assert signed_count(pair.on_standby) == signed
+    with pair.house.working(tmp_path / "log"):
+        assert await pair.house.end(distribution_id) is DistributionStatus.COMPLETED
+    house = pair.on_standby
+    assert house.books.received_units() == house.owed_units(distribution_id)
+    assert house.books.transfers() == BATCHES
+
+
+@asynccontextmanager
+async def cancelled_waits(server: Cluster) -> AsyncIterator[list[int]]:
+    """Cancel every wait for a standby, and tell of which processes it was."""
+    cancelled: list[int] = []
+    query = """
+        SELECT pid FROM pg_stat_activity
+         WHERE wait_event = 'SyncRep' AND backend_type = 'client backend' AND pg_cancel_backend(pid)
+    """
+
+    async def cancel() -> None:
+        while True:
+            cancelled.extend(pid for (pid,) in await asyncio.to_thread(find_all, server.url(), query))
+            await asyncio.sleep(0.05)
+
+    task = asyncio.create_task(cancel())
+    try:
+        yield cancelled
+    finally:
+        task.cancel()
+
+
+@pytest.mark.parametrize("kind", ["unit_of_work", "single_statement"])
+async def test_a_cancelled_wait_for_the_standby_is_a_failed_commit(pair: Pair, kind: str) -> None:
+    """PostgreSQL warns and calls it committed; a failover would lose it."""
+    statement = text("UPDATE installation SET updated_at = now()")
+    database = Database(pair.house.url)
+    begin = getattr(database, kind)
+    pair.standby.kill()
+    pair.primary.wait_for_standbys("*")
+
+    async def write_until_it_waits() -> None:
+        while True:  # the server takes note of the setting in its own time
+            async with begin() as session:
+                await session.execute(statement)
+
+    async with cancelled_waits(pair.primary) as cancelled:
+        with pytest.raises(DatabaseUnavailable, match="stopped waiting for its synchronous standby"):
+            await write_until_it_waits()
+        await wait_until(lambda: cancelled)
+    pair.primary.wait_for_standbys("")
+    async with begin() as session:
+        await session.execute(statement)
+    await database.close()
+
+
+async def test_the_doctor_says_what_a_failover_can_lose(pair: Pair) -> None:
+    def said(**settings: str) -> str:
+        out = pair.on_primary.run("doctor", **settings).out
+        return next(line for line in out.splitlines() if " replication: " in line)
+
+    pair.wait_for_standby()
+    asks = {"REQUIRE_SYNCHRONOUS": "true"}
+    assert said().startswith("ok  replication: 1 standby follows, and commits do not wait")
+    assert "PROBLEM" in said(**asks)
+    pair.primary.wait_for_standbys("*")
+    assert said(**asks).startswith("ok  replication: Commits wait for a standby, and 1 standby follows")
+    pair.standby.kill()
+    await wait_until(lambda: not find_one(pair.primary.url(), "SELECT count(*) FROM pg_stat_replication"))
+    assert "and none follows" in said()
+    pair.primary.wait_for_standbys("")
+    assert said().startswith("ok  replication: No standby follows")

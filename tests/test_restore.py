@@ -1,0 +1,100 @@
+"""A dump that was taken amid a payout is restored: real workers pay the rest of it, and nobody again."""
+
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from clusters import DEBIAN_15
+from databases import fresh_database, run_sql
+from forgetting import BATCHES, HOLDERS, Books, House, begin_payout, storm_points, wait_until
+from masspayout.db import migrations
+from masspayout.db.entities import DistributionStatus
+from masspayout.settings import Settings
+
+
+@pytest.fixture
+def house(debian_server: URL, embedded_server: URL, settings: Settings) -> Iterator[House]:
+    """A migrated database on PostgreSQL 15, whose tools dump and restore it, and the books on another server."""
+    few = settings.model_copy(update={"batch_size": 5, "sandbox_valid_seconds": 10, "statement_seconds": 0.2})
+    with fresh_database(debian_server) as url, fresh_database(embedded_server) as books_url:
+        migrations.upgrade(url)
+        yield House(url, Books(books_url), few)
+
+
+def run_tool(name: str, house: House, *arguments: str) -> None:
+    done = subprocess.run(
+        [str(DEBIAN_15 / name), "-h", str(house.url.query["host"]), "-U", "masspayout", *arguments],
+        env={**os.environ, "PGPORT": str(house.url.query["port"])},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+async def restore_amid_a_payout(house: House, tmp_path: Path, part: float) -> uuid.UUID:
+    """Dump the database when a part of a payout is paid, let the rest be paid, and restore the dump."""
+    dump = tmp_path / "dump"
+    distribution_id = await begin_payout(house)
+    with house.working(tmp_path / "first log"):
+        await wait_until(lambda: house.completed_batches() >= part * BATCHES)
+        run_tool("pg_dump", house, "-Fc", "-f", str(dump), str(house.url.database))
+        assert await house.end(distribution_id) is DistributionStatus.COMPLETED
+    assert house.books.transfers() == BATCHES
+    run_sql(house.url.set(database="postgres"), f'DROP DATABASE "{house.url.database}" WITH (FORCE)')
+    run_tool("pg_restore", house, "-C", "-d", "postgres", str(dump))
+    # As if the time had passed after which the workers of before are taken for dead.
+    run_sql(house.url, "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'")
+    assert len(house.forgotten()) > 0, "the dump knew everything: nothing was tried"
+    return distribution_id
+
+
+def require_paid_once(house: House, distribution_id: uuid.UUID) -> None:
+    """Compare the books with what is owed, and have the software prove the same."""
+    assert house.books.transfers() == BATCHES
+    assert house.books.received_units() == house.owed_units(distribution_id)
+    assert house.forgotten() == set()
+    said = house.run("reconcile", str(distribution_id))
+    assert (said.status, "No breaks" in said.out) == (0, True), said
+    assert house.run("recover").status == 0
+
+
+@pytest.mark.longest
+@pytest.mark.parametrize("part", storm_points())
+async def test_workers_pay_nobody_again_after_a_restore(house: House, tmp_path: Path, part: float) -> None:
+    distribution_id = await restore_amid_a_payout(house, tmp_path, part)
+    said = house.run("reconcile", str(distribution_id), "--json")
+    holders_of_a_batch = len(HOLDERS) // BATCHES
+    assert said.status == 1, said
+    assert said.out.count("UNKNOWN_PAYMENT") == holders_of_a_batch * len(house.forgotten()), said
+    log = tmp_path / "log"
+    with house.working(log):
+        assert await house.end(distribution_id) is DistributionStatus.COMPLETED
+    assert "restored, copied or failed over" in log.read_text()
+    require_paid_once(house, distribution_id)
+
+
+async def test_a_person_recovers_a_restored_database_before_any_worker_runs(house: House, tmp_path: Path) -> None:
+    distribution_id = await restore_amid_a_payout(house, tmp_path, 0.5)
+    said = house.run("recover")
+    assert said.status == 1, said
+    assert "This database was restored, copied or failed over." in said.out
+    assert "Its statement is read until" in said.out
+    assert "in doubt" in house.run("payer", "list").out
+    (first, *_) = house.forgotten()
+    refused = house.run("recover", "--no-payout", first, "--reason", "I do not remember it.")
+    assert (refused.status, "may still explain itself" in refused.err) == (1, True), refused
+
+    house.books.advance(60)
+    said = house.run("recover")
+    assert (said.status, "Everything that the ledger shows is explained." in said.out) == (0, True), said
+    assert "clear" in house.run("payer", "list").out
+    assert house.forgotten() == set()
+    with house.working(tmp_path / "log"):
+        assert await house.end(distribution_id) is DistributionStatus.COMPLETED
+    require_paid_once(house, distribution_id)
