@@ -29,7 +29,7 @@ _SKEW_SECONDS = 5
 _PASSING_SECONDS = 20
 
 # How much passes whenever the statement of a payer in doubt is read.
-_DOUBTFUL_SECONDS = 2 * 3_600
+_DOUBTFUL_SECONDS = 3_600
 
 
 def build_world(network: EmulatedNetwork, holders: Sequence[tuple[str, int]]) -> None:

@@ -107,8 +107,9 @@ def _running(directory: Path) -> Iterator[HederaStage]:
 
 @contextmanager
 def behind_for_hours(_: URL) -> Iterator[HederaStage]:
-    """As slow as doubts are long: the clock of the database is never behind the network's, as in the real world."""
-    with stage_behind(4 * 3_600) as ready:
+    """The clock of the database is not behind the network's, before a doubt is over; and a mirror node is a little."""
+    with stage_behind(2 * 3_600) as ready:
+        ready.network.set_faults(replace(FAULTS, mirror_lag_seconds=40))
         yield ready
 
 
@@ -142,7 +143,7 @@ def test_a_crash_anywhere_on_hedera_pays_nobody_twice_and_forgets_nobody(story: 
 @pytest.mark.longest
 @pytest.mark.timeout(900)
 def test_commits_that_are_lost_on_hedera_pay_nobody_twice_and_forget_nobody(story: Story, embedded_server: URL) -> None:
-    found = forget_everywhere(replace(story, stage=behind_for_hours), embedded_server, stride=9, up_to=150)
-    assert sum(each.lost_payments > 0 for each in found) > 3
-    assert sum(each.was_noticed is True for each in found if each.lost_payments) > 1
-    assert sum(each.adopted > 0 for each in found) > 3
+    found = forget_everywhere(replace(story, stage=behind_for_hours), embedded_server, stride=5, up_to=150)
+    assert sum(each.lost_payments > 0 for each in found) > 2
+    assert sum(each.was_noticed is True for each in found if each.lost_payments) > 0
+    assert sum(each.adopted > 0 for each in found) > 2
