@@ -8,6 +8,7 @@ import sys
 import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import IO
 
 from sqlalchemy import URL
 
@@ -19,10 +20,16 @@ from payouts import World
 
 
 def start_worker(url: URL, *arguments: str, **settings: str) -> "subprocess.Popen[bytes]":
+    return start_logged_worker(url, None, *arguments, **settings)
+
+
+def start_logged_worker(url: URL, log: IO[bytes] | None, *arguments: str, **settings: str) -> "subprocess.Popen[bytes]":
+    """Start a worker whose log goes into a file."""
     return subprocess.Popen(
         [sys.executable, "-m", "masspayout", "worker", *arguments],
         env={**os.environ, **environment(url), **settings},
         stdout=subprocess.DEVNULL,
+        stderr=log,
         cwd=Path(__file__).parent,
     )
 
