@@ -11,16 +11,20 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 import psycopg
 from sqlalchemy import URL
 
 import crashes
-from databases import fresh_database
+from databases import copied_database, fresh_database
+from lost_commits import MOST_LOST
+from masspayout import reconciliation
 from masspayout.db.entities import AttemptStatus, BatchStatus, DistributionStatus
 from masspayout.db.repositories import Assets
 from masspayout.db.session import Database, connect_arguments
+from masspayout.errors import LedgerUnavailable
 from masspayout.jobs import Jobs
 from masspayout.runtime import Runtime
 from masspayout.settings import Settings
@@ -42,6 +46,9 @@ class Stage(Protocol):
 
     def calm_down(self) -> None:
         """Let nothing go wrong any more, and everything be seen that has happened."""
+
+    def wait_until_shown(self) -> None:
+        """Let as much time pass as it takes until what has happened is seen."""
 
     def received_units(self) -> dict[str, int]:
         """Return what its own books say that each account got."""
@@ -65,27 +72,69 @@ class Story:
     asset_token: str = ASSET_TOKEN
 
 
+@dataclass(frozen=True)
+class Recovered:
+    """What was found after a death at which the database forgot something.
+
+    Attributes:
+        lost_payments: To how many holders the ledger had paid what the database knew nothing of any more.
+        was_noticed: Whether the reconciliation saw that before anything was recovered; None when it was not asked.
+        adopted: How many transactions were written down because the ledger shows them.
+        signed_again: How many were signed a second time, under the number that they had been signed with before.
+    """
+
+    kill_at: int
+    lost_payments: int
+    was_noticed: bool | None
+    adopted: int
+    signed_again: int
+
+
 def die_everywhere(story: Story, server: URL, *, stride: int = 1, up_to: int | None = None) -> int:
     """Die at every side effect, or each so-manieth up to a number, recover, and compare the books.
 
     Return at which one of them the last death was, or would have been.
     """
+    return _everywhere(story, partial(_die_and_recover, story, server), stride, up_to)
+
+
+def forget_everywhere(story: Story, server: URL, *, stride: int = 1, up_to: int | None = None) -> list[Recovered]:
+    """Die at every side effect, or each so-manieth; have the database forget, recover, and compare the books.
+
+    It forgets one, two or three commits, or everything since the payout was planned, in turns; the ledger forgets
+    nothing.
+    """
+    found: list[Recovered] = []
+
+    def die_and_forget(mortals: crashes.Mortals, kill_at: int) -> bool:
+        turn = (kill_at - 1) // stride
+        recovered = _die_and_forget(story, server, mortals, kill_at, turn)
+        if recovered is not None:
+            found.append(recovered)
+        return recovered is None
+
+    _everywhere(story, die_and_forget, stride, up_to)
+    return found
+
+
+def _everywhere(story: Story, die: Callable[[crashes.Mortals, int], bool], stride: int, up_to: int | None) -> int:
+    """Die until the payout ends before the next death, several at a time. Return the last side effect tried."""
     ran_through = threading.Event()
     numbers = itertools.count(1, stride) if up_to is None else range(1, up_to + 1, stride)
     side_effects = itertools.takewhile(lambda _: not ran_through.is_set(), iter(numbers))
 
-    def die_and_recover() -> int:
+    def die_again_and_again() -> int:
         mortals = crashes.Mortals(story.opener)
         last = 0
         for kill_at in side_effects:
             last = kill_at
-            if _die_and_recover(story, server, mortals, kill_at):
+            if die(mortals, kill_at):
                 ran_through.set()
         mortals.close()
         return last
 
     with ThreadPoolExecutor(AT_ONCE) as several_at_once:
-        deaths = [several_at_once.submit(die_and_recover) for _ in range(AT_ONCE)]
+        deaths = [several_at_once.submit(die_again_and_again) for _ in range(AT_ONCE)]
         return max(death.result() for death in deaths)
 
 
@@ -101,6 +150,69 @@ def _die_and_recover(story: Story, server: URL, mortals: crashes.Mortals, kill_a
         stage.calm_down()
         asyncio.run(_check(url, story, stage, f"side effect {kill_at}"))
     return status == 0
+
+
+def _die_and_forget(story: Story, server: URL, mortals: crashes.Mortals, kill_at: int, turn: int) -> Recovered | None:
+    """Return what was found; None when the payout ended before there were as many side effects."""
+    assert story.template.database is not None
+    lost = turn % (MOST_LOST + 1)
+    when = f"side effect {kill_at}, {lost or 'all'} commits lost"
+    with (
+        fresh_database(server, template=story.template.database) as url,
+        copied_database(story.template) as restored,
+        story.stage(url) as stage,
+    ):
+        status = mortals.pay(url, stage.settings, story.distribution_id, kill_at, crashes.Loss(restored, lost))
+        if status == 0:
+            return None
+        assert status == crashes.KILLED, when
+        lost_payments = len(stage.received_units().keys() - _known_payments(restored))
+        was_noticed = None
+        if (turn // (MOST_LOST + 1)) % 2:
+            stage.wait_until_shown()
+            was_noticed = not asyncio.run(_agrees(restored, story, stage))
+            assert was_noticed or not lost_payments, when
+        reserved, signed = _numbers(restored, AttemptStatus.RESERVED), _numbers(url)
+        recovery = mortals.pay(restored, stage.settings, story.distribution_id)
+        assert recovery == 0, f"recovery from {when}"
+        stage.calm_down()
+        asyncio.run(_check(restored, story, stage, when))
+        again = reserved & signed & _numbers(restored)
+        return Recovered(kill_at, lost_payments, was_noticed, _count(restored, _ADOPTED), len(again))
+
+
+_ADOPTED = "SELECT count(*) FROM attempt WHERE status = 'SETTLED' AND signed_bytes IS NULL"
+
+_KNOWN_PAYMENTS = """
+SELECT h.account_id FROM holder AS h LEFT JOIN attempt AS a ON a.id = h.attempt_id
+ WHERE h.paid OR a.status IN ('SIGNED', 'SUBMITTED')
+"""
+
+
+def _known_payments(url: URL) -> set[str]:
+    """Return whom a database knows to be paid, or to be in a transaction that may pay them."""
+    return {str(account_id) for (account_id,) in _rows(url, _KNOWN_PAYMENTS)}
+
+
+def _numbers(url: URL, status: AttemptStatus | None = None) -> set[object]:
+    """Return the attempts, with their numbers, that are in a state; without one, those that were signed."""
+    query = (
+        "SELECT id, number FROM attempt WHERE status = %(status)s OR %(status)s IS NULL AND signed_bytes IS NOT NULL"
+    )
+    return set(_rows(url, query, {"status": status}))
+
+
+async def _agrees(url: URL, story: Story, stage: Stage) -> bool:
+    database, ledger = Database(url), crashes.open_ledger(story.opener, url, stage.settings)
+    try:
+        while True:
+            try:
+                return (await reconciliation.reconcile(database, ledger, story.distribution_id)).agrees
+            except LedgerUnavailable:  # a fault of the stage, which strikes now and then
+                continue
+    finally:
+        await ledger.close()
+        await database.close()
 
 
 async def _check(url: URL, story: Story, stage: Stage, when: str) -> None:
@@ -120,7 +232,7 @@ async def _check(url: URL, story: Story, stage: Stage, when: str) -> None:
     assert stage.received_units() == {account: units for account, units in owed.items() if account not in story.bad}, (
         when
     )
-    assert verdict.agrees, when
+    assert verdict.agrees, f"{when}: {verdict}"
     assert found.status is (DistributionStatus.FAILED if story.bad else DistributionStatus.COMPLETED), when
     assert {h.account_id: h.failure_code for h in found.holders if not h.paid} == story.bad, when
     assert not [h for h in found.holders if h.attempt_id and not h.paid], when
@@ -131,9 +243,14 @@ async def _check(url: URL, story: Story, stage: Stage, when: str) -> None:
 
 def open_attempts(url: URL) -> int:
     """Count the transactions whose outcome nobody has written down."""
+    return _count(url, "SELECT count(*) FROM attempt WHERE status IN ('RESERVED', 'SIGNED', 'SUBMITTED')")
+
+
+def _count(url: URL, query: str) -> int:
+    ((count,),) = _rows(url, query)
+    return int(count)
+
+
+def _rows(url: URL, query: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
     with psycopg.connect(**connect_arguments(url)) as connection:
-        row = connection.execute(
-            "SELECT count(*) FROM attempt WHERE status IN (%s, %s)", [AttemptStatus.SIGNED, AttemptStatus.SUBMITTED]
-        ).fetchone()
-    assert row is not None
-    return int(row[0])
+        return connection.execute(query, parameters).fetchall()

@@ -12,12 +12,14 @@ import sys
 import traceback
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from pydantic import SecretStr
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.orm import Session
 
+from lost_commits import Memory
 from masspayout import distributions
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.db.entities import DistributionStatus
@@ -77,6 +79,14 @@ class MortalLedger:
         return await self._ledger.transferred_units(transaction_ids)
 
 
+@dataclass(frozen=True)
+class Loss:
+    """What a database forgets: its last commits, or all of them where that is 0. ``url`` is what is left of it."""
+
+    url: URL
+    commits: int
+
+
 class Mortals:
     """A process that forks one after the other: each child pays a distribution, and may be told when to die.
 
@@ -91,13 +101,24 @@ class Mortals:
             [sys.executable, __file__, opener], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def pay(self, url: URL, settings: Settings, distribution_id: uuid.UUID, kill_at: int | None = None) -> int:
-        """Execute and pay in a new process, which dies at its ``kill_at``-th side effect. Return its exit status."""
+    def pay(
+        self,
+        url: URL,
+        settings: Settings,
+        distribution_id: uuid.UUID,
+        kill_at: int | None = None,
+        loss: "Loss | None" = None,
+    ) -> int:
+        """Execute and pay in a new process, which dies at its ``kill_at``-th side effect. Return its exit status.
+
+        If it dies, another database is brought into the state that its own was in before the loss.
+        """
         task = {
             "url": url.render_as_string(hide_password=False),
             "settings": {name: _plain(value) for name, value in settings},
             "distribution_id": str(distribution_id),
             "kill_at": kill_at,
+            "loss": loss and [loss.url.render_as_string(hide_password=False), loss.commits],
         }
         assert self._parent.stdin is not None
         assert self._parent.stdout is not None
@@ -125,15 +146,22 @@ def _plain(value: object) -> object:
 def _fork_for_each_task(opener: str) -> None:
     importlib.import_module(opener.partition(":")[0])
     for line in sys.stdin:
+        task = json.loads(line)
+        memory = None if task["loss"] is None else Memory(make_url(task["url"]))
         pid = os.fork()
         if pid == 0:
-            _live(opener, json.loads(line))
+            _live(opener, task, memory)
         _, status = os.waitpid(pid, 0)
+        if memory is not None:
+            if os.waitstatus_to_exitcode(status) == KILLED:
+                target, lost = task["loss"]
+                memory.put_back(make_url(target), lost)
+            memory.close()
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
 
 
-def _live(opener: str, task: dict[str, Any]) -> NoReturn:
+def _live(opener: str, task: dict[str, Any], memory: Memory | None) -> NoReturn:
     """Be the child: whatever happens, end here and not in the parent's loop."""
     status = 1
     try:
@@ -142,6 +170,8 @@ def _live(opener: str, task: dict[str, Any]) -> NoReturn:
         url = make_url(task["url"])
         ledger = open_ledger(opener, url, settings)
         runtime = Runtime(settings, Database(url), ledger, Jobs(url))
+        if memory is not None:
+            event.listen(Session, "after_commit", lambda _: memory.note())
         asyncio.run(_pay(runtime, uuid.UUID(task["distribution_id"]), executioner))
         status = 0
     except BaseException:  # noqa: BLE001 - it is shown, and the exit status tells of it

@@ -53,6 +53,9 @@ class EvmStage:
     def calm_down(self) -> None:
         self.way.faults = Faults()
 
+    def wait_until_shown(self) -> None:
+        """Blocks are made at once, and the newest is final soon."""
+
     def received_units(self) -> dict[str, int]:
         balances = self.token.ask_all("balanceOf", [(holder,) for holder in self.holders])
         return {holder: units for holder, units in zip(self.holders, balances, strict=True) if units}

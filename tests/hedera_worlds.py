@@ -1,7 +1,7 @@
 """A small world to pay in on the emulated Hedera network: an asset with holders, a payment token, a funded payer."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from sqlalchemy import URL
 
 from hedera_network import EmulatedNetwork, NetworkClock
 from hedera_network.wallet import public_key_of
+from lost_commits import is_in_doubt
 from masspayout.ledger.hedera.adapter import HederaLedger
+from masspayout.ledger.movements import StatementPage
 from masspayout.ledger.port import Outcome, Undecided
 from masspayout.settings import Settings
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN
@@ -26,6 +28,9 @@ _SKEW_SECONDS = 5
 # How much of the network's time passes whenever somebody has looked in vain, instead of a pause.
 _PASSING_SECONDS = 20
 
+# How much passes whenever the statement of a payer in doubt is read.
+_DOUBTFUL_SECONDS = 3_600
+
 
 def build_world(network: EmulatedNetwork, holders: Sequence[tuple[str, int]]) -> None:
     """Make the same world on a fresh network every time."""
@@ -35,12 +40,13 @@ def build_world(network: EmulatedNetwork, holders: Sequence[tuple[str, int]]) ->
         operator.create_account(account_id=account)
     operator.create_token(dict(holders), token_id=ASSET_TOKEN, name="Green Bond", symbol="GRB")
     operator.create_token(
-        {PAYER: FUNDS_UNITS, **dict.fromkeys((account for account, _ in holders), 0)},
+        dict.fromkeys((PAYER, *(account for account, _ in holders)), 0),
         token_id=PAYMENT_TOKEN,
         name="Test Dollar",
         symbol="TUSD",
         decimals=6,
     )
+    operator.fund(PAYMENT_TOKEN, PAYER, FUNDS_UNITS)
 
 
 def world_settings(network: EmulatedNetwork, directory: Path, **more: Any) -> Settings:
@@ -57,9 +63,16 @@ def world_settings(network: EmulatedNetwork, directory: Path, **more: Any) -> Se
 class ImpatientLedger(HederaLedger):
     """Lets the network's time pass instead of waiting: minutes of doubt are over in a moment."""
 
-    def __init__(self, settings: Settings, clock: NetworkClock) -> None:
+    def __init__(self, settings: Settings, clock: NetworkClock, url: URL) -> None:
         super().__init__(settings, clock=clock.now_nanos)
         self._network_clock = clock
+        self._our_url = url
+
+    async def statement(self, payer_account_id: str, *, after: int | None) -> AsyncIterator[StatementPage]:
+        if is_in_doubt(self._our_url):
+            self._network_clock.advance(_DOUBTFUL_SECONDS)
+        async for page in super().statement(payer_account_id, after=after):
+            yield page
 
     async def outcome(self, transaction_id: str) -> Outcome:
         outcome = await super().outcome(transaction_id)
@@ -68,7 +81,7 @@ class ImpatientLedger(HederaLedger):
         return outcome
 
 
-def open_ledger(_: URL, settings: Settings) -> ImpatientLedger:
+def open_ledger(url: URL, settings: Settings) -> ImpatientLedger:
     """Open the ledger in any process, with a clock that is some seconds off."""
     skew_seconds = _SKEW_SECONDS if os.getpid() % 2 else -_SKEW_SECONDS
-    return ImpatientLedger(settings, NetworkClock(settings.data_dir / "network-clock", skew_seconds=skew_seconds))
+    return ImpatientLedger(settings, NetworkClock(settings.data_dir / "network-clock", skew_seconds=skew_seconds), url)

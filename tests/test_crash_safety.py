@@ -6,17 +6,18 @@ The first test dies at every side effect there is, one after the other. The seco
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import URL
 
-from crash_stories import HASTE, Story, die_everywhere, open_attempts
-from databases import fresh_database
+from crash_stories import HASTE, Story, die_everywhere, forget_everywhere, open_attempts
+from databases import copied_database, fresh_database
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database, connect_arguments
 from masspayout.ledger.sandbox import Faults
@@ -25,20 +26,28 @@ from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 from workers import kill_workers
 
 HOLDERS = accounts(120)
-BAD = {HOLDERS[26]: "ACCOUNT_FROZEN_FOR_TOKEN", HOLDERS[45]: "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT"}
+FROZEN, DISSOCIATED = HOLDERS[26], HOLDERS[45]
+BAD = {FROZEN: "ACCOUNT_FROZEN_FOR_TOKEN", DISSOCIATED: "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT"}
 TOTAL = Decimal(1000)
 FAULTS = Faults(lose_answer_percent=30, lose_request_percent=10, duplicate_percent=20)
 
 
 @dataclass
 class SandboxStage:
-    """The sandbox lives in the database, and is copied with it."""
+    """The sandbox's books: in our database, and copied with it; or in one of their own.
+
+    Attributes:
+        url: The database that they are in.
+    """
 
     url: URL
     settings: Settings
 
     def calm_down(self) -> None:
         """Its books are complete at any time."""
+
+    def wait_until_shown(self) -> None:
+        """They show everything at once."""
 
     def received_units(self) -> dict[str, int]:
         return _received_units(self.url)
@@ -57,13 +66,38 @@ def story(embedded_server: URL, migrated_template: str) -> Iterator[Story]:
         yield Story(url, distribution_id, BAD, "payouts:make_sandbox", stage)
 
 
-async def _prepare(url: URL, settings: Settings) -> uuid.UUID:
+@pytest.fixture(scope="module")
+def story_beside_books(embedded_server: URL, migrated_template: str) -> Iterator[Story]:
+    """A smaller payout, and a sandbox that forgets nothing when our database does."""
+    with (
+        fresh_database(embedded_server) as books,
+        fresh_database(embedded_server, template=migrated_template) as url,
+    ):
+        terms = {**HASTE, "batch_size": 7, "sandbox_valid_seconds": 30}
+
+        def settings_with(books_url: URL) -> Settings:
+            address = books_url.render_as_string(hide_password=False)
+            settings = Settings(_env_file=None, **terms)  # type: ignore[call-arg,arg-type]
+            return settings.model_copy(update={"sandbox_database_url": SecretStr(address)})
+
+        distribution_id = asyncio.run(_prepare(url, settings_with(books), HOLDERS[:28]))
+
+        @contextmanager
+        def stage(_: URL) -> Iterator[SandboxStage]:
+            with copied_database(books) as copy:
+                yield SandboxStage(copy, settings_with(copy))
+
+        bad = {FROZEN: BAD[FROZEN]}
+        yield Story(url, distribution_id, bad, "lost_commits:ImpatientSandbox", stage)
+
+
+async def _prepare(url: URL, settings: Settings, holders: Sequence[str] = HOLDERS) -> uuid.UUID:
     database = Database(url)
     runtime = make_runtime(database, settings)
-    world = await World.make(runtime, [(account, 100 + n) for n, account in enumerate(HOLDERS)])
+    world = await World.make(runtime, [(account, 100 + n) for n, account in enumerate(holders)])
     await world.sandbox.admin.associate(list(BAD), PAYMENT_TOKEN)
-    await world.sandbox.admin.freeze([HOLDERS[26]], PAYMENT_TOKEN)
-    await world.sandbox.admin.dissociate([HOLDERS[45]], PAYMENT_TOKEN)
+    await world.sandbox.admin.freeze([FROZEN], PAYMENT_TOKEN)
+    await world.sandbox.admin.dissociate([DISSOCIATED], PAYMENT_TOKEN)
     await world.sandbox.admin.set_faults(FAULTS)
     dividend = await world.plan(str(TOTAL))
     await runtime.ledger.close()
@@ -77,13 +111,26 @@ def test_a_crash_at_any_side_effect_pays_nobody_twice_and_forgets_nobody(story: 
     assert die_everywhere(story, embedded_server) > 100
 
 
+@pytest.mark.longest
+@pytest.mark.timeout(900)
+def test_commits_that_are_lost_at_any_side_effect_pay_nobody_twice_and_forget_nobody(
+    story_beside_books: Story, embedded_server: URL
+) -> None:
+    found = forget_everywhere(story_beside_books, embedded_server)
+    assert len(found) > 100
+    assert sum(each.lost_payments > 0 for each in found) > 30
+    assert sum(each.was_noticed is True for each in found if each.lost_payments) > 10
+    assert sum(each.adopted > 0 for each in found) > 30
+    assert sum(each.signed_again > 0 for each in found) > 0
+
+
 def _received_units(url: URL) -> dict[str, int]:
     """Return what the sandbox's own books say that each account got of the payment token."""
     with psycopg.connect(**connect_arguments(url)) as connection:
         rows = connection.execute(
             """
             SELECT account_id, balance_units FROM sandbox.holding
-             WHERE token_id = %s AND balance_units > 0 AND account_id <> '0.0.1001'
+             WHERE token_id = %s AND balance_units > 0 AND account_id NOT IN ('0.0.1001', '0.0.900')
             """,
             [PAYMENT_TOKEN],
         ).fetchall()

@@ -12,7 +12,7 @@ from sqlalchemy import URL
 
 from anvil import Anvil, running_anvil
 from chains import Contract
-from crash_stories import HASTE, Story, die_everywhere, open_attempts
+from crash_stories import HASTE, Story, die_everywhere, forget_everywhere, open_attempts
 from databases import fresh_database
 from evm_harness import EvmHarness, evm_harness
 from evm_stages import FAULTS, Plan, story_on_chains
@@ -65,6 +65,18 @@ async def _plan(anvil: Anvil, url: URL) -> Plan:
 @pytest.mark.timeout(900)
 def test_a_crash_at_any_side_effect_pays_nobody_twice_and_forgets_nobody(story: Story, embedded_server: URL) -> None:
     assert die_everywhere(story, embedded_server) > 20
+
+
+@pytest.mark.longest
+@pytest.mark.timeout(900)
+def test_commits_that_are_lost_at_a_side_effect_pay_nobody_twice_and_forget_nobody(
+    story: Story, embedded_server: URL
+) -> None:
+    """The contract's paid flags and the nonces decide: nothing is waited for."""
+    found = forget_everywhere(story, embedded_server, stride=3)
+    assert sum(each.lost_payments > 0 for each in found) > 2
+    assert sum(each.was_noticed is True for each in found if each.lost_payments) > 0
+    assert sum(each.adopted > 0 for each in found) > 2
 
 
 @pytest.mark.longest

@@ -10,16 +10,16 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import URL
 
-from crash_stories import HASTE, Story, die_everywhere
+from crash_stories import HASTE, Story, die_everywhere, forget_everywhere
 from databases import fresh_database
-from hedera_network import EmulatedNetwork, Faults
+from hedera_network import EmulatedNetwork, Faults, NetworkClock
 from hedera_worlds import PAYER, build_world, open_ledger, world_settings
 from masspayout import assets
 from masspayout.db.session import Database
@@ -69,6 +69,9 @@ class HederaStage:
         self.network.set_faults(Faults())
         self.network.clock.advance(600)  # whatever is still under way arrives now, if it can
 
+    def wait_until_shown(self) -> None:
+        self.network.clock.advance(FAULTS.mirror_lag_seconds + FAULTS.delay_seconds)
+
     def received_units(self) -> dict[str, int]:
         held = self.network.operator.balances(PAYMENT_TOKEN)
         return {account: units for account, units in held.items() if account != PAYER}
@@ -76,13 +79,38 @@ class HederaStage:
 
 @contextmanager
 def stage(_: URL) -> Iterator[HederaStage]:
-    with TemporaryDirectory() as directory, EmulatedNetwork.start(Path(directory), name="the stage") as network:
+    with stage_behind(0) as ready:
+        yield ready
+
+
+@contextmanager
+def stage_behind(seconds: float) -> Iterator[HederaStage]:
+    """Set up a network whose clock is behind, so that much of its time may pass before it is ahead of the database."""
+    with TemporaryDirectory() as directory:
+        clock = NetworkClock(Path(directory) / "network-clock")
+        clock.advance(-seconds)
+        clock.close()
+        with _running(Path(directory)) as ready:
+            yield ready
+
+
+@contextmanager
+def _running(directory: Path) -> Iterator[HederaStage]:
+    with EmulatedNetwork.start(directory, name="the stage") as network:
         build_world(network, HOLDERS)
         network.operator.associate(FROZEN, PAYMENT_TOKEN, frozen=True)
         network.clock.advance(1800)  # so that a mirror node that is twenty minutes behind has seen all of it
         network.set_faults(FAULTS)
-        yield HederaStage(network, world_settings(network, Path(directory), **TERMS))
+        yield HederaStage(network, world_settings(network, directory, **TERMS))
         TOLD.update(network.mirror.liar.told, false_receipts=network.false_receipts)
+
+
+@contextmanager
+def behind_for_hours(_: URL) -> Iterator[HederaStage]:
+    """The clock of the database is not behind the network's, before a doubt is over; and a mirror node is a little."""
+    with stage_behind(2 * 3_600) as ready:
+        ready.network.set_faults(replace(FAULTS, mirror_lag_seconds=40))
+        yield ready
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +138,12 @@ async def _plan(url: URL) -> uuid.UUID:
 def test_a_crash_anywhere_on_hedera_pays_nobody_twice_and_forgets_nobody(story: Story, embedded_server: URL) -> None:
     assert die_everywhere(story, embedded_server, stride=6, up_to=150) > 50
     assert all(TOLD[kind] for kind in ("misrouted", "false_receipts"))
+
+
+@pytest.mark.longest
+@pytest.mark.timeout(900)
+def test_commits_that_are_lost_on_hedera_pay_nobody_twice_and_forget_nobody(story: Story, embedded_server: URL) -> None:
+    found = forget_everywhere(replace(story, stage=behind_for_hours), embedded_server, stride=5, up_to=150)
+    assert sum(each.lost_payments > 0 for each in found) > 2
+    assert sum(each.was_noticed is True for each in found if each.lost_payments) > 0
+    assert sum(each.adopted > 0 for each in found) > 2

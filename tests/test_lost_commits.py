@@ -18,7 +18,7 @@ from masspayout import distributions, list_payouts, recovery
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, EntryAnswer
 from masspayout.db.session import Database, connect_arguments
-from masspayout.errors import Conflict, Invalid, PayerStopped
+from masspayout.errors import Conflict, InsufficientFunds, Invalid, PayerStopped
 from masspayout.jobs import Jobs
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.payout_lists import PayoutList
@@ -28,6 +28,7 @@ from payouts import PAYMENT_TOKEN, World, accounts
 
 HOLDERS = accounts(200)
 UNITS = 10**6
+FUNDS_UNITS = 10**12
 
 
 @pytest.fixture
@@ -136,6 +137,29 @@ async def test_a_database_restored_to_before_a_payout_pays_nobody_of_it_again(ho
         assert count(restored.url, "SELECT count(*) FROM audit_entry WHERE action = 'payer.doubted'") == 1
         assert sent == 10
         assert count(house.books_url, "SELECT count(*) FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'") == sent
+
+
+async def test_funds_that_a_forgotten_payout_has_spent_are_not_asked_for_again(house: House) -> None:
+    async with house.opened() as world:
+        asset = world.asset
+        dividend = await world.plan(str(FUNDS_UNITS // UNITS))
+    with house.backed_up() as restored:
+        async with house.opened(asset) as world:
+            await world.execute(dividend.id)
+            assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
+        async with restored.opened(asset) as world:
+            runtime = world.runtime
+            parts = (runtime.database, runtime.ledger, runtime.settings)
+            with pytest.raises(InsufficientFunds) as refused:
+                await world.execute(dividend.id)
+            assert "masspayout recover" in str(refused.value.hint)
+            await recovery.recover(*parts)
+            await world.sandbox.admin.advance(60)
+            await recovery.recover(*parts)
+            await world.execute(dividend.id)
+            assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
+            assert received_units(house.books_url) == await owed_units(world, dividend.id)
+            assert (await world.reconcile(dividend.id)).agrees
 
 
 async def test_a_database_restored_to_the_middle_of_a_payout_pays_the_rest_only(house: House) -> None:

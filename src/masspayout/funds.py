@@ -5,7 +5,7 @@ from decimal import Decimal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import Distribution
-from masspayout.db.repositories import BatchPayouts, Due
+from masspayout.db.repositories import BatchPayouts, Due, Payers
 from masspayout.errors import Conflict, InsufficientFunds
 from masspayout.freezing import PaymentToken
 from masspayout.ledger.port import Fees, Ledger
@@ -57,12 +57,19 @@ async def require(ledger: Ledger, token: PaymentToken, due: Due, *, session: Asy
         raise InsufficientFunds(
             f"The payer {token.payer_account_id} holds {funds_amount:,f} of {token.token_id}{promised}, "
             f"but {due.amount:,f} is due: {missing_amount:,f} is missing.",
-            f"Fund {token.payer_account_id}, then try again.",
+            await _next_step(session, token.payer_account_id),
         )
     payer = token.payer_account_id
     fees = (await ledger.estimate(payer, token.token_id, due.recipient_count, token.contract_terms)).fees
     if fees is not None:
         _require_fees(fees, token, due)
+
+
+async def _next_step(session: AsyncSession | None, account: str) -> str:
+    """Return what to do about missing funds: a database that was restored may be missing payments instead."""
+    if session is not None and await Payers(session).may_miss_payments(account):
+        return "The database was restored, and may not know all that was paid. Find out first: masspayout recover"
+    return f"Fund {account}, then try again."
 
 
 def _require_fees(fees: Fees, token: PaymentToken, due: Due) -> None:

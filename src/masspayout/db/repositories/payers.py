@@ -75,6 +75,14 @@ _MATCH = text("""
 """)
 
 
+# A payer that is new to the database is as old as its installation.
+_MAY_MISS_PAYMENTS = text("""
+    SELECT coalesce(bool_or(payer.identity <> masspayout_identity() OR payer.doubt_since IS NOT NULL),
+                    (SELECT identity <> masspayout_identity() FROM installation))
+      FROM payer WHERE account = :account
+""")
+
+
 @dataclass(frozen=True, slots=True)
 class DatabaseFacts:
     """What the server tells of the database, and its time.
@@ -137,6 +145,10 @@ class Payers(Repository[Payer]):
         """Whether a payer may be signed for, in this very database."""
         query = select(exists().where(Payer.id == payer_id, Payer.cleared_for == text(CLEARANCE)))
         return bool(await self.session.scalar(query))
+
+    async def may_miss_payments(self, account: str) -> bool:
+        """Whether the database was restored, copied or failed over, and a payer's statement was not read since."""
+        return bool(await self.session.scalar(_MAY_MISS_PAYMENTS, {"account": account}))
 
     async def lock(self, payer_id: uuid.UUID) -> Payer:
         """Lock one payer and read it again."""

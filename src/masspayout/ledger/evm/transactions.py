@@ -190,18 +190,18 @@ class Transactions:
             return newest
         if await self.fees.needed_wei() <= newest.max_fee_wei or await self._is_in_a_block(versions):
             return newest
+        try:
+            sender, fees = await self._sender_and_fees(newest)
+        except Conflict as error:
+            _log.warning("%s", error)
+            return newest
+        old = decode_transaction(newest.signed_bytes)
+        signed = await self._sign(sender, old.nonce, old.to, old.data, old.gas, fees)
+        renewed = _as_version_of(newest, signed, is_cancellation=newest.is_cancellation)
         async with self._database.unit_of_work() as session:
             locked = await EvmTransactions(session).lock_versions(transaction_id)
-            if locked[-1].hash != newest.hash:
+            if locked[-1].hash != newest.hash:  # another worker has renewed it meanwhile: what was signed is forgotten
                 return locked[-1]
-            try:
-                sender, fees = await self._sender_and_fees(newest)
-            except Conflict as error:
-                _log.warning("%s", error)
-                return newest
-            old = decode_transaction(newest.signed_bytes)
-            signed = await self._sign(sender, old.nonce, old.to, old.data, old.gas, fees)
-            renewed = _as_version_of(newest, signed, is_cancellation=newest.is_cancellation)
             await EvmTransactions(session).remember(renewed)
         _log.info("transaction %s goes out again as %s, at a higher fee", transaction_id, renewed.hash)
         return renewed
