@@ -152,8 +152,10 @@ async def cancelled_waits(server: Cluster) -> AsyncIterator[list[int]]:
     """Cancel every wait for a standby, and tell of which processes it was."""
     cancelled: list[int] = []
     query = """
-        SELECT pid FROM pg_stat_activity
-         WHERE wait_event = 'SyncRep' AND backend_type = 'client backend' AND pg_cancel_backend(pid)
+        WITH waiting AS MATERIALIZED (
+            SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND backend_type = 'client backend'
+        )
+        SELECT pid FROM waiting WHERE pg_cancel_backend(pid)
     """
 
     async def cancel() -> None:
@@ -194,17 +196,17 @@ async def test_a_cancelled_wait_for_the_standby_is_a_failed_commit(pair: Pair, k
 
 async def test_the_doctor_says_what_a_failover_can_lose(pair: Pair) -> None:
     def said(**settings: str) -> str:
-        out = pair.on_primary.run("doctor", **settings).out
-        return next(line for line in out.splitlines() if " replication: " in line)
+        lines = pair.on_primary.run("doctor", **settings).out.splitlines()
+        return " ".join(next(line for line in lines if " replication: " in line).split())
 
     pair.wait_for_standby()
     asks = {"REQUIRE_SYNCHRONOUS": "true"}
-    assert said().startswith("ok  replication: 1 standby follows, and commits do not wait")
-    assert "PROBLEM" in said(**asks)
+    assert said().startswith("ok replication: 1 standby follows, and commits do not wait")
+    assert said(**asks).startswith("problem replication: REQUIRE_SYNCHRONOUS=true")
     pair.primary.wait_for_standbys("*")
-    assert said(**asks).startswith("ok  replication: Commits wait for a standby, and 1 standby follows")
+    assert said(**asks).startswith("ok replication: Commits wait for a standby, and 1 standby follows")
     pair.standby.kill()
     await wait_until(lambda: not find_one(pair.primary.url(), "SELECT count(*) FROM pg_stat_replication"))
     assert "and none follows" in said()
     pair.primary.wait_for_standbys("")
-    assert said().startswith("ok  replication: No standby follows")
+    assert said().startswith("ok replication: No standby follows")
