@@ -2,80 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, text
 
-from clusters import Cluster, require_debian_15
-from databases import fresh_database, run_sql
-from forgetting import BATCHES, Books, House, begin_payout, find_all, find_one, storm_points, wait_until
-from masspayout.db import migrations
+from clusters import Cluster
+from databases import fresh_database
+from forgetting import BATCHES, House, begin_payout, find_all, find_one, storm_points, wait_until
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database
 from masspayout.errors import DatabaseUnavailable
 from masspayout.settings import Settings
-from proxies import Proxy
+from replicated import Pair, pay_until, running_pair
 
 # How late the standby is, from the first point of a payout to the last one.
 _SHORTEST_LAG_SECONDS, _LONGEST_LAG_SECONDS = 0.05, 2.0
-
-
-@dataclass
-class Pair:
-    """A server and the standby that follows it.
-
-    Attributes:
-        replication: The way from the one to the other.
-        front: The address that workers know, which leads to the server that is to be used.
-        house: Our database behind that address.
-    """
-
-    primary: Cluster
-    standby: Cluster
-    replication: Proxy
-    front: Proxy
-    house: House
-
-    @property
-    def on_primary(self) -> House:
-        return self.house.at(self.primary.url())
-
-    @property
-    def on_standby(self) -> House:
-        return self.house.at(self.standby.url())
-
-    def wait_for_standby(self) -> None:
-        """Wait until the standby has replayed all that the server wrote."""
-        written = find_one(self.primary.url(), "SELECT pg_current_wal_lsn()::text")
-        query = f"SELECT pg_last_wal_replay_lsn() >= '{written}'::pg_lsn"
-        while not find_one(self.standby.url(), query):
-            pass
-
-    def fail_over(self) -> None:
-        """Kill the server and promote the standby; nobody is led there yet."""
-        self.front.target_port = None
-        self.primary.kill()
-        self.replication.lead_to(None)
-        self.standby.promote()
-
-
-@contextmanager
-def running_pair(directory: Path, books_url: URL, settings: Settings) -> Iterator[Pair]:
-    require_debian_15()
-    with ExitStack() as opened:
-        primary = Cluster.make(directory)
-        opened.callback(primary.kill)
-        run_sql(primary.url("postgres"), "CREATE DATABASE masspayout")
-        migrations.upgrade(primary.url())
-        replication = opened.enter_context(Proxy(primary.port).running())
-        standby = Cluster.standby_of(primary, directory, through_port=replication.port)
-        opened.callback(standby.kill)
-        front = opened.enter_context(Proxy(primary.port).running())
-        house = House(primary.url(port=front.port), Books(books_url), settings)
-        yield Pair(primary, standby, replication, front, house)
 
 
 @pytest.fixture
@@ -92,10 +35,6 @@ def lag_seconds(part: float) -> float:
 
 def signed_count(house: House) -> int:
     return int(find_one(house.url, "SELECT count(*) FROM attempt WHERE signed_bytes IS NOT NULL"))
-
-
-async def pay_until(pair: Pair, part: float) -> None:
-    await wait_until(lambda: pair.on_primary.completed_batches() >= part * BATCHES)
 
 
 @pytest.mark.longest
