@@ -27,7 +27,8 @@ FOREIGN_PAYMENT = """
     WITH paid AS (
         INSERT INTO sandbox.ledger_transaction
         SELECT 'TX', kind, result, payer_account_id, token_id, accounts, amounts_units, moved_units, failed_accounts,
-               failure_codes, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000 + clock_offset_nanos, 'MEMO'
+               failure_codes, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000 + clock_offset_nanos,
+               'MEMO'
           FROM sandbox.ledger_transaction, sandbox.network WHERE kind = 'TRANSFER' LIMIT 1
         RETURNING token_id, payer_account_id, moved_units
     )
