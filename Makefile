@@ -2,16 +2,18 @@
 
 PYTHON ?= python3
 N ?= 100000
+POINTS ?= 20
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench contract picture openapi screenshots lock clean
+.PHONY: help demo test storm check format bench contract picture openapi screenshots lock clean
 
 help:
 	@echo "make demo     install and show a whole payout on the sandbox ledger, in about a minute"
 	@echo "make test     install and run the tests on all cores (PYTEST_ARGS='-k money' for some of them)"
+	@echo "make storm    restores and failovers at POINTS=20 points of a payout each; takes an hour"
 	@echo "make check    formatting, lint, types and the direction of imports, as CI checks them"
 	@echo "make format   put the code into its one format"
 	@echo "make bench    measure with N=100000 holders, or N=1000000"
@@ -27,6 +29,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses=logical --dist=worksteal $(PYTEST_ARGS)
+
+# In one process: each point has servers and workers of its own, which want the cores.
+storm: $(VENV)/.installed-dev
+	STORM_POINTS=$(POINTS) $(BIN)/python -m pytest tests/test_restore.py tests/test_failover.py tests/test_two_hands.py $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

@@ -198,7 +198,7 @@ async def pay(runtime: Runtime, count: int) -> float:  # noqa: ARG001 - all meas
 
 
 async def payer_statement(runtime: Runtime, count: int) -> float:
-    """Read the statement of the payer from its beginning, and write every debit: what paying does beside the payments."""
+    """Read the statement of the payer from its beginning, and keep every debit, as is done beside the payments."""
     async with runtime.database.unit_of_work() as session:
         (payer,) = await Payers(session).find_of_account(runtime.settings.payer_account_id)
     start = time.perf_counter()
