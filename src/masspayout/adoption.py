@@ -77,6 +77,8 @@ class Adoption:
     async def explain(self, entry: PayerEntry) -> Finding:
         """Adopt an entry, or return why it cannot be."""
         units = {account: int(each) for account, each in zip(entry.accounts, entry.units, strict=True)}
+        if not units:
+            return Finding.UNMARKED
         target = await self._target_of(entry, units)
         if isinstance(target, Finding):
             return target
