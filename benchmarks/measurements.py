@@ -19,8 +19,9 @@ from typing import IO
 
 import httpx
 import psycopg
+from sqlalchemy import func, select
 
-from masspayout import access, assets, distributions, freezing, reconciliation
+from masspayout import access, assets, distributions, freezing, payer_statements, reconciliation
 from masspayout.access import SESSION_COOKIE
 from masspayout.access.sessions import begin_session
 from masspayout.api import create_app
@@ -32,9 +33,10 @@ from masspayout.db.entities import (
     DistributionType,
     ExecutionType,
     Holder,
+    PayerEntry,
     PayoutType,
 )
-from masspayout.db.repositories import Assets, Distributions, Entitlements, Holders, Share
+from masspayout.db.repositories import Assets, Distributions, Entitlements, Holders, Payers, Share
 from masspayout.db.session import Database, connect_arguments
 from masspayout.db.types import uuid7
 from masspayout.ledger.sandbox import SandboxLedger
@@ -195,6 +197,20 @@ async def pay(runtime: Runtime, count: int) -> float:  # noqa: ARG001 - all meas
     return await _pay_seconds(runtime, PAID_DISTRIBUTION)
 
 
+async def payer_statement(runtime: Runtime, count: int) -> float:
+    """Read the statement of the payer from its beginning, and write every debit: what paying does beside the payments."""
+    async with runtime.database.unit_of_work() as session:
+        (payer,) = await Payers(session).find_of_account(runtime.settings.payer_account_id)
+    start = time.perf_counter()
+    await payer_statements.read_on(runtime.database, runtime.ledger, payer)
+    await payer_statements.read_again(runtime.database, runtime.ledger, payer, 0, payer.cursor or 0)
+    seconds = time.perf_counter() - start
+    async with runtime.database.unit_of_work() as session:
+        read = await session.scalar(select(func.sum(func.cardinality(PayerEntry.accounts))))
+    _require(read == count, f"the statement shows {read} payments")
+    return seconds
+
+
 async def second_payout(runtime: Runtime, count: int) -> float:
     """Freeze another payout to the same holders, and pay it at once: nothing is analysed but by the freeze."""
     await _freeze_seconds(runtime, count, SECOND_DISTRIBUTION)
@@ -300,7 +316,7 @@ def _require(condition: bool, otherwise: str) -> None:
 MEASUREMENTS: dict[str, Callable[[Runtime, int], Awaitable[float]]] = {
     work.__name__: work
     for work in (
-        *(prepare, raw_copy, persist, sync, freeze, pay, reconcile, second_payout),
+        *(prepare, raw_copy, persist, sync, freeze, pay, payer_statement, reconcile, second_payout),
         *(first_page, deep_page, asset_page, payout_page),
     )
 }

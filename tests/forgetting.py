@@ -22,7 +22,7 @@ from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, accounts
-from workers import start_worker
+from workers import start_logged_worker
 
 HOLDERS = accounts(300)
 BATCHES = 60
@@ -125,7 +125,7 @@ class House:
     def working(self, log: Path, *, count: int = 2, **more: str) -> Iterator[None]:
         """Keep real workers running on the database, that write into a log."""
         with log.open("ab") as output:
-            workers = [start_worker(self.url, stderr=output, **{**self.environment, **more}) for _ in range(count)]
+            workers = [start_logged_worker(self.url, output, **{**self.environment, **more}) for _ in range(count)]
             try:
                 yield
             finally:

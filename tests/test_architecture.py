@@ -168,6 +168,21 @@ def is_business(path: Path) -> bool:
     return path.parent == PACKAGE
 
 
+# Who is let in, how long an answer is waited for, and what webhooks are signed with goes by the machine's clock.
+GO_BY_THE_MACHINE = ("access/", "api/", "clock.py", "db/plans.py", "ledger/hedera/mirror/", "logs.py", "webhooks/")
+
+
+def test_the_time_is_that_of_the_database() -> None:
+    asked = [
+        f"{where(path, call)} {name}"
+        for path in SOURCES
+        if not in_package(path).startswith(GO_BY_THE_MACHINE)
+        for name, call in calls_of(tree_of(path))
+        if name.endswith(("datetime.now", "datetime.today")) or name in {"time.time", "time.time_ns"}
+    ]
+    assert not asked
+
+
 def test_the_business_neither_sleeps_nor_rolls_dice() -> None:
     """Blocking stops every payout of the process; chance cannot be repeated when a payout is looked into."""
     banned = [
@@ -208,7 +223,7 @@ def test_only_the_command_line_prints() -> None:
 
 
 KNOW_THE_ADAPTERS = {"runtime.py", "cli/sandbox.py", "cli/demo.py"}
-NO_ADAPTERS = {f"masspayout.ledger.{name}" for name in ("contract_offers", "failures", "identity", "port")}
+NO_ADAPTERS = {f"masspayout.ledger.{name}" for name in ("contract_offers", "failures", "identity", "movements", "port")}
 
 
 def test_only_the_runtime_and_the_sandboxs_commands_import_a_ledger_adapter() -> None:

@@ -7,14 +7,14 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 import pytest
 from sqlalchemy import URL
 
 from databases import copied_database, fresh_database, run_sql
-from masspayout import list_payouts, recovery
+from masspayout import distributions, list_payouts, recovery
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, EntryAnswer
 from masspayout.db.session import Database, connect_arguments
@@ -249,3 +249,41 @@ async def test_a_copy_signs_for_no_payer_that_it_inherited(house: House) -> None
             with pytest.raises(PayerStopped, match="is a copy"):
                 await world.pay(second.id)
         assert received_units(house.books_url) == before
+
+
+async def test_a_ledger_that_does_not_show_our_payments_any_more_stops_the_payer(house: House) -> None:
+    house = replace(house, settings=house.settings.model_copy(update={"statement_seconds": 60}))
+    async with house.opened() as world:
+        first, second = await world.plan("100"), await world.plan("200")
+        await world.execute(first.id)
+        assert await world.pay(first.id) is DistributionStatus.COMPLETED
+        run_sql(house.books_url, "DELETE FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'")
+        run_sql(house.url, "UPDATE attempt SET settled_at = now() - interval '12 seconds'")
+        await world.execute(second.id)
+        with pytest.raises(PayerStopped, match=r"does not show .* any more"):
+            await world.pay(second.id)
+        found = await world.find(second.id)
+        assert found.status is DistributionStatus.PROCESSING
+        assert found.failure_message is not None
+        assert "does not show" in found.failure_message
+
+
+async def test_what_the_ledger_shows_as_paid_cannot_be_cancelled(house: House) -> None:
+    async with house.opened() as world:
+        asset = world.asset
+        dividend = await world.plan("1000")
+    with house.backed_up() as restored:
+        async with house.opened(asset) as world:
+            await world.execute(dividend.id)
+            assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
+            await world.sandbox.admin.advance(60)
+        async with restored.opened(asset) as world:
+            runtime = world.runtime
+            await recovery.recover(runtime.database, runtime.ledger, runtime.settings)
+            with pytest.raises(Conflict, match="cannot be cancelled"):
+                async with runtime.database.unit_of_work() as session:
+                    await distributions.cancel(session, dividend.id)
+            await world.sandbox.admin.advance(60)
+            await world.execute(dividend.id)
+            assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
+            assert received_units(house.books_url) == await owed_units(world, dividend.id)

@@ -20,7 +20,8 @@ from masspayout import assets
 from masspayout.attempts import BatchAttempts
 from masspayout.db.entities import Distribution, DistributionType, ExecutionType, PayoutType
 from masspayout.db.repositories import Distributions, Entitlements, Holders, Share
-from masspayout.db.repositories.batch_payouts import _CLAIM, _TALLY
+from masspayout.db.repositories.batch_payouts import _TALLY
+from masspayout.db.repositories.claims import _CLAIM
 from masspayout.db.session import Database, connect_arguments
 from masspayout.freezing import PaymentToken, record_freeze
 from masspayout.settings import Settings
@@ -39,6 +40,8 @@ NARROW_INDEXES = {
     "idx_batch_number",
     "attempt_pkey",
     "idx_attempt_open",
+    "idx_attempt_number",
+    "idx_attempt_transaction",
     "distribution_pkey",
     "idx_ledger_sequence_account",
 }
@@ -88,12 +91,14 @@ class Scene:
         event.remove(engine, "before_cursor_execute", recorder)
 
     async def pay_batch(self, distribution: Distribution, *, after: int) -> Recorder:
-        """Pay the batch that follows a number, and say with which statements."""
+        """Pay the batch that follows a number, and say with which statements. The payer's statement was read before."""
+        attempts = self.attempts
+        await attempts.gate.attend(str(distribution.payer_account_id))
         with self.recorded() as recorder:
-            claimed = await self.attempts.claim(distribution, after=after)
+            claimed = await attempts.claim(distribution, after=after)
             assert claimed is not None
             assert claimed.batch_number == after + 1
-            await self.attempts.pay(claimed)
+            await attempts.pay(claimed)
         return recorder
 
     def plans(self, recorder: Recorder) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -200,6 +205,7 @@ async def pages_touched(session: Any, statement: str, distribution: Distribution
         "batch_number": batch_number,
         "after": batch_number - 1,
         "claim_seconds": 30.0,
+        "begun_only": False,
     }
     explained = text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}")
     wanted = {name: parameters[name] for name in explained._bindparams}

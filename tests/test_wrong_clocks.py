@@ -18,6 +18,7 @@ from command_line import environment
 from masspayout import series
 from masspayout.db.entities import DistributionStatus, DistributionType, ExecutionType, Frequency, PayoutType
 from masspayout.db.session import connect_arguments
+from masspayout.ledger.sandbox import Faults
 from masspayout.runtime import Runtime
 from masspayout.series import Calendar
 from masspayout.terms import Terms
@@ -121,3 +122,21 @@ async def test_another_worker_pays_beside_it(world: World, database_url: URL, tm
         assert await world.pay(planned.id) is DistributionStatus.COMPLETED
         await has_looked(machine, rounds=2)
     assert query(database_url, "SELECT count(*) FROM distribution WHERE status = 'COMPLETED'") == [(2,)]
+
+
+async def test_a_clock_that_goes_wrong_amid_a_payout_hands_it_on(
+    world: World, database_url: URL, tmp_path: Path
+) -> None:
+    machine = wrong_machine(tmp_path, "+0")
+    await world.sandbox.admin.set_faults(Faults(mirror_lag_seconds=3600))
+    planned = await world.plan("3")
+    await world.execute(planned.id)
+    with machine.worker(database_url):
+        await until(lambda: query(database_url, "SELECT count(*) FROM attempt WHERE status = 'SUBMITTED'") == [(1,)])
+        machine.set_clock("+26h")
+        await until(lambda: machine.lines("left to other workers: This machine's clock says") >= 1)
+        await world.sandbox.admin.set_faults(Faults())
+        assert await world.pay(planned.id) is DistributionStatus.COMPLETED
+        machine.set_clock("+0")
+        await until(lambda: query(database_url, "SELECT count(*) FROM procrastinate_jobs") == [(0,)])
+    assert query(database_url, "SELECT count(*) FROM attempt") == [(2,)]

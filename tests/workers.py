@@ -19,14 +19,17 @@ from masspayout.db.repositories import BatchPayouts
 from payouts import World
 
 
-def start_worker(
-    url: URL, *arguments: str, stderr: IO[bytes] | None = None, **settings: str
-) -> "subprocess.Popen[bytes]":
+def start_worker(url: URL, *arguments: str, **settings: str) -> "subprocess.Popen[bytes]":
+    return start_logged_worker(url, None, *arguments, **settings)
+
+
+def start_logged_worker(url: URL, log: IO[bytes] | None, *arguments: str, **settings: str) -> "subprocess.Popen[bytes]":
+    """Start a worker whose log goes into a file."""
     return subprocess.Popen(
         [sys.executable, "-m", "masspayout", "worker", *arguments],
         env={**os.environ, **environment(url), **settings},
         stdout=subprocess.DEVNULL,
-        stderr=stderr,
+        stderr=log,
         cwd=Path(__file__).parent,
     )
 

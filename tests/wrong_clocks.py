@@ -1,5 +1,6 @@
 """Processes on a machine whose clock is wrong, and can be set: Debian's libfaketime lies to them about the time."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from workers import start_worker
+from command_line import environment
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,13 @@ class WrongMachine:
     def worker(self, url: URL, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
         """Run a worker on it, and end it afterwards."""
         with self.log.open("wb") as log:
-            running = start_worker(url, stderr=log, **settings, **self.environment)
+            running = subprocess.Popen(
+                [sys.executable, "-m", "masspayout", "worker"],
+                env={**os.environ, **environment(url), **settings, **self.environment},
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                cwd=Path(__file__).parent,
+            )
             try:
                 yield running
             finally:

@@ -71,6 +71,8 @@ class Adoption:
         self._installation_code = installation_code
         self._adoptions = Adoptions(session)
         self._adopted: Counter[uuid.UUID] = Counter()
+        # A payout has thousands of transactions, all of one mark.
+        self._marked: dict[tuple[str, str | None, uuid.UUID | None], Sequence[Distribution]] = {}
 
     async def explain(self, entry: PayerEntry) -> Finding:
         """Adopt an entry, or return why it cannot be."""
@@ -111,8 +113,10 @@ class Adoption:
         payer, token_id = self._payer.account, entry.token_id
         first = next(iter(units))
         if mark is not None:
-            found = await self._adoptions.find_marked(payer, token_id, mark.obligation, mark.distribution_id)
-            return [(distribution, mark.batch_number) for distribution in found]
+            key = (token_id, mark.obligation, mark.distribution_id)
+            if key not in self._marked:
+                self._marked[key] = await self._adoptions.find_marked(payer, *key)
+            return [(distribution, mark.batch_number) for distribution in self._marked[key]]
         if (entry.mark or "").startswith(_CONTRACT_KEY):
             return await self._adoptions.find_by_ledger_key(payer, token_id, str(entry.mark), first)
         return await self._adoptions.find_owing(payer, token_id, first, units[first])

@@ -209,6 +209,9 @@ async def sync_due(database: Database, ledger: Ledger, now: datetime) -> int:
         except MassPayoutError as error:
             _log.warning("the register of %s could not be read: %s", asset.token_id, error)
             following = now + _TRY_AGAIN
+        except Exception:  # noqa: BLE001 - whatever is wrong with one register must not hold up the others
+            _log.exception("the register of %s could not be read", asset.token_id)
+            following = now + _TRY_AGAIN
         async with database.unit_of_work() as session:
             await Assets(session).end_claimed_sync(asset.id, claimed_until, following)
     return count

@@ -7,8 +7,7 @@
 
 Recovery is the same procedure from whatever the database says. The same bytes may be sent any number of times, because
 the ledger executes a transaction id at most once. A new transaction is signed only when the old one is settled or
-proven dead. A number is signed with for the same holders and amounts whoever signs, and however often: of what a lost
-database signed, the ledger executes one.
+proven dead. Whoever signs with a number signs for the same holders and amounts, so the ledger executes one of them.
 """
 
 import logging
@@ -21,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import distributions
 from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, BatchStatus, Distribution
-from masspayout.db.repositories import Attempts, BatchPayouts, Distributions, Payers
+from masspayout.db.repositories import Attempts, BatchPayouts, Claims, Distributions, Payers
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.errors import LedgerError, LedgerRejected, LedgerUnavailable, LedgerUncertain
@@ -71,7 +70,7 @@ class BatchAttempts:
         While the gate of the payer is closed, what was signed before is claimed, and nothing is reserved.
 
         Args:
-            distribution: It is frozen: its terms are the same whenever they were read.
+            distribution: A frozen one.
             after: Batches up to this number are passed over.
 
         Raises:
@@ -81,7 +80,7 @@ class BatchAttempts:
         gate = self.gate.state(account) or await self.gate.attend(account)
         sender = await self._ledger.sender(account)
         async with self._database.unit_of_work() as session:
-            batch = await BatchPayouts(session).claim(
+            batch = await Claims(session).claim(
                 distribution.id,
                 after=after,
                 claim_seconds=self._settings.claim_seconds,
@@ -133,7 +132,7 @@ class BatchAttempts:
         """Leave a batch alone whose next transaction cannot be made now."""
         _log.warning("batch %s is signed later: %s", batch_id, error)
         async with self._database.single_statement() as session:
-            await BatchPayouts(session).hold(batch_id, self._settings.look_again_max_seconds)
+            await Claims(session).hold(batch_id, self._settings.look_again_max_seconds)
 
     async def _open_or_reserve(
         self, session: AsyncSession, claimed: ClaimedBatch, batch: BatchPayout, sender: Sender
@@ -151,7 +150,7 @@ class BatchAttempts:
                 await self._let_go(session, claimed)
             return
         attempt_id = uuid7()
-        holders = await BatchPayouts(session).attach(batch, attempt_id, payer_id)
+        holders = await Claims(session).attach(batch, attempt_id, payer_id)
         if holders is None:
             await self._let_go(session, claimed)
             return
@@ -180,9 +179,9 @@ class BatchAttempts:
         """
         holders = claimed.holders
         if holders is None:
+            found = (claimed.distribution.id, claimed.batch_number, attempt.id)
             async with self._database.single_statement() as session:
-                found = (claimed.distribution.id, claimed.batch_number, attempt.id)
-                holders = await BatchPayouts(session).attached(*found)
+                holders = await Claims(session).attached(*found)
         try:
             signed = await self._ledger.prepare(_transfer(claimed, attempt, holders))
         except LedgerRejected as error:
@@ -265,7 +264,7 @@ class BatchAttempts:
         )
         async with self._database.unit_of_work() as session:
             await Attempts(session).note_look(attempt.id, outcome.reason)
-            await BatchPayouts(session).hold(attempt.batch_payout_id, pause_seconds)
+            await Claims(session).hold(attempt.batch_payout_id, pause_seconds)
 
     async def _complete(self, attempt: Attempt, outcome: Settled | Refused | Dead) -> bool:
         """Write down the usual outcome: one attempt paid everybody of its batch."""
@@ -319,7 +318,7 @@ class BatchAttempts:
             return {}
         distribution = await Distributions(session).get(batch.distribution_id)
         decimals = int(distribution.payment_token_decimals or 0)
-        owed = await BatchPayouts(session).attached(batch.distribution_id, batch.batch_number, attempt_id)
+        owed = await Claims(session).attached(batch.distribution_id, batch.batch_number, attempt_id)
         return {
             account_id: OTHER_AMOUNT_PAID
             for account_id, amount in owed.items()
@@ -342,7 +341,7 @@ class BatchAttempts:
             half = recipient_count // 2
             slices[:1] = [recipient_count - half, half]
         else:
-            holders = await batches.attached(batch.distribution_id, batch.batch_number, attempt_id)
+            holders = await Claims(session).attached(batch.distribution_id, batch.batch_number, attempt_id)
             await batches.mark_failed(batch, attempt_id, dict.fromkeys(holders, code))
             await self._stop_if_everybody(session, batch, [code])
             slices[:1] = []

@@ -11,7 +11,7 @@ from masspayout import audit, same_ledger
 from masspayout.attempts import BatchAttempts
 from masspayout.clock_guard import ClockGuard
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.db.repositories import Attempts, BatchPayouts, Distributions
+from masspayout.db.repositories import Attempts, BatchPayouts, Distributions, DueStarts
 from masspayout.db.session import Database
 from masspayout.errors import LedgerUnavailable
 from masspayout.ledger.port import Ledger
@@ -92,6 +92,8 @@ class DistributionPayer:
         if gate is not None and not gate.is_open:
             async with self._database.unit_of_work() as session:
                 is_under_way = await Attempts(session).has_sent(distribution.id)
+                if gate.needs_person and not is_under_way:
+                    await DueStarts(session).note_wait(distribution.id, str(gate.stop(account)))
             if gate.needs_person and not is_under_way:
                 raise gate.stop(account)
             wait_seconds = max(wait_seconds, gate.wait_seconds)
@@ -103,8 +105,7 @@ class DistributionPayer:
         Returns False while the ledger is away, and nobody can tell.
         """
         try:
-            async with self._database.unit_of_work() as session:
-                await same_ledger.require_of_distribution(session, self._ledger, distribution)
+            await same_ledger.require_home(self._database, self._ledger, distribution)
         except LedgerUnavailable as error:
             _log.warning("%s Distribution %s waits.", error.message, distribution.id)
             return False
@@ -113,7 +114,10 @@ class DistributionPayer:
     async def _sweep_if_possible(self, distribution: Distribution, account: str) -> None:
         """Go through the batches; when the ledger cannot be read, or cannot say who sends next, wait a while."""
         try:
-            await self._attempts.gate.attend(account)
+            gate = await self._attempts.gate.attend(account)
+            if gate.is_open and distribution.failure_message and not distribution.failure_code:
+                async with self._database.unit_of_work() as session:
+                    await DueStarts(session).note_wait(distribution.id, None)
             await self._sweep(distribution, account)
         except LedgerUnavailable as error:
             _log.warning("%s Distribution %s waits.", error.message, distribution.id)

@@ -41,6 +41,8 @@ async def stop_and_resume(database: Database, ledger: Ledger, settings: Settings
                 await _go_on(session, ledger, settings, jobs, distribution_id)
         except MassPayoutError as error:
             _log.warning("distribution %s does not go on after its contract's pause: %s", distribution_id, error)
+        except Exception:  # noqa: BLE001 - whatever is wrong with one payout must not keep the others waiting
+            _log.exception("distribution %s does not go on after its contract's pause", distribution_id)
 
 
 async def _go_on(

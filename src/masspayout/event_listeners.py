@@ -126,6 +126,8 @@ class EventReader:
                 polled.append(await self.poll(listener_id, now))
             except MassPayoutError as error:
                 _log.warning("listener %s: %s", listener_id, error)
+            except Exception:  # noqa: BLE001 - whatever is wrong with one contract must not hold up the others
+                _log.exception("listener %s cannot be polled", listener_id)
         return polled
 
     async def poll(self, listener_id: uuid.UUID, now: datetime) -> Polled:

@@ -17,11 +17,13 @@ from masspayout.db.repositories import (
     Assets,
     ContractEvents,
     Distributions,
+    DueStarts,
     Freeze,
     FrozenTotals,
     Holders,
     Share,
     analyse_large,
+    refusing_rows,
 )
 from masspayout.errors import Conflict, Invalid, NobodyEligible
 from masspayout.ledger.contract_offers import Announcing, ContractOffer, PayingByRule
@@ -84,7 +86,7 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
     Raises:
         AnotherLedger: The asset belongs to another ledger.
         Conflict: It is frozen already, or no longer pending; or the register was never read; or the asset's contract
-            works out the amounts itself.
+            works out the amounts itself; or another program wrote holders or batches of it.
         NobodyEligible: There is nobody, or everybody's share rounds down to nothing.
     """
     # Syncs and other freezes of the asset end before ours begins; what they changed is read after that.
@@ -94,6 +96,7 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
     await session.refresh(distribution)
     if distribution.is_frozen or not distribution.status.can_execute:
         raise _cannot_be_frozen(distribution)
+    await DueStarts(session).require_no_foreign_rows(distribution)
     if distribution.contract_terms is not None:
         return await _freeze_as_announced(session, ledger, settings, distribution, asset)
     token = await payment_token_of(ledger, settings, asset)
@@ -105,9 +108,10 @@ async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, dist
             f"Distribution {distribution.id} has no amount to divide.", "Create it with --amount and --payout."
         )
     total_units = to_units(distribution.amount, token.decimals)
-    totals = await Freeze(session, distribution).write_division(
-        total_units, token.decimals, excluded, effective_batch_size(ledger, settings), staged=staged
-    )
+    with refusing_rows(distribution.id):
+        totals = await Freeze(session, distribution).write_division(
+            total_units, token.decimals, excluded, effective_batch_size(ledger, settings), staged=staged
+        )
     if totals.entitlement_count == 0:
         raise nobody_holds(asset)
     await record_freeze(session, ledger, distribution, token, totals, snapshot_at, promised=distribution.amount)
@@ -127,9 +131,10 @@ async def freeze_offer(
     owed = _in_account_order(offer)
     token = PaymentToken(offer.token_id, offer.decimals, offer.contract_id)
     distribution.amount = to_decimal(offer.promised_units, token.decimals)
-    totals = await Freeze(session, distribution).write_shares(
-        owed, token.decimals, effective_batch_size(ledger, settings)
-    )
+    with refusing_rows(distribution.id):
+        totals = await Freeze(session, distribution).write_shares(
+            owed, token.decimals, effective_batch_size(ledger, settings)
+        )
     await record_freeze(session, ledger, distribution, token, totals, offer.snapshot_at, promised=distribution.amount)
     await approvals.demand(session, settings, distribution)
     return totals

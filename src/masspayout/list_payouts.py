@@ -110,7 +110,8 @@ async def create(
     shares = (Share(account_id, 0, amount_units) for account_id, amount_units in payout_list)
     taken = Conflict(
         "There is a distribution for this very list already.",
-        f"Pay that one: masspayout pay goes on with it. To pay the list once more, add --again {again + 1}.",
+        f"Pay that one: masspayout pay goes on with it. To pay the list once more, add --again {again + 1}, "
+        "or give another --concept.",
     )
     with refusing_second_obligation(taken):
         async with database.unit_of_work() as session:

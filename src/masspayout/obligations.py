@@ -22,6 +22,8 @@ _MARK = re.compile(
 )
 _FORMER_MARK = re.compile(r"payout (?P<distribution>[0-9a-f-]{36}) batch (?P<batch>\d{1,9})", re.ASCII)
 
+_CONTRACT_KEY = re.compile(r"0x[0-9a-f]{64}")
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -54,6 +56,11 @@ class Mark:
             except ValueError:
                 return None
         return None
+
+
+def is_mark(memo: str | None) -> bool:
+    """Whether a memo, or a contract's key, says that a payment is one of a payout."""
+    return Mark.read(memo) is not None or _CONTRACT_KEY.fullmatch(memo or "") is not None
 
 
 def key_of(*words: str) -> str:

@@ -10,7 +10,7 @@ import logging
 import time
 import uuid
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -32,6 +32,8 @@ _RESTORED = (
     "The database is not the one that last signed for this payer: it was restored, copied or failed over, and may not "
     "know all that was paid."
 )
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
 _NOT_SYNCHRONOUS = (
     "the database's server commits without waiting for a standby, so a failover could lose what was signed, and "
     "REQUIRE_SYNCHRONOUS=true forbids that."
@@ -111,9 +113,9 @@ class PayerGate:
             known = self._states.get(account)
             if known is not None and not self._is_due(account, known):
                 return known
-            payer = await self._begin(account, is_first_read=known is None)
+            payer, began_at = await self._begin(account, is_first_read=known is None)
             await payer_statements.read_on(self._database, self._ledger, payer)
-            found = await self._judge(payer.id)
+            found = await self._judge(payer.id, began_at)
             self._states[account], self._read_at[account] = found, time.monotonic()
             if not found.is_open and (known is None or known.sentence != found.sentence):
                 _log.warning("payer %s: %s", account, found.sentence)
@@ -132,15 +134,16 @@ class PayerGate:
         pause_seconds = self._settings.statement_seconds if known.is_open else known.wait_seconds
         return read_at is None or time.monotonic() - read_at >= pause_seconds
 
-    async def _begin(self, account: str, *, is_first_read: bool) -> Payer:
-        """Return the payer's row, with what hints at a database that forgot written on it."""
+    async def _begin(self, account: str, *, is_first_read: bool) -> tuple[Payer, datetime]:
+        """Return the payer's row, with what hints at a database that forgot written on it, and the database's time."""
         ledger, settling_seconds = await self._ledger.identity(), await self._ledger.settling_seconds()
+        present = await self._database.clock.now()
         async with self._database.unit_of_work() as session:
             payers = Payers(session)
             payer = await payer_statements.find_or_register(payers, ledger, account)
             payer = await payers.lock(payer.id)
             facts = await payers.facts()
-            now = max(facts.time, payer.read_until or facts.time)
+            now = max(present, payer.read_until or present)
             doubt = self._doubts.pop(account, None)
             if payer.identity != facts.identity:
                 doubt = doubt or _RESTORED
@@ -152,10 +155,10 @@ class PayerGate:
             payer.identity = facts.identity
             if is_first_read or doubt is not None:
                 payer.watched_since = now
-        return payer
+        return payer, facts.time
 
-    async def _judge(self, payer_id: uuid.UUID) -> GateState:
-        """Adopt what can be, and open or close the gate."""
+    async def _judge(self, payer_id: uuid.UUID, began_at: datetime) -> GateState:
+        """Adopt what can be, and open or close the gate, by a statement whose reading began at a time."""
         settling = timedelta(seconds=await self._ledger.settling_seconds())
         async with self._database.unit_of_work() as session:
             payers = Payers(session)
@@ -165,8 +168,9 @@ class PayerGate:
             if payer.read_at is None and findings.get(Finding.UNMARKED):
                 await payers.answer_unmarked(payer_id, payer.watched_since or facts.time, _EARLIER)
                 findings = await self._explain(session, payer, installation.code, settling)
+            vanished = await _find_vanished(payers, payer, settling, began_at)
             payer.read_at = facts.time
-            state = _state_of(payer, findings, installation.code)
+            state = _state_of(payer, findings, installation.code, vanished)
             if state.is_open and self._settings.require_synchronous and not facts.is_synchronous:
                 # The payer itself stays in order: a process that does not ask for more may pay.
                 return _closed_until_synchronous(state)
@@ -226,8 +230,23 @@ def _closed_until_synchronous(state: GateState) -> GateState:
     )
 
 
-def _state_of(payer: Payer, findings: dict[Finding, PayerEntry], installation_code: str) -> GateState:
+async def _find_vanished(payers: Payers, payer: Payer, settling: timedelta, began_at: datetime) -> str | None:
+    """Return a payment that settled since the last reading and that this one should have shown, and did not."""
+    if not settling:
+        return None
+    since = _LONG_AGO if payer.read_at is None else payer.read_at - 2 * settling
+    return await payers.find_vanished(payer, since, began_at - settling)
+
+
+def _state_of(
+    payer: Payer, findings: dict[Finding, PayerEntry], installation_code: str, vanished: str | None
+) -> GateState:
     """Return whether a payer may be signed for, after its statement was read."""
+    if vanished is not None:
+        sentence = f"the ledger does not show {vanished} any more, which it had settled."
+        return GateState(
+            payer.id, installation_code, is_open=False, sentence=sentence, needs_person=True, wait_seconds=60
+        )
     if payer.installation != installation_code:
         sentence = (
             f"it belongs to the installation {payer.installation}, of which this database ({installation_code}) is a "

@@ -94,7 +94,7 @@ async def reconcile(database: Database, ledger: Ledger, distribution_id: uuid.UU
             f"Distribution {distribution_id} is not frozen yet: nobody is owed anything.",
             "Reconcile it when it has been executed.",
         )
-    await _require_home(database, ledger, distribution)
+    await same_ledger.require_home(database, ledger, distribution)
     payer = await _read_statement(database, ledger, distribution)
     delay_seconds = await ledger.delay_seconds()
     verdict = Reconciliation(distribution_id)
@@ -104,11 +104,6 @@ async def reconcile(database: Database, ledger: Ledger, distribution_id: uuid.UU
         await _compare(session, verdict, distribution, payer, delay_seconds)
     await _check_balance(database, ledger, verdict, distribution, payer)
     return verdict
-
-
-async def _require_home(database: Database, ledger: Ledger, distribution: Distribution) -> None:
-    async with database.unit_of_work() as session:
-        await same_ledger.require_of_distribution(session, ledger, distribution)
 
 
 async def _read_statement(database: Database, ledger: Ledger, distribution: Distribution) -> Payer:

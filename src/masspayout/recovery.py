@@ -4,7 +4,6 @@ Whatever is exactly a planned payment is adopted without anybody. A person says 
 the database lost, a payment of another installation, or no payout at all. Where payouts need approvals, two people do.
 """
 
-import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from masspayout import assets, audit, lost_payouts, payer_statements
 from masspayout.actors import current_actor
 from masspayout.db.entities import EntryAnswer, Payer, PayerBalance, PayerEntry
-from masspayout.db.repositories import ApiTokens, Distributions, LoginSessions, Payers, SeriesRepository
+from masspayout.db.repositories import Payers, RevivedState
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, Invalid, NotFound
 from masspayout.ledger.identity import contradict
@@ -22,7 +21,6 @@ from masspayout.ledger.port import Ledger
 from masspayout.payer_gate import GateState, attend
 from masspayout.settings import Settings
 
-_CODE_BYTES, CODE_LENGTH = 6, 6
 _ENTRIES_SHOWN = 20
 
 
@@ -167,10 +165,9 @@ async def note_withdrawal(database: Database, ledger: Ledger, account: str, tran
 
 async def make_copy(database: Database) -> str:
     """Make this database an installation of its own: it signs for no payer that it inherited. Return its code."""
-    code = secrets.token_urlsafe(_CODE_BYTES)[:CODE_LENGTH]
     async with database.unit_of_work() as session:
         before = (await Payers(session).installation()).code
-        await Payers(session).become_another(code)
+        code = await Payers(session).become_another()
         audit.record(session, "installation.copied", code, before={"code": before}, after={"code": code})
     return code
 
@@ -182,11 +179,12 @@ async def _secure(session: AsyncSession) -> Secured | None:
     if facts.identity in (installation.identity, installation.secured_for):
         return None
     installation.secured_for = facts.identity
-    held = await Distributions(session).hold_scheduled()
+    revived = RevivedState(session)
+    held = await revived.hold_scheduled()
     secured = Secured(
-        sessions=await LoginSessions(session).end_all(facts.time),
-        tokens=await ApiTokens(session).revoke_all(facts.time),
-        series=len(await SeriesRepository(session).pause_all()),
+        sessions=await revived.end_sessions(facts.time),
+        tokens=await revived.revoke_tokens(facts.time),
+        series=await revived.pause_series(),
         distributions=len(held),
     )
     after = {

@@ -120,8 +120,7 @@ async def _offer_again(database: Database, ledger: Ledger, distribution: Distrib
             "The entitlements are not those that were frozen, and no contract worked them out that could be asked: "
             "somebody changed the rows in the database."
         )
-    async with database.unit_of_work() as session:
-        await same_ledger.require_of_distribution(session, ledger, distribution)
+    await same_ledger.require_home(database, ledger, distribution)
     contract_id = distribution.payer_account_id or asset.lifecycle_contract_id or ""
     return await ledger.announced_offer(contract_id, distribution.type.value, distribution.contract_terms)
 

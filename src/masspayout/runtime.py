@@ -5,11 +5,12 @@ import importlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import URL
 
+from masspayout.backoff import Backoff
 from masspayout.db import embedded, migrations
 from masspayout.db.session import Database
 from masspayout.errors import Invalid
@@ -27,6 +28,7 @@ class Runtime:
     database: Database
     ledger: Ledger
     jobs: Jobs
+    backoff: Backoff = field(default_factory=Backoff)
 
 
 async def database_url(settings: Settings) -> URL:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import Asset, Distribution, EventListener
 from masspayout.db.repositories import Homes, Unfinished
+from masspayout.db.session import Database
 from masspayout.errors import AnotherLedger
 from masspayout.ledger.identity import contradict, settings_of
 from masspayout.ledger.port import Ledger
@@ -58,6 +59,24 @@ async def require_of_distribution(session: AsyncSession, ledger: Ledger, distrib
     found = await require(ledger, distribution.ledger_identity, f"Distribution {distribution.id} began on")
     if distribution.is_frozen:
         await _note(session, distribution, found)
+
+
+async def require_home(database: Database, ledger: Ledger, distribution: Distribution) -> None:
+    """Check that the ledger is the one that a distribution was frozen on. It is asked outside of any transaction.
+
+    Args:
+        database: Where the ledger is written down that is not known yet.
+        ledger: The one that the settings lead to.
+        distribution: It was read before, and its ledger does not change.
+
+    Raises:
+        AnotherLedger: It was frozen on another one.
+        LedgerUnavailable: Which one it is cannot be found out now.
+    """
+    found = await require(ledger, distribution.ledger_identity, f"Distribution {distribution.id} began on")
+    if distribution.is_frozen and distribution.ledger_identity is None:
+        async with database.unit_of_work() as session:
+            await _note(session, distribution, found)
 
 
 async def require_of_listener(session: AsyncSession, ledger: Ledger, listener: EventListener) -> None:

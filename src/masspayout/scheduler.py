@@ -2,7 +2,8 @@
 
 Whatever is due is a PENDING distribution whose time has come: a SCHEDULED one, an occurrence of a series, or one that
 an event made. What cannot start becomes FAILED and says why; when only the ledger is away, or the
-settings lead to another one, it stays for a later round.
+settings lead to another one, it stays for a later round. What fails for a reason that nobody foresaw stays as well, and
+is tried again after growing pauses. Nothing of that keeps another one from starting.
 """
 
 import logging
@@ -14,13 +15,24 @@ from enum import StrEnum
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit, distributions, same_ledger, series
+from masspayout.backoff import Backoff
 from masspayout.db.entities import Asset, Distribution, DistributionStatus
-from masspayout.db.repositories import Assets, Distributions, SeriesRepository
+from masspayout.db.refusals import is_of_statement
+from masspayout.db.repositories import (
+    ROWS_REFUSED,
+    Assets,
+    Distributions,
+    DueStarts,
+    SeriesRepository,
+    database_reason,
+    rows_refused,
+)
 from masspayout.db.session import Database
 from masspayout.errors import (
     ClockIsOff,
     Conflict,
     ContractPaused,
+    DatabaseUnavailable,
     InsufficientFunds,
     Invalid,
     LedgerRejected,
@@ -63,14 +75,26 @@ _FAILURES: dict[type[MassPayoutError], StartFailure] = {
 }
 
 
-async def run_due(database: Database, ledger: Ledger, settings: Settings, jobs: Jobs, now: datetime) -> int:
+async def run_due(
+    database: Database, ledger: Ledger, settings: Settings, jobs: Jobs, now: datetime, backoff: Backoff | None = None
+) -> int:
     """Start what is due at ``now``, the longest overdue first. Return how many distributions this call started.
+
+    Args:
+        database: Where they are.
+        ledger: Where they are paid.
+        settings: Who pays, and what must hold before.
+        jobs: Those that pay are enqueued with the start.
+        now: The present.
+        backoff: The pauses of what failed in earlier calls; without it, everything due is tried.
 
     Raises:
         ClockIsOff: This machine's clock is far from the database's; nothing was started, and nothing called missed.
+        DatabaseUnavailable: The database cannot be reached: nothing else could start either.
     """
+    backoff = backoff or Backoff()
     await database.clock.require_right()
-    await series.make_occurrences(database, now)
+    await series.make_occurrences(database, now, backoff)
     async with database.unit_of_work() as session:
         missed = await Distributions(session).fail_missed(now, StartFailure.MISSED, _MISSED_MESSAGE)
         for distribution_id in missed:
@@ -80,14 +104,48 @@ async def run_due(database: Database, ledger: Ledger, settings: Settings, jobs: 
         _log.warning("%d occurrences of series were missed", len(missed))
     started = 0
     for distribution in due:
+        if backoff.holds(distribution.id, now):
+            continue
         with about(distribution_id=distribution.id):
             try:
-                started += await _start(database, ledger, settings, jobs, distribution, now)
-            except (LedgerUnavailable, LedgerUncertain, ClockIsOff) as error:
-                _log.warning("distribution %s waits for the next round: %s", distribution.id, error)
-            except (Conflict, Invalid, NotFound, LedgerRejected) as error:
-                await _fail(database, distribution, error)
+                started += await _start_or_fail(database, ledger, settings, jobs, distribution, now)
+            except Exception as error:
+                if isinstance(error, DatabaseUnavailable) and not is_of_statement(error):
+                    raise
+                await _put_off(database, distribution, error, *backoff.failed(distribution.id, now))
+            else:
+                backoff.succeeded(distribution.id)
     return started
+
+
+async def _start_or_fail(
+    database: Database, ledger: Ledger, settings: Settings, jobs: Jobs, distribution: Distribution, now: datetime
+) -> bool:
+    """Start a distribution, or say on it why it cannot start: FAILED where only a person can change that."""
+    try:
+        return await _start(database, ledger, settings, jobs, distribution, now)
+    except (LedgerUnavailable, LedgerUncertain, ClockIsOff) as error:
+        _log.warning("distribution %s waits for the next round: %s", distribution.id, error)
+    except (Conflict, Invalid, NotFound, LedgerRejected) as error:
+        await _fail(database, distribution, error)
+    except ROWS_REFUSED as error:
+        _log.exception("distribution %s: the database refuses its rows", distribution.id)
+        await _fail(database, distribution, rows_refused(distribution.id, error))
+    return False
+
+
+async def _put_off(
+    database: Database, distribution: Distribution, error: Exception, failures: int, until: datetime
+) -> None:
+    """Say on a distribution, and in the log with the trace, why it did not start, and when it is tried again."""
+    reason = str(error) if isinstance(error, MassPayoutError) else f"{type(error).__name__}: {database_reason(error)}."
+    _log.error(
+        "distribution %s did not start, for the %d. time; it is tried again at %s",
+        *(distribution.id, failures, until),
+        exc_info=error,
+    )
+    async with database.unit_of_work() as session:
+        await DueStarts(session).note_failure(distribution.id, f"It is due and did not start yet. {reason}")
 
 
 async def _at_home(session: AsyncSession, ledger: Ledger, due: Sequence[Distribution]) -> Sequence[Distribution]:

@@ -4,6 +4,7 @@ A recurring series always has its next occurrence as a distribution of its own, 
 like an outage: what falls due meanwhile is made up for afterwards, as far as the catch-up window reaches.
 """
 
+import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +15,14 @@ from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit
+from masspayout.backoff import Backoff
 from masspayout.db.entities import TERM_COLUMNS, Asset, ExecutionType, Frequency, Series, SeriesStatus
+from masspayout.db.refusals import is_of_statement
 from masspayout.db.repositories import Distributions, EventListeners, SeriesRepository
 from masspayout.db.session import Database, clock_of
 from masspayout.db.types import uuid7
 from masspayout.distribution_records import record_cancelled
-from masspayout.errors import Conflict, Invalid
+from masspayout.errors import Conflict, DatabaseUnavailable, Invalid
 from masspayout.freezing import payment_token_of
 from masspayout.ledger.port import Ledger
 from masspayout.ledger_time import to_nanos
@@ -27,6 +30,8 @@ from masspayout.scheduling import find_zone, occurrence
 from masspayout.settings import Settings
 from masspayout.terms import Terms, from_terms, require_ahead
 from masspayout.triggers import Trigger
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_CATCH_UP = timedelta(days=1)
 _SHORTEST_CATCH_UP = timedelta(minutes=1)
@@ -166,15 +171,35 @@ async def make_distributions(
         audit.record(session, "distribution.created", distribution_id, after=facts)
 
 
-async def make_occurrences(database: Database, now: datetime) -> None:
-    """See to it that every recurring series that goes on has its next occurrence, and those that fell due before."""
+async def make_occurrences(database: Database, now: datetime, backoff: Backoff) -> None:
+    """See to it that every recurring series that goes on has its next occurrence, and those that fell due before.
+
+    A series that fails is logged, and tried again after growing pauses; the others go on.
+
+    Raises:
+        DatabaseUnavailable: The database cannot be reached.
+    """
     async with database.unit_of_work() as session:
         series_ids = await SeriesRepository(session).find_without_next(now)
     for series_id in series_ids:
-        is_complete = False
-        while not is_complete:
-            async with database.unit_of_work() as session:
-                is_complete = await ensure_next(session, series_id, now)
+        if backoff.holds(series_id, now):
+            continue
+        try:
+            await _make_occurrences_of(database, series_id, now)
+        except Exception as error:
+            if isinstance(error, DatabaseUnavailable) and not is_of_statement(error):
+                raise
+            _, until = backoff.failed(series_id, now)
+            _log.error("series %s has no next payout; it is tried again at %s", series_id, until, exc_info=error)
+        else:
+            backoff.succeeded(series_id)
+
+
+async def _make_occurrences_of(database: Database, series_id: uuid.UUID, now: datetime) -> None:
+    is_complete = False
+    while not is_complete:
+        async with database.unit_of_work() as session:
+            is_complete = await ensure_next(session, series_id, now)
 
 
 async def find(session: AsyncSession, reference: str) -> Series:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from command_line import CommandLine
+from command_line import CommandLine, refused
+from databases import run_sql
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.settings import Settings
 
@@ -117,3 +118,26 @@ def test_a_worker_pays_what_was_started_elsewhere_and_stops_when_idle(shop: Comm
     assert told(shop, "reconcile", dividend)["paid_amount"] == "3.000000"
     (listed,) = told(shop, "distribution", "list", "--asset", ASSET, "--status", "COMPLETED")["items"]
     assert (listed["id"], listed["concept"]) == (dividend, "bonus")
+
+
+def test_rows_that_another_program_wrote_are_named_with_a_next_step(shop: CommandLine, database_url: URL) -> None:
+    shop("asset", "import", ASSET, "--payment-token", TOKEN)
+    terms = ("--payout", "FIXED", "--amount", "3", "--execution", "SCHEDULED", "--at", "2060-01-01T00:00")
+    made = told(shop, "distribution", "create", ASSET, *terms)["id"]
+    run_sql(
+        database_url,
+        f"UPDATE distribution SET scheduled_time = now() WHERE id = '{made}'",
+        "INSERT INTO holder (id, asset_id, distribution_id, account_id, balance, payment_amount) "
+        f"SELECT gen_random_uuid(), asset_id, id, '0.0.21', 100, 9 FROM distribution WHERE id = '{made}'",
+    )
+    sentences = (
+        "has 1 rows in holder and 0 in batch_payout that another program wrote",
+        "masspayout distribution retry",
+    )
+    refused(shop, "distribution", "execute", made, status=1, sentences=sentences)
+    assert shop("worker", "--until-idle").status == 0
+    shown = told(shop, "distribution", "show", made)
+    assert (shown["status"], shown["failure_code"]) == ("FAILED", "CANNOT_START")
+    refused(shop, "distribution", "retry", made, status=1, sentences=sentences)
+    run_sql(database_url, f"DELETE FROM holder WHERE distribution_id = '{made}'")
+    assert "2 of 3 holders paid" in shop("distribution", "retry", made, "--wait").out

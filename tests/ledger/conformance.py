@@ -29,6 +29,7 @@ from masspayout.ledger.port import (
     Transfer,
     Undecided,
 )
+from masspayout.ledger_time import to_nanos
 
 FUNDS = 1_000_000
 
@@ -606,6 +607,17 @@ class LedgerConformance:
         await scene.harness.behave()
         shown = await read_statement(scene, after=behind.cursor)
         assert [entry.total_units for entry in shown.entries] == [9]
+
+    async def test_numbers_are_around_the_ledgers_time_where_they_are_times(self, scene: Scene) -> None:
+        sender = await scene.ledger.sender(scene.harness.payer_account_id)
+        if not scene.ledger.traits.signs_times:
+            assert sender.number_ceiling is None
+            return
+        lead_seconds = await scene.ledger.clock_lead_seconds()
+        assert lead_seconds is not None
+        assert lead_seconds < 60
+        assert sender.number_ceiling is not None
+        assert sender.number_floor < to_nanos(await scene.harness.now()) < sender.number_ceiling
 
 
 async def collect(ledger: Ledger, account_id: str, after: tuple[int, int]) -> Sequence[LedgerEvent]:

@@ -90,10 +90,12 @@ _FAILED_JOBS = text("""
 """)
 
 _UNDECIDED = text("""
-    SELECT a.transaction_id, b.distribution_id, a.looks, a.outcome_detail AS reason, a.created_at AS since
+    SELECT coalesce(a.transaction_id, 'number ' || a.number || ' of ' || a.sender_account_id) AS transaction_id,
+           b.distribution_id, a.looks, a.outcome_detail AS reason, a.created_at AS since
       FROM attempt AS a
       JOIN batch_payout AS b ON b.id = a.batch_payout_id
-     WHERE a.status IN ('SIGNED', 'SUBMITTED') AND a.created_at < now() - make_interval(secs => :patience_seconds)
+     WHERE a.status IN ('RESERVED', 'SIGNED', 'SUBMITTED')
+       AND a.created_at < now() - make_interval(secs => :patience_seconds)
      ORDER BY a.created_at
 """)
 
@@ -128,6 +130,13 @@ _FAILED_DISTRIBUTIONS = text(f"""
      WHERE d.status = 'FAILED' AND NOT {_IS_PLANNED_AGAIN}
      ORDER BY d.created_at, d.id
 """)  # noqa: S608 - the pieces are constants
+
+_PUT_OFF_DISTRIBUTIONS = text("""
+    SELECT d.id, a.symbol, d.failure_message, d.scheduled_time
+      FROM distribution AS d JOIN asset AS a ON a.id = d.asset_id
+     WHERE d.status = 'PENDING' AND d.failure_message IS NOT NULL
+     ORDER BY d.scheduled_time, d.id
+""")
 
 _STALE_REGISTERS = text("""
     SELECT token_id, sync_status, sync_error, updated_at
@@ -308,6 +317,10 @@ class Diagnosis:
     async def failed_distributions(self) -> Sequence[Row[Any]]:
         """Return the distributions that ended with somebody unpaid."""
         return await self._rows(_FAILED_DISTRIBUTIONS)
+
+    async def put_off_distributions(self) -> Sequence[Row[Any]]:
+        """Return the distributions that are due and did not start, for a reason that may pass."""
+        return await self._rows(_PUT_OFF_DISTRIBUTIONS)
 
     async def stale_registers(self, patience_seconds: float) -> Sequence[Row[Any]]:
         """Return the assets whose last sync failed, or has not come to an end."""

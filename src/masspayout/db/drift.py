@@ -15,7 +15,7 @@ _INDEXES = text("""
     SELECT entry.relname AS name, owner.relname AS table_name, indisunique AS is_unique,
            indisvalid AND indisready AS is_valid,
            EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype IN ('p', 'u')) AS is_constraint,
-           ARRAY(SELECT pg_get_indexdef(indexrelid, position, true)
+           ARRAY(SELECT trim(BOTH '"' FROM pg_get_indexdef(indexrelid, position, true))
                    FROM generate_series(1, indnkeyatts) AS position) AS columns
       FROM pg_index
       JOIN pg_class AS owner ON owner.oid = indrelid

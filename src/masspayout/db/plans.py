@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from masspayout.db.diagnosis import Diagnosis
 from masspayout.db.entities import BatchPayout, Distribution
-from masspayout.db.repositories import BatchPayouts, Distributions, Entitlements, Holders
+from masspayout.db.repositories import BatchPayouts, Claims, Distributions, Entitlements, Holders
 from masspayout.db.types import uuid7
 
 # The tables that grow with the number of holders.
@@ -100,13 +100,13 @@ def _hot_queries(example: Row[Any]) -> Iterator[tuple[str, Callable[[AsyncSessio
     attempt_id = uuid.uuid4()
 
     def claim(session: AsyncSession) -> Awaitable[Any]:
-        return BatchPayouts(session).claim(distribution_id, after=example.batch_number, claim_seconds=0)
+        return Claims(session).claim(distribution_id, after=example.batch_number, claim_seconds=0)
 
     def mark_failed(session: AsyncSession) -> Awaitable[Any]:
         return BatchPayouts(session).mark_failed(batch, attempt_id, {"0.0.1": "X"})
 
     yield "claim a batch", claim
-    yield "attach holders to an attempt", lambda session: BatchPayouts(session).attach(batch, attempt_id, None)
+    yield "attach holders to an attempt", lambda session: Claims(session).attach(batch, attempt_id, None)
     yield "mark holders as paid", lambda session: BatchPayouts(session).mark_paid(batch, attempt_id, [])
     yield "mark holders as failed", mark_failed
     yield "count the holders of a batch", lambda session: BatchPayouts(session).tally(batch)

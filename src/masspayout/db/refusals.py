@@ -208,6 +208,11 @@ def obstacle_of(error: Exception) -> Obstacle:
     return _refusal_of(_cause_of(error)).obstacle
 
 
+def is_of_statement(error: DatabaseUnavailable) -> bool:
+    """Whether the server answered and failed one statement: too slow, locked, not allowed. Others may well succeed."""
+    return isinstance(error.__cause__, Exception) and obstacle_of(error.__cause__) is Obstacle.STATEMENT
+
+
 def _cause_of(error: Exception) -> Exception:
     return getattr(error, "orig", None) or error
 

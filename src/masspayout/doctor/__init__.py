@@ -1,6 +1,6 @@
 """The doctor: named checks, each an invariant, run in order. Nothing is changed, and no check can stop the others."""
 
-from masspayout.doctor import clocks, control, database, ledger, payouts, queries, replication
+from masspayout.doctor import clocks, control, database, ledger, payers, payouts, queries, replication
 from masspayout.doctor.examination import Check, Examination, Result, Status, run_checks
 from masspayout.settings import Settings
 
@@ -27,12 +27,14 @@ CHECKS = (
     Check("failed jobs", payouts.no_job_failed, needs="tables"),
     Check("undecided transactions", payouts.transactions_are_decided, needs="tables"),
     Check("contract events", payouts.no_event_is_set_aside, needs="tables"),
+    Check("due distributions", payouts.what_is_due_starts, needs="tables"),
     Check("failed distributions", payouts.no_distribution_waits_for_a_person, needs="tables"),
     Check("audit trail", control.audit_trail_is_whole, needs="tables"),
     Check("webhooks", control.webhooks_are_taken, needs="tables"),
     Check("clocks", clocks.clocks_agree, needs="database"),
     Check("ledger", ledger.ledger_answers, needs="tables"),
     Check("home ledger", ledger.nothing_waits_elsewhere, needs="ledger"),
+    Check("payer statements", payers.payers_are_explained, needs="home ledger"),
     Check("payment tokens", ledger.tokens_can_be_paid_in, needs="home ledger"),
     Check("payer", ledger.payer_can_pay, needs="payment tokens"),
 )

@@ -101,6 +101,20 @@ async def no_event_is_set_aside(examination: Examination) -> str:
     )
 
 
+async def what_is_due_starts(examination: Examination) -> str:
+    """No distribution that is due fails to start again and again."""
+    put_off = await examination.diagnosis.put_off_distributions()
+    if not put_off:
+        return "None is put off."
+    first = put_off[0]
+    raise Problem(
+        f"{len(put_off)} distribution(s) are due and do not start; {first.id} ({first.symbol}): "
+        f"{first.failure_message}",
+        f"A worker tries it again after growing pauses. At once: masspayout distribution execute {first.id}",
+        [f"{row.id} {row.symbol}: {row.failure_message}" for row in put_off],
+    )
+
+
 async def no_distribution_waits_for_a_person(examination: Examination) -> str:
     """No distribution ended with somebody unpaid."""
     failed = await examination.diagnosis.failed_distributions()

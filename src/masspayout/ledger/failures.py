@@ -316,7 +316,7 @@ FAILURES = _failures(
         "INVALID_TRANSACTION_START",
         _TRANSIENT,
         "The transaction began to be valid ahead of the network's time.",
-        "Set this machine's clock by a time server, then retry.",
+        "Compare the clocks with masspayout doctor, set the wrong one by a time server, then retry.",
     ),
     Failure(
         "GAS_LIMIT_EXCEEDED",

@@ -59,7 +59,10 @@ class HederaSettings(BaseSettings):
         description="The longest validity that the network takes; death is proven after it.",
     )
     hedera_start_in_the_past_seconds: int = Field(
-        default=10, ge=0, le=20, description="How much earlier than our clock a transaction begins to be valid."
+        default=10,
+        ge=0,
+        le=20,
+        description="How much earlier than the database's clock a transaction begins to be valid.",
     )
     hedera_death_margin_seconds: int = Field(
         default=30,

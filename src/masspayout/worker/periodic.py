@@ -38,7 +38,7 @@ class PeriodicTask:
 
 
 async def _run_due(runtime: Runtime, now: datetime) -> None:
-    await scheduler.run_due(runtime.database, runtime.ledger, runtime.settings, runtime.jobs, now)
+    await scheduler.run_due(runtime.database, runtime.ledger, runtime.settings, runtime.jobs, now, runtime.backoff)
 
 
 async def _poll_listeners(runtime: Runtime, now: datetime) -> None:
@@ -86,22 +86,33 @@ async def running_periodic_tasks(runtime: Runtime) -> AsyncIterator[None]:
 
 
 async def run_each_once(runtime: Runtime) -> None:
-    """Do one round of every periodic task."""
+    """Do one round of every periodic task. One that fails is logged, and keeps neither the others nor jobs waiting.
+
+    Raises:
+        ClockIsOff: The clocks disagree, so this machine is to do nothing.
+    """
     for task in PERIODIC:
-        await task.run(runtime, await runtime.database.clock.now())
+        await _run_logged(runtime, task)
 
 
 async def _repeat(runtime: Runtime, task: PeriodicTask) -> None:
     while True:
         pause_seconds = task.pause_seconds
         try:
-            await task.run(runtime, await runtime.database.clock.now())
-        except (DatabaseUnavailable, LedgerUnavailable) as error:
-            _log.warning("%s: %s It is tried again.", task.name, error)
+            await _run_logged(runtime, task)
         except ClockIsOff as error:
             _log.error("%s: %s", task.name, error)
             pause_seconds = max(pause_seconds, CLOCK_PAUSE_SECONDS)
-        except Exception:  # noqa: BLE001 - it is logged with its trace
-            # A round that fails must not end the worker, which has payouts to settle; the next round is its retry.
-            _log.exception("%s: this round failed; the next one follows", task.name)
         await asyncio.sleep(pause_seconds)
+
+
+async def _run_logged(runtime: Runtime, task: PeriodicTask) -> None:
+    """Do one round of a task. A round that fails must not end the worker, which has payouts to settle."""
+    try:
+        await task.run(runtime, await runtime.database.clock.now())
+    except (DatabaseUnavailable, LedgerUnavailable) as error:
+        _log.warning("%s: %s It is tried again.", task.name, error)
+    except ClockIsOff:
+        raise
+    except Exception:  # noqa: BLE001 - it is logged with its trace, and the next round is its retry
+        _log.exception("%s: this round failed; the next one follows", task.name)

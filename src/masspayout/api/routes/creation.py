@@ -77,6 +77,9 @@ async def create_distribution(
         DistributionType, Query(alias="type", description="A list's type.")
     ] = DistributionType.SNAPSHOT,
     concept: Annotated[Text | None, Query(description="What a list is for: for the same it is paid once.")] = None,
+    again: Annotated[
+        int, Query(ge=1, le=1_000_000, description="2 pays a list once more that was paid for the same concept.")
+    ] = 1,
     payment_token_id: Annotated[
         AccountId | None, Query(description="What a list is paid in; unless given, what the asset pays in.")
     ] = None,
@@ -93,7 +96,7 @@ async def create_distribution(
     if media_type == _JSON:
         made = await _from_terms(runtime, asset, _terms(await request.body()), claim)
     elif media_type in (_CSV, _FORM):
-        wish = _ListWish(list_type, concept, payment_token_id, allow_unpayable)
+        wish = _ListWish(list_type, concept, again, payment_token_id, allow_unpayable)
         async with _list_file(request, media_type) as path:
             made = await _from_list(runtime, asset, path, wish, claim)
     else:
@@ -176,6 +179,7 @@ class _ListWish:
 
     kind: DistributionType
     concept: str | None
+    again: int
     payment_token_id: str | None
     allow_unpayable: bool
 
@@ -199,6 +203,7 @@ async def _from_list(runtime: Runtime, asset: Asset, path: Path, wish: _ListWish
         entries,
         distribution_type=wish.kind,
         concept=wish.concept,
+        again=wish.again,
         distribution_id=claim.new_id,
     )
 

@@ -15,8 +15,16 @@ from masspayout.db.repositories.automatic_payouts import AutomaticPayouts
 from masspayout.db.repositories.background_work import WORKER_ALIVE_SECONDS, BackgroundWork, WorkStatus
 from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.repositories.batch_payouts import BatchPayouts, Progress
+from masspayout.db.repositories.claims import Claims
 from masspayout.db.repositories.contract_events import ContractEvents
 from masspayout.db.repositories.distributions import Distributions, refusing_second_obligation
+from masspayout.db.repositories.due_starts import (
+    ROWS_REFUSED,
+    DueStarts,
+    database_reason,
+    refusing_rows,
+    rows_refused,
+)
 from masspayout.db.repositories.entitlements import Due, Entitlements
 from masspayout.db.repositories.event_listeners import EventListeners, EventSummary
 from masspayout.db.repositories.evm import BalanceChange, EvmTokens, EvmTransactions
@@ -39,11 +47,13 @@ from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMo
 from masspayout.db.repositories.payers import DatabaseFacts, Payers
 from masspayout.db.repositories.reconciliations import ComparedTotals, Reconciliations
 from masspayout.db.repositories.register_hashes import RegisterHashes
+from masspayout.db.repositories.restores import RevivedState
 from masspayout.db.repositories.series import SeriesRepository
 from masspayout.db.repositories.trials import Trial, TrialTotals
 from masspayout.db.repositories.webhooks import Backlog, Webhooks
 
 __all__ = [
+    "ROWS_REFUSED",
     "WORKER_ALIVE_SECONDS",
     "Adoptions",
     "AnnouncedPayouts",
@@ -60,6 +70,7 @@ __all__ = [
     "Backlog",
     "BalanceChange",
     "BatchPayouts",
+    "Claims",
     "ComparedTotals",
     "ContractEvents",
     "DatabaseFacts",
@@ -67,6 +78,7 @@ __all__ = [
     "DistributionSort",
     "Distributions",
     "Due",
+    "DueStarts",
     "EntitlementFilter",
     "Entitlements",
     "EventListeners",
@@ -100,6 +112,7 @@ __all__ = [
     "RegisterChange",
     "RegisterHashes",
     "Repository",
+    "RevivedState",
     "SeriesRepository",
     "Share",
     "SortKey",
@@ -110,7 +123,10 @@ __all__ = [
     "Webhooks",
     "WorkStatus",
     "analyse_large",
+    "database_reason",
     "read_part",
+    "refusing_rows",
     "refusing_second_obligation",
     "register_hash_of",
+    "rows_refused",
 ]

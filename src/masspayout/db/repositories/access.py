@@ -90,11 +90,6 @@ class ApiTokens(Repository[ApiToken]):
         statement = update(ApiToken).where(ApiToken.id == token_id, ApiToken.revoked_at.is_(None))
         return await self._changed(statement.values(revoked_at=now)) == 1
 
-    async def revoke_all(self, now: datetime) -> int:
-        """Revoke every token. Returns how many were not revoked yet."""
-        statement = update(ApiToken).where(ApiToken.revoked_at.is_(None)).values(revoked_at=now)
-        return await self._changed(statement.execution_options(synchronize_session=False))
-
     async def note_use(self, token_id: uuid.UUID, now: datetime) -> None:
         """Remember when a token was last used."""
         await self.session.execute(update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=now))
@@ -119,11 +114,6 @@ class LoginSessions(Repository[LoginSession]):
     async def end(self, session_id: uuid.UUID, now: datetime) -> None:
         """End a session."""
         await self._end(LoginSession.id == session_id, now)
-
-    async def end_all(self, now: datetime) -> int:
-        """End every session. Returns how many were open."""
-        statement = update(LoginSession).where(LoginSession.ended_at.is_(None)).values(ended_at=now)
-        return await self._changed(statement.execution_options(synchronize_session=False))
 
     async def end_of_user(self, user_id: uuid.UUID, now: datetime) -> None:
         """End every session of a user."""

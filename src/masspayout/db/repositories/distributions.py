@@ -179,22 +179,6 @@ class Distributions(Repository[Distribution]):
         )
         return (await self.session.scalars(statement)).all()
 
-    async def hold_scheduled(self) -> Sequence[tuple[uuid.UUID, datetime]]:
-        """Let single distributions that would start at a time wait for a person. Returns them with their times."""
-        held = select(Distribution.id, Distribution.scheduled_time).where(
-            Distribution.status == DistributionStatus.PENDING,
-            Distribution.scheduled_time.is_not(None),
-            Distribution.series_id.is_(None),
-        )
-        found = [(found_id, time) for found_id, time in await self.session.execute(held.with_for_update()) if time]
-        await self.session.execute(
-            update(Distribution)
-            .where(Distribution.id.in_([found_id for found_id, _ in found]))
-            .values(scheduled_time=None, execution_type=ExecutionType.MANUAL)
-            .execution_options(synchronize_session=False)
-        )
-        return found
-
     async def find_by_obligation(self, *obligation_keys: str) -> Distribution | None:
         """Return the distribution that pays an obligation, by its key or by those of earlier rules, if there is one."""
         query = select(Distribution).where(Distribution.obligation_key.in_(obligation_keys))
@@ -306,6 +290,7 @@ class Distributions(Repository[Distribution]):
             {DistributionStatus.PENDING},
             Distribution.frozen_at.is_(None),
             frozen_at=func.now(),
+            failure_message=None,
             **facts,
         )
 
@@ -319,12 +304,18 @@ class Distributions(Repository[Distribution]):
             given_approvals() >= Distribution.approvals_required,
             status=DistributionStatus.PROCESSING,
             executed_at=now,
+            failure_message=None,
         )
 
     async def cancel(self, distribution_id: uuid.UUID) -> bool:
-        """PENDING → CANCELLED."""
+        """PENDING → CANCELLED, unless somebody of it was paid before, as the ledger showed."""
+        is_paid = exists().where(BatchPayout.distribution_id == distribution_id, BatchPayout.successful_payments > 0)
         return await self._move(
-            distribution_id, {DistributionStatus.PENDING}, status=DistributionStatus.CANCELLED, obligation_key=None
+            distribution_id,
+            {DistributionStatus.PENDING},
+            ~is_paid,
+            status=DistributionStatus.CANCELLED,
+            obligation_key=None,
         )
 
     async def begin_retry(self, distribution_id: uuid.UUID, now: datetime) -> bool:

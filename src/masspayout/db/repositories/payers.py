@@ -1,5 +1,6 @@
 """Queries on ``installation``, ``payer``, ``payer_entry`` and ``payer_balance``."""
 
+import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ _IS_SYNCHRONOUS = """
     (current_setting('synchronous_standby_names') <> ''
      AND current_setting('synchronous_commit') IN ('on', 'remote_write', 'remote_apply'))
 """
+
+_CODE_BYTES, _CODE_LENGTH = 6, 6
 
 # What the server tells of this database, since when the server runs, and whether it waits for a standby: whatever is
 # restored, copied or failed over has another identity. It stands in the claim's statement too.
@@ -49,6 +52,20 @@ _ADD_ENTRIES = text("""
        SET position = excluded.position, accounts = excluded.accounts, units = excluded.units, mark = excluded.mark,
            number = excluded.number, occurred_at = excluded.occurred_at, updated_at = now()
 """).bindparams(bindparam("times", type_=ARRAY(UtcTimestamp())))
+
+# What our attempts paid is in the statement, once the ledger has shown all of their time.
+_VANISHED = text("""
+    SELECT a.transaction_id
+      FROM attempt AS a
+      JOIN batch_payout AS b ON b.id = a.batch_payout_id
+      JOIN distribution AS d ON d.id = b.distribution_id
+     WHERE a.status || '' = 'SETTLED' AND a.settled_at > :since AND a.settled_at <= :until
+       AND d.payer_account_id = :account AND d.ledger_identity = :ledger
+       AND NOT EXISTS (SELECT FROM payer_entry AS e WHERE e.attempt_id = a.id)
+       AND EXISTS (SELECT FROM holder AS h WHERE h.distribution_id = d.id AND h.batch_number = b.batch_number
+                                             AND h.attempt_id = a.id AND h.paid)
+     LIMIT 1
+""").bindparams(bindparam("since", type_=UtcTimestamp), bindparam("until", type_=UtcTimestamp))
 
 _MATCH = text("""
     UPDATE payer_entry SET attempt_id = attempt.id, updated_at = now()
@@ -159,6 +176,12 @@ class Payers(Repository[Payer]):
         """Match the entries that are none of our attempts' so far; an attempt may have been adopted since."""
         return await self._changed(_MATCH, {"payer_id": payer_id})
 
+    async def find_vanished(self, payer: Payer, since: datetime, until: datetime) -> str | None:
+        """Return a transaction that settled between two times and paid somebody, and that the statement has not."""
+        parameters = {"account": payer.account, "ledger": payer.ledger, "since": since, "until": until}
+        found: str | None = await self.session.scalar(_VANISHED, parameters)
+        return found
+
     async def find_unmatched(
         self, payer_id: uuid.UUID, *, after: PayerEntry | None = None, limit: int = 100
     ) -> Sequence[PayerEntry]:
@@ -175,6 +198,14 @@ class Payers(Repository[Payer]):
                 | ((PayerEntry.position == after.position) & (PayerEntry.id > after.id))
             )
         return (await self.session.scalars(query)).all()
+
+    async def find_explained(self, transaction_ids: Sequence[str]) -> set[str]:
+        """Return those of some transactions that are attempts of ours, or that somebody explained."""
+        attempts = select(Attempt.transaction_id).where(Attempt.transaction_id.in_(transaction_ids))
+        answered = select(PayerEntry.transaction_id).where(
+            PayerEntry.transaction_id.in_(transaction_ids), PayerEntry.answer.is_not(None)
+        )
+        return {str(transaction_id) for transaction_id in await self.session.scalars(attempts.union(answered))}
 
     async def has_unmatched(self, payer_id: uuid.UUID) -> bool:
         """Whether there is an entry that is neither matched nor answered."""
@@ -258,11 +289,13 @@ class Payers(Repository[Payer]):
             .on_conflict_do_nothing(constraint="idx_payer_entry_transaction")
         )
 
-    async def become_another(self, code: str) -> None:
-        """Make this database an installation of its own, which forgot nothing since it began now."""
+    async def become_another(self) -> str:
+        """Make this database an installation of its own, which begins now and forgot nothing. Return its code."""
+        code = secrets.token_urlsafe(_CODE_BYTES)[:_CODE_LENGTH]
         await self.session.execute(
             update(Installation).values(code=code, identity=text("masspayout_identity()"), secured_for=None)
         )
+        return code
 
     async def answer_unmarked(self, payer_id: uuid.UUID, before: datetime, reason: str) -> int:
         """Answer the entries up to a time that carry no mark at all with EARLIER. Returns how many."""

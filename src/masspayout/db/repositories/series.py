@@ -136,17 +136,6 @@ class SeriesRepository(Repository[Series]):
         """Remember which occurrence is to be made next."""
         await self.session.execute(update(Series).where(Series.id == series_id).values(next_number=next_number))
 
-    async def pause_all(self) -> Sequence[uuid.UUID]:
-        """ACTIVE → PAUSED for every series. Returns which."""
-        statement = (
-            update(Series)
-            .where(Series.status == SeriesStatus.ACTIVE)
-            .values(status=SeriesStatus.PAUSED)
-            .returning(Series.id)
-            .execution_options(synchronize_session=False)
-        )
-        return (await self.session.scalars(statement)).all()
-
     async def move(self, series_id: uuid.UUID, from_states: set[SeriesStatus], to_state: SeriesStatus) -> bool:
         """Change the state of a series. False when it is in none of the states that it may leave."""
         statement = (

@@ -1,0 +1,134 @@
+"""Queries by which a worker takes a batch, and attaches its holders to an attempt: the guard against double payment."""
+
+import uuid
+from collections.abc import Mapping
+from decimal import Decimal
+
+from sqlalchemy import select, text
+
+from masspayout.db.entities import BatchPayout, Holder
+from masspayout.db.repositories.base import Repository
+from masspayout.db.repositories.payers import CLEARANCE
+
+_HOLD = text("""
+    UPDATE batch_payout SET claimed_until = now() + make_interval(secs => :seconds), updated_at = now() WHERE id = :id
+""")
+
+# FOR UPDATE SKIP LOCKED: two workers that look at the same moment get different batches.
+_CLAIM = text("""
+    UPDATE batch_payout
+       SET status = 'PROCESSING', executed_at = coalesce(executed_at, now()), updated_at = now(),
+           claimed_until = now() + make_interval(secs => :claim_seconds)
+     WHERE id = (SELECT id FROM batch_payout
+                  WHERE distribution_id = :distribution_id AND batch_number > :after
+                    AND status IN ('PENDING', 'PROCESSING') AND (claimed_until IS NULL OR claimed_until <= now())
+                    AND (status = 'PROCESSING' OR NOT :begun_only)
+                  ORDER BY batch_number LIMIT 1 FOR UPDATE SKIP LOCKED)
+    RETURNING *
+""")
+
+# The gate: whether the payer was cleared for this very database. One comparison, in the statement that attaches.
+_GATE = f"""
+    WITH gate AS MATERIALIZED (SELECT cleared_for = {CLEARANCE} AS is_open FROM payer WHERE id = :payer_id)
+"""  # noqa: S608 - the piece is a constant
+
+# Who waits for a transaction; nobody does once something that concerns everybody stopped the distribution.
+_WAITING = """
+    distribution_id = :distribution_id AND batch_number = :batch_number
+    AND attempt_id IS NULL AND NOT paid AND failure_code IS NULL
+    AND NOT EXISTS (SELECT FROM distribution AS d WHERE d.id = :distribution_id AND d.failure_code IS NOT NULL)
+"""
+
+# A row for each holder who was attached, or a single one without an account.
+_ATTACHED = """
+    SELECT coalesce(gate.is_open, false) AS is_open, attached.account_id, attached.payment_amount
+      FROM (SELECT) AS one LEFT JOIN gate ON true LEFT JOIN attached ON true
+"""
+
+_ATTACH_ALL = text(
+    f"""
+    {_GATE}, attached AS (
+        UPDATE holder SET attempt_id = :attempt_id, updated_at = now()
+         WHERE {_WAITING} AND (SELECT is_open FROM gate)
+        RETURNING account_id, payment_amount
+    )
+    {_ATTACHED}
+"""  # noqa: S608 - the pieces are constants
+)
+
+_ATTACH_SOME = text(
+    f"""
+    {_GATE}, next AS (
+        SELECT id FROM holder WHERE {_WAITING} ORDER BY account_id COLLATE "C" LIMIT :size FOR UPDATE
+    ), attached AS (
+        UPDATE holder SET attempt_id = :attempt_id, updated_at = now()
+          FROM next
+         WHERE holder.id = next.id AND holder.attempt_id IS NULL AND NOT holder.paid AND (SELECT is_open FROM gate)
+        RETURNING holder.account_id, holder.payment_amount
+    )
+    {_ATTACHED}
+"""  # noqa: S608 - the pieces are constants
+)
+
+
+class Claims(Repository[BatchPayout]):
+    """Batches while a worker holds them, and who of them is in an attempt."""
+
+    entity = BatchPayout
+    noun = "batch"
+
+    async def claim(
+        self, distribution_id: uuid.UUID, *, after: int, claim_seconds: float, begun_only: bool = False
+    ) -> BatchPayout | None:
+        """Take the next batch that nobody works on, or whose worker gave no sign of life, for ``claim_seconds``.
+
+        With ``begun_only``, batches of which nothing was ever signed are left alone.
+        """
+        claimed = await self.session.scalars(
+            select(BatchPayout).from_statement(_CLAIM),
+            {
+                "distribution_id": distribution_id,
+                "after": after,
+                "claim_seconds": claim_seconds,
+                "begun_only": begun_only,
+            },
+            execution_options={"populate_existing": True},
+        )
+        return claimed.one_or_none()
+
+    async def hold(self, batch_id: uuid.UUID, seconds: float) -> None:
+        """Keep a batch for this long, or leave it alone for this long."""
+        await self.session.execute(_HOLD, {"id": batch_id, "seconds": seconds})
+
+    async def attach(
+        self, batch: BatchPayout, attempt_id: uuid.UUID, payer_id: uuid.UUID | None
+    ) -> Mapping[str, Decimal] | None:
+        """Attach the waiting holders of a batch, or of its next slice, to an attempt: the guard against double payment.
+
+        Returns account ids and amounts in whole payment tokens; None when the gate of the payer is closed.
+        """
+        parameters = {
+            "distribution_id": batch.distribution_id,
+            "batch_number": batch.batch_number,
+            "attempt_id": attempt_id,
+            "payer_id": payer_id,
+        }
+        if batch.slices:
+            rows = (await self.session.execute(_ATTACH_SOME, {**parameters, "size": batch.slices[0]})).all()
+        else:
+            rows = (await self.session.execute(_ATTACH_ALL, parameters)).all()
+        if not rows[0].is_open:
+            return None
+        return {row.account_id: row.payment_amount for row in rows if row.account_id is not None}
+
+    async def attached(
+        self, distribution_id: uuid.UUID, batch_number: int, attempt_id: uuid.UUID
+    ) -> Mapping[str, Decimal]:
+        """Return the accounts that are attached to an attempt and unpaid, and what each is owed."""
+        query = select(Holder.account_id, Holder.payment_amount).where(
+            Holder.distribution_id == distribution_id,
+            Holder.batch_number == batch_number,
+            Holder.attempt_id == attempt_id,
+            ~Holder.paid,
+        )
+        return {account_id: amount or Decimal(0) for account_id, amount in await self.session.execute(query)}

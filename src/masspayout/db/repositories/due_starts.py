@@ -1,0 +1,96 @@
+"""Queries on distributions that cannot start, or not go on: rows of others beside them, and the reasons."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from sqlalchemy import text, update
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout.db.entities import Distribution, DistributionStatus
+from masspayout.errors import Conflict
+
+# Errors about the rows themselves: to write the same again would fail again.
+ROWS_REFUSED = (IntegrityError, DataError, psycopg.IntegrityError, psycopg.DataError)
+
+_FOREIGN_ROWS = text("""
+    SELECT (SELECT count(*) FROM holder WHERE asset_id = :asset_id AND distribution_id = :id) AS holders,
+           (SELECT count(*) FROM batch_payout WHERE distribution_id = :id) AS batches
+""")
+
+
+def database_reason(error: BaseException) -> str:
+    """Return the first line of what PostgreSQL says about an error, without the statement."""
+    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def rows_refused(distribution_id: uuid.UUID, error: BaseException) -> Conflict:
+    """Return the error of a distribution whose rows PostgreSQL refuses."""
+    return Conflict(
+        f"The database refuses what distribution {distribution_id} is to write: {database_reason(error)}.",
+        _remove_rows(distribution_id),
+    )
+
+
+def _remove_rows(distribution_id: uuid.UUID) -> str:
+    return (
+        "Delete what another program wrote with this distribution_id into holder and batch_payout, then: "
+        f"masspayout distribution retry {distribution_id} (execute, while it is PENDING). To pay the amounts in those "
+        "rows, cancel it and pay them as a list: masspayout pay"
+    )
+
+
+@contextmanager
+def refusing_rows(distribution_id: uuid.UUID) -> Iterator[None]:
+    """Raise a Conflict where PostgreSQL refuses the rows that the block writes. The transaction cannot go on then."""
+    try:
+        yield
+    except ROWS_REFUSED as error:
+        raise rows_refused(distribution_id, error) from error
+
+
+class DueStarts:
+    """What keeps distributions from starting, and from going on."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def require_no_foreign_rows(self, distribution: Distribution) -> None:
+        """Refuse a distribution that is not frozen and has holders or batches all the same.
+
+        Raises:
+            Conflict: Another program wrote them. The freeze would pay those besides its own, or fail on them.
+        """
+        parameters = {"id": distribution.id, "asset_id": distribution.asset_id}
+        holders, batches = (await self.session.execute(_FOREIGN_ROWS, parameters)).one()
+        if holders or batches:
+            raise Conflict(
+                f"Distribution {distribution.id} is not frozen, and has {holders:,} rows in holder and {batches:,} in "
+                "batch_payout that another program wrote: who is owed what is worked out when it starts.",
+                _remove_rows(distribution.id),
+            )
+
+    async def note_failure(self, distribution_id: uuid.UUID, message: str | None) -> None:
+        """Write on a pending distribution why it did not start yet, though it is due; None: nothing keeps it."""
+        await self._note(distribution_id, DistributionStatus.PENDING, message)
+
+    async def note_wait(self, distribution_id: uuid.UUID, message: str | None) -> None:
+        """Write on a distribution that is being paid why it does not go on; None: nothing keeps it."""
+        await self._note(distribution_id, DistributionStatus.PROCESSING, message)
+
+    async def _note(self, distribution_id: uuid.UUID, status: DistributionStatus, message: str | None) -> None:
+        statement = (
+            update(Distribution)
+            .where(
+                Distribution.id == distribution_id,
+                Distribution.status == status,
+                Distribution.failure_code.is_(None),
+                Distribution.failure_message.is_distinct_from(message),
+            )
+            .values(failure_message=message)
+            .execution_options(synchronize_session=False)
+        )
+        await self.session.execute(statement)

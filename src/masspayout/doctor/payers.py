@@ -1,0 +1,109 @@
+"""The check of the payers: the ledger shows no payment of theirs that the database does not know."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout.db.entities import Payer
+from masspayout.db.repositories import Homes, Payers
+from masspayout.doctor.examination import Examination, Problem
+from masspayout.errors import Invalid
+from masspayout.ledger.identity import contradict
+from masspayout.ledger.movements import StatementEntry
+from masspayout.obligations import is_mark
+
+# What was not read so far is looked at, but no more than this: a hundred transactions a page.
+_PAGES_AT_MOST = 50
+_SHOWN = 10
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What was found of one payer."""
+
+    account: str
+    unknown_count: int = 0
+    unknown: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+    def add(self, transaction_ids: Sequence[str]) -> None:
+        self.unknown_count += len(transaction_ids)
+        self.unknown.extend(transaction_ids[: _SHOWN - len(self.unknown)])
+
+
+async def payers_are_explained(examination: Examination) -> str:
+    """Whatever the ledger shows that left a payer is a payment of ours, or somebody said what it was."""
+    async with examination.diagnosis.connection() as connection, AsyncSession(connection) as session:
+        payers = Payers(session)
+        is_new = not await payers.find_known() and not await Homes(session).find_token_homes()
+        if is_new and not await examination.ledger.examine():
+            return "Nothing was paid yet, and the ledger is one that is left alone until it is used."
+        identity = await examination.ledger.identity()
+        known = [payer for payer in await payers.find_known() if not contradict(payer.ledger, identity)]
+        facts, installation = await payers.facts(), await payers.installation()
+        found = [await _find_of(examination, payers, payer, facts.identity, installation.code) for payer in known]
+        if examination.settings.payer_account_id not in {payer.account for payer in known}:
+            found.append(await _find_of_new(examination, payers, examination.settings.payer_account_id))
+    troubled = [one for one in found if one.unknown_count or one.reasons]
+    if not troubled:
+        return f"The statements of {len(known)} payer(s) hold nothing unknown." if known else "Nothing was paid yet."
+    first = troubled[0]
+    words = [f"{first.unknown_count:,} payment(s) of it are unknown to this database."] if first.unknown_count else []
+    raise Problem(
+        f"Nothing is signed for {first.account} now: {' '.join([*first.reasons, *words])}",
+        "Read what the ledger shows, and explain the rest: masspayout recover",
+        [f"{one.account}: {transaction_id}" for one in troubled for transaction_id in one.unknown],
+    )
+
+
+async def _find_of(
+    examination: Examination, payers: Payers, payer: Payer, identity: str, installation_code: str
+) -> _Findings:
+    found = _Findings(payer.account)
+    if payer.installation != installation_code:
+        found.reasons.append(f"It belongs to the installation {payer.installation}, of which this database is a copy.")
+    if payer.identity != identity:
+        found.reasons.append("This database was restored, copied or failed over since it last signed for it.")
+    elif payer.doubt_since is not None:
+        found.reasons.append(f"It is in doubt since {payer.doubt_since:%Y-%m-%d %H:%M:%S} UTC. {payer.doubt_reason}")
+    stored = await payers.find_unmatched(payer.id, limit=_SHOWN)
+    found.add([entry.transaction_id for entry in stored])
+    found.unknown_count += await payers.count_unmatched(payer.id) - len(stored)
+    await _look_on(examination, payers, found, payer.cursor)
+    return found
+
+
+async def _find_of_new(examination: Examination, payers: Payers, account: str) -> _Findings:
+    """Look for payments of payouts from an account that this database never paid from."""
+    found = _Findings(account)
+    try:
+        await _look_on(examination, payers, found, None, marked_only=True)
+    except Invalid:
+        # It is no account that could pay on this ledger, as the check of the payer says.
+        return found
+    if found.unknown_count:
+        found.reasons.append("It paid payouts before this database ever paid from it.")
+    return found
+
+
+async def _look_on(
+    examination: Examination, payers: Payers, found: _Findings, cursor: int | None, *, marked_only: bool = False
+) -> None:
+    """Look at what the statement has after a cursor. Nothing is written."""
+    pages_left = _PAGES_AT_MOST
+    async for page in examination.ledger.statement(found.account, after=cursor):
+        entries = [entry for entry in page.entries if not marked_only or is_mark(entry.mark)]
+        found.add(await _unknown(payers, entries))
+        pages_left -= 1
+        if not pages_left:
+            found.reasons.append(
+                f"Its statement is long, and looked at only up to {page.read_until:%Y-%m-%d %H:%M} UTC."
+            )
+            return
+
+
+async def _unknown(payers: Payers, entries: Sequence[StatementEntry]) -> list[str]:
+    ids = [entry.transaction_id for entry in entries]
+    known = await payers.find_explained(ids)
+    return [transaction_id for transaction_id in ids if transaction_id not in known]

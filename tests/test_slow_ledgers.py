@@ -1,0 +1,168 @@
+"""Ledgers and custodians that take their time: nothing of the database waits for them, and nobody else does."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import URL
+
+from databases import run_sql
+from masspayout.batch_payouts import DistributionPayer
+from masspayout.db.entities import DistributionStatus
+from masspayout.db.session import Database, connect_arguments
+from masspayout.ledger.port import Ledger, SignedTransaction, Transfer
+from masspayout.ledger.sandbox import Faults
+from masspayout.settings import Settings
+from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
+from transactions import WatchedDatabase, WatchedLedger
+
+HOLDERS = accounts(200)
+BATCHES = 10
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"batch_size": len(HOLDERS) // BATCHES, "statement_seconds": 0.0})
+
+
+class SlowSigner:
+    """A ledger whose custodian signs nothing until somebody lets it.
+
+    Attributes:
+        waiting: What it has been asked to sign, and has not.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.waiting: list[Transfer] = []
+        self.signs = asyncio.Event()
+        self._ledger = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def prepare(self, transfer: Transfer) -> SignedTransaction:
+        self.waiting.append(transfer)
+        await self.signs.wait()
+        return await self._ledger.prepare(transfer)
+
+
+async def make_world(database: Database, settings: Settings) -> World:
+    return await World.make(make_runtime(database, settings), [(each, 100 + n) for n, each in enumerate(HOLDERS)])
+
+
+async def test_no_ledger_is_called_inside_a_transaction_while_a_payout_is_paid(
+    database_url: URL, settings: Settings
+) -> None:
+    """Also where holders are refused, answers are lost and a database was put back."""
+    database = WatchedDatabase(database_url)
+    world = await make_world(database, settings)
+    await world.sandbox.admin.associate(HOLDERS[3:4], PAYMENT_TOKEN)
+    await world.sandbox.admin.freeze(HOLDERS[3:4], PAYMENT_TOKEN)
+    await world.sandbox.admin.set_faults(Faults(lose_answer_percent=30, lose_request_percent=10))
+    dividend = await world.plan("1000")
+    await world.execute(dividend.id)
+    ledger = WatchedLedger(world.sandbox)
+    runtime = world.runtime
+    payer = DistributionPayer(database, ledger, runtime.settings)
+    assert await payer.pay(dividend.id) is DistributionStatus.FAILED
+    verdict = await world.reconcile(dividend.id)
+    await world.sandbox.close()
+    await database.close()
+    assert verdict.agrees
+    assert verdict.unpaid_count == 1
+    assert {"identity", "sender", "prepare", "submit", "outcome", "statement"} <= set(ledger.calls)
+    assert ledger.calls["statement"] > BATCHES
+    assert not ledger.calls_inside
+
+
+async def test_who_waits_for_a_signature_keeps_nobody_else_from_paying(database: Database, settings: Settings) -> None:
+    world = await make_world(database, settings)
+    dividend = await world.plan("1000")
+    await world.execute(dividend.id)
+    slow = SlowSigner(world.sandbox)
+    in_flight = world.sandbox.traits.transactions_in_flight
+    waits = asyncio.create_task(DistributionPayer(database, slow, settings).pay(dividend.id))
+    await until(lambda: len(slow.waiting) == in_flight)
+
+    other = asyncio.create_task(world.pay(dividend.id))
+    await until(lambda: count(database.url, _COMPLETED) == BATCHES - in_flight)
+    assert not other.done()
+    reserved = attempts(database.url, "RESERVED")
+    assert sorted(reserved.values()) == sorted(transfer.number for transfer in slow.waiting)
+
+    slow.signs.set()
+    assert await waits is await other is DistributionStatus.COMPLETED
+    assert reserved.items() <= attempts(database.url, "SETTLED").items()
+    assert count(database.url, _TRANSFERS) == BATCHES
+    assert (await world.reconcile(dividend.id)).agrees
+
+
+async def test_a_number_whose_worker_is_gone_is_signed_with_by_another_one(
+    database: Database, settings: Settings
+) -> None:
+    world = await make_world(database, settings)
+    dividend = await world.plan("1000")
+    await world.execute(dividend.id)
+    slow = SlowSigner(world.sandbox)
+    waits = asyncio.create_task(DistributionPayer(database, slow, settings).pay(dividend.id))
+    await until(lambda: len(slow.waiting) == world.sandbox.traits.transactions_in_flight)
+    reserved = attempts(database.url, "RESERVED")
+    waits.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waits
+
+    let_claims_lapse(database.url)
+    assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
+    assert len(reserved) == len(slow.waiting)
+    assert reserved.items() <= attempts(database.url, "SETTLED").items()
+    assert count(database.url, "SELECT count(*) FROM attempt") == BATCHES
+    assert count(database.url, _TRANSFERS) == BATCHES
+    assert (await world.reconcile(dividend.id)).agrees
+
+
+async def test_a_signature_that_comes_after_somebody_else_has_paid_pays_nobody(
+    database: Database, settings: Settings
+) -> None:
+    world = await make_world(database, settings)
+    dividend = await world.plan("1000")
+    await world.execute(dividend.id)
+    slow = SlowSigner(world.sandbox)
+    waits = asyncio.create_task(DistributionPayer(database, slow, settings).pay(dividend.id))
+    await until(lambda: len(slow.waiting) == world.sandbox.traits.transactions_in_flight)
+
+    let_claims_lapse(database.url)
+    assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
+    slow.signs.set()
+    assert await waits is DistributionStatus.COMPLETED
+    assert count(database.url, "SELECT count(*) FROM attempt") == BATCHES
+    assert count(database.url, _TRANSFERS) == BATCHES
+    assert (await world.reconcile(dividend.id)).agrees
+
+
+_COMPLETED = "SELECT count(*) FROM batch_payout WHERE status = 'COMPLETED'"
+_TRANSFERS = "SELECT count(*) FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'"
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    while not is_so():  # noqa: ASYNC110 - it is so in the database, which tells nobody
+        await asyncio.sleep(0.02)
+
+
+def let_claims_lapse(url: URL) -> None:
+    """As if the time had passed after which a worker is taken for dead."""
+    run_sql(url, "UPDATE batch_payout SET claimed_until = NULL WHERE status = 'PROCESSING'")
+
+
+def attempts(url: URL, status: str) -> dict[object, int]:
+    """Return the numbers of the attempts in a state, by id."""
+    with psycopg.connect(**connect_arguments(url)) as connection:
+        return dict(connection.execute("SELECT id, number FROM attempt WHERE status = %s", [status]).fetchall())
+
+
+def count(url: URL, query: str) -> int:
+    with psycopg.connect(**connect_arguments(url)) as connection:
+        row = connection.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])
