@@ -65,7 +65,8 @@ def rows_of(url: URL) -> dict[str, int]:
 def refused(command_line: CommandLine, *arguments: str, status: int, sentences: tuple[str, ...]) -> None:
     """Run a command that must fail: all of the sentences, a hint, no traceback, nothing written.
 
-    Only the audit trail may say more than before: that somebody had the register read, from which the refusal follows.
+    Only what was read of the ledger may be there that was not before: the payer's statement; in the audit trail, that
+    somebody had the register read, from which the refusal follows.
     """
     before = rows_of(load_settings().external_database_url)
     said = command_line(*arguments)
@@ -77,5 +78,6 @@ def refused(command_line: CommandLine, *arguments: str, status: int, sentences: 
     assert "Traceback" not in said.err
     assert said.out == ""
     after = rows_of(load_settings().external_database_url)
-    assert after == before | {"public.audit_entry": after["public.audit_entry"]}
+    read = ("public.audit_entry", "public.payer", "public.payer_entry", "public.payer_balance")
+    assert after == before | {table: after[table] for table in read}
     assert after["public.audit_entry"] <= before["public.audit_entry"] + 1

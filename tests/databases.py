@@ -44,7 +44,8 @@ def fresh_database(server: URL, *, template: str = "template0") -> Iterator[URL]
     url = server.set(database=name)
     try:
         if template != "template0":
-            run_sql(url, "UPDATE installation SET identity = masspayout_identity()")
+            for table in ("installation", "payer"):
+                run_sql(url, f"UPDATE {table} SET identity = masspayout_identity()")
         yield url
     finally:
         run_sql(server, f'DROP DATABASE "{name}" WITH (FORCE)')

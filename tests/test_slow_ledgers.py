@@ -77,6 +77,23 @@ async def test_no_ledger_is_called_inside_a_transaction_while_a_payout_is_paid(
     assert not ledger.calls_inside
 
 
+async def test_a_batch_takes_four_calls_of_the_ledger_and_a_payout_a_few_more(
+    database: Database, settings: Settings
+) -> None:
+    """Who sends, sign, send, look: what is read of the payer's statement does not grow with the batches."""
+    settings = settings.model_copy(update={"statement_seconds": 60.0})
+    world = await make_world(database, settings)
+    dividend = await world.plan("1000")
+    await world.execute(dividend.id)
+    ledger = WatchedLedger(world.sandbox)
+    assert await DistributionPayer(database, ledger, settings).pay(dividend.id) is DistributionStatus.COMPLETED
+    await world.sandbox.close()
+    per_batch = {name: ledger.calls.pop(name) for name in ("prepare", "submit", "outcome")}
+    assert per_batch == dict.fromkeys(per_batch, BATCHES)
+    assert BATCHES <= ledger.calls.pop("sender") <= BATCHES + world.sandbox.traits.transactions_in_flight
+    assert ledger.calls.total() < BATCHES
+
+
 async def test_who_waits_for_a_signature_keeps_nobody_else_from_paying(database: Database, settings: Settings) -> None:
     world = await make_world(database, settings)
     dividend = await world.plan("1000")

@@ -21,6 +21,7 @@ from masspayout.db.repositories import Payers
 from masspayout.db.session import Database
 from masspayout.errors import LedgerUnavailable, PayerStopped
 from masspayout.ledger.port import Ledger
+from masspayout.obligations import is_mark
 from masspayout.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -137,7 +138,7 @@ class PayerGate:
     async def _begin(self, account: str, *, is_first_read: bool) -> tuple[Payer, datetime]:
         """Return the payer's row, with what hints at a database that forgot written on it, and the database's time."""
         ledger, settling_seconds = await self._ledger.identity(), await self._ledger.settling_seconds()
-        present = await self._database.clock.now()
+        present = await self._ledger_now()
         async with self._database.unit_of_work() as session:
             payers = Payers(session)
             payer = await payer_statements.find_or_register(payers, ledger, account)
@@ -156,6 +157,11 @@ class PayerGate:
             if is_first_read or doubt is not None:
                 payer.watched_since = now
         return payer, facts.time
+
+    async def _ledger_now(self) -> datetime:
+        """Return the ledger's time: ours, or a later one that it has shown by now."""
+        lead_seconds = await self._ledger.clock_lead_seconds()
+        return await self._database.clock.now() + timedelta(seconds=max(0.0, lead_seconds or 0.0))
 
     async def _judge(self, payer_id: uuid.UUID, began_at: datetime) -> GateState:
         """Adopt what can be, and open or close the gate, by a statement whose reading began at a time."""
@@ -199,7 +205,8 @@ class PayerGate:
         watched_since, read_until = payer.watched_since, payer.read_until
         if settling and watched_since is not None and entry.occurred_at > watched_since + settling:
             return Finding.SECOND_HAND
-        if settling and read_until is not None and entry.occurred_at + settling > read_until:
+        is_of_before = payer.read_at is None and not is_mark(entry.mark)
+        if settling and not is_of_before and read_until is not None and entry.occurred_at + settling > read_until:
             return Finding.WAITS
         return await adoption.explain(entry)
 

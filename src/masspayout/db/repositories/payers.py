@@ -318,7 +318,7 @@ class Payers(Repository[Payer]):
                 PayerEntry.attempt_id.is_(None),
                 PayerEntry.answer.is_(None),
                 PayerEntry.occurred_at <= before,
-                ~func.coalesce(PayerEntry.mark, "").op("~")("^(mp2 |payout [0-9a-f-]{36} batch |0x[0-9a-f]{64}$)"),
+                ~func.coalesce(PayerEntry.mark, "").regexp_match("^(mp2 |payout [0-9a-f-]{36} batch |0x[0-9a-f]{64}$)"),
             )
             .values(answer=EntryAnswer.EARLIER, reason=reason)
             .execution_options(synchronize_session=False)
