@@ -33,6 +33,8 @@ _RESTORED = (
     "The database is not the one that last signed for this payer: it was restored, copied or failed over, and may not "
     "know all that was paid."
 )
+_BY_RULE = "A contract that works out the amounts itself paid it, and remembers whom it paid for what."
+_FAR_AHEAD = datetime(9999, 1, 1, tzinfo=UTC)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 _NOT_SYNCHRONOUS = (
@@ -171,8 +173,7 @@ class PayerGate:
             payer, facts, installation = await payers.lock(payer_id), await payers.facts(), await payers.installation()
             await payers.match(payer_id)
             findings = await self._explain(session, payer, installation.code, settling)
-            if payer.read_at is None and findings.get(Finding.UNMARKED):
-                await payers.answer_unmarked(payer_id, payer.watched_since or facts.time, _EARLIER)
+            if findings.get(Finding.UNMARKED) and await self._answer_unmarked(payers, payer, facts.time):
                 findings = await self._explain(session, payer, installation.code, settling)
             vanished = await _find_vanished(payers, payer, settling, began_at)
             payer.read_at = facts.time
@@ -184,6 +185,17 @@ class PayerGate:
                 payer.doubt_since = payer.doubt_reason = payer.read_required_until = None
             payer.cleared_for = facts.clearance if state.is_open else None
         return state
+
+    @staticmethod
+    async def _answer_unmarked(payers: Payers, payer: Payer, now: datetime) -> bool:
+        """Answer what carries no mark and needs no person: a contract keeps count itself, or it was there before us."""
+        if await payers.pays_by_rule(payer.account):
+            await payers.answer_unmarked(payer.id, _FAR_AHEAD, _BY_RULE)
+        elif payer.read_at is None:
+            await payers.answer_unmarked(payer.id, payer.watched_since or now, _EARLIER)
+        else:
+            return False
+        return True
 
     async def _explain(
         self, session: AsyncSession, payer: Payer, installation_code: str, settling: timedelta

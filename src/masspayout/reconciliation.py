@@ -13,13 +13,13 @@ from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import payer_statements, same_ledger
+from masspayout import contract_reconciliation, payer_statements, same_ledger
 from masspayout.db.entities import Distribution, Payer
 from masspayout.db.repositories import Distributions, Entitlements, Payers, Reconciliations
 from masspayout.db.session import Database
 from masspayout.errors import Conflict
 from masspayout.ledger.port import Ledger
-from masspayout.money import to_decimal
+from masspayout.money import add, to_decimal
 
 _BREAKS_NAMED = 10_000
 
@@ -101,6 +101,10 @@ async def reconcile(database: Database, ledger: Ledger, distribution_id: uuid.UU
     async with database.unit_of_work() as session:
         if await Entitlements(session, distribution).register_hash() != distribution.register_hash:
             verdict.breaks.append(Break(BreakKind.REGISTER_CHANGED, "", Decimal(0), Decimal(0)))
+    if distribution.contract_terms is not None:
+        await _compare_by_transactions(database, ledger, verdict, distribution, delay_seconds)
+        return verdict
+    async with database.unit_of_work() as session:
         await _compare(session, verdict, distribution, payer, delay_seconds)
     await _check_balance(database, ledger, verdict, distribution, payer)
     return verdict
@@ -137,6 +141,37 @@ async def _compare(
     for unknown in await comparison.unknown_payments(payer.id, _BREAKS_NAMED):
         amount = to_decimal(int(unknown.units), decimals)
         verdict.breaks.append(Break(BreakKind.UNKNOWN_PAYMENT, unknown.account_id, Decimal(0), amount))
+
+
+async def _compare_by_transactions(
+    database: Database, ledger: Ledger, verdict: Reconciliation, distribution: Distribution, delay_seconds: int
+) -> None:
+    """Compare a payout that a contract works out with what its transactions, and those before them, moved."""
+    decimals = distribution.payment_token_decimals or 0
+    now = await database.clock.database_now()
+    async for moved in contract_reconciliation.read_moved(database, ledger, distribution, now, delay_seconds):
+        units = dict(moved.units)
+        for holder in moved.holders:
+            due_amount = holder.payment_amount or Decimal(0)
+            ledger_amount = to_decimal(units.pop(holder.account_id, 0), decimals)
+            paid_amount = due_amount if holder.paid else Decimal(0)
+            verdict.due_count, verdict.due_amount = verdict.due_count + 1, add(verdict.due_amount, due_amount)
+            verdict.paid_count += bool(holder.paid)
+            verdict.paid_amount = add(verdict.paid_amount, paid_amount)
+            verdict.ledger_count += ledger_amount > 0
+            verdict.ledger_amount = add(verdict.ledger_amount, ledger_amount)
+            if paid_amount and not ledger_amount and holder.attempt_id in moved.unseen:
+                verdict.unseen_count, verdict.delay_seconds = verdict.unseen_count + 1, delay_seconds
+            elif ledger_amount != paid_amount:
+                kind = _kind(paid_amount, ledger_amount, is_owed=True)
+                verdict.breaks.append(Break(kind, holder.account_id, paid_amount, ledger_amount))
+        for account_id, more_units in units.items():
+            ledger_amount = to_decimal(more_units, decimals)
+            verdict.ledger_count, verdict.ledger_amount = (
+                verdict.ledger_count + 1,
+                add(verdict.ledger_amount, ledger_amount),
+            )
+            verdict.breaks.append(Break(BreakKind.NOT_OWED, account_id, Decimal(0), ledger_amount))
 
 
 async def _check_balance(

@@ -161,7 +161,7 @@ def test_register_hashes_that_an_earlier_version_took_in_the_tokens_order_are_fi
     (differing,) = [each for each in json.loads(found)["items"] if each["state"] == "DIFFERS"]
     assert differing["distribution_id"] == planned[1]
     assert [each.split(":")[0] for each in differing["differences"]] == [ACCOUNTS[3]]
-    assert "There is nothing to recover" in issuer.operator.is_refused("recover").err
+    assert "makes sense with --hashes only" in issuer.operator.is_refused("recover", planned[1]).err
 
 
 @pytest.mark.parametrize(

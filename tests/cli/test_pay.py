@@ -206,10 +206,11 @@ def test_two_processes_that_pay_the_same_list_pay_it_once(database_url: URL, com
 def test_breaks_in_the_books_are_told_with_status_1(database_url: URL, command_line: CommandLine) -> None:
     asyncio.run(fund(database_url, 100))
     Path("list.csv").write_text("account_id,amount\n0.0.11,1.5\n0.0.12,2\n")
-    said = command_line("pay", "list.csv", "--payment-token", TOKEN)
-    assert said.status == 0
-    distribution = said.out.split()[1].rstrip(":")
-    assert command_line("reconcile", distribution).status == 0
+    bond = ("0.0.8000", "--name", "Bond", "--symbol", "B", "--decimals", "0")
+    assert command_line("sandbox", "token", *bond).status == 0
+    assert command_line("asset", "import", "0.0.8000", "--payment-token", TOKEN).status == 0
+    distribution = command_line("distribution", "create", "0.0.8000", "--list", "list.csv", "--json").id
+    assert command_line("distribution", "execute", distribution, "--wait").status == 0
     assert command_line("sandbox", "faults", "--mirror-lag", "3600").status == 0
     said = command_line("reconcile", distribution)
     assert said.status == 1
@@ -218,6 +219,7 @@ def test_breaks_in_the_books_are_told_with_status_1(database_url: URL, command_l
     )
     assert f"Wait, then: masspayout reconcile {distribution}" in " ".join(said.out.split())
     assert command_line("sandbox", "faults", "--mirror-lag", "0").status == 0
+    assert command_line("reconcile", distribution).status == 0
     run_sql(database_url, "UPDATE sandbox.ledger_transaction SET amounts_units = '{1500000,1}' WHERE kind = 'TRANSFER'")
     said = command_line("reconcile", distribution)
     assert said.status == 1

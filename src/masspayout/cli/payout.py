@@ -17,7 +17,7 @@ from masspayout.cli.reports import show_result, show_verdict, unchecked_sentence
 from masspayout.cli.session import opened, with_runtime
 from masspayout.db.entities import Distribution
 from masspayout.freezing import PaymentToken
-from masspayout.payer_gate import attend
+from masspayout.payer_gate import PayerGate
 from masspayout.payout_lists import PayoutList
 from masspayout.runtime import Runtime
 
@@ -92,8 +92,15 @@ async def _pay(
 
 
 async def _attend(runtime: Runtime, token: PaymentToken) -> None:
-    """Read what the ledger shows of the payer, before it is decided what is still to be paid."""
-    await attend(runtime.database, runtime.ledger, runtime.settings, token.payer_account_id)
+    """Read what the ledger shows of the payer, before it is decided what is still to be paid.
+
+    While the payer is in doubt, it is waited until the ledger has shown all that may still have been under way.
+    """
+    gate = PayerGate(runtime.database, runtime.ledger, runtime.settings)
+    state = await gate.attend(token.payer_account_id)
+    while not state.is_open and not state.needs_person:
+        await asyncio.sleep(state.wait_seconds)
+        state = await gate.attend(token.payer_account_id)
 
 
 async def _prove(runtime: Runtime, distribution_id: uuid.UUID) -> reconciliation.Reconciliation:

@@ -154,9 +154,17 @@ class Adoptions:
     async def find_owing(
         self, payer: str, token_id: str, account: str, amount_units: int
     ) -> Sequence[tuple[Distribution, int]]:
-        """Return what owes an account exactly an amount and has not paid it, with the batch that it is in."""
+        """Return what owes an account exactly an amount and has not paid it, with the batch that it is in.
+
+        Of a contract that works out the amounts itself only its own reports tell what it paid, and never an amount.
+        """
         units = Holder.payment_amount * func.power(literal(10), Distribution.payment_token_decimals)
-        return await self._find_with_batch(payer, token_id, account, units == amount_units, Holder.paid.is_(False))
+        return await self._find_with_batch(
+            payer,
+            token_id,
+            account,
+            *(units == amount_units, Holder.paid.is_(False), Distribution.contract_terms.is_(None)),
+        )
 
     async def lock_batch(self, distribution_id: uuid.UUID, batch_number: int) -> BatchPayout | None:
         """Lock one batch of a distribution and read it again; None if there is no such number."""

@@ -10,7 +10,16 @@ from typing import Any
 from sqlalchemy import bindparam, delete, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from masspayout.db.entities import Attempt, BatchPayout, EntryAnswer, Installation, Payer, PayerBalance, PayerEntry
+from masspayout.db.entities import (
+    Attempt,
+    BatchPayout,
+    Distribution,
+    EntryAnswer,
+    Installation,
+    Payer,
+    PayerBalance,
+    PayerEntry,
+)
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import UtcTimestamp, uuid7
 from masspayout.ledger.movements import StatementEntry, StatementPage
@@ -324,6 +333,13 @@ class Payers(Repository[Payer]):
             .execution_options(synchronize_session=False)
         )
         return await self._changed(statement)
+
+    async def pays_by_rule(self, account: str) -> bool:
+        """Whether a payer is a contract that works out the amounts of its payouts itself."""
+        query = select(
+            exists().where(Distribution.payer_account_id == account, Distribution.contract_terms.is_not(None))
+        )
+        return bool(await self.session.scalar(query))
 
     async def find_balances(self, payer_id: uuid.UUID) -> Sequence[PayerBalance]:
         """Return what the statement comes to in each token."""
