@@ -18,6 +18,9 @@ from forgetting import Books, House, begin_payout, find_one
 from masspayout.db.entities import DistributionStatus
 from masspayout.settings import Settings
 
+# Servers and workers take their time on a machine that is shared.
+pytestmark = pytest.mark.timeout(900)
+
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "backup-and-failover.md"
 SCRIPT = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"```[^\n]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)

@@ -199,7 +199,7 @@ def settings_of(url: URL) -> Settings:
 
 async def test_a_worker_until_idle_outlives_what_fails_and_starts_the_rest(world: World) -> None:
     bad, good = await schedule(world), await schedule(world)
-    await write(world, "UPDATE distribution SET scheduled_time = now()")
+    await write(world, "UPDATE distribution SET scheduled_time = now() - interval '1 second'")
     await refuse_freezes(world, bad, ERRORS["unforeseen"][0])
     await run_worker(world.runtime, concurrency=2, until_idle=True)
     assert await refusals(world) == 1

@@ -17,6 +17,9 @@ from masspayout.errors import DatabaseUnavailable
 from masspayout.settings import Settings
 from replicated import Pair, pay_until, running_pair
 
+# Servers and workers take their time on a machine that is shared.
+pytestmark = pytest.mark.timeout(900)
+
 # How late the standby is, from the first point of a payout to the last one.
 _SHORTEST_LAG_SECONDS, _LONGEST_LAG_SECONDS = 0.05, 2.0
 

@@ -26,6 +26,9 @@ from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, accounts
 
+# Servers and workers take their time on a machine that is shared.
+pytestmark = pytest.mark.timeout(900)
+
 HOLDERS = accounts(200)
 UNITS = 10**6
 FUNDS_UNITS = 10**12

@@ -16,6 +16,9 @@ from masspayout.db import migrations
 from masspayout.db.entities import DistributionStatus
 from masspayout.settings import Settings
 
+# Servers and workers take their time on a machine that is shared.
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture
 def house(debian_server: URL, embedded_server: URL, settings: Settings) -> Iterator[House]:

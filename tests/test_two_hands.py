@@ -23,6 +23,9 @@ from masspayout.settings import Settings
 from payouts import World
 from replicated import Pair, pay_until, running_pair
 
+# Servers and workers take their time on a machine that is shared.
+pytestmark = pytest.mark.timeout(900)
+
 UNMATCHED = "SELECT transaction_id, accounts FROM payer_entry WHERE attempt_id IS NULL AND answer IS NULL"
 HOLDERS = [f"0x{number:040x}" for number in range(0x20001, 0x20001 + 60)]
 

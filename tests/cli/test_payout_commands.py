@@ -126,7 +126,7 @@ def test_rows_that_another_program_wrote_are_named_with_a_next_step(shop: Comman
     made = told(shop, "distribution", "create", ASSET, *terms)["id"]
     run_sql(
         database_url,
-        f"UPDATE distribution SET scheduled_time = now() WHERE id = '{made}'",
+        f"UPDATE distribution SET scheduled_time = now() - interval '1 second' WHERE id = '{made}'",
         "INSERT INTO holder (id, asset_id, distribution_id, account_id, balance, payment_amount) "
         f"SELECT gen_random_uuid(), asset_id, id, '0.0.21', 100, 9 FROM distribution WHERE id = '{made}'",
     )

@@ -13,6 +13,9 @@ from databases import copied_database, fresh_database
 from evm_operator import operator_on
 from masspayout.db.session import connect_arguments
 
+# Servers and workers take their time on a machine that is shared.
+pytestmark = pytest.mark.timeout(900)
+
 TOKEN = "0.0.9000"
 ACCOUNTS = [f"0.0.{number}" for number in range(20_001, 20_031)]
 
