@@ -43,6 +43,7 @@ def test_a_dividend_is_paid_on_a_bad_day(
             **{account: 10 * 10**6 for account, _ in HOLDERS},
         }
 
+        network.operator.take_snapshot()  # the HBAR of the payer is compared with its statement
         Path("list.csv").write_text("account_id,amount\n0.0.20000,1.5\n0.0.20001,0.00000001\n")
         assert masspayout("pay", "list.csv", "--payment-token", "0.0.0").status == 0
         assert network.operator.account("0.0.20000").tinybars - network.operator.account("0.0.20002").tinybars == (

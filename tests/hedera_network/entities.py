@@ -51,6 +51,10 @@ class Timeline(Generic[Value]):
         return self._nanos[0]
 
 
+# The account that all HBAR are with at first.
+TREASURY = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """An account, but what it holds of tokens.

@@ -11,6 +11,7 @@ from aiohttp import web
 from hedera_network.clock import NetworkClock
 from hedera_network.consensus import Consensus
 from hedera_network.control import add_control
+from hedera_network.entities import TREASURY
 from hedera_network.faults import Faults
 from hedera_network.fees import FEE_COLLECTION_ACCOUNT, NETWORK_ACCOUNT
 from hedera_network.grpc_server import NodeServer
@@ -18,7 +19,7 @@ from hedera_network.identifiers import entity_id
 from hedera_network.ledger import Ledger
 from hedera_network.mirror.server import MirrorServer
 from hedera_network.node import Node
-from hedera_network.operator import TREASURY, Operator
+from hedera_network.operator import Operator
 
 FIRST_NODE = 3
 _HBARS_OF_TREASURY = 10**18

@@ -5,12 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from hedera_network.consensus import Consensus
-from hedera_network.entities import Account, ContractLog, FixedFee, FractionalFee, Record, Relation, Token
+from hedera_network.entities import TREASURY, Account, ContractLog, FixedFee, FractionalFee, Record, Relation, Token
 from hedera_network.identifiers import TransactionKey, entity_id, entity_number
 from hedera_network.keys import PublicKey
 from hedera_network.ledger import Draft, Ledger
 
-TREASURY = 2
 _TINYBARS_AT_START = 1_000 * 100_000_000
 
 
@@ -30,17 +29,28 @@ class Operator:
         automatic_slots: int = 0,
         receiver_signature_required: bool = False,
     ) -> str:
-        """Make an account, and return its id. ``automatic_slots`` is how many tokens it takes unasked; -1 is any."""
+        """Make an account, and return its id. ``automatic_slots`` is how many tokens it takes unasked; -1 is any.
+
+        What it holds at first is the treasury's, in the transaction that creates it. The treasury alone is there from
+        the network's first moment.
+        """
         with self._ledger.lock:
             number = entity_number(account_id) if account_id else self._ledger.new_number()
             account = Account(
                 number,
                 key,
-                tinybars=tinybars,
+                tinybars=tinybars if number == TREASURY else 0,
                 automatic_slots=automatic_slots,
                 receiver_signature_required=receiver_signature_required,
             )
-            self._change(lambda draft: draft.put_account(account))
+            draft = Draft(self._ledger)
+            draft.put_account(account)
+            given: tuple[tuple[int, int], ...] = ()
+            if tinybars and number != TREASURY:
+                given = ((TREASURY, -tinybars), (number, tinybars))
+            for each, amount in given:
+                draft.add_tinybars(each, amount)
+            self._record(draft, "CRYPTOCREATEACCOUNT", [], transfers=given)
             return entity_id(number)
 
     def create_token(

@@ -67,7 +67,7 @@ class HederaHarness:
         self.network.operator.fund(token_id, account_id, units)
 
     async def make_account(self) -> str:
-        return self.network.operator.create_account(automatic_slots=-1)
+        return self.network.operator.create_account(tinybars=0, automatic_slots=-1)
 
     async def freeze(self, account_id: str, token_id: str) -> None:
         self.network.operator.associate(account_id, token_id, frozen=True)

@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Any
 
-from hedera_network.entities import Account, FixedFee, FractionalFee, Relation, Timeline, Token
+from hedera_network.entities import TREASURY, Account, FixedFee, FractionalFee, Relation, Timeline, Token
 from hedera_network.identifiers import entity_id, evm_address, timestamp
 from hedera_network.ledger import Ledger
 from hedera_network.mirror.queries import Bounds, NotFound, Query
@@ -157,7 +157,7 @@ class View:
             "alias": None,
             "auto_renew_period": 7_776_000,
             "balance": {"timestamp": timestamp(self.at_nanos), "balance": account.tinybars, "tokens": tokens},
-            "created_timestamp": timestamp(created_nanos),
+            "created_timestamp": None if account.number == TREASURY else timestamp(created_nanos),
             "decline_reward": False,
             "deleted": account.deleted,
             "ethereum_nonce": 0,

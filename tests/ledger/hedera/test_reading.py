@@ -319,7 +319,7 @@ async def test_a_time_that_is_not_ours_is_named(hedera: Hedera, lag_seconds: flo
 
 
 async def test_deposits_of_tokens_and_hbar_and_what_a_contract_says_come_in_order(hedera: Hedera) -> None:
-    account = hedera.operator.create_account(automatic_slots=-1)
+    account = hedera.operator.create_account(tinybars=0, automatic_slots=-1)
     token_id = hedera.make_token(account)
     hedera.operator.fund(token_id, account, 5)
     topic = {

@@ -137,6 +137,7 @@ async def test_it_adds_up_to_what_is_held_at_its_cursor(hedera: Hedera) -> None:
     assert await held(HBAR) == opening + received[HBAR] - sent[HBAR] - charged[HBAR]
     assert (received[HBAR], sent[HBAR]) == (77, 4_000)
     assert await hedera.ledger.held_units_at("0.0.404404", HBAR, cursor) is None
+    assert await hedera.ledger.held_units_at("0.0.2", HBAR, cursor) is None, "no transaction shows its opening balance"
     # Of what a replica may not have seen yet nothing is told.
     assert await hedera.ledger.held_units_at(hedera.payer, token_id, hedera.network.clock.now_nanos()) is None
 

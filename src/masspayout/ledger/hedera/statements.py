@@ -72,13 +72,14 @@ class StatementReader:
     async def held_units_at(self, account_id: str, token_id: str, at_nanos: int) -> int | None:
         """Return what an account held of a token at a time: of the snapshot before, with what moved since.
 
-        None where the mirror nodes keep no snapshot of that account before, or have not seen that time yet.
+        None where the mirror nodes keep no snapshot of that account before, or have not seen that time yet; and for the
+        HBAR of an account that is as old as its network: no transaction shows what it began with.
 
         Raises:
             LedgerUnavailable: A mirror node cannot be read.
         """
         url, seen_nanos = await self._seen_by_all()
-        if seen_nanos < at_nanos:
+        if seen_nanos < at_nanos or (token_id == HBAR and await self._created_nanos(account_id) is None):
             return None
         snapshot = await self._mirror.snapshot(account_id, None if token_id == HBAR else token_id, at_nanos, url)
         held = next((one.balance for one in snapshot.balances if one.account == account_id), None)
@@ -93,13 +94,17 @@ class StatementReader:
 
     async def _beginning(self, account_id: str) -> int:
         """Return a time before an account's first transaction, as near to it as is known."""
-        account = await self._mirror.account(account_id)
-        if account is not None and account.created_timestamp is not None:
-            return account.created_timestamp - 1
+        created_nanos = await self._created_nanos(account_id)
+        if created_nanos is not None:
+            return created_nanos - 1
         block = await self._mirror.oldest_block()
         if block is None:
             raise LedgerUnavailable("The mirror node knows no block yet.", "Check HEDERA_MIRROR_URLS, and try later.")
         return block.timestamp.from_ - 1
+
+    async def _created_nanos(self, account_id: str) -> int | None:
+        account = await self._mirror.account(account_id)
+        return None if account is None else account.created_timestamp
 
     async def _seen_by_all(self) -> tuple[str, int]:
         """Return a mirror node, and up to when each replica of it has seen the network; 0 where none has."""
