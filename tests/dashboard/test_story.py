@@ -8,7 +8,9 @@ import csv
 import io
 import re
 import uuid
+from datetime import datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from playwright.async_api import Locator, Page, expect
 
@@ -225,6 +227,28 @@ async def test_a_scheduled_payout_is_called_off(service: Service, sign_in: Open)
     await confirm(page, "Cancel this payout")
     await expect(page.get_by_text("Cancelled: nobody was paid")).to_be_visible()
     assert await service.world.find_status(distribution_id) is DistributionStatus.CANCELLED
+
+
+SLOW_ZONE = """
+    const zone = new Promise(tell => setTimeout(() => tell("Europe/Madrid"), 2000));
+    Intl.DateTimeFormat.prototype.resolvedOptions = () => ({timeZone: zone});
+"""
+
+
+async def test_a_preview_waits_for_the_time_zone_of_a_slow_browser(service: Service, sign_in: Open) -> None:
+    page = await sign_in("oscar")
+    await page.add_init_script(SLOW_ZONE)
+    await page.goto("/payouts/new?execution=RECURRING")
+    await page.get_by_label("What it is for").fill("Quarterly coupon")
+    await page.get_by_label("Total to divide").fill("100")
+    await page.get_by_label("The first one").fill("2031-01-31T09:00")
+    await expect(page.get_by_label("Time zone")).to_have_value("UTC")
+    await press(page, "Preview")
+    await press(page, "Create the series")
+    await expect(page.get_by_role("heading", name="Quarterly coupon")).to_be_visible()
+    async with service.runtime.database.unit_of_work() as session:
+        (made,) = await Distributions(session).find_of_series(id_in_address(page), 10)
+    assert made.scheduled_time == datetime(2031, 1, 31, 9, tzinfo=ZoneInfo("Europe/Madrid"))
 
 
 async def test_a_series_is_made_paused_and_cancelled(service: Service, sign_in: Open) -> None:

@@ -1,5 +1,8 @@
 """A new payout: a guided form, and a preview before anything is created."""
 
+import asyncio
+import logging
+
 from nicegui import ui
 
 from masspayout.dashboard.components import messages
@@ -20,7 +23,12 @@ from masspayout.db.repositories import Assets, Distributions
 from masspayout.errors import MassPayoutError
 from masspayout.roles import Permission
 
+_log = logging.getLogger(__name__)
+
 _MOST_ASSETS = 500
+
+# How long a browser may take to tell its time zone.
+_ZONE_SECONDS = 10.0
 _PREVIEW_HINT = (
     "Press “Preview”: the register is read, the shares are worked out, and the ledger is asked who could not receive "
     "them. Nothing is written."
@@ -54,6 +62,8 @@ class _Page:
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
         self._previewed: Draft | None = None
+        # Times mean nothing before it: a draft is read only then.
+        self._zone_asked = asyncio.Event()
 
     async def show(self, assets: list[Asset], chosen: Asset) -> None:
         page_head("New payout", "You see what it will do before anything is created. Nothing is paid yet.")
@@ -73,10 +83,15 @@ class _Page:
         ui.timer(0.1, self._ask_zone, once=True)
 
     async def _ask_zone(self) -> None:
-        await self._visit.client.connected()
-        zone = await ui.run_javascript("Intl.DateTimeFormat().resolvedOptions().timeZone")
-        if isinstance(zone, str) and zone:
-            self._form.use_zone(zone)
+        try:
+            await self._visit.client.connected()
+            zone = await ui.run_javascript("Intl.DateTimeFormat().resolvedOptions().timeZone", timeout=_ZONE_SECONDS)
+            if isinstance(zone, str) and zone:
+                self._form.use_zone(zone)
+        except TimeoutError:
+            _log.info("a browser did not tell its time zone: the times of a new payout are UTC, as its form says")
+        finally:
+            self._zone_asked.set()
 
     async def _changed(self) -> None:
         """Whatever was previewed is not what would be created now."""
@@ -90,8 +105,9 @@ class _Page:
         self._preview.content = _not_yet()
 
     async def _show_preview(self) -> None:
-        draft, runtime = self._form.draft(), self._visit.runtime
         self._look.props("loading")
+        await self._zone_asked.wait()
+        draft, runtime = self._form.draft(), self._visit.runtime
 
         def checked(number: int) -> None:
             text = f"Asked the ledger about {count(number)} accounts …"
