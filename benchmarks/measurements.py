@@ -25,6 +25,7 @@ from masspayout import access, assets, distributions, freezing, payer_statements
 from masspayout.access import SESSION_COOKIE
 from masspayout.access.sessions import begin_session
 from masspayout.api import create_app
+from masspayout.context import Context
 from masspayout.dashboard import mount
 from masspayout.db.entities import (
     Asset,
@@ -42,7 +43,7 @@ from masspayout.db.types import uuid7
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.money import to_decimal
 from masspayout.roles import Role
-from masspayout.runtime import Runtime, open_runtime
+from masspayout.runtime import open_runtime
 from masspayout.settings import Settings
 from masspayout.worker import run_worker
 
@@ -101,7 +102,7 @@ def peak_bytes_of(pid: int) -> int:
     return 0  # it has just ended
 
 
-async def _with_runtime(work: Callable[[Runtime, int], Awaitable[float]], world: World) -> float:
+async def _with_runtime(work: Callable[[Context, int], Awaitable[float]], world: World) -> float:
     async with open_runtime(world.settings) as runtime:
         return await work(runtime, world.holder_count)
 
@@ -113,7 +114,7 @@ def shares(count: int) -> Iterator[Share]:
         yield Share(f"0.0.{10_000_000 + number}", balance_units, 3 * balance_units)
 
 
-async def prepare(runtime: Runtime, count: int) -> float:
+async def prepare(runtime: Context, count: int) -> float:
     """Make the ledger's side: an asset with so many holders, a payment token, and a payer with funds."""
     ledger = runtime.ledger
     if not isinstance(ledger, SandboxLedger):
@@ -127,7 +128,7 @@ async def prepare(runtime: Runtime, count: int) -> float:
     return time.perf_counter() - start
 
 
-async def raw_copy(runtime: Runtime, count: int) -> float:
+async def raw_copy(runtime: Context, count: int) -> float:
     """COPY the rows from a text file that is ready: the unit of all the others."""
     asset = await _asset(runtime.database)
     distribution = _distribution(asset)
@@ -154,7 +155,7 @@ def _copy_file(database: Database, file: IO[bytes]) -> None:
             copy.write(block)
 
 
-async def persist(runtime: Runtime, count: int) -> float:
+async def persist(runtime: Context, count: int) -> float:
     """Write a distribution with the same rows through the repository: rows, batches, totals, hash."""
     asset = await _asset(runtime.database)
     start = time.perf_counter()
@@ -165,7 +166,7 @@ async def persist(runtime: Runtime, count: int) -> float:
     return time.perf_counter() - start
 
 
-async def sync(runtime: Runtime, count: int) -> float:
+async def sync(runtime: Context, count: int) -> float:
     """Make the register what the ledger says."""
     asset = await _asset(runtime.database)
     start = time.perf_counter()
@@ -175,12 +176,12 @@ async def sync(runtime: Runtime, count: int) -> float:
     return seconds
 
 
-async def freeze(runtime: Runtime, count: int) -> float:
+async def freeze(runtime: Context, count: int) -> float:
     """Work out from the register what everybody is owed, and write it."""
     return await _freeze_seconds(runtime, count, PAID_DISTRIBUTION)
 
 
-async def _freeze_seconds(runtime: Runtime, count: int, distribution_id: uuid.UUID) -> float:
+async def _freeze_seconds(runtime: Context, count: int, distribution_id: uuid.UUID) -> float:
     distribution = _distribution(await _asset(runtime.database))
     distribution.id = distribution_id
     start = time.perf_counter()
@@ -192,12 +193,12 @@ async def _freeze_seconds(runtime: Runtime, count: int, distribution_id: uuid.UU
     return seconds
 
 
-async def pay(runtime: Runtime, count: int) -> float:  # noqa: ARG001 - all measurements are called alike
+async def pay(runtime: Context, count: int) -> float:  # noqa: ARG001 - all measurements are called alike
     """Execute what was frozen, and run one worker until everybody is paid."""
     return await _pay_seconds(runtime, PAID_DISTRIBUTION)
 
 
-async def payer_statement(runtime: Runtime, count: int) -> float:
+async def payer_statement(runtime: Context, count: int) -> float:
     """Read the statement of the payer from its beginning, and keep every debit, as is done beside the payments."""
     async with runtime.database.unit_of_work() as session:
         (payer,) = await Payers(session).find_of_account(runtime.settings.payer_account_id)
@@ -211,13 +212,13 @@ async def payer_statement(runtime: Runtime, count: int) -> float:
     return seconds
 
 
-async def second_payout(runtime: Runtime, count: int) -> float:
+async def second_payout(runtime: Context, count: int) -> float:
     """Freeze another payout to the same holders, and pay it at once: nothing is analysed but by the freeze."""
     await _freeze_seconds(runtime, count, SECOND_DISTRIBUTION)
     return await _pay_seconds(runtime, SECOND_DISTRIBUTION)
 
 
-async def _pay_seconds(runtime: Runtime, distribution_id: uuid.UUID) -> float:
+async def _pay_seconds(runtime: Context, distribution_id: uuid.UUID) -> float:
     start = time.perf_counter()
     async with runtime.database.unit_of_work() as session:
         await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, distribution_id)
@@ -229,7 +230,7 @@ async def _pay_seconds(runtime: Runtime, distribution_id: uuid.UUID) -> float:
     return seconds
 
 
-async def reconcile(runtime: Runtime, count: int) -> float:
+async def reconcile(runtime: Context, count: int) -> float:
     """Compare the ledger's books with the database, account by account."""
     start = time.perf_counter()
     verdict = await reconciliation.reconcile(runtime.database, runtime.ledger, PAID_DISTRIBUTION)
@@ -238,17 +239,17 @@ async def reconcile(runtime: Runtime, count: int) -> float:
     return seconds
 
 
-async def first_page(runtime: Runtime, count: int) -> float:  # noqa: ARG001 - all measurements are called alike
+async def first_page(runtime: Context, count: int) -> float:  # noqa: ARG001 - all measurements are called alike
     """Read the first page of the entitlements and of the register."""
     return await _page_seconds(runtime, after="")
 
 
-async def deep_page(runtime: Runtime, count: int) -> float:
+async def deep_page(runtime: Context, count: int) -> float:
     """Read the page that has nine tenths of the holders before it."""
     return await _page_seconds(runtime, after=f"0.0.{10_000_000 + count * 9 // 10}")
 
 
-async def _page_seconds(runtime: Runtime, *, after: str) -> float:
+async def _page_seconds(runtime: Context, *, after: str) -> float:
     """Return the median time of reading one page after an account: of the entitlements, then of the register."""
     durations = []
     async with runtime.database.unit_of_work() as session:
@@ -265,17 +266,17 @@ async def _page_seconds(runtime: Runtime, *, after: str) -> float:
     return statistics.median(durations)
 
 
-async def asset_page(runtime: Runtime, count: int) -> float:  # noqa: ARG001 - all measurements are called alike
+async def asset_page(runtime: Context, count: int) -> float:  # noqa: ARG001 - all measurements are called alike
     """Open the dashboard's page of the asset, as a browser's first request does, in a process that just started."""
     return await _view_seconds(runtime, f"/assets/{ASSET_TOKEN}")
 
 
-async def payout_page(runtime: Runtime, count: int) -> float:  # noqa: ARG001 - all measurements are called alike
+async def payout_page(runtime: Context, count: int) -> float:  # noqa: ARG001 - all measurements are called alike
     """Open the dashboard's page of the payout likewise."""
     return await _view_seconds(runtime, f"/payouts/{PAID_DISTRIBUTION}")
 
 
-async def _view_seconds(runtime: Runtime, path: str) -> float:
+async def _view_seconds(runtime: Context, path: str) -> float:
     """Return how long a signed-in browser waits for the first view of a page of the dashboard."""
     async with runtime.database.unit_of_work() as session:
         user = await access.add_user(session, f"viewer-{uuid7()}", role=Role.VIEWER)
@@ -313,7 +314,7 @@ def _require(condition: bool, otherwise: str) -> None:
         raise MeasurementError(otherwise)
 
 
-MEASUREMENTS: dict[str, Callable[[Runtime, int], Awaitable[float]]] = {
+MEASUREMENTS: dict[str, Callable[[Context, int], Awaitable[float]]] = {
     work.__name__: work
     for work in (
         *(prepare, raw_copy, persist, sync, freeze, pay, payer_statement, reconcile, second_payout),

@@ -27,6 +27,7 @@ from masspayout import access
 from masspayout.api import create_app
 from masspayout.api.paging import listing
 from masspayout.api.server import answer_requests, listen
+from masspayout.context import Context
 from masspayout.db import embedded, migrations
 from masspayout.db.entities import Distribution
 from masspayout.db.repositories import DistributionSort, Part
@@ -34,7 +35,6 @@ from masspayout.db.session import Database, connect_arguments
 from masspayout.jobs import Jobs
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.roles import Role
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 
 _CONNECTIONS = 8
@@ -116,7 +116,7 @@ def _served(url: URL) -> Iterator[int]:
 def _serve(url: URL, listener: socket.socket) -> None:
     settings = Settings(rate_limit_per_minute=10**9)
     database = Database(url)
-    app = create_app(Runtime(settings, database, SandboxLedger(url, settings), Jobs(url)))
+    app = create_app(Context(settings, database, SandboxLedger(url, settings), Jobs(url)))
     bare = FastAPI()
 
     @bare.get("/one")

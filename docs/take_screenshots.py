@@ -21,6 +21,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from masspayout import access, assets, distributions, list_payouts, series
 from masspayout.actors import Actor, ActorKind, acting_as
 from masspayout.batch_payouts import DistributionPayer
+from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Frequency, PayoutType
 from masspayout.db.session import connect_arguments
 from masspayout.distributions import Terms
@@ -28,7 +29,7 @@ from masspayout.freezing import payment_token_of
 from masspayout.ledger.sandbox import Faults, SandboxAdministration, SandboxLedger
 from masspayout.payout_lists import parse_payout_list
 from masspayout.roles import Role
-from masspayout.runtime import Runtime, open_runtime
+from masspayout.runtime import open_runtime
 from masspayout.series import Calendar
 from masspayout.settings import Settings
 from masspayout.triggers import Trigger
@@ -56,7 +57,7 @@ class Story:
 class Author:
     """Makes up a small world: three assets, a year of payouts, some trouble, and plans."""
 
-    def __init__(self, runtime: Runtime, admin: SandboxAdministration) -> None:
+    def __init__(self, runtime: Context, admin: SandboxAdministration) -> None:
         self.runtime = runtime
         self.admin = admin
         self.chance = random.Random(5)

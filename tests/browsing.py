@@ -9,8 +9,8 @@ from playwright.async_api import Page
 from sqlalchemy import URL
 
 from http_process import service_process, settings_of
+from masspayout.context import Context
 from masspayout.roles import Role
-from masspayout.runtime import Runtime
 from payouts import World, accounts
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -38,7 +38,7 @@ class Service:
     world: World
 
     @property
-    def runtime(self) -> Runtime:
+    def runtime(self) -> Context:
         """The same database and ledger, from this process."""
         return self.world.runtime
 

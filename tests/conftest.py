@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import URL
 
 from databases import GUARDED_ROLE, fresh_database, run_sql
+from masspayout.context import Context
 from masspayout.db import embedded, migrations
 from masspayout.db.session import Database
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import make_runtime
 
@@ -154,7 +154,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def runtime(database: Database, settings: Settings) -> AsyncIterator[Runtime]:
+async def runtime(database: Database, settings: Settings) -> AsyncIterator[Context]:
     """The parts of a process, put together: a fresh database, a sandbox in it, jobs."""
     runtime = make_runtime(database, settings)
     yield runtime

@@ -21,12 +21,12 @@ import crashes
 from databases import copied_database, fresh_database
 from lost_commits import MOST_LOST
 from masspayout import reconciliation
+from masspayout.context import Context
 from masspayout.db.entities import AttemptStatus, BatchStatus, DistributionStatus
 from masspayout.db.repositories import Assets
 from masspayout.db.session import Database, connect_arguments
 from masspayout.errors import LedgerUnavailable
 from masspayout.jobs import Jobs
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import ASSET_TOKEN, World
 
@@ -221,7 +221,7 @@ async def _check(url: URL, story: Story, stage: Stage, when: str) -> None:
     ledger = crashes.open_ledger(story.opener, url, stage.settings)
     async with database.unit_of_work() as session:
         asset = await Assets(session).get_by_reference(story.asset_token)
-    world = World(Runtime(stage.settings, database, ledger, Jobs(url)), asset)
+    world = World(Context(stage.settings, database, ledger, Jobs(url)), asset)
     found = await world.find(story.distribution_id)
     verdict = await world.reconcile(story.distribution_id)
     await ledger.close()

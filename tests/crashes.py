@@ -22,12 +22,12 @@ from sqlalchemy.orm import Session
 from lost_commits import Memory
 from masspayout import distributions
 from masspayout.batch_payouts import DistributionPayer
+from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import Distributions
 from masspayout.db.session import Database
 from masspayout.jobs import Jobs
 from masspayout.ledger.port import Ledger, Outcome, SignedTransaction, Transfer
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 
 KILLED = 137
@@ -169,7 +169,7 @@ def _live(opener: str, task: dict[str, Any], memory: Memory | None) -> NoReturn:
         executioner = None if task["kill_at"] is None else Executioner(task["kill_at"])
         url = make_url(task["url"])
         ledger = open_ledger(opener, url, settings)
-        runtime = Runtime(settings, Database(url), ledger, Jobs(url))
+        runtime = Context(settings, Database(url), ledger, Jobs(url))
         if memory is not None:
             event.listen(Session, "after_commit", lambda _: memory.note())
         asyncio.run(_pay(runtime, uuid.UUID(task["distribution_id"]), executioner))
@@ -181,7 +181,7 @@ def _live(opener: str, task: dict[str, Any], memory: Memory | None) -> NoReturn:
         os._exit(status)
 
 
-async def _pay(runtime: Runtime, distribution_id: uuid.UUID, executioner: Executioner | None) -> None:
+async def _pay(runtime: Context, distribution_id: uuid.UUID, executioner: Executioner | None) -> None:
     ledger: Any = runtime.ledger
     if executioner is not None:
         ledger = MortalLedger(ledger, executioner)
@@ -193,7 +193,7 @@ async def _pay(runtime: Runtime, distribution_id: uuid.UUID, executioner: Execut
     await runtime.database.close()
 
 
-async def _execute_once(runtime: Runtime, ledger: Any, distribution_id: uuid.UUID) -> None:
+async def _execute_once(runtime: Context, ledger: Any, distribution_id: uuid.UUID) -> None:
     async with runtime.database.unit_of_work() as session:
         distribution = await Distributions(session).get(distribution_id)
         if distribution.status is DistributionStatus.PENDING:

@@ -15,11 +15,11 @@ import psycopg
 from sqlalchemy import URL
 
 from command_line import Said, environment
+from masspayout.context import Context
 from masspayout.db.entities import Asset, DistributionStatus
 from masspayout.db.session import Database, connect_arguments
 from masspayout.jobs import Jobs
 from masspayout.ledger.sandbox import SandboxLedger
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, accounts
 from workers import start_logged_worker
@@ -98,7 +98,7 @@ class House:
         """Open the database; without an asset, on a new ledger and with a new register."""
         database = Database(self.url)
         ledger = SandboxLedger(self.books.url, self.settings)
-        runtime = Runtime(self.settings, database, ledger, Jobs(self.url))
+        runtime = Context(self.settings, database, ledger, Jobs(self.url))
         try:
             if asset is None:
                 world = await World.make(runtime, [(account, 100 + n) for n, account in enumerate(HOLDERS)])

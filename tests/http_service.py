@@ -10,8 +10,8 @@ import httpx
 from masspayout import access
 from masspayout.api import create_app
 from masspayout.api.server import answer_requests, listen
+from masspayout.context import Context
 from masspayout.roles import Role
-from masspayout.runtime import Runtime
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Service:
     """The HTTP service, as its clients see it, and what is behind it."""
 
     address: str
-    runtime: Runtime
+    runtime: Context
     tokens: dict[Role, str]
     clients: list[httpx.AsyncClient] = field(default_factory=list)
 
@@ -32,7 +32,7 @@ class Service:
 
 
 @asynccontextmanager
-async def running(runtime: Runtime) -> AsyncIterator[Service]:
+async def running(runtime: Context) -> AsyncIterator[Service]:
     """Serve, and have a token for each role."""
     tokens = {}
     async with runtime.database.unit_of_work() as session:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from crashes import Executioner
 from masspayout import assets, event_listeners, series
+from masspayout.context import Context
 from masspayout.db.entities import (
     ContractEvent,
     Distribution,
@@ -27,7 +28,6 @@ from masspayout.db.session import Database
 from masspayout.distributions import Terms
 from masspayout.event_listeners import EventReader, Polled
 from masspayout.ledger.port import Ledger, LedgerEvent
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from masspayout.triggers import parse_trigger
 from payouts import ASSET_TOKEN, World, make_runtime
@@ -68,12 +68,12 @@ async def listen(world: World, contract_id: str) -> uuid.UUID:
     return (found or await event_listeners.add(world.runtime.database, contract_id)).id
 
 
-async def poll(runtime: Runtime, listener_id: uuid.UUID, *, ledger: Any = None) -> Polled:
+async def poll(runtime: Context, listener_id: uuid.UUID, *, ledger: Any = None) -> Polled:
     reader = EventReader(runtime.database, ledger or runtime.ledger, runtime.settings)
     return await reader.poll(listener_id, NOW)
 
 
-async def replay(runtime: Runtime, listener_id: uuid.UUID) -> Polled:
+async def replay(runtime: Context, listener_id: uuid.UUID) -> Polled:
     return await EventReader(runtime.database, runtime.ledger, runtime.settings).replay(listener_id, NOW)
 
 

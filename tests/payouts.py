@@ -10,12 +10,13 @@ from sqlalchemy import URL
 from databases import run_sql
 from masspayout import assets, distributions, reconciliation
 from masspayout.batch_payouts import DistributionPayer
+from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, PayoutType
 from masspayout.db.repositories import Distributions
 from masspayout.db.session import Database
 from masspayout.jobs import Jobs
 from masspayout.ledger.sandbox import SandboxLedger
-from masspayout.runtime import Runtime, share_clock
+from masspayout.runtime import share_clock
 from masspayout.settings import Settings
 
 ASSET_TOKEN = "0.0.5001"
@@ -27,10 +28,10 @@ def make_sandbox(url: URL, settings: Settings) -> SandboxLedger:
     return SandboxLedger(url, settings)
 
 
-def make_runtime(database: Database, settings: Settings) -> Runtime:
+def make_runtime(database: Database, settings: Settings) -> Context:
     ledger = SandboxLedger(settings.sandbox_url or database.url, settings, clock=database.clock.now_nanos)
     share_clock(database, ledger)
-    return Runtime(settings, database, ledger, Jobs(database.url))
+    return Context(settings, database, ledger, Jobs(database.url))
 
 
 def accounts(count: int) -> list[str]:
@@ -41,7 +42,7 @@ def accounts(count: int) -> list[str]:
 class World:
     """An asset that is imported, and a payer with funds."""
 
-    runtime: Runtime
+    runtime: Context
     asset: Asset
 
     @property
@@ -50,7 +51,7 @@ class World:
         return self.runtime.ledger
 
     @classmethod
-    async def make(cls, runtime: Runtime, holders: Iterable[tuple[str, int]], *, funds_units: int = 10**12) -> "World":
+    async def make(cls, runtime: Context, holders: Iterable[tuple[str, int]], *, funds_units: int = 10**12) -> "World":
         sandbox = runtime.ledger
         assert isinstance(sandbox, SandboxLedger)
         await cls.make_tokens(sandbox, holders, payer=runtime.settings.payer_account_id, funds_units=funds_units)

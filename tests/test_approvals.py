@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from databases import run_sql
 from masspayout import approvals, assets, audit, distributions, list_payouts, scheduler, series
 from masspayout.actors import SYSTEM, Actor, ActorKind, acting_as
+from masspayout.context import Context
 from masspayout.db.entities import (
     Distribution,
     DistributionStatus,
@@ -25,7 +26,6 @@ from masspayout.db.session import Database
 from masspayout.distributions import Terms
 from masspayout.errors import ApprovalsMissing, Conflict, LimitExceeded
 from masspayout.payout_lists import PayoutList
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from masspayout.settings.control import Amounts
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
@@ -197,7 +197,7 @@ async def test_what_failed_before_approvals_were_asked_for_is_retried_with_them(
     await world.execute(dividend.id)
     assert await world.pay(dividend.id) is DistributionStatus.FAILED
     strict = World(
-        Runtime(settings.model_copy(update={"approvals_required": 1}), database, easy.ledger, easy.jobs), world.asset
+        Context(settings.model_copy(update={"approvals_required": 1}), database, easy.ledger, easy.jobs), world.asset
     )
     with pytest.raises(ApprovalsMissing):
         await strict.retry(dividend.id)
@@ -209,7 +209,7 @@ async def test_what_failed_before_approvals_were_asked_for_is_retried_with_them(
 async def test_asking_for_less_holds_for_what_is_frozen_from_then_on(world: World) -> None:
     dividend = await world.plan("100")
     lax = World(
-        Runtime(
+        Context(
             world.runtime.settings.model_copy(update={"approvals_required": 0}),
             world.runtime.database,
             world.runtime.ledger,

@@ -10,20 +10,20 @@ from sqlalchemy import select
 
 from databases import run_sql
 from masspayout import assets
+from masspayout.context import Context
 from masspayout.db.entities import Asset, Holder, SyncStatus
 from masspayout.db.repositories import Assets, Holders, RegisterChange
 from masspayout.db.session import Database
 from masspayout.errors import Invalid, LedgerUnavailable, NotFound
 from masspayout.ledger.port import HolderBalance, HolderSnapshot
 from masspayout.ledger.sandbox import SandboxLedger
-from masspayout.runtime import Runtime
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, TREASURY, World
 
 HOLDERS = [("0.0.21", 5), ("0.0.22", 7), ("0x" + "ab" * 20, 11)]
 
 
 @pytest.fixture
-async def world(runtime: Runtime) -> World:
+async def world(runtime: Context) -> World:
     return await World.make(runtime, HOLDERS)
 
 
@@ -86,7 +86,7 @@ async def test_importing_again_renews_and_keeps_what_is_not_given(world: World) 
     ],
 )
 async def test_what_cannot_be_imported_is_refused(
-    runtime: Runtime, arguments: dict[str, Any], refusal: type[Exception]
+    runtime: Context, arguments: dict[str, Any], refusal: type[Exception]
 ) -> None:
     sandbox = runtime.ledger
     assert isinstance(sandbox, SandboxLedger)

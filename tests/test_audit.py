@@ -20,13 +20,13 @@ from command_line import environment
 from databases import fresh_database, run_sql
 from masspayout import audit, distributions, series
 from masspayout.actors import Actor, ActorKind, acting_as
+from masspayout.context import Context
 from masspayout.db.entities import AuditEntry, DistributionType, ExecutionType, Frequency, PayoutType
 from masspayout.db.repositories import AuditEntries
 from masspayout.db.session import Database, connect_arguments
 from masspayout.db.types import uuid7
 from masspayout.distributions import Terms
 from masspayout.errors import Conflict
-from masspayout.runtime import Runtime
 from payouts import World, accounts
 
 ANA = Actor(ActorKind.USER, "0190", "ana", "192.0.2.7")
@@ -45,7 +45,7 @@ async def write(database: Database, count: int, action: str = "thing.done") -> N
             audit.record(session, action, f"{number}", before={"n": number}, after={"n": number + 1, "who": "Zoë"})
 
 
-async def test_what_is_done_to_a_distribution_is_told_in_order(runtime: Runtime) -> None:
+async def test_what_is_done_to_a_distribution_is_told_in_order(runtime: Context) -> None:
     world = await World.make(runtime, [(account, 100) for account in accounts(3)])
     with acting_as(ANA):
         dividend = await world.plan("300", concept="Dividend 2031")
@@ -75,7 +75,7 @@ async def test_what_is_done_to_a_distribution_is_told_in_order(runtime: Runtime)
     assert (await audit.verify(runtime.database)).holds
 
 
-async def test_what_came_to_nothing_leaves_no_entry(runtime: Runtime) -> None:
+async def test_what_came_to_nothing_leaves_no_entry(runtime: Context) -> None:
     world = await World.make(runtime, [(account, 100) for account in accounts(3)])
     dividend = await world.plan("300")
     before = await entries_of(runtime.database)
@@ -107,7 +107,7 @@ async def test_what_commits_by_itself_cannot_be_written_down(database: Database)
             audit.record(session, "thing.done", "1")
 
 
-async def test_a_series_and_what_it_makes_is_told(runtime: Runtime) -> None:
+async def test_a_series_and_what_it_makes_is_told(runtime: Context) -> None:
     world = await World.make(runtime, [(account, 100) for account in accounts(3)])
     terms = Terms(
         type=DistributionType.COUPON,

@@ -11,12 +11,12 @@ from databases import run_sql
 from listening import CONTRACT, NOW, arm, listen, made_by, poll, use_contract
 from masspayout import assets, contract_pauses, scheduler, series
 from masspayout.attempts import BatchAttempts
+from masspayout.context import Context
 from masspayout.db.entities import Asset, DistributionStatus, PayoutType
 from masspayout.db.repositories import Assets, Holders
 from masspayout.errors import ContractPaused, Invalid
 from masspayout.ledger.failures import CONTRACT_PAUSED
 from masspayout.ledger.sandbox import Faults
-from masspayout.runtime import Runtime
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, TREASURY, World, accounts, make_runtime
 
 UNIT = 10**6
@@ -25,7 +25,7 @@ LATER = NOW + timedelta(seconds=1)
 
 
 @pytest.fixture
-async def world(runtime: Runtime) -> World:
+async def world(runtime: Context) -> World:
     return await World.make(runtime, [(account, 100) for account in accounts(3)])
 
 

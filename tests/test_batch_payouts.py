@@ -3,21 +3,21 @@ from decimal import Decimal
 
 import pytest
 
+from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import World, accounts, make_runtime
 
 
 @pytest.fixture
-async def runtime(database: Database, settings: Settings) -> AsyncIterator[Runtime]:
+async def runtime(database: Database, settings: Settings) -> AsyncIterator[Context]:
     runtime = make_runtime(database, settings)
     yield runtime
     await runtime.ledger.close()
 
 
-async def test_a_dividend_is_paid_to_everybody(runtime: Runtime) -> None:
+async def test_a_dividend_is_paid_to_everybody(runtime: Context) -> None:
     world = await World.make(runtime, [(account, 100 + n) for n, account in enumerate(accounts(250))])
     dividend = await world.plan("1000")
     await world.execute(dividend.id)
@@ -29,7 +29,7 @@ async def test_a_dividend_is_paid_to_everybody(runtime: Runtime) -> None:
     assert (verdict.paid_count, verdict.ledger_amount) == (250, Decimal(1000))
 
 
-async def test_bad_recipients_are_found_by_splitting_and_the_others_are_paid(runtime: Runtime) -> None:
+async def test_bad_recipients_are_found_by_splitting_and_the_others_are_paid(runtime: Context) -> None:
     world = await World.make(runtime, [(account, 100) for account in accounts(250)])
     frozen, gone = accounts(250)[7], accounts(250)[111]
     await world.sandbox.admin.associate([frozen, gone], "0.0.7001")

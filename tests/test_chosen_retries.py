@@ -8,11 +8,11 @@ from decimal import Decimal
 import pytest
 
 from masspayout import distributions
+from masspayout.context import Context
 from masspayout.db.entities import BatchStatus, Distribution, DistributionStatus
 from masspayout.distributions import Chosen
 from masspayout.errors import Conflict, InsufficientFunds, Invalid
 from masspayout.ledger.sandbox import Faults
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, accounts
 
@@ -28,7 +28,7 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def world(runtime: Runtime) -> World:
+async def world(runtime: Context) -> World:
     world = await World.make(runtime, [(account, 100) for account in accounts(COUNT)], funds_units=400_000_000)
     await world.sandbox.admin.freeze(FROZEN, PAYMENT_TOKEN)
     await world.sandbox.admin.dissociate(STRANGERS, PAYMENT_TOKEN)

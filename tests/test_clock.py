@@ -11,11 +11,11 @@ from databases import fresh_database, move_clock, run_sql
 from masspayout import distributions, scheduler, series
 from masspayout.clock import Clock, in_words
 from masspayout.clock_guard import ClockGuard
+from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus, DistributionType, ExecutionType, PayoutType
 from masspayout.db.session import Database
 from masspayout.errors import ClockIsOff, Invalid
 from masspayout.ledger.sandbox import SandboxLedger
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from masspayout.triggers import Trigger
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
@@ -128,7 +128,7 @@ def test_durations_in_words() -> None:
 
 
 @pytest.fixture
-async def world(runtime: Runtime) -> World:
+async def world(runtime: Context) -> World:
     return await World.make(runtime, HOLDERS)
 
 
@@ -143,7 +143,7 @@ async def test_it_is_the_databases_time(database_url: URL) -> None:
     await database.close()
 
 
-async def test_a_sandbox_that_is_advanced_takes_the_present_with_it(world: World, runtime: Runtime) -> None:
+async def test_a_sandbox_that_is_advanced_takes_the_present_with_it(world: World, runtime: Context) -> None:
     before = await now_of(runtime.database)
     planned = await world.plan(execution_type=ExecutionType.SCHEDULED, scheduled_time=before + timedelta(hours=3))
     assert await run_due(runtime) == 0
@@ -156,7 +156,7 @@ async def test_a_sandbox_that_is_advanced_takes_the_present_with_it(world: World
         await world.plan(execution_type=ExecutionType.SCHEDULED, scheduled_time=before + timedelta(hours=3.5))
 
 
-async def run_due(runtime: Runtime) -> int:
+async def run_due(runtime: Context) -> int:
     now = await now_of(runtime.database)
     return await scheduler.run_due(runtime.database, runtime.ledger, runtime.settings, runtime.jobs, now)
 
@@ -171,7 +171,7 @@ async def test_another_process_learns_at_once_that_the_sandbox_was_advanced(worl
     await database.close()
 
 
-async def test_a_series_is_not_armed_for_deposits_from_before_it(world: World, runtime: Runtime) -> None:
+async def test_a_series_is_not_armed_for_deposits_from_before_it(world: World, runtime: Context) -> None:
     await world.sandbox.admin.advance(HOUR)
     ledger_time = await world.sandbox.admin.now()
     terms = distributions.Terms(type=DistributionType.DIVIDEND, payout_type=PayoutType.PERCENTAGE, amount=None)
@@ -183,14 +183,14 @@ async def test_a_series_is_not_armed_for_deposits_from_before_it(world: World, r
     assert made.created_at > ledger_time - timedelta(minutes=1)
 
 
-def with_host_off(runtime: Runtime, seconds: float) -> None:
+def with_host_off(runtime: Context, seconds: float) -> None:
     """Give the machine that the runtime is on a wrong clock."""
     clock = runtime.database.clock
     clock._host = lambda: time.time_ns() + int(seconds * SECOND)
 
 
 @pytest.mark.parametrize("off_seconds", [600, -600, 26 * HOUR])
-async def test_a_machine_that_is_off_starts_and_signs_nothing(world: World, runtime: Runtime, off_seconds: int) -> None:
+async def test_a_machine_that_is_off_starts_and_signs_nothing(world: World, runtime: Context, off_seconds: int) -> None:
     later = await now_of(runtime.database) + timedelta(hours=1)
     due = await world.plan(execution_type=ExecutionType.SCHEDULED, scheduled_time=later)
     await world.sandbox.admin.advance(2 * HOUR)
@@ -260,7 +260,7 @@ async def test_numbers_have_a_ceiling_a_little_ahead_of_the_ledger(world: World)
         assert sender.number_floor < now_nanos < sender.number_ceiling < now_nanos + 60 * SECOND
 
 
-async def test_paying_asks_for_the_time_once_however_many_batches_there_are(world: World, runtime: Runtime) -> None:
+async def test_paying_asks_for_the_time_once_however_many_batches_there_are(world: World, runtime: Context) -> None:
     clock = runtime.database.clock
     measured, measure = [], clock._measure
 

@@ -18,6 +18,7 @@ from databases import GUARDED_ROLE, fresh_database, run_sql
 from listening import listen, poll
 from masspayout import assets, distributions, doctor
 from masspayout.cli import app
+from masspayout.context import Context
 from masspayout.db import embedded, migrations
 from masspayout.db.diagnosis import Diagnosis
 from masspayout.db.entities import Base, DistributionStatus
@@ -25,7 +26,6 @@ from masspayout.db.session import connect_arguments
 from masspayout.doctor import CHECKS, Result, Status
 from masspayout.errors import NotFound
 from masspayout.ledger.sandbox import Faults
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, accounts
 from workers import start_worker
@@ -238,7 +238,7 @@ def drop_indexes(url: URL) -> None:
                 connection.execute(f"DROP INDEX {name}")
 
 
-async def test_an_index_that_was_built_in_vain_or_otherwise(runtime: Runtime, database_url: URL) -> None:
+async def test_an_index_that_was_built_in_vain_or_otherwise(runtime: Context, database_url: URL) -> None:
     await World.make(runtime, [("0.0.20000", 1)])
     run_sql(database_url, "DROP INDEX idx_asset_sync_status", "DROP INDEX idx_holder_account")
     run_sql(
@@ -257,7 +257,7 @@ async def test_an_index_that_was_built_in_vain_or_otherwise(runtime: Runtime, da
     assert (await examine(database_url))["indexes"].status is Status.OK
 
 
-async def test_a_hot_query_that_reads_everything(runtime: Runtime, database_url: URL) -> None:
+async def test_a_hot_query_that_reads_everything(runtime: Context, database_url: URL) -> None:
     world = await World.make(runtime, [("0.0.20000", 1)])
     await world.plan()
     run_sql(
@@ -304,7 +304,7 @@ async def test_a_statement_that_is_often_slow(debian_url: URL) -> None:
     assert all_is_well(await examine(debian_url, slow_ms=2))
 
 
-async def test_a_register_that_cannot_be_read(runtime: Runtime, database_url: URL) -> None:
+async def test_a_register_that_cannot_be_read(runtime: Context, database_url: URL) -> None:
     world = await World.make(runtime, [("0.0.20000", 1)])
     run_sql(database_url, "TRUNCATE sandbox.token")
     with pytest.raises(NotFound):
@@ -317,7 +317,7 @@ async def test_a_register_that_cannot_be_read(runtime: Runtime, database_url: UR
     assert results["payer"].status is Status.NOT_CHECKED
 
 
-async def test_a_payout_on_another_ledger(runtime: Runtime, database_url: URL) -> None:
+async def test_a_payout_on_another_ledger(runtime: Context, database_url: URL) -> None:
     world = await World.make(runtime, [("0.0.20000", 1)])
     dividend = await world.plan()
     home = await world.sandbox.identity()
@@ -332,7 +332,7 @@ async def test_a_payout_on_another_ledger(runtime: Runtime, database_url: URL) -
     assert all_is_well(await examine(database_url))
 
 
-async def test_a_sync_that_never_ends(runtime: Runtime, database_url: URL) -> None:
+async def test_a_sync_that_never_ends(runtime: Context, database_url: URL) -> None:
     await World.make(runtime, [("0.0.20000", 1)])
     run_sql(database_url, "UPDATE asset SET sync_status = 'SYNCING', updated_at = now()")
     assert all_is_well(await examine(database_url))
@@ -340,7 +340,7 @@ async def test_a_sync_that_never_ends(runtime: Runtime, database_url: URL) -> No
     assert "has been SYNCING since" in the_problem(await examine(database_url), "registers").message
 
 
-async def test_an_event_that_was_set_aside(runtime: Runtime, database_url: URL) -> None:
+async def test_an_event_that_was_set_aside(runtime: Context, database_url: URL) -> None:
     world = await World.make(runtime, [("0.0.20000", 1)])
     listener_id = await listen(world, "0.0.6001")
     await world.sandbox.admin.emit("0.0.6001", "Garbage", {})
@@ -350,7 +350,7 @@ async def test_an_event_that_was_set_aside(runtime: Runtime, database_url: URL) 
     assert problem.hint == "Mend what it names, then: masspayout listener replay 0.0.6001"
 
 
-async def test_a_contract_that_cannot_be_read(runtime: Runtime, database_url: URL) -> None:
+async def test_a_contract_that_cannot_be_read(runtime: Context, database_url: URL) -> None:
     await listen(await World.make(runtime, [("0.0.20000", 1)]), "0.0.6001")
     assert all_is_well(await examine(database_url))
     run_sql(database_url, "UPDATE blockchain_event_listener_config SET poll_error = 'The ledger is away.'")
@@ -360,7 +360,7 @@ async def test_a_contract_that_cannot_be_read(runtime: Runtime, database_url: UR
     assert all_is_well(await examine(database_url))
 
 
-async def test_work_without_a_worker(runtime: Runtime, database_url: URL) -> None:
+async def test_work_without_a_worker(runtime: Context, database_url: URL) -> None:
     world = await World.make(runtime, [(account, 1) for account in accounts(250)])
     dividend = await world.plan()
     assert (await examine(database_url))["worker"].message == "No worker, nothing to do."
@@ -373,7 +373,7 @@ async def test_work_without_a_worker(runtime: Runtime, database_url: URL) -> Non
     assert all_is_well(await examine(database_url))
 
 
-async def test_a_worker_that_was_killed(runtime: Runtime, database_url: URL) -> None:
+async def test_a_worker_that_was_killed(runtime: Context, database_url: URL) -> None:
     world = await World.make(runtime, [(account, 1) for account in accounts(30)])
     dividend = await world.plan()
     await world.sandbox.admin.set_faults(Faults(lose_request_percent=100))
@@ -411,7 +411,7 @@ async def count(url: URL, what: str) -> int:
     return int(row[0])
 
 
-async def test_a_job_that_was_given_up(runtime: Runtime, database_url: URL) -> None:
+async def test_a_job_that_was_given_up(runtime: Context, database_url: URL) -> None:
     world = await World.make(runtime, [(account, 1) for account in accounts(3)])
     dividend = await world.plan()
     await world.execute(dividend.id)
@@ -423,7 +423,7 @@ async def test_a_job_that_was_given_up(runtime: Runtime, database_url: URL) -> N
     assert all_is_well(await examine(database_url))
 
 
-async def test_a_distribution_that_waits_for_a_person(runtime: Runtime, database_url: URL) -> None:
+async def test_a_distribution_that_waits_for_a_person(runtime: Context, database_url: URL) -> None:
     world = await World.make(runtime, [(account, 1) for account in accounts(3)])
     frozen = accounts(3)[1]
     await world.sandbox.admin.freeze([frozen], PAYMENT_TOKEN)
@@ -439,7 +439,7 @@ async def test_a_distribution_that_waits_for_a_person(runtime: Runtime, database
     assert all_is_well(await examine(database_url))
 
 
-async def test_a_redemption_that_was_planned_again(runtime: Runtime, database_url: URL) -> None:
+async def test_a_redemption_that_was_planned_again(runtime: Context, database_url: URL) -> None:
     world = await World.make(runtime, [(account, 1) for account in accounts(3)])
     await world.sandbox.admin.freeze(accounts(3), PAYMENT_TOKEN)
     first = await world.plan()
@@ -463,7 +463,7 @@ async def test_a_redemption_that_was_planned_again(runtime: Runtime, database_ur
     ],
 )
 async def test_an_audit_trail_that_somebody_changed(
-    runtime: Runtime, database_url: URL, change: str, sentence: str
+    runtime: Context, database_url: URL, change: str, sentence: str
 ) -> None:
     world = await World.make(runtime, [(account, 100) for account in accounts(3)])
     await world.plan("3")
@@ -487,7 +487,7 @@ async def test_a_webhook_that_is_not_taken(database_url: URL) -> None:
     assert "1 given up within a day" in the_problem(await examine(database_url), "webhooks").message
 
 
-async def test_a_ledger_of_another_version(runtime: Runtime, database_url: URL) -> None:
+async def test_a_ledger_of_another_version(runtime: Context, database_url: URL) -> None:
     await World.make(runtime, [("0.0.20000", 1)])
     run_sql(database_url, "UPDATE sandbox.network SET schema_version = 99")
     result = {each.name: each for each in await doctor.examine(settings_of(database_url))}["ledger"]
@@ -495,7 +495,7 @@ async def test_a_ledger_of_another_version(runtime: Runtime, database_url: URL) 
     assert "version 99" in result.message
 
 
-async def test_a_ledger_that_does_not_answer(runtime: Runtime, database_url: URL) -> None:
+async def test_a_ledger_that_does_not_answer(runtime: Context, database_url: URL) -> None:
     await World.make(runtime, [("0.0.20000", 1)])
     with psycopg.connect(**connect_arguments(database_url)) as other:
         other.execute("LOCK TABLE sandbox.token")
@@ -504,7 +504,7 @@ async def test_a_ledger_that_does_not_answer(runtime: Runtime, database_url: URL
     assert all_is_well(await examine(database_url))
 
 
-async def test_a_ledger_that_refuses_our_role(runtime: Runtime, database_url: URL) -> None:
+async def test_a_ledger_that_refuses_our_role(runtime: Context, database_url: URL) -> None:
     await World.make(runtime, [("0.0.20000", 1)])
     role = f"reader_{uuid.uuid4().hex}"
     run_sql(database_url, f"CREATE ROLE {role} LOGIN", f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
@@ -525,7 +525,7 @@ async def test_a_role_without_rights(database_url: URL) -> None:
         run_sql(database_url, f"DROP ROLE {role}")
 
 
-async def test_a_payment_token_that_is_paused(runtime: Runtime, database_url: URL) -> None:
+async def test_a_payment_token_that_is_paused(runtime: Context, database_url: URL) -> None:
     world = await World.make(runtime, [("0.0.20000", 1)])
     await world.sandbox.admin.set_paused(PAYMENT_TOKEN, paused=True)
     assert all_is_well(await examine(database_url))
@@ -535,7 +535,7 @@ async def test_a_payment_token_that_is_paused(runtime: Runtime, database_url: UR
     assert str(dividend.id) in problem.details[0]
 
 
-async def test_a_payer_that_is_short_of_funds(runtime: Runtime, database_url: URL) -> None:
+async def test_a_payer_that_is_short_of_funds(runtime: Context, database_url: URL) -> None:
     world = await World.make(runtime, [(account, 1) for account in accounts(4)], funds_units=1_500_000_000)
     await world.plan("1000")
     assert all_is_well(await examine(database_url))
@@ -552,7 +552,7 @@ async def test_a_payer_that_is_short_of_funds(runtime: Runtime, database_url: UR
     assert f"masspayout sandbox deposit 0.0.7001 1{'0' * 30}.000000 --to 0.0.1001" in problem.hint
 
 
-async def test_what_is_paid_already_needs_no_funds(runtime: Runtime, database_url: URL) -> None:
+async def test_what_is_paid_already_needs_no_funds(runtime: Context, database_url: URL) -> None:
     world = await World.make(runtime, [(account, 1) for account in accounts(4)], funds_units=1_000_000_000)
     await world.sandbox.admin.freeze([accounts(4)[0]], PAYMENT_TOKEN)
     dividend = await world.plan("1000")
@@ -563,7 +563,7 @@ async def test_what_is_paid_already_needs_no_funds(runtime: Runtime, database_ur
     assert results["payer"].message == "Funded for 1 distribution(s) that are due."
 
 
-async def test_a_payer_that_is_frozen(runtime: Runtime, database_url: URL) -> None:
+async def test_a_payer_that_is_frozen(runtime: Context, database_url: URL) -> None:
     world = await World.make(runtime, [("0.0.20000", 1)])
     await world.plan()
     await world.sandbox.admin.freeze(["0.0.1001"], PAYMENT_TOKEN)

@@ -18,6 +18,7 @@ from crashes import KILLED
 from databases import run_sql
 from listening import CONTRACT, BadDelivery, arm, events_of, listen, made_by, poll, replay, use_contract
 from masspayout import event_listeners
+from masspayout.context import Context
 from masspayout.db.entities import EventListener, EventStatus
 from masspayout.db.repositories import Assets, EventListeners
 from masspayout.db.session import Database
@@ -25,7 +26,6 @@ from masspayout.errors import Conflict, Invalid, LedgerUnavailable, NotFound
 from masspayout.event_listeners import EventReader
 from masspayout.ledger.port import LedgerEvent
 from masspayout.ledger.sandbox import SandboxLedger
-from masspayout.runtime import Runtime
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, TREASURY, World, accounts, make_runtime
 
 UNIT = 10**6
@@ -33,7 +33,7 @@ processes = multiprocessing.get_context("forkserver")
 
 
 @pytest.fixture
-async def world(runtime: Runtime) -> World:
+async def world(runtime: Context) -> World:
     world = await World.make(runtime, [(account, 100) for account in accounts(3)])
     await use_contract(world)
     return world

@@ -17,12 +17,12 @@ from databases import fresh_database
 from evm_harness import EvmHarness, evm_harness
 from evm_stages import FAULTS, Plan, story_on_chains
 from masspayout import assets, list_payouts
+from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database
 from masspayout.jobs import Jobs
 from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, topic_of, transfer_of
 from masspayout.payout_lists import PayoutList
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import World
 from unreliable_node import Faults
@@ -56,7 +56,7 @@ async def _plan(anvil: Anvil, url: URL) -> Plan:
             await harness.freeze(holder, payment_token)
         settings = harness.settings.model_copy(update={"payer_account_id": harness.payer_account_id})
         asset = await assets.import_asset(database, harness.ledger, asset_token, payment_token_id=payment_token)
-        dividend = await World(Runtime(settings, database, harness.ledger, Jobs(url)), asset).plan("1000")
+        dividend = await World(Context(settings, database, harness.ledger, Jobs(url)), asset).plan("1000")
     await database.close()
     return Plan(dividend.id, settings, asset_token, harness.tokens[payment_token], HOLDERS, BAD)
 
@@ -135,7 +135,7 @@ def _amounts(round_number: int) -> tuple[int, ...]:
 async def _payer_of_lists(harness: EvmHarness, database: Database, token_id: str) -> World:
     settings = harness.settings.model_copy(update={"payer_account_id": harness.payer_account_id})
     asset = await assets.import_asset(database, harness.ledger, token_id, payment_token_id=token_id, for_lists=True)
-    return World(Runtime(settings, database, harness.ledger, Jobs(database.url)), asset)
+    return World(Context(settings, database, harness.ledger, Jobs(database.url)), asset)
 
 
 async def _pay_list(world: World, token_id: str, entries: PayoutList) -> uuid.UUID:

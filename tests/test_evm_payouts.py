@@ -16,6 +16,7 @@ from databases import fresh_database
 from evm_harness import EvmHarness, evm_harness
 from masspayout import assets, list_payouts, recovery
 from masspayout.batch_payouts import DistributionPayer
+from masspayout.context import Context
 from masspayout.db.entities import Asset, DistributionStatus, EntryAnswer
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, ContractPaused, InsufficientFunds, PayerStopped
@@ -24,7 +25,6 @@ from masspayout.ledger.evm.contracts.own import TRANSFER_GAS
 from masspayout.ledger.port import Settled
 from masspayout.payout_lists import read_payout_list
 from masspayout.reconciliation import BreakKind
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import World
 from shared_data import shared_file
@@ -45,7 +45,7 @@ async def harness(tmp_path: Path, database_url: URL, settings: Settings) -> Asyn
 
 async def world_of(harness: EvmHarness, database: Database, asset_token: str, payment_token: str) -> World:
     settings = harness.settings.model_copy(update={"payer_account_id": harness.payer_account_id})
-    runtime = Runtime(settings, database, harness.ledger, Jobs(database.url))
+    runtime = Context(settings, database, harness.ledger, Jobs(database.url))
     asset: Asset = await assets.import_asset(
         database, harness.ledger, asset_token, payment_token_id=payment_token, for_lists=asset_token == payment_token
     )
@@ -117,7 +117,7 @@ async def test_an_asset_with_a_contract_of_its_own_is_paid_from_it(harness: EvmH
     payment_token = harness.add_token({}, decimals=6)
     contract = harness.payer_account_id
     await harness.fund(payment_token, contract, 10**12)
-    runtime = Runtime(harness.settings, database, harness.ledger, Jobs(database.url))
+    runtime = Context(harness.settings, database, harness.ledger, Jobs(database.url))
     asset = await assets.import_asset(
         database, harness.ledger, asset_token, payment_token_id=payment_token, lifecycle_contract_id=contract
     )

@@ -15,6 +15,7 @@ from sqlalchemy import URL
 from databases import run_sql
 from masspayout import assets, doctor, event_listeners, scheduler, series
 from masspayout.backoff import Backoff
+from masspayout.context import Context
 from masspayout.db.entities import (
     Distribution,
     DistributionStatus,
@@ -29,7 +30,6 @@ from masspayout.db.session import connect_arguments
 from masspayout.distributions import Terms
 from masspayout.errors import Conflict
 from masspayout.event_listeners import EventReader
-from masspayout.runtime import Runtime
 from masspayout.scheduler import StartFailure
 from masspayout.series import Calendar
 from masspayout.settings import Settings
@@ -43,7 +43,7 @@ PENDING, PROCESSING, FAILED = DistributionStatus.PENDING, DistributionStatus.PRO
 
 
 @pytest.fixture
-async def world(runtime: Runtime) -> World:
+async def world(runtime: Context) -> World:
     return await World.make(runtime, [(account, 100) for account in HOLDERS])
 
 

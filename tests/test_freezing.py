@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from masspayout.context import Context
 from masspayout.db.entities import (
     Asset,
     BatchPayout,
@@ -29,7 +30,6 @@ from masspayout.db.repositories import Assets, BatchPayouts, Distributions
 from masspayout.errors import Invalid
 from masspayout.freezing import freeze
 from masspayout.money import split_equal, split_pro_rata, to_decimal, to_units
-from masspayout.runtime import Runtime
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, World
 from shared_data import shared_file
 
@@ -87,7 +87,7 @@ def cases(draw: st.DrawFn) -> Case:
     )
 
 
-async def check(runtime: Runtime, case: Case) -> None:
+async def check(runtime: Context, case: Case) -> None:
     """Freeze a case and compare all that was written with the reckoning; leave no trace."""
     settings = runtime.settings.model_copy(update={"batch_size": case.batch_size, "payer_account_id": PAYER})
     async with runtime.database.unit_of_work() as session, session.begin_nested() as example:
@@ -218,17 +218,17 @@ LARGE_AMOUNTS = Case(
 @hypothesis_settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-async def test_the_freeze_writes_what_money_says(runtime: Runtime, case: Case) -> None:
+async def test_the_freeze_writes_what_money_says(runtime: Context, case: Case) -> None:
     await check(runtime, case)
 
 
 @pytest.mark.parametrize("payout", PayoutType)
-async def test_neither_the_hash_nor_a_batch_ends_where_a_block_is_read(runtime: Runtime, payout: PayoutType) -> None:
+async def test_neither_the_hash_nor_a_batch_ends_where_a_block_is_read(runtime: Context, payout: PayoutType) -> None:
     register = {f"0.0.{number}": number % 7 for number in range(25_000)}  # more than the cursor hands over at once
     await check(runtime, Case(register, 2, 123_456_789, payout, 97, [], []))
 
 
-async def test_a_real_register_is_paid_to_the_unit(runtime: Runtime) -> None:
+async def test_a_real_register_is_paid_to_the_unit(runtime: Context) -> None:
     file = shared_file("register-2457.csv")
     rows = [line.split(",") for line in file.read_text().splitlines()[1:]]
     register = {account: int(balance) for account, balance in rows}
@@ -243,7 +243,7 @@ async def test_a_real_register_is_paid_to_the_unit(runtime: Runtime) -> None:
     assert found.remainder_amount == 0
 
 
-async def test_balances_of_the_record_time_count_and_not_those_of_now(runtime: Runtime) -> None:
+async def test_balances_of_the_record_time_count_and_not_those_of_now(runtime: Context) -> None:
     world = await World.make(runtime, [("0.0.21", 1), ("0.0.22", 1)])
     record_time = await world.sandbox.admin.now()
     await world.sandbox.admin.deposit(ASSET_TOKEN, 1_000_000, "0.0.21")
@@ -257,7 +257,7 @@ async def test_balances_of_the_record_time_count_and_not_those_of_now(runtime: R
     assert found.snapshot_at == record_time
 
 
-async def test_a_payer_or_contract_among_the_holders_gets_nothing_unless_included(runtime: Runtime) -> None:
+async def test_a_payer_or_contract_among_the_holders_gets_nothing_unless_included(runtime: Context) -> None:
     payer = runtime.settings.payer_account_id
     world = await World.make(runtime, [(payer, 10), ("0.0.21", 10), ("0.0.22", 10)])
     usual = await world.find((await world.plan("90", excluded_accounts=["0.0.22"])).id)
@@ -267,7 +267,7 @@ async def test_a_payer_or_contract_among_the_holders_gets_nothing_unless_include
     assert everybody.payment_token_id == PAYMENT_TOKEN
 
 
-async def test_nobody_eligible_is_an_error_and_leaves_no_distribution(runtime: Runtime) -> None:
+async def test_nobody_eligible_is_an_error_and_leaves_no_distribution(runtime: Context) -> None:
     world = await World.make(runtime, [("0.0.21", 10)])
     with pytest.raises(Invalid, match="Nobody is eligible"):
         await world.plan("90", excluded_accounts=["0.0.21"])

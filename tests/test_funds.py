@@ -5,16 +5,16 @@ import asyncio
 import pytest
 
 from masspayout import distributions
+from masspayout.context import Context
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.errors import InsufficientFunds
-from masspayout.runtime import Runtime
 from payouts import World, accounts, make_runtime
 
 UNIT = 10**6
 
 
 @pytest.fixture
-async def world(runtime: Runtime) -> World:
+async def world(runtime: Context) -> World:
     settings = runtime.settings.model_copy(update={"batch_size": 3})
     mine = make_runtime(runtime.database, settings)
     return await World.make(mine, [(account, 100) for account in accounts(9)], funds_units=1500 * UNIT)

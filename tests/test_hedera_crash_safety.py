@@ -22,9 +22,9 @@ from databases import fresh_database
 from hedera_network import EmulatedNetwork, Faults, NetworkClock
 from hedera_worlds import PAYER, build_world, open_ledger, world_settings
 from masspayout import assets
+from masspayout.context import Context
 from masspayout.db.session import Database
 from masspayout.jobs import Jobs
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, World, accounts
 
@@ -125,7 +125,7 @@ async def _plan(url: URL) -> uuid.UUID:
     with stage(url) as ready:
         ready.network.set_faults(Faults())
         database = Database(url)
-        runtime = Runtime(ready.settings, database, open_ledger(url, ready.settings), Jobs(url))
+        runtime = Context(ready.settings, database, open_ledger(url, ready.settings), Jobs(url))
         asset = await assets.import_asset(database, runtime.ledger, ASSET_TOKEN, payment_token_id=PAYMENT_TOKEN)
         dividend = await World(runtime, asset).plan("1000")
         await runtime.ledger.close()

@@ -16,13 +16,13 @@ from sqlalchemy import URL
 from databases import copied_database, fresh_database, run_sql
 from masspayout import distributions, list_payouts, recovery
 from masspayout.batch_payouts import DistributionPayer
+from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, EntryAnswer
 from masspayout.db.session import Database, connect_arguments
 from masspayout.errors import Conflict, InsufficientFunds, Invalid, PayerStopped
 from masspayout.jobs import Jobs
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.payout_lists import PayoutList
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, accounts
 
@@ -58,7 +58,7 @@ class House:
     async def opened(self, asset: Asset | None = None) -> AsyncIterator[World]:
         database = Database(self.url)
         ledger = SandboxLedger(self.books_url, self.settings)
-        runtime = Runtime(self.settings, database, ledger, Jobs(self.url))
+        runtime = Context(self.settings, database, ledger, Jobs(self.url))
         try:
             if asset is None:
                 world = await World.make(runtime, [(account, 100 + n) for n, account in enumerate(HOLDERS)])

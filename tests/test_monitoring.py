@@ -13,13 +13,13 @@ from sqlalchemy import URL
 
 from databases import run_sql
 from masspayout import assets, event_listeners
+from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus, ExecutionType
 from masspayout.db.session import Database
 from masspayout.doctor.examination import Status
 from masspayout.doctor.readiness import CHECKS, Readiness, is_ready
 from masspayout.ledger.sandbox import Faults
 from masspayout.metrics import Metrics
-from masspayout.runtime import Runtime
 from masspayout.webhooks import targets
 from masspayout.webhooks.deliveries import Deliverer
 from masspayout.worker import run_worker
@@ -30,7 +30,7 @@ DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "monitoring.md"
 
 
 @pytest.fixture
-async def world(runtime: Runtime) -> World:
+async def world(runtime: Context) -> World:
     return await World.make(runtime, [(account, 100) for account in accounts(30)])
 
 
@@ -53,7 +53,7 @@ async def metrics_of(database: Database) -> dict[tuple[str, str], float]:
     }
 
 
-async def problems_of(runtime: Runtime) -> dict[str, str]:
+async def problems_of(runtime: Context) -> dict[str, str]:
     results = await Readiness(runtime, patience_seconds=60).results()
     assert [result.name for result in results] == [check.name for check in CHECKS]
     assert is_ready(results) == all(result.status is Status.OK for result in results)
@@ -65,7 +65,7 @@ async def test_metrics_tell_how_payouts_stand(world: World) -> None:
     await world.sandbox.admin.associate([bad], PAYMENT_TOKEN)
     await world.sandbox.admin.freeze([bad], PAYMENT_TOKEN)
     settings = world.runtime.settings.model_copy(update={"batch_size": 10})
-    small = World(Runtime(settings, world.runtime.database, world.runtime.ledger, world.runtime.jobs), world.asset)
+    small = World(Context(settings, world.runtime.database, world.runtime.ledger, world.runtime.jobs), world.asset)
     dividend = await small.plan("100")
     await small.execute(dividend.id)
     running = await metrics_of(small.runtime.database)
@@ -148,7 +148,7 @@ async def test_no_metric_reads_the_table_of_holders(world: World, database_url: 
 
 
 @asynccontextmanager
-async def working(runtime: Runtime) -> AsyncIterator[None]:
+async def working(runtime: Context) -> AsyncIterator[None]:
     """Run a worker until the block ends."""
     other = make_runtime(runtime.database, runtime.settings)
     stop = asyncio.Event()
@@ -185,7 +185,7 @@ async def test_a_database_that_is_behind_is_told(world: World) -> None:
 
 
 async def test_a_database_that_is_gone_is_told(world: World) -> None:
-    gone = Runtime(
+    gone = Context(
         world.runtime.settings,
         Database(world.runtime.database.url.set(database="nowhere")),
         world.runtime.ledger,

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from databases import run_sql
+from masspayout.context import Context
 from masspayout.db.entities import Distribution
 from masspayout.db.repositories import Payers
 from masspayout.db.types import uuid7
@@ -16,14 +17,13 @@ from masspayout.ledger.movements import Payment
 from masspayout.ledger.port import Settled, Transfer
 from masspayout.ledger.sandbox import Faults
 from masspayout.reconciliation import BreakKind, Reconciliation
-from masspayout.runtime import Runtime
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 
 FIRST, SECOND = accounts(2)
 
 
 @pytest.fixture
-async def world(runtime: Runtime) -> AsyncIterator[World]:
+async def world(runtime: Context) -> AsyncIterator[World]:
     """Thirty holders in batches of one, so that several chunks of batches are compared."""
     settings = runtime.settings.model_copy(update={"batch_size": 1})
     mine = make_runtime(runtime.database, settings)
@@ -189,7 +189,7 @@ async def test_somebody_added_or_removed_is_found(world: World, paid: Distributi
     ]
 
 
-async def test_amounts_beyond_28_digits_are_summed_to_the_unit(runtime: Runtime) -> None:
+async def test_amounts_beyond_28_digits_are_summed_to_the_unit(runtime: Context) -> None:
     token, units = "0.0.7018", 3 * 10**30 + 7
     world = await World.make(runtime, [(account, 1) for account in accounts(3)])
     await world.sandbox.admin.create_token(token, name="Fine", symbol="FIN", decimals=18)
@@ -216,7 +216,7 @@ async def test_what_is_not_frozen_or_not_there_is_refused(world: World, paid: Di
         await world.reconcile(uuid7())
 
 
-async def test_a_chunk_of_batches_costs_the_same_statements_whatever_the_number_of_holders(runtime: Runtime) -> None:
+async def test_a_chunk_of_batches_costs_the_same_statements_whatever_the_number_of_holders(runtime: Context) -> None:
     world = await World.make(runtime, [(account, 100) for account in accounts(60)])
     counts = [await count_statements(world, await paid_with(world, excluded)) for excluded in (accounts(55), [])]
     assert counts[0] == counts[1]

@@ -12,6 +12,7 @@ import pytest
 from databases import run_sql
 from masspayout import approvals, contract_payouts, register_hashes
 from masspayout.actors import Actor, ActorKind, acting_as
+from masspayout.context import Context
 from masspayout.db.entities import Distribution, DistributionStatus, DistributionType, ExecutionType
 from masspayout.db.repositories import ApprovalCount, Approvals, AuditEntries, Distributions, Share
 from masspayout.db.session import Database
@@ -20,7 +21,6 @@ from masspayout.jobs import Jobs
 from masspayout.ledger.contract_offers import AnnouncedPayout, ContractOffer
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.register_hashes import HashCheck, HashState
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, accounts
 
@@ -101,7 +101,7 @@ def approvals_required() -> int:
 async def world(database: Database, settings: Settings, approvals_required: int) -> AsyncIterator[ContractWorld]:
     settings = settings.model_copy(update={"approvals_required": approvals_required})
     ledger = ContractSandbox(database.url, settings)
-    runtime = Runtime(settings, database, ledger, Jobs(database.url))
+    runtime = Context(settings, database, ledger, Jobs(database.url))
     made = await ContractWorld.make(runtime, [(account, 100) for account in HOLDERS])
     world = ContractWorld(runtime, made.asset)
     owed = [Share(account, 100, 1_000_000 + number) for number, account in enumerate(HOLDERS)]

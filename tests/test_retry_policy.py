@@ -10,11 +10,11 @@ from psycopg.rows import dict_row
 
 from masspayout.attempts import BatchAttempts
 from masspayout.batch_payouts import DistributionPayer
+from masspayout.context import Context
 from masspayout.db.entities import BatchStatus, DistributionStatus
 from masspayout.db.repositories import Attempts, BatchPayouts
 from masspayout.db.session import Database, connect_arguments
 from masspayout.ledger.sandbox import Faults
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 
@@ -27,7 +27,7 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def world(runtime: Runtime) -> World:
+async def world(runtime: Context) -> World:
     return await World.make(runtime, [(account, 100) for account in accounts(20)])
 
 

@@ -14,13 +14,13 @@ from databases import fresh_database, run_sql
 from listening import CONTRACT, arm, listen, made_by, poll, use_contract
 from masspayout import assets, distributions, event_listeners, list_payouts, previews, scheduler
 from masspayout.attempts import BatchAttempts
+from masspayout.context import Context
 from masspayout.db.entities import AttemptStatus, DistributionStatus, ExecutionType
 from masspayout.db.repositories import Attempts, Distributions
 from masspayout.errors import AnotherLedger
 from masspayout.ledger.identity import contradict, make_identity, settings_of
 from masspayout.ledger.sandbox import Faults, SandboxLedger
 from masspayout.payout_lists import PayoutList
-from masspayout.runtime import Runtime
 from payouts import PAYMENT_TOKEN, World, accounts
 
 HOLDERS = [(account, 100) for account in accounts(10)]
@@ -29,7 +29,7 @@ SOON = datetime(2031, 5, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-async def world(runtime: Runtime) -> World:
+async def world(runtime: Context) -> World:
     return await World.make(runtime, HOLDERS)
 
 

@@ -17,12 +17,12 @@ from sqlalchemy import URL
 
 from databases import run_sql
 from masspayout import distributions, scheduler
+from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus, ExecutionType
 from masspayout.db.repositories import Distributions
 from masspayout.db.session import Database, connect_arguments
 from masspayout.errors import Conflict, LedgerUnavailable
 from masspayout.ledger.sandbox import Faults, SandboxLedger
-from masspayout.runtime import Runtime
 from masspayout.scheduler import StartFailure
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 from workers import start_worker
@@ -36,12 +36,12 @@ EARLY = "SELECT count(*) FROM distribution WHERE executed_at < scheduled_time"
 
 
 @pytest.fixture
-async def world(runtime: Runtime) -> World:
+async def world(runtime: Context) -> World:
     return await World.make(runtime, [(account, 100) for account in HOLDERS])
 
 
 @pytest.fixture
-async def others(world: World) -> AsyncIterator[list[Runtime]]:
+async def others(world: World) -> AsyncIterator[list[Context]]:
     """Two more processes' worth of connections to the same database and ledger."""
     async with AsyncExitStack() as stack:
         made = [make_runtime(Database(world.runtime.database.url), world.runtime.settings) for _ in range(2)]
@@ -51,7 +51,7 @@ async def others(world: World) -> AsyncIterator[list[Runtime]]:
         yield made
 
 
-async def run_due(runtime: Runtime, now: datetime, ledger: Any = None) -> int:
+async def run_due(runtime: Context, now: datetime, ledger: Any = None) -> int:
     return await scheduler.run_due(runtime.database, ledger or runtime.ledger, runtime.settings, runtime.jobs, now)
 
 
@@ -117,7 +117,7 @@ async def test_what_was_cancelled_does_not_start(world: World) -> None:
     assert (await world.find(dividend.id)).status is DistributionStatus.CANCELLED
 
 
-async def test_short_of_funds_it_fails_and_a_retry_pays_it(runtime: Runtime) -> None:
+async def test_short_of_funds_it_fails_and_a_retry_pays_it(runtime: Context) -> None:
     world = await World.make(runtime, [(account, 100) for account in HOLDERS], funds_units=5)
     dividend = await world.plan(execution_type=ExecutionType.SCHEDULED, scheduled_time=DUE)
     assert await run_due(runtime, DUE) == 0
@@ -182,7 +182,7 @@ async def test_while_the_ledger_is_away_it_waits(world: World, call: str) -> Non
     assert await run_due(world.runtime, DUE + SECOND) == 1
 
 
-async def test_of_many_schedulers_one_starts_each(world: World, others: list[Runtime]) -> None:
+async def test_of_many_schedulers_one_starts_each(world: World, others: list[Context]) -> None:
     terms: dict[str, Any] = {"execution_type": ExecutionType.SCHEDULED}
     planned = [await world.plan("1", **terms, scheduled_time=DUE + SECOND * (n % 4)) for n in range(24)]
     schedulers = [world.runtime, *others]
@@ -197,7 +197,7 @@ async def test_of_many_schedulers_one_starts_each(world: World, others: list[Run
     assert query(world.runtime.database.url, EARLY) == [(0,)]
 
 
-async def test_against_a_cancellation_one_wins(world: World, others: list[Runtime]) -> None:
+async def test_against_a_cancellation_one_wins(world: World, others: list[Context]) -> None:
     for _ in range(8):
         dividend = await world.plan("1", execution_type=ExecutionType.SCHEDULED, scheduled_time=DUE)
         results = await asyncio.gather(

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from masspayout import distributions, scheduler, series
 from masspayout.actors import Actor, ActorKind, acting_as
+from masspayout.context import Context
 from masspayout.db.entities import (
     TERM_COLUMNS,
     Distribution,
@@ -35,7 +36,6 @@ from masspayout.db.repositories import Distributions, SeriesRepository
 from masspayout.db.session import Database, connect_arguments
 from masspayout.errors import Conflict, Invalid, LedgerUnavailable
 from masspayout.ledger.sandbox import SandboxLedger
-from masspayout.runtime import Runtime
 from masspayout.scheduler import StartFailure
 from masspayout.scheduling import occurrences
 from masspayout.series import Calendar
@@ -50,12 +50,12 @@ PENDING, PROCESSING, FAILED = DistributionStatus.PENDING, DistributionStatus.PRO
 
 
 @pytest.fixture
-async def world(runtime: Runtime) -> World:
+async def world(runtime: Context) -> World:
     return await World.make(runtime, [(account, 100) for account in accounts(3)])
 
 
 @pytest.fixture
-async def other(world: World) -> AsyncIterator[Runtime]:
+async def other(world: World) -> AsyncIterator[Context]:
     """A second process' worth of connections to the same database and ledger."""
     async with AsyncExitStack() as stack:
         made = make_runtime(Database(world.runtime.database.url), world.runtime.settings)
@@ -77,7 +77,7 @@ async def make(
         return await series.create(session, runtime.ledger, runtime.settings, world.asset, terms(), plan, NOW)
 
 
-async def run_due(runtime: Runtime, now: datetime) -> int:
+async def run_due(runtime: Context, now: datetime) -> int:
     return await scheduler.run_due(runtime.database, runtime.ledger, runtime.settings, runtime.jobs, now)
 
 
@@ -203,7 +203,7 @@ async def test_what_does_not_start_does_not_stop_the_series(world: World) -> Non
     assert [each.failure_code for each in found] == [StartFailure.INSUFFICIENT_FUNDS] * 3 + [None]
 
 
-async def test_of_two_schedulers_one_begins_each_occurrence(world: World, other: Runtime) -> None:
+async def test_of_two_schedulers_one_begins_each_occurrence(world: World, other: Context) -> None:
     made = [await make(world, Frequency.HOURLY, START + n * SECOND) for n in range(3)]
     started = 0
     for hours in (0, 1, 1, 9, 10, 40):
@@ -266,7 +266,7 @@ async def test_a_cancelled_series_pays_nothing_any_more(world: World) -> None:
                 await change(session, made)
 
 
-async def test_a_cancellation_and_two_schedulers_agree(world: World, other: Runtime) -> None:
+async def test_a_cancellation_and_two_schedulers_agree(world: World, other: Context) -> None:
     for _ in range(6):
         made = await make(world, Frequency.HOURLY)
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from masspayout import assets, distributions, previews
 from masspayout.batch_payouts import DistributionPayer
+from masspayout.context import Context
 from masspayout.db.entities import (
     AttemptStatus,
     BatchStatus,
@@ -32,15 +33,14 @@ from masspayout.ledger.movements import Payment
 from masspayout.ledger.port import Settled, Transfer
 from masspayout.ledger.sandbox import Faults, SandboxLedger
 from masspayout.money import to_decimal
-from masspayout.runtime import Runtime
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 
 HOLDERS = [(account, 100 + number) for number, account in enumerate(accounts(24))]
-Move = Callable[[Runtime, uuid.UUID], Awaitable[str]]
+Move = Callable[[Context, uuid.UUID], Awaitable[str]]
 
 
 @pytest.fixture
-async def others(world: World) -> AsyncIterator[list[Runtime]]:
+async def others(world: World) -> AsyncIterator[list[Context]]:
     """Three more processes' worth of connections to the same database and ledger."""
     async with AsyncExitStack() as stack:
         made = []
@@ -65,25 +65,25 @@ def conflicts(results: Sequence[object]) -> int:
     return sum(isinstance(result, Conflict) for result in results)
 
 
-async def execute(runtime: Runtime, distribution_id: uuid.UUID) -> str:
+async def execute(runtime: Context, distribution_id: uuid.UUID) -> str:
     async with runtime.database.unit_of_work() as session:
         await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, distribution_id)
     return "execute"
 
 
-async def cancel(runtime: Runtime, distribution_id: uuid.UUID) -> str:
+async def cancel(runtime: Context, distribution_id: uuid.UUID) -> str:
     async with runtime.database.unit_of_work() as session:
         await distributions.cancel(session, distribution_id)
     return "cancel"
 
 
-async def retry(runtime: Runtime, distribution_id: uuid.UUID) -> str:
+async def retry(runtime: Context, distribution_id: uuid.UUID) -> str:
     async with runtime.database.unit_of_work() as session:
         await distributions.retry(session, runtime.ledger, runtime.settings, runtime.jobs, distribution_id)
     return "retry"
 
 
-async def pay(runtime: Runtime, distribution_id: uuid.UUID) -> DistributionStatus:
+async def pay(runtime: Context, distribution_id: uuid.UUID) -> DistributionStatus:
     return await DistributionPayer(runtime.database, runtime.ledger, runtime.settings).pay(distribution_id)
 
 
@@ -105,7 +105,7 @@ async def assert_paid_exactly_once(world: World, distribution_id: uuid.UUID) -> 
 
 
 @pytest.fixture(params=["atomic", "per-recipient"])
-async def world(request: pytest.FixtureRequest, runtime: Runtime) -> AsyncIterator[World]:
+async def world(request: pytest.FixtureRequest, runtime: Context) -> AsyncIterator[World]:
     """Twenty-four holders in eight batches, on a ledger of each kind."""
     settings = runtime.settings.model_copy(update={"batch_size": 3, "sandbox_results": request.param})
     mine = make_runtime(runtime.database, settings)
@@ -131,7 +131,7 @@ class InterferingLedger:
         await self._ledger.submit(signed_bytes)
 
 
-async def test_of_many_executions_one_starts(world: World, others: list[Runtime]) -> None:
+async def test_of_many_executions_one_starts(world: World, others: list[Context]) -> None:
     dividend = await world.plan()
     results = await race(*(execute(other, dividend.id) for other in [world.runtime, *others]))
     assert conflicts(results) == 3
@@ -144,7 +144,7 @@ async def test_of_many_executions_one_starts(world: World, others: list[Runtime]
 
 @given(moves=st.lists(st.sampled_from([execute, cancel, retry]), min_size=2, max_size=6))
 @hypothesis_settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_of_any_moves_at_once_one_wins(world: World, others: list[Runtime], moves: list[Move]) -> None:
+async def test_of_any_moves_at_once_one_wins(world: World, others: list[Context], moves: list[Move]) -> None:
     dividend = await world.plan()
     processes = [world.runtime, *others, *others]
     results = await race(*(move(process, dividend.id) for move, process in zip(moves, processes, strict=False)))
@@ -158,7 +158,7 @@ async def test_of_any_moves_at_once_one_wins(world: World, others: list[Runtime]
 
 
 async def test_what_was_not_frozen_is_frozen_once_by_whoever_executes_first(
-    world: World, others: list[Runtime]
+    world: World, others: list[Context]
 ) -> None:
     async with world.runtime.database.unit_of_work() as session:
         asset = await Assets(session).get(world.asset.id)
@@ -182,7 +182,7 @@ async def test_what_was_not_frozen_is_frozen_once_by_whoever_executes_first(
 
 
 async def test_of_many_retries_one_starts_and_those_paid_before_are_not_paid_again(
-    world: World, others: list[Runtime]
+    world: World, others: list[Context]
 ) -> None:
     bad = [HOLDERS[3][0], HOLDERS[17][0]]
     await world.sandbox.admin.freeze(bad, PAYMENT_TOKEN)
@@ -199,7 +199,7 @@ async def test_of_many_retries_one_starts_and_those_paid_before_are_not_paid_aga
     await assert_paid_exactly_once(world, dividend.id)
 
 
-async def test_a_retry_while_workers_pay_is_refused_or_waits_its_turn(world: World, others: list[Runtime]) -> None:
+async def test_a_retry_while_workers_pay_is_refused_or_waits_its_turn(world: World, others: list[Context]) -> None:
     bad = HOLDERS[11][0]
     await world.sandbox.admin.freeze([bad], PAYMENT_TOKEN)
     dividend = await world.plan()
@@ -336,7 +336,7 @@ async def test_what_arrives_after_its_validity_pays_nobody(world: World) -> None
     ],
     ids=["lost answers", "duplicates", "delay", "mirror lag", "throttling", "all together"],
 )
-async def test_a_bad_network_pays_everybody_once(world: World, others: list[Runtime], faults: Faults) -> None:
+async def test_a_bad_network_pays_everybody_once(world: World, others: list[Context], faults: Faults) -> None:
     bad = HOLDERS[5][0]
     await world.sandbox.admin.set_faults(replace(faults, rejections={bad: "TRANSFER_REVERTED"}))
     dividend = await world.plan()

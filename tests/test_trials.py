@@ -10,20 +10,20 @@ import pytest
 
 from command_line import rows_of
 from masspayout import distributions, previews
+from masspayout.context import Context
 from masspayout.db.entities import DistributionType, PayoutType
 from masspayout.distributions import Terms
 from masspayout.errors import Invalid, NobodyEligible
 from masspayout.freezing import payment_token_of
 from masspayout.payout_lists import parse_payout_list
 from masspayout.previews import Preview
-from masspayout.runtime import Runtime
 from payouts import PAYMENT_TOKEN, World, accounts
 
 COUNT = 57
 
 
 @pytest.fixture
-async def world(runtime: Runtime) -> World:
+async def world(runtime: Context) -> World:
     chance = random.Random(7)
     world = await World.make(runtime, [(account, chance.randint(1, 10**6)) for account in accounts(COUNT)])
     await world.sandbox.admin.freeze(accounts(COUNT)[5:8], PAYMENT_TOKEN)
@@ -76,7 +76,7 @@ async def test_a_trial_writes_nothing(world: World) -> None:
     assert checked == [COUNT]
 
 
-async def test_a_trial_asks_the_ledger_about_a_thousand_accounts_at_a_time(runtime: Runtime) -> None:
+async def test_a_trial_asks_the_ledger_about_a_thousand_accounts_at_a_time(runtime: Context) -> None:
     many = await World.make(runtime, [(account, 1) for account in accounts(2500)])
     checked: list[int] = []
     parts = (runtime.database, runtime.ledger, runtime.settings, many.asset, terms(PayoutType.PERCENTAGE, "1000"))

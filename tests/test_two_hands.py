@@ -15,10 +15,10 @@ from databases import fresh_database, run_sql
 from evm_harness import EvmHarness, evm_harness
 from forgetting import Books, House, begin_payout, find_all, find_one, wait_until
 from masspayout import assets
+from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database
 from masspayout.jobs import Jobs
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from payouts import World
 from replicated import Pair, pay_until, running_pair
@@ -110,7 +110,7 @@ async def test_both_hands_stop_on_the_sandbox_and_what_was_paid_twice_is_named(p
 
 async def open_hand(harness: EvmHarness, database: Database, world: World | None, token: str) -> World:
     settings = harness.settings.model_copy(update={"payer_account_id": harness.payer_account_id})
-    runtime = Runtime(settings, database, harness.ledger, Jobs(database.url))
+    runtime = Context(settings, database, harness.ledger, Jobs(database.url))
     if world is not None:
         return World(runtime, world.asset)
     asset_token = harness.add_token(dict.fromkeys(HOLDERS, 100), decimals=2)

@@ -22,11 +22,11 @@ import web_targets
 from databases import run_sql
 from masspayout import approvals, audit, distributions
 from masspayout.actors import Actor, ActorKind, acting_as
+from masspayout.context import Context
 from masspayout.db.entities import DeliveryStatus, ExecutionType, Webhook, WebhookDelivery
 from masspayout.db.repositories import AnnouncedPayouts, Webhooks
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, Invalid, NotFound
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from masspayout.webhooks import addresses, sealing, targets
 from masspayout.webhooks.deliveries import Deliverer, signature
@@ -126,7 +126,7 @@ async def test_targets_hear_of_what_they_want_only(world: World, servers: AsyncE
     batches, _, _ = await add(world, servers, events=["batch.*"])
     failures, _, _ = await add(world, servers, events=["batch.failed", "distribution.failed", "distribution.cancelled"])
     settings = world.runtime.settings.model_copy(update={"batch_size": 5})
-    small = World(Runtime(settings, world.runtime.database, world.runtime.ledger, world.runtime.jobs), world.asset)
+    small = World(Context(settings, world.runtime.database, world.runtime.ledger, world.runtime.jobs), world.asset)
     await pay(small)
     called_off = await world.plan("1")
     async with world.runtime.database.unit_of_work() as session:

@@ -18,12 +18,12 @@ from sqlalchemy import URL
 
 from command_line import environment
 from databases import fresh_database, kill_server, run_sql
+from masspayout.context import Context
 from masspayout.db import embedded, migrations
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import BackgroundWork, BatchPayouts
 from masspayout.db.session import Database, connect_arguments
 from masspayout.ledger.sandbox import Faults
-from masspayout.runtime import Runtime
 from masspayout.settings import Settings
 from masspayout.worker import run_worker
 from payouts import World, accounts, make_runtime, make_sandbox
@@ -36,12 +36,12 @@ OUTAGE_SECONDS = 3
 
 
 @pytest.fixture
-async def world(runtime: Runtime) -> World:
+async def world(runtime: Context) -> World:
     return await World.make(runtime, [(account, 100) for account in HOLDERS])
 
 
 @pytest.fixture
-async def second(world: World) -> AsyncIterator[Runtime]:
+async def second(world: World) -> AsyncIterator[Context]:
     """Another process's runtime: a worker registers its tasks once."""
     runtime = make_runtime(world.runtime.database, world.runtime.settings)
     yield runtime
@@ -50,7 +50,7 @@ async def second(world: World) -> AsyncIterator[Runtime]:
 
 async def begin_payout(world: World) -> uuid.UUID:
     settings = world.runtime.settings.model_copy(update={"batch_size": 5})
-    small = World(Runtime(settings, world.runtime.database, world.runtime.ledger, world.runtime.jobs), world.asset)
+    small = World(Context(settings, world.runtime.database, world.runtime.ledger, world.runtime.jobs), world.asset)
     dividend = await small.plan("600")
     await small.execute(dividend.id)
     return dividend.id
@@ -156,7 +156,7 @@ async def test_a_worker_on_another_ledger_leaves_a_payout_alone_and_says_so(
     assert (await world.reconcile(distribution_id)).agrees
 
 
-async def test_an_idle_worker_stops_when_it_is_told_to(world: World, second: Runtime) -> None:
+async def test_an_idle_worker_stops_when_it_is_told_to(world: World, second: Context) -> None:
     stop = asyncio.Event()
     running = asyncio.create_task(run_worker(second, concurrency=2, stop=stop))
     await wait_for(partial(count_workers, world))

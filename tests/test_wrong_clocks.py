@@ -16,10 +16,10 @@ from sqlalchemy import URL
 
 from command_line import environment
 from masspayout import series
+from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus, DistributionType, ExecutionType, Frequency, PayoutType
 from masspayout.db.session import connect_arguments
 from masspayout.ledger.sandbox import Faults
-from masspayout.runtime import Runtime
 from masspayout.series import Calendar
 from masspayout.terms import Terms
 from payouts import World, accounts
@@ -45,7 +45,7 @@ def state_of(url: URL) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture
-async def world(runtime: Runtime) -> World:
+async def world(runtime: Context) -> World:
     """A payer that has paid before, a payout that is due in eight minutes, and an hourly one that starts in ten."""
     world = await World.make(runtime, HOLDERS)
     first = await world.plan("3")

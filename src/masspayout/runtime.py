@@ -5,12 +5,11 @@ import importlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import URL
 
-from masspayout.backoff import Backoff
+from masspayout.context import Context
 from masspayout.db import embedded, migrations
 from masspayout.db.session import Database
 from masspayout.errors import Invalid
@@ -18,17 +17,6 @@ from masspayout.jobs import Jobs
 from masspayout.ledger.port import Ledger
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """Everything that the business needs to work with."""
-
-    settings: Settings
-    database: Database
-    ledger: Ledger
-    jobs: Jobs
-    backoff: Backoff = field(default_factory=Backoff)
 
 
 async def database_url(settings: Settings) -> URL:
@@ -65,7 +53,7 @@ def share_clock(database: Database, ledger: Ledger) -> None:
         database.clock.follow(ledger.clock_offset_nanos)
 
 
-def contract_administration(runtime: Runtime) -> Any:
+def contract_administration(runtime: Context) -> Any:
     """Return what makes paying contracts and works on them; it is there on EVM chains only.
 
     Raises:
@@ -91,7 +79,7 @@ def _import_adapter(name: str, module: str = "adapter") -> Any:
 
 
 @asynccontextmanager
-async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
+async def open_runtime(settings: Settings) -> AsyncIterator[Context]:
     """Open the database and the ledger, and close them again.
 
     The embedded database is migrated on the way; somebody's own is left as it is.
@@ -106,7 +94,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
     ledger = make_ledger(url, settings, database.clock.now_nanos)
     share_clock(database, ledger)
     try:
-        yield Runtime(settings, database, ledger, Jobs(url))
+        yield Context(settings, database, ledger, Jobs(url))
     finally:
         await ledger.close()
         await database.close()

@@ -20,6 +20,7 @@ from evm_harness import EvmHarness, evm_harness
 from evm_stages import Plan, story_on_chains
 from masspayout import assets, contract_payouts, previews
 from masspayout.batch_payouts import DistributionPayer
+from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, Invalid, NobodyEligible
@@ -27,7 +28,7 @@ from masspayout.jobs import Jobs
 from masspayout.ledger.contract_offers import ContractOffer
 from masspayout.ledger.evm.contracts import recognise
 from masspayout.reconciliation import BreakKind
-from masspayout.runtime import Runtime, contract_administration
+from masspayout.runtime import contract_administration
 from masspayout.settings import Settings
 from payouts import World
 from unreliable_node import Faults
@@ -139,7 +140,7 @@ async def prepare(harness: EvmHarness, database: Database, bond: Contract, *, is
     asset = await assets.import_asset(
         database, harness.ledger, bond.address, payment_token_id=dollar.address, lifecycle_contract_id=contract.address
     )
-    runtime = Runtime(harness.settings, database, harness.ledger, Jobs(database.url))
+    runtime = Context(harness.settings, database, harness.ledger, Jobs(database.url))
     return Redemption(harness, bond, contract, dollar, World(runtime, asset))
 
 

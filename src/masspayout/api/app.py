@@ -15,9 +15,9 @@ from masspayout.api.guarded import KEY_HEADER, REPLAYED_HEADER
 from masspayout.api.headers import RequestIds, SecureHeaders
 from masspayout.api.openapi import describe
 from masspayout.api.routes import access, assets, creation, distributions, listeners, operations, series, webhooks
+from masspayout.context import Context
 from masspayout.doctor.readiness import Readiness
 from masspayout.metrics import Metrics
-from masspayout.runtime import Runtime
 
 PREFIX = "/api/v1"
 
@@ -49,7 +49,7 @@ class _Documented(FastAPI):
         return describe(self, api_routes())
 
 
-def create_app(runtime: Runtime, *, with_sign_in_links: bool = True) -> FastAPI:
+def create_app(runtime: Context, *, with_sign_in_links: bool = True) -> FastAPI:
     """Return the HTTP application of a process.
 
     Args:
@@ -96,12 +96,12 @@ def _with_routes() -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Keep the job queue open, into which requests put work."""
-    runtime: Runtime = app.state.runtime
+    runtime: Context = app.state.runtime
     async with runtime.jobs.app.open_async():
         yield
 
 
-def _add_headers(app: FastAPI, runtime: Runtime) -> None:
+def _add_headers(app: FastAPI, runtime: Context) -> None:
     origins = [origin.strip() for origin in (runtime.settings.cors_origins or "").split(",") if origin.strip()]
     if origins:
         app.add_middleware(

@@ -13,9 +13,9 @@ from fastapi import Request
 from masspayout import access
 from masspayout.access import SESSION_COOKIE, Identity
 from masspayout.api.rates import RateLimit
+from masspayout.context import Context
 from masspayout.errors import Forbidden, NotAuthenticated
 from masspayout.roles import Permission
-from masspayout.runtime import Runtime
 
 # How long it is believed who somebody is, without asking the database. What this process revokes ends at once.
 _BELIEVED_SECONDS = 1.0
@@ -72,7 +72,7 @@ def rules_of(endpoint: Callable[..., object]) -> Rules:
 class Door:
     """Lets people and programs in."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Context) -> None:
         self._database = runtime.database
         self._rates = RateLimit(runtime.settings.rate_limit_per_minute)
         self._failures = RateLimit(_FAILURES_PER_MINUTE)

@@ -17,10 +17,10 @@ from masspayout.actors import acting_as
 from masspayout.api import problems
 from masspayout.api.bodies import ReceivedBody, received
 from masspayout.api.door import Door, Rules, credential_of, rules_of, source_address
+from masspayout.context import Context
 from masspayout.db.types import uuid7
 from masspayout.errors import Conflict, Invalid, MassPayoutError
 from masspayout.idempotency import Answer, Claim
-from masspayout.runtime import Runtime
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
@@ -53,7 +53,7 @@ class GuardedRoute(APIRoute):
             with acting_as(identity.actor(source_address(request))):
                 if request.method not in _HAS_BODY:
                     return await handle(request)
-                runtime: Runtime = request.app.state.runtime
+                runtime: Context = request.app.state.runtime
                 most_bytes = runtime.settings.upload_limit_mb << 20 if rules.takes_files else _JSON_BYTES
                 async with received(request, most_bytes) as body:
                     again = Request(request.scope, body.receive)

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from masspayout.access import log_in_by_link, session_cookie
 from masspayout.access.oidc import OpenIdProvider
 from masspayout.api.door import source_address
-from masspayout.runtime import Runtime
+from masspayout.context import Context
 
 _STATE_COOKIE = "masspayout_oidc"
 _STATE_SECONDS = 600
@@ -21,7 +21,7 @@ _LINK_PAGE = """<!doctype html>
 </body></html>"""
 
 
-def install_links(app: FastAPI, runtime: Runtime) -> None:
+def install_links(app: FastAPI, runtime: Context) -> None:
     """Let login links work in a process that has no dashboard, which has pages of its own for them."""
     routes = APIRouter(include_in_schema=False)
 
@@ -40,7 +40,7 @@ def install_links(app: FastAPI, runtime: Runtime) -> None:
     app.include_router(routes)
 
 
-def install_oidc(app: FastAPI, runtime: Runtime) -> None:
+def install_oidc(app: FastAPI, runtime: Context) -> None:
     """Let people in whom the OpenID Connect provider knows, if the settings name one."""
     if runtime.settings.oidc_issuer is None:
         return
@@ -79,7 +79,7 @@ def install_oidc(app: FastAPI, runtime: Runtime) -> None:
     app.include_router(routes)
 
 
-def _with_cookie(request: Request, runtime: Runtime, cookie: str, path: str) -> Response:
+def _with_cookie(request: Request, runtime: Context, cookie: str, path: str) -> Response:
     response = RedirectResponse(path, status_code=303)
     response.set_cookie(**session_cookie(runtime.settings, cookie, is_https=request.url.scheme == "https"))
     return response

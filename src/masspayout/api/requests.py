@@ -9,16 +9,16 @@ from masspayout import series as series_business
 from masspayout.access import Identity
 from masspayout.account_ids import canonical_account_id
 from masspayout.api.paging import Paging, paging
+from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, Series
 from masspayout.db.repositories import Assets, Distributions
 from masspayout.idempotency import Claim
-from masspayout.runtime import Runtime
 
 # They are async so that they run at once, and not in a thread of their own as others do.
 
 
-async def _runtime(request: Request) -> Runtime:
-    runtime: Runtime = request.app.state.runtime
+async def _runtime(request: Request) -> Context:
+    runtime: Context = request.app.state.runtime
     return runtime
 
 
@@ -32,7 +32,7 @@ async def _claim(request: Request) -> Claim:
     return claim
 
 
-RuntimeHere = Annotated[Runtime, Depends(_runtime)]
+RuntimeHere = Annotated[Context, Depends(_runtime)]
 Caller = Annotated[Identity, Depends(_identity)]
 ClaimHere = Annotated[Claim, Depends(_claim)]
 PagingHere = Annotated[Paging, Depends(paging)]

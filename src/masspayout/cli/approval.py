@@ -9,10 +9,10 @@ from masspayout import approvals, distributions
 from masspayout.cli.options import DistributionArgument
 from masspayout.cli.output import out, show_fields
 from masspayout.cli.session import with_runtime
+from masspayout.context import Context
 from masspayout.db.entities import Distribution
 from masspayout.db.repositories import ApprovalCount, Approvals
 from masspayout.errors import Invalid
-from masspayout.runtime import Runtime
 
 
 def approve(
@@ -39,7 +39,7 @@ def approve(
         typer.confirm("Approve of it?", abort=True)
     approved_hash = register_hash or shown.register_hash or ""
 
-    async def work(runtime: Runtime) -> ApprovalCount:
+    async def work(runtime: Context) -> ApprovalCount:
         async with runtime.database.unit_of_work() as session:
             return await approvals.approve(session, shown.id, approved_hash)
 
@@ -52,7 +52,7 @@ def approve(
         out.print(f"Approved. Nothing is missing. Pay it: masspayout distribution execute {shown.id}")
 
 
-async def approval_fields(runtime: Runtime, distribution: Distribution) -> dict[str, Any]:
+async def approval_fields(runtime: Context, distribution: Distribution) -> dict[str, Any]:
     """Return what there is to say about the approvals of a distribution."""
     async with runtime.database.unit_of_work() as session:
         repository = Approvals(session)
@@ -71,6 +71,6 @@ def waits_for(distribution: Distribution, count: ApprovalCount | None) -> str:
     return approvals.waiting_sentence(count)
 
 
-async def _find(runtime: Runtime, reference: str) -> Distribution:
+async def _find(runtime: Context, reference: str) -> Distribution:
     async with runtime.database.unit_of_work() as session:
         return await distributions.find(session, reference)

@@ -10,11 +10,11 @@ from masspayout.cli.options import AssetArgument, LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table, why_empty
 from masspayout.cli.session import with_runtime
 from masspayout.cli.times import parse_duration
+from masspayout.context import Context
 from masspayout.db.entities import Asset
 from masspayout.db.repositories import Assets, Holders
 from masspayout.errors import Invalid
 from masspayout.money import to_decimal
-from masspayout.runtime import Runtime
 
 app = typer.Typer(help="Tokens to pay on, and who holds them.", no_args_is_help=True)
 
@@ -28,7 +28,7 @@ def import_(
 ) -> None:
     """Import a token from the ledger and read who holds it. Importing again renews what is known."""
 
-    async def work(runtime: Runtime) -> tuple[Asset, assets.SyncResult, list[str]]:
+    async def work(runtime: Context) -> tuple[Asset, assets.SyncResult, list[str]]:
         asset = await assets.import_asset(
             runtime.database,
             runtime.ledger,
@@ -58,7 +58,7 @@ def import_(
 def list_(page: PageOption = 1, limit: LimitOption = 20, as_json: JsonOption = False) -> None:
     """List the imported assets, newest first."""
 
-    async def work(runtime: Runtime) -> Any:
+    async def work(runtime: Context) -> Any:
         async with runtime.database.unit_of_work() as session:
             return await Assets(session).find_all(page, limit)
 
@@ -77,7 +77,7 @@ def list_(page: PageOption = 1, limit: LimitOption = 20, as_json: JsonOption = F
 def show(asset: AssetArgument, as_json: JsonOption = False) -> None:
     """Show one asset."""
 
-    async def work(runtime: Runtime) -> Asset:
+    async def work(runtime: Context) -> Asset:
         async with runtime.database.unit_of_work() as session:
             return await Assets(session).get_by_reference(asset)
 
@@ -104,7 +104,7 @@ def sync(
         _set_timer(asset, None if every is None else _seconds(every), as_json=as_json)
         return
 
-    async def work(runtime: Runtime) -> assets.SyncResult:
+    async def work(runtime: Context) -> assets.SyncResult:
         async with runtime.database.unit_of_work() as session:
             found = await Assets(session).get_by_reference(asset)
         return await assets.sync(runtime.database, runtime.ledger, found.id)
@@ -124,7 +124,7 @@ def sync(
 def holders(asset: AssetArgument, page: PageOption = 1, limit: LimitOption = 20, as_json: JsonOption = False) -> None:
     """List who holds an asset, by account id."""
 
-    async def work(runtime: Runtime) -> Any:
+    async def work(runtime: Context) -> Any:
         async with runtime.database.unit_of_work() as session:
             found = await Assets(session).get_by_reference(asset)
             return found, await Holders(session).find_register(found.id, page, limit)
@@ -146,7 +146,7 @@ def holders(asset: AssetArgument, page: PageOption = 1, limit: LimitOption = 20,
 
 
 def _set_timer(reference: str, every_seconds: int | None, *, as_json: bool) -> None:
-    async def work(runtime: Runtime) -> Asset:
+    async def work(runtime: Context) -> Asset:
         async with runtime.database.unit_of_work() as session:
             found = await Assets(session).get_by_reference(reference)
         await assets.set_sync_timer(runtime.database, found.id, every_seconds, await runtime.database.clock.now())

@@ -11,9 +11,9 @@ from masspayout import audit
 from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_json, show_table, why_empty
 from masspayout.cli.session import with_runtime
+from masspayout.context import Context
 from masspayout.db.entities import AuditEntry
 from masspayout.db.repositories import AuditEntries
-from masspayout.runtime import Runtime
 
 app = typer.Typer(help="Who did what, from where; and whether the record of it is whole.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def list_(
 ) -> None:
     """List what was done, the latest first."""
 
-    async def work(runtime: Runtime) -> Any:
+    async def work(runtime: Context) -> Any:
         async with runtime.database.unit_of_work() as session:
             return await AuditEntries(session).find(
                 subject_id=about, action=action, actor=actor, page=page, limit=limit

@@ -17,11 +17,11 @@ from masspayout.cli.reports import distribution_fields
 from masspayout.cli.series import series_fields
 from masspayout.cli.session import with_runtime
 from masspayout.cli.times import parse_duration, parse_time
+from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Frequency, PayoutType, Series
 from masspayout.db.repositories import Assets
 from masspayout.errors import Invalid
 from masspayout.freezing import payment_token_of
-from masspayout.runtime import Runtime
 from masspayout.scheduling import find_zone
 from masspayout.terms import timing_misfits
 from masspayout.triggers import Trigger, parse_trigger
@@ -165,13 +165,13 @@ class _Timing:
         )
 
 
-async def _distribution(runtime: Runtime, asset: str, terms: distributions.Terms) -> Distribution:
+async def _distribution(runtime: Context, asset: str, terms: distributions.Terms) -> Distribution:
     found = await _find_asset(runtime, asset)
     return await distributions.create(runtime.database, runtime.ledger, runtime.settings, found, terms)
 
 
 async def _pay_list(
-    runtime: Runtime, asset: str, path: Path, kind: DistributionType, concept: str | None
+    runtime: Context, asset: str, path: Path, kind: DistributionType, concept: str | None
 ) -> Distribution:
     found = await _find_asset(runtime, asset)
     token = await payment_token_of(runtime.ledger, runtime.settings, found)
@@ -182,7 +182,7 @@ async def _pay_list(
 
 
 async def _series(
-    runtime: Runtime, asset: str, terms: distributions.Terms, plan: series.Calendar | Trigger
+    runtime: Context, asset: str, terms: distributions.Terms, plan: series.Calendar | Trigger
 ) -> tuple[Series, datetime | None, str]:
     """Return the series, when its first distribution is due, and the account on which deposits arrive."""
     found = await _find_asset(runtime, asset)
@@ -193,7 +193,7 @@ async def _series(
     return made, next_time, found.lifecycle_contract_id or runtime.settings.payer_account_id
 
 
-async def _find_asset(runtime: Runtime, reference: str) -> Asset:
+async def _find_asset(runtime: Context, reference: str) -> Asset:
     async with runtime.database.unit_of_work() as session:
         return await Assets(session).get_by_reference(reference)
 

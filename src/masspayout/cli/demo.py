@@ -10,11 +10,11 @@ from masspayout.cli.output import out, run
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import show_failures, show_verdict
 from masspayout.cli.session import opened
+from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, PayoutType
 from masspayout.db.repositories import BatchPayouts, Entitlements
 from masspayout.errors import Invalid, MassPayoutError
 from masspayout.ledger.sandbox import Faults, SandboxAdministration, SandboxLedger
-from masspayout.runtime import Runtime
 
 _HOLDERS = 3000
 _FROZEN = 5
@@ -64,7 +64,7 @@ async def _demo() -> None:
         _what_next(actors, dividend)
 
 
-async def _set_the_stage(runtime: Runtime, admin: SandboxAdministration) -> _Cast:
+async def _set_the_stage(runtime: Context, admin: SandboxAdministration) -> _Cast:
     """Make a bond with a heavy-tailed register, a euro to pay in, a funded payer, and some trouble."""
     number = 5000 + 100 * len(await admin.tokens())
     actors = _Cast(
@@ -90,7 +90,7 @@ async def _set_the_stage(runtime: Runtime, admin: SandboxAdministration) -> _Cas
     return actors
 
 
-async def _import(runtime: Runtime, actors: _Cast) -> Asset:
+async def _import(runtime: Context, actors: _Cast) -> Asset:
     _say("Import it, with its holders.", f"masspayout asset import {actors.bond} --payment-token {actors.euro}")
     asset = await assets.import_asset(runtime.database, runtime.ledger, actors.bond, payment_token_id=actors.euro)
     result = await assets.sync(runtime.database, runtime.ledger, asset.id)
@@ -98,7 +98,7 @@ async def _import(runtime: Runtime, actors: _Cast) -> Asset:
     return asset
 
 
-async def _plan(runtime: Runtime, asset: Asset) -> Distribution:
+async def _plan(runtime: Context, asset: Asset) -> Distribution:
     _say(
         "Plan a dividend, pro rata to what each one holds, and review it.",
         f"masspayout distribution create {asset.token_id} --payout PERCENTAGE --amount {_DIVIDEND}",
@@ -120,7 +120,7 @@ async def _plan(runtime: Runtime, asset: Asset) -> Distribution:
     return dividend
 
 
-async def _pay(runtime: Runtime, dividend: Distribution) -> None:
+async def _pay(runtime: Context, dividend: Distribution) -> None:
     _say(
         "Pay it, over a network that loses 5 % of the answers and doubles 5 % of the messages.",
         f"masspayout distribution execute {dividend.id} --wait",
@@ -132,7 +132,7 @@ async def _pay(runtime: Runtime, dividend: Distribution) -> None:
 
 
 async def _mend_and_retry(
-    runtime: Runtime, admin: SandboxAdministration, actors: _Cast, dividend: Distribution
+    runtime: Context, admin: SandboxAdministration, actors: _Cast, dividend: Distribution
 ) -> None:
     _say(
         "Have these accounts mended, and pay those who are unpaid, and nobody else.",
@@ -146,7 +146,7 @@ async def _mend_and_retry(
     await _show_state(runtime, dividend)
 
 
-async def _prove(runtime: Runtime, dividend: Distribution) -> None:
+async def _prove(runtime: Context, dividend: Distribution) -> None:
     _say("Prove it: the ledger's own books against the database.", f"masspayout reconcile {dividend.id}")
     verdict = await reconciliation.reconcile(runtime.database, runtime.ledger, dividend.id)
     show_verdict(verdict)
@@ -156,7 +156,7 @@ async def _prove(runtime: Runtime, dividend: Distribution) -> None:
         )
 
 
-async def _show_state(runtime: Runtime, dividend: Distribution) -> None:
+async def _show_state(runtime: Context, dividend: Distribution) -> None:
     async with runtime.database.unit_of_work() as session:
         progress = await BatchPayouts(session).progress(dividend.id)
         failures = await Entitlements(session, dividend).failure_counts()

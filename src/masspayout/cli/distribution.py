@@ -15,11 +15,11 @@ from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, 
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import distribution_fields, show_failures, show_result, unchecked_sentence
 from masspayout.cli.session import opened, with_runtime
+from masspayout.context import Context
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import Approvals, Assets, BatchPayouts, Distributions, Entitlements
 from masspayout.errors import Invalid
 from masspayout.ledger.failures import describe_failure
-from masspayout.runtime import Runtime
 
 app = typer.Typer(help="Payouts: plan, review, pay, prove.", no_args_is_help=True)
 
@@ -34,7 +34,7 @@ app.command()(approval.approve)
 def preview(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
     """Say what executing would do: who gets how much, who could not, whether the funds suffice, what it costs."""
 
-    async def work(runtime: Runtime) -> tuple[DistributionStatus, previews.Preview]:
+    async def work(runtime: Context) -> tuple[DistributionStatus, previews.Preview]:
         async with runtime.database.unit_of_work() as session:
             found = await distributions.find(session, distribution)
             return found.status, await previews.preview(session, runtime.ledger, runtime.settings, found)
@@ -75,7 +75,7 @@ def list_(
 ) -> None:
     """List distributions, newest first."""
 
-    async def work(runtime: Runtime) -> Any:
+    async def work(runtime: Context) -> Any:
         async with runtime.database.unit_of_work() as session:
             asset_id = None if asset is None else (await Assets(session).get_by_reference(asset)).id
             page_found = await Distributions(session).find_of_asset(asset_id, status, page, limit)
@@ -112,7 +112,7 @@ def list_(
 def show(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
     """Show one distribution and how far it is."""
 
-    async def work(runtime: Runtime) -> Any:
+    async def work(runtime: Context) -> Any:
         async with runtime.database.unit_of_work() as session:
             found = await distributions.find(session, distribution)
             progress = await BatchPayouts(session).progress(found.id)
@@ -147,7 +147,7 @@ def retry(distribution: DistributionArgument, wait: WaitOption = False) -> None:
 def cancel(distribution: DistributionArgument) -> None:
     """Call off a distribution that has not been executed."""
 
-    async def work(runtime: Runtime) -> Distribution:
+    async def work(runtime: Context) -> Distribution:
         async with runtime.database.unit_of_work() as session:
             found = await distributions.find(session, distribution)
             await distributions.cancel(session, found.id)
@@ -175,7 +175,7 @@ def holders(
             out.print(f"Wrote {count:,} holders to {csv_file}.")
         return
 
-    async def work(runtime: Runtime) -> Any:
+    async def work(runtime: Context) -> Any:
         async with runtime.database.unit_of_work() as session:
             found = await distributions.find(session, distribution)
             return await Entitlements(session, found).find(page, limit, failed=failed)
@@ -197,7 +197,7 @@ def batches(
 ) -> None:
     """List the batches with their transactions."""
 
-    async def work(runtime: Runtime) -> Any:
+    async def work(runtime: Context) -> Any:
         async with runtime.database.unit_of_work() as session:
             found = await distributions.find(session, distribution)
             of_page = {"after": (page - 1) * limit, "limit": limit}
@@ -233,7 +233,7 @@ async def _start(reference: str, *, wait: bool, again: bool) -> None:
         await show_result(runtime, found.id)
 
 
-async def _write_csv(runtime: Runtime, reference: str, path: Path) -> int:
+async def _write_csv(runtime: Context, reference: str, path: Path) -> int:
     count = -1  # the first line has the heads
     async with runtime.database.unit_of_work() as session:
         found = await distributions.find(session, reference)

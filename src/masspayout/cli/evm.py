@@ -9,11 +9,12 @@ from masspayout import contract_payouts, recovery
 from masspayout.account_ids import canonical_account_id
 from masspayout.cli.output import JsonOption, out, show_json
 from masspayout.cli.session import with_runtime
+from masspayout.context import Context
 from masspayout.db.entities import Distribution
 from masspayout.db.repositories import Assets
 from masspayout.errors import Invalid
 from masspayout.ledger.contract_offers import ContractOffer
-from masspayout.runtime import Runtime, contract_administration
+from masspayout.runtime import contract_administration
 
 app = typer.Typer(help="Make, fund, pause and empty the contract that pays on an EVM chain.", no_args_is_help=True)
 
@@ -40,7 +41,7 @@ def deploy(
         "pauser": None if pauser is None else canonical_account_id(pauser),
     }
 
-    async def work(runtime: Runtime) -> str:
+    async def work(runtime: Context) -> str:
         return str(await contract_administration(runtime).deploy(token, **roles))
 
     address = with_runtime(work)
@@ -56,7 +57,7 @@ def fund(amount: Amount, *, contract: ContractOption = None, as_json: JsonOption
     """Move payment tokens from the sender's account to the contract."""
     wanted = _amount(amount)
 
-    async def work(runtime: Runtime) -> Any:
+    async def work(runtime: Context) -> Any:
         return await contract_administration(runtime).fund(_contract(runtime, contract), wanted)
 
     _show_holding(with_runtime(work), as_json=as_json)
@@ -86,7 +87,7 @@ def withdraw(
     wanted = _amount(amount)
     recipient = None if to is None else canonical_account_id(to)
 
-    async def work(runtime: Runtime) -> Any:
+    async def work(runtime: Context) -> Any:
         address = _contract(runtime, contract)
         administration = contract_administration(runtime)
 
@@ -115,7 +116,7 @@ def plan(
     """Plan a payout that the asset's LifeCycleCashFlow contract pays by its own rule."""
     wanted = None if amount is None else _amount(amount)
 
-    async def work(runtime: Runtime) -> Distribution:
+    async def work(runtime: Context) -> Distribution:
         async with runtime.database.unit_of_work() as session:
             found = await Assets(session).get_by_reference(asset)
         if found.lifecycle_contract_id is None:
@@ -152,14 +153,14 @@ def plan(
 def cancel(transaction_id: Annotated[str, typer.Argument(metavar="TRANSACTION", help="Its hash.")]) -> None:
     """Free the nonce of a transaction that gets into no block. Its holders are paid with another one."""
 
-    async def work(runtime: Runtime) -> str:
+    async def work(runtime: Context) -> str:
         return str(await contract_administration(runtime).cancel(transaction_id))
 
     out.print(f"{with_runtime(work)} takes the place of {transaction_id}. Whichever gets into a block counts.")
 
 
 def _set_paused(contract: str | None, *, paused: bool) -> None:
-    async def work(runtime: Runtime) -> str:
+    async def work(runtime: Context) -> str:
         address = _contract(runtime, contract)
         await contract_administration(runtime).set_paused(address, paused=paused)
         return address
@@ -167,7 +168,7 @@ def _set_paused(contract: str | None, *, paused: bool) -> None:
     out.print(f"The contract {with_runtime(work)} is {'paused' if paused else 'not paused'}.")
 
 
-def _contract(runtime: Runtime, contract: str | None) -> str:
+def _contract(runtime: Context, contract: str | None) -> str:
     address = canonical_account_id(contract or runtime.settings.payer_account_id, what="contract")
     if not address.startswith("0x"):
         raise Invalid(

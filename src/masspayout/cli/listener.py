@@ -10,11 +10,11 @@ from masspayout import event_listeners
 from masspayout.cli.output import JsonOption, out, show_json, show_table
 from masspayout.cli.session import with_runtime
 from masspayout.cli.times import parse_time
+from masspayout.context import Context
 from masspayout.db.entities import EventListener
 from masspayout.db.repositories import EventListeners, EventSummary
 from masspayout.event_listeners import EventReader, Polled
 from masspayout.ledger_time import to_datetime
-from masspayout.runtime import Runtime
 
 app = typer.Typer(
     help="Read what contracts report: deposits, transfers, pauses, another payment token.", no_args_is_help=True
@@ -36,7 +36,7 @@ def add(
     """Begin to listen. A worker reads what is new every second."""
     since_time = None if since is None else parse_time(since)
 
-    async def work(runtime: Runtime) -> EventListener:
+    async def work(runtime: Context) -> EventListener:
         return await event_listeners.add(runtime.database, contract_id, since=since_time)
 
     listener = with_runtime(work)
@@ -50,7 +50,7 @@ def add(
 def list_(as_json: JsonOption = False) -> None:
     """List the listeners: how far each has read, what it handled, and what it set aside and why."""
 
-    async def work(runtime: Runtime) -> Any:
+    async def work(runtime: Context) -> Any:
         async with runtime.database.unit_of_work() as session:
             listeners = EventListeners(session)
             return await listeners.find_in_order(), await listeners.summaries()
@@ -101,7 +101,7 @@ def replay(contract_id: Contract, as_json: JsonOption = False) -> None:
 
 
 def _switch(contract_id: str, *, enabled: bool) -> None:
-    async def work(runtime: Runtime) -> EventListener:
+    async def work(runtime: Context) -> EventListener:
         return await event_listeners.set_enabled(runtime.database, contract_id, enabled=enabled)
 
     listener = with_runtime(work)
@@ -109,7 +109,7 @@ def _switch(contract_id: str, *, enabled: bool) -> None:
 
 
 def _read(contract_id: str, read: Callable[..., Awaitable[Polled]]) -> Polled:
-    async def work(runtime: Runtime) -> Polled:
+    async def work(runtime: Context) -> Polled:
         listener = await event_listeners.find(runtime.database, contract_id)
         reader = EventReader(runtime.database, runtime.ledger, runtime.settings)
         return await read(reader, listener.id, await runtime.database.clock.now())

@@ -10,11 +10,11 @@ from masspayout.account_ids import canonical_account_id
 from masspayout.cli.options import LimitOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table
 from masspayout.cli.session import with_runtime
+from masspayout.context import Context
 from masspayout.db.entities import Payer, PayerEntry
 from masspayout.db.repositories import Payers
 from masspayout.errors import NotFound
 from masspayout.recovery import PayerReport
-from masspayout.runtime import Runtime
 
 app = typer.Typer(help="Accounts that payouts are paid from, and what the ledger shows of them.", no_args_is_help=True)
 
@@ -28,7 +28,7 @@ PayerArgument = Annotated[str, typer.Argument(metavar="PAYER", help="The account
 def list_(as_json: JsonOption = False) -> None:
     """List the payers: whether they may be signed for, and how far their statements are read."""
 
-    async def work(runtime: Runtime) -> Sequence[PayerReport]:
+    async def work(runtime: Context) -> Sequence[PayerReport]:
         return [
             await recovery.report(runtime.database, payer) for payer in await recovery.list_payers(runtime.database)
         ]
@@ -52,7 +52,7 @@ def list_(as_json: JsonOption = False) -> None:
 def show(payer: PayerArgument, as_json: JsonOption = False) -> None:
     """Show one payer: its state, what its statement comes to, and the payments that nobody can explain."""
 
-    async def work(runtime: Runtime) -> PayerReport:
+    async def work(runtime: Context) -> PayerReport:
         return await recovery.report(runtime.database, await _find(runtime, payer))
 
     found = with_runtime(work)
@@ -66,7 +66,7 @@ def show(payer: PayerArgument, as_json: JsonOption = False) -> None:
 def statement(payer: PayerArgument, limit: LimitOption = 20, as_json: JsonOption = False) -> None:
     """Show the latest debits of a payer, and the payout that each one paid."""
 
-    async def work(runtime: Runtime) -> Sequence[tuple[PayerEntry, Any]]:
+    async def work(runtime: Context) -> Sequence[tuple[PayerEntry, Any]]:
         found = await _find(runtime, payer)
         async with runtime.database.unit_of_work() as session:
             return await Payers(session).find_latest(found.id, limit)
@@ -165,7 +165,7 @@ def entry_fields(entry: PayerEntry, distribution_id: Any) -> dict[str, Any]:
     }
 
 
-async def _find(runtime: Runtime, reference: str) -> Payer:
+async def _find(runtime: Context, reference: str) -> Payer:
     account = canonical_account_id(reference, what="payer")
     async with runtime.database.unit_of_work() as session:
         found = await Payers(session).find_of_account(account)

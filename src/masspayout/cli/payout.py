@@ -15,11 +15,11 @@ from masspayout.cli.output import JsonOption, out, run, show_json
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import show_result, show_verdict, unchecked_sentence
 from masspayout.cli.session import opened, with_runtime
+from masspayout.context import Context
 from masspayout.db.entities import Distribution
 from masspayout.freezing import PaymentToken
 from masspayout.payer_gate import PayerGate
 from masspayout.payout_lists import PayoutList
-from masspayout.runtime import Runtime
 
 # Mirror nodes are some seconds behind the ledger.
 _LOOKS_AT_BOOKS = 30
@@ -47,7 +47,7 @@ def pay(
 def reconcile(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
     """Compare the ledger's books with the database, account by account. Exit status 1 unless they agree."""
 
-    async def work(runtime: Runtime) -> reconciliation.Reconciliation:
+    async def work(runtime: Context) -> reconciliation.Reconciliation:
         async with runtime.database.unit_of_work() as session:
             found = await distributions.find(session, distribution)
         return await reconciliation.reconcile(runtime.database, runtime.ledger, found.id)
@@ -91,7 +91,7 @@ async def _pay(
             raise typer.Exit(1)
 
 
-async def _attend(runtime: Runtime, token: PaymentToken) -> None:
+async def _attend(runtime: Context, token: PaymentToken) -> None:
     """Read what the ledger shows of the payer, before it is decided what is still to be paid.
 
     While the payer is in doubt, it is waited until the ledger has shown all that may still have been under way.
@@ -103,7 +103,7 @@ async def _attend(runtime: Runtime, token: PaymentToken) -> None:
         state = await gate.attend(token.payer_account_id)
 
 
-async def _prove(runtime: Runtime, distribution_id: uuid.UUID) -> reconciliation.Reconciliation:
+async def _prove(runtime: Context, distribution_id: uuid.UUID) -> reconciliation.Reconciliation:
     """Reconcile what was just paid, once the ledger's books show it, but wait for them a minute at most."""
     for looks_left in range(_LOOKS_AT_BOOKS, 0, -1):
         verdict = await reconciliation.reconcile(runtime.database, runtime.ledger, distribution_id)
@@ -114,7 +114,7 @@ async def _prove(runtime: Runtime, distribution_id: uuid.UUID) -> reconciliation
 
 
 async def _distribution_of(
-    runtime: Runtime,
+    runtime: Context,
     asset_token_id: str,
     token: PaymentToken,
     entries: PayoutList,

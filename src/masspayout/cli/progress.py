@@ -10,10 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.cli.output import err
+from masspayout.context import Context
 from masspayout.db import repositories
 from masspayout.db.entities import DistributionStatus
 from masspayout.errors import DatabaseUnavailable
-from masspayout.runtime import Runtime
 
 _REFRESH_SECONDS = 0.25
 _PLAIN_STEP_PERCENT = 10
@@ -25,7 +25,7 @@ class ShowProgress(Protocol):
     def __call__(self, done: int, total: int, failed: int) -> None: ...
 
 
-async def pay_with_progress(runtime: Runtime, distribution_id: uuid.UUID, title: str = "paying") -> DistributionStatus:
+async def pay_with_progress(runtime: Context, distribution_id: uuid.UUID, title: str = "paying") -> DistributionStatus:
     """Pay a distribution in this process until it is finished, showing how far it is. Other workers may help."""
     payer = DistributionPayer(runtime.database, runtime.ledger, runtime.settings)
     with _shown(title) as show:
@@ -44,7 +44,7 @@ async def pay_with_progress(runtime: Runtime, distribution_id: uuid.UUID, title:
             await asyncio.gather(paying, return_exceptions=True)
 
 
-async def _show_once(runtime: Runtime, distribution_id: uuid.UUID, show: ShowProgress) -> None:
+async def _show_once(runtime: Context, distribution_id: uuid.UUID, show: ShowProgress) -> None:
     async with runtime.database.unit_of_work() as session:
         progress = await repositories.BatchPayouts(session).progress(distribution_id)
     show(progress.paid + progress.failed, progress.holders, progress.failed)

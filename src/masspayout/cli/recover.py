@@ -11,11 +11,11 @@ from masspayout import distributions, recovery, register_hashes
 from masspayout.cli.output import JsonOption, out, show_json
 from masspayout.cli.payer import payer_fields, show_report
 from masspayout.cli.session import with_runtime
+from masspayout.context import Context
 from masspayout.db.entities import EntryAnswer
 from masspayout.errors import Invalid
 from masspayout.recovery import Answered, PayerReport, Secured
 from masspayout.register_hashes import HashCheck, HashState
-from masspayout.runtime import Runtime
 
 _DIFFERENCES_SHOWN = 20
 
@@ -68,7 +68,7 @@ def recover(
 
 
 def _recover(payer: str | None, *, as_json: bool) -> None:
-    async def work(runtime: Runtime) -> tuple[Secured | None, Sequence[PayerReport]]:
+    async def work(runtime: Context) -> tuple[Secured | None, Sequence[PayerReport]]:
         return await recovery.recover(runtime.database, runtime.ledger, runtime.settings, payer)
 
     secured, reports = with_runtime(work)
@@ -99,7 +99,7 @@ def _show_secured(secured: Secured | None) -> None:
 
 
 def _answer(answer: EntryAnswer, transaction_id: str, reason: str) -> None:
-    async def work(runtime: Runtime) -> Answered:
+    async def work(runtime: Context) -> Answered:
         parts = (runtime.database, runtime.ledger, runtime.settings)
         return await recovery.answer(*parts, transaction_id, answer, reason)
 
@@ -115,7 +115,7 @@ def _answer(answer: EntryAnswer, transaction_id: str, reason: str) -> None:
 
 
 def _make_copy() -> None:
-    async def work(runtime: Runtime) -> str:
+    async def work(runtime: Context) -> str:
         return await recovery.make_copy(runtime.database)
 
     out.print(
@@ -125,7 +125,7 @@ def _make_copy() -> None:
 
 
 def _recover_hashes(reference: str | None, *, as_json: bool) -> None:
-    async def work(runtime: Runtime) -> Sequence[HashCheck]:
+    async def work(runtime: Context) -> Sequence[HashCheck]:
         distribution_id = None
         if reference is not None:
             async with runtime.database.unit_of_work() as session:

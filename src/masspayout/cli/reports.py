@@ -8,11 +8,11 @@ import typer
 
 from masspayout import reconciliation
 from masspayout.cli.output import out
+from masspayout.context import Context
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import BatchPayouts, Distributions, Entitlements
 from masspayout.ledger.failures import describe_failure
 from masspayout.money import subtract
-from masspayout.runtime import Runtime
 
 _BREAKS_SHOWN = 20
 
@@ -67,7 +67,7 @@ def show_failures(failures: Mapping[str, int]) -> None:
         out.print(f"[red]{count:,} {code}[/]  {failure.sentence} {failure.next_step}")
 
 
-async def show_result(runtime: Runtime, distribution_id: uuid.UUID) -> None:
+async def show_result(runtime: Context, distribution_id: uuid.UUID) -> None:
     """Show how a distribution ended; the command's exit status is 1 when somebody is unpaid."""
     async with runtime.database.unit_of_work() as session:
         distribution = await Distributions(session).get(distribution_id)

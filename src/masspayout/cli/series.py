@@ -12,9 +12,9 @@ from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table, why_empty
 from masspayout.cli.session import with_runtime
 from masspayout.cli.times import duration_text
+from masspayout.context import Context
 from masspayout.db.entities import Distribution, Series, SeriesStatus
 from masspayout.db.repositories import Assets, Distributions, SeriesRepository
-from masspayout.runtime import Runtime
 
 app = typer.Typer(help="Payouts that run by themselves: on a calendar, or on deposits.", no_args_is_help=True)
 
@@ -33,7 +33,7 @@ def list_(
 ) -> None:
     """List series, newest first, each with when its next distribution is due."""
 
-    async def work(runtime: Runtime) -> Any:
+    async def work(runtime: Context) -> Any:
         async with runtime.database.unit_of_work() as session:
             asset_id = None if asset is None else (await Assets(session).get_by_reference(asset)).id
             repository = SeriesRepository(session)
@@ -65,7 +65,7 @@ def list_(
 def show(reference: SeriesArgument, as_json: JsonOption = False) -> None:
     """Show one series, its next distribution and the latest ones."""
 
-    async def work(runtime: Runtime) -> tuple[Series, datetime | None, Sequence[Distribution]]:
+    async def work(runtime: Context) -> tuple[Series, datetime | None, Sequence[Distribution]]:
         async with runtime.database.unit_of_work() as session:
             found = await series.find(session, reference)
             next_time = await series.find_next_time(session, found)
@@ -128,7 +128,7 @@ def series_fields(found: Series, next_time: datetime | None) -> dict[str, Any]:
 
 
 def _changed(reference: str, change: Callable[[AsyncSession, Series], Awaitable[object]]) -> Series:
-    async def work(runtime: Runtime) -> Series:
+    async def work(runtime: Context) -> Series:
         async with runtime.database.unit_of_work() as session:
             found = await series.find(session, reference)
             await change(session, found)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from masspayout.cli.session import with_runtime
-from masspayout.runtime import Runtime
+from masspayout.context import Context
 
 HostOption = Annotated[
     str | None, typer.Option(help="The address to listen on; unless given, HTTP_HOST: this machine alone.")
@@ -20,7 +20,7 @@ def serve(host: HostOption = None, port: PortOption = None) -> None:
     # The web frameworks take as long to load as everything else together, so only who serves loads them.
     from masspayout.cli.serving import serve_alone  # noqa: PLC0415
 
-    async def work(runtime: Runtime) -> None:
+    async def work(runtime: Context) -> None:
         await serve_alone(runtime, host, port)
 
     with_runtime(work)
@@ -30,7 +30,7 @@ def up(host: HostOption = None, port: PortOption = None) -> None:
     """Run everything in one process, until told to stop: API, dashboard and worker."""
     from masspayout.cli.serving import serve_everything  # noqa: PLC0415 - as above
 
-    async def work(runtime: Runtime) -> None:
+    async def work(runtime: Context) -> None:
         await serve_everything(runtime, host, port)
 
     with_runtime(work)

@@ -11,19 +11,19 @@ from masspayout.actors import operating_system_user
 from masspayout.api import create_app
 from masspayout.api.server import answer_requests, listen
 from masspayout.cli.output import out
+from masspayout.context import Context
 from masspayout.errors import Conflict
-from masspayout.runtime import Runtime
 from masspayout.worker import run_worker, set_by_signals
 
 
-async def serve_alone(runtime: Runtime, host: str | None, port: int | None) -> None:
+async def serve_alone(runtime: Context, host: str | None, port: int | None) -> None:
     """Serve API and dashboard, until told to stop."""
     stop = asyncio.Event()
     with set_by_signals(stop):
         await _answer(runtime, _application(runtime), host, port, stop)
 
 
-async def serve_everything(runtime: Runtime, host: str | None, port: int | None) -> None:
+async def serve_everything(runtime: Context, host: str | None, port: int | None) -> None:
     """Run API, dashboard and worker in this process, until told to stop."""
     logging.getLogger("masspayout").setLevel(logging.INFO)
     stop = asyncio.Event()
@@ -36,14 +36,14 @@ async def serve_everything(runtime: Runtime, host: str | None, port: int | None)
         await working
 
 
-def _application(runtime: Runtime) -> FastAPI:
+def _application(runtime: Context) -> FastAPI:
     """Return the API, and the dashboard beside it."""
     app = create_app(runtime, with_sign_in_links=False)
     dashboard.mount(app, runtime)
     return app
 
 
-async def _answer(runtime: Runtime, app: FastAPI, host: str | None, port: int | None, stop: asyncio.Event) -> None:
+async def _answer(runtime: Context, app: FastAPI, host: str | None, port: int | None, stop: asyncio.Event) -> None:
     """Say where the service is and how to come in, and answer requests until told to stop."""
     settings = runtime.settings
     host = settings.http_host if host is None else host
@@ -59,7 +59,7 @@ async def _answer(runtime: Runtime, app: FastAPI, host: str | None, port: int | 
         await answer_requests(app, settings, listener, stop)
 
 
-async def _can_anybody_come_in(runtime: Runtime) -> bool:
+async def _can_anybody_come_in(runtime: Context) -> bool:
     if runtime.settings.oidc_issuer is not None:
         return True
     async with runtime.database.unit_of_work() as session:
@@ -79,7 +79,7 @@ def _require_own_machine(host: str) -> None:
         )
 
 
-async def _show_login_link(runtime: Runtime, address: str) -> None:
+async def _show_login_link(runtime: Context, address: str) -> None:
     """Print a link that logs in, once, who sees this terminal."""
     async with runtime.database.unit_of_work() as session:
         user = await access.local_admin(session, operating_system_user().name)

@@ -6,14 +6,15 @@ from typing import TypeVar
 
 from masspayout import logs
 from masspayout.cli.output import run
-from masspayout.runtime import Runtime, open_runtime
+from masspayout.context import Context
+from masspayout.runtime import open_runtime
 from masspayout.settings import load_settings
 
 Result = TypeVar("Result")
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[Runtime]:
+async def opened() -> AsyncIterator[Context]:
     """Open the runtime that the environment's settings describe."""
     settings = load_settings()
     logs.install(settings.log_format)
@@ -22,7 +23,7 @@ async def opened() -> AsyncIterator[Runtime]:
         yield runtime
 
 
-def with_runtime(work: Callable[[Runtime], Awaitable[Result]]) -> Result:
+def with_runtime(work: Callable[[Context], Awaitable[Result]]) -> Result:
     """Run one command's work to its end, with a runtime."""
 
     async def inside() -> Result:

@@ -8,10 +8,10 @@ from masspayout import access
 from masspayout.cli.output import JsonOption, out, show_json, show_table
 from masspayout.cli.session import with_runtime
 from masspayout.cli.times import parse_duration
+from masspayout.context import Context
 from masspayout.db.entities import ApiToken
 from masspayout.db.repositories import ApiTokens
 from masspayout.roles import Role
-from masspayout.runtime import Runtime
 
 app = typer.Typer(help="What programs show to be let in over HTTP.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def create(
     """Make an API token. It is shown once, and kept nowhere."""
     expires_in = None if expires is None else parse_duration(expires)
 
-    async def work(runtime: Runtime) -> tuple[ApiToken, str]:
+    async def work(runtime: Context) -> tuple[ApiToken, str]:
         async with runtime.database.unit_of_work() as session:
             owner_id = None if user is None else (await access.find_user(session, user)).id
             return await access.create_token(session, name, role=role, expires_in=expires_in, owner_id=owner_id)
@@ -46,7 +46,7 @@ def create(
 def list_(as_json: JsonOption = False) -> None:
     """List the tokens, newest first, without their secrets."""
 
-    async def work(runtime: Runtime) -> Any:
+    async def work(runtime: Context) -> Any:
         async with runtime.database.unit_of_work() as session:
             return await ApiTokens(session).find_older(None, limit=1000)
 
@@ -68,7 +68,7 @@ def revoke(
 ) -> None:
     """Let a token never come in again."""
 
-    async def work(runtime: Runtime) -> ApiToken:
+    async def work(runtime: Context) -> ApiToken:
         async with runtime.database.unit_of_work() as session:
             found = await access.find_token(session, token)
             await access.revoke_token(session, found)

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from masspayout import access
 from masspayout.cli.output import JsonOption, out, show_json, show_table
 from masspayout.cli.session import with_runtime
+from masspayout.context import Context
 from masspayout.db.entities import User
 from masspayout.db.repositories import Users
 from masspayout.roles import Role
-from masspayout.runtime import Runtime
 
 app = typer.Typer(help="Who may log in, and what they may do.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def add(name: NameArgument, role: RoleOption = Role.VIEWER, password_stdin: Pass
     """Add a user, with a password."""
     password = _password(password_stdin)
 
-    async def work(runtime: Runtime) -> User:
+    async def work(runtime: Context) -> User:
         async with runtime.database.unit_of_work() as session:
             return await access.add_user(session, name, role=role, password=password)
 
@@ -41,7 +41,7 @@ def add(name: NameArgument, role: RoleOption = Role.VIEWER, password_stdin: Pass
 def list_(as_json: JsonOption = False) -> None:
     """List the users."""
 
-    async def work(runtime: Runtime) -> Any:
+    async def work(runtime: Context) -> Any:
         async with runtime.database.unit_of_work() as session:
             return await Users(session).find_in_order()
 
@@ -89,7 +89,7 @@ def password(name: NameArgument, password_stdin: PasswordOption = False) -> None
 def link(name: NameArgument) -> None:
     """Print the end of a link that logs a user in once, within a quarter of an hour."""
 
-    async def work(runtime: Runtime) -> str:
+    async def work(runtime: Context) -> str:
         async with runtime.database.unit_of_work() as session:
             return await access.make_login_link(session, await access.find_user(session, name))
 
@@ -98,7 +98,7 @@ def link(name: NameArgument) -> None:
 
 
 def _changed(name: str, change: Callable[[AsyncSession, User], Awaitable[None]]) -> User:
-    async def work(runtime: Runtime) -> User:
+    async def work(runtime: Context) -> User:
         async with runtime.database.unit_of_work() as session:
             user = await access.find_user(session, name)
             await change(session, user)

@@ -9,9 +9,9 @@ import typer
 from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table, why_empty
 from masspayout.cli.session import with_runtime
+from masspayout.context import Context
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
 from masspayout.db.repositories import Backlog, Page, Webhooks
-from masspayout.runtime import Runtime
 from masspayout.webhooks import targets
 from masspayout.webhooks.deliveries import Deliverer
 
@@ -30,7 +30,7 @@ def add(
 ) -> None:
     """Begin to tell a target of events. Its secret, to check signatures with, is shown this once."""
 
-    async def work(runtime: Runtime) -> tuple[Webhook, str]:
+    async def work(runtime: Context) -> tuple[Webhook, str]:
         return await targets.add(runtime.database, runtime.settings, url, event or targets.DEFAULT_EVENTS)
 
     webhook, secret = with_runtime(work)
@@ -46,7 +46,7 @@ def add(
 def list_(as_json: JsonOption = False) -> None:
     """List the targets, with how many deliveries wait and how many were given up."""
 
-    async def work(runtime: Runtime) -> Any:
+    async def work(runtime: Context) -> Any:
         async with runtime.database.unit_of_work() as session:
             webhooks = Webhooks(session)
             return (await webhooks.find_all(limit=1000)).items, await webhooks.backlogs()
@@ -80,7 +80,7 @@ def disable(webhook: WebhookArgument) -> None:
 def remove(webhook: WebhookArgument) -> None:
     """Tell a target nothing any more, and forget its log."""
 
-    async def work(runtime: Runtime) -> Webhook:
+    async def work(runtime: Context) -> Webhook:
         found = await _find(runtime, webhook)
         await targets.remove(runtime.database, found.id)
         return found
@@ -92,7 +92,7 @@ def remove(webhook: WebhookArgument) -> None:
 def send_test(webhook: WebhookArgument, as_json: JsonOption = False) -> None:
     """Send a test event now and show the answer. Exit status 1 when the target did not take it."""
 
-    async def work(runtime: Runtime) -> WebhookDelivery:
+    async def work(runtime: Context) -> WebhookDelivery:
         return await Deliverer(runtime.database, runtime.settings).test(await _find(runtime, webhook))
 
     delivery = with_runtime(work)
@@ -116,7 +116,7 @@ def deliveries(
 ) -> None:
     """List what was sent, the latest first, with the answers."""
 
-    async def work(runtime: Runtime) -> Page[WebhookDelivery]:
+    async def work(runtime: Context) -> Page[WebhookDelivery]:
         webhook_id = None if webhook is None else (await _find(runtime, webhook)).id
         async with runtime.database.unit_of_work() as session:
             return await Webhooks(session).find_deliveries(webhook_id, status, page, limit)
@@ -152,7 +152,7 @@ def redeliver(delivery: Annotated[UUID, typer.Argument(metavar="DELIVERY", help=
 
 
 def _switch(reference: str, *, enabled: bool) -> None:
-    async def work(runtime: Runtime) -> Webhook:
+    async def work(runtime: Context) -> Webhook:
         found = await _find(runtime, reference)
         return await targets.set_enabled(runtime.database, found.id, enabled=enabled)
 
@@ -160,7 +160,7 @@ def _switch(reference: str, *, enabled: bool) -> None:
     out.print(f"{webhook.url} is switched {'on' if webhook.enabled else 'off'}.")
 
 
-async def _find(runtime: Runtime, reference: str) -> Webhook:
+async def _find(runtime: Context, reference: str) -> Webhook:
     async with runtime.database.unit_of_work() as session:
         return await targets.find(session, reference)
 

@@ -8,8 +8,8 @@ import typer
 
 from masspayout.cli.output import JsonOption, out, show_json, show_table
 from masspayout.cli.session import with_runtime
+from masspayout.context import Context
 from masspayout.db.repositories import BackgroundWork, WorkStatus
-from masspayout.runtime import Runtime
 from masspayout.worker import run_worker
 
 app = typer.Typer(help="Do the work that was started elsewhere, until told to stop; or see how it stands.")
@@ -25,7 +25,7 @@ def worker(
     if context.invoked_subcommand is not None:
         return
 
-    async def work(runtime: Runtime) -> None:
+    async def work(runtime: Context) -> None:
         logging.getLogger("masspayout").setLevel(logging.INFO)
         out.print("Worker is running; stop it with Ctrl-C.")
         await run_worker(runtime, concurrency=concurrency, until_idle=until_idle)
@@ -37,7 +37,7 @@ def worker(
 def status(as_json: JsonOption = False) -> None:
     """Show which workers are alive, what waits for them, and how far the distributions under way are."""
 
-    async def work(runtime: Runtime) -> WorkStatus:
+    async def work(runtime: Context) -> WorkStatus:
         async with runtime.database.unit_of_work() as session:
             return await BackgroundWork(session).status()
 

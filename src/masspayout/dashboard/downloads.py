@@ -4,13 +4,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from masspayout import distributions, exports
+from masspayout.context import Context
 from masspayout.dashboard.visits import find_visitor
 from masspayout.errors import NotFound
 from masspayout.roles import Permission
-from masspayout.runtime import Runtime
 
 
-def download_routes(runtime: Runtime) -> APIRouter:
+def download_routes(runtime: Context) -> APIRouter:
     """Return the routes that files come from."""
     routes = APIRouter(include_in_schema=False)
 

@@ -3,17 +3,17 @@
 import asyncio
 from datetime import timedelta
 
+from masspayout.context import Context
 from masspayout.dashboard.components.chips import chip
 from masspayout.dashboard.formats import count, plural
 from masspayout.dashboard.markup import Html, h
 from masspayout.db.repositories import WORKER_ALIVE_SECONDS, Assets, BackgroundWork, EventListeners
 from masspayout.errors import MassPayoutError
-from masspayout.runtime import Runtime
 
 _LEDGER_PATIENCE_SECONDS = 3.0
 
 
-async def describe(runtime: Runtime) -> Html:
+async def describe(runtime: Context) -> Html:
     """Ask everybody, and return a line for each."""
     async with runtime.database.unit_of_work() as session:
         work = await BackgroundWork(session).status()
@@ -38,7 +38,7 @@ async def describe(runtime: Runtime) -> Html:
     return h("ul", (h("li", line) for line in lines), class_="plain lines")
 
 
-async def _ledger_line(runtime: Runtime, token_id: str | None) -> Html:
+async def _ledger_line(runtime: Context, token_id: str | None) -> Html:
     """Ask the ledger for something that it must know."""
     name = runtime.settings.ledger
     if token_id is None:

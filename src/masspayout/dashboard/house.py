@@ -8,13 +8,13 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 from nicegui import ui
 
+from masspayout.context import Context
 from masspayout.dashboard import frame
 from masspayout.dashboard.components.empty import show_empty
 from masspayout.dashboard.next_steps import in_browser
 from masspayout.dashboard.visits import Visit, find_visitor, source_address
 from masspayout.errors import Invalid, MassPayoutError, NotFound
 from masspayout.roles import Permission
-from masspayout.runtime import Runtime
 
 Build = Callable[[Visit], Awaitable[None]]
 
@@ -26,7 +26,7 @@ _RESPONSE_SECONDS = 30.0
 class House:
     """What all pages have in common: the runtime that they show."""
 
-    runtime: Runtime
+    runtime: Context
 
     def page(
         self, path: str, title: str, *, section: str, permission: Permission = Permission.VIEW

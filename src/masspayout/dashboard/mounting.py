@@ -5,15 +5,15 @@ from nicegui import app as pages_app
 from nicegui import ui
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from masspayout.context import Context
 from masspayout.dashboard.downloads import download_routes
 from masspayout.dashboard.frame import ICON, serve_static_files
 from masspayout.dashboard.house import House
 from masspayout.dashboard.pages import PAGES
 from masspayout.dashboard.sign_in import sign_in_routes
-from masspayout.runtime import Runtime
 
 
-def mount(app: FastAPI, runtime: Runtime) -> None:
+def mount(app: FastAPI, runtime: Context) -> None:
     """Serve the dashboard from an application, under what its own routes leave free."""
     serve_static_files()
     pages_app.include_router(sign_in_routes(runtime))

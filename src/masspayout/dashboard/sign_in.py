@@ -7,15 +7,15 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from masspayout.access import SESSION_COOKIE, can_anybody_come_in, log_in, log_in_by_link, log_out, session_cookie
+from masspayout.context import Context
 from masspayout.dashboard.frame import MARK, head_links
 from masspayout.dashboard.markup import Content, Html, h, join
 from masspayout.dashboard.next_steps import in_browser
 from masspayout.dashboard.visits import find_visitor, source_address
 from masspayout.errors import MassPayoutError
-from masspayout.runtime import Runtime
 
 
-def sign_in_routes(runtime: Runtime) -> APIRouter:
+def sign_in_routes(runtime: Context) -> APIRouter:
     """Return the routes by which browsers get a session and end it."""
     routes = APIRouter(include_in_schema=False)
 
@@ -72,7 +72,7 @@ def sign_in_routes(runtime: Runtime) -> APIRouter:
     return routes
 
 
-def _with_cookie(request: Request, runtime: Runtime, cookie: str, path: str) -> Response:
+def _with_cookie(request: Request, runtime: Context, cookie: str, path: str) -> Response:
     response = RedirectResponse(path, status_code=303)
     response.set_cookie(**session_cookie(runtime.settings, cookie, is_https=request.url.scheme == "https"))
     return response
@@ -99,7 +99,7 @@ def _password_form(path: str, name: str = "") -> Html:
     )
 
 
-def _provider(runtime: Runtime) -> Html | None:
+def _provider(runtime: Context) -> Html | None:
     """Return the way in through the OpenID Connect provider, if there is one. The API has its routes."""
     issuer = runtime.settings.oidc_issuer
     if issuer is None:

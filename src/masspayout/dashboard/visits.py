@@ -17,11 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.access import SESSION_COOKIE, Identity, find_session
 from masspayout.actors import acting_as
+from masspayout.context import Context
 from masspayout.dashboard.components import messages
 from masspayout.db.session import Database
 from masspayout.errors import MassPayoutError, NotAuthenticated
 from masspayout.roles import Permission
-from masspayout.runtime import Runtime
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ Arguments = ParamSpec("Arguments")
 class Visit:
     """Somebody who is signed in has a page open."""
 
-    runtime: Runtime
+    runtime: Context
     identity: Identity
     request: Request
     source_address: str | None
@@ -96,7 +96,7 @@ class Visit:
         return ui.timer(seconds, guarded, immediate=False)
 
 
-async def find_visitor(runtime: Runtime, request: Request) -> Identity | None:
+async def find_visitor(runtime: Context, request: Request) -> Identity | None:
     """Return who a browser's cookie says it is; nobody when it says nothing good."""
     cookie = request.cookies.get(SESSION_COOKIE)
     if not cookie:

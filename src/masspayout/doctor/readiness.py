@@ -4,10 +4,10 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
+from masspayout.context import Context
 from masspayout.db.diagnosis import Diagnosis
 from masspayout.doctor import database, payouts
 from masspayout.doctor.examination import Check, Examination, Problem, Result, Status, run_checks
-from masspayout.runtime import Runtime
 
 # A second or two old, an answer is as good as a new one, however often somebody asks.
 _KEPT_SECONDS = 2.0
@@ -26,7 +26,7 @@ class Readiness:
 
     def __init__(
         self,
-        runtime: Runtime,
+        runtime: Context,
         *,
         patience_seconds: float = _PATIENCE_SECONDS,
         clock: Callable[[], float] = time.monotonic,

@@ -18,12 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from masspayout import same_ledger
 from masspayout.actors import acting_as, system
 from masspayout.batch_payouts import DistributionPayer
+from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import WORKER_ALIVE_SECONDS, Distributions
 from masspayout.errors import AnotherLedger, ClockIsOff, DatabaseUnavailable, MassPayoutError
 from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
 from masspayout.logs import about
-from masspayout.runtime import Runtime
 from masspayout.worker.periodic import CLOCK_PAUSE_SECONDS, run_each_once, running_periodic_tasks
 
 _log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ _PAUSE_SECONDS = 1.0
 
 
 async def run_worker(
-    runtime: Runtime, *, concurrency: int, until_idle: bool = False, stop: asyncio.Event | None = None
+    runtime: Context, *, concurrency: int, until_idle: bool = False, stop: asyncio.Event | None = None
 ) -> None:
     """Run jobs until told to stop, or until none is left.
 
@@ -68,7 +68,7 @@ async def run_worker(
                 await _until(stop, _again_and_again(runtime, stop, lasting))
 
 
-def register_tasks(app: App, runtime: Runtime, stop: asyncio.Event) -> None:
+def register_tasks(app: App, runtime: Context, stop: asyncio.Event) -> None:
     """Tell the job runner what each kind of job does."""
     payer = DistributionPayer(runtime.database, runtime.ledger, runtime.settings, stop=stop)
 
@@ -132,7 +132,7 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _again_and_again(
-    runtime: Runtime, stop: asyncio.Event, run_jobs: Callable[[], Coroutine[Any, Any, None]]
+    runtime: Context, stop: asyncio.Event, run_jobs: Callable[[], Coroutine[Any, Any, None]]
 ) -> None:
     """Run jobs until told to stop: Procrastinate's worker ends when it loses the database, and the next one follows.
 
@@ -152,7 +152,7 @@ async def _again_and_again(
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def _recover(app: App, runtime: Runtime) -> None:
+async def _recover(app: App, runtime: Context) -> None:
     """Give work back that was left lying: jobs of workers that died, and payouts that no job is about."""
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=WORKER_ALIVE_SECONDS):
         _log.warning("job %s of a worker that is gone is run again", job.id)
@@ -166,7 +166,7 @@ async def _recover(app: App, runtime: Runtime) -> None:
                 await runtime.jobs.enqueue_payment(session, distribution_id, batch_count=1)
 
 
-async def _alarm_of_those_elsewhere(session: AsyncSession, runtime: Runtime) -> set[uuid.UUID]:
+async def _alarm_of_those_elsewhere(session: AsyncSession, runtime: Context) -> set[uuid.UUID]:
     """Say which distributions wait because the settings lead to another ledger than theirs, and return them."""
     try:
         elsewhere = await same_ledger.find_elsewhere(session, runtime.ledger)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from masspayout import assets, contract_pauses, idempotency, scheduler
+from masspayout.context import Context
 from masspayout.errors import ClockIsOff, DatabaseUnavailable, LedgerUnavailable
 from masspayout.event_listeners import EventReader
-from masspayout.runtime import Runtime
 from masspayout.webhooks.deliveries import Deliverer
 
 _log = logging.getLogger(__name__)
@@ -34,31 +34,31 @@ class PeriodicTask:
 
     name: str
     pause_seconds: float
-    run: Callable[[Runtime, datetime], Awaitable[object]]
+    run: Callable[[Context, datetime], Awaitable[object]]
 
 
-async def _run_due(runtime: Runtime, now: datetime) -> None:
+async def _run_due(runtime: Context, now: datetime) -> None:
     await scheduler.run_due(runtime.database, runtime.ledger, runtime.settings, runtime.jobs, now, runtime.backoff)
 
 
-async def _poll_listeners(runtime: Runtime, now: datetime) -> None:
+async def _poll_listeners(runtime: Context, now: datetime) -> None:
     await EventReader(runtime.database, runtime.ledger, runtime.settings).poll_enabled(now)
     await contract_pauses.stop_and_resume(runtime.database, runtime.ledger, runtime.settings, runtime.jobs)
 
 
-async def _sync_registers(runtime: Runtime, now: datetime) -> None:
+async def _sync_registers(runtime: Context, now: datetime) -> None:
     await assets.sync_due(runtime.database, runtime.ledger, now)
 
 
-async def _deliver_webhooks(runtime: Runtime, _: datetime) -> None:
+async def _deliver_webhooks(runtime: Context, _: datetime) -> None:
     await Deliverer(runtime.database, runtime.settings).deliver_due()
 
 
-async def _forget_deliveries(runtime: Runtime, now: datetime) -> None:
+async def _forget_deliveries(runtime: Context, now: datetime) -> None:
     await Deliverer(runtime.database, runtime.settings).forget_old(now)
 
 
-async def _forget_requests(runtime: Runtime, _: datetime) -> None:
+async def _forget_requests(runtime: Context, _: datetime) -> None:
     await idempotency.forget_old(runtime.database)
 
 
@@ -74,7 +74,7 @@ PERIODIC = (
 
 
 @asynccontextmanager
-async def running_periodic_tasks(runtime: Runtime) -> AsyncIterator[None]:
+async def running_periodic_tasks(runtime: Context) -> AsyncIterator[None]:
     """Keep every periodic task running until the block ends. A round that is under way then is rolled back."""
     tasks = [asyncio.create_task(_repeat(runtime, task), name=task.name) for task in PERIODIC]
     try:
@@ -85,7 +85,7 @@ async def running_periodic_tasks(runtime: Runtime) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def run_each_once(runtime: Runtime) -> None:
+async def run_each_once(runtime: Context) -> None:
     """Do one round of every periodic task. One that fails is logged, and keeps neither the others nor jobs waiting.
 
     Raises:
@@ -95,7 +95,7 @@ async def run_each_once(runtime: Runtime) -> None:
         await _run_logged(runtime, task)
 
 
-async def _repeat(runtime: Runtime, task: PeriodicTask) -> None:
+async def _repeat(runtime: Context, task: PeriodicTask) -> None:
     while True:
         pause_seconds = task.pause_seconds
         try:
@@ -106,7 +106,7 @@ async def _repeat(runtime: Runtime, task: PeriodicTask) -> None:
         await asyncio.sleep(pause_seconds)
 
 
-async def _run_logged(runtime: Runtime, task: PeriodicTask) -> None:
+async def _run_logged(runtime: Context, task: PeriodicTask) -> None:
     """Do one round of a task. A round that fails must not end the worker, which has payouts to settle."""
     try:
         await task.run(runtime, await runtime.database.clock.now())

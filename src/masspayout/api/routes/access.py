@@ -12,11 +12,11 @@ from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.access import AuditEntryShown, TokenMade, TokenShown, TokenWish
 from masspayout.api.paging import Listing, listing
 from masspayout.api.requests import Caller, ClaimHere, PagingHere, RuntimeHere
+from masspayout.context import Context
 from masspayout.db.entities import ApiToken
 from masspayout.db.repositories import ApiTokens, Lists
 from masspayout.errors import Forbidden
 from masspayout.roles import Permission
-from masspayout.runtime import Runtime
 
 router = APIRouter(tags=["access"], route_class=GuardedRoute)
 
@@ -66,7 +66,7 @@ async def revoke_token(
     door.forget_all()
 
 
-async def _revoke_untold(runtime: Runtime, token_id: UUID) -> None:
+async def _revoke_untold(runtime: Context, token_id: UUID) -> None:
     """Revoke a token that a process made which died before it could say its text to anybody."""
     async with runtime.database.unit_of_work() as session:
         untold: ApiToken | None = await ApiTokens(session).find_by_id(token_id)

@@ -11,10 +11,10 @@ from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.assets import AssetImport, AssetPatch, AssetShown, RegisteredHolder, SyncShown
 from masspayout.api.paging import Listing, listing
 from masspayout.api.requests import AssetHere, PagingHere, RuntimeHere
+from masspayout.context import Context
 from masspayout.db.entities import Asset, SyncStatus
 from masspayout.db.repositories import Assets, AssetSort, HolderSort, Lists
 from masspayout.roles import Permission
-from masspayout.runtime import Runtime
 
 router = APIRouter(tags=["assets"], route_class=GuardedRoute)
 
@@ -99,6 +99,6 @@ async def list_register(
     return listing(part, sort)
 
 
-async def _read_again(runtime: Runtime, asset: Asset) -> Asset:
+async def _read_again(runtime: Context, asset: Asset) -> Asset:
     async with runtime.database.single_statement() as session:
         return await Assets(session).get(asset.id)

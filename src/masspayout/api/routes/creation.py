@@ -24,6 +24,7 @@ from masspayout.api.models.base import AccountId, Text
 from masspayout.api.models.distributions import DistributionShown, DistributionTerms
 from masspayout.api.models.series import SeriesShown
 from masspayout.api.requests import AssetHere, ClaimHere, RuntimeHere
+from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, Frequency, Series
 from masspayout.db.repositories import Distributions, SeriesRepository
 from masspayout.errors import Invalid
@@ -31,7 +32,6 @@ from masspayout.freezing import payment_token_of
 from masspayout.idempotency import Claim
 from masspayout.payout_lists import read_payout_list
 from masspayout.roles import Permission
-from masspayout.runtime import Runtime
 from masspayout.terms import TIMING, timing_misfits
 from masspayout.triggers import Trigger, parse_trigger
 
@@ -121,7 +121,7 @@ def _terms(body: bytes) -> DistributionTerms:
     return terms
 
 
-async def _from_terms(runtime: Runtime, asset: Asset, given: DistributionTerms, claim: Claim) -> Distribution | Series:
+async def _from_terms(runtime: Context, asset: Asset, given: DistributionTerms, claim: Claim) -> Distribution | Series:
     terms = distributions.Terms(
         type=given.type,
         payout_type=given.payout_type,
@@ -147,7 +147,7 @@ async def _from_terms(runtime: Runtime, asset: Asset, given: DistributionTerms, 
         return await series.create(*parts, terms, plan, await runtime.database.clock.now())
 
 
-async def _made_before(runtime: Runtime, claim: Claim) -> Distribution | None:
+async def _made_before(runtime: Context, claim: Claim) -> Distribution | None:
     """Return what a process made that died before it could say so."""
     if not claim.is_resumed:
         return None
@@ -184,7 +184,7 @@ class _ListWish:
     allow_unpayable: bool
 
 
-async def _from_list(runtime: Runtime, asset: Asset, path: Path, wish: _ListWish, claim: Claim) -> Distribution:
+async def _from_list(runtime: Context, asset: Asset, path: Path, wish: _ListWish, claim: Claim) -> Distribution:
     made = await _made_before(runtime, claim)
     if made is not None:
         return made

@@ -24,6 +24,7 @@ from masspayout.api.models.distributions import (
 )
 from masspayout.api.paging import Listing, listing
 from masspayout.api.requests import AssetHere, Caller, ClaimHere, DistributionHere, PagingHere, RuntimeHere
+from masspayout.context import Context
 from masspayout.db.entities import (
     AttemptStatus,
     BatchStatus,
@@ -44,7 +45,6 @@ from masspayout.db.repositories import (
     Lists,
 )
 from masspayout.roles import Permission
-from masspayout.runtime import Runtime
 
 router = APIRouter(tags=["distributions"], route_class=GuardedRoute)
 
@@ -235,7 +235,7 @@ async def cancel_distribution(runtime: RuntimeHere, distribution: DistributionHe
     return await _detail(runtime, distribution.id)
 
 
-async def _approvals(runtime: Runtime, distribution_id: uuid.UUID) -> dict[str, Any]:
+async def _approvals(runtime: Context, distribution_id: uuid.UUID) -> dict[str, Any]:
     async with runtime.database.unit_of_work() as session:
         repository = Approvals(session)
         count = (await repository.counts([distribution_id])).get(distribution_id, ApprovalCount(0, 0))
@@ -243,7 +243,7 @@ async def _approvals(runtime: Runtime, distribution_id: uuid.UUID) -> dict[str, 
     return {"given": count.given, "required": count.required, "approvals": given}
 
 
-async def _detail(runtime: Runtime, distribution_id: uuid.UUID) -> dict[str, Any]:
+async def _detail(runtime: Context, distribution_id: uuid.UUID) -> dict[str, Any]:
     async with runtime.database.unit_of_work() as session:
         found = await Distributions(session).get(distribution_id)
         progress = await BatchPayouts(session).progress(distribution_id)

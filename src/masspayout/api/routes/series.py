@@ -13,11 +13,11 @@ from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.series import SeriesShown
 from masspayout.api.paging import Listing, listing
 from masspayout.api.requests import ClaimHere, PagingHere, RuntimeHere, SeriesHere
+from masspayout.context import Context
 from masspayout.db.entities import Series, SeriesStatus
 from masspayout.db.repositories import Lists
 from masspayout.idempotency import Claim
 from masspayout.roles import Permission
-from masspayout.runtime import Runtime
 
 router = APIRouter(tags=["series"], route_class=GuardedRoute)
 
@@ -64,7 +64,7 @@ async def cancel_series(runtime: RuntimeHere, series: SeriesHere, claim: ClaimHe
 
 
 async def _move(
-    runtime: Runtime,
+    runtime: Context,
     series: Series,
     claim: Claim,
     move: Callable[[AsyncSession, Series], Awaitable[object]],

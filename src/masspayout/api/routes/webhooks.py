@@ -10,10 +10,10 @@ from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.webhooks import DeliveryShown, WebhookMade, WebhookPatch, WebhookShown, WebhookWish
 from masspayout.api.paging import Listing, listing
 from masspayout.api.requests import ClaimHere, PagingHere, RuntimeHere
+from masspayout.context import Context
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
 from masspayout.db.repositories import Lists, Webhooks
 from masspayout.roles import Permission
-from masspayout.runtime import Runtime
 from masspayout.webhooks import targets
 
 router = APIRouter(tags=["webhooks"], route_class=GuardedRoute)
@@ -78,7 +78,7 @@ async def redeliver(runtime: RuntimeHere, delivery: DeliveryId) -> WebhookDelive
         return await Webhooks(session).get_delivery(delivery)
 
 
-async def _remove_untold(runtime: Runtime, webhook_id: UUID) -> None:
+async def _remove_untold(runtime: Context, webhook_id: UUID) -> None:
     """Remove a target that a process added which died before it could say the secret to anybody."""
     async with runtime.database.single_statement() as session:
         untold = await Webhooks(session).find_by_id(webhook_id)

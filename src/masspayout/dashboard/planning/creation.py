@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from masspayout import distributions, list_payouts, previews, series
+from masspayout.context import Context
 from masspayout.dashboard.planning.draft import LIST, Draft
 from masspayout.errors import Invalid
 from masspayout.freezing import payment_token_of
 from masspayout.payout_lists import PayoutList
 from masspayout.previews import Preview
 from masspayout.recipients import Checked
-from masspayout.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Created:
     path: str
 
 
-async def preview(runtime: Runtime, draft: Draft, checked: Checked) -> Preview | None:
+async def preview(runtime: Context, draft: Draft, checked: Checked) -> Preview | None:
     """Say what a draft would do; None when that depends on the deposit.
 
     Raises:
@@ -39,7 +39,7 @@ async def preview(runtime: Runtime, draft: Draft, checked: Checked) -> Preview |
     return await previews.trial(*parts_of_trial, now=await runtime.database.clock.now(), checked=checked)
 
 
-async def create(runtime: Runtime, draft: Draft) -> Created:
+async def create(runtime: Context, draft: Draft) -> Created:
     """Create what a draft describes.
 
     Raises:
