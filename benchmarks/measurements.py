@@ -21,7 +21,7 @@ import httpx
 import psycopg
 from sqlalchemy import func, select
 
-from masspayout import access, assets, distributions, freezing, payer_statements, reconciliation
+from masspayout import access, assets, freezing, payer_statements, reconciliation, same_ledger, starts
 from masspayout.access import SESSION_COOKIE
 from masspayout.access.sessions import begin_session
 from masspayout.api import create_app
@@ -182,12 +182,15 @@ async def freeze(runtime: Context, count: int) -> float:
 
 
 async def _freeze_seconds(runtime: Context, count: int, distribution_id: uuid.UUID) -> float:
-    distribution = _distribution(await _asset(runtime.database))
+    asset = await _asset(runtime.database)
+    distribution = _distribution(asset)
     distribution.id = distribution_id
     start = time.perf_counter()
+    binding = await same_ledger.bind(runtime.ledger, runtime.settings)
+    reading = await freezing.read(runtime.ledger, runtime.settings, binding, distribution, asset)
     async with runtime.database.unit_of_work() as session:
         await Distributions(session).save(distribution)
-        totals = await freezing.freeze(session, runtime.ledger, runtime.settings, distribution)
+        totals = await freezing.freeze(session, runtime.settings, distribution, reading)
     seconds = time.perf_counter() - start
     _require(totals.payable_count == count, f"{totals.payable_count} holders are to be paid")
     return seconds
@@ -220,8 +223,7 @@ async def second_payout(runtime: Context, count: int) -> float:
 
 async def _pay_seconds(runtime: Context, distribution_id: uuid.UUID) -> float:
     start = time.perf_counter()
-    async with runtime.database.unit_of_work() as session:
-        await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, distribution_id)
+    await starts.execute(runtime, distribution_id)
     await run_worker(runtime, concurrency=1, until_idle=True)
     seconds = time.perf_counter() - start
     async with runtime.database.unit_of_work() as session:

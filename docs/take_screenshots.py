@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg
 from playwright.async_api import Browser, Page, async_playwright
 
-from masspayout import access, assets, distributions, list_payouts, series
+from masspayout import access, assets, distributions, list_payouts, series, starts
 from masspayout.actors import Actor, ActorKind, acting_as
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.context import Context
@@ -96,12 +96,11 @@ class Author:
         kind = terms.pop("kind", DistributionType.DIVIDEND)
         wanted = Terms(kind, PayoutType.PERCENTAGE, Decimal(amount), concept=concept, **terms)  # type: ignore[arg-type]
         runtime = self.runtime
-        return await distributions.create(runtime.database, runtime.ledger, runtime.settings, asset, wanted)
+        return await distributions.create(runtime, asset, wanted)
 
     async def pay(self, distribution: Distribution, *, months_ago: int = 0) -> Distribution:
         runtime = self.runtime
-        async with runtime.database.unit_of_work() as session:
-            await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id)
+        await starts.execute(runtime, distribution.id)
         await DistributionPayer(runtime.database, runtime.ledger, runtime.settings).pay(distribution.id)
         if months_ago:
             self.move_back(distribution, timedelta(days=30.4 * months_ago))
@@ -144,7 +143,7 @@ class Author:
         rows = "".join(f"0.0.{5103 * 1000 + at},{12 + at % 7}.50\n" for at in range(40))
         token = payment_token_of(house, self.runtime.settings)
         entries = parse_payout_list(f"account_id,amount\n{rows}".encode().splitlines(keepends=True), token.decimals)
-        parts = (self.runtime.database, self.runtime.ledger, self.runtime.settings, house, token, entries)
+        parts = (self.runtime, house, token, entries)
         await list_payouts.create(*parts, concept="Refund of heating costs")
         return await self.plan(bond, "31250.75", "Extra dividend, autumn")
 
@@ -164,8 +163,7 @@ class Author:
         dividend = await self.plan(fund, "73450.25", "Special dividend")
         runtime = self.runtime
         await self.admin.set_faults(Faults(mirror_lag_seconds=3))
-        async with runtime.database.unit_of_work() as session:
-            await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, dividend.id)
+        await starts.execute(runtime, dividend.id)
         return dividend
 
 

@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 from sqlalchemy import URL
 
+import transactions
 from databases import GUARDED_ROLE, fresh_database, run_sql
 from masspayout.context import Context
 from masspayout.db import embedded, migrations
@@ -29,6 +30,18 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any machine")
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+
+
+transactions.watch()
+
+
+@pytest.fixture(autouse=True)
+def no_ledger_is_called_inside_a_transaction() -> Iterator[None]:
+    """A ledger may take minutes, or for ever: no transaction of the database waits for it, in any test."""
+    transactions.calls.clear()
+    transactions.calls_inside.clear()
+    yield
+    assert not transactions.calls_inside
 
 
 @pytest.hookimpl(tryfirst=True)

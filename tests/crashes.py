@@ -12,7 +12,7 @@ import sys
 import traceback
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from pydantic import SecretStr
@@ -20,7 +20,7 @@ from sqlalchemy import URL, event, make_url
 from sqlalchemy.orm import Session
 
 from lost_commits import Memory
-from masspayout import distributions
+from masspayout import starts
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus
@@ -196,8 +196,8 @@ async def _pay(runtime: Context, distribution_id: uuid.UUID, executioner: Execut
 async def _execute_once(runtime: Context, ledger: Any, distribution_id: uuid.UUID) -> None:
     async with runtime.database.unit_of_work() as session:
         distribution = await Distributions(session).get(distribution_id)
-        if distribution.status is DistributionStatus.PENDING:
-            await distributions.execute(session, ledger, runtime.settings, runtime.jobs, distribution_id)
+    if distribution.status is DistributionStatus.PENDING:
+        await starts.execute(replace(runtime, ledger=ledger), distribution_id)
 
 
 if __name__ == "__main__":

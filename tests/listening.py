@@ -25,10 +25,10 @@ from masspayout.db.entities import (
 )
 from masspayout.db.repositories import ContractEvents, Distributions, EventListeners
 from masspayout.db.session import Database
-from masspayout.distributions import Terms
 from masspayout.event_listeners import EventReader, Polled
 from masspayout.ledger.port import Ledger, LedgerEvent
 from masspayout.settings import Settings
+from masspayout.terms import Terms
 from masspayout.triggers import parse_trigger
 from payouts import ASSET_TOKEN, World, make_runtime
 
@@ -47,10 +47,7 @@ async def arm(
         execution_type=ExecutionType.AUTOMATIC,
     )
     runtime = world.runtime
-    async with runtime.database.unit_of_work() as session:
-        return await series.create(
-            session, runtime.ledger, runtime.settings, world.asset, terms, parse_trigger(trigger), NOW
-        )
+    return await series.create(runtime, world.asset, terms, parse_trigger(trigger), now=NOW)
 
 
 async def use_contract(world: World) -> None:

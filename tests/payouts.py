@@ -8,7 +8,7 @@ from decimal import Decimal
 from sqlalchemy import URL
 
 from databases import run_sql
-from masspayout import assets, distributions, reconciliation
+from masspayout import assets, distributions, reconciliation, starts
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, PayoutType
@@ -18,6 +18,7 @@ from masspayout.jobs import Jobs
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.runtime import share_clock
 from masspayout.settings import Settings
+from masspayout.terms import Terms
 
 ASSET_TOKEN = "0.0.5001"
 PAYMENT_TOKEN = "0.0.7001"
@@ -83,24 +84,22 @@ class World:
     async def plan(
         self, amount: str = "1000", payout: PayoutType = PayoutType.PERCENTAGE, **terms: object
     ) -> Distribution:
-        wanted = distributions.Terms(
+        wanted = Terms(
             type=DistributionType.DIVIDEND,
             payout_type=payout,
             amount=Decimal(amount),
             **terms,  # type: ignore[arg-type]
         )
         runtime = self.runtime
-        return await distributions.create(runtime.database, runtime.ledger, runtime.settings, self.asset, wanted)
+        return await distributions.create(runtime, self.asset, wanted)
 
     async def execute(self, distribution_id: uuid.UUID) -> None:
         runtime = self.runtime
-        async with runtime.database.unit_of_work() as session:
-            await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, distribution_id)
+        await starts.execute(runtime, distribution_id)
 
     async def retry(self, distribution_id: uuid.UUID) -> None:
         runtime = self.runtime
-        async with runtime.database.unit_of_work() as session:
-            await distributions.retry(session, runtime.ledger, runtime.settings, runtime.jobs, distribution_id)
+        await starts.retry(runtime, distribution_id)
 
     async def pay(self, distribution_id: uuid.UUID) -> DistributionStatus:
         runtime = self.runtime

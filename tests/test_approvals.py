@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from databases import run_sql
-from masspayout import approvals, assets, audit, distributions, list_payouts, scheduler, series
+from masspayout import approvals, assets, audit, distributions, list_payouts, scheduler, series, starts
 from masspayout.actors import SYSTEM, Actor, ActorKind, acting_as
 from masspayout.context import Context
 from masspayout.db.entities import (
@@ -23,11 +23,11 @@ from masspayout.db.entities import (
 )
 from masspayout.db.repositories import ApprovalCount, Approvals, AuditEntries, Distributions
 from masspayout.db.session import Database
-from masspayout.distributions import Terms
 from masspayout.errors import ApprovalsMissing, Conflict, LimitExceeded
 from masspayout.payout_lists import PayoutList
 from masspayout.settings import Settings
 from masspayout.settings.control import Amounts
+from masspayout.terms import Terms
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 
 CREATOR, ANA, BEN, CLEO = (Actor(ActorKind.USER, str(n), name) for n, name in enumerate(["dora", "ana", "ben", "cleo"]))
@@ -52,15 +52,14 @@ async def approve(
     world: World, distribution: Distribution, actor: Actor, register_hash: str | None = None
 ) -> ApprovalCount:
     with acting_as(actor):
-        async with world.runtime.database.unit_of_work() as session:
-            seen = register_hash or str(distribution.register_hash)
-            return await approvals.approve(session, distribution.id, seen)
+        seen = register_hash or str(distribution.register_hash)
+        return await approvals.approve(world.runtime.database, distribution.id, seen)
 
 
 async def run_due(world: World, now: datetime) -> int:
     runtime = world.runtime
     with acting_as(SYSTEM):
-        return await scheduler.run_due(runtime.database, runtime.ledger, runtime.settings, runtime.jobs, now)
+        return await scheduler.run_due(runtime, now)
 
 
 async def count_of(world: World, distribution: Distribution) -> ApprovalCount | None:
@@ -278,7 +277,7 @@ async def test_occurrences_of_a_series_wait_side_by_side_and_are_not_missed(worl
     )
     async with runtime.database.unit_of_work() as session:
         calendar = series.Calendar(Frequency.DAILY, NOW + timedelta(hours=1))
-        made = await series.create(session, runtime.ledger, runtime.settings, world.asset, terms, calendar, NOW)
+        made = await series.create(runtime, world.asset, terms, calendar, now=NOW)
     for day in range(3):
         await assets.sync(runtime.database, runtime.ledger, world.asset.id)
         assert await run_due(world, NOW + timedelta(days=day, hours=2)) == 0
@@ -302,16 +301,15 @@ async def test_what_waits_for_its_record_time_is_frozen_for_approval_when_it_is_
     record_time = datetime.now(UTC)
     runtime = world.runtime
     terms = Terms(DistributionType.DIVIDEND, PayoutType.FIXED, Decimal(100), record_time=record_time)
-    parts = (runtime.database, runtime.ledger, runtime.settings, world.asset, terms)
+    parts = (runtime, world.asset, terms)
     dividend = await distributions.create(*parts, now=record_time - timedelta(hours=1))
     later = datetime.now(UTC)
     with pytest.raises(ApprovalsMissing):
-        await distributions.get_ready(runtime.database, runtime.ledger, runtime.settings, dividend, now=later)
+        await starts.execute(runtime, dividend.id, now=later)
     frozen = await world.find(dividend.id)
     assert frozen.is_frozen
     for actor in (ANA, BEN):
         await approve(world, frozen, actor)
-    await distributions.get_ready(runtime.database, runtime.ledger, runtime.settings, frozen, now=later)
     await world.execute(dividend.id)
 
 
@@ -322,7 +320,7 @@ async def test_what_could_not_start_and_is_retried_waits_too(world: World) -> No
     failed = await world.find(due.id)
     runtime, later = world.runtime, datetime.now(UTC) + timedelta(minutes=2)
     with pytest.raises(ApprovalsMissing):
-        await distributions.get_ready(runtime.database, runtime.ledger, runtime.settings, failed, now=later)
+        await starts.retry(runtime, failed.id, now=later)
     frozen = await world.find(due.id)
     assert (frozen.status, frozen.is_frozen) == (DistributionStatus.PENDING, True)
     for actor in (ANA, BEN):
@@ -332,17 +330,16 @@ async def test_what_could_not_start_and_is_retried_waits_too(world: World) -> No
 
 async def test_a_list_waits_as_everything_else(world: World) -> None:
     runtime = world.runtime
-    token = await list_payouts.payment_token(runtime.ledger, runtime.settings, PAYMENT_TOKEN)
+    token = await list_payouts.payment_token(runtime, PAYMENT_TOKEN)
     entries = PayoutList(("0.0.31", "0.0.32"), (5, 7), 12)
-    parts = (runtime.database, runtime.ledger, runtime.settings, world.asset, token)
+    parts = (runtime, world.asset, token)
     made = await list_payouts.create(*parts, entries, concept="bonus")
     assert await count_of(world, made) == ApprovalCount(given=0, required=2)
     with pytest.raises(ApprovalsMissing):
         await world.execute(made.id)
     for actor in (ANA, BEN):
         await approve(world, made, actor)
-    async with runtime.database.unit_of_work() as session:
-        await list_payouts.start_or_resume(session, runtime.ledger, runtime.settings, runtime.jobs, made.id)
+    await list_payouts.start_or_resume(runtime, made.id)
     assert await world.pay(made.id) is DistributionStatus.COMPLETED
 
 
@@ -365,8 +362,7 @@ async def test_payouts_that_begin_at_once_stay_within_the_daily_limit_together(w
     tomorrow = datetime.now(UTC) + timedelta(hours=24, minutes=1)
     runtime = world.runtime
     (waiting,) = [plan for plan, status in zip(plans, started, strict=True) if status is DistributionStatus.PENDING][:1]
-    async with runtime.database.unit_of_work() as session:
-        await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, waiting.id, now=tomorrow)
+    await starts.execute(runtime, waiting.id, now=tomorrow)
 
 
 @pytest.mark.parametrize("terms", [{"limit_per_day_amount": "100"}])

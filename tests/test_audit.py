@@ -25,8 +25,8 @@ from masspayout.db.entities import AuditEntry, DistributionType, ExecutionType, 
 from masspayout.db.repositories import AuditEntries
 from masspayout.db.session import Database, connect_arguments
 from masspayout.db.types import uuid7
-from masspayout.distributions import Terms
 from masspayout.errors import Conflict
+from masspayout.terms import Terms
 from payouts import World, accounts
 
 ANA = Actor(ActorKind.USER, "0190", "ana", "192.0.2.7")
@@ -117,7 +117,7 @@ async def test_a_series_and_what_it_makes_is_told(runtime: Context) -> None:
     )
     async with runtime.database.unit_of_work() as session:
         calendar = series.Calendar(Frequency.DAILY, NOW + timedelta(days=1))
-        made = await series.create(session, runtime.ledger, runtime.settings, world.asset, terms, calendar, NOW)
+        made = await series.create(runtime, world.asset, terms, calendar, now=NOW)
     async with runtime.database.unit_of_work() as session:
         await series.pause(session, made)
     async with runtime.database.unit_of_work() as session:

@@ -43,12 +43,12 @@ async def amounts_made_by(world: World, series_id: uuid.UUID) -> list[int]:
 
 async def run_due(world: World) -> int:
     runtime = world.runtime
-    return await scheduler.run_due(runtime.database, runtime.ledger, runtime.settings, runtime.jobs, LATER)
+    return await scheduler.run_due(runtime, LATER)
 
 
 async def stop_and_resume(world: World) -> None:
     runtime = world.runtime
-    await contract_pauses.stop_and_resume(runtime.database, runtime.ledger, runtime.settings, runtime.jobs)
+    await contract_pauses.stop_and_resume(runtime)
 
 
 async def find_asset(world: World) -> Asset:

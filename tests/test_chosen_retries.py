@@ -7,13 +7,13 @@ from decimal import Decimal
 
 import pytest
 
-from masspayout import distributions
+from masspayout import starts
 from masspayout.context import Context
 from masspayout.db.entities import BatchStatus, Distribution, DistributionStatus
-from masspayout.distributions import Chosen
 from masspayout.errors import Conflict, InsufficientFunds, Invalid
 from masspayout.ledger.sandbox import Faults
 from masspayout.settings import Settings
+from masspayout.starts import Chosen
 from payouts import PAYMENT_TOKEN, World, accounts
 
 COUNT = 40
@@ -47,15 +47,7 @@ async def dividend(world: World) -> Distribution:
 
 async def retry(world: World, dividend: Distribution, **chosen: object) -> None:
     runtime = world.runtime
-    async with runtime.database.unit_of_work() as session:
-        await distributions.retry(
-            session,
-            runtime.ledger,
-            runtime.settings,
-            runtime.jobs,
-            dividend.id,
-            chosen=Chosen(**chosen),  # type: ignore[arg-type]
-        )
+    await starts.retry(runtime, dividend.id, chosen=Chosen(**chosen))  # type: ignore[arg-type]
 
 
 async def mend(world: World, accounts: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import URL
 
 from databases import fresh_database, move_clock, run_sql
-from masspayout import distributions, scheduler, series
+from masspayout import scheduler, series
 from masspayout.clock import Clock, in_words
 from masspayout.clock_guard import ClockGuard
 from masspayout.context import Context
@@ -17,6 +17,7 @@ from masspayout.db.session import Database
 from masspayout.errors import ClockIsOff, Invalid
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.settings import Settings
+from masspayout.terms import Terms
 from masspayout.triggers import Trigger
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 
@@ -158,7 +159,7 @@ async def test_a_sandbox_that_is_advanced_takes_the_present_with_it(world: World
 
 async def run_due(runtime: Context) -> int:
     now = await now_of(runtime.database)
-    return await scheduler.run_due(runtime.database, runtime.ledger, runtime.settings, runtime.jobs, now)
+    return await scheduler.run_due(runtime, now)
 
 
 async def test_another_process_learns_at_once_that_the_sandbox_was_advanced(world: World, settings: Settings) -> None:
@@ -174,11 +175,8 @@ async def test_another_process_learns_at_once_that_the_sandbox_was_advanced(worl
 async def test_a_series_is_not_armed_for_deposits_from_before_it(world: World, runtime: Context) -> None:
     await world.sandbox.admin.advance(HOUR)
     ledger_time = await world.sandbox.admin.now()
-    terms = distributions.Terms(type=DistributionType.DIVIDEND, payout_type=PayoutType.PERCENTAGE, amount=None)
-    async with runtime.database.unit_of_work() as session:
-        made = await series.create(
-            session, runtime.ledger, runtime.settings, world.asset, terms, Trigger(), ledger_time
-        )
+    terms = Terms(type=DistributionType.DIVIDEND, payout_type=PayoutType.PERCENTAGE, amount=None)
+    made = await series.create(runtime, world.asset, terms, Trigger(), now=ledger_time)
     assert made.created_at is not None
     assert made.created_at > ledger_time - timedelta(minutes=1)
 

@@ -140,8 +140,8 @@ async def _payer_of_lists(harness: EvmHarness, database: Database, token_id: str
 
 async def _pay_list(world: World, token_id: str, entries: PayoutList) -> uuid.UUID:
     runtime = world.runtime
-    token = await list_payouts.payment_token(runtime.ledger, runtime.settings, token_id)
-    made = await list_payouts.create(runtime.database, runtime.ledger, runtime.settings, world.asset, token, entries)
+    token = await list_payouts.payment_token(runtime, token_id)
+    made = await list_payouts.create(runtime, world.asset, token, entries)
     await world.execute(made.id)
     return made.id
 

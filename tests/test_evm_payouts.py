@@ -92,13 +92,13 @@ async def test_a_list_of_real_size_in_eighteen_decimals_reconciles_to_the_unit(
     token_id = harness.add_token({}, decimals=18)
     await harness.fund(token_id, harness.payer_account_id, FUNDS_UNITS)
     world = await world_of(harness, database, token_id, token_id)
-    settings, ledger = world.runtime.settings, world.runtime.ledger
+    context = world.runtime
     entries = read_payout_list(path, 18)
-    token = await list_payouts.payment_token(ledger, settings, token_id)
-    await list_payouts.check(ledger, settings, token, entries)
+    token = await list_payouts.payment_token(context, token_id)
+    await list_payouts.check(context, token, entries)
     harness.way.faults = Faults(lose_answer_percent=10, lose_request_percent=5, repeat_percent=10)
 
-    made = await list_payouts.create(database, ledger, settings, world.asset, token, entries)
+    made = await list_payouts.create(context, world.asset, token, entries)
     await world.execute(made.id)
     status = await world.pay(made.id)
 
@@ -106,7 +106,7 @@ async def test_a_list_of_real_size_in_eighteen_decimals_reconciles_to_the_unit(
     verdict = await world.reconcile(made.id)
     assert verdict.agrees
     assert verdict.ledger_amount == sum(wanted.values())
-    snapshot = await ledger.holders(token_id)
+    snapshot = await context.ledger.holders(token_id)
     held = {holder.account_id: holder.balance_units async for page in snapshot.pages for holder in page}
     assert held.pop(harness.payer_account_id) == FUNDS_UNITS - int(verdict.ledger_amount * 10**18)
     assert held == {account: int(amount * 10**18) for account, amount in wanted.items()}

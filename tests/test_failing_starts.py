@@ -27,12 +27,12 @@ from masspayout.db.entities import (
 )
 from masspayout.db.repositories import Distributions
 from masspayout.db.session import connect_arguments
-from masspayout.distributions import Terms
 from masspayout.errors import Conflict
 from masspayout.event_listeners import EventReader
 from masspayout.scheduler import StartFailure
 from masspayout.series import Calendar
 from masspayout.settings import Settings
+from masspayout.terms import Terms
 from masspayout.worker import run_worker
 from payouts import PAYMENT_TOKEN, World, accounts
 
@@ -49,9 +49,7 @@ async def world(runtime: Context) -> World:
 
 async def run_due(world: World, now: datetime, backoff: Backoff | None = None) -> int:
     runtime = world.runtime
-    return await scheduler.run_due(
-        runtime.database, runtime.ledger, runtime.settings, runtime.jobs, now, backoff or runtime.backoff
-    )
+    return await scheduler.run_due(runtime, now, backoff or runtime.backoff)
 
 
 async def schedule(world: World, at: datetime = DUE) -> Distribution:
@@ -211,14 +209,9 @@ async def test_one_bad_series_keeps_no_other_from_going_on(world: World, caplog:
     runtime = world.runtime
     made = []
     for _ in range(2):
-        async with runtime.database.unit_of_work() as session:
-            terms = Terms(DistributionType.COUPON, PayoutType.FIXED, Decimal(3))
-            plan = Calendar(Frequency.DAILY, DUE)
-            made.append(
-                await series.create(
-                    session, runtime.ledger, runtime.settings, world.asset, terms, plan, DUE - timedelta(days=1)
-                )
-            )
+        terms = Terms(DistributionType.COUPON, PayoutType.FIXED, Decimal(3))
+        plan = Calendar(Frequency.DAILY, DUE)
+        made.append(await series.create(runtime, world.asset, terms, plan, now=DUE - timedelta(days=1)))
     bad, good = made
     await write(world, f"UPDATE series SET time_zone = 'Europe/Atlantis' WHERE id = '{bad.id}'")
     backoff = Backoff()

@@ -87,9 +87,9 @@ async def test_what_the_former_version_began_is_paid_to_its_end(world: World) ->
 
 async def test_a_list_that_the_former_version_paid_is_not_payable_again(world: World) -> None:
     runtime = world.runtime
-    token = await list_payouts.payment_token(runtime.ledger, runtime.settings, PAYMENT_TOKEN)
+    token = await list_payouts.payment_token(runtime, PAYMENT_TOKEN)
     entries = PayoutList(tuple(sorted(accounts(30)[:7])), (2 * UNITS,) * 7, 14 * UNITS)
-    parts = (runtime.database, runtime.ledger, runtime.settings, world.asset, token, entries)
+    parts = (runtime, world.asset, token, entries)
     with pytest.raises(Conflict, match="a distribution for this very list already"):
         await list_payouts.create(*parts, concept="March 2026")
     assert await list_payouts.create(*parts, concept="March 2026", again=2)

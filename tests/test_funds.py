@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from masspayout import distributions
+from masspayout import starts
 from masspayout.context import Context
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.errors import InsufficientFunds
@@ -23,8 +23,7 @@ async def world(runtime: Context) -> World:
 async def execute(world: World, distribution: Distribution) -> None:
     """Execute it as another process would, with nothing shared but the database."""
     runtime = world.runtime
-    async with runtime.database.unit_of_work() as session:
-        await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id)
+    await starts.execute(runtime, distribution.id)
 
 
 async def test_what_is_promised_to_a_payout_under_way_is_not_there_for_another(world: World) -> None:

@@ -71,7 +71,7 @@ async def test_the_clients_requests_and_all_answers_are_as_described(network: Em
     now = to_datetime(network.clock.now_nanos())
 
     await ledger.check_payer(PAYER, PAYMENT_TOKEN)
-    await ledger.estimate(PAYER, PAYMENT_TOKEN, 250)
+    (await ledger.tariff(PAYER, PAYMENT_TOKEN)).estimate(250)
     await ledger.preflight(PAYER, PAYMENT_TOKEN, [account for account, _ in HOLDERS])
     for at in (None, now):
         snapshot = await ledger.holders(ASSET_TOKEN, at=at)

@@ -251,12 +251,10 @@ async def test_a_lost_payout_is_rebuilt_when_a_person_says_so_and_is_never_paid_
 async def pay_list(world: World) -> Distribution:
     """Pay everybody 5, as a list."""
     runtime = world.runtime
-    token = await list_payouts.payment_token(runtime.ledger, runtime.settings, PAYMENT_TOKEN)
+    token = await list_payouts.payment_token(runtime, PAYMENT_TOKEN)
     amounts = [5 * UNITS] * 40
     entries = PayoutList(tuple(sorted(HOLDERS[:40])), tuple(amounts), sum(amounts))
-    made = await list_payouts.create(
-        runtime.database, runtime.ledger, runtime.settings, world.asset, token, entries, concept="March"
-    )
+    made = await list_payouts.create(runtime, world.asset, token, entries, concept="March")
     await world.execute(made.id)
     assert await world.pay(made.id) is DistributionStatus.COMPLETED
     return made

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import URL, event, text
 
 from databases import fresh_database, run_sql
-from masspayout import assets
+from masspayout import assets, same_ledger
 from masspayout.attempts import BatchAttempts
 from masspayout.db.entities import Distribution, DistributionType, ExecutionType, PayoutType
 from masspayout.db.repositories import Distributions, Entitlements, Holders, Share
@@ -141,15 +141,14 @@ async def begin_large_distribution(
         amount=Decimal(len(accounts)),
     )
     shares = (Share(account, 100, 1_000_000) for account in accounts)
+    binding = await same_ledger.bind(world.runtime.ledger, world.runtime.settings)
     async with world.runtime.database.unit_of_work() as session:
         distributions = Distributions(session)
         totals = await distributions.create_distribution_with_holders(
             distribution, shares, decimals=6, batch_size=batch_size
         )
         token = PaymentToken(PAYMENT_TOKEN, 6, world.runtime.settings.payer_account_id)
-        await record_freeze(
-            session, world.runtime.ledger, distribution, token, totals, None, promised=totals.total_amount
-        )
+        await record_freeze(session, binding, distribution, token, totals, None, promised=totals.total_amount)
         await distributions.begin(distribution.id, datetime.now(UTC))
     return distribution
 

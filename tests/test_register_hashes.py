@@ -54,9 +54,7 @@ class ContractWorld(World):
     async def plan_offer(self) -> Distribution:
         runtime = self.runtime
         with acting_as(CREATOR):
-            return await contract_payouts.create(
-                runtime.database, runtime.ledger, runtime.settings, self.asset, self.ledger.offer
-            )
+            return await contract_payouts.create(runtime, self.asset, self.ledger.offer)
 
     async def plan_as_before(self) -> Distribution:
         """Plan what is offered as earlier versions did: the hash is that of the order of the token's pages."""
@@ -73,8 +71,7 @@ class ContractWorld(World):
 
     async def approve(self, distribution: Distribution) -> None:
         with acting_as(ANA):
-            async with self.runtime.database.unit_of_work() as session:
-                await approvals.approve(session, distribution.id, str(distribution.register_hash))
+            await approvals.approve(self.runtime.database, distribution.id, str(distribution.register_hash))
 
     async def approvals_of(self, distribution_id: uuid.UUID) -> ApprovalCount:
         async with self.runtime.database.unit_of_work() as session:

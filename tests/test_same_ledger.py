@@ -12,11 +12,11 @@ from sqlalchemy import URL
 
 from databases import fresh_database, run_sql
 from listening import CONTRACT, arm, listen, made_by, poll, use_contract
-from masspayout import assets, distributions, event_listeners, list_payouts, previews, scheduler
+from masspayout import assets, event_listeners, list_payouts, previews, scheduler, starts
 from masspayout.attempts import BatchAttempts
 from masspayout.context import Context
 from masspayout.db.entities import AttemptStatus, DistributionStatus, ExecutionType
-from masspayout.db.repositories import Attempts, Distributions
+from masspayout.db.repositories import Attempts
 from masspayout.errors import AnotherLedger
 from masspayout.ledger.identity import contradict, make_identity, settings_of
 from masspayout.ledger.sandbox import Faults, SandboxLedger
@@ -84,9 +84,7 @@ async def execute(world: World, distribution_id: uuid.UUID) -> None:
 async def make_ready(world: World, distribution_id: uuid.UUID) -> None:
     runtime = world.runtime
     settings = runtime.settings.model_copy(update={"approvals_required": 1})
-    async with runtime.database.unit_of_work() as session:
-        found = await Distributions(session).get(distribution_id)
-        await distributions.freeze_for_approval(session, runtime.ledger, settings, found, datetime.now(UTC))
+    await starts.prepare(replace(runtime, settings=settings), distribution_id, datetime.now(UTC))
 
 
 async def reconcile(world: World, distribution_id: uuid.UUID) -> None:
@@ -94,8 +92,7 @@ async def reconcile(world: World, distribution_id: uuid.UUID) -> None:
 
 
 async def preview(world: World, distribution_id: uuid.UUID) -> None:
-    async with world.runtime.database.unit_of_work() as session:
-        await previews.preview(session, world.runtime.ledger, world.runtime.settings, await world.find(distribution_id))
+    await previews.preview(world.runtime, await world.find(distribution_id))
 
 
 async def sync(world: World, _: uuid.UUID) -> None:
@@ -108,9 +105,9 @@ async def plan(world: World, _: uuid.UUID) -> None:
 
 async def plan_list(world: World, _: uuid.UUID) -> None:
     runtime = world.runtime
-    token = await list_payouts.payment_token(runtime.ledger, runtime.settings, PAYMENT_TOKEN)
+    token = await list_payouts.payment_token(runtime, PAYMENT_TOKEN)
     wanted = PayoutList(("0.0.77",), (5,), 5)
-    await list_payouts.create(runtime.database, runtime.ledger, runtime.settings, world.asset, token, wanted)
+    await list_payouts.create(runtime, world.asset, token, wanted)
 
 
 @pytest.mark.parametrize("step", [execute, make_ready, reconcile, preview, sync, plan, plan_list])
@@ -145,7 +142,7 @@ async def test_what_is_due_waits_until_the_settings_lead_to_its_ledger_again(wor
 
     async def run_due(world: World) -> int:
         runtime, later = world.runtime, SOON + timedelta(minutes=1)
-        return await scheduler.run_due(runtime.database, runtime.ledger, runtime.settings, runtime.jobs, later)
+        return await scheduler.run_due(runtime, later)
 
     assert await run_due(elsewhere) == 0
     assert await world.find_status(due.id) is DistributionStatus.PENDING

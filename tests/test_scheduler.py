@@ -7,6 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from sqlalchemy import URL
 
 from databases import run_sql
-from masspayout import distributions, scheduler
+from masspayout import distributions, scheduler, starts
 from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus, ExecutionType
 from masspayout.db.repositories import Distributions
@@ -52,7 +53,7 @@ async def others(world: World) -> AsyncIterator[list[Context]]:
 
 
 async def run_due(runtime: Context, now: datetime, ledger: Any = None) -> int:
-    return await scheduler.run_due(runtime.database, ledger or runtime.ledger, runtime.settings, runtime.jobs, now)
+    return await scheduler.run_due(replace(runtime, ledger=ledger or runtime.ledger), now)
 
 
 async def cancel(world: World, distribution: Any) -> None:
@@ -62,10 +63,7 @@ async def cancel(world: World, distribution: Any) -> None:
 
 async def retry(world: World, distribution_id: uuid.UUID) -> None:
     runtime = world.runtime
-    async with runtime.database.unit_of_work() as session:
-        await distributions.retry(
-            session, runtime.ledger, runtime.settings, runtime.jobs, distribution_id, now=DUE + SECOND
-        )
+    await starts.retry(runtime, distribution_id, now=DUE + SECOND)
 
 
 def query(url: URL, statement: str) -> list[Any]:

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from masspayout import distributions, scheduler, series
+from masspayout import distributions, scheduler, series, starts
 from masspayout.actors import Actor, ActorKind, acting_as
 from masspayout.context import Context
 from masspayout.db.entities import (
@@ -39,6 +39,7 @@ from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.scheduler import StartFailure
 from masspayout.scheduling import occurrences
 from masspayout.series import Calendar
+from masspayout.terms import Terms
 from masspayout.triggers import Trigger, parse_trigger
 from payouts import World, accounts, make_runtime
 
@@ -64,21 +65,20 @@ async def other(world: World) -> AsyncIterator[Context]:
         yield made
 
 
-def terms(**changed: Any) -> distributions.Terms:
-    return replace(distributions.Terms(DistributionType.COUPON, PayoutType.FIXED, Decimal("0.3")), **changed)
+def terms(**changed: Any) -> Terms:
+    return replace(Terms(DistributionType.COUPON, PayoutType.FIXED, Decimal("0.3")), **changed)
 
 
 async def make(
     world: World, frequency: Frequency = Frequency.DAILY, start: datetime = START, **calendar: Any
 ) -> Series:
     runtime = world.runtime
-    async with runtime.database.unit_of_work() as session:
-        plan = Calendar(frequency, start, **calendar)
-        return await series.create(session, runtime.ledger, runtime.settings, world.asset, terms(), plan, NOW)
+    plan = Calendar(frequency, start, **calendar)
+    return await series.create(runtime, world.asset, terms(), plan, now=NOW)
 
 
 async def run_due(runtime: Context, now: datetime) -> int:
-    return await scheduler.run_due(runtime.database, runtime.ledger, runtime.settings, runtime.jobs, now)
+    return await scheduler.run_due(runtime, now)
 
 
 async def made_by(world: World, made: Series) -> Sequence[Distribution]:
@@ -171,7 +171,7 @@ async def test_none_begins_while_one_before_it_waits(world: World) -> None:
     made = await make(world, catch_up=3 * DAY)
     now, runtime = START + DAY, world.runtime
     ledger: Any = BrieflyAwayLedger(world.sandbox)
-    assert await scheduler.run_due(runtime.database, ledger, runtime.settings, runtime.jobs, now) == 0
+    assert await scheduler.run_due(replace(runtime, ledger=ledger), now) == 0
     assert await run_due(runtime, now) == 2
     found = await made_by(world, made)
     assert begun_in_order(world) == [str(each.id) for each in found[:2]]
@@ -183,20 +183,16 @@ async def test_a_missed_one_is_paid_by_a_retry(world: World) -> None:
     missed = (await made_by(world, made))[0]
     assert missed.failure_code == StartFailure.MISSED
     runtime = world.runtime
-    async with runtime.database.unit_of_work() as session:
-        now = START + 3 * DAY
-        await distributions.retry(session, runtime.ledger, runtime.settings, runtime.jobs, missed.id, now=now)
+    now = START + 3 * DAY
+    await starts.retry(runtime, missed.id, now=now)
     assert await world.pay(missed.id) is DistributionStatus.COMPLETED
     assert (await world.find(missed.id)).failure_code is None
 
 
 async def test_what_does_not_start_does_not_stop_the_series(world: World) -> None:
     runtime = world.runtime
-    async with runtime.database.unit_of_work() as session:
-        too_much = terms(amount=Decimal(10**9))
-        made = await series.create(
-            session, runtime.ledger, runtime.settings, world.asset, too_much, Calendar(Frequency.DAILY, START), NOW
-        )
+    too_much = terms(amount=Decimal(10**9))
+    made = await series.create(runtime, world.asset, too_much, Calendar(Frequency.DAILY, START), now=NOW)
     for day in range(3):
         assert await run_due(runtime, START + day * DAY) == 0
     found = await made_by(world, made)
@@ -296,7 +292,7 @@ async def test_after_one_that_is_called_off_comes_the_next(world: World) -> None
 
 
 TOLD = st.builds(
-    distributions.Terms,
+    Terms,
     type=st.sampled_from(DistributionType),
     payout_type=st.sampled_from(PayoutType),
     amount=st.integers(1, 10**15).map(lambda units: Decimal(units).scaleb(-6)),
@@ -319,7 +315,7 @@ def test_the_terms_are_all_that_a_distribution_has_from_its_series() -> None:
 @given(told=TOLD, plan=PLANS, has_amount=st.booleans(), deposit=st.integers(1, 10**12))
 @hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_whatever_a_series_was_told_its_distributions_have(
-    world: World, told: distributions.Terms, plan: Calendar | Trigger, has_amount: bool, deposit: int
+    world: World, told: Terms, plan: Calendar | Trigger, has_amount: bool, deposit: int
 ) -> None:
     runtime, deposit_amount = world.runtime, Decimal(deposit).scaleb(-6)
     is_trigger = isinstance(plan, Trigger)
@@ -327,8 +323,7 @@ async def test_whatever_a_series_was_told_its_distributions_have(
         told = replace(told, amount=None)
     dora = Actor(ActorKind.USER, "7", "dora")
     with acting_as(dora):
-        async with runtime.database.unit_of_work() as session:
-            made = await series.create(session, runtime.ledger, runtime.settings, world.asset, told, plan, NOW)
+        made = await series.create(runtime, world.asset, told, plan, now=NOW)
     if is_trigger:
         async with runtime.database.unit_of_work() as session:
             await series.make_distributions(session, made.id, [START], deposit_amount=deposit_amount)
@@ -383,16 +378,7 @@ async def test_whenever_it_runs_what_is_made_follows_from_the_calendar(
 
 async def test_an_automatic_series_waits_for_its_trigger(world: World) -> None:
     runtime = world.runtime
-    async with runtime.database.unit_of_work() as session:
-        made = await series.create(
-            session,
-            runtime.ledger,
-            runtime.settings,
-            world.asset,
-            terms(amount=None),
-            parse_trigger("ON_DEPOSIT>=5"),
-            NOW,
-        )
+    made = await series.create(runtime, world.asset, terms(amount=None), parse_trigger("ON_DEPOSIT>=5"), now=NOW)
     assert (made.execution_type, made.trigger_condition, made.amount) == (
         ExecutionType.AUTOMATIC,
         "ON_DEPOSIT >= 5",

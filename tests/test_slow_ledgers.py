@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
+import transactions
 from databases import run_sql
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.db.entities import DistributionStatus
@@ -15,8 +16,8 @@ from masspayout.db.session import Database, connect_arguments
 from masspayout.ledger.port import Ledger, SignedTransaction, Transfer
 from masspayout.ledger.sandbox import Faults
 from masspayout.settings import Settings
-from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
-from transactions import WatchedDatabase, WatchedLedger
+from payouts import ASSET_TOKEN, PAYMENT_TOKEN, World, accounts, make_runtime
+from transactions import CountedLedger
 
 HOLDERS = accounts(200)
 BATCHES = 10
@@ -53,28 +54,39 @@ async def make_world(database: Database, settings: Settings) -> World:
 
 
 async def test_no_ledger_is_called_inside_a_transaction_while_a_payout_is_paid(
-    database_url: URL, settings: Settings
+    database: Database, settings: Settings
 ) -> None:
-    """Also where holders are refused, answers are lost and a database was put back."""
-    database = WatchedDatabase(database_url)
+    """Also where holders are refused and answers are lost. That none is, is watched in every test."""
     world = await make_world(database, settings)
     await world.sandbox.admin.associate(HOLDERS[3:4], PAYMENT_TOKEN)
     await world.sandbox.admin.freeze(HOLDERS[3:4], PAYMENT_TOKEN)
     await world.sandbox.admin.set_faults(Faults(lose_answer_percent=30, lose_request_percent=10))
     dividend = await world.plan("1000")
     await world.execute(dividend.id)
-    ledger = WatchedLedger(world.sandbox)
     runtime = world.runtime
-    payer = DistributionPayer(database, ledger, runtime.settings)
+    payer = DistributionPayer(database, world.sandbox, runtime.settings)
     assert await payer.pay(dividend.id) is DistributionStatus.FAILED
     verdict = await world.reconcile(dividend.id)
     await world.sandbox.close()
-    await database.close()
     assert verdict.agrees
     assert verdict.unpaid_count == 1
-    assert {"identity", "sender", "prepare", "submit", "outcome", "statement"} <= set(ledger.calls)
-    assert ledger.calls["statement"] > BATCHES
-    assert not ledger.calls_inside
+    assert {"identity", "sender", "prepare", "submit", "outcome", "statement"} <= set(transactions.calls)
+    assert transactions.calls["statement"] > BATCHES
+    assert not transactions.calls_inside
+
+
+async def test_a_call_inside_a_transaction_is_noticed(database: Database, settings: Settings) -> None:
+    """The watch that every test stands under: of a call, and of the pages of a stream."""
+    world = await make_world(database, settings)
+    async with database.unit_of_work():
+        await world.sandbox.identity()
+        assert len(transactions.calls_inside) == 1
+        snapshot = await world.sandbox.holders(ASSET_TOKEN)
+        transactions.calls_inside.clear()
+        assert [page async for page in snapshot.pages]
+        assert len(transactions.calls_inside) > 1
+    transactions.calls_inside.clear()
+    await world.sandbox.close()
 
 
 async def test_a_batch_takes_four_calls_of_the_ledger_and_a_payout_a_few_more(
@@ -85,7 +97,7 @@ async def test_a_batch_takes_four_calls_of_the_ledger_and_a_payout_a_few_more(
     world = await make_world(database, settings)
     dividend = await world.plan("1000")
     await world.execute(dividend.id)
-    ledger = WatchedLedger(world.sandbox)
+    ledger: Any = CountedLedger(world.sandbox)
     assert await DistributionPayer(database, ledger, settings).pay(dividend.id) is DistributionStatus.COMPLETED
     await world.sandbox.close()
     per_batch = {name: ledger.calls.pop(name) for name in ("prepare", "submit", "outcome")}

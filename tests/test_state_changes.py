@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from masspayout import assets, distributions, previews
+from masspayout import assets, distributions, previews, recovery, starts
 from masspayout.batch_payouts import DistributionPayer
 from masspayout.context import Context
 from masspayout.db.entities import (
@@ -66,8 +66,7 @@ def conflicts(results: Sequence[object]) -> int:
 
 
 async def execute(runtime: Context, distribution_id: uuid.UUID) -> str:
-    async with runtime.database.unit_of_work() as session:
-        await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, distribution_id)
+    await starts.execute(runtime, distribution_id)
     return "execute"
 
 
@@ -78,8 +77,7 @@ async def cancel(runtime: Context, distribution_id: uuid.UUID) -> str:
 
 
 async def retry(runtime: Context, distribution_id: uuid.UUID) -> str:
-    async with runtime.database.unit_of_work() as session:
-        await distributions.retry(session, runtime.ledger, runtime.settings, runtime.jobs, distribution_id)
+    await starts.retry(runtime, distribution_id)
     return "retry"
 
 
@@ -174,7 +172,7 @@ async def test_what_was_not_frozen_is_frozen_once_by_whoever_executes_first(
             )
         )
         with pytest.raises(Conflict, match="not frozen"):
-            await previews.preview(session, world.runtime.ledger, world.runtime.settings, dividend)
+            await previews.preview(world.runtime, dividend)
     results = await race(*(execute(other, dividend.id) for other in [world.runtime, *others]))
     assert conflicts(results) == 3
     await pay(world.runtime, dividend.id)
@@ -241,7 +239,7 @@ async def test_a_payer_that_runs_short_midway_pays_the_rest_when_funded(world: W
     funds_units = await world.sandbox.balance_units(payer, PAYMENT_TOKEN)
     dividend = await world.plan(str(to_decimal(funds_units, 6)))
     await execute(world.runtime, dividend.id)
-    await spend_elsewhere(world, 1000 * 10**6)
+    await withdraw(world, 1000 * 10**6)
     assert await pay(world.runtime, dividend.id) is DistributionStatus.FAILED
     await assert_stopped(world, dividend.id, "INSUFFICIENT_TOKEN_BALANCE")
     with pytest.raises(InsufficientFunds, match="is missing"):
@@ -254,8 +252,8 @@ async def test_a_payer_that_runs_short_midway_pays_the_rest_when_funded(world: W
     assert await world.sandbox.balance_units(payer, PAYMENT_TOKEN) == 0
 
 
-async def spend_elsewhere(world: World, amount_units: int) -> None:
-    """Have somebody else who has the payer's key spend what was promised to a payout."""
+async def withdraw(world: World, amount_units: int) -> None:
+    """Take away what was promised to a payout, in a withdrawal that is known as one."""
     payer, ledger = world.runtime.settings.payer_account_id, world.runtime.ledger
     sender = await ledger.sender(payer)
     elsewhere = Transfer(
@@ -268,6 +266,7 @@ async def spend_elsewhere(world: World, amount_units: int) -> None:
         sender_account_id=sender.account_id,
     )
     signed = await ledger.prepare(elsewhere)
+    await recovery.note_withdrawal(world.runtime.database, ledger, payer, signed.transaction_id, PAYMENT_TOKEN)
     await ledger.submit(signed.signed_bytes)
     assert isinstance(await ledger.outcome(signed.transaction_id), Settled)
 

@@ -12,11 +12,11 @@ from command_line import rows_of
 from masspayout import distributions, previews
 from masspayout.context import Context
 from masspayout.db.entities import DistributionType, PayoutType
-from masspayout.distributions import Terms
 from masspayout.errors import Invalid, NobodyEligible
 from masspayout.freezing import payment_token_of
 from masspayout.payout_lists import parse_payout_list
 from masspayout.previews import Preview
+from masspayout.terms import Terms
 from payouts import PAYMENT_TOKEN, World, accounts
 
 COUNT = 57
@@ -37,7 +37,7 @@ def terms(payout: PayoutType, amount: str, **others: object) -> Terms:
 
 async def trial(world: World, wanted: Terms) -> Preview:
     runtime, now = world.runtime, datetime.now(UTC)
-    return await previews.trial(runtime.database, runtime.ledger, runtime.settings, world.asset, wanted, now=now)
+    return await previews.trial(runtime, world.asset, wanted, now=now)
 
 
 @pytest.mark.parametrize("payout", PayoutType)
@@ -50,9 +50,8 @@ async def test_a_trial_says_what_creating_then_comes_to(world: World, payout: Pa
         return
     foreseen = await trial(world, wanted)
     runtime = world.runtime
-    created = await distributions.create(runtime.database, runtime.ledger, runtime.settings, world.asset, wanted)
-    async with runtime.database.unit_of_work() as session:
-        assert await previews.preview(session, runtime.ledger, runtime.settings, created) == foreseen
+    created = await distributions.create(runtime, world.asset, wanted)
+    assert await previews.preview(runtime, created) == foreseen
     assert set(foreseen.unpayable) <= set(accounts(COUNT)[5:8] + accounts(COUNT)[50:51])
 
 
@@ -70,7 +69,7 @@ async def test_a_trial_writes_nothing(world: World) -> None:
     checked: list[int] = []
     runtime = world.runtime
     wanted = terms(PayoutType.FIXED, "1000", record_time=await world.sandbox.admin.now())
-    parts = (runtime.database, runtime.ledger, runtime.settings, world.asset, wanted)
+    parts = (runtime, world.asset, wanted)
     await previews.trial(*parts, now=datetime.now(UTC), checked=checked.append)
     assert rows_of(world.runtime.database.url) == before
     assert checked == [COUNT]
@@ -79,7 +78,7 @@ async def test_a_trial_writes_nothing(world: World) -> None:
 async def test_a_trial_asks_the_ledger_about_a_thousand_accounts_at_a_time(runtime: Context) -> None:
     many = await World.make(runtime, [(account, 1) for account in accounts(2500)])
     checked: list[int] = []
-    parts = (runtime.database, runtime.ledger, runtime.settings, many.asset, terms(PayoutType.PERCENTAGE, "1000"))
+    parts = (runtime, many.asset, terms(PayoutType.PERCENTAGE, "1000"))
     await previews.trial(*parts, now=datetime.now(UTC), checked=checked.append)
     assert checked == [1000, 2000, 2500]
 
@@ -93,10 +92,10 @@ async def test_what_cannot_be_divided_says_so(world: World) -> None:
 
 async def test_a_trial_of_a_list_says_who_could_not_receive_it(world: World) -> None:
     runtime = world.runtime
-    token = await payment_token_of(runtime.ledger, runtime.settings, world.asset)
+    token = payment_token_of(runtime.settings, world.asset)
     rows = "".join(f"{account},{number + 1}.5\n" for number, account in enumerate(accounts(COUNT)))
     payout_list = parse_payout_list(BytesIO(f"account_id,amount\n{rows}".encode()), token.decimals)
-    foreseen = await previews.trial_of_list(runtime.ledger, runtime.settings, token, payout_list)
+    foreseen = await previews.trial_of_list(runtime, token, payout_list)
     assert (foreseen.payable_count, foreseen.transaction_count) == (COUNT, 1)
     assert (foreseen.smallest_amount, foreseen.largest_amount) == (Decimal("1.5"), Decimal(COUNT) + Decimal("0.5"))
     assert foreseen.total_amount == sum(range(1, COUNT + 1)) + COUNT * Decimal("0.5")

@@ -181,8 +181,7 @@ async def test_approvals_are_told(world: World, servers: AsyncExitStack) -> None
     target, _, _ = await add(world, servers, events=["distribution.approved"])
     dividend = await world.plan("100")
     with acting_as(Actor(ActorKind.USER, "1", "ana")):
-        async with world.runtime.database.unit_of_work() as session:
-            await approvals.approve(session, dividend.id, str(dividend.register_hash))
+        await approvals.approve(world.runtime.database, dividend.id, str(dividend.register_hash))
     await deliver(world)
     (received,) = target.received
     assert (received.message["data"]["approved_by"], received.message["data"]["status"]) == ("ana", "PENDING")

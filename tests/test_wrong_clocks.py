@@ -56,8 +56,7 @@ async def world(runtime: Context) -> World:
     await world.plan("3", execution_type=ExecutionType.SCHEDULED, scheduled_time=soon)
     terms = Terms(type=DistributionType.DIVIDEND, payout_type=PayoutType.PERCENTAGE, amount=Decimal(3))
     calendar = Calendar(Frequency.HOURLY, now + timedelta(minutes=10), catch_up=timedelta(hours=1))
-    async with runtime.database.unit_of_work() as session:
-        await series.create(session, runtime.ledger, runtime.settings, world.asset, terms, calendar, now)
+    await series.create(runtime, world.asset, terms, calendar, now=now)
     return world
 
 

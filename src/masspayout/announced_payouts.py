@@ -4,7 +4,7 @@ One whose time lies ahead starts by itself when it comes. One whose time had pas
 person: whether it was paid in another way is not known.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,17 +21,25 @@ from masspayout.obligations import key_of_announced
 _DATES = ("execution_type", "scheduled_time", "record_time")
 
 
-async def keep_in_step(session: AsyncSession, ledger: Ledger, asset: Asset, now: datetime) -> None:
-    """Make the distributions of an asset what its token announces, in the transaction that holds the asset's lock.
-
-    What is frozen, begun, or called off by a person stays as it is.
+async def read(ledger: Ledger, asset: Asset) -> Sequence[AnnouncedPayout]:
+    """Return what the token of an asset announces that its contract can pay.
 
     Raises:
         LedgerUnavailable: The ledger cannot be read now.
     """
     if asset.lifecycle_contract_id is None or not isinstance(ledger, Announcing):
-        return
-    for announced in await ledger.announced_payouts(asset.token_id, asset.lifecycle_contract_id):
+        return ()
+    return await ledger.announced_payouts(asset.token_id, asset.lifecycle_contract_id)
+
+
+async def keep_in_step(
+    session: AsyncSession, asset: Asset, announcements: Sequence[AnnouncedPayout], now: datetime
+) -> None:
+    """Make the distributions of an asset what its token announces, in the transaction that holds the asset's lock.
+
+    What is frozen, begun, or called off by a person stays as it is.
+    """
+    for announced in announcements:
         known = await AnnouncedPayouts(session).find(asset.id, announced.terms)
         if known is None:
             await _import(session, asset, announced, now)

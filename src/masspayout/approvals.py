@@ -5,14 +5,15 @@ as the distribution is that; whatever is changed afterwards, it counts no more. 
 """
 
 import uuid
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit
-from masspayout.actors import current_actor
+from masspayout.actors import Actor, current_actor
 from masspayout.db.entities import Distribution
 from masspayout.db.repositories import ApprovalCount, Approvals, Distributions, Entitlements
-from masspayout.db.session import clock_of
+from masspayout.db.session import Database
 from masspayout.errors import ApprovalsMissing, Conflict
 from masspayout.settings import Settings
 
@@ -70,11 +71,11 @@ def waiting_sentence(count: ApprovalCount) -> str:
     return f"waits for {count.required - count.given} of {count.required} approval{'s' if count.required > 1 else ''}"
 
 
-async def approve(session: AsyncSession, distribution_id: uuid.UUID, register_hash: str) -> ApprovalCount:
-    """Approve of a distribution, as the current actor, in the caller's transaction.
+async def approve(database: Database, distribution_id: uuid.UUID, register_hash: str) -> ApprovalCount:
+    """Approve of a distribution, as the current actor.
 
     Args:
-        session: The caller's transaction.
+        database: Where it is.
         distribution_id: What is approved.
         register_hash: The hash that the approver was shown.
 
@@ -83,7 +84,14 @@ async def approve(session: AsyncSession, distribution_id: uuid.UUID, register_ha
         Conflict: It was created by the same person, or approved by them before; or it is not frozen, is another one
             than the approver saw, or is past being approved.
     """
-    actor = current_actor()
+    actor, now = current_actor(), await database.clock.now()
+    async with database.unit_of_work() as session:
+        return await _approve(session, actor, distribution_id, register_hash, now)
+
+
+async def _approve(
+    session: AsyncSession, actor: Actor, distribution_id: uuid.UUID, register_hash: str, now: datetime
+) -> ApprovalCount:
     distribution = await Distributions(session).get(distribution_id)
     if not actor.kind.can_approve:
         raise Conflict(
@@ -99,7 +107,7 @@ async def approve(session: AsyncSession, distribution_id: uuid.UUID, register_ha
         distribution_id,
         register_hash=register_hash.strip().lower(),
         person=actor.person,
-        approved_at=await clock_of(session).now(),
+        approved_at=now,
         **who,
     ):
         await session.refresh(distribution)

@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -14,9 +15,10 @@ from masspayout.db.entities import Asset
 from masspayout.db.repositories import Assets, Holders, Homes, RegisterChange
 from masspayout.db.session import Database
 from masspayout.errors import AnotherLedger, Invalid, MassPayoutError
-from masspayout.ledger.contract_offers import PayingByContract
+from masspayout.ledger.contract_offers import AnnouncedPayout, PayingByContract
 from masspayout.ledger.identity import contradict, settings_of
 from masspayout.ledger.port import Ledger, TokenInformation
+from masspayout.spool import Spool
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +38,16 @@ class SyncResult:
     holder_count: int
     snapshot_at: datetime
     change: RegisterChange
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a ledger says of an asset, whatever is merged meanwhile: its holders as of a time, and its announcements."""
+
+    identity: str
+    holders: Spool
+    taken_at: datetime
+    announced: Sequence[AnnouncedPayout]
 
 
 async def import_asset(
@@ -139,9 +151,8 @@ async def _facts(
 async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID) -> SyncResult:
     """Make the register, and what its token announced, what the ledger says now.
 
-    Holders are streamed and merged in one transaction.
-
-    Two syncs at once wait for each other. When one fails, the register stays as it was and the asset says FAILED.
+    Holders are streamed into a file first, and then merged in one transaction. Of two syncs at once, the one that read
+    earlier leaves the register alone. When one fails, the register stays as it was and the asset says FAILED.
 
     Raises:
         AnotherLedger: It was imported from another ledger.
@@ -153,27 +164,43 @@ async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID) -> SyncR
         asset = await Assets(session).get(asset_id)
         await Assets(session).begin_sync(asset.id)
     try:
+        reading = await _read(ledger, asset)
+        now = await database.clock.now()
         async with database.unit_of_work() as session:
-            assets, holders = Assets(session), Holders(session)
-            await assets.lock_for_sync(asset.id)
-            await same_ledger.require_of_asset(session, ledger, asset)
-            _require_storable(await ledger.token(asset.token_id))
-            snapshot = await ledger.holders(asset.token_id)
-            holder_count = await holders.stage(snapshot.pages)
-            change = await holders.merge_staged(asset.id)
-            held_units = await holders.staged_units()
-            await assets.end_sync(asset.id, snapshot.taken_at, holder_count=holder_count, held_units=held_units)
-            await announced_payouts.keep_in_step(
-                session, ledger, await assets.get(asset.id), await database.clock.now()
-            )
-            if current_actor().kind is not ActorKind.SYSTEM:
-                audit.record(session, "asset.synced", asset.id, after={"holder_count": holder_count, **asdict(change)})
+            return await _merge(session, asset, reading, now)
     except Exception as error:
         reason = error.message if isinstance(error, MassPayoutError) else repr(error)
         async with database.unit_of_work() as session:
             await Assets(session).fail_sync(asset.id, reason)
         raise
-    return SyncResult(holder_count, snapshot.taken_at, change)
+
+
+async def _read(ledger: Ledger, asset: Asset) -> _Reading:
+    identity = await ledger.identity()
+    same_ledger.require(identity, asset.ledger_identity, f"Asset {asset.token_id} was imported from")
+    _require_storable(await ledger.token(asset.token_id))
+    snapshot = await ledger.holders(asset.token_id)
+    holders = await Spool.of(snapshot.pages)
+    return _Reading(identity, holders, snapshot.taken_at, await announced_payouts.read(ledger, asset))
+
+
+async def _merge(session: AsyncSession, before: Asset, reading: _Reading, now: datetime) -> SyncResult:
+    """Make the register what was read, unless somebody has merged a later reading since the asset was read."""
+    assets, holders = Assets(session), Holders(session)
+    await assets.lock_for_sync(before.id)
+    asset = await assets.get(before.id)
+    await same_ledger.require_of_asset(session, reading.identity, asset)
+    merged_at = asset.last_synced_at
+    if merged_at is not None and merged_at != before.last_synced_at and merged_at > reading.taken_at:
+        return SyncResult(asset.holder_count or 0, merged_at, RegisterChange(added=0, changed=0, removed=0))
+    holder_count = await holders.stage(reading.holders.pages())
+    change = await holders.merge_staged(asset.id)
+    held_units = await holders.staged_units()
+    await assets.end_sync(asset.id, reading.taken_at, holder_count=holder_count, held_units=held_units)
+    await announced_payouts.keep_in_step(session, asset, reading.announced, now)
+    if current_actor().kind is not ActorKind.SYSTEM:
+        audit.record(session, "asset.synced", asset.id, after={"holder_count": holder_count, **asdict(change)})
+    return SyncResult(holder_count, reading.taken_at, change)
 
 
 async def set_sync_timer(database: Database, asset_id: uuid.UUID, every_seconds: int | None, now: datetime) -> None:

@@ -8,14 +8,11 @@ import uuid
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import distributions
+from masspayout import distributions, starts
+from masspayout.context import Context
 from masspayout.db.repositories import Distributions
-from masspayout.db.session import Database
 from masspayout.errors import MassPayoutError
-from masspayout.jobs import Jobs
 from masspayout.ledger.failures import CONTRACT_PAUSED
-from masspayout.ledger.port import Ledger
-from masspayout.settings import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -26,27 +23,26 @@ async def stop_running(session: AsyncSession) -> None:
         await distributions.stop(session, distribution_id, CONTRACT_PAUSED)
 
 
-async def stop_and_resume(database: Database, ledger: Ledger, settings: Settings, jobs: Jobs) -> None:
+async def stop_and_resume(context: Context) -> None:
     """Stop what runs under a paused contract, and let go on what a pause had stopped and no pause holds any more.
 
     What had not begun is due again, and begins as after an outage. What cannot go on, for want of funds say, stays
     FAILED for a person to retry.
     """
-    async with database.unit_of_work() as session:
+    async with context.database.unit_of_work() as session:
         await stop_running(session)
         stopped = await Distributions(session).find_stopped_by_pause(CONTRACT_PAUSED)
     for distribution_id in stopped:
         try:
-            async with database.unit_of_work() as session:
-                await _go_on(session, ledger, settings, jobs, distribution_id)
+            await _go_on(context, distribution_id)
         except MassPayoutError as error:
             _log.warning("distribution %s does not go on after its contract's pause: %s", distribution_id, error)
         except Exception:  # noqa: BLE001 - whatever is wrong with one payout must not keep the others waiting
             _log.exception("distribution %s does not go on after its contract's pause", distribution_id)
 
 
-async def _go_on(
-    session: AsyncSession, ledger: Ledger, settings: Settings, jobs: Jobs, distribution_id: uuid.UUID
-) -> None:
-    if not await distributions.reopen_unfrozen(session, distribution_id):
-        await distributions.retry(session, ledger, settings, jobs, distribution_id)
+async def _go_on(context: Context, distribution_id: uuid.UUID) -> None:
+    async with context.database.unit_of_work() as session:
+        is_due_again = await distributions.reopen_unfrozen(session, distribution_id)
+    if not is_due_again:
+        await starts.retry(context, distribution_id)

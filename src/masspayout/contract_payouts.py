@@ -3,27 +3,18 @@
 from collections.abc import Collection
 from dataclasses import replace
 
+from masspayout import same_ledger
+from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, ExecutionType
 from masspayout.db.repositories import AnnouncedPayouts, Assets, Distributions, refusing_second_obligation
-from masspayout.db.session import Database
 from masspayout.distribution_records import record_created
 from masspayout.errors import Conflict, NobodyEligible
 from masspayout.freezing import freeze_offer
 from masspayout.ledger.contract_offers import ContractOffer
-from masspayout.ledger.port import Ledger
 from masspayout.obligations import key_of_announced
-from masspayout.settings import Settings
 
 
-async def create(
-    database: Database,
-    ledger: Ledger,
-    settings: Settings,
-    asset: Asset,
-    offer: ContractOffer,
-    *,
-    concept: str | None = None,
-) -> Distribution:
+async def create(context: Context, asset: Asset, offer: ContractOffer, *, concept: str | None = None) -> Distribution:
     """Create a distribution that a contract pays by its own rule, with what everybody will get.
 
     Of a redemption those are left out, as excluded accounts, whom an earlier one paid: whether the bonds that they hold
@@ -33,8 +24,9 @@ async def create(
         Conflict: There is one for the same snapshot, dividend or coupon already, or a redemption that has not ended.
         NobodyEligible: There is nobody to pay.
     """
+    binding = await same_ledger.bind(context.ledger, context.settings)
     with refusing_second_obligation(_exists_already()):
-        async with database.unit_of_work() as session:
+        async with context.database.unit_of_work() as session:
             await Assets(session).lock_for_sync(asset.id)
             known = await AnnouncedPayouts(session).find(asset.id, offer.terms)
             if known is not None and known.status not in _followed_by(offer):
@@ -56,7 +48,7 @@ async def create(
                 )
             )
             record_created(session, distribution)
-            await freeze_offer(session, ledger, settings, distribution, offer)
+            await freeze_offer(session, context.settings, binding, distribution, offer)
     return distribution
 
 

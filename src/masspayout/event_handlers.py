@@ -13,6 +13,7 @@ Events may come late and out of order, so a state is taken from the latest event
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,8 +21,8 @@ from masspayout import audit, contract_pauses
 from masspayout.account_ids import canonical_account_id
 from masspayout.db.entities import ContractEvent
 from masspayout.db.repositories import Assets, AutomaticPayouts, ContractEvents
-from masspayout.errors import Invalid
-from masspayout.ledger.port import Ledger
+from masspayout.errors import Invalid, MassPayoutError, NotFound
+from masspayout.ledger.port import Ledger, TokenInformation
 from masspayout.ledger_time import to_datetime
 from masspayout.money import to_decimal
 from masspayout.series import make_distributions
@@ -37,12 +38,36 @@ PAYMENT_TOKEN_CHANGED, DISTRIBUTION_EXECUTED = "PaymentTokenChanged", "Distribut
 _SYNC_DELAY = timedelta(seconds=5)
 
 
+# What the ledger says of the token that an event names, or why it cannot say that; None where none is named.
+NamedToken = TokenInformation | MassPayoutError | None
+
+
+async def look_up(ledger: Ledger, name: str, payload: Mapping[str, Any]) -> NamedToken:
+    """Ask the ledger for the token that an event names, before the transaction in which the event is handled.
+
+    Args:
+        ledger: The one that reported the event.
+        name: Of the event.
+        payload: Of the event.
+
+    Raises:
+        LedgerUnavailable: It cannot be looked up now.
+    """
+    token_id = payload.get("token_id")
+    if name != PAYMENT_TOKEN_CHANGED or not isinstance(token_id, str):
+        return None
+    try:
+        return await ledger.token(canonical_account_id(token_id, what="token_id"))
+    except (NotFound, Invalid) as error:
+        return error
+
+
 @dataclass(frozen=True, slots=True)
 class Handling:
     """What handlers work with. ``now`` is the time as of which events are handled."""
 
     session: AsyncSession
-    ledger: Ledger
+    token: NamedToken
     settings: Settings
     now: datetime
 
@@ -97,11 +122,13 @@ async def _request_sync(handling: Handling, event: ContractEvent) -> None:
 
 
 async def _renew_payment_token(handling: Handling, event: ContractEvent) -> None:
-    token_id = _account(event, "token_id")
+    _account(event, "token_id")
     latest = await ContractEvents(handling.session).find_latest(event.contract_id, [PAYMENT_TOKEN_CHANGED])
-    if latest is None or latest.id != event.id:
+    token = handling.token
+    if latest is None or latest.id != event.id or token is None:
         return
-    token = await handling.ledger.token(token_id)
+    if isinstance(token, MassPayoutError):
+        raise token
     changed = await Assets(handling.session).renew_payment_token(
         event.contract_id, token.token_id, token.symbol, token.decimals
     )

@@ -22,7 +22,7 @@ from masspayout.db.entities import ContractEvent, EventListener
 from masspayout.db.repositories import ContractEvents, EventListeners
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, LedgerUnavailable, LedgerUncertain, MassPayoutError
-from masspayout.event_handlers import Handling, handle
+from masspayout.event_handlers import Handling, handle, look_up
 from masspayout.ledger.port import Ledger, LedgerEvent
 from masspayout.ledger_time import NANOS_PER_SECOND, to_nanos
 from masspayout.settings import Settings
@@ -160,23 +160,26 @@ class EventReader:
             AnotherLedger: They are events of another ledger.
             LedgerError: The ledger cannot be asked now. What was handled before stays so.
         """
+        identity = await self._ledger.identity()
         async with self._database.unit_of_work() as session:
             listener = await EventListeners(session).get(listener_id)
-            await same_ledger.require_of_listener(session, self._ledger, listener)
+            await same_ledger.require_of_listener(session, identity, listener)
             waiting = await ContractEvents(session).find_set_aside(listener.contract_id)
         replayed = Polled(listener.contract_id)
         for event in waiting:
+            named = await look_up(self._ledger, event.name, event.payload)
             async with self._database.unit_of_work() as session:
                 if not await ContractEvents(session).mark_handled(event.id):
                     continue
-                handled = await self._handle(Handling(session, self._ledger, self._settings, now), event)
+                handled = await self._handle(Handling(session, named, self._settings, now), event)
             _count(replayed, handled=handled)
         return replayed
 
     async def _read(self, listener: EventListener, now: datetime) -> Polled:
         """Go through the ledger's events from a little before the cursor."""
+        identity = await self._ledger.identity()
         async with self._database.unit_of_work() as session:
-            await same_ledger.require_of_listener(session, self._ledger, listener)
+            await same_ledger.require_of_listener(session, identity, listener)
         polled = Polled(listener.contract_id)
         overlap_nanos = int(self._settings.listener_overlap_seconds * NANOS_PER_SECOND)
         after = (max(0, (listener.last_processed_timestamp or 0) - overlap_nanos), -1)
@@ -190,6 +193,7 @@ class EventReader:
 
     async def _take(self, listener: EventListener, seen: LedgerEvent, polled: Polled, now: datetime) -> None:
         """Write an event down, handle it and move the cursor: all of it in one transaction, or nothing."""
+        named = await look_up(self._ledger, seen.name, seen.payload)
         async with self._database.unit_of_work() as session:
             if await EventListeners(session).lock(listener.id) is None:
                 raise Conflict(
@@ -199,7 +203,7 @@ class EventReader:
             event = await ContractEvents(session).add(listener.contract_id, seen)
             if event is None:
                 return
-            handled = await self._handle(Handling(session, self._ledger, self._settings, now), event)
+            handled = await self._handle(Handling(session, named, self._settings, now), event)
             await EventListeners(session).advance(listener.id, seen.timestamp_nanos, seen.index)
         _count(polled, handled=handled)
 

@@ -30,7 +30,9 @@ from masspayout.ledger.contract_offers import Announcing, ContractOffer, PayingB
 from masspayout.ledger.port import Ledger
 from masspayout.money import subtract, to_decimal, to_units
 from masspayout.obligations import key_of_deposit, key_of_occurrence, obligation_of
+from masspayout.same_ledger import Binding
 from masspayout.settings import Settings
+from masspayout.spool import Spool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,11 @@ class PaymentToken:
     contract_terms: str | None = None
 
 
-async def payment_token_of(ledger: Ledger, settings: Settings, asset: Asset) -> PaymentToken:
-    """Return what the distributions of an asset are paid in whose amounts we work out.
+def payment_token_of(settings: Settings, asset: Asset) -> PaymentToken:
+    """Return what the distributions of an asset are paid in, and by whom.
 
     Raises:
-        Conflict: The asset was imported without a payment token, or its contract works out the amounts itself.
+        Conflict: The asset was imported without a payment token.
     """
     if asset.payment_token_id is None or asset.payment_token_decimals is None:
         raise Conflict(
@@ -58,69 +60,135 @@ async def payment_token_of(ledger: Ledger, settings: Settings, asset: Asset) -> 
             f"Name one with: masspayout asset import {asset.token_id} --payment-token ID",
         )
     payer = (asset.lifecycle_contract_id if settings.pays_from_contract else None) or settings.payer_account_id
-    token = PaymentToken(asset.payment_token_id, asset.payment_token_decimals, payer)
-    await require_told_amounts(ledger, token)
-    return token
+    return PaymentToken(asset.payment_token_id, asset.payment_token_decimals, payer)
 
 
-async def require_told_amounts(ledger: Ledger, token: PaymentToken) -> None:
-    """Refuse amounts of ours for a payer that works out its own.
+async def require_told_amounts(ledger: Ledger, token: PaymentToken) -> PaymentToken:
+    """Return a payment token whose payer pays what it is told.
 
     Raises:
-        Conflict: The payer is such a contract.
+        Conflict: The payer is a contract that works out the amounts itself.
     """
     if isinstance(ledger, PayingByRule):
         await ledger.require_told_amounts(token.payer_account_id)
+    return token
 
 
-def effective_batch_size(ledger: Ledger, settings: Settings) -> int:
-    """Return how many holders go into a batch: what is set, or what the ledger takes at once if that is less."""
-    return min(settings.batch_size, ledger.traits.recipients_per_transaction)
+@dataclass(frozen=True, slots=True)
+class FreezeReading:
+    """What the ledger says of who is owed what, read before the transaction that freezes it.
+
+    Attributes:
+        binding: Which ledger that is.
+        token: What is paid in, and by whom.
+        balances: The balances at the record time; None where those of the register are divided by.
+        taken_at: The time that these balances are of.
+        offer: What the asset's contract will pay, where it works out the amounts itself.
+    """
+
+    binding: Binding
+    token: PaymentToken
+    balances: Spool | None = None
+    taken_at: datetime | None = None
+    offer: ContractOffer | None = None
 
 
-async def freeze(session: AsyncSession, ledger: Ledger, settings: Settings, distribution: Distribution) -> FrozenTotals:
-    """Write the entitlements of a PERCENTAGE or FIXED distribution and plan its batches, in the caller's transaction.
+async def read(
+    ledger: Ledger, settings: Settings, binding: Binding, distribution: Distribution, asset: Asset
+) -> FreezeReading:
+    """Ask the ledger for what a distribution is frozen from.
+
+    Raises:
+        AnotherLedger: The asset belongs to another ledger.
+        Conflict: The asset has no payment token, or no contract any more that could pay what it announced; or its
+            contract works out the amounts itself, and the distribution is none of its.
+        LedgerUnavailable: The ledger cannot be read now.
+        NobodyEligible: The contract would pay nobody.
+    """
+    same_ledger.require(binding.identity, asset.ledger_identity, f"Asset {asset.token_id} was imported from")
+    if distribution.contract_terms is not None:
+        offer = await _announced_offer(ledger, distribution, asset)
+        token = PaymentToken(offer.token_id, offer.decimals, offer.contract_id, distribution.contract_terms)
+        return FreezeReading(binding, token, offer=offer)
+    token = await require_told_amounts(ledger, payment_token_of(settings, asset))
+    if distribution.record_time is None:
+        return FreezeReading(binding, token)
+    snapshot = await ledger.holders(asset.token_id, at=distribution.record_time)
+    return FreezeReading(binding, token, await Spool.of(snapshot.pages), snapshot.taken_at)
+
+
+async def _announced_offer(ledger: Ledger, distribution: Distribution, asset: Asset) -> ContractOffer:
+    terms, contract_id = distribution.contract_terms, asset.lifecycle_contract_id
+    if terms is None or contract_id is None or not isinstance(ledger, Announcing):
+        raise Conflict(
+            f"{asset.token_id} has no contract any more that could pay what it announced.",
+            f"Name it with: masspayout asset import {asset.token_id} --lifecycle-contract ID",
+        )
+    offer = await ledger.announced_offer(contract_id, distribution.type.value, terms)
+    if not offer.owed:
+        raise nobody_holds(asset)
+    return offer
+
+
+async def freeze(
+    session: AsyncSession, settings: Settings, distribution: Distribution, reading: FreezeReading
+) -> FrozenTotals:
+    """Write the entitlements of a distribution and plan its batches, in the caller's transaction.
 
     The balances are those of ``record_time`` where it is set, else those of the register.
 
     Raises:
         AnotherLedger: The asset belongs to another ledger.
-        Conflict: It is frozen already, or no longer pending; or the register was never read; or the asset's contract
-            works out the amounts itself; or another program wrote holders or batches of it.
+        Conflict: It is frozen already, or no longer pending; or the register was never read; or the asset was changed
+            since the ledger was read; or another program wrote holders or batches of it.
         NobodyEligible: There is nobody, or everybody's share rounds down to nothing.
     """
     # Syncs and other freezes of the asset end before ours begins; what they changed is read after that.
     await Assets(session).lock_for_sync(distribution.asset_id)
     asset = await Assets(session).get(distribution.asset_id)
-    await same_ledger.require_of_asset(session, ledger, asset)
+    await same_ledger.require_of_asset(session, reading.binding.identity, asset)
     await session.refresh(distribution)
     if distribution.is_frozen or not distribution.status.can_execute:
         raise _cannot_be_frozen(distribution)
     await DueStarts(session).require_no_foreign_rows(distribution)
-    if distribution.contract_terms is not None:
-        return await _freeze_as_announced(session, ledger, settings, distribution, asset)
-    token = await payment_token_of(ledger, settings, asset)
-    snapshot_at = await bring_balances(session, ledger, distribution, asset)
-    staged = distribution.record_time is not None
-    excluded = excluded_accounts(distribution, asset, token)
+    if reading.offer is not None:
+        return await freeze_offer(session, settings, reading.binding, distribution, reading.offer)
+    _require_unchanged(settings, distribution, asset, reading)
+    snapshot_at = await bring_balances(session, reading, asset)
+    excluded = excluded_accounts(distribution, asset, reading.token)
     if distribution.amount is None or distribution.payout_type is None:
         raise Invalid(
             f"Distribution {distribution.id} has no amount to divide.", "Create it with --amount and --payout."
         )
-    total_units = to_units(distribution.amount, token.decimals)
+    decimals = reading.token.decimals
     with refusing_rows(distribution.id):
         totals = await Freeze(session, distribution).write_division(
-            total_units, token.decimals, excluded, effective_batch_size(ledger, settings), staged=staged
+            to_units(distribution.amount, decimals),
+            decimals,
+            excluded,
+            reading.binding.batch_size,
+            staged=reading.balances is not None,
         )
     if totals.entitlement_count == 0:
         raise nobody_holds(asset)
-    await record_freeze(session, ledger, distribution, token, totals, snapshot_at, promised=distribution.amount)
+    await record_freeze(
+        session, reading.binding, distribution, reading.token, totals, snapshot_at, promised=distribution.amount
+    )
     await approvals.demand(session, settings, distribution)
     return totals
 
 
+def _require_unchanged(settings: Settings, distribution: Distribution, asset: Asset, reading: FreezeReading) -> None:
+    """Refuse a reading of before somebody changed what it depends on: payment token, payer or record time."""
+    has_record_time = distribution.record_time is not None
+    if payment_token_of(settings, asset) != reading.token or has_record_time != (reading.balances is not None):
+        raise Conflict(
+            f"Distribution {distribution.id} was changed while the ledger was read: nothing was written.", "Try again."
+        )
+
+
 async def freeze_offer(
-    session: AsyncSession, ledger: Ledger, settings: Settings, distribution: Distribution, offer: ContractOffer
+    session: AsyncSession, settings: Settings, binding: Binding, distribution: Distribution, offer: ContractOffer
 ) -> FrozenTotals:
     """Write the entitlements as a contract will pay them, and plan the batches, in the caller's transaction.
 
@@ -132,10 +200,8 @@ async def freeze_offer(
     token = PaymentToken(offer.token_id, offer.decimals, offer.contract_id)
     distribution.amount = to_decimal(offer.promised_units, token.decimals)
     with refusing_rows(distribution.id):
-        totals = await Freeze(session, distribution).write_shares(
-            owed, token.decimals, effective_batch_size(ledger, settings)
-        )
-    await record_freeze(session, ledger, distribution, token, totals, offer.snapshot_at, promised=distribution.amount)
+        totals = await Freeze(session, distribution).write_shares(owed, token.decimals, binding.batch_size)
+    await record_freeze(session, binding, distribution, token, totals, offer.snapshot_at, promised=distribution.amount)
     await approvals.demand(session, settings, distribution)
     return totals
 
@@ -152,24 +218,9 @@ def _in_account_order(offer: ContractOffer) -> Sequence[Share]:
     return owed
 
 
-async def _freeze_as_announced(
-    session: AsyncSession, ledger: Ledger, settings: Settings, distribution: Distribution, asset: Asset
-) -> FrozenTotals:
-    terms, contract_id = distribution.contract_terms, asset.lifecycle_contract_id
-    if terms is None or contract_id is None or not isinstance(ledger, Announcing):
-        raise Conflict(
-            f"{asset.token_id} has no contract any more that could pay what it announced.",
-            f"Name it with: masspayout asset import {asset.token_id} --lifecycle-contract ID",
-        )
-    offer = await ledger.announced_offer(contract_id, distribution.type.value, terms)
-    if not offer.owed:
-        raise nobody_holds(asset)
-    return await freeze_offer(session, ledger, settings, distribution, offer)
-
-
 async def record_freeze(
     session: AsyncSession,
-    ledger: Ledger,
+    binding: Binding,
     distribution: Distribution,
     token: PaymentToken,
     totals: FrozenTotals,
@@ -185,7 +236,7 @@ async def record_freeze(
         NobodyEligible: There is nothing to pay.
     """
     asset = await Assets(session).get(distribution.asset_id)
-    identity = await same_ledger.require_of_asset(session, ledger, asset)
+    await same_ledger.require_of_asset(session, binding.identity, asset)
     if totals.payable_count == 0:
         raise nothing_to_pay(promised, totals.entitlement_count)
     obligation = await _obligation(session, distribution)
@@ -195,9 +246,9 @@ async def record_freeze(
         "payment_token_id": token.token_id,
         "payment_token_decimals": token.decimals,
         "payer_account_id": token.payer_account_id,
-        "ledger_identity": identity,
+        "ledger_identity": binding.identity,
         "obligation_key": obligation,
-        "ledger_key": ledger.payment_key(obligation),
+        "ledger_key": binding.payment_key(obligation),
         "entitlement_count": totals.entitlement_count,
         "payable_count": totals.payable_count,
         "batch_count": totals.batch_count,
@@ -253,21 +304,18 @@ def _cannot_be_frozen(distribution: Distribution) -> Conflict:
     )
 
 
-async def bring_balances(
-    session: AsyncSession, ledger: Ledger, distribution: Distribution, asset: Asset
-) -> datetime | None:
+async def bring_balances(session: AsyncSession, reading: FreezeReading, asset: Asset) -> datetime | None:
     """Bring the balances into place that a freeze divides by, and return the time that they are of.
 
     Raises:
         Conflict: The register was never read.
     """
-    if distribution.record_time is None:
-        if asset.last_synced_at is None:
-            raise Conflict(
-                f"The register of {asset.token_id} was never read.",
-                f"Read it with: masspayout asset sync {asset.token_id}",
-            )
-        return asset.last_synced_at
-    snapshot = await ledger.holders(asset.token_id, at=distribution.record_time)
-    await Holders(session).stage(snapshot.pages)
-    return snapshot.taken_at
+    if reading.balances is not None:
+        await Holders(session).stage(reading.balances.pages())
+        return reading.taken_at
+    if asset.last_synced_at is None:
+        raise Conflict(
+            f"The register of {asset.token_id} was never read.",
+            f"Read it with: masspayout asset sync {asset.token_id}",
+        )
+    return asset.last_synced_at

@@ -1,5 +1,6 @@
 """Funds: what a payout needs against what the payer holds, before anything is sent."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,7 +9,7 @@ from masspayout.db.entities import Distribution
 from masspayout.db.repositories import BatchPayouts, Due, Payers
 from masspayout.errors import Conflict, InsufficientFunds
 from masspayout.freezing import PaymentToken
-from masspayout.ledger.port import Fees, Ledger
+from masspayout.ledger.port import Fees, Ledger, Tariff
 from masspayout.money import add, subtract, to_decimal
 
 
@@ -35,41 +36,97 @@ async def held_amount(ledger: Ledger, token: PaymentToken) -> Decimal:
     return to_decimal(await ledger.balance_units(token.payer_account_id, token.token_id), token.decimals)
 
 
-async def require(ledger: Ledger, token: PaymentToken, due: Due, *, session: AsyncSession | None = None) -> None:
-    """Check that the payer could pay, and holds what is due and what the ledger charges for paying it.
+@dataclass(frozen=True, slots=True)
+class FundsReading:
+    """What the ledger says of a payer before something is paid from it.
 
-    With a session, what payouts under way have still to pay is not counted as held; of several that begin at once, each
-    waits until it is known whether those before it did.
+    Attributes:
+        token: What it is to pay in.
+        held_amount: What it holds, in whole payment tokens.
+        tariff: What the ledger charges for paying.
+        obstacle: What keeps it from paying, if anything does.
+    """
+
+    token: PaymentToken
+    held_amount: Decimal
+    tariff: Tariff
+    obstacle: Conflict | None = None
+
+
+async def read(ledger: Ledger, token: PaymentToken) -> FundsReading:
+    """Ask the ledger whether a payer could pay, what it holds and what that costs.
+
+    Raises:
+        LedgerUnavailable: The ledger cannot be read now.
+    """
+    obstacle = None
+    try:
+        await ledger.check_payer(token.payer_account_id, token.token_id, token.contract_terms)
+    except Conflict as error:
+        obstacle = error
+    return FundsReading(
+        token,
+        await held_amount(ledger, token),
+        await ledger.tariff(token.payer_account_id, token.token_id, token.contract_terms),
+        obstacle,
+    )
+
+
+def check(reading: FundsReading, due: Due, promised_amount: Decimal = Decimal(0)) -> None:
+    """Check that a payer could pay, and holds what is due and what the ledger charges for paying it.
+
+    Args:
+        reading: What the ledger said.
+        due: What is to be paid.
+        promised_amount: What payouts under way have still to pay, which does not count as held.
 
     Raises:
         Conflict: Something keeps the payer from paying: its contract is paused, say, or no key of ours may use it.
         InsufficientFunds: It holds less; the shortfall is named.
     """
-    await ledger.check_payer(token.payer_account_id, token.token_id, token.contract_terms)
-    # In this order, what is just being paid is at worst left out, and never counted twice.
-    funds_amount = await held_amount(ledger, token)
-    promised_amount = Decimal(0)
-    if session is not None:
-        promised_amount = await BatchPayouts(session).promised_amount(token.payer_account_id, token.token_id)
-    missing_amount = subtract(add(due.amount, promised_amount), funds_amount)
+    if reading.obstacle is not None:
+        raise reading.obstacle
+    token = reading.token
+    missing_amount = _missing_amount(reading, due, promised_amount)
     if missing_amount > 0:
         promised = f", {promised_amount:,f} of it promised to payouts under way" if promised_amount else ""
         raise InsufficientFunds(
-            f"The payer {token.payer_account_id} holds {funds_amount:,f} of {token.token_id}{promised}, "
+            f"The payer {token.payer_account_id} holds {reading.held_amount:,f} of {token.token_id}{promised}, "
             f"but {due.amount:,f} is due: {missing_amount:,f} is missing.",
-            await _next_step(session, token.payer_account_id),
+            f"Fund {token.payer_account_id}, then try again.",
         )
-    payer = token.payer_account_id
-    fees = (await ledger.estimate(payer, token.token_id, due.recipient_count, token.contract_terms)).fees
+    fees = reading.tariff.estimate(due.recipient_count).fees
     if fees is not None:
         _require_fees(fees, token, due)
 
 
-async def _next_step(session: AsyncSession | None, account: str) -> str:
-    """Return what to do about missing funds: a database that was restored may be missing payments instead."""
-    if session is not None and await Payers(session).may_miss_payments(account):
-        return "The database was restored, and may not know all that was paid. Find out first: masspayout recover"
-    return f"Fund {account}, then try again."
+async def reserve(session: AsyncSession, reading: FundsReading, due: Due) -> None:
+    """Check that a payer could pay beside all that is under way, in the transaction in which a payout begins.
+
+    Of several that begin at once, each waits until it is known whether those before it did. The ledger was read before
+    what is promised is: what is just being paid is at worst left out, and never counted twice.
+
+    Raises:
+        Conflict: Something keeps the payer from paying.
+        InsufficientFunds: It holds less than is due and promised; the shortfall is named.
+    """
+    if reading.obstacle is not None:
+        raise reading.obstacle
+    payer = reading.token.payer_account_id
+    promised_amount = await BatchPayouts(session).promised_amount(payer, reading.token.token_id)
+    try:
+        check(reading, due, promised_amount)
+    except InsufficientFunds as error:
+        lacks_funds = _missing_amount(reading, due, promised_amount) > 0
+        if not lacks_funds or not await Payers(session).may_miss_payments(payer):
+            raise
+        hint = "The database was restored, and may not know all that was paid. Find out first: masspayout recover"
+        raise InsufficientFunds(error.message, hint) from None
+
+
+def _missing_amount(reading: FundsReading, due: Due, promised_amount: Decimal) -> Decimal:
+    """Return by how much what is due and promised exceeds what the payer holds."""
+    return subtract(add(due.amount, promised_amount), reading.held_amount)
 
 
 def _require_fees(fees: Fees, token: PaymentToken, due: Due) -> None:

@@ -8,25 +8,22 @@ import uuid
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import approvals, assets, distributions, funds
+from masspayout import approvals, assets, funds, same_ledger, starts
+from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType
 from masspayout.db.repositories import Distributions, Due, Payers, Share, refusing_second_obligation
-from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.distribution_records import record_created
 from masspayout.errors import Conflict, InvalidRows
-from masspayout.freezing import PaymentToken, effective_batch_size, record_freeze, require_told_amounts
-from masspayout.jobs import Jobs
+from masspayout.freezing import PaymentToken, payment_token_of, record_freeze, require_told_amounts
 from masspayout.ledger.failures import describe_failure
-from masspayout.ledger.port import Ledger
 from masspayout.money import to_decimal
 from masspayout.obligations import key_of_list
 from masspayout.payout_lists import PayoutList, content_key
 from masspayout.recipients import RecipientCheck, chunks
-from masspayout.settings import Settings
 
 
-async def payment_token(ledger: Ledger, settings: Settings, token_id: str) -> PaymentToken:
+async def payment_token(context: Context, token_id: str) -> PaymentToken:
     """Return what a list is to be paid in, as the ledger describes it.
 
     Raises:
@@ -34,22 +31,29 @@ async def payment_token(ledger: Ledger, settings: Settings, token_id: str) -> Pa
         NotFound: The ledger knows no such token.
         Conflict: The payer is a contract that works out the amounts itself.
     """
-    found = await assets.find_payment_token(ledger, token_id)
-    token = PaymentToken(found.token_id, found.decimals, settings.payer_account_id)
-    await require_told_amounts(ledger, token)
-    return token
+    found = await assets.find_payment_token(context.ledger, token_id)
+    token = PaymentToken(found.token_id, found.decimals, context.settings.payer_account_id)
+    return await require_told_amounts(context.ledger, token)
+
+
+async def payment_token_of_asset(context: Context, asset: Asset) -> PaymentToken:
+    """Return what a list is to be paid in that names no token: what the distributions of its asset are paid in.
+
+    Raises:
+        Conflict: The asset has no payment token, or the payer is a contract that works out the amounts itself.
+    """
+    return await require_told_amounts(context.ledger, payment_token_of(context.settings, asset))
 
 
 async def check(
-    ledger: Ledger, settings: Settings, token: PaymentToken, payout_list: PayoutList, *, allow_unpayable: bool = False
+    context: Context, token: PaymentToken, payout_list: PayoutList, *, allow_unpayable: bool = False
 ) -> int:
     """Check, before anything is written, that a list can be paid as it is.
 
     Returns of how many accounts it could not be found out whether they can receive the token.
 
     Args:
-        ledger: Where it is to be paid.
-        settings: ``PREFLIGHT_CLOSE_LOOKS`` counts.
+        context: Where it is to be paid; ``PREFLIGHT_CLOSE_LOOKS`` counts.
         token: What it is paid in, and by whom.
         payout_list: Who is to get what.
         allow_unpayable: Let accounts pass that cannot receive the token; they will fail and can be retried.
@@ -58,10 +62,11 @@ async def check(
         InsufficientFunds: The payer holds less than the list's total.
         InvalidRows: Some accounts cannot receive the token; all of them are named.
     """
-    await funds.require(ledger, token, Due(len(payout_list), to_decimal(payout_list.total_units, token.decimals)))
+    due = Due(len(payout_list), to_decimal(payout_list.total_units, token.decimals))
+    funds.check(await funds.read(context.ledger, token), due)
     if allow_unpayable:
         return 0
-    recipients = RecipientCheck(ledger, settings, token, len(payout_list))
+    recipients = RecipientCheck(context.ledger, context.settings, token, len(payout_list))
     for account_ids in chunks(payout_list.account_ids):
         await recipients.ask(account_ids)
     unpayable = sorted(recipients.unpayable.items())
@@ -76,9 +81,7 @@ async def check(
 
 
 async def create(
-    database: Database,
-    ledger: Ledger,
-    settings: Settings,
+    context: Context,
     asset: Asset,
     token: PaymentToken,
     payout_list: PayoutList,
@@ -96,6 +99,7 @@ async def create(
     Raises:
         Conflict: There is a distribution for this list already.
     """
+    binding = await same_ledger.bind(context.ledger, context.settings)
     keys = _obligation_keys(token, payout_list, concept, again)
     total_amount = to_decimal(payout_list.total_units, token.decimals)
     distribution = Distribution(
@@ -114,15 +118,15 @@ async def create(
         "or give another --concept.",
     )
     with refusing_second_obligation(taken):
-        async with database.unit_of_work() as session:
+        async with context.database.unit_of_work() as session:
             if await Distributions(session).find_by_obligation(*keys) is not None:
                 raise taken
             totals = await Distributions(session).create_distribution_with_holders(
-                distribution, shares, decimals=token.decimals, batch_size=effective_batch_size(ledger, settings)
+                distribution, shares, decimals=token.decimals, batch_size=binding.batch_size
             )
             record_created(session, distribution)
-            await record_freeze(session, ledger, distribution, token, totals, None, promised=total_amount)
-            await approvals.demand(session, settings, distribution)
+            await record_freeze(session, binding, distribution, token, totals, None, promised=total_amount)
+            await approvals.demand(session, context.settings, distribution)
     return distribution
 
 
@@ -151,19 +155,18 @@ def _obligation_keys(token: PaymentToken, payout_list: PayoutList, concept: str 
     return key, content_key(payout_list, payment_token_id=token.token_id, concept=concept)
 
 
-async def start_or_resume(
-    session: AsyncSession, ledger: Ledger, settings: Settings, jobs: Jobs, distribution_id: uuid.UUID
-) -> None:
+async def start_or_resume(context: Context, distribution_id: uuid.UUID) -> None:
     """Do what is next for an obligation that is to be paid: execute it, go on with it, or retry what failed.
 
     Raises:
         Conflict: It is paid already.
     """
-    distribution = await Distributions(session).get(distribution_id)
+    async with context.database.unit_of_work() as session:
+        distribution = await Distributions(session).get(distribution_id)
     if distribution.status.can_execute:
-        await distributions.execute(session, ledger, settings, jobs, distribution_id)
+        await starts.execute(context, distribution_id)
     elif distribution.status.can_retry:
-        await distributions.retry(session, ledger, settings, jobs, distribution_id)
+        await starts.retry(context, distribution_id)
     elif distribution.status.is_final:
         raise Conflict(
             f"This list was paid already, by distribution {distribution_id} of "

@@ -11,13 +11,19 @@ from masspayout.db.entities import Asset, Distribution, DistributionType, Execut
 from masspayout.db.repositories import Adoptions, Distributions, Share
 from masspayout.distribution_records import record_created
 from masspayout.freezing import PaymentToken, record_freeze
-from masspayout.ledger.port import Ledger
+from masspayout.ledger.port import TokenInformation
 from masspayout.money import to_decimal
 from masspayout.obligations import Mark
+from masspayout.same_ledger import Binding
 
 
 async def rebuild(
-    session: AsyncSession, ledger: Ledger, asset: Asset, payer: Payer, entries: Sequence[PayerEntry]
+    session: AsyncSession,
+    binding: Binding,
+    token: TokenInformation,
+    asset: Asset,
+    payer: Payer,
+    entries: Sequence[PayerEntry],
 ) -> uuid.UUID:
     """Write a closed payout of what some debits of a payer paid, with its key, so that it is never paid again.
 
@@ -25,7 +31,8 @@ async def rebuild(
 
     Args:
         session: The transaction in which a person says so.
-        ledger: Where they were paid.
+        binding: Where they were paid.
+        token: What they were paid in.
         asset: What the payout is of: the token that was paid stands for an asset that is not known.
         payer: Who paid.
         entries: Debits in one token, of one payout. They are matched with its attempts.
@@ -33,7 +40,6 @@ async def rebuild(
     Returns:
         The distribution.
     """
-    token = await ledger.token(entries[0].token_id)
     units: Counter[str] = Counter()
     for entry in entries:
         units.update({account: int(each) for account, each in zip(entry.accounts, entry.units, strict=True)})
@@ -53,8 +59,8 @@ async def rebuild(
     )
     record_created(session, distribution)
     payment_token = PaymentToken(token.token_id, token.decimals, payer.account)
-    await record_freeze(session, ledger, distribution, payment_token, totals, None, promised=total_amount)
-    await same_ledger.require_of_distribution(session, ledger, distribution)
+    await record_freeze(session, binding, distribution, payment_token, totals, None, promised=total_amount)
+    await same_ledger.require_of_distribution(session, binding.identity, distribution)
     amounts = [to_decimal(sum(map(int, entry.units)), token.decimals) for entry in entries]
     await Adoptions(session).close_rebuilt(distribution.id, [entry.id for entry in entries], amounts)
     return distribution.id

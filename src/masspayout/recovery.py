@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import assets, audit, lost_payouts, payer_statements
+from masspayout import assets, audit, lost_payouts, payer_statements, same_ledger
 from masspayout.actors import current_actor
 from masspayout.db.entities import EntryAnswer, Payer, PayerBalance, PayerEntry
 from masspayout.db.repositories import Payers, RevivedState
@@ -137,9 +137,11 @@ async def answer(
     async with database.unit_of_work() as session:
         entry = await _find_unexplained(Payers(session), transaction_id)
         await _require_read(Payers(session), entry.payer_id)
-    asset = None
+    binding = await same_ledger.bind(ledger, settings)
+    asset = token = None
     if given is EntryAnswer.LOST_PAYOUT:
         asset = await assets.import_asset(database, ledger, entry.token_id, for_lists=True)
+        token = await ledger.token(entry.token_id)
     async with database.unit_of_work() as session:
         entries = await Payers(session).find_unmatched_alike(entry)
         if not entries:
@@ -153,9 +155,9 @@ async def answer(
             each.answer, each.reason, each.answered_by = given, reason, current_actor().person
         _record(session, entries, "payer.answered", given, reason)
         made = None
-        if asset is not None:
+        if asset is not None and token is not None:
             payer = await Payers(session).get(entry.payer_id)
-            made = await lost_payouts.rebuild(session, ledger, asset, payer, entries)
+            made = await lost_payouts.rebuild(session, binding, token, asset, payer, entries)
     return Answered(len(entries), distribution_id=made)
 
 

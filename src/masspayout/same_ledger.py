@@ -4,7 +4,8 @@ An asset belongs to the ledger that it was imported from, a distribution to the 
 the one that it first read. Of rows that are older than this knowledge, the next who works on them writes it down.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,51 +15,75 @@ from masspayout.db.session import Database
 from masspayout.errors import AnotherLedger
 from masspayout.ledger.identity import contradict, settings_of
 from masspayout.ledger.port import Ledger
+from masspayout.settings import Settings
 
 
-async def require(ledger: Ledger, home: str | None, what: str) -> str:
-    """Return which ledger the settings lead to, once it is known to be the one that something belongs to.
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Which ledger the settings lead to, and how it pays: asked once, so that no transaction has to ask.
+
+    Attributes:
+        identity: Which one it is.
+        batch_size: How many holders go into a batch: what is set, or what the ledger takes at once if that is less.
+        payment_key: Returns the key under which a contract remembers whom it paid an obligation, if one does.
+    """
+
+    identity: str
+    batch_size: int
+    payment_key: Callable[[str], str | None]
+
+
+async def bind(ledger: Ledger, settings: Settings) -> Binding:
+    """Ask which ledger the settings lead to.
+
+    Raises:
+        LedgerUnavailable: It cannot be found out now.
+    """
+    return Binding(await ledger.identity(), effective_batch_size(ledger, settings), ledger.payment_key)
+
+
+def effective_batch_size(ledger: Ledger, settings: Settings) -> int:
+    """Return how many holders go into a batch: what is set, or what the ledger takes at once if that is less."""
+    return min(settings.batch_size, ledger.traits.recipients_per_transaction)
+
+
+def require(identity: str, home: str | None, what: str) -> None:
+    """Refuse a ledger that is not the one that something belongs to.
 
     Args:
-        ledger: The one that the settings lead to.
+        identity: The one that the settings lead to.
         home: The identity that was written down, if one was.
         what: The beginning of the sentence that refuses: ``Distribution … began on``.
 
     Raises:
         AnotherLedger: It belongs to another one.
-        LedgerUnavailable: Which one it is cannot be found out now.
     """
-    found = await ledger.identity()
-    if home is not None and contradict(home, found):
+    if home is not None and contradict(home, identity):
         raise AnotherLedger(
-            f"{what} the ledger {home}, and the settings lead to {found} now: nothing was done.",
+            f"{what} the ledger {home}, and the settings lead to {identity} now: nothing was done.",
             f"Go on with {settings_of(home)}; see: masspayout doctor",
         )
-    return found
 
 
-async def require_of_asset(session: AsyncSession, ledger: Ledger, asset: Asset) -> str:
-    """Return which ledger it is, once it is known to be the asset's.
+async def require_of_asset(session: AsyncSession, identity: str, asset: Asset) -> None:
+    """Check that the ledger is the one that an asset was imported from.
 
     Raises:
         AnotherLedger: The asset was imported from another one.
-        LedgerUnavailable: Which one it is cannot be found out now.
     """
-    found = await require(ledger, asset.ledger_identity, f"Asset {asset.token_id} was imported from")
-    await _note(session, asset, found)
-    return found
+    require(identity, asset.ledger_identity, f"Asset {asset.token_id} was imported from")
+    await _note(session, asset, identity)
 
 
-async def require_of_distribution(session: AsyncSession, ledger: Ledger, distribution: Distribution) -> None:
+async def require_of_distribution(session: AsyncSession, identity: str, distribution: Distribution) -> None:
     """Check that the ledger is the one that a distribution was frozen on.
 
     Raises:
         AnotherLedger: It was frozen on another one.
-        LedgerUnavailable: Which one it is cannot be found out now.
     """
-    found = await require(ledger, distribution.ledger_identity, f"Distribution {distribution.id} began on")
+    require_began_on(identity, distribution)
     if distribution.is_frozen:
-        await _note(session, distribution, found)
+        await _note(session, distribution, identity)
 
 
 async def require_home(database: Database, ledger: Ledger, distribution: Distribution) -> None:
@@ -73,36 +98,55 @@ async def require_home(database: Database, ledger: Ledger, distribution: Distrib
         AnotherLedger: It was frozen on another one.
         LedgerUnavailable: Which one it is cannot be found out now.
     """
-    found = await require(ledger, distribution.ledger_identity, f"Distribution {distribution.id} began on")
+    identity = await ledger.identity()
+    require_began_on(identity, distribution)
     if distribution.is_frozen and distribution.ledger_identity is None:
         async with database.unit_of_work() as session:
-            await _note(session, distribution, found)
+            await _note(session, distribution, identity)
 
 
-async def require_of_listener(session: AsyncSession, ledger: Ledger, listener: EventListener) -> None:
+async def require_of_listener(session: AsyncSession, identity: str, listener: EventListener) -> None:
     """Check that the ledger is the one whose events a listener's cursor stands among.
 
     Raises:
         AnotherLedger: It is another one.
-        LedgerUnavailable: Which one it is cannot be found out now.
     """
-    found = await require(ledger, listener.ledger_identity, f"The listener for {listener.contract_id} reads")
-    await _note(session, listener, found)
+    require(identity, listener.ledger_identity, f"The listener for {listener.contract_id} reads")
+    await _note(session, listener, identity)
 
 
-async def find_elsewhere(session: AsyncSession, ledger: Ledger) -> Sequence[Unfinished]:
+async def find_elsewhere(database: Database, ledger: Ledger) -> Sequence[Unfinished]:
     """Return what is to be paid, or is being paid, and belongs to another ledger than the settings lead to.
 
     Raises:
         LedgerUnavailable: Which one it is cannot be found out now.
     """
-    unfinished = await Homes(session).find_unfinished()
+    async with database.unit_of_work() as session:
+        unfinished = await Homes(session).find_unfinished()
+    return await elsewhere(ledger, unfinished)
+
+
+async def elsewhere(ledger: Ledger, unfinished: Sequence[Unfinished]) -> Sequence[Unfinished]:
+    """Return what of some payouts belongs to another ledger than the settings lead to. Of none, nobody is asked.
+
+    Raises:
+        LedgerUnavailable: Which one it is cannot be found out now.
+    """
     if not unfinished:
         return []
-    found = await ledger.identity()
-    return [one for one in unfinished if contradict(one.home, found)]
+    identity = await ledger.identity()
+    return [one for one in unfinished if contradict(one.home, identity)]
 
 
-async def _note(session: AsyncSession, thing: Asset | Distribution | EventListener, found: str) -> None:
+def require_began_on(identity: str, distribution: Distribution) -> None:
+    """Refuse a ledger that is not the one that a distribution was frozen on.
+
+    Raises:
+        AnotherLedger: It was frozen on another one.
+    """
+    require(identity, distribution.ledger_identity, f"Distribution {distribution.id} began on")
+
+
+async def _note(session: AsyncSession, thing: Asset | Distribution | EventListener, identity: str) -> None:
     if thing.ledger_identity is None:
-        await Homes(session).note(thing, found)
+        await Homes(session).note(thing, identity)

@@ -14,13 +14,13 @@ from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import audit, distributions, same_ledger, series
+from masspayout import audit, same_ledger, series, starts
 from masspayout.backoff import Backoff
-from masspayout.db.entities import Asset, Distribution, DistributionStatus
+from masspayout.context import Context
+from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.refusals import is_of_statement
 from masspayout.db.repositories import (
     ROWS_REFUSED,
-    Assets,
     Distributions,
     DueStarts,
     SeriesRepository,
@@ -43,10 +43,7 @@ from masspayout.errors import (
     NobodyEligible,
     NotFound,
 )
-from masspayout.jobs import Jobs
-from masspayout.ledger.port import Ledger
 from masspayout.logs import about
-from masspayout.settings import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -75,16 +72,11 @@ _FAILURES: dict[type[MassPayoutError], StartFailure] = {
 }
 
 
-async def run_due(
-    database: Database, ledger: Ledger, settings: Settings, jobs: Jobs, now: datetime, backoff: Backoff | None = None
-) -> int:
+async def run_due(context: Context, now: datetime, backoff: Backoff | None = None) -> int:
     """Start what is due at ``now``, the longest overdue first. Return how many distributions this call started.
 
     Args:
-        database: Where they are.
-        ledger: Where they are paid.
-        settings: Who pays, and what must hold before.
-        jobs: Those that pay are enqueued with the start.
+        context: What to work with.
         now: The present.
         backoff: The pauses of what failed in earlier calls; without it, everything due is tried.
 
@@ -92,23 +84,23 @@ async def run_due(
         ClockIsOff: This machine's clock is far from the database's; nothing was started, and nothing called missed.
         DatabaseUnavailable: The database cannot be reached: nothing else could start either.
     """
-    backoff = backoff or Backoff()
+    backoff, database = backoff or Backoff(), context.database
     await database.clock.require_right()
     await series.make_occurrences(database, now, backoff)
     async with database.unit_of_work() as session:
         missed = await Distributions(session).fail_missed(now, StartFailure.MISSED, _MISSED_MESSAGE)
         for distribution_id in missed:
             _record_failure(session, distribution_id, StartFailure.MISSED)
-        due = await _at_home(session, ledger, await Distributions(session).find_pending_scheduled(now))
+        due = await Distributions(session).find_pending_scheduled(now)
     if missed:
         _log.warning("%d occurrences of series were missed", len(missed))
     started = 0
-    for distribution in due:
+    for distribution in await _at_home(context, due):
         if backoff.holds(distribution.id, now):
             continue
         with about(distribution_id=distribution.id):
             try:
-                started += await _start_or_fail(database, ledger, settings, jobs, distribution, now)
+                started += await _start_or_fail(context, distribution, now)
             except Exception as error:
                 if isinstance(error, DatabaseUnavailable) and not is_of_statement(error):
                     raise
@@ -118,19 +110,17 @@ async def run_due(
     return started
 
 
-async def _start_or_fail(
-    database: Database, ledger: Ledger, settings: Settings, jobs: Jobs, distribution: Distribution, now: datetime
-) -> bool:
+async def _start_or_fail(context: Context, distribution: Distribution, now: datetime) -> bool:
     """Start a distribution, or say on it why it cannot start: FAILED where only a person can change that."""
     try:
-        return await _start(database, ledger, settings, jobs, distribution, now)
+        return await _start(context, distribution, now)
     except (LedgerUnavailable, LedgerUncertain, ClockIsOff) as error:
         _log.warning("distribution %s waits for the next round: %s", distribution.id, error)
     except (Conflict, Invalid, NotFound, LedgerRejected) as error:
-        await _fail(database, distribution, error)
+        await _fail(context.database, distribution, error)
     except ROWS_REFUSED as error:
         _log.exception("distribution %s: the database refuses its rows", distribution.id)
-        await _fail(database, distribution, rows_refused(distribution.id, error))
+        await _fail(context.database, distribution, rows_refused(distribution.id, error))
     return False
 
 
@@ -148,45 +138,47 @@ async def _put_off(
         await DueStarts(session).note_failure(distribution.id, f"It is due and did not start yet. {reason}")
 
 
-async def _at_home(session: AsyncSession, ledger: Ledger, due: Sequence[Distribution]) -> Sequence[Distribution]:
+async def _at_home(context: Context, due: Sequence[Distribution]) -> Sequence[Distribution]:
     """Return what the ledger can pay; what belongs to another one waits until the settings lead there again."""
     if not due:
         return due
     try:
-        elsewhere = {one.distribution_id for one in await same_ledger.find_elsewhere(session, ledger)}
+        elsewhere = {one.distribution_id for one in await same_ledger.find_elsewhere(context.database, context.ledger)}
     except LedgerUnavailable as error:
         _log.warning("%d distributions wait for the next round: %s", len(due), error)
         return []
     return [distribution for distribution in due if distribution.id not in elsewhere]
 
 
-async def _start(
-    database: Database, ledger: Ledger, settings: Settings, jobs: Jobs, due: Distribution, now: datetime
-) -> bool:
-    """Freeze a distribution and begin to pay it. False when another worker is at it or was, or it is due no more."""
-    async with database.unit_of_work() as session:
-        distribution = await Distributions(session).claim_due(due, now)
+async def _start(context: Context, due: Distribution, now: datetime) -> bool:
+    """Freeze a distribution and begin to pay it. False when another worker is at it or was, or it is due no more.
+
+    The ledger is read before the distribution is claimed: of two workers that read it, one begins.
+    """
+    async with context.database.unit_of_work() as session:
+        if await _claim(session, due, now) is None:
+            return False
+    readiness = await starts.prepare(context, due.id, now, register_since=due.scheduled_time)
+    async with context.database.unit_of_work() as session:
+        distribution = await _claim(session, due, now)
         if distribution is None:
             return False
-        if not _register_is_fresh(await Assets(session).get(distribution.asset_id), distribution):
-            await distributions.read_register(database, ledger, distribution)
-            # What a token announced may have been put off, or called off.
-            if await Distributions(session).claim_due(due, now) is None:
-                return False
-        if distribution.series_id and not await SeriesRepository(session).hold_unpaused(distribution.series_id):
-            return False
-        if not await distributions.freeze_for_approval(session, ledger, settings, distribution, now):
+        if not await starts.freeze_for_approval(session, context, distribution, readiness, now):
             _log.info("distribution %s, due at %s, waits for approvals", distribution.id, distribution.scheduled_time)
             return False
-        await distributions.execute(session, ledger, settings, jobs, distribution.id, now=now)
+        await starts.begin(session, context, distribution.id, readiness, now)
     _log.info("distribution %s, due at %s, has begun", distribution.id, distribution.scheduled_time)
     return True
 
 
-def _register_is_fresh(asset: Asset, distribution: Distribution) -> bool:
-    """Whether the register was read after the distribution fell due, so that it need not be read again."""
-    read_at, due_at = asset.last_synced_at, distribution.scheduled_time
-    return read_at is not None and due_at is not None and read_at >= due_at
+async def _claim(session: AsyncSession, due: Distribution, now: datetime) -> Distribution | None:
+    """Take a distribution that is due, unless another worker has it, it is due no more, or its series is paused."""
+    distribution = await Distributions(session).claim_due(due, now)
+    if distribution is None:
+        return None
+    if distribution.series_id and not await SeriesRepository(session).hold_unpaused(distribution.series_id):
+        return None
+    return distribution
 
 
 async def _fail(database: Database, distribution: Distribution, error: MassPayoutError) -> None:

@@ -16,18 +16,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit
 from masspayout.backoff import Backoff
+from masspayout.context import Context
 from masspayout.db.entities import TERM_COLUMNS, Asset, ExecutionType, Frequency, Series, SeriesStatus
 from masspayout.db.refusals import is_of_statement
 from masspayout.db.repositories import Distributions, EventListeners, SeriesRepository
-from masspayout.db.session import Database, clock_of
+from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.distribution_records import record_cancelled
 from masspayout.errors import Conflict, DatabaseUnavailable, Invalid
-from masspayout.freezing import payment_token_of
-from masspayout.ledger.port import Ledger
+from masspayout.freezing import payment_token_of, require_told_amounts
 from masspayout.ledger_time import to_nanos
 from masspayout.scheduling import find_zone, occurrence
-from masspayout.settings import Settings
 from masspayout.terms import Terms, from_terms, require_ahead
 from masspayout.triggers import Trigger
 
@@ -64,30 +63,23 @@ class Calendar:
 
 
 async def create(
-    session: AsyncSession,
-    ledger: Ledger,
-    settings: Settings,
-    asset: Asset,
-    terms: Terms,
-    plan: Calendar | Trigger,
-    now: datetime,
+    context: Context, asset: Asset, terms: Terms, plan: Calendar | Trigger, *, now: datetime | None = None
 ) -> Series:
     """Create a series: a recurring one with its first occurrence, an automatic one with a listener for its deposits.
 
     Args:
-        session: The caller's transaction.
-        ledger: Where they are paid.
-        settings: Who pays.
+        context: What to work with.
         asset: What its distributions are paid on.
         terms: What each of them pays out. An amount may be missing from those of a trigger: then it is the deposit.
         plan: What makes them.
-        now: The present.
+        now: The present, unless it is to be asked for.
 
     Raises:
         Invalid: Terms or calendar are incomplete or contradict each other. Nothing was written.
         Conflict: The asset has no payment token, or its contract works out the amounts itself.
     """
-    token = await payment_token_of(ledger, settings, asset)
+    now = now or await context.database.clock.now()
+    token = await require_told_amounts(context.ledger, payment_token_of(context.settings, asset))
     first = from_terms(asset, terms, token, amount_required=isinstance(plan, Calendar))
     if terms.record_time is not None:
         raise Invalid(
@@ -100,9 +92,11 @@ async def create(
     series = Series(id=terms.id or uuid7(), **told)
     if isinstance(plan, Trigger):
         series.trigger_condition = str(plan)
-        await _save_armed(session, series)
-        _record_created(session, series)
-        await _listen_for_deposits(session, series, token.payer_account_id, asset.lifecycle_contract_id)
+        offset_nanos = await context.database.clock.offset_nanos()
+        async with context.database.unit_of_work() as session:
+            await _save_armed(session, series, offset_nanos)
+            _record_created(session, series)
+            await _listen_for_deposits(session, series, token.payer_account_id, asset.lifecycle_contract_id)
         return series
     _check_calendar(plan, now)
     series.frequency = plan.frequency
@@ -110,10 +104,11 @@ async def create(
     series.end_time = plan.end_time
     series.time_zone = plan.time_zone
     series.catch_up_seconds = int(plan.catch_up.total_seconds())
-    await SeriesRepository(session).save(series)
-    _record_created(session, series)
-    await ensure_next(session, series.id, now)
-    await session.refresh(series)
+    async with context.database.unit_of_work() as session:
+        await SeriesRepository(session).save(series)
+        _record_created(session, series)
+        await ensure_next(session, series.id, now)
+        await session.refresh(series)
     return series
 
 
@@ -247,9 +242,8 @@ async def cancel(session: AsyncSession, series: Series) -> int:
     return len(cancelled)
 
 
-async def _save_armed(session: AsyncSession, series: Series) -> None:
+async def _save_armed(session: AsyncSession, series: Series, offset_nanos: int) -> None:
     """Save a series that deposits start, with the time of its making by their clock: an advanced sandbox is ahead."""
-    offset_nanos = await clock_of(session).offset_nanos()
     if offset_nanos:
         series.created_at = func.now() + timedelta(microseconds=offset_nanos // 1000)
     await SeriesRepository(session).save(series)

@@ -8,7 +8,7 @@ from masspayout import approvals, funds, limits
 from masspayout.db.entities import Distribution
 from masspayout.db.repositories import Assets, Due
 from masspayout.errors import Conflict, ContractPaused
-from masspayout.ledger.port import Ledger
+from masspayout.funds import FundsReading
 from masspayout.settings import Settings
 
 
@@ -57,9 +57,9 @@ async def require_contract_unpaused(session: AsyncSession, distribution: Distrib
 
 async def require_free(
     session: AsyncSession,
-    ledger: Ledger,
     settings: Settings,
     distribution: Distribution,
+    funds_reading: FundsReading,
     due: Due,
     now: datetime,
 ) -> None:
@@ -71,5 +71,5 @@ async def require_free(
         LimitExceeded: It is more than may be paid out, at once or in a day.
     """
     await approvals.require(session, settings, distribution)
-    await funds.require(ledger, funds.frozen_token(distribution), due, session=session)
+    await funds.reserve(session, funds_reading, due)
     await limits.spend(session, settings, distribution, due.amount, now)

@@ -14,8 +14,8 @@ from masspayout import access, distributions
 from masspayout.actors import Actor, ActorKind, acting_as
 from masspayout.db.entities import Distribution, DistributionStatus, DistributionType, PayoutType
 from masspayout.db.repositories import Users
-from masspayout.distributions import Terms
 from masspayout.roles import Role
+from masspayout.terms import Terms
 from payouts import ASSET_TOKEN
 
 
@@ -24,9 +24,7 @@ async def plan(service: Service, concept: str) -> Distribution:
     runtime = service.runtime
     terms = Terms(DistributionType.DIVIDEND, PayoutType.PERCENTAGE, Decimal(10), concept=concept)
     with acting_as(Actor(ActorKind.USER, id=str(uuid.uuid4()), name="paula")):
-        return await distributions.create(
-            runtime.database, runtime.ledger, runtime.settings, service.world.asset, terms
-        )
+        return await distributions.create(runtime, service.world.asset, terms)
 
 
 async def buttons(page: Page) -> Sequence[str]:
@@ -87,7 +85,7 @@ async def test_whoever_planned_it_cannot_approve_of_it(service: Service, sign_in
         ben = await access.find_user(session, "ben")
     terms = Terms(DistributionType.DIVIDEND, PayoutType.PERCENTAGE, Decimal(10), concept="Ben's own")
     with acting_as(Actor(ActorKind.USER, id=str(ben.id), name="ben")):
-        own = await distributions.create(runtime.database, runtime.ledger, runtime.settings, service.world.asset, terms)
+        own = await distributions.create(runtime, service.world.asset, terms)
     page = await sign_in("ben", f"/payouts/{own.id}")
     await expect(page.get_by_text("You planned it, so somebody else has to approve of it.")).to_be_visible()
     await expect(page.get_by_role("button", name="Approve …")).to_have_count(0)

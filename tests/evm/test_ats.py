@@ -15,8 +15,9 @@ from anvil import Anvil
 from ats import LOCKER_ROLE, AtsTokens, mint, running_ats
 from chains import Contract, Receipt, deploy
 from evm_harness import EvmHarness, evm_harness
-from masspayout import assets, contract_payouts, distributions, reconciliation, scheduler
+from masspayout import assets, contract_payouts, distributions, reconciliation, scheduler, starts
 from masspayout.batch_payouts import DistributionPayer
+from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, ExecutionType, PayoutType
 from masspayout.db.repositories import AnnouncedPayouts, Distributions
 from masspayout.db.session import Database
@@ -26,6 +27,7 @@ from masspayout.ledger.evm.ats import Announcement, AtsToken
 from masspayout.ledger.evm.contracts import recognise
 from masspayout.ledger.evm.offers import Offers
 from masspayout.settings import Settings
+from masspayout.terms import Terms
 from unreliable_node import Faults
 
 HOLDER_COUNTS = {Announcement.DIVIDEND: 250, Announcement.COUPON: 60}
@@ -104,11 +106,14 @@ async def read(pages: object) -> dict[str, int]:
     return found
 
 
+def context_of(database: Database, harness: EvmHarness, settings: Settings) -> Context:
+    return Context(settings, database, harness.ledger, Jobs(database.url))
+
+
 async def pay(
     database: Database, harness: EvmHarness, settings: Settings, distribution_id: uuid.UUID
 ) -> tuple[DistributionStatus, reconciliation.Reconciliation]:
-    async with database.unit_of_work() as session:
-        await distributions.execute(session, harness.ledger, settings, Jobs(database.url), distribution_id)
+    await starts.execute(context_of(database, harness, settings), distribution_id)
     status = await DistributionPayer(database, harness.ledger, settings).pay(distribution_id)
     return status, await reconciliation.reconcile(database, harness.ledger, distribution_id)
 
@@ -167,10 +172,8 @@ async def test_a_dividend_on_it_is_paid_and_reconciled(
     await harness.fund(payment_token, harness.payer_account_id, 10**12)
     asset = await assets.import_asset(database, harness.ledger, security.token.address, payment_token_id=payment_token)
     assert (asset.symbol[:3], asset.decimals, asset.total_supply) == ("HRB", 2, sum(security.holders.values()))
-    terms = distributions.Terms(
-        type=DistributionType.DIVIDEND, payout_type=PayoutType.PERCENTAGE, amount=Decimal("250000.000001")
-    )
-    distribution = await distributions.create(database, harness.ledger, settings, asset, terms)
+    terms = Terms(type=DistributionType.DIVIDEND, payout_type=PayoutType.PERCENTAGE, amount=Decimal("250000.000001"))
+    distribution = await distributions.create(context_of(database, harness, settings), asset, terms)
     status, verdict = await pay(database, harness, settings, distribution.id)
     assert status is DistributionStatus.COMPLETED
     assert verdict.agrees
@@ -216,7 +219,7 @@ async def test_an_existing_contract_pays_what_was_approved(
     security: Security, harness: EvmHarness, database: Database, settings: Settings, cash_flow: CashFlow
 ) -> None:
     offer = await cash_flow.offers.for_snapshot(security.snapshot_id, Decimal(1000))
-    distribution = await contract_payouts.create(database, harness.ledger, settings, cash_flow.asset, offer)
+    distribution = await contract_payouts.create(context_of(database, harness, settings), cash_flow.asset, offer)
     status, verdict = await pay(database, harness, settings, distribution.id)
     assert status is DistributionStatus.COMPLETED
     assert verdict.agrees
@@ -225,7 +228,7 @@ async def test_an_existing_contract_pays_what_was_approved(
     assert cash_flow.payment_token.ask_all("balanceOf", [(account,) for account in security.holders]) == shares
     again = await cash_flow.offers.for_snapshot(security.snapshot_id, Decimal(7))
     with pytest.raises(Conflict, match="pays it once"):
-        await contract_payouts.create(database, harness.ledger, settings, cash_flow.asset, again)
+        await contract_payouts.create(context_of(database, harness, settings), cash_flow.asset, again)
 
 
 async def test_an_existing_contract_pays_what_the_token_announced(
@@ -237,7 +240,7 @@ async def test_an_existing_contract_pays_what_the_token_announced(
         await cash_flow.offers.for_announcement(security.kind, number)
     await harness.let_pass(3 * HOUR.total_seconds())
     offer = await cash_flow.offers.for_announcement(security.kind, number)
-    distribution = await contract_payouts.create(database, harness.ledger, settings, cash_flow.asset, offer)
+    distribution = await contract_payouts.create(context_of(database, harness, settings), cash_flow.asset, offer)
     status, verdict = await pay(database, harness, settings, distribution.id)
     assert status is DistributionStatus.COMPLETED
     assert verdict.agrees
@@ -263,7 +266,7 @@ class Earlier:
     ) -> tuple[DistributionStatus, reconciliation.Reconciliation, dict[str, str | None]]:
         """Pay the snapshot, and return how that ended, with who is unpaid and why."""
         offer = await self.cash_flow.offers.for_snapshot(self.security.snapshot_id, Decimal(1000))
-        made = await contract_payouts.create(database, self.harness.ledger, settings, self.cash_flow.asset, offer)
+        made = await contract_payouts.create(context_of(database, self.harness, settings), self.cash_flow.asset, offer)
         status, verdict = await pay(database, self.harness, settings, made.id)
         async with database.unit_of_work() as session:
             found = await Distributions(session).find_by_id(made.id, with_holders=True)
@@ -432,14 +435,14 @@ async def test_what_was_imported_is_paid_by_itself_on_its_day_and_one_of_the_pas
     record_at = await time_ahead(harness)
     number = security.announce(record_at, record_at + HOUR)
     await assets.sync(database, harness.ledger, cash_flow.asset.id)
-    jobs = Jobs(database.url)
+    context = context_of(database, harness, settings)
     when = record_at + 2 * HOUR
     # By our clock it is due, by the chain's it is not: it waits.
-    await scheduler.run_due(database, harness.ledger, settings, jobs, when)
+    await scheduler.run_due(context, when)
     assert (await imported(database, cash_flow.asset, security, number)).status is DistributionStatus.PENDING
     chain_now = (await harness.ledger.chain.head()).timestamp
     await harness.let_pass(when.timestamp() - chain_now)
-    await scheduler.run_due(database, harness.ledger, settings, jobs, when)
+    await scheduler.run_due(context, when)
     begun = await imported(database, cash_flow.asset, security, number)
     assert begun.status is DistributionStatus.PROCESSING
     assert begun.amount == begun.total_amount
@@ -449,7 +452,7 @@ async def test_what_was_imported_is_paid_by_itself_on_its_day_and_one_of_the_pas
     assert cash_flow.payment_token.ask("balanceOf", last) == security.owed_units(last)
     offer = await cash_flow.offers.for_announcement(security.kind, number)
     with pytest.raises(Conflict, match="pays it once"):
-        await contract_payouts.create(database, harness.ledger, settings, cash_flow.asset, offer)
+        await contract_payouts.create(context_of(database, harness, settings), cash_flow.asset, offer)
 
     waiting = await imported(database, cash_flow.asset, security, past)
     assert (waiting.execution_type, waiting.scheduled_time) == (ExecutionType.MANUAL, None)

@@ -1,7 +1,7 @@
 """LifeCycleCashFlow contracts: what they cannot pay is refused before anybody reviews it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from anvil import Anvil
 from chains import Contract, deploy
 from evm_harness import EvmHarness, evm_harness
 from masspayout import assets, distributions, list_payouts, previews, scheduler, series
+from masspayout.context import Context
 from masspayout.db.entities import Asset, DistributionStatus, DistributionType, ExecutionType, Frequency, PayoutType
 from masspayout.db.repositories import Distributions, SeriesRepository
 from masspayout.db.session import Database
@@ -21,11 +22,12 @@ from masspayout.ledger.evm.contracts import recognise
 from masspayout.ledger.evm.contracts.terms import ContractTerms, Occasion
 from masspayout.ledger.movements import Payment
 from masspayout.settings import Settings
+from masspayout.terms import Terms
 from masspayout.triggers import parse_trigger
 
 HOLDER = f"0x{0xE000:040x}"
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
-TERMS = distributions.Terms(type=DistributionType.DIVIDEND, payout_type=PayoutType.FIXED, amount=Decimal(100))
+TERMS = Terms(type=DistributionType.DIVIDEND, payout_type=PayoutType.FIXED, amount=Decimal(100))
 REFUSED = "no FIXED amounts, no list"
 
 
@@ -39,6 +41,10 @@ class Stage:
     asset_token: str
     payment_token: str
     contract: Contract
+
+    @property
+    def context(self) -> Context:
+        return Context(self.settings, self.database, self.harness.ledger, Jobs(self.database.url))
 
     async def import_asset(self, contract_id: str | None) -> Asset:
         return await assets.import_asset(
@@ -62,18 +68,17 @@ async def stage(anvil: Anvil, database_url: URL, database: Database, settings: S
 
 async def test_what_is_not_its_rule_is_neither_previewed_nor_created(stage: Stage) -> None:
     asset = await stage.import_asset(stage.contract.address)
-    parts = (stage.database, stage.harness.ledger, stage.settings, asset)
+    context = stage.context
     with pytest.raises(Conflict, match=REFUSED):
-        await previews.trial(*parts, TERMS, now=NOW)
+        await previews.trial(context, asset, TERMS, now=NOW)
     with pytest.raises(Conflict, match=REFUSED):
-        await distributions.create(*parts, TERMS)
+        await distributions.create(context, asset, TERMS)
     for plan in (series.Calendar(Frequency.MONTHLY, NOW + timedelta(days=1)), parse_trigger("ON_DEPOSIT")):
         with pytest.raises(Conflict, match=REFUSED):
-            async with stage.database.unit_of_work() as session:
-                await series.create(session, *parts[1:], TERMS, plan, NOW)
+            await series.create(context, asset, TERMS, plan, now=NOW)
     settings = stage.settings.model_copy(update={"payer_account_id": stage.contract.address})
     with pytest.raises(Conflict, match=REFUSED):
-        await list_payouts.payment_token(stage.harness.ledger, settings, stage.payment_token)
+        await list_payouts.payment_token(replace(context, settings=settings), stage.payment_token)
     async with stage.database.unit_of_work() as session:
         assert (await Distributions(session).find_of_asset(asset.id, None)).total == 0
         assert (await SeriesRepository(session).find_of_asset(asset.id, None)).total == 0
@@ -82,17 +87,16 @@ async def test_what_is_not_its_rule_is_neither_previewed_nor_created(stage: Stag
 async def test_what_was_planned_before_the_asset_had_such_a_contract_is_not_frozen(stage: Stage) -> None:
     asset = await stage.import_asset(None)
     due_at = datetime.now(UTC) + timedelta(days=1)
-    terms = distributions.Terms(
+    terms = Terms(
         type=TERMS.type,
         payout_type=TERMS.payout_type,
         amount=TERMS.amount,
         execution_type=ExecutionType.SCHEDULED,
         scheduled_time=due_at,
     )
-    ledger, settings = stage.harness.ledger, stage.settings
-    planned = await distributions.create(stage.database, ledger, settings, asset, terms)
+    planned = await distributions.create(stage.context, asset, terms)
     await stage.import_asset(stage.contract.address)
-    await scheduler.run_due(stage.database, ledger, settings, Jobs(stage.database.url), due_at)
+    await scheduler.run_due(stage.context, due_at)
     async with stage.database.unit_of_work() as session:
         found = await Distributions(session).get(planned.id)
     assert (found.status, found.is_frozen) == (DistributionStatus.FAILED, False)

@@ -77,9 +77,7 @@ class Redemption:
 
     async def plan(self) -> Distribution:
         runtime = self.world.runtime
-        return await contract_payouts.create(
-            runtime.database, runtime.ledger, runtime.settings, self.asset, await self.offer()
-        )
+        return await contract_payouts.create(runtime, self.asset, await self.offer())
 
     async def pay(self, distribution_id: uuid.UUID) -> DistributionStatus:
         await self.world.execute(distribution_id)
@@ -91,8 +89,7 @@ class Redemption:
 
     async def unpayable(self, distribution_id: uuid.UUID) -> dict[str, str]:
         runtime, found = self.world.runtime, await self.world.find(distribution_id)
-        async with runtime.database.unit_of_work() as session:
-            return (await previews.preview(session, runtime.ledger, runtime.settings, found)).unpayable
+        return (await previews.preview(runtime, found)).unpayable
 
     def received(self, *accounts: str) -> list[int]:
         """Return what accounts were paid, in whole payment tokens."""
@@ -153,7 +150,7 @@ async def test_everybody_gets_the_principal_and_no_bonds_are_left(redemption: Re
         await redemption.plan()
     harness, ledger = redemption.harness, redemption.harness.ledger
     payer, token, terms = redemption.contract.address, redemption.dollar.address, planned.contract_terms
-    fees = (await ledger.estimate(payer, token, len(HOLDERS), terms)).fees
+    fees = (await ledger.tariff(payer, token, terms)).estimate(len(HOLDERS)).fees
     assert fees is not None
     harness.way.faults = Faults(lose_answer_percent=40, lose_request_percent=20, repeat_percent=40)
     assert await redemption.pay(planned.id) is DistributionStatus.COMPLETED

@@ -40,8 +40,7 @@ def approve(
     approved_hash = register_hash or shown.register_hash or ""
 
     async def work(runtime: Context) -> ApprovalCount:
-        async with runtime.database.unit_of_work() as session:
-            return await approvals.approve(session, shown.id, approved_hash)
+        return await approvals.approve(runtime.database, shown.id, approved_hash)
 
     count = with_runtime(work)
     if not count.is_complete:

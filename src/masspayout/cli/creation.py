@@ -21,9 +21,8 @@ from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Frequency, PayoutType, Series
 from masspayout.db.repositories import Assets
 from masspayout.errors import Invalid
-from masspayout.freezing import payment_token_of
 from masspayout.scheduling import find_zone
-from masspayout.terms import timing_misfits
+from masspayout.terms import Terms, timing_misfits
 from masspayout.triggers import Trigger, parse_trigger
 
 TypeOption = Annotated[DistributionType, typer.Option("--type", help="What is being paid out.")]
@@ -106,7 +105,7 @@ def create(
         return
     timing.check(execution)
     time_zone = find_zone(zone)
-    terms = distributions.Terms(
+    terms = Terms(
         type=kind,
         payout_type=payout,
         amount=None if amount is None else _decimal(amount),
@@ -165,30 +164,28 @@ class _Timing:
         )
 
 
-async def _distribution(runtime: Context, asset: str, terms: distributions.Terms) -> Distribution:
+async def _distribution(runtime: Context, asset: str, terms: Terms) -> Distribution:
     found = await _find_asset(runtime, asset)
-    return await distributions.create(runtime.database, runtime.ledger, runtime.settings, found, terms)
+    return await distributions.create(runtime, found, terms)
 
 
 async def _pay_list(
     runtime: Context, asset: str, path: Path, kind: DistributionType, concept: str | None
 ) -> Distribution:
     found = await _find_asset(runtime, asset)
-    token = await payment_token_of(runtime.ledger, runtime.settings, found)
+    token = await list_payouts.payment_token_of_asset(runtime, found)
     entries = read_list(path, token.decimals)
-    await list_payouts.check(runtime.ledger, runtime.settings, token, entries, allow_unpayable=True)
-    parts = (runtime.database, runtime.ledger, runtime.settings, found, token)
-    return await list_payouts.create(*parts, entries, distribution_type=kind, concept=concept)
+    await list_payouts.check(runtime, token, entries, allow_unpayable=True)
+    return await list_payouts.create(runtime, found, token, entries, distribution_type=kind, concept=concept)
 
 
 async def _series(
-    runtime: Context, asset: str, terms: distributions.Terms, plan: series.Calendar | Trigger
+    runtime: Context, asset: str, terms: Terms, plan: series.Calendar | Trigger
 ) -> tuple[Series, datetime | None, str]:
     """Return the series, when its first distribution is due, and the account on which deposits arrive."""
     found = await _find_asset(runtime, asset)
+    made = await series.create(runtime, found, terms, plan)
     async with runtime.database.unit_of_work() as session:
-        parts = (session, runtime.ledger, runtime.settings, found)
-        made = await series.create(*parts, terms, plan, await runtime.database.clock.now())
         next_time = await series.find_next_time(session, made)
     return made, next_time, found.lifecycle_contract_id or runtime.settings.payer_account_id
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from masspayout import assets, distributions, previews, reconciliation
+from masspayout import assets, distributions, previews, reconciliation, starts
 from masspayout.cli.output import out, run
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import show_failures, show_verdict
@@ -15,6 +15,7 @@ from masspayout.db.entities import Asset, Distribution, DistributionType, Payout
 from masspayout.db.repositories import BatchPayouts, Entitlements
 from masspayout.errors import Invalid, MassPayoutError
 from masspayout.ledger.sandbox import Faults, SandboxAdministration, SandboxLedger
+from masspayout.terms import Terms
 
 _HOLDERS = 3000
 _FROZEN = 5
@@ -103,15 +104,14 @@ async def _plan(runtime: Context, asset: Asset) -> Distribution:
         "Plan a dividend, pro rata to what each one holds, and review it.",
         f"masspayout distribution create {asset.token_id} --payout PERCENTAGE --amount {_DIVIDEND}",
     )
-    terms = distributions.Terms(
+    terms = Terms(
         type=DistributionType.DIVIDEND,
         payout_type=PayoutType.PERCENTAGE,
         amount=_DIVIDEND,
         concept="Demo dividend",
     )
-    dividend = await distributions.create(runtime.database, runtime.ledger, runtime.settings, asset, terms)
-    async with runtime.database.unit_of_work() as session:
-        seen = await previews.preview(session, runtime.ledger, runtime.settings, dividend)
+    dividend = await distributions.create(runtime, asset, terms)
+    seen = await previews.preview(runtime, dividend)
     out.print(
         f"  {seen.payable_count:,} holders get {seen.total_amount:,f} EURD in {seen.transaction_count} transactions,"
     )
@@ -125,8 +125,7 @@ async def _pay(runtime: Context, dividend: Distribution) -> None:
         "Pay it, over a network that loses 5 % of the answers and doubles 5 % of the messages.",
         f"masspayout distribution execute {dividend.id} --wait",
     )
-    async with runtime.database.unit_of_work() as session:
-        await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, dividend.id)
+    await starts.execute(runtime, dividend.id)
     await pay_with_progress(runtime, dividend.id, "  paying")
     await _show_state(runtime, dividend)
 
@@ -140,8 +139,7 @@ async def _mend_and_retry(
     )
     await admin.unfreeze(actors.frozen, actors.euro)
     await admin.associate(actors.unassociated, actors.euro)
-    async with runtime.database.unit_of_work() as session:
-        await distributions.retry(session, runtime.ledger, runtime.settings, runtime.jobs, dividend.id)
+    await starts.retry(runtime, dividend.id)
     await pay_with_progress(runtime, dividend.id, "  retrying")
     await _show_state(runtime, dividend)
 

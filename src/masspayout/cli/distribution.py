@@ -8,7 +8,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from masspayout import distributions, exports, previews
+from masspayout import distributions, exports, previews, starts
 from masspayout.cli import approval, creation
 from masspayout.cli.options import DistributionArgument, LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table, why_empty, writing_as_it_is
@@ -37,7 +37,7 @@ def preview(distribution: DistributionArgument, as_json: JsonOption = False) -> 
     async def work(runtime: Context) -> tuple[DistributionStatus, previews.Preview]:
         async with runtime.database.unit_of_work() as session:
             found = await distributions.find(session, distribution)
-            return found.status, await previews.preview(session, runtime.ledger, runtime.settings, found)
+        return found.status, await previews.preview(runtime, found)
 
     status, found = with_runtime(work)
     fields = {
@@ -219,12 +219,7 @@ async def _start(reference: str, *, wait: bool, again: bool) -> None:
     async with opened() as runtime:
         async with runtime.database.unit_of_work() as session:
             found = await distributions.find(session, reference)
-        await distributions.get_ready(runtime.database, runtime.ledger, runtime.settings, found)
-        async with runtime.database.unit_of_work() as session:
-            if again:
-                await distributions.retry(session, runtime.ledger, runtime.settings, runtime.jobs, found.id)
-            else:
-                await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, found.id)
+        await (starts.retry if again else starts.execute)(runtime, found.id)
         if not wait:
             out.print(f"Started. Watch it: masspayout distribution show {found.id}")
             out.print("A worker pays it; if none is running, start one with: masspayout worker")

@@ -133,9 +133,7 @@ def plan(
             coupon_id=coupon,
             redemption=redemption,
         )
-        return await contract_payouts.create(
-            runtime.database, runtime.ledger, runtime.settings, found, offer, concept=concept
-        )
+        return await contract_payouts.create(runtime, found, offer, concept=concept)
 
     distribution = with_runtime(work)
     if as_json:

@@ -71,7 +71,7 @@ async def _pay(
     allow_unpayable: bool,
 ) -> None:
     async with opened() as runtime:
-        token = await list_payouts.payment_token(runtime.ledger, runtime.settings, payment_token)
+        token = await list_payouts.payment_token(runtime, payment_token)
         entries = read_list(file, token.decimals)
         asset_id = asset_reference or token.token_id
         await _attend(runtime, token)
@@ -81,8 +81,7 @@ async def _pay(
         await _attend(runtime, token)
         accounts = "1 account" if len(entries) == 1 else f"{len(entries):,} accounts"
         out.print(f"Distribution {distribution.id}: {accounts}, {distribution.total_amount:,f} in all.")
-        async with runtime.database.unit_of_work() as session:
-            await list_payouts.start_or_resume(session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id)
+        await list_payouts.start_or_resume(runtime, distribution.id)
         await pay_with_progress(runtime, distribution.id)
         verdict = await _prove(runtime, distribution.id)
         show_verdict(verdict)
@@ -133,11 +132,8 @@ async def _distribution_of(
         out.print("[bold yellow]The ledger shows payments of this list that the database does not know.[/]")
     else:
         # Nothing is written, not even the asset, before all of the list is known to be good.
-        parts = (runtime.ledger, runtime.settings, token, entries)
-        unchecked_count = await list_payouts.check(*parts, allow_unpayable=allow_unpayable)
+        unchecked_count = await list_payouts.check(runtime, token, entries, allow_unpayable=allow_unpayable)
         if unchecked_count:
             out.print(unchecked_sentence(unchecked_count, len(entries)))
     asset = await assets.import_asset(runtime.database, runtime.ledger, asset_token_id, for_lists=True)
-    return await list_payouts.create(
-        runtime.database, runtime.ledger, runtime.settings, asset, token, entries, concept=concept, again=again
-    )
+    return await list_payouts.create(runtime, asset, token, entries, concept=concept, again=again)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from masspayout import same_ledger
 from masspayout.db.diagnosis import Unpaid
 from masspayout.db.repositories import Homes
 from masspayout.doctor.examination import Examination, Problem
@@ -13,7 +14,6 @@ from masspayout.ledger.failures import PAYER_IS_RECIPIENT, describe_failure
 from masspayout.ledger.identity import contradict, settings_of
 from masspayout.money import subtract, to_decimal, total
 from masspayout.runtime import make_ledger
-from masspayout.same_ledger import find_elsewhere
 
 
 async def ledger_answers(examination: Examination) -> str:
@@ -49,7 +49,8 @@ async def ledger_answers(examination: Examination) -> str:
 async def nothing_waits_elsewhere(examination: Examination) -> str:
     """Whatever is to be paid, or is being paid, belongs to the ledger that the settings lead to."""
     async with examination.diagnosis.connection() as connection, AsyncSession(connection) as session:
-        elsewhere = await find_elsewhere(session, examination.ledger)
+        unfinished = await Homes(session).find_unfinished()
+    elsewhere = await same_ledger.elsewhere(examination.ledger, unfinished)
     if not elsewhere:
         return "Nothing waits on another one."
     home = elsewhere[0].home

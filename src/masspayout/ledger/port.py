@@ -6,7 +6,7 @@ it, ``submit`` sends stored bytes, ``outcome`` looks up what became of them. Onl
 Amounts are integers in the token's smallest unit. Account and token ids are in canonical form.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
@@ -116,6 +116,17 @@ class Estimate:
 
     seconds: int
     fees: Fees | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """What a ledger charges for payments and how long it takes, as of a moment.
+
+    Attributes:
+        estimate: Works out what paying so many recipients takes, without asking anybody.
+    """
+
+    estimate: Callable[[int], Estimate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,15 +277,12 @@ class Ledger(Protocol):
             Conflict: It could not; the hint says what to do about it.
         """
 
-    async def estimate(
-        self, payer_account_id: str, token_id: str, recipient_count: int, contract_terms: str | None = None
-    ) -> Estimate:
-        """Say what it takes to pay so many recipients: how long, and what the ledger charges whom for it.
+    async def tariff(self, payer_account_id: str, token_id: str, contract_terms: str | None = None) -> Tariff:
+        """Return what payments take, and what the ledger charges whom for them.
 
         Args:
             payer_account_id: Who is to pay.
             token_id: What is to be paid in.
-            recipient_count: How many.
             contract_terms: What is to be paid, as in ``Transfer``.
         """
 

@@ -13,7 +13,6 @@ from typing import Any
 from procrastinate import App, JobContext, RetryStrategy
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import same_ledger
 from masspayout.actors import acting_as, system
@@ -158,18 +157,18 @@ async def _recover(app: App, runtime: Context) -> None:
         _log.warning("job %s of a worker that is gone is run again", job.id)
         await app.job_manager.retry_job(job)
     running = {job.task_kwargs.get("distribution_id") for job in await _unfinished_payment_jobs(app)}
+    elsewhere = await _alarm_of_those_elsewhere(runtime)
     async with runtime.database.unit_of_work() as session:
-        elsewhere = await _alarm_of_those_elsewhere(session, runtime)
         for distribution_id in await Distributions(session).find_unfinished():
             if str(distribution_id) not in running and distribution_id not in elsewhere:
                 _log.warning("distribution %s was left half-paid and is taken up again", distribution_id)
                 await runtime.jobs.enqueue_payment(session, distribution_id, batch_count=1)
 
 
-async def _alarm_of_those_elsewhere(session: AsyncSession, runtime: Context) -> set[uuid.UUID]:
+async def _alarm_of_those_elsewhere(runtime: Context) -> set[uuid.UUID]:
     """Say which distributions wait because the settings lead to another ledger than theirs, and return them."""
     try:
-        elsewhere = await same_ledger.find_elsewhere(session, runtime.ledger)
+        elsewhere = await same_ledger.find_elsewhere(runtime.database, runtime.ledger)
     except MassPayoutError as error:
         _log.warning("it is not known which ledger this is: %s", error)
         return set()

@@ -38,12 +38,12 @@ class PeriodicTask:
 
 
 async def _run_due(runtime: Context, now: datetime) -> None:
-    await scheduler.run_due(runtime.database, runtime.ledger, runtime.settings, runtime.jobs, now, runtime.backoff)
+    await scheduler.run_due(runtime, now, runtime.backoff)
 
 
 async def _poll_listeners(runtime: Context, now: datetime) -> None:
     await EventReader(runtime.database, runtime.ledger, runtime.settings).poll_enabled(now)
-    await contract_pauses.stop_and_resume(runtime.database, runtime.ledger, runtime.settings, runtime.jobs)
+    await contract_pauses.stop_and_resume(runtime)
 
 
 async def _sync_registers(runtime: Context, now: datetime) -> None:

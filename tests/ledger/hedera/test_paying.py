@@ -149,7 +149,7 @@ async def test_hbar_is_paid_and_read_back_without_the_fees(hedera: Hedera) -> No
     accounts = [hedera.operator.create_account(tinybars=0) for _ in range(9)]
     payments = {account: (number + 1) * TINYBARS for number, account in enumerate(accounts)}
     before = await hedera.ledger.balance_units(hedera.payer, HBAR)
-    estimate = await hedera.ledger.estimate(hedera.payer, HBAR, len(accounts))
+    estimate = (await hedera.ledger.tariff(hedera.payer, HBAR)).estimate(len(accounts))
 
     signed = await hedera.pay(HBAR, payments)
 
@@ -173,7 +173,7 @@ async def test_a_payer_without_enough_hbar_concerns_everybody(hedera: Hedera) ->
 async def test_the_estimate_is_what_is_charged(hedera: Hedera, count: int) -> None:
     accounts = [hedera.operator.create_account() for _ in range(count)]
     token_id = hedera.make_token(*accounts)
-    estimate = await hedera.ledger.estimate(hedera.payer, token_id, count)
+    estimate = (await hedera.ledger.tariff(hedera.payer, token_id)).estimate(count)
     before = await hedera.ledger.balance_units(hedera.payer, HBAR)
     for start in range(0, count, 9):
         await hedera.pay(token_id, dict.fromkeys(accounts[start : start + 9], 1))

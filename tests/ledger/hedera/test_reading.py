@@ -272,11 +272,12 @@ async def test_funds_count_the_fees_too(hedera: Hedera, token: str) -> None:
     token_id = HBAR if token == HBAR else hedera.make_token()
     paid_in = PaymentToken(token_id, 8 if token == HBAR else 2, hedera.payer)
     due = Due(recipient_count=900, amount=Decimal(10))
-    await funds.require(hedera.ledger, paid_in, due)
+    funds.check(await funds.read(hedera.ledger, paid_in), due)
     # Ten whole HBAR and a little: enough for what is due, or for the fees, and not for both.
     hedera.operator.update_account(hedera.payer, tinybars=10 * TINYBARS + 1 if token == HBAR else 1)
+    reading = await funds.read(hedera.ledger, paid_in)
     with pytest.raises(InsufficientFunds, match=r"900 recipients costs about [0-9.]+ HBAR") as refused:
-        await funds.require(hedera.ledger, paid_in, due)
+        funds.check(reading, due)
     assert "0.00000001" in refused.value.message
     assert "with HBAR" in refused.value.hint
 

@@ -28,11 +28,10 @@ from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, Frequency, Series
 from masspayout.db.repositories import Distributions, SeriesRepository
 from masspayout.errors import Invalid
-from masspayout.freezing import payment_token_of
 from masspayout.idempotency import Claim
 from masspayout.payout_lists import read_payout_list
 from masspayout.roles import Permission
-from masspayout.terms import TIMING, timing_misfits
+from masspayout.terms import TIMING, Terms, timing_misfits
 from masspayout.triggers import Trigger, parse_trigger
 
 router = APIRouter(tags=["distributions"], route_class=GuardedRoute)
@@ -122,7 +121,7 @@ def _terms(body: bytes) -> DistributionTerms:
 
 
 async def _from_terms(runtime: Context, asset: Asset, given: DistributionTerms, claim: Claim) -> Distribution | Series:
-    terms = distributions.Terms(
+    terms = Terms(
         type=given.type,
         payout_type=given.payout_type,
         amount=None if given.amount is None else Decimal(given.amount),
@@ -136,15 +135,13 @@ async def _from_terms(runtime: Context, asset: Asset, given: DistributionTerms, 
     )
     plan = _plan(given)
     if plan is None:
-        return await _made_before(runtime, claim) or await distributions.create(
-            runtime.database, runtime.ledger, runtime.settings, asset, terms
-        )
-    async with runtime.database.unit_of_work() as session:
-        made = await SeriesRepository(session).find_by_id(claim.new_id) if claim.is_resumed else None
+        return await _made_before(runtime, claim) or await distributions.create(runtime, asset, terms)
+    if claim.is_resumed:
+        async with runtime.database.unit_of_work() as session:
+            made = await SeriesRepository(session).find_by_id(claim.new_id)
         if made is not None:
             return made
-        parts = (session, runtime.ledger, runtime.settings, asset)
-        return await series.create(*parts, terms, plan, await runtime.database.clock.now())
+    return await series.create(runtime, asset, terms, plan)
 
 
 async def _made_before(runtime: Context, claim: Claim) -> Distribution | None:
@@ -189,15 +186,13 @@ async def _from_list(runtime: Context, asset: Asset, path: Path, wish: _ListWish
     if made is not None:
         return made
     if wish.payment_token_id is None:
-        token = await payment_token_of(runtime.ledger, runtime.settings, asset)
+        token = await list_payouts.payment_token_of_asset(runtime, asset)
     else:
-        token = await list_payouts.payment_token(runtime.ledger, runtime.settings, wish.payment_token_id)
+        token = await list_payouts.payment_token(runtime, wish.payment_token_id)
     entries = await asyncio.to_thread(read_payout_list, path, token.decimals)
-    await list_payouts.check(runtime.ledger, runtime.settings, token, entries, allow_unpayable=wish.allow_unpayable)
+    await list_payouts.check(runtime, token, entries, allow_unpayable=wish.allow_unpayable)
     return await list_payouts.create(
-        runtime.database,
-        runtime.ledger,
-        runtime.settings,
+        runtime,
         asset,
         token,
         entries,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
-from masspayout import approvals, distributions, exports, previews, reconciliation
+from masspayout import approvals, distributions, exports, previews, reconciliation, starts
 from masspayout.api.csv_answers import CSV_ANSWER, FormatQuery, csv_response
 from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
@@ -121,8 +121,7 @@ async def show_distribution(runtime: RuntimeHere, distribution: DistributionHere
 @requires(Permission.VIEW)
 async def preview_distribution(runtime: RuntimeHere, distribution: DistributionHere) -> previews.Preview:
     """Say what executing it would do: who could not receive it, and whether the funds suffice."""
-    async with runtime.database.unit_of_work() as session:
-        return await previews.preview(session, runtime.ledger, runtime.settings, distribution)
+    return await previews.preview(runtime, distribution)
 
 
 @router.get("/distributions/{distribution}/holders", response_model=Listing[EntitlementShown], responses=CSV_ANSWER)
@@ -188,8 +187,7 @@ async def approve_distribution(
     """Approve of exactly what it will pay, which the register hash stands for. Its creator cannot."""
     given = await _approvals(runtime, distribution.id)
     if not (claim.is_resumed and caller.name in {each.actor_name for each in given["approvals"]}):
-        async with runtime.database.unit_of_work() as session:
-            await approvals.approve(session, distribution.id, approval.register_hash)
+        await approvals.approve(runtime.database, distribution.id, approval.register_hash)
     return await _approvals(runtime, distribution.id)
 
 
@@ -201,9 +199,7 @@ async def execute_distribution(
     """Start paying. Workers do it; look at the distribution to see how far they are."""
     # Whoever takes a request up again after a crash finds that it was done.
     if not (claim.is_resumed and not distribution.status.can_execute):
-        await distributions.get_ready(runtime.database, runtime.ledger, runtime.settings, distribution)
-        async with runtime.database.unit_of_work() as session:
-            await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id)
+        await starts.execute(runtime, distribution.id)
     return await _detail(runtime, distribution.id)
 
 
@@ -216,12 +212,8 @@ async def retry_distribution(
     if not (claim.is_resumed and not distribution.status.can_retry):
         chosen = None
         if choice is not None and (choice.accounts is not None or choice.failure_code is not None):
-            chosen = distributions.Chosen(choice.accounts, choice.failure_code)
-        await distributions.get_ready(runtime.database, runtime.ledger, runtime.settings, distribution)
-        async with runtime.database.unit_of_work() as session:
-            await distributions.retry(
-                session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id, chosen=chosen
-            )
+            chosen = starts.Chosen(choice.accounts, choice.failure_code)
+        await starts.retry(runtime, distribution.id, chosen=chosen)
     return await _detail(runtime, distribution.id)
 
 

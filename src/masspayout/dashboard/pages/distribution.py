@@ -129,8 +129,7 @@ class _Page:
         try:
             async with self._visit.unit_of_work() as session:
                 last = await Distributions(session).find_last_begun(distribution.asset_id)
-                runtime = self._visit.runtime
-                found = await previews.preview(session, runtime.ledger, runtime.settings, distribution)
+            found = await previews.preview(self._visit.runtime, distribution)
         except MassPayoutError as error:
             self._review.content = h("p", in_browser(str(error)), class_="note")
             return

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from masspayout import distributions
+from masspayout import distributions, starts
 from masspayout.dashboard import money_words
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
@@ -13,10 +13,10 @@ from masspayout.dashboard.markup import h
 from masspayout.dashboard.payout.state import PayoutState
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import DistributionStatus
-from masspayout.distributions import Chosen
 from masspayout.ledger.failures import describe_failure
 from masspayout.money import subtract
 from masspayout.roles import Permission
+from masspayout.starts import Chosen
 
 _NAMED = 5
 
@@ -58,9 +58,7 @@ class PayoutActions:
         )
         if not sure:
             return
-        await distributions.get_ready(runtime.database, runtime.ledger, runtime.settings, distribution)
-        async with self._visit.unit_of_work() as session:
-            await distributions.execute(session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id)
+        await starts.execute(runtime, distribution.id)
         messages.say("It has begun. Workers are paying.")
         await self._changed()
 
@@ -76,9 +74,7 @@ class PayoutActions:
             sure = await _confirm_retry(state, state.unpaid_count, "everybody who is unpaid")
         if not sure:
             return
-        await distributions.get_ready(runtime.database, runtime.ledger, runtime.settings, distribution)
-        async with self._visit.unit_of_work() as session:
-            await distributions.retry(session, runtime.ledger, runtime.settings, runtime.jobs, distribution.id)
+        await starts.retry(runtime, distribution.id)
         await self._begun()
 
     async def retry_reason(self, state: PayoutState, code: str) -> None:
@@ -94,9 +90,7 @@ class PayoutActions:
             await self._retry_chosen(state, Chosen(accounts=list(accounts)))
 
     async def _retry_chosen(self, state: PayoutState, chosen: Chosen) -> None:
-        runtime = self._visit.runtime
-        async with self._visit.unit_of_work() as session:
-            await distributions.retry(session, runtime.ledger, runtime.settings, runtime.jobs, state.id, chosen=chosen)
+        await starts.retry(self._visit.runtime, state.id, chosen=chosen)
         await self._begun()
 
     async def _begun(self) -> None:

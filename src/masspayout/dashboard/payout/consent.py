@@ -79,7 +79,6 @@ class ConsentCard:
         )
         if not sure:
             return
-        async with self._visit.unit_of_work() as session:
-            await approvals.approve(session, distribution.id, register_hash)
+        await approvals.approve(self._visit.database, distribution.id, register_hash)
         messages.say("Approved.")
         await self._changed()

@@ -6,7 +6,6 @@ from masspayout import distributions, list_payouts, previews, series
 from masspayout.context import Context
 from masspayout.dashboard.planning.draft import LIST, Draft
 from masspayout.errors import Invalid
-from masspayout.freezing import payment_token_of
 from masspayout.payout_lists import PayoutList
 from masspayout.previews import Preview
 from masspayout.recipients import Checked
@@ -27,16 +26,14 @@ async def preview(runtime: Context, draft: Draft, checked: Checked) -> Preview |
         MassPayoutError: It cannot be done; nothing was written.
     """
     if draft.source == LIST:
-        token = await payment_token_of(runtime.ledger, runtime.settings, draft.asset)
-        parts = (runtime.ledger, runtime.settings, token, _list_of(draft))
-        return await previews.trial_of_list(*parts, checked=checked)
+        token = await list_payouts.payment_token_of_asset(runtime, draft.asset)
+        return await previews.trial_of_list(runtime, token, _list_of(draft), checked=checked)
     terms = draft.terms()
     if draft.makes_series:
         draft.plan()
         if terms.amount is None:
             return None
-    parts_of_trial = (runtime.database, runtime.ledger, runtime.settings, draft.asset, terms)
-    return await previews.trial(*parts_of_trial, now=await runtime.database.clock.now(), checked=checked)
+    return await previews.trial(runtime, draft.asset, terms, checked=checked)
 
 
 async def create(runtime: Context, draft: Draft) -> Created:
@@ -46,11 +43,9 @@ async def create(runtime: Context, draft: Draft) -> Created:
         MassPayoutError: It cannot be created; nothing was written.
     """
     if draft.source == LIST:
-        token = await payment_token_of(runtime.ledger, runtime.settings, draft.asset)
+        token = await list_payouts.payment_token_of_asset(runtime, draft.asset)
         made = await list_payouts.create(
-            runtime.database,
-            runtime.ledger,
-            runtime.settings,
+            runtime,
             draft.asset,
             token,
             _list_of(draft),
@@ -59,14 +54,9 @@ async def create(runtime: Context, draft: Draft) -> Created:
         )
         return Created("The payout is planned: review it, then execute it.", f"/payouts/{made.id}")
     if draft.makes_series:
-        async with runtime.database.unit_of_work() as session:
-            parts_of_series = (session, runtime.ledger, runtime.settings, draft.asset)
-            new_series = await series.create(
-                *parts_of_series, draft.terms(), draft.plan(), await runtime.database.clock.now()
-            )
+        new_series = await series.create(runtime, draft.asset, draft.terms(), draft.plan())
         return Created("The series is made. It works while a worker runs.", f"/series/{new_series.id}")
-    parts = (runtime.database, runtime.ledger, runtime.settings, draft.asset, draft.terms())
-    distribution = await distributions.create(*parts)
+    distribution = await distributions.create(runtime, draft.asset, draft.terms())
     return Created("The payout is planned.", f"/payouts/{distribution.id}")
 
 

@@ -5,12 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from masspayout.db.entities import Asset, DistributionType, ExecutionType, Frequency, PayoutType
-from masspayout.distributions import Terms
 from masspayout.errors import Invalid
 from masspayout.money import parse_amount, to_decimal
 from masspayout.payout_lists import PayoutList
 from masspayout.scheduling import find_zone
 from masspayout.series import DEFAULT_CATCH_UP, Calendar
+from masspayout.terms import Terms
 from masspayout.triggers import Trigger
 
 LIST = "LIST"

@@ -29,7 +29,6 @@ from masspayout.ledger.evm.transactions import Transactions
 from masspayout.ledger.movements import StatementPage
 from masspayout.ledger.port import (
     NEVER_EXPIRES,
-    Estimate,
     Foreseen,
     HolderSnapshot,
     LedgerEvent,
@@ -37,6 +36,7 @@ from masspayout.ledger.port import (
     Outcome,
     Sender,
     SignedTransaction,
+    Tariff,
     TokenInformation,
     Transfer,
 )
@@ -177,15 +177,14 @@ class EvmLedger:
                     f"Send some of the chain's own currency to {account.address}, then try again.",
                 )
 
-    async def estimate(
+    async def tariff(
         self,
         payer_account_id: str,  # noqa: ARG002 - contracts that pay are about alike
         token_id: str,  # noqa: ARG002
-        recipient_count: int,
         contract_terms: str | None = None,
-    ) -> Estimate:
-        """Say how long it takes to pay so many recipients, and what the gas costs, if a sender's key is here."""
-        return await self._costs.estimate(recipient_count, contract_terms)
+    ) -> Tariff:
+        """Return how long payments take, and what their gas costs, if a sender's key is here."""
+        return await self._costs.tariff(contract_terms)
 
     async def preflight(
         self,

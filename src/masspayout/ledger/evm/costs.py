@@ -1,5 +1,7 @@
 """Costs of paying on an EVM chain: gas, in the chain's own currency."""
 
+from collections.abc import Callable
+
 from masspayout.errors import Invalid, LedgerRejected
 from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.contracts import PayingContract
@@ -8,7 +10,7 @@ from masspayout.ledger.evm.fees import FeeMarket
 from masspayout.ledger.evm.node import Node, NodeError
 from masspayout.ledger.evm.outcomes import NOT_TRIED, REVERTED
 from masspayout.ledger.evm.senders import Senders
-from masspayout.ledger.port import Estimate, Fees
+from masspayout.ledger.port import Estimate, Fees, Tariff
 from masspayout.settings import Settings
 
 _COIN_DECIMALS = 18
@@ -29,20 +31,30 @@ class Costs:
         self._fees = fees
         self._settings = settings
 
-    async def estimate(self, recipient_count: int, contract_terms: str | None) -> Estimate:
-        """Return how long it takes to pay so many recipients, and the price of the gas if a sender's key is here."""
+    async def tariff(self, contract_terms: str | None) -> Tariff:
+        """Return how long payments take, and what their gas costs at today's price if a sender's key is here."""
         is_redemption = contract_terms is not None and ContractTerms.read(contract_terms).is_redemption
         recipient_gas = _REDEMPTION_GAS if is_redemption else _RECIPIENT_GAS
         most = max(1, self._settings.evm_gas_limit // recipient_gas)
-        count = -(-recipient_count // min(most, self._settings.evm_recipients_per_transaction))
-        seconds = -(-count // self._settings.evm_transactions_in_flight) * _SECONDS_PER_TRANSACTION
+        per_transaction = min(most, self._settings.evm_recipients_per_transaction)
+        fees_of = await self._gas_fees()
+
+        def estimate(recipient_count: int) -> Estimate:
+            count = -(-recipient_count // per_transaction)
+            seconds = -(-count // self._settings.evm_transactions_in_flight) * _SECONDS_PER_TRANSACTION
+            return Estimate(seconds, fees_of(count * _BASE_GAS + recipient_count * recipient_gas))
+
+        return Tariff(estimate)
+
+    async def _gas_fees(self) -> Callable[[int], Fees | None]:
+        """Return what works out the fees of some gas; without a sender's key there are none to tell."""
         try:
             sender = (await self._senders.all())[0].address
         except Invalid:  # a process that only shows things needs no key
-            return Estimate(seconds, None)
-        units = (count * _BASE_GAS + recipient_count * recipient_gas) * await self._fees.needed_wei()
-        held_units = await self._node.balance_wei(sender)
-        return Estimate(seconds, Fees(sender, units, held_units, await self._chain.currency(), _COIN_DECIMALS))
+            return lambda _: None
+        price_wei, held_units = await self._fees.needed_wei(), await self._node.balance_wei(sender)
+        currency = await self._chain.currency()
+        return lambda gas: Fees(sender, gas * price_wei, held_units, currency, _COIN_DECIMALS)
 
     async def gas_for(self, sender: str, contract: PayingContract, data: bytes) -> int:
         """Return how much gas a call may use, after it was tried; nothing is sent.

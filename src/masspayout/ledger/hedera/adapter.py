@@ -37,6 +37,7 @@ from masspayout.ledger.port import (
     Refused,
     Sender,
     SignedTransaction,
+    Tariff,
     TokenInformation,
     Transfer,
 )
@@ -203,29 +204,25 @@ class HederaLedger:
         await self._preflight.require_payer(payer_account_id, token_id, await self._open_signer())
         await self._nodes.require_any()
 
-    async def estimate(
+    async def tariff(
         self,
         payer_account_id: str,
         token_id: str,
-        recipient_count: int,
         contract_terms: str | None = None,  # noqa: ARG002 - no payer here works out the amounts
-    ) -> Estimate:
-        """Say about how long it takes to pay so many recipients, and what the network charges the payer."""
+    ) -> Tariff:
+        """Return about how long payments take, and what the network charges the payer for them."""
         per_transaction = min(self._settings.batch_size, self._traits.recipients_per_transaction)
-        transactions = costs.transaction_count(recipient_count, per_transaction)
         token = None if token_id == HBAR else await self._preflight.token(token_id)
         rate = await self._mirror.exchange_rate()
-        return Estimate(
-            seconds=costs.seconds(transactions, self._traits.transactions_in_flight),
-            fees=Fees(
-                account_id=payer_account_id,
-                units=costs.fee_tinybars(recipient_count, per_transaction, token, rate),
-                held_units=await self.balance_units(payer_account_id, HBAR),
-                symbol="HBAR",
-                decimals=DECIMALS,
-                token_id=HBAR,
-            ),
-        )
+        held_units = await self.balance_units(payer_account_id, HBAR)
+
+        def estimate(recipient_count: int) -> Estimate:
+            transactions = costs.transaction_count(recipient_count, per_transaction)
+            fee_units = costs.fee_tinybars(recipient_count, per_transaction, token, rate)
+            fees = Fees(payer_account_id, fee_units, held_units, symbol="HBAR", decimals=DECIMALS, token_id=HBAR)
+            return Estimate(costs.seconds(transactions, self._traits.transactions_in_flight), fees)
+
+        return Tariff(estimate)
 
     async def preflight(
         self,

@@ -22,6 +22,7 @@ from masspayout.ledger.port import (
     Sender,
     Settled,
     SignedTransaction,
+    Tariff,
     TokenInformation,
     Transfer,
     Undecided,
@@ -130,15 +131,14 @@ class SandboxLedger:
     async def check_payer(self, payer_account_id: str, token_id: str, contract_terms: str | None = None) -> None:
         """Let every payer try: the sandbox's payers need no keys and no contract."""
 
-    async def estimate(
+    async def tariff(
         self,
         payer_account_id: str,  # noqa: ARG002 - all payers, tokens and terms are alike here
         token_id: str,  # noqa: ARG002
-        recipient_count: int,
         contract_terms: str | None = None,  # noqa: ARG002
-    ) -> Estimate:
-        """Say how long it takes to pay so many recipients. The sandbox charges nothing."""
-        return Estimate(seconds=-(-recipient_count // _RECIPIENTS_PER_SECOND), fees=None)
+    ) -> Tariff:
+        """Return how long payments take. The sandbox charges nothing."""
+        return Tariff(lambda recipient_count: Estimate(-(-recipient_count // _RECIPIENTS_PER_SECOND), fees=None))
 
     async def preflight(
         self,
