@@ -14,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from masspayout.db.session import Database
 from masspayout.ledger.evm.adapter import EvmLedger
+from masspayout.ledger.evm.node import Node
 from masspayout.ledger.hedera.adapter import HederaLedger
 from masspayout.ledger.port import HolderSnapshot, Ledger
 from masspayout.ledger.sandbox import SandboxLedger
+from masspayout.ledger.signing.dfns import DfnsSigner
 
 _open_transactions: ContextVar[int] = ContextVar("_open_transactions", default=0)
 
@@ -26,10 +28,10 @@ calls_inside: list[str] = []
 
 
 def watch() -> None:
-    """Have every database and every ledger of this process watched from now on."""
+    """Have every database, ledger, node of a chain and custodian of this process watched from now on."""
     Database._working = _watched_transactions(Database._working)  # type: ignore[method-assign]
-    for adapter in (SandboxLedger, HederaLedger, EvmLedger):
-        for name, method in vars(adapter).items():
+    for adapter in (SandboxLedger, HederaLedger, EvmLedger, Node, DfnsSigner):
+        for name, method in list(vars(adapter).items()):
             if name.startswith("_") or name == "close":
                 continue
             if inspect.isasyncgenfunction(method):
@@ -73,15 +75,19 @@ def _watched_pages(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 async def _pages(name: str, pages: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """Pass a stream on. A transaction that the stream itself has open, to read what the adapter keeps, is its own."""
     _note(name)
+    before = _open_transactions.get()
     async for page in pages:
+        own = _open_transactions.get() - before
         yield page
-        _note(name)
+        before = _open_transactions.get() - own
+        _note(name, own)
 
 
-def _note(name: str) -> None:
+def _note(name: str, own: int = 0) -> None:
     calls[name] += 1
-    if _open_transactions.get():
+    if _open_transactions.get() > own:
         callers = [frame for frame in traceback.extract_stack() if "masspayout/" in frame.filename]
         where = " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in reversed(callers[-4:]))
         calls_inside.append(f"{name}: {where}")

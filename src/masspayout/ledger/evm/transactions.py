@@ -120,29 +120,27 @@ class Transactions:
             AnotherLedger: It was signed for another chain.
             Conflict: It is in a block already; or we have not the sender's key, or fees are at their bound.
         """
-        async with self._database.unit_of_work() as session:
-            versions = await EvmTransactions(session).lock_versions(transaction_id)
-            if not versions:
-                raise NotFound(
-                    f"There is no transaction {transaction_id} of ours.", "See: masspayout distribution batches"
+        versions = (await self.versions([transaction_id])).get(transaction_id, [])
+        if not versions:
+            raise NotFound(f"There is no transaction {transaction_id} of ours.", "See: masspayout distribution batches")
+        newest, found = versions[-1], await self._chain.identity()
+        home = newest.ledger_identity or make_identity("eip155", str(newest.chain_id))
+        if contradict(home, found):
+            raise AnotherLedger(
+                f"Transaction {transaction_id} was signed for the ledger {home}; the settings lead to {found}.",
+                "Set EVM_RPC_URL and EVM_CHAIN_ID to the chain on which the payout began.",
+            )
+        if not newest.is_cancellation:
+            if await self._is_in_a_block(versions):
+                raise Conflict(
+                    f"Transaction {transaction_id} is in a block already: nothing is to be cancelled.",
+                    "A worker settles its payout when the block is final.",
                 )
-            newest, found = versions[-1], await self._chain.identity()
-            home = newest.ledger_identity or make_identity("eip155", str(newest.chain_id))
-            if contradict(home, found):
-                raise AnotherLedger(
-                    f"Transaction {transaction_id} was signed for the ledger {home}; the settings lead to {found}.",
-                    "Set EVM_RPC_URL and EVM_CHAIN_ID to the chain on which the payout began.",
-                )
-            if not newest.is_cancellation:
-                if await self._is_in_a_block(versions):
-                    raise Conflict(
-                        f"Transaction {transaction_id} is in a block already: nothing is to be cancelled.",
-                        "A worker settles its payout when the block is final.",
-                    )
-                sender, fees = await self._sender_and_fees(newest)
-                signed = await self._sign(sender, newest.nonce, sender.address, b"", _PLAIN_TRANSFER_GAS, fees)
-                newest = _as_version_of(newest, signed, is_cancellation=True)
-                await EvmTransactions(session).remember(newest)
+            sender, fees = await self._sender_and_fees(newest)
+            signed = await self._sign(sender, newest.nonce, sender.address, b"", _PLAIN_TRANSFER_GAS, fees)
+            newest = await self._remember_newer(newest, _as_version_of(newest, signed, is_cancellation=True))
+        if not newest.is_cancellation:
+            raise Conflict(f"Transaction {transaction_id} was signed anew by a worker just now.", "Cancel it again.")
         await self._delivery.hand_over(decode_transaction(newest.signed_bytes), newest.signed_bytes, [newest.hash])
         return newest.hash
 
@@ -198,13 +196,22 @@ class Transactions:
         old = decode_transaction(newest.signed_bytes)
         signed = await self._sign(sender, old.nonce, old.to, old.data, old.gas, fees)
         renewed = _as_version_of(newest, signed, is_cancellation=newest.is_cancellation)
+        stored = await self._remember_newer(newest, renewed)
+        if stored is renewed:
+            _log.info("transaction %s goes out again as %s, at a higher fee", transaction_id, renewed.hash)
+        return stored
+
+    async def _remember_newer(self, newest: EvmTransaction, newer: EvmTransaction) -> EvmTransaction:
+        """Store a version after the one that was the newest, and return the newest by now.
+
+        When somebody else has stored another one meanwhile, it is that one, and what was signed is forgotten.
+        """
         async with self._database.unit_of_work() as session:
-            locked = await EvmTransactions(session).lock_versions(transaction_id)
-            if locked[-1].hash != newest.hash:  # another worker has renewed it meanwhile: what was signed is forgotten
+            locked = await EvmTransactions(session).lock_versions(newest.transaction_id)
+            if locked[-1].hash != newest.hash:
                 return locked[-1]
-            await EvmTransactions(session).remember(renewed)
-        _log.info("transaction %s goes out again as %s, at a higher fee", transaction_id, renewed.hash)
-        return renewed
+            await EvmTransactions(session).remember(newer)
+        return newer
 
     async def _is_recent(self, version: EvmTransaction) -> bool:
         now = await self._database.clock.database_now()
