@@ -1,8 +1,8 @@
 """Attempts are reserved, signed, sent and settled: a crash between any two steps pays nobody twice and forgets nobody.
 
     reserve  a batch is claimed, its holders are attached to a new attempt, which is given its number; commit
-    sign     outside of any transaction; the signed bytes are stored; commit
-    send     the attempt is marked as submitted; commit; then the stored bytes go out
+    sign     outside of any transaction
+    send     the signed bytes are stored, and the attempt is marked as submitted; commit; then they go out
     settle   the ledger is asked what became of it; each holder's result is written; commit
 
 Recovery is the same procedure from whatever the database says. The same bytes may be sent any number of times, because
@@ -45,6 +45,7 @@ class ClaimedBatch:
         gate: What was found of its payer.
         attempt: Its transaction that could still pay. None when nobody of the batch waits.
         holders: Who was just attached to the attempt, and what each is owed. None of an attempt that was there before.
+        is_unsent: We have just stored the bytes of the attempt, so nobody has sent them.
     """
 
     distribution: Distribution
@@ -53,6 +54,7 @@ class ClaimedBatch:
     gate: GateState
     attempt: Attempt | None = None
     holders: Mapping[str, Decimal] | None = None
+    is_unsent: bool = False
 
 
 class BatchAttempts:
@@ -142,7 +144,7 @@ class BatchAttempts:
         When the gate is closed and something would have to be signed, the batch is let go again.
         """
         attempts, payer_id = Attempts(session), claimed.gate.payer_id if claimed.gate.is_open else None
-        claimed.attempt, claimed.holders = None, None
+        claimed.attempt, claimed.holders, claimed.is_unsent = None, None, False
         if not batch.is_first_claim and (found := await attempts.find_open(batch.id)) is not None:
             if found.status is not AttemptStatus.RESERVED or await Payers(session).is_cleared(payer_id):
                 claimed.attempt = found
@@ -175,7 +177,7 @@ class BatchAttempts:
     async def _sign(self, claimed: ClaimedBatch, attempt: Attempt) -> bool:
         """Have a reserved attempt signed, outside of any transaction, and store the bytes.
 
-        Returns whether its batch goes on at once: with the attempt if it is SIGNED now, else with the next one.
+        Returns whether its batch goes on at once: with the attempt if it is to be sent now, else with the next one.
         """
         holders = claimed.holders
         if holders is None:
@@ -195,7 +197,8 @@ class BatchAttempts:
         if not stored:
             return await self._read_again(claimed, attempt)
         attempt.transaction_id, attempt.signed_bytes = signed.transaction_id, signed.signed_bytes
-        attempt.expires_at, attempt.status = signed.expires_at, AttemptStatus.SIGNED
+        attempt.expires_at, attempt.status = signed.expires_at, AttemptStatus.SUBMITTED
+        claimed.is_unsent = True
         return True
 
     async def _read_again(self, claimed: ClaimedBatch, attempt: Attempt) -> bool:
@@ -231,10 +234,11 @@ class BatchAttempts:
                 is_ours_to_send = await Attempts(session).mark_submitted(attempt.id)
             if not is_ours_to_send and not await self._read_again(claimed, attempt):
                 return Undecided("The database has lost it; it was not sent.")
-        else:
+        elif not claimed.is_unsent:
             outcome = await self._look(attempt)
             if not isinstance(outcome, Undecided):
                 return outcome
+        claimed.is_unsent = False
         await self._send(attempt)
         return await self._look(attempt)
 

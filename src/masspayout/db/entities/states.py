@@ -113,8 +113,8 @@ class AttemptStatus(StrEnum):
     """What is known of one transaction."""
 
     RESERVED = "RESERVED"  # it has its number and its holders, and is to be signed
-    SIGNED = "SIGNED"  # stored, certainly not sent yet
-    SUBMITTED = "SUBMITTED"  # may have been sent; only the ledger knows
+    SIGNED = "SIGNED"  # stored by an earlier version, and not sent yet
+    SUBMITTED = "SUBMITTED"  # signed, and may have been sent; only the ledger knows
     SETTLED = "SETTLED"  # its outcome is known and written down
     DEAD = "DEAD"  # proven never to have happened, and that it never can
 

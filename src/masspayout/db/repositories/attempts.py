@@ -47,11 +47,12 @@ _RETURN_NUMBER = text("""
      WHERE account_id = :account_id
 """)
 
-# The batch shows its latest transaction, and is held by whoever signed it.
+# The batch shows its latest transaction, and is held by whoever signed it. Who stores the bytes sends them at once, so
+# both are one statement: a commit of its own between the two would tell nobody anything.
 _STORE_SIGNED = text("""
     WITH signed AS (
         UPDATE attempt
-           SET status = 'SIGNED', transaction_id = :transaction_id, signed_bytes = :signed_bytes,
+           SET status = 'SUBMITTED', submitted_at = now(), transaction_id = :transaction_id, signed_bytes = :signed_bytes,
                expires_at = :expires_at, updated_at = now()
          WHERE id = :id AND status || '' = 'RESERVED'
         RETURNING batch_payout_id
@@ -132,9 +133,9 @@ class Attempts(Repository[Attempt]):
         return usable[0] if usable else number
 
     async def store_signed(self, attempt: Attempt, signed: SignedTransaction, *, claim_seconds: float) -> bool:
-        """RESERVED → SIGNED, with the bytes; hold the batch for ``claim_seconds``. Only after a commit may it be sent.
+        """RESERVED → SUBMITTED, with the bytes; hold the batch for ``claim_seconds``. After the commit it may be sent.
 
-        False when somebody else has signed it, or when the database does not know it any more.
+        From then on only the ledger knows. False when somebody else has signed it, or when the database does not know it any more.
         """
         parameters = {
             "id": attempt.id,
@@ -177,7 +178,7 @@ class Attempts(Repository[Attempt]):
         return await self.session.scalar(query) is not None
 
     async def mark_submitted(self, attempt_id: uuid.UUID) -> bool:
-        """SIGNED → SUBMITTED: from now on only the ledger knows."""
+        """SIGNED → SUBMITTED, of what an earlier version stored: from now on only the ledger knows."""
         return await self._changed(_MARK_SUBMITTED, {"id": attempt_id}) == 1
 
     async def mark_settled(self, attempt_id: uuid.UUID, code: str) -> bool:
