@@ -3,7 +3,7 @@
 import logging
 
 from masspayout.db.entities import Payer
-from masspayout.db.repositories import Payers
+from masspayout.db.repositories import PayerBalances, Payers
 from masspayout.db.session import Database
 from masspayout.errors import LedgerUnavailable
 from masspayout.ledger.identity import contradict
@@ -47,6 +47,24 @@ async def read_on(database: Database, ledger: Ledger, payer: Payer) -> None:
         if entry_count >= _ENTRIES_A_LINE:
             _log.info("payer %s: its statement is read up to %s", payer.account, page.read_until)
             entry_count = 0
+
+
+async def learn_opening(database: Database, ledger: Ledger, payer: Payer, token_id: str) -> None:
+    """Ask what a payer held of a token when its statement began, where a person said when that is.
+
+    Raises:
+        LedgerUnavailable: The ledger cannot be read now.
+    """
+    if payer.beginning is None:
+        return
+    async with database.unit_of_work() as session:
+        is_unknown = await PayerBalances(session).has_unknown_opening(payer.id, token_id)
+    if not is_unknown:
+        return
+    held_units = await ledger.held_units_at(payer.account, token_id, payer.beginning)
+    if held_units is not None:
+        async with database.unit_of_work() as session:
+            await PayerBalances(session).set_opening(payer.id, token_id, held_units)
 
 
 async def read_again(database: Database, ledger: Ledger, payer: Payer, first: int, last: int) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import contract_reconciliation, payer_statements, same_ledger
 from masspayout.db.entities import Distribution, Payer
-from masspayout.db.repositories import Distributions, Entitlements, Payers, Reconciliations
+from masspayout.db.repositories import Distributions, Entitlements, PayerBalances, Payers, Reconciliations
 from masspayout.db.session import Database
 from masspayout.errors import Conflict
 from masspayout.ledger.port import Ledger
@@ -181,9 +181,10 @@ async def _check_balance(
     token_id, decimals = str(distribution.payment_token_id), distribution.payment_token_decimals or 0
     if payer.cursor is None:
         return
+    await payer_statements.learn_opening(database, ledger, payer, token_id)
     held_units = await ledger.held_units_at(payer.account, token_id, payer.cursor)
     async with database.unit_of_work() as session:
-        stated_units = await Payers(session).stated_units(payer.id, token_id, payer.cursor)
+        stated_units = await PayerBalances(session).stated_units(payer.id, token_id, payer.cursor)
     if held_units is None or stated_units is None or held_units == stated_units:
         return
     amounts = [to_decimal(units, decimals) for units in (stated_units, held_units)]

@@ -7,13 +7,14 @@ the database lost, a payment of another installation, or no payout at all. Where
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import assets, audit, lost_payouts, payer_statements, same_ledger
 from masspayout.actors import current_actor
 from masspayout.db.entities import EntryAnswer, Payer, PayerBalance, PayerEntry
-from masspayout.db.repositories import Payers, RevivedState
+from masspayout.db.repositories import PayerBalances, Payers, RevivedState
 from masspayout.db.session import Database
 from masspayout.errors import Conflict, Invalid, NotFound
 from masspayout.ledger.identity import contradict
@@ -83,7 +84,7 @@ async def report(database: Database, payer: Payer, gate: GateState | None = None
             gate=gate,
             unknown_count=await payers.count_unmatched(payer.id),
             unknown=await payers.find_unmatched(payer.id, limit=_ENTRIES_SHOWN),
-            balances=await payers.find_balances(payer.id),
+            balances=await PayerBalances(session).find_of_payer(payer.id),
         )
 
 
@@ -159,6 +160,49 @@ async def answer(
             payer = await Payers(session).get(entry.payer_id)
             made = await lost_payouts.rebuild(session, binding, token, asset, payer, entries)
     return Answered(len(entries), distribution_id=made)
+
+
+async def begin_statement(database: Database, ledger: Ledger, account: str, since: datetime, reason: str) -> None:
+    """Have the statement of a payer begin at a time, and not at its first transaction.
+
+    It is for accounts with a long history of other things that are new to this database. What left such an account
+    before that time is never looked at.
+
+    Args:
+        database: Which never paid anything from it.
+        ledger: Where the account is.
+        account: Its id.
+        since: From when on its debits are read.
+        reason: Why nothing before matters; it is kept in the audit trail.
+
+    Raises:
+        Invalid: There is no reason, or the time lies ahead.
+        Conflict: Its statement was begun before, or the database was restored and may have paid from it before, or a
+            payout from it is older and not over.
+        LedgerUnavailable: The ledger cannot be read now.
+    """
+    if not reason.strip():
+        raise Invalid("The reason is missing.", "Add --reason with why nothing before that time matters.")
+    if since > await database.clock.now():
+        raise Invalid(f"The time {since:%Y-%m-%d %H:%M:%S} UTC lies ahead.", "Give one that has passed, with --since.")
+    identity, position = await ledger.identity(), await ledger.statement_position(since)
+    async with database.unit_of_work() as session:
+        payers = Payers(session)
+        payer = await payer_statements.find_or_register(payers, identity, account)
+        if await payers.may_miss_payments(account):
+            raise Conflict(
+                f"The database was restored, and may have forgotten payments from {account} of any time.",
+                f"Read its whole statement: masspayout recover --payer {account}",
+            )
+        if await payers.has_unfinished_before(account, since):
+            raise Conflict(
+                f"A payout from {account} was frozen before {since:%Y-%m-%d %H:%M:%S} UTC and is not over.",
+                "Give an earlier time with --since.",
+            )
+        if not await payers.begin_at(payer.id, position):
+            raise Conflict(f"The statement of {account} was begun before.", f"See: masspayout payer show {account}")
+        after = {"account": account, "since": since, "position": position, "reason": reason}
+        audit.record(session, "payer.statement_begun", payer.id, after=after)
 
 
 async def note_withdrawal(database: Database, ledger: Ledger, account: str, transaction_id: str, token_id: str) -> None:

@@ -597,6 +597,26 @@ class LedgerConformance:
         sent = sum(entry.total_units for entry in statement.entries if entry.token_id == scene.token_id)
         assert held in (None, statement.received_units[scene.token_id] - sent)
 
+    async def test_a_statement_that_begins_at_a_time_leaves_out_what_was_before(self, scene: Scene) -> None:
+        account = await scene.harness.make_account()
+        await scene.pay({account: 30})
+        before = await read_statement(scene)
+        await scene.harness.let_pass(60)
+        at = await scene.harness.now()
+        await scene.harness.let_pass(60)
+        await scene.pay({account: 12})
+
+        begins_after = await scene.ledger.statement_position(at)
+        later = await read_statement(scene, after=begins_after)
+
+        assert [entry.total_units for entry in later.entries] == [12]
+        assert begins_after >= before.entries[-1].position
+        payer = scene.harness.payer_account_id
+        opening, held = [
+            await scene.ledger.held_units_at(payer, scene.token_id, cursor) for cursor in (begins_after, later.cursor)
+        ]
+        assert opening is None or held is None or opening - held == 12
+
     async def test_a_statement_is_no_further_than_what_the_ledger_shows(self, scene: Scene) -> None:
         account = await scene.harness.make_account()
         before = await read_statement(scene)

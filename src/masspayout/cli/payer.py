@@ -106,7 +106,9 @@ def show_report(found: PayerReport) -> None:
     balances, unknown = fields.pop("balances"), fields.pop("unknown")
     show_fields({name: value for name, value in fields.items() if name not in _FOR_PROGRAMS})
     for balance in balances:
-        out.print(f"{balance['token_id']}: {int(balance['stated_units']):,} units by its statement", markup=False)
+        stated = balance["stated_units"]
+        words = "not known yet" if stated is None else f"{int(stated):,} units by its statement"
+        out.print(f"{balance['token_id']}: {words}", markup=False)
     if not unknown:
         return
     out.print(f"\n[bold red]{found.unknown_count:,} payments that this database does not know:[/]")
@@ -143,7 +145,7 @@ def payer_fields(found: PayerReport) -> dict[str, Any]:
                 "received_units": each.received_units,
                 "sent_units": each.sent_units,
                 "fee_units": each.fee_units,
-                "stated_units": each.opening_units + each.received_units - each.sent_units - each.fee_units,
+                "stated_units": each.stated_units,
             }
             for each in found.balances
         ],

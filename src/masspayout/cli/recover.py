@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from masspayout import distributions, recovery, register_hashes
+from masspayout.account_ids import canonical_account_id
 from masspayout.cli.output import JsonOption, out, show_json
 from masspayout.cli.payer import payer_fields, show_report
 from masspayout.cli.session import with_runtime
+from masspayout.cli.times import parse_time
 from masspayout.context import Context
 from masspayout.db.entities import EntryAnswer
 from masspayout.errors import Invalid
@@ -34,6 +36,10 @@ def recover(
     ] = None,
     no_payout: Annotated[str | None, typer.Option(metavar="TX", help="It was no payout.")] = None,
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="How you know; it is kept.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="With --payer, of an account that is new here: read nothing before it."),
+    ] = None,
     copy: Annotated[
         bool, typer.Option("--copy", help="This database is a copy, such as for staging: it signs for no payer of it.")
     ] = False,
@@ -57,6 +63,10 @@ def recover(
         raise Invalid("Each of these options is for itself.", "Give one of them.")
     if distribution is not None and not hashes:
         raise Invalid("A distribution makes sense with --hashes only.", "Leave it out, or add --hashes.")
+    if since is not None and (payer is None or given or copy or hashes):
+        raise Invalid("--since makes sense with --payer only.", "Add --payer, and leave the other options out.")
+    if since is not None and payer is not None:
+        _begin_statement(payer, since, reason or "")
     if hashes:
         _recover_hashes(distribution, as_json=as_json)
     elif copy:
@@ -85,6 +95,16 @@ def _recover(payer: str | None, *, as_json: bool) -> None:
                 out.print("[bold green]Everything that the ledger shows is explained.[/]")
     if any(each.gate is not None and not each.gate.is_open for each in reports):
         raise typer.Exit(1)
+
+
+def _begin_statement(payer: str, since: str, reason: str) -> None:
+    begins_at, account = parse_time(since), canonical_account_id(payer, what="payer")
+
+    async def work(runtime: Context) -> None:
+        await recovery.begin_statement(runtime.database, runtime.ledger, account, begins_at, reason)
+
+    with_runtime(work)
+    out.print(f"The statement of {account} begins at {begins_at:%Y-%m-%d %H:%M:%S} UTC; nothing before is looked at.")
 
 
 def _show_secured(secured: Secured | None) -> None:

@@ -343,6 +343,14 @@ class Ledger(Protocol):
             LedgerUnavailable: The ledger cannot be read now. Pages that came before are good.
         """
 
+    async def statement_position(self, at: datetime) -> int:
+        """Return the position after which a statement begins that is to be read from a time on.
+
+        Raises:
+            Invalid: The time lies ahead of the ledger's.
+            LedgerUnavailable: The ledger cannot be read now.
+        """
+
     async def held_units_at(self, payer_account_id: str, token_id: str, cursor: int) -> int | None:
         """Return what a payer held of a token at a cursor of its statement; None where the ledger does not tell."""
 

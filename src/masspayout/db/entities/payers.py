@@ -50,6 +50,8 @@ class Payer(Base):
         ledger: On which ledger it is.
         account: Its id there.
         installation: The code of the installation that signs for it.
+        beginning: From which position of the ledger its statement is read, where a person said so; None for its first
+            transaction.
         cursor: Up to which position of the ledger its statement is read; None before the first page.
         read_until: The ledger's time that this is.
         read_at: When the statement was last read to its end.
@@ -68,6 +70,7 @@ class Payer(Base):
     ledger: Mapped[str]
     account: Mapped[str]
     installation: Mapped[str]
+    beginning: Mapped[int | None] = mapped_column(BigInteger)
     cursor: Mapped[int | None] = mapped_column(BigInteger)
     read_until: Mapped[datetime | None]
     read_at: Mapped[datetime | None]
@@ -123,14 +126,24 @@ class PayerEntry(Base):
 
 
 class PayerBalance(Base):
-    """What a payer's statement comes to in one token, in smallest units, from its beginning to its cursor."""
+    """What a payer's statement comes to in one token, in smallest units, from its beginning to its cursor.
+
+    ``opening_units`` is what the payer held at the beginning: None while that is not known.
+    """
 
     __tablename__ = "payer_balance"
     __table_args__ = (UniqueConstraint("payer_id", "token_id", name="idx_payer_balance_token"),)
 
     payer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("payer.id"))
     token_id: Mapped[str]
-    opening_units: Mapped[Decimal] = mapped_column(server_default=text("0"), default=Decimal(0))
+    opening_units: Mapped[Decimal | None]
     received_units: Mapped[Decimal] = mapped_column(server_default=text("0"), default=Decimal(0))
     sent_units: Mapped[Decimal] = mapped_column(server_default=text("0"), default=Decimal(0))
     fee_units: Mapped[Decimal] = mapped_column(server_default=text("0"), default=Decimal(0))
+
+    @property
+    def stated_units(self) -> Decimal | None:
+        """What the payer holds by its statement; None while it is not known what it began with."""
+        if self.opening_units is None:
+            return None
+        return self.opening_units + self.received_units - self.sent_units - self.fee_units

@@ -44,6 +44,7 @@ from masspayout.db.repositories.lists import (
 )
 from masspayout.db.repositories.monitoring import Monitoring, Readings
 from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMonth
+from masspayout.db.repositories.payer_balances import PayerBalances
 from masspayout.db.repositories.payers import DatabaseFacts, Payers
 from masspayout.db.repositories.reconciliations import ComparedTotals, Reconciliations
 from masspayout.db.repositories.register_hashes import RegisterHashes
@@ -103,6 +104,7 @@ __all__ = [
     "Page",
     "PaidInMonth",
     "Part",
+    "PayerBalances",
     "Payers",
     "PayoutStarts",
     "Place",

@@ -52,8 +52,8 @@ _RETURN_NUMBER = text("""
 _STORE_SIGNED = text("""
     WITH signed AS (
         UPDATE attempt
-           SET status = 'SUBMITTED', submitted_at = now(), transaction_id = :transaction_id, signed_bytes = :signed_bytes,
-               expires_at = :expires_at, updated_at = now()
+           SET status = 'SUBMITTED', submitted_at = now(), transaction_id = :transaction_id,
+               signed_bytes = :signed_bytes, expires_at = :expires_at, updated_at = now()
          WHERE id = :id AND status || '' = 'RESERVED'
         RETURNING batch_payout_id
     )
@@ -135,7 +135,8 @@ class Attempts(Repository[Attempt]):
     async def store_signed(self, attempt: Attempt, signed: SignedTransaction, *, claim_seconds: float) -> bool:
         """RESERVED → SUBMITTED, with the bytes; hold the batch for ``claim_seconds``. After the commit it may be sent.
 
-        From then on only the ledger knows. False when somebody else has signed it, or when the database does not know it any more.
+        From then on only the ledger knows. False when somebody else has signed it, or when the database does not know
+        it any more.
         """
         parameters = {
             "id": attempt.id,

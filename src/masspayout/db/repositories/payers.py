@@ -14,13 +14,14 @@ from masspayout.db.entities import (
     Attempt,
     BatchPayout,
     Distribution,
+    DistributionStatus,
     EntryAnswer,
     Installation,
     Payer,
-    PayerBalance,
     PayerEntry,
 )
 from masspayout.db.repositories.base import Repository
+from masspayout.db.repositories.payer_balances import PayerBalances
 from masspayout.db.types import UtcTimestamp, uuid7
 from masspayout.ledger.movements import StatementEntry, StatementPage
 from masspayout.obligations import Mark
@@ -177,7 +178,7 @@ class Payers(Repository[Payer]):
         if page.entries:
             await self.session.execute(_ADD_ENTRIES, _parameters_of(payer, page.entries))
         for token_id in {*page.received_units, *page.fee_units, *(entry.token_id for entry in page.entries)}:
-            await self._add_to_balance(payer, page, token_id)
+            await PayerBalances(self.session).add(payer, page, token_id)
         return True
 
     async def replace_entries(self, payer: Payer, page: StatementPage, after: int) -> None:
@@ -341,39 +342,24 @@ class Payers(Repository[Payer]):
         )
         return bool(await self.session.scalar(query))
 
-    async def find_balances(self, payer_id: uuid.UUID) -> Sequence[PayerBalance]:
-        """Return what the statement comes to in each token."""
-        query = select(PayerBalance).where(PayerBalance.payer_id == payer_id).order_by(PayerBalance.token_id)
-        return (await self.session.scalars(query, execution_options={"populate_existing": True})).all()
-
-    async def stated_units(self, payer_id: uuid.UUID, token_id: str, cursor: int) -> int | None:
-        """Return what a statement comes to in one token; None when it has another cursor by now, or knows nothing."""
-        query = select(
-            PayerBalance.opening_units + PayerBalance.received_units - PayerBalance.sent_units - PayerBalance.fee_units
-        ).where(
-            PayerBalance.payer_id == payer_id,
-            PayerBalance.token_id == token_id,
-            exists().where(Payer.id == payer_id, Payer.cursor == cursor),
+    async def begin_at(self, payer_id: uuid.UUID, position: int) -> bool:
+        """Have a statement of which nothing was read yet begin after a position. False when something was."""
+        statement = (
+            update(Payer)
+            .where(Payer.id == payer_id, Payer.cursor.is_(None))
+            .values(beginning=position, cursor=position)
+            .execution_options(synchronize_session=False)
         )
-        units = await self.session.scalar(query)
-        return None if units is None else int(units)
+        return await self._changed(statement) == 1
 
-    async def _add_to_balance(self, payer: Payer, page: StatementPage, token_id: str) -> None:
-        added = {
-            "received_units": page.received_units.get(token_id, 0),
-            "sent_units": sum(entry.total_units for entry in page.entries if entry.token_id == token_id),
-            "fee_units": page.fee_units.get(token_id, 0),
-        }
-        statement = insert(PayerBalance).values(id=uuid7(), payer_id=payer.id, token_id=token_id, **added)
-        columns: dict[str, Any] = {
-            name: getattr(PayerBalance, name) + getattr(statement.excluded, name) for name in added
-        }
-        await self.session.execute(
-            statement.on_conflict_do_update(
-                index_elements=[PayerBalance.payer_id, PayerBalance.token_id],
-                set_={**columns, "updated_at": func.now()},
-            )
+    async def has_unfinished_before(self, account: str, time: datetime) -> bool:
+        """Whether a payout from an account was frozen before a time and is not over."""
+        condition = exists().where(
+            Distribution.payer_account_id == account,
+            Distribution.frozen_at < time,
+            Distribution.status.not_in((DistributionStatus.COMPLETED, DistributionStatus.CANCELLED)),
         )
+        return bool(await self.session.scalar(select(condition)))
 
 
 def _parameters_of(payer: Payer, entries: Sequence[StatementEntry]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from eth_utils.crypto import keccak
 from sqlalchemy import URL
@@ -266,6 +266,15 @@ class EvmLedger:
         contract = await self._contract(payer_account_id)
         async for page in self._statements.stream(contract, after):
             yield page
+
+    async def statement_position(self, at: datetime) -> int:
+        """Return the number of the last block before a time.
+
+        Raises:
+            Invalid: The time lies ahead of the chain's.
+            LedgerUnavailable: The blocks of that time are not final yet.
+        """
+        return (await self.chain.block_at(at - timedelta(seconds=1), await self.chain.final())).number
 
     async def held_units_at(self, payer_account_id: str, token_id: str, cursor: int) -> int | None:
         """Return what a contract held of a token at the end of a block; None when the nodes keep no such old state."""

@@ -319,6 +319,10 @@ class HederaLedger:
         async for page in self._statements.pages(payer_account_id, after=after):
             yield page
 
+    async def statement_position(self, at: datetime) -> int:
+        """Return a consensus time in nanoseconds: what happens at it is read, and nothing before."""
+        return to_nanos(at) - 1
+
     async def held_units_at(self, payer_account_id: str, token_id: str, cursor: int) -> int | None:
         """Return what a payer held at a consensus time, by the snapshot before it and the transactions since.
 

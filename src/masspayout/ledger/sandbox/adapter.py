@@ -256,6 +256,10 @@ class SandboxLedger:
         async for page in stream_statement(self._store, payer_account_id, **reading):
             yield page
 
+    async def statement_position(self, at: datetime) -> int:
+        """Return a time in nanoseconds: what happens at it is read, and nothing before."""
+        return to_nanos(at) - 1
+
     async def held_units_at(self, payer_account_id: str, token_id: str, cursor: int) -> int | None:
         """Return what a payer held of a token at a time in nanoseconds."""
         async with self._store.reading() as connection:
