@@ -24,7 +24,7 @@ _CONTRACT_KEY = "0x"
 
 
 class Finding(StrEnum):
-    """What an entry was found to be."""
+    """The ways in which a debit is explained, or is not."""
 
     ADOPTED = "ADOPTED"
     WAITS = "WAITS"
@@ -37,7 +37,7 @@ class Finding(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """What a person is told."""
+        """The sentence that tells a person why the debit stops its payer."""
         return _SENTENCES[self]
 
 

@@ -5,37 +5,39 @@ by ours. So the ledger is asked about each transaction, and about the one that i
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from masspayout.db.entities import Attempt, AttemptStatus, Distribution, Holder
 from masspayout.db.repositories import Attempts
 from masspayout.db.session import Database
 from masspayout.ledger.port import Ledger
+from masspayout.money import to_decimal
 
 _BATCHES_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """Some batches of a payout, and what the ledger says that was moved for them.
+class AccountComparison:
+    """One account of a payout in the database and in the ledger's books. Amounts are in whole payment tokens.
 
-    Attributes:
-        holders: Their entitlements.
-        units: What each account received, in smallest units.
-        unseen: The attempts that settled within the delay of the books, and are not shown in them.
+    ``is_owed`` says that it has an entitlement; ``is_unseen``, that what it was paid may not be in the books yet.
     """
 
-    holders: Sequence[Holder]
-    units: Mapping[str, int]
-    unseen: frozenset[object]
+    account_id: str
+    due_amount: Decimal
+    paid_amount: Decimal
+    ledger_amount: Decimal
+    is_owed: bool = True
+    is_unseen: bool = False
 
 
-async def read_moved(
+async def compare_accounts(
     database: Database, ledger: Ledger, distribution: Distribution, now: datetime, delay_seconds: int
-) -> AsyncIterator[Moved]:
-    """Yield what was moved for the batches of a payout, some batches at a time.
+) -> AsyncIterator[AccountComparison]:
+    """Yield each account that is owed something by a payout, or received something for it, some batches at a time.
 
     Args:
         database: Where the attempts are.
@@ -47,6 +49,7 @@ async def read_moved(
     Raises:
         LedgerUnavailable: The ledger cannot be read now.
     """
+    decimals = distribution.payment_token_decimals or 0
     for first in range(1, (distribution.batch_count or 0) + 1, _BATCHES_AT_ONCE):
         async with database.unit_of_work() as session:
             attempts = Attempts(session)
@@ -59,7 +62,19 @@ async def read_moved(
         shown = {transaction_id for transaction_id, _ in transfers}
         since = now - timedelta(seconds=delay_seconds)
         unseen = frozenset(one.id for one in signed if one.transaction_id not in shown and _settled_after(one, since))
-        yield Moved(holders, units, unseen)
+        for holder in holders:
+            yield _compare(holder, units.pop(holder.account_id, 0), decimals, unseen)
+        for account_id, units_moved in units.items():
+            yield AccountComparison(
+                account_id, Decimal(0), Decimal(0), to_decimal(units_moved, decimals), is_owed=False
+            )
+
+
+def _compare(holder: Holder, units: int, decimals: int, unseen: frozenset[object]) -> AccountComparison:
+    due_amount, ledger_amount = holder.payment_amount or Decimal(0), to_decimal(units, decimals)
+    paid_amount = due_amount if holder.paid else Decimal(0)
+    is_unseen = bool(paid_amount) and not ledger_amount and holder.attempt_id in unseen
+    return AccountComparison(holder.account_id, due_amount, paid_amount, ledger_amount, is_unseen=is_unseen)
 
 
 def _settled_after(attempt: Attempt, since: datetime) -> bool:

@@ -147,31 +147,19 @@ async def _compare_by_transactions(
     database: Database, ledger: Ledger, verdict: Reconciliation, distribution: Distribution, delay_seconds: int
 ) -> None:
     """Compare a payout that a contract works out with what its transactions, and those before them, moved."""
-    decimals = distribution.payment_token_decimals or 0
     now = await database.clock.database_now()
-    async for moved in contract_reconciliation.read_moved(database, ledger, distribution, now, delay_seconds):
-        units = dict(moved.units)
-        for holder in moved.holders:
-            due_amount = holder.payment_amount or Decimal(0)
-            ledger_amount = to_decimal(units.pop(holder.account_id, 0), decimals)
-            paid_amount = due_amount if holder.paid else Decimal(0)
-            verdict.due_count, verdict.due_amount = verdict.due_count + 1, add(verdict.due_amount, due_amount)
-            verdict.paid_count += bool(holder.paid)
-            verdict.paid_amount = add(verdict.paid_amount, paid_amount)
-            verdict.ledger_count += ledger_amount > 0
-            verdict.ledger_amount = add(verdict.ledger_amount, ledger_amount)
-            if paid_amount and not ledger_amount and holder.attempt_id in moved.unseen:
-                verdict.unseen_count, verdict.delay_seconds = verdict.unseen_count + 1, delay_seconds
-            elif ledger_amount != paid_amount:
-                kind = _kind(paid_amount, ledger_amount, is_owed=True)
-                verdict.breaks.append(Break(kind, holder.account_id, paid_amount, ledger_amount))
-        for account_id, more_units in units.items():
-            ledger_amount = to_decimal(more_units, decimals)
-            verdict.ledger_count, verdict.ledger_amount = (
-                verdict.ledger_count + 1,
-                add(verdict.ledger_amount, ledger_amount),
-            )
-            verdict.breaks.append(Break(BreakKind.NOT_OWED, account_id, Decimal(0), ledger_amount))
+    async for each in contract_reconciliation.compare_accounts(database, ledger, distribution, now, delay_seconds):
+        verdict.due_count += each.is_owed
+        verdict.due_amount = add(verdict.due_amount, each.due_amount)
+        verdict.paid_count += each.paid_amount > 0
+        verdict.paid_amount = add(verdict.paid_amount, each.paid_amount)
+        verdict.ledger_count += each.ledger_amount > 0
+        verdict.ledger_amount = add(verdict.ledger_amount, each.ledger_amount)
+        if each.is_unseen:
+            verdict.unseen_count, verdict.delay_seconds = verdict.unseen_count + 1, delay_seconds
+        elif each.ledger_amount != each.paid_amount:
+            amounts = (each.paid_amount, each.ledger_amount)
+            verdict.breaks.append(Break(_kind(*amounts, is_owed=each.is_owed), each.account_id, *amounts))
 
 
 async def _check_balance(
