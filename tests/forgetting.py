@@ -15,6 +15,7 @@ import psycopg
 from sqlalchemy import URL
 
 from command_line import Said, environment
+from databases import copied_database
 from masspayout.context import Context
 from masspayout.db.entities import Asset, DistributionStatus
 from masspayout.db.session import Database, connect_arguments
@@ -108,6 +109,12 @@ class House:
         finally:
             await ledger.close()
             await database.close()
+
+    @contextmanager
+    def backed_up(self) -> Iterator["House"]:
+        """Copy the database as it is now; nobody may be connected."""
+        with copied_database(self.url) as url:
+            yield self.at(url)
 
     def at(self, url: URL) -> "House":
         return House(url, self.books, self.settings)

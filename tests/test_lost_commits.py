@@ -5,31 +5,27 @@ The sandbox's books lie in a database of their own, as a real ledger's do. The o
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
 from sqlalchemy import URL
 
-from databases import copied_database, fresh_database, run_sql
+from databases import fresh_database, run_sql
+from forgetting import HOLDERS, Books, House
 from masspayout import distributions, list_payouts, recovery
 from masspayout.batch_payouts import DistributionPayer
-from masspayout.context import Context
-from masspayout.db.entities import Asset, Distribution, DistributionStatus, EntryAnswer
-from masspayout.db.session import Database, connect_arguments
+from masspayout.db.entities import Distribution, DistributionStatus, EntryAnswer
+from masspayout.db.session import connect_arguments
 from masspayout.errors import Conflict, InsufficientFunds, Invalid, PayerStopped
-from masspayout.jobs import Jobs
-from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.payout_lists import PayoutList
 from masspayout.settings import Settings
-from payouts import PAYMENT_TOKEN, World, accounts
+from payouts import PAYMENT_TOKEN, World
 
 # Servers and workers take their time on a machine that is shared.
 pytestmark = pytest.mark.timeout(900)
 
-HOLDERS = accounts(200)
 UNITS = 10**6
 FUNDS_UNITS = 10**12
 
@@ -46,52 +42,9 @@ def books_url(embedded_server: URL) -> Iterator[URL]:
         yield url
 
 
-@dataclass
-class House:
-    """One database of ours, at some time of its life, beside the books."""
-
-    url: URL
-    books_url: URL
-    settings: Settings
-
-    @asynccontextmanager
-    async def opened(self, asset: Asset | None = None) -> AsyncIterator[World]:
-        database = Database(self.url)
-        ledger = SandboxLedger(self.books_url, self.settings)
-        runtime = Context(self.settings, database, ledger, Jobs(self.url))
-        try:
-            if asset is None:
-                world = await World.make(runtime, [(account, 100 + n) for n, account in enumerate(HOLDERS)])
-            else:
-                world = World(runtime, asset)
-            yield world
-        finally:
-            await ledger.close()
-            await database.close()
-
-    @contextmanager
-    def backed_up(self) -> Iterator["House"]:
-        """Copy the database as it is now; nobody may be connected."""
-        with copied_database(self.url) as url:
-            yield House(url, self.books_url, self.settings)
-
-
 @pytest.fixture
 def house(database_url: URL, books_url: URL, settings: Settings) -> House:
-    return House(database_url, books_url, settings)
-
-
-def received_units(books_url: URL) -> dict[str, int]:
-    """Return what the sandbox's own books say that each account got of the payment token."""
-    with psycopg.connect(**connect_arguments(books_url)) as connection:
-        rows = connection.execute(
-            """
-            SELECT account_id, balance_units FROM sandbox.holding
-             WHERE token_id = %s AND balance_units > 0 AND account_id NOT IN ('0.0.1001', '0.0.900')
-            """,
-            [PAYMENT_TOKEN],
-        ).fetchall()
-    return {account_id: int(units) for account_id, units in rows}
+    return House(database_url, Books(books_url), settings)
 
 
 async def owed_units(world: World, distribution_id: uuid.UUID) -> dict[str, int]:
@@ -132,14 +85,14 @@ async def test_a_database_restored_to_before_a_payout_pays_nobody_of_it_again(ho
     with house.backed_up() as restored:
         async with house.opened(asset) as world:
             assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
-        sent = count(house.books_url, "SELECT count(*) FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'")
+        sent = count(house.books.url, "SELECT count(*) FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'")
         async with restored.opened(asset) as world:
             assert await pay_while_time_passes(world, dividend.id) is DistributionStatus.COMPLETED
-            assert received_units(house.books_url) == await owed_units(world, dividend.id)
+            assert house.books.received_units() == await owed_units(world, dividend.id)
             assert (await world.reconcile(dividend.id)).agrees
         assert count(restored.url, "SELECT count(*) FROM audit_entry WHERE action = 'payer.doubted'") == 1
-        assert sent == 10
-        assert count(house.books_url, "SELECT count(*) FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'") == sent
+        assert sent == len(HOLDERS) // house.settings.batch_size
+        assert count(house.books.url, "SELECT count(*) FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'") == sent
 
 
 async def test_funds_that_a_forgotten_payout_has_spent_are_not_asked_for_again(house: House) -> None:
@@ -161,7 +114,7 @@ async def test_funds_that_a_forgotten_payout_has_spent_are_not_asked_for_again(h
             await recovery.recover(*parts)
             await world.execute(dividend.id)
             assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
-            assert received_units(house.books_url) == await owed_units(world, dividend.id)
+            assert house.books.received_units() == await owed_units(world, dividend.id)
             assert (await world.reconcile(dividend.id)).agrees
 
 
@@ -179,7 +132,7 @@ async def test_a_database_restored_to_the_middle_of_a_payout_pays_the_rest_only(
         run_sql(restored.url, "UPDATE batch_payout SET claimed_until = NULL")
         async with restored.opened(asset) as world:
             assert await pay_while_time_passes(world, dividend.id) is DistributionStatus.COMPLETED
-            assert received_units(house.books_url) == await owed_units(world, dividend.id)
+            assert house.books.received_units() == await owed_units(world, dividend.id)
         adopted = "SELECT count(*) FROM attempt WHERE signed_bytes IS NULL AND status = 'SETTLED'"
         assert count(restored.url, adopted) == 4
 
@@ -206,12 +159,12 @@ async def test_payments_of_a_payout_that_the_database_lost_stop_the_payer(house:
             lost = await world.plan("500")
             await world.execute(lost.id)
             assert await world.pay(lost.id) is DistributionStatus.COMPLETED
-            before = received_units(house.books_url)
+            before = house.books.received_units()
         async with restored.opened(asset) as world:
             await world.execute(kept.id)
             with pytest.raises(PayerStopped, match="a payout that this database does not know"):
                 await pay_while_time_passes(world, kept.id)
-        assert received_units(house.books_url) == before
+        assert house.books.received_units() == before
 
 
 async def test_a_lost_payout_is_rebuilt_when_a_person_says_so_and_is_never_paid_again(house: House) -> None:
@@ -221,7 +174,7 @@ async def test_a_lost_payout_is_rebuilt_when_a_person_says_so_and_is_never_paid_
     with house.backed_up() as restored:
         async with house.opened(asset) as world:
             made = await pay_list(world)
-            before = received_units(house.books_url)
+            before = house.books.received_units()
         async with restored.opened(asset) as world:
             runtime = world.runtime
             parts = (runtime.database, runtime.ledger, runtime.settings)
@@ -245,7 +198,7 @@ async def test_a_lost_payout_is_rebuilt_when_a_person_says_so_and_is_never_paid_
             _, (found,) = await recovery.recover(*parts)
             assert found.gate is not None
             assert found.gate.is_open
-        assert received_units(house.books_url) == before
+        assert house.books.received_units() == before
 
 
 async def pay_list(world: World) -> Distribution:
@@ -267,13 +220,13 @@ async def test_a_copy_signs_for_no_payer_that_it_inherited(house: House) -> None
         await world.execute(first.id)
         assert await world.pay(first.id) is DistributionStatus.COMPLETED
     with house.backed_up() as copy:
-        before = received_units(house.books_url)
+        before = house.books.received_units()
         async with copy.opened(asset) as world:
             await recovery.make_copy(world.runtime.database)
             await world.execute(second.id)
             with pytest.raises(PayerStopped, match="is a copy"):
                 await world.pay(second.id)
-        assert received_units(house.books_url) == before
+        assert house.books.received_units() == before
 
 
 async def test_a_ledger_that_does_not_show_our_payments_any_more_stops_the_payer(house: House) -> None:
@@ -282,7 +235,7 @@ async def test_a_ledger_that_does_not_show_our_payments_any_more_stops_the_payer
         first, second = await world.plan("100"), await world.plan("200")
         await world.execute(first.id)
         assert await world.pay(first.id) is DistributionStatus.COMPLETED
-        run_sql(house.books_url, "DELETE FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'")
+        run_sql(house.books.url, "DELETE FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'")
         run_sql(house.url, "UPDATE attempt SET settled_at = now() - interval '12 seconds'")
         await world.execute(second.id)
         with pytest.raises(PayerStopped, match=r"does not show .* any more"):
@@ -311,4 +264,4 @@ async def test_what_the_ledger_shows_as_paid_cannot_be_cancelled(house: House) -
             await world.sandbox.admin.advance(60)
             await world.execute(dividend.id)
             assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
-            assert received_units(house.books_url) == await owed_units(world, dividend.id)
+            assert house.books.received_units() == await owed_units(world, dividend.id)
