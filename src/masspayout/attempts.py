@@ -18,7 +18,7 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import distributions
+from masspayout import stops
 from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, BatchStatus, Distribution
 from masspayout.db.repositories import Attempts, BatchPayouts, Claims, Distributions, Payers
 from masspayout.db.session import Database
@@ -371,7 +371,7 @@ class BatchAttempts:
     async def _stop_if_everybody(session: AsyncSession, batch: BatchPayout, codes: Iterable[str]) -> None:
         for code in codes:
             if describe_failure(code).failure_class is FailureClass.EVERYBODY:
-                await distributions.stop(session, batch.distribution_id, code)
+                await stops.stop(session, batch.distribution_id, code)
 
 
 def _transfer(claimed: ClaimedBatch, attempt: Attempt, holders: Mapping[str, Decimal]) -> Transfer:

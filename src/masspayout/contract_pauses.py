@@ -8,7 +8,7 @@ import uuid
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import distributions, starts
+from masspayout import distributions, starts, stops
 from masspayout.context import Context
 from masspayout.db.repositories import Distributions
 from masspayout.errors import MassPayoutError
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 async def stop_running(session: AsyncSession) -> None:
     """Stop the payouts under way whose contract is paused. What was sent is settled; nothing new is signed."""
     for distribution_id in await Distributions(session).find_running_though_paused():
-        await distributions.stop(session, distribution_id, CONTRACT_PAUSED)
+        await stops.stop(session, distribution_id, CONTRACT_PAUSED)
 
 
 async def stop_and_resume(context: Context) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from masspayout import same_ledger
+from masspayout import approvals, same_ledger
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, ExecutionType
 from masspayout.db.repositories import AnnouncedPayouts, Assets, Distributions, refusing_second_obligation
@@ -48,7 +48,8 @@ async def create(context: Context, asset: Asset, offer: ContractOffer, *, concep
                 )
             )
             record_created(session, distribution)
-            await freeze_offer(session, context.settings, binding, distribution, offer)
+            await freeze_offer(session, binding, distribution, offer)
+            await approvals.demand(session, context.settings, distribution)
     return distribution
 
 

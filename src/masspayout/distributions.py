@@ -8,14 +8,13 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import assets, audit, freezing, same_ledger
+from masspayout import approvals, assets, audit, freezing, same_ledger
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, ExecutionType
 from masspayout.db.repositories import Assets, Distributions
 from masspayout.distribution_records import record_cancelled, record_created
 from masspayout.errors import Conflict, NotFound
 from masspayout.freezing import freeze, payment_token_of
-from masspayout.ledger.failures import describe_failure
 from masspayout.terms import Terms, check_schedule, from_terms
 
 
@@ -50,6 +49,7 @@ async def create(context: Context, asset: Asset, terms: Terms, *, now: datetime 
         record_created(session, distribution)
         if reading is not None:
             await freeze(session, settings, distribution, reading)
+            await approvals.demand(session, settings, distribution)
     return distribution
 
 
@@ -111,14 +111,6 @@ async def find(session: AsyncSession, reference: str) -> Distribution:
     if distribution is None:
         raise NotFound(f"There is no distribution {reference!r}.", "List them with: masspayout distribution list")
     return distribution
-
-
-async def stop(session: AsyncSession, distribution_id: uuid.UUID, code: str) -> None:
-    """Begin no other batch, because of a failure that concerns everybody. What was sent is settled."""
-    failure = describe_failure(code)
-    message = f"{failure.sentence} {failure.next_step}"
-    if await Distributions(session).stop(distribution_id, code, message):
-        audit.record(session, "distribution.stopped", distribution_id, after={"failure_code": code})
 
 
 def conflict(distribution: Distribution, verb: str) -> Conflict:

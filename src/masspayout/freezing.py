@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import approvals, audit, same_ledger
+from masspayout import audit, same_ledger
 from masspayout.db.entities import Asset, Distribution
 from masspayout.db.repositories import (
     Assets,
@@ -152,7 +152,7 @@ async def freeze(
         raise _cannot_be_frozen(distribution)
     await DueStarts(session).require_no_foreign_rows(distribution)
     if reading.offer is not None:
-        return await freeze_offer(session, settings, reading.binding, distribution, reading.offer)
+        return await freeze_offer(session, reading.binding, distribution, reading.offer)
     _require_unchanged(settings, distribution, asset, reading)
     snapshot_at = await bring_balances(session, reading, asset)
     excluded = excluded_accounts(distribution, asset, reading.token)
@@ -174,7 +174,6 @@ async def freeze(
     await record_freeze(
         session, reading.binding, distribution, reading.token, totals, snapshot_at, promised=distribution.amount
     )
-    await approvals.demand(session, settings, distribution)
     return totals
 
 
@@ -188,7 +187,7 @@ def _require_unchanged(settings: Settings, distribution: Distribution, asset: As
 
 
 async def freeze_offer(
-    session: AsyncSession, settings: Settings, binding: Binding, distribution: Distribution, offer: ContractOffer
+    session: AsyncSession, binding: Binding, distribution: Distribution, offer: ContractOffer
 ) -> FrozenTotals:
     """Write the entitlements as a contract will pay them, and plan the batches, in the caller's transaction.
 
@@ -202,7 +201,6 @@ async def freeze_offer(
     with refusing_rows(distribution.id):
         totals = await Freeze(session, distribution).write_shares(owed, token.decimals, binding.batch_size)
     await record_freeze(session, binding, distribution, token, totals, offer.snapshot_at, promised=distribution.amount)
-    await approvals.demand(session, settings, distribution)
     return totals
 
 

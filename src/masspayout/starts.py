@@ -203,6 +203,7 @@ async def _freeze_if_due(
         if readiness.freezing is None:
             raise _changed(distribution)
         await freeze(session, context.settings, distribution, readiness.freezing)
+        await approvals.demand(session, context.settings, distribution)
 
 
 async def begin(
