@@ -21,9 +21,6 @@ import httpx
 import psycopg
 from sqlalchemy import func, select
 
-from masspayout import access, assets, freezing, payer_statements, reconciliation, same_ledger, starts
-from masspayout.access import SESSION_COOKIE
-from masspayout.access.sessions import begin_session
 from masspayout.api import create_app
 from masspayout.context import Context
 from masspayout.dashboard import mount
@@ -37,13 +34,21 @@ from masspayout.db.entities import (
     PayerEntry,
     PayoutType,
 )
-from masspayout.db.repositories import Assets, Distributions, Entitlements, Holders, Payers, Share
+from masspayout.db.repositories import Assets, Distributions, Entitlements, Holders, Payers
 from masspayout.db.session import Database, connect_arguments
 from masspayout.db.types import uuid7
+from masspayout.distributions import starts
+from masspayout.entitlements import freezing
+from masspayout.kernel.money import to_decimal
+from masspayout.kernel.roles import Role
+from masspayout.kernel.types import Share
 from masspayout.ledger.sandbox import SandboxLedger
-from masspayout.money import to_decimal
-from masspayout.roles import Role
+from masspayout.payments import payer_statements, reconciliation
+from masspayout.registers import assets, ledger_binding
 from masspayout.runtime import open_runtime
+from masspayout.service import access
+from masspayout.service.access import SESSION_COOKIE
+from masspayout.service.access.sessions import begin_session
 from masspayout.settings import Settings
 from masspayout.worker import run_worker
 
@@ -186,7 +191,7 @@ async def _freeze_seconds(runtime: Context, count: int, distribution_id: uuid.UU
     distribution = _distribution(asset)
     distribution.id = distribution_id
     start = time.perf_counter()
-    binding = await same_ledger.bind(runtime.ledger, runtime.settings)
+    binding = await ledger_binding.bind(runtime.ledger, runtime.settings)
     reading = await freezing.read(runtime.ledger, runtime.settings, binding, distribution, asset)
     async with runtime.database.unit_of_work() as session:
         await Distributions(session).save(distribution)

@@ -23,7 +23,6 @@ import psycopg
 from fastapi import FastAPI
 from sqlalchemy import URL, text
 
-from masspayout import access
 from masspayout.api import create_app
 from masspayout.api.paging import listing
 from masspayout.api.server import answer_requests, listen
@@ -33,8 +32,9 @@ from masspayout.db.entities import Distribution
 from masspayout.db.repositories import DistributionSort, Part
 from masspayout.db.session import Database, connect_arguments
 from masspayout.jobs import Jobs
+from masspayout.kernel.roles import Role
 from masspayout.ledger.sandbox import SandboxLedger
-from masspayout.roles import Role
+from masspayout.service import access
 from masspayout.settings import Settings
 
 _CONNECTIONS = 8

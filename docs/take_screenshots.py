@@ -18,21 +18,24 @@ from pathlib import Path
 import psycopg
 from playwright.async_api import Browser, Page, async_playwright
 
-from masspayout import access, assets, distributions, list_payouts, series, starts
-from masspayout.actors import Actor, ActorKind, acting_as
-from masspayout.batch_payouts import DistributionPayer
+from masspayout import distributions
+from masspayout.automation import series
+from masspayout.automation.series import Calendar
+from masspayout.automation.triggers import Trigger
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Frequency, PayoutType
 from masspayout.db.session import connect_arguments
-from masspayout.distributions import Terms
-from masspayout.freezing import payment_token_of
+from masspayout.distributions.lifecycle import Terms, list_payouts, starts
+from masspayout.distributions.payout_lists import parse_payout_list
+from masspayout.entitlements.freezing import payment_token_of
+from masspayout.kernel.actors import Actor, ActorKind, acting_as
+from masspayout.kernel.roles import Role
 from masspayout.ledger.sandbox import Faults, SandboxAdministration, SandboxLedger
-from masspayout.payout_lists import parse_payout_list
-from masspayout.roles import Role
+from masspayout.payments.batch_payouts import DistributionPayer
+from masspayout.registers import assets
 from masspayout.runtime import open_runtime
-from masspayout.series import Calendar
+from masspayout.service import access
 from masspayout.settings import Settings
-from masspayout.triggers import Trigger
 
 TARGET = Path(__file__).parent / "screenshots"
 CHROMIUM = "/usr/bin/chromium"

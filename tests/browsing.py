@@ -10,7 +10,7 @@ from sqlalchemy import URL
 
 from http_process import service_process, settings_of
 from masspayout.context import Context
-from masspayout.roles import Role
+from masspayout.kernel.roles import Role
 from payouts import World, accounts
 
 CHROMIUM = Path("/usr/bin/chromium")

@@ -20,13 +20,13 @@ from sqlalchemy import URL
 import crashes
 from databases import copied_database, fresh_database
 from lost_commits import MOST_LOST
-from masspayout import reconciliation
 from masspayout.context import Context
 from masspayout.db.entities import AttemptStatus, BatchStatus, DistributionStatus
 from masspayout.db.repositories import Assets
 from masspayout.db.session import Database, connect_arguments
-from masspayout.errors import LedgerUnavailable
 from masspayout.jobs import Jobs
+from masspayout.kernel.errors import LedgerUnavailable
+from masspayout.payments import reconciliation
 from masspayout.settings import Settings
 from payouts import ASSET_TOKEN, World
 

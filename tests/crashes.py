@@ -20,14 +20,15 @@ from sqlalchemy import URL, event, make_url
 from sqlalchemy.orm import Session
 
 from lost_commits import Memory
-from masspayout import starts
-from masspayout.batch_payouts import DistributionPayer
 from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import Distributions
 from masspayout.db.session import Database
+from masspayout.distributions import starts
 from masspayout.jobs import Jobs
-from masspayout.ledger.port import Ledger, Outcome, SignedTransaction, Transfer
+from masspayout.kernel.types import SignedTransaction
+from masspayout.ledger.port import Ledger, Outcome, Transfer
+from masspayout.payments.batch_payouts import DistributionPayer
 from masspayout.settings import Settings
 
 KILLED = 137

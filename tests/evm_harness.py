@@ -14,9 +14,9 @@ from sqlalchemy import URL
 
 from anvil import Anvil, running_anvil
 from chains import Contract, deploy, deploy_code
+from masspayout.kernel.types import SignedTransaction
 from masspayout.ledger.evm import EvmLedger
 from masspayout.ledger.evm.contracts.own import artifact, deployment
-from masspayout.ledger.port import SignedTransaction
 from masspayout.settings import Settings
 from unreliable_node import Faults, UnreliableNode
 

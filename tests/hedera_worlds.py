@@ -12,8 +12,8 @@ from sqlalchemy import URL
 from hedera_network import EmulatedNetwork, NetworkClock
 from hedera_network.wallet import public_key_of
 from lost_commits import is_in_doubt
+from masspayout.kernel.movements import StatementPage
 from masspayout.ledger.hedera.adapter import HederaLedger
-from masspayout.ledger.movements import StatementPage
 from masspayout.ledger.port import Outcome, Undecided
 from masspayout.settings import Settings
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN

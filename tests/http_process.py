@@ -14,9 +14,9 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from command_line import environment
-from masspayout.access import create_token
 from masspayout.db.session import Database
-from masspayout.roles import Role
+from masspayout.kernel.roles import Role
+from masspayout.service.access import create_token
 
 _ADDRESS = re.compile(r"answers at (http://\S+);")
 _PATIENCE_SECONDS = 120.0

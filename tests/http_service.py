@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from masspayout import access
 from masspayout.api import create_app
 from masspayout.api.server import answer_requests, listen
 from masspayout.context import Context
-from masspayout.roles import Role
+from masspayout.kernel.roles import Role
+from masspayout.service import access
 
 
 @dataclass

@@ -12,7 +12,9 @@ from sqlalchemy import URL, Engine, event
 from sqlalchemy.orm import Session
 
 from crashes import Executioner
-from masspayout import assets, event_listeners, series
+from masspayout.automation import event_listeners, series
+from masspayout.automation.event_listeners import EventReader, Polled
+from masspayout.automation.triggers import parse_trigger
 from masspayout.context import Context
 from masspayout.db.entities import (
     ContractEvent,
@@ -25,11 +27,11 @@ from masspayout.db.entities import (
 )
 from masspayout.db.repositories import ContractEvents, Distributions, EventListeners
 from masspayout.db.session import Database
-from masspayout.event_listeners import EventReader, Polled
-from masspayout.ledger.port import Ledger, LedgerEvent
+from masspayout.distributions.terms import Terms
+from masspayout.kernel.types import LedgerEvent
+from masspayout.ledger.port import Ledger
+from masspayout.registers import assets
 from masspayout.settings import Settings
-from masspayout.terms import Terms
-from masspayout.triggers import parse_trigger
 from payouts import ASSET_TOKEN, World, make_runtime
 
 CONTRACT = "0.0.6001"

@@ -14,7 +14,7 @@ from psycopg import sql
 from sqlalchemy import URL
 
 from masspayout.db.session import connect_arguments
-from masspayout.ledger.movements import StatementPage
+from masspayout.kernel.movements import StatementPage
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.settings import Settings
 

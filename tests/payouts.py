@@ -8,17 +8,20 @@ from decimal import Decimal
 from sqlalchemy import URL
 
 from databases import run_sql
-from masspayout import assets, distributions, reconciliation, starts
-from masspayout.batch_payouts import DistributionPayer
+from masspayout import distributions
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, PayoutType
 from masspayout.db.repositories import Distributions
 from masspayout.db.session import Database
+from masspayout.distributions import starts
+from masspayout.distributions.terms import Terms
 from masspayout.jobs import Jobs
 from masspayout.ledger.sandbox import SandboxLedger
+from masspayout.payments import reconciliation
+from masspayout.payments.batch_payouts import DistributionPayer
+from masspayout.registers import assets
 from masspayout.runtime import share_clock
 from masspayout.settings import Settings
-from masspayout.terms import Terms
 
 ASSET_TOKEN = "0.0.5001"
 PAYMENT_TOKEN = "0.0.7001"

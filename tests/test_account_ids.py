@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masspayout.account_ids import canonical_account_id
-from masspayout.errors import Invalid
+from masspayout.kernel.account_ids import canonical_account_id
+from masspayout.kernel.errors import Invalid
 
 LOWER = "0x" + "ab12" * 10
 

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from masspayout.actors import SYSTEM, Actor, ActorKind, acting_as, current_actor, operating_system_user, system
+from masspayout.kernel.actors import SYSTEM, Actor, ActorKind, acting_as, current_actor, operating_system_user, system
 
 ANA = Actor(ActorKind.USER, "1", "ana", "192.0.2.7")
 BEN = Actor(ActorKind.USER, "2", "ben")

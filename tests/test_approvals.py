@@ -10,9 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from databases import run_sql
-from masspayout import approvals, assets, audit, distributions, list_payouts, scheduler, series, starts
-from masspayout.actors import SYSTEM, Actor, ActorKind, acting_as
+from masspayout import audit, distributions
+from masspayout.automation import scheduler, series
 from masspayout.context import Context
+from masspayout.controls import approvals
 from masspayout.db.entities import (
     Distribution,
     DistributionStatus,
@@ -23,11 +24,14 @@ from masspayout.db.entities import (
 )
 from masspayout.db.repositories import ApprovalCount, Approvals, AuditEntries, Distributions
 from masspayout.db.session import Database
-from masspayout.errors import ApprovalsMissing, Conflict, LimitExceeded
-from masspayout.payout_lists import PayoutList
+from masspayout.distributions import list_payouts, starts
+from masspayout.distributions.payout_lists import PayoutList
+from masspayout.distributions.terms import Terms
+from masspayout.kernel.actors import SYSTEM, Actor, ActorKind, acting_as
+from masspayout.kernel.errors import ApprovalsMissing, Conflict, LimitExceeded
+from masspayout.registers import assets
 from masspayout.settings import Settings
 from masspayout.settings.control import Amounts
-from masspayout.terms import Terms
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 
 CREATOR, ANA, BEN, CLEO = (Actor(ActorKind.USER, str(n), name) for n, name in enumerate(["dora", "ana", "ben", "cleo"]))

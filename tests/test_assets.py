@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import select
 
 from databases import run_sql
-from masspayout import assets
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Holder, SyncStatus
 from masspayout.db.repositories import Assets, Holders, RegisterChange
 from masspayout.db.session import Database
-from masspayout.errors import Invalid, LedgerUnavailable, NotFound
+from masspayout.kernel.errors import Invalid, LedgerUnavailable, NotFound
 from masspayout.ledger.port import HolderBalance, HolderSnapshot
 from masspayout.ledger.sandbox import SandboxLedger
+from masspayout.registers import assets
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, TREASURY, World
 
 HOLDERS = [("0.0.21", 5), ("0.0.22", 7), ("0x" + "ab" * 20, 11)]

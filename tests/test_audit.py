@@ -18,15 +18,16 @@ from sqlalchemy import URL, make_url
 
 from command_line import environment
 from databases import fresh_database, run_sql
-from masspayout import audit, distributions, series
-from masspayout.actors import Actor, ActorKind, acting_as
+from masspayout import audit, distributions
+from masspayout.automation import series
 from masspayout.context import Context
 from masspayout.db.entities import AuditEntry, DistributionType, ExecutionType, Frequency, PayoutType
 from masspayout.db.repositories import AuditEntries
 from masspayout.db.session import Database, connect_arguments
 from masspayout.db.types import uuid7
-from masspayout.errors import Conflict
-from masspayout.terms import Terms
+from masspayout.distributions.terms import Terms
+from masspayout.kernel.actors import Actor, ActorKind, acting_as
+from masspayout.kernel.errors import Conflict
 from payouts import World, accounts
 
 ANA = Actor(ActorKind.USER, "0190", "ana", "192.0.2.7")

@@ -9,14 +9,15 @@ import pytest
 
 from databases import run_sql
 from listening import CONTRACT, NOW, arm, listen, made_by, poll, use_contract
-from masspayout import assets, contract_pauses, scheduler, series
-from masspayout.attempts import BatchAttempts
+from masspayout.automation import contract_pauses, scheduler, series
 from masspayout.context import Context
 from masspayout.db.entities import Asset, DistributionStatus, PayoutType
 from masspayout.db.repositories import Assets, Holders
-from masspayout.errors import ContractPaused, Invalid
+from masspayout.kernel.errors import ContractPaused, Invalid
 from masspayout.ledger.failures import CONTRACT_PAUSED
 from masspayout.ledger.sandbox import Faults
+from masspayout.payments.attempts import BatchAttempts
+from masspayout.registers import assets
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, TREASURY, World, accounts, make_runtime
 
 UNIT = 10**6

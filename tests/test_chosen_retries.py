@@ -7,13 +7,13 @@ from decimal import Decimal
 
 import pytest
 
-from masspayout import starts
 from masspayout.context import Context
 from masspayout.db.entities import BatchStatus, Distribution, DistributionStatus
-from masspayout.errors import Conflict, InsufficientFunds, Invalid
+from masspayout.distributions import starts
+from masspayout.distributions.starts import Chosen
+from masspayout.kernel.errors import Conflict, InsufficientFunds, Invalid
 from masspayout.ledger.sandbox import Faults
 from masspayout.settings import Settings
-from masspayout.starts import Chosen
 from payouts import PAYMENT_TOKEN, World, accounts
 
 COUNT = 40

@@ -8,17 +8,17 @@ import pytest
 from sqlalchemy import URL
 
 from databases import fresh_database, move_clock, run_sql
-from masspayout import scheduler, series
-from masspayout.clock import Clock, in_words
-from masspayout.clock_guard import ClockGuard
+from masspayout.automation import scheduler, series
+from masspayout.automation.triggers import Trigger
 from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus, DistributionType, ExecutionType, PayoutType
 from masspayout.db.session import Database
-from masspayout.errors import ClockIsOff, Invalid
+from masspayout.distributions.terms import Terms
+from masspayout.kernel.clock import Clock, in_words
+from masspayout.kernel.errors import ClockIsOff, Invalid
 from masspayout.ledger.sandbox import SandboxLedger
+from masspayout.payments.clock_guard import ClockGuard
 from masspayout.settings import Settings
-from masspayout.terms import Terms
-from masspayout.triggers import Trigger
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 
 SECOND = 10**9

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from commands import commands, mentions
 from databases import GUARDED_ROLE, fresh_database, run_sql
 from listening import listen, poll
-from masspayout import assets, distributions, doctor
+from masspayout import distributions, doctor
 from masspayout.cli import app
 from masspayout.context import Context
 from masspayout.db import embedded, migrations
@@ -24,8 +24,9 @@ from masspayout.db.diagnosis import Diagnosis
 from masspayout.db.entities import Base, DistributionStatus
 from masspayout.db.session import connect_arguments
 from masspayout.doctor import CHECKS, Result, Status
-from masspayout.errors import NotFound
+from masspayout.kernel.errors import NotFound
 from masspayout.ledger.sandbox import Faults
+from masspayout.registers import assets
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, accounts
 from workers import start_worker

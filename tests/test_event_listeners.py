@@ -17,14 +17,14 @@ import listening
 from crashes import KILLED
 from databases import run_sql
 from listening import CONTRACT, BadDelivery, arm, events_of, listen, made_by, poll, replay, use_contract
-from masspayout import event_listeners
+from masspayout.automation import event_listeners
+from masspayout.automation.event_listeners import EventReader
 from masspayout.context import Context
 from masspayout.db.entities import EventListener, EventStatus
 from masspayout.db.repositories import Assets, EventListeners
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, Invalid, LedgerUnavailable, NotFound
-from masspayout.event_listeners import EventReader
-from masspayout.ledger.port import LedgerEvent
+from masspayout.kernel.errors import Conflict, Invalid, LedgerUnavailable, NotFound
+from masspayout.kernel.types import LedgerEvent
 from masspayout.ledger.sandbox import SandboxLedger
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, TREASURY, World, accounts, make_runtime
 

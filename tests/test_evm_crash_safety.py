@@ -16,13 +16,14 @@ from crash_stories import HASTE, Story, die_everywhere, forget_everywhere, open_
 from databases import fresh_database
 from evm_harness import EvmHarness, evm_harness
 from evm_stages import FAULTS, Plan, story_on_chains
-from masspayout import assets, list_payouts
 from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database
+from masspayout.distributions import list_payouts
+from masspayout.distributions.payout_lists import PayoutList
 from masspayout.jobs import Jobs
 from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, topic_of, transfer_of
-from masspayout.payout_lists import PayoutList
+from masspayout.registers import assets
 from masspayout.settings import Settings
 from payouts import World
 from unreliable_node import Faults

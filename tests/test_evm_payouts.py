@@ -14,17 +14,19 @@ from sqlalchemy import URL
 from anvil import running_anvil
 from databases import fresh_database
 from evm_harness import EvmHarness, evm_harness
-from masspayout import assets, list_payouts, recovery
-from masspayout.batch_payouts import DistributionPayer
 from masspayout.context import Context
 from masspayout.db.entities import Asset, DistributionStatus, EntryAnswer
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, ContractPaused, InsufficientFunds, PayerStopped
+from masspayout.distributions import list_payouts
+from masspayout.distributions.payout_lists import read_payout_list
 from masspayout.jobs import Jobs
+from masspayout.kernel.errors import Conflict, ContractPaused, InsufficientFunds, PayerStopped
 from masspayout.ledger.evm.contracts.own import TRANSFER_GAS
 from masspayout.ledger.port import Settled
-from masspayout.payout_lists import read_payout_list
-from masspayout.reconciliation import BreakKind
+from masspayout.payments import recovery
+from masspayout.payments.batch_payouts import DistributionPayer
+from masspayout.payments.reconciliation import BreakKind
+from masspayout.registers import assets
 from masspayout.settings import Settings
 from payouts import World
 from shared_data import shared_file

@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from sqlalchemy import URL
 
 from databases import run_sql
-from masspayout import assets, doctor, event_listeners, scheduler, series
-from masspayout.backoff import Backoff
+from masspayout import doctor
+from masspayout.automation import event_listeners, scheduler, series
+from masspayout.automation.event_listeners import EventReader
+from masspayout.automation.scheduler import StartFailure
+from masspayout.automation.series import Calendar
 from masspayout.context import Context
 from masspayout.db.entities import (
     Distribution,
@@ -27,12 +30,11 @@ from masspayout.db.entities import (
 )
 from masspayout.db.repositories import Distributions
 from masspayout.db.session import connect_arguments
-from masspayout.errors import Conflict
-from masspayout.event_listeners import EventReader
-from masspayout.scheduler import StartFailure
-from masspayout.series import Calendar
+from masspayout.distributions.terms import Terms
+from masspayout.kernel.backoff import Backoff
+from masspayout.kernel.errors import Conflict
+from masspayout.registers import assets
 from masspayout.settings import Settings
-from masspayout.terms import Terms
 from masspayout.worker import run_worker
 from payouts import PAYMENT_TOKEN, World, accounts
 

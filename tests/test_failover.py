@@ -13,7 +13,7 @@ from databases import fresh_database
 from forgetting import BATCHES, House, begin_payout, find_all, find_one, storm_points, wait_until
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database
-from masspayout.errors import DatabaseUnavailable
+from masspayout.kernel.errors import DatabaseUnavailable
 from masspayout.settings import Settings
 from replicated import Pair, pay_until, running_pair
 

@@ -13,13 +13,13 @@ import pytest
 from sqlalchemy import URL
 
 from databases import fresh_database, run_sql
-from masspayout import list_payouts
 from masspayout.db import migrations
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import Assets
 from masspayout.db.session import Database, connect_arguments
-from masspayout.errors import Conflict
-from masspayout.payout_lists import PayoutList
+from masspayout.distributions import list_payouts
+from masspayout.distributions.payout_lists import PayoutList
+from masspayout.kernel.errors import Conflict
 from masspayout.settings import Settings
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, World, accounts, make_runtime
 

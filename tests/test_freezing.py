@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import same_ledger
 from masspayout.context import Context
 from masspayout.db.entities import (
     Asset,
@@ -28,9 +27,10 @@ from masspayout.db.entities import (
     PayoutType,
 )
 from masspayout.db.repositories import Assets, BatchPayouts, Distributions
-from masspayout.errors import Invalid
-from masspayout.freezing import FreezeReading, freeze, payment_token_of
-from masspayout.money import split_equal, split_pro_rata, to_decimal, to_units
+from masspayout.entitlements.freezing import FreezeReading, freeze, payment_token_of
+from masspayout.kernel.errors import Invalid
+from masspayout.kernel.money import split_equal, split_pro_rata, to_decimal, to_units
+from masspayout.registers import ledger_binding
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, World
 from shared_data import shared_file
 
@@ -91,7 +91,7 @@ def cases(draw: st.DrawFn) -> Case:
 async def check(runtime: Context, case: Case) -> None:
     """Freeze a case and compare all that was written with the reckoning; leave no trace."""
     settings = runtime.settings.model_copy(update={"batch_size": case.batch_size, "payer_account_id": PAYER})
-    binding = await same_ledger.bind(runtime.ledger, settings)
+    binding = await ledger_binding.bind(runtime.ledger, settings)
     async with runtime.database.unit_of_work() as session, session.begin_nested() as example:
         distribution = await _write_case(Assets(session), case)
         asset = await Assets(session).get(distribution.asset_id)

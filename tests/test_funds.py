@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from masspayout import starts
 from masspayout.context import Context
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.errors import InsufficientFunds
+from masspayout.distributions import starts
+from masspayout.kernel.errors import InsufficientFunds
 from payouts import World, accounts, make_runtime
 
 UNIT = 10**6

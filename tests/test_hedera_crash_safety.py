@@ -21,10 +21,10 @@ from crash_stories import HASTE, Story, die_everywhere, forget_everywhere
 from databases import fresh_database
 from hedera_network import EmulatedNetwork, Faults, NetworkClock
 from hedera_worlds import PAYER, build_world, open_ledger, world_settings
-from masspayout import assets
 from masspayout.context import Context
 from masspayout.db.session import Database
 from masspayout.jobs import Jobs
+from masspayout.registers import assets
 from masspayout.settings import Settings
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, World, accounts
 

@@ -9,10 +9,11 @@ import pytest
 
 from hedera_network import EmulatedNetwork, Faults, NetworkClock
 from hedera_worlds import PAYER, build_world, world_settings
-from masspayout.errors import LedgerUnavailable, LedgerUncertain
+from masspayout.kernel.errors import LedgerUnavailable, LedgerUncertain
+from masspayout.kernel.movements import Payment
+from masspayout.kernel.types import SignedTransaction
 from masspayout.ledger.hedera.adapter import HederaLedger
-from masspayout.ledger.movements import Payment
-from masspayout.ledger.port import Dead, Outcome, Settled, SignedTransaction, Transfer, Undecided
+from masspayout.ledger.port import Dead, Outcome, Settled, Transfer, Undecided
 from payouts import PAYMENT_TOKEN, accounts
 
 HOLDERS = [(account, 100) for account in accounts(120)]

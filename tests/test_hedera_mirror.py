@@ -15,12 +15,12 @@ from hedera_network.mirror.description import complaints_of_answer, complaints_o
 from hedera_network.mirror.lies import LIES
 from hedera_network.wallet import Wallet, mirror_path
 from hedera_worlds import PAYER, build_world, world_settings
-from masspayout.errors import LedgerUnavailable
+from masspayout.kernel.errors import LedgerUnavailable
+from masspayout.kernel.ledger_time import to_datetime
+from masspayout.kernel.movements import Payment
 from masspayout.ledger.hedera.adapter import HederaLedger
 from masspayout.ledger.hedera.hbar import HBAR
-from masspayout.ledger.movements import Payment
 from masspayout.ledger.port import Transfer
-from masspayout.ledger_time import to_datetime
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, accounts
 
 HOLDERS = [(account, number + 1) for number, account in enumerate(accounts(250))]

@@ -7,7 +7,7 @@ import pytest
 from commands import commands, options_of
 from masspayout.api.next_steps import over_http
 from masspayout.dashboard.next_steps import in_browser
-from masspayout.hints import Wording
+from masspayout.kernel.hints import Wording
 
 
 @pytest.mark.parametrize(

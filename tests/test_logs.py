@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from masspayout import logs
-from masspayout.access import secrets as access_secrets
-from masspayout.access.secrets import SecretKind
-from masspayout.logs import LogFormat, about, conceal, keep_out
+from masspayout.kernel import logs
+from masspayout.kernel.logs import LogFormat, about, conceal, keep_out
+from masspayout.service.access import secrets as access_secrets
+from masspayout.service.access.secrets import SecretKind
 
 
 @pytest.fixture(autouse=True)

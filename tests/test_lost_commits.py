@@ -14,12 +14,14 @@ from sqlalchemy import URL
 
 from databases import fresh_database, run_sql
 from forgetting import HOLDERS, Books, House
-from masspayout import distributions, list_payouts, recovery
-from masspayout.batch_payouts import DistributionPayer
+from masspayout import distributions
 from masspayout.db.entities import Distribution, DistributionStatus, EntryAnswer
 from masspayout.db.session import connect_arguments
-from masspayout.errors import Conflict, InsufficientFunds, Invalid, PayerStopped
-from masspayout.payout_lists import PayoutList
+from masspayout.distributions import list_payouts
+from masspayout.distributions.payout_lists import PayoutList
+from masspayout.kernel.errors import Conflict, InsufficientFunds, Invalid, PayerStopped
+from masspayout.payments import recovery
+from masspayout.payments.batch_payouts import DistributionPayer
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World
 

@@ -9,10 +9,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from masspayout import money
-from masspayout.errors import Invalid
-from masspayout.money import MAX_UNITS, parse_amount, smallest_unit, split_equal, split_pro_rata, to_decimal, to_units
-from masspayout.payout_lists import read_payout_list
+from masspayout.distributions.payout_lists import read_payout_list
+from masspayout.kernel import money
+from masspayout.kernel.errors import Invalid
+from masspayout.kernel.money import (
+    MAX_UNITS,
+    parse_amount,
+    smallest_unit,
+    split_equal,
+    split_pro_rata,
+    to_decimal,
+    to_units,
+)
 from shared_data import shared_file
 
 DECIMALS = st.integers(0, 30)

@@ -12,16 +12,17 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import URL
 
 from databases import run_sql
-from masspayout import assets, event_listeners
+from masspayout.automation import event_listeners
 from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus, ExecutionType
 from masspayout.db.session import Database
 from masspayout.doctor.examination import Status
 from masspayout.doctor.readiness import CHECKS, Readiness, is_ready
 from masspayout.ledger.sandbox import Faults
-from masspayout.metrics import Metrics
-from masspayout.webhooks import targets
-from masspayout.webhooks.deliveries import Deliverer
+from masspayout.registers import assets
+from masspayout.service.metrics import Metrics
+from masspayout.service.webhooks import targets
+from masspayout.service.webhooks.deliveries import Deliverer
 from masspayout.worker import run_worker
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 from web_targets import answer, listening

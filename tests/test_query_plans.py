@@ -16,14 +16,15 @@ import pytest
 from sqlalchemy import URL, event, text
 
 from databases import fresh_database, run_sql
-from masspayout import assets, same_ledger
-from masspayout.attempts import BatchAttempts
 from masspayout.db.entities import Distribution, DistributionType, ExecutionType, PayoutType
-from masspayout.db.repositories import Distributions, Entitlements, Holders, Share
+from masspayout.db.repositories import Distributions, Entitlements, Holders
 from masspayout.db.repositories.batch_payouts import _TALLY
 from masspayout.db.repositories.claims import _CLAIM
 from masspayout.db.session import Database, connect_arguments
-from masspayout.freezing import PaymentToken, record_freeze
+from masspayout.entitlements.freezing import record_freeze
+from masspayout.kernel.types import PaymentToken, Share
+from masspayout.payments.attempts import BatchAttempts
+from masspayout.registers import assets, ledger_binding
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, make_runtime
 
@@ -141,7 +142,7 @@ async def begin_large_distribution(
         amount=Decimal(len(accounts)),
     )
     shares = (Share(account, 100, 1_000_000) for account in accounts)
-    binding = await same_ledger.bind(world.runtime.ledger, world.runtime.settings)
+    binding = await ledger_binding.bind(world.runtime.ledger, world.runtime.settings)
     async with world.runtime.database.unit_of_work() as session:
         distributions = Distributions(session)
         totals = await distributions.create_distribution_with_holders(

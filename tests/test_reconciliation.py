@@ -12,11 +12,11 @@ from masspayout.context import Context
 from masspayout.db.entities import Distribution
 from masspayout.db.repositories import Payers
 from masspayout.db.types import uuid7
-from masspayout.errors import Conflict, NotFound
-from masspayout.ledger.movements import Payment
+from masspayout.kernel.errors import Conflict, NotFound
+from masspayout.kernel.movements import Payment
 from masspayout.ledger.port import Settled, Transfer
 from masspayout.ledger.sandbox import Faults
-from masspayout.reconciliation import BreakKind, Reconciliation
+from masspayout.payments.reconciliation import BreakKind, Reconciliation
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 
 FIRST, SECOND = accounts(2)

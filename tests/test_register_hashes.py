@@ -10,17 +10,20 @@ from dataclasses import replace
 import pytest
 
 from databases import run_sql
-from masspayout import approvals, contract_payouts, register_hashes
-from masspayout.actors import Actor, ActorKind, acting_as
 from masspayout.context import Context
+from masspayout.controls import approvals
 from masspayout.db.entities import Distribution, DistributionStatus, DistributionType, ExecutionType
-from masspayout.db.repositories import ApprovalCount, Approvals, AuditEntries, Distributions, Share
+from masspayout.db.repositories import ApprovalCount, Approvals, AuditEntries, Distributions
 from masspayout.db.session import Database
-from masspayout.errors import Conflict
+from masspayout.distributions import contract_payouts
+from masspayout.entitlements import register_hashes
+from masspayout.entitlements.register_hashes import HashCheck, HashState
 from masspayout.jobs import Jobs
+from masspayout.kernel.actors import Actor, ActorKind, acting_as
+from masspayout.kernel.errors import Conflict
+from masspayout.kernel.types import Share
 from masspayout.ledger.contract_offers import AnnouncedPayout, ContractOffer
 from masspayout.ledger.sandbox import SandboxLedger
-from masspayout.register_hashes import HashCheck, HashState
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, accounts
 

@@ -8,13 +8,13 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from masspayout.attempts import BatchAttempts
-from masspayout.batch_payouts import DistributionPayer
 from masspayout.context import Context
 from masspayout.db.entities import BatchStatus, DistributionStatus
 from masspayout.db.repositories import Attempts, BatchPayouts
 from masspayout.db.session import Database, connect_arguments
 from masspayout.ledger.sandbox import Faults
+from masspayout.payments.attempts import BatchAttempts
+from masspayout.payments.batch_payouts import DistributionPayer
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 

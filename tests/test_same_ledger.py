@@ -12,15 +12,17 @@ from sqlalchemy import URL
 
 from databases import fresh_database, run_sql
 from listening import CONTRACT, arm, listen, made_by, poll, use_contract
-from masspayout import assets, event_listeners, list_payouts, previews, scheduler, starts
-from masspayout.attempts import BatchAttempts
+from masspayout.automation import event_listeners, scheduler
 from masspayout.context import Context
 from masspayout.db.entities import AttemptStatus, DistributionStatus, ExecutionType
 from masspayout.db.repositories import Attempts
-from masspayout.errors import AnotherLedger
+from masspayout.distributions import list_payouts, previews, starts
+from masspayout.distributions.payout_lists import PayoutList
+from masspayout.kernel.errors import AnotherLedger
 from masspayout.ledger.identity import contradict, make_identity, settings_of
 from masspayout.ledger.sandbox import Faults, SandboxLedger
-from masspayout.payout_lists import PayoutList
+from masspayout.payments.attempts import BatchAttempts
+from masspayout.registers import assets
 from payouts import PAYMENT_TOKEN, World, accounts
 
 HOLDERS = [(account, 100) for account in accounts(10)]

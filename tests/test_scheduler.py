@@ -17,14 +17,16 @@ import pytest
 from sqlalchemy import URL
 
 from databases import run_sql
-from masspayout import distributions, scheduler, starts
+from masspayout import distributions
+from masspayout.automation import scheduler
+from masspayout.automation.scheduler import StartFailure
 from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus, ExecutionType
 from masspayout.db.repositories import Distributions
 from masspayout.db.session import Database, connect_arguments
-from masspayout.errors import Conflict, LedgerUnavailable
+from masspayout.distributions import starts
+from masspayout.kernel.errors import Conflict, LedgerUnavailable
 from masspayout.ledger.sandbox import Faults, SandboxLedger
-from masspayout.scheduler import StartFailure
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 from workers import start_worker
 

@@ -11,8 +11,17 @@ from dateutil.relativedelta import relativedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masspayout.errors import Invalid
-from masspayout.scheduling import DAILY, HOURLY, MONTHLY, WEEKLY, find_zone, next_number, occurrence, occurrences
+from masspayout.automation.scheduling import (
+    DAILY,
+    HOURLY,
+    MONTHLY,
+    WEEKLY,
+    find_zone,
+    next_number,
+    occurrence,
+    occurrences,
+)
+from masspayout.kernel.errors import Invalid
 
 MADRID = ZoneInfo("Europe/Madrid")
 ZONES = st.sampled_from(["UTC", "Europe/Madrid", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]).map(

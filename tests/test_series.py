@@ -18,8 +18,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from masspayout import distributions, scheduler, series, starts
-from masspayout.actors import Actor, ActorKind, acting_as
+from masspayout import distributions
+from masspayout.automation import scheduler, series
+from masspayout.automation.scheduler import StartFailure
+from masspayout.automation.scheduling import occurrences
+from masspayout.automation.series import Calendar
+from masspayout.automation.triggers import Trigger, parse_trigger
 from masspayout.context import Context
 from masspayout.db.entities import (
     TERM_COLUMNS,
@@ -34,13 +38,11 @@ from masspayout.db.entities import (
 )
 from masspayout.db.repositories import Distributions, SeriesRepository
 from masspayout.db.session import Database, connect_arguments
-from masspayout.errors import Conflict, Invalid, LedgerUnavailable
+from masspayout.distributions import starts
+from masspayout.distributions.terms import Terms
+from masspayout.kernel.actors import Actor, ActorKind, acting_as
+from masspayout.kernel.errors import Conflict, Invalid, LedgerUnavailable
 from masspayout.ledger.sandbox import SandboxLedger
-from masspayout.scheduler import StartFailure
-from masspayout.scheduling import occurrences
-from masspayout.series import Calendar
-from masspayout.terms import Terms
-from masspayout.triggers import Trigger, parse_trigger
 from payouts import World, accounts, make_runtime
 
 MADRID = ZoneInfo("Europe/Madrid")

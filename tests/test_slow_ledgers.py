@@ -10,11 +10,12 @@ from sqlalchemy import URL
 
 import transactions
 from databases import run_sql
-from masspayout.batch_payouts import DistributionPayer
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database, connect_arguments
-from masspayout.ledger.port import Ledger, SignedTransaction, Transfer
+from masspayout.kernel.types import SignedTransaction
+from masspayout.ledger.port import Ledger, Transfer
 from masspayout.ledger.sandbox import Faults
+from masspayout.payments.batch_payouts import DistributionPayer
 from masspayout.settings import Settings
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, World, accounts, make_runtime
 from transactions import CountedLedger

@@ -14,8 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from masspayout import assets, distributions, previews, recovery, starts
-from masspayout.batch_payouts import DistributionPayer
+from masspayout import distributions
 from masspayout.context import Context
 from masspayout.db.entities import (
     AttemptStatus,
@@ -28,11 +27,15 @@ from masspayout.db.entities import (
 )
 from masspayout.db.repositories import Assets, Attempts, Distributions
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, InsufficientFunds
-from masspayout.ledger.movements import Payment
+from masspayout.distributions import previews, starts
+from masspayout.kernel.errors import Conflict, InsufficientFunds
+from masspayout.kernel.money import to_decimal
+from masspayout.kernel.movements import Payment
 from masspayout.ledger.port import Settled, Transfer
 from masspayout.ledger.sandbox import Faults, SandboxLedger
-from masspayout.money import to_decimal
+from masspayout.payments import recovery
+from masspayout.payments.batch_payouts import DistributionPayer
+from masspayout.registers import assets
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 
 HOLDERS = [(account, 100 + number) for number, account in enumerate(accounts(24))]

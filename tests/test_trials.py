@@ -9,14 +9,15 @@ from io import BytesIO
 import pytest
 
 from command_line import rows_of
-from masspayout import distributions, previews
+from masspayout import distributions
 from masspayout.context import Context
 from masspayout.db.entities import DistributionType, PayoutType
-from masspayout.errors import Invalid, NobodyEligible
-from masspayout.freezing import payment_token_of
-from masspayout.payout_lists import parse_payout_list
-from masspayout.previews import Preview
-from masspayout.terms import Terms
+from masspayout.distributions import previews
+from masspayout.distributions.payout_lists import parse_payout_list
+from masspayout.distributions.previews import Preview
+from masspayout.distributions.terms import Terms
+from masspayout.entitlements.freezing import payment_token_of
+from masspayout.kernel.errors import Invalid, NobodyEligible
 from payouts import PAYMENT_TOKEN, World, accounts
 
 COUNT = 57

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masspayout.errors import Invalid
-from masspayout.triggers import Trigger, parse_trigger
+from masspayout.automation.triggers import Trigger, parse_trigger
+from masspayout.kernel.errors import Invalid
 
 AMOUNTS = st.decimals(0, 10**12, places=6)
 

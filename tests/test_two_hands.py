@@ -14,11 +14,11 @@ from anvil import running_anvil
 from databases import fresh_database, run_sql
 from evm_harness import EvmHarness, evm_harness
 from forgetting import Books, House, begin_payout, find_all, find_one, wait_until
-from masspayout import assets
 from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database
 from masspayout.jobs import Jobs
+from masspayout.registers import assets
 from masspayout.settings import Settings
 from payouts import World
 from replicated import Pair, pay_until, running_pair

@@ -20,16 +20,17 @@ from sqlalchemy import URL
 
 import web_targets
 from databases import run_sql
-from masspayout import approvals, audit, distributions
-from masspayout.actors import Actor, ActorKind, acting_as
+from masspayout import audit, distributions
 from masspayout.context import Context
+from masspayout.controls import approvals
 from masspayout.db.entities import DeliveryStatus, ExecutionType, Webhook, WebhookDelivery
 from masspayout.db.repositories import AnnouncedPayouts, Webhooks
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, Invalid, NotFound
+from masspayout.kernel.actors import Actor, ActorKind, acting_as
+from masspayout.kernel.errors import Conflict, Invalid, NotFound
+from masspayout.service.webhooks import addresses, sealing, targets
+from masspayout.service.webhooks.deliveries import Deliverer, signature
 from masspayout.settings import Settings
-from masspayout.webhooks import addresses, sealing, targets
-from masspayout.webhooks.deliveries import Deliverer, signature
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
 from web_targets import Respond, Target, answer, listening
 

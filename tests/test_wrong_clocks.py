@@ -15,13 +15,13 @@ import pytest
 from sqlalchemy import URL
 
 from command_line import environment
-from masspayout import series
+from masspayout.automation import series
+from masspayout.automation.series import Calendar
 from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus, DistributionType, ExecutionType, Frequency, PayoutType
 from masspayout.db.session import connect_arguments
+from masspayout.distributions.terms import Terms
 from masspayout.ledger.sandbox import Faults
-from masspayout.series import Calendar
-from masspayout.terms import Terms
 from payouts import World, accounts
 from wrong_clocks import WrongMachine, wrong_machine
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from masspayout.backoff import Backoff
 from masspayout.db.session import Database
 from masspayout.jobs import Jobs
+from masspayout.kernel.backoff import Backoff
 from masspayout.ledger.port import Ledger
 from masspayout.settings import Settings
 

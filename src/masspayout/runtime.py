@@ -12,8 +12,8 @@ from sqlalchemy import URL
 from masspayout.context import Context
 from masspayout.db import embedded, migrations
 from masspayout.db.session import Database
-from masspayout.errors import Invalid
 from masspayout.jobs import Jobs
+from masspayout.kernel.errors import Invalid
 from masspayout.ledger.port import Ledger
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.settings import Settings

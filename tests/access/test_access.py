@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from sqlalchemy import URL
 
 from databases import run_sql
-from masspayout import access
-from masspayout.access.secrets import SecretKind, matches, new_secret, prefix_of
-from masspayout.actors import ActorKind
 from masspayout.db.entities import User
 from masspayout.db.session import Database, connect_arguments
-from masspayout.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound, TooManyRequests
-from masspayout.roles import Permission, Role
+from masspayout.kernel.actors import ActorKind
+from masspayout.kernel.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound, TooManyRequests
+from masspayout.kernel.roles import Permission, Role
+from masspayout.service import access
+from masspayout.service.access.secrets import SecretKind, matches, new_secret, prefix_of
 from masspayout.settings import Settings
 
 PASSWORD = "correct horse battery staple"

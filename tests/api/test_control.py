@@ -6,7 +6,7 @@ import pytest
 
 from http_service import Service, running
 from masspayout.db.session import Database
-from masspayout.roles import Role
+from masspayout.kernel.roles import Role
 from masspayout.settings import Settings
 from payouts import World, accounts, make_runtime
 

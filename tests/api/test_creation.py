@@ -9,7 +9,7 @@ import pytest
 
 from http_service import Service
 from masspayout.db.repositories import Distributions
-from masspayout.roles import Role
+from masspayout.kernel.roles import Role
 from payouts import PAYMENT_TOKEN, World, accounts
 
 TERMS = {"payout_type": "PERCENTAGE", "amount": "1000.00", "concept": "Dividend 2025"}

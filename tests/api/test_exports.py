@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masspayout.exports import csv_text, harmless_cell
+from masspayout.reporting.exports import csv_text, harmless_cell
 from payouts import World, accounts
 
 STARTS_A_FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"

@@ -9,11 +9,11 @@ import pytest
 
 from databases import run_sql
 from http_service import Service
-from masspayout import idempotency
 from masspayout.db.repositories import Distributions, IdempotentRequests
-from masspayout.errors import Conflict
-from masspayout.idempotency import Claim
-from masspayout.roles import Role
+from masspayout.kernel.errors import Conflict
+from masspayout.kernel.roles import Role
+from masspayout.service import idempotency
+from masspayout.service.idempotency import Claim
 from payouts import World, accounts
 
 TERMS = {"payout_type": "PERCENTAGE", "amount": "1000"}

@@ -17,12 +17,12 @@ from joserfc.jwk import RSAKey
 from pydantic import SecretStr
 
 from http_service import Service, running
-from masspayout import access
-from masspayout.access.oidc import parse_roles
 from masspayout.api.server import answer_requests, listen
 from masspayout.db.session import Database
-from masspayout.errors import Invalid
-from masspayout.roles import Role
+from masspayout.kernel.errors import Invalid
+from masspayout.kernel.roles import Role
+from masspayout.service import access
+from masspayout.service.access.oidc import parse_roles
 from masspayout.settings import Settings
 from payouts import make_runtime
 

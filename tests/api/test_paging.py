@@ -14,7 +14,7 @@ from databases import run_sql
 from http_service import Service
 from masspayout.api.paging import Paging, _read, _written
 from masspayout.db.entities import Distribution
-from masspayout.errors import Invalid
+from masspayout.kernel.errors import Invalid
 from payouts import World, accounts
 
 COUNT = 46

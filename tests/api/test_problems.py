@@ -9,7 +9,7 @@ from sqlalchemy import URL
 from databases import run_sql
 from http_service import Service
 from masspayout.api.next_steps import over_http
-from masspayout.roles import Role
+from masspayout.kernel.roles import Role
 from payouts import ASSET_TOKEN, World
 
 NOBODY = uuid.UUID(int=404)

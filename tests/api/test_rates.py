@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masspayout.api.rates import RateLimit
-from masspayout.errors import TooManyRequests
+from masspayout.kernel.errors import TooManyRequests
 
 
 class Clock:

@@ -19,10 +19,10 @@ from sqlalchemy import URL
 
 from databases import fresh_database
 from http_process import service_process, settings_of
-from masspayout import access
 from masspayout.api import api_document
 from masspayout.db.session import Database
-from masspayout.roles import Permission, Role
+from masspayout.kernel.roles import Permission, Role
+from masspayout.service import access
 from masspayout.settings import Settings
 from payouts import World, accounts, make_runtime
 

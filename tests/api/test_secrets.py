@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from http_service import Service
-from masspayout import logs
-from masspayout.access.secrets import SecretKind, new_secret
 from masspayout.db.session import connect_arguments
-from masspayout.roles import Role
+from masspayout.kernel import logs
+from masspayout.kernel.roles import Role
+from masspayout.service.access.secrets import SecretKind, new_secret
 
 WHERE = st.sampled_from(["path", "query", "header", "body", "name", "key", "bearer", "cookie"])
 

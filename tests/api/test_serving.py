@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import URL
 
 from http_process import make_token, service_process, settings_of
-from masspayout.roles import Role
+from masspayout.kernel.roles import Role
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 EXAMPLE = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -9,9 +9,9 @@ from sqlalchemy import URL
 
 from command_line import CommandLine, refused
 from databases import fresh_database, run_sql
-from masspayout import assets
 from masspayout.db.session import Database
 from masspayout.ledger.sandbox import SandboxLedger
+from masspayout.registers import assets
 from masspayout.settings import Settings, load_settings
 
 TOKEN, ASSET = "0.0.7001", "0.0.5001"

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from databases import fresh_database
 from masspayout.cli.sandbox import app
-from masspayout.errors import Conflict, Invalid, InvalidRows, NotFound
+from masspayout.kernel.errors import Conflict, Invalid, InvalidRows, NotFound
 
 ACCOUNT = "0x" + "ab" * 20
 TOKEN = "0.0.5000"

@@ -9,9 +9,9 @@ from sqlalchemy import URL
 
 from command_line import CommandLine
 from databases import fresh_database
-from masspayout import logs
 from masspayout.db.session import connect_arguments
-from masspayout.errors import Invalid
+from masspayout.kernel import logs
+from masspayout.kernel.errors import Invalid
 from masspayout.settings import load_settings
 
 PASSWORD = "sesame-4711"

@@ -8,8 +8,9 @@ from sqlalchemy import URL
 
 from browsing import ARGUMENTS, BATCH_SIZE, CHROMIUM, HOLDERS, IMPORTED_LATER, PASSWORD, USERS, Open, Service, served
 from databases import fresh_database
-from masspayout import access, assets
 from masspayout.db.session import Database
+from masspayout.registers import assets
+from masspayout.service import access
 from masspayout.settings import Settings
 from payouts import TREASURY, World, accounts, make_runtime
 

@@ -10,12 +10,13 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from browsing import PASSWORD, Open, Service
-from masspayout import access, distributions
-from masspayout.actors import Actor, ActorKind, acting_as
+from masspayout import distributions
 from masspayout.db.entities import Distribution, DistributionStatus, DistributionType, PayoutType
 from masspayout.db.repositories import Users
-from masspayout.roles import Role
-from masspayout.terms import Terms
+from masspayout.distributions.terms import Terms
+from masspayout.kernel.actors import Actor, ActorKind, acting_as
+from masspayout.kernel.roles import Role
+from masspayout.service import access
 from payouts import ASSET_TOKEN
 
 

@@ -11,7 +11,7 @@ from masspayout.db import migrations
 from masspayout.db.adoption import USERS_TABLES
 from masspayout.db.migrations import SchemaState
 from masspayout.db.session import connect_arguments
-from masspayout.errors import DatabaseMismatch
+from masspayout.kernel.errors import DatabaseMismatch
 
 ASSET, DISTRIBUTION = "00000000-0000-0000-0000-00000000000a", "00000000-0000-0000-0000-00000000000d"
 STATUSES = "status IN ('PENDING', 'PROCESSING', 'COMPLETED', 'FAILED', 'CANCELLED')"

@@ -12,7 +12,7 @@ from masspayout.db import migrations
 from masspayout.db.catalog import Table, read_catalog, scratch_schema
 from masspayout.db.migrations import SchemaState
 from masspayout.db.session import connect_arguments
-from masspayout.errors import Conflict, DatabaseMismatch, DatabaseUnavailable, Invalid
+from masspayout.kernel.errors import Conflict, DatabaseMismatch, DatabaseUnavailable, Invalid
 
 # Whatever a migration could leave behind in a database, as "kind name" lines.
 EVERYTHING = """

@@ -13,7 +13,7 @@ from databases import GUARDED_ROLE, run_sql
 from masspayout.db import migrations
 from masspayout.db.refusals import unavailable
 from masspayout.db.session import Database
-from masspayout.errors import DatabaseMismatch, DatabaseUnavailable, LedgerUnavailable
+from masspayout.kernel.errors import DatabaseMismatch, DatabaseUnavailable, LedgerUnavailable
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.settings import Settings
 

@@ -19,10 +19,11 @@ from masspayout.db.entities import (
     ExecutionType,
     Holder,
 )
-from masspayout.db.repositories import Assets, Distributions, Entitlements, EventListeners, Holders, Share
+from masspayout.db.repositories import Assets, Distributions, Entitlements, EventListeners, Holders
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
-from masspayout.errors import NotFound
+from masspayout.kernel.errors import NotFound
+from masspayout.kernel.types import Share
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 

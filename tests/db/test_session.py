@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from masspayout.db import session as sessions
 from masspayout.db.session import Database
-from masspayout.errors import DatabaseUnavailable
+from masspayout.kernel.errors import DatabaseUnavailable
 
 BACKEND = text("SELECT pg_backend_pid()")
 

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import URL, text
 
 from databases import fresh_database, run_sql
-from masspayout import assets
 from masspayout.db import migrations
 from masspayout.db.repositories import Holders
 from masspayout.db.repositories.holders import _ADD_NEW, _CHANGE_BALANCES, _REMOVE_GONE
 from masspayout.db.session import Database, connect_arguments
 from masspayout.db.statistics import refresh_statistics
+from masspayout.registers import assets
 from masspayout.settings import Settings
 from payouts import ASSET_TOKEN, World, make_runtime
 

@@ -15,19 +15,23 @@ from anvil import Anvil
 from ats import LOCKER_ROLE, AtsTokens, mint, running_ats
 from chains import Contract, Receipt, deploy
 from evm_harness import EvmHarness, evm_harness
-from masspayout import assets, contract_payouts, distributions, reconciliation, scheduler, starts
-from masspayout.batch_payouts import DistributionPayer
+from masspayout import distributions
+from masspayout.automation import scheduler
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, ExecutionType, PayoutType
 from masspayout.db.repositories import AnnouncedPayouts, Distributions
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, ContractPaused, LedgerRejected
+from masspayout.distributions import contract_payouts, starts
+from masspayout.distributions.terms import Terms
 from masspayout.jobs import Jobs
+from masspayout.kernel.errors import Conflict, ContractPaused, LedgerRejected
 from masspayout.ledger.evm.ats import Announcement, AtsToken
 from masspayout.ledger.evm.contracts import recognise
 from masspayout.ledger.evm.offers import Offers
+from masspayout.payments import reconciliation
+from masspayout.payments.batch_payouts import DistributionPayer
+from masspayout.registers import assets
 from masspayout.settings import Settings
-from masspayout.terms import Terms
 from unreliable_node import Faults
 
 HOLDER_COUNTS = {Announcement.DIVIDEND: 250, Announcement.COUPON: 60}

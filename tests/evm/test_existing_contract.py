@@ -11,19 +11,22 @@ from sqlalchemy import URL
 from anvil import Anvil
 from chains import Contract, deploy
 from evm_harness import EvmHarness, evm_harness
-from masspayout import assets, distributions, list_payouts, previews, scheduler, series
+from masspayout import distributions
+from masspayout.automation import scheduler, series
+from masspayout.automation.triggers import parse_trigger
 from masspayout.context import Context
 from masspayout.db.entities import Asset, DistributionStatus, DistributionType, ExecutionType, Frequency, PayoutType
 from masspayout.db.repositories import Distributions, SeriesRepository
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, LedgerRejected
+from masspayout.distributions import list_payouts, previews
+from masspayout.distributions.terms import Terms
 from masspayout.jobs import Jobs
+from masspayout.kernel.errors import Conflict, LedgerRejected
+from masspayout.kernel.movements import Payment
 from masspayout.ledger.evm.contracts import recognise
 from masspayout.ledger.evm.contracts.terms import ContractTerms, Occasion
-from masspayout.ledger.movements import Payment
+from masspayout.registers import assets
 from masspayout.settings import Settings
-from masspayout.terms import Terms
-from masspayout.triggers import parse_trigger
 
 HOLDER = f"0x{0xE000:040x}"
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -10,11 +10,11 @@ import pytest
 import build
 from anvil import Anvil
 from chains import Contract, Reverted, deploy, deploy_code
-from masspayout.errors import Conflict, ContractPaused, Invalid
+from masspayout.kernel.errors import Conflict, ContractPaused, Invalid
+from masspayout.kernel.movements import Payment
 from masspayout.ledger.evm.contracts import OwnContract, recognise
 from masspayout.ledger.evm.contracts.own import artifact, deployment
 from masspayout.ledger.evm.node import Node
-from masspayout.ledger.movements import Payment
 from masspayout.settings import Settings
 
 DISTRIBUTION = uuid.UUID(int=7)

@@ -18,16 +18,17 @@ from crash_stories import HASTE, Story, die_everywhere
 from databases import fresh_database
 from evm_harness import EvmHarness, evm_harness
 from evm_stages import Plan, story_on_chains
-from masspayout import assets, contract_payouts, previews
-from masspayout.batch_payouts import DistributionPayer
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, Invalid, NobodyEligible
+from masspayout.distributions import contract_payouts, previews
 from masspayout.jobs import Jobs
+from masspayout.kernel.errors import Conflict, Invalid, NobodyEligible
 from masspayout.ledger.contract_offers import ContractOffer
 from masspayout.ledger.evm.contracts import recognise
-from masspayout.reconciliation import BreakKind
+from masspayout.payments.batch_payouts import DistributionPayer
+from masspayout.payments.reconciliation import BreakKind
+from masspayout.registers import assets
 from masspayout.runtime import contract_administration
 from masspayout.settings import Settings
 from payouts import World

@@ -11,7 +11,7 @@ import struct
 import time
 from pathlib import Path
 
-from masspayout.ledger_time import NANOS_PER_SECOND
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 
 _OFFSET = struct.Struct("<q")
 

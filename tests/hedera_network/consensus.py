@@ -14,7 +14,7 @@ from hedera_network.fees import FEE_COLLECTION_ACCOUNT, NETWORK_ACCOUNT, NODE_SH
 from hedera_network.ledger import Draft, Ledger
 from hedera_network.transactions import CryptoTransfer, Refusal, check_time
 from hedera_network.transfers import Execution
-from masspayout.ledger_time import NANOS_PER_SECOND
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 
 
 @dataclass(order=True, slots=True)

@@ -17,7 +17,7 @@ from hedera_network.consensus import Consensus
 from hedera_network.faults import either, strikes
 from hedera_network.identifiers import TransactionKey
 from hedera_network.node import CODES, Node
-from masspayout.ledger_time import NANOS_PER_SECOND
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 
 _THREADS = 8
 

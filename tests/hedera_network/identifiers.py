@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from masspayout.ledger_time import NANOS_PER_SECOND
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 
 _PATH_ID = re.compile(r"0\.0\.([0-9]{1,10})-([0-9]{1,19})-([0-9]{1,9})", re.ASCII)
 

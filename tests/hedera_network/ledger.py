@@ -9,7 +9,7 @@ from dataclasses import replace
 from hedera_network.clock import NetworkClock
 from hedera_network.entities import Account, ContractLog, Holders, Record, Relation, Timeline, Token, Value
 from hedera_network.identifiers import TransactionKey
-from masspayout.ledger_time import NANOS_PER_SECOND
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 
 # How long a transaction id is remembered after the start of its validity, and so how long a receipt can be asked for.
 MEMORY_SECONDS = 180

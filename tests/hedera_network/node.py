@@ -18,7 +18,7 @@ from hedera_network.transactions import (
     check_time,
     parse,
 )
-from masspayout.ledger_time import NANOS_PER_SECOND
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 
 CODES = response_code_pb2.ResponseCodeEnum
 

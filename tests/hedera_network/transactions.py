@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from hiero_sdk_python.hapi.services import transaction_contents_pb2, transaction_pb2
 
 from hedera_network.identifiers import TransactionKey
-from masspayout.ledger_time import NANOS_PER_SECOND
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 
 MAX_SIGNED_BYTES = 6144
 MAX_MEMO_BYTES = 100

@@ -19,9 +19,9 @@ from hiero_sdk_python.hapi.services import (
 from hedera_network.keys import PublicKey
 from hedera_network.network import EmulatedNetwork
 from hedera_network.node import CODES
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 from masspayout.ledger.signing.local import join_lower_half
 from masspayout.ledger.signing.port import KeyType
-from masspayout.ledger_time import NANOS_PER_SECOND
 
 
 def make_key(key_type: KeyType) -> PrivateKey:

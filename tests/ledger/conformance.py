@@ -14,22 +14,13 @@ from typing import Protocol
 
 import pytest
 
-from masspayout.errors import Invalid, LedgerRejected, LedgerUncertain, NotFound
+from masspayout.kernel.errors import Invalid, LedgerRejected, LedgerUncertain, NotFound
+from masspayout.kernel.ledger_time import to_nanos
+from masspayout.kernel.movements import Payment, StatementEntry
+from masspayout.kernel.types import LedgerEvent, SignedTransaction
 from masspayout.ledger.failures import FailureClass, describe_failure
 from masspayout.ledger.identity import contradict
-from masspayout.ledger.movements import Payment, StatementEntry
-from masspayout.ledger.port import (
-    Dead,
-    HolderBalance,
-    Ledger,
-    LedgerEvent,
-    Refused,
-    Settled,
-    SignedTransaction,
-    Transfer,
-    Undecided,
-)
-from masspayout.ledger_time import to_nanos
+from masspayout.ledger.port import Dead, HolderBalance, Ledger, Refused, Settled, Transfer, Undecided
 
 FUNDS = 1_000_000
 

@@ -16,12 +16,12 @@ from chains import deploy
 from databases import fresh_database
 from evm_harness import RICH_WEI, EvmHarness, evm_harness
 from ledger.conformance import FUNDS, Scene, read, scene
-from masspayout.errors import Conflict, ContractPaused, Invalid, LedgerRejected, LedgerUnavailable, NotFound
+from masspayout.kernel.errors import Conflict, ContractPaused, Invalid, LedgerRejected, LedgerUnavailable, NotFound
+from masspayout.kernel.movements import Payment
 from masspayout.ledger.evm import EvmLedger
 from masspayout.ledger.evm.node import Node
 from masspayout.ledger.evm.senders import Senders
 from masspayout.ledger.failures import FailureClass, describe_failure
-from masspayout.ledger.movements import Payment
 from masspayout.ledger.port import Dead, Settled, Undecided
 from masspayout.settings import Settings
 from unreliable_node import Faults

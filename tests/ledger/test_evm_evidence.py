@@ -9,9 +9,10 @@ from sqlalchemy import URL
 from anvil import Anvil
 from evm_harness import EvmHarness, evm_harness
 from ledger.conformance import FUNDS, Scene, read, scene
-from masspayout.errors import LedgerError, LedgerUnavailable, LedgerUncertain
+from masspayout.kernel.errors import LedgerError, LedgerUnavailable, LedgerUncertain
+from masspayout.kernel.types import SignedTransaction
 from masspayout.ledger.evm.node import to_int
-from masspayout.ledger.port import Dead, Outcome, Settled, SignedTransaction, Undecided
+from masspayout.ledger.port import Dead, Outcome, Settled, Undecided
 from masspayout.settings import Settings
 from unreliable_node import Faults, Lie
 

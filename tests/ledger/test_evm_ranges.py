@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masspayout.errors import LedgerUnavailable
+from masspayout.kernel.errors import LedgerUnavailable
 from masspayout.ledger.evm.node import NodeError
 from masspayout.ledger.evm.ranges import Ranges
 

@@ -12,11 +12,11 @@ from chains import deploy
 from evm_harness import EvmHarness, evm_harness
 from ledger.conformance import FUNDS, Scene, scene
 from masspayout.db.session import Database
-from masspayout.errors import Invalid
+from masspayout.kernel.errors import Invalid
+from masspayout.kernel.movements import StatementEntry, StatementPage
 from masspayout.ledger.evm.administration import Administration
 from masspayout.ledger.evm.contracts.own import TRANSFER_GAS
 from masspayout.ledger.evm.node import to_hex, to_int
-from masspayout.ledger.movements import StatementEntry, StatementPage
 from masspayout.settings import Settings
 from unreliable_node import Faults
 

@@ -12,10 +12,10 @@ from pydantic import SecretStr
 from hedera_network import EmulatedNetwork, Faults
 from hedera_network.wallet import make_key, public_key_of
 from ledger.conformance import LedgerConformance, scene
+from masspayout.kernel.ledger_time import to_datetime
+from masspayout.kernel.types import SignedTransaction
 from masspayout.ledger.hedera.adapter import HederaLedger
-from masspayout.ledger.port import SignedTransaction
 from masspayout.ledger.signing.port import KeyType
-from masspayout.ledger_time import to_datetime
 from masspayout.settings import Settings
 
 __all__ = ["scene"]  # pytest finds the fixture where the test class is

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from sqlalchemy import URL
 
 from databases import fresh_database
-from masspayout.errors import Conflict, Invalid, LedgerRejected, LedgerUnavailable, LedgerUncertain, NotFound
-from masspayout.ledger.movements import Payment
-from masspayout.ledger.port import Dead, Refused, Settled, SignedTransaction, Transfer, Undecided
+from masspayout.kernel.errors import Conflict, Invalid, LedgerRejected, LedgerUnavailable, LedgerUncertain, NotFound
+from masspayout.kernel.movements import Payment
+from masspayout.kernel.types import SignedTransaction
+from masspayout.ledger.port import Dead, Refused, Settled, Transfer, Undecided
 from masspayout.ledger.sandbox import Faults, SandboxLedger
 from masspayout.settings import Settings
 

@@ -10,7 +10,7 @@ from sqlalchemy import URL
 
 from databases import fresh_database
 from ledger.conformance import LedgerConformance, scene
-from masspayout.ledger.port import SignedTransaction
+from masspayout.kernel.types import SignedTransaction
 from masspayout.ledger.sandbox import Faults, SandboxLedger
 from masspayout.settings import Settings
 

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 
-from masspayout import access
-from masspayout.access import SESSION_COOKIE, Identity
 from masspayout.api.rates import RateLimit
 from masspayout.context import Context
-from masspayout.errors import Forbidden, NotAuthenticated
-from masspayout.roles import Permission
+from masspayout.kernel.errors import Forbidden, NotAuthenticated
+from masspayout.kernel.roles import Permission
+from masspayout.service import access
+from masspayout.service.access import SESSION_COOKIE, Identity
 
 # How long it is believed who somebody is, without asking the database. What this process revokes ends at once.
 _BELIEVED_SECONDS = 1.0

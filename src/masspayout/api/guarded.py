@@ -11,16 +11,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from masspayout import idempotency
-from masspayout.access import Identity
-from masspayout.actors import acting_as
 from masspayout.api import problems
 from masspayout.api.bodies import ReceivedBody, received
 from masspayout.api.door import Door, Rules, credential_of, rules_of, source_address
 from masspayout.context import Context
 from masspayout.db.types import uuid7
-from masspayout.errors import Conflict, Invalid, MassPayoutError
-from masspayout.idempotency import Answer, Claim
+from masspayout.kernel.actors import acting_as
+from masspayout.kernel.errors import Conflict, Invalid, MassPayoutError
+from masspayout.service import idempotency
+from masspayout.service.access import Identity
+from masspayout.service.idempotency import Answer, Claim
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"

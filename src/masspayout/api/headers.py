@@ -8,7 +8,7 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from masspayout.logs import about
+from masspayout.kernel.logs import about
 
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",

@@ -5,10 +5,10 @@ from html import escape
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from masspayout.access import log_in_by_link, session_cookie
-from masspayout.access.oidc import OpenIdProvider
 from masspayout.api.door import source_address
 from masspayout.context import Context
+from masspayout.service.access import log_in_by_link, session_cookie
+from masspayout.service.access.oidc import OpenIdProvider
 
 _STATE_COOKIE = "masspayout_oidc"
 _STATE_SECONDS = 600

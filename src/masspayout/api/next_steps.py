@@ -1,6 +1,6 @@
 """What the hints of the business, which name commands, are called over HTTP."""
 
-from masspayout.hints import Wording
+from masspayout.kernel.hints import Wording
 
 # Each command by its words, with what follows them, and the route that does the same.
 _ROUTES = {

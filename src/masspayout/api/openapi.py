@@ -7,11 +7,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from masspayout.access import SESSION_COOKIE
 from masspayout.api.door import Rules, rules_of
 from masspayout.api.guarded import KEY_HEADER, REPLAYED_HEADER
 from masspayout.api.problems import MEDIA_TYPE, Problem
-from masspayout.roles import Role
+from masspayout.kernel.roles import Role
+from masspayout.service.access import SESSION_COOKIE
 
 _DESCRIPTION = """
 Pays dividends, coupons and one-off payouts to every holder of a tokenised asset, exactly once.

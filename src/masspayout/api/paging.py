@@ -14,7 +14,7 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from masspayout.db.repositories import Part, Place
-from masspayout.errors import Invalid
+from masspayout.kernel.errors import Invalid
 
 MOST_ON_A_PAGE = 100
 _LAST_PAGE = 1_000_000

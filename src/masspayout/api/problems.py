@@ -11,9 +11,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from masspayout import errors
 from masspayout.api.next_steps import over_http
-from masspayout.logs import conceal
+from masspayout.kernel import errors
+from masspayout.kernel.logs import conceal
 
 _log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
-from masspayout.errors import TooManyRequests
+from masspayout.kernel.errors import TooManyRequests
 
 _MOST_BUCKETS = 10_000
 

@@ -5,14 +5,14 @@ from uuid import UUID
 
 from fastapi import Depends, Path, Request
 
-from masspayout import series as series_business
-from masspayout.access import Identity
-from masspayout.account_ids import canonical_account_id
 from masspayout.api.paging import Paging, paging
+from masspayout.automation import series as series_business
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, Series
 from masspayout.db.repositories import Assets, Distributions
-from masspayout.idempotency import Claim
+from masspayout.kernel.account_ids import canonical_account_id
+from masspayout.service.access import Identity
+from masspayout.service.idempotency import Claim
 
 # They are async so that they run at once, and not in a thread of their own as others do.
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from masspayout.errors import Invalid
+from masspayout.kernel.errors import Invalid
 from masspayout.settings import Settings
 
 # How long requests that are under way at the end may still take.

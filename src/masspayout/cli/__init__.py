@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import typer
 
-from masspayout import logs
-from masspayout.actors import acting_as, operating_system_user
 from masspayout.cli import (
     asset,
     audit,
@@ -29,7 +27,9 @@ from masspayout.cli import (
     worker,
 )
 from masspayout.cli.output import err, show_error, write_anything
-from masspayout.errors import Invalid, MassPayoutError
+from masspayout.kernel import logs
+from masspayout.kernel.actors import acting_as, operating_system_user
+from masspayout.kernel.errors import Invalid, MassPayoutError
 from masspayout.settings import is_utf8
 
 app = typer.Typer(

@@ -5,14 +5,15 @@ from typing import Annotated, Any
 
 import typer
 
-from masspayout import approvals, distributions
+from masspayout import distributions
 from masspayout.cli.options import DistributionArgument
 from masspayout.cli.output import out, show_fields
 from masspayout.cli.session import with_runtime
 from masspayout.context import Context
+from masspayout.controls import approvals
 from masspayout.db.entities import Distribution
 from masspayout.db.repositories import ApprovalCount, Approvals
-from masspayout.errors import Invalid
+from masspayout.kernel.errors import Invalid
 
 
 def approve(

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from masspayout import assets
 from masspayout.cli.options import AssetArgument, LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table, why_empty
 from masspayout.cli.session import with_runtime
@@ -13,8 +12,9 @@ from masspayout.cli.times import parse_duration
 from masspayout.context import Context
 from masspayout.db.entities import Asset
 from masspayout.db.repositories import Assets, Holders
-from masspayout.errors import Invalid
-from masspayout.money import to_decimal
+from masspayout.kernel.errors import Invalid
+from masspayout.kernel.money import to_decimal
+from masspayout.registers import assets
 
 app = typer.Typer(help="Tokens to pay on, and who holds them.", no_args_is_help=True)
 

@@ -9,7 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from masspayout import distributions, list_payouts, series
+from masspayout import distributions
+from masspayout.automation import series
+from masspayout.automation.scheduling import find_zone
+from masspayout.automation.triggers import Trigger, parse_trigger
 from masspayout.cli.lists import read_list
 from masspayout.cli.options import AssetArgument
 from masspayout.cli.output import JsonOption, out, show_fields, show_json
@@ -20,10 +23,9 @@ from masspayout.cli.times import parse_duration, parse_time
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Frequency, PayoutType, Series
 from masspayout.db.repositories import Assets
-from masspayout.errors import Invalid
-from masspayout.scheduling import find_zone
-from masspayout.terms import Terms, timing_misfits
-from masspayout.triggers import Trigger, parse_trigger
+from masspayout.distributions import list_payouts
+from masspayout.distributions.terms import Terms, timing_misfits
+from masspayout.kernel.errors import Invalid
 
 TypeOption = Annotated[DistributionType, typer.Option("--type", help="What is being paid out.")]
 ExecutionOption = Annotated[

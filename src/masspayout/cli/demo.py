@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from masspayout import assets, distributions, previews, reconciliation, starts
+from masspayout import distributions
 from masspayout.cli.output import out, run
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import show_failures, show_verdict
@@ -13,9 +13,12 @@ from masspayout.cli.session import opened
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, PayoutType
 from masspayout.db.repositories import BatchPayouts, Entitlements
-from masspayout.errors import Invalid, MassPayoutError
+from masspayout.distributions import previews, starts
+from masspayout.distributions.terms import Terms
+from masspayout.kernel.errors import Invalid, MassPayoutError
 from masspayout.ledger.sandbox import Faults, SandboxAdministration, SandboxLedger
-from masspayout.terms import Terms
+from masspayout.payments import reconciliation
+from masspayout.registers import assets
 
 _HOLDERS = 3000
 _FROZEN = 5

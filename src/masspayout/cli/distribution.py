@@ -8,7 +8,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from masspayout import distributions, exports, previews, starts
+from masspayout import distributions
 from masspayout.cli import approval, creation
 from masspayout.cli.options import DistributionArgument, LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table, why_empty, writing_as_it_is
@@ -18,8 +18,10 @@ from masspayout.cli.session import opened, with_runtime
 from masspayout.context import Context
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import Approvals, Assets, BatchPayouts, Distributions, Entitlements
-from masspayout.errors import Invalid
+from masspayout.distributions import previews, starts
+from masspayout.kernel.errors import Invalid
 from masspayout.ledger.failures import describe_failure
+from masspayout.reporting import exports
 
 app = typer.Typer(help="Payouts: plan, review, pay, prove.", no_args_is_help=True)
 

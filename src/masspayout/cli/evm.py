@@ -5,15 +5,16 @@ from typing import Annotated, Any
 
 import typer
 
-from masspayout import contract_payouts, recovery
-from masspayout.account_ids import canonical_account_id
 from masspayout.cli.output import JsonOption, out, show_json
 from masspayout.cli.session import with_runtime
 from masspayout.context import Context
 from masspayout.db.entities import Distribution
 from masspayout.db.repositories import Assets
-from masspayout.errors import Invalid
+from masspayout.distributions import contract_payouts
+from masspayout.kernel.account_ids import canonical_account_id
+from masspayout.kernel.errors import Invalid
 from masspayout.ledger.contract_offers import ContractOffer
+from masspayout.payments import recovery
 from masspayout.runtime import contract_administration
 
 app = typer.Typer(help="Make, fund, pause and empty the contract that pays on an EVM chain.", no_args_is_help=True)

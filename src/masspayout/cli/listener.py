@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from masspayout import event_listeners
+from masspayout.automation import event_listeners
+from masspayout.automation.event_listeners import EventReader, Polled
 from masspayout.cli.output import JsonOption, out, show_json, show_table
 from masspayout.cli.session import with_runtime
 from masspayout.cli.times import parse_time
 from masspayout.context import Context
 from masspayout.db.entities import EventListener
 from masspayout.db.repositories import EventListeners, EventSummary
-from masspayout.event_listeners import EventReader, Polled
-from masspayout.ledger_time import to_datetime
+from masspayout.kernel.ledger_time import to_datetime
 
 app = typer.Typer(
     help="Read what contracts report: deposits, transfers, pauses, another payment token.", no_args_is_help=True

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from masspayout.errors import DatabaseMismatch, InvalidRows, MassPayoutError
-from masspayout.json_forms import json_form
+from masspayout.kernel.errors import DatabaseMismatch, InvalidRows, MassPayoutError
+from masspayout.kernel.json_forms import json_form
 
 
 class _Output(Console):

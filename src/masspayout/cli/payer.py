@@ -5,16 +5,16 @@ from typing import Annotated, Any
 
 import typer
 
-from masspayout import recovery
-from masspayout.account_ids import canonical_account_id
 from masspayout.cli.options import LimitOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table
 from masspayout.cli.session import with_runtime
 from masspayout.context import Context
 from masspayout.db.entities import Payer, PayerEntry
 from masspayout.db.repositories import Payers
-from masspayout.errors import NotFound
-from masspayout.recovery import PayerReport
+from masspayout.kernel.account_ids import canonical_account_id
+from masspayout.kernel.errors import NotFound
+from masspayout.payments import recovery
+from masspayout.payments.recovery import PayerReport
 
 app = typer.Typer(help="Accounts that payouts are paid from, and what the ledger shows of them.", no_args_is_help=True)
 

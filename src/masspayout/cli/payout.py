@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from masspayout import assets, distributions, list_payouts, reconciliation
+from masspayout import distributions
 from masspayout.cli.lists import read_list
 from masspayout.cli.options import DistributionArgument
 from masspayout.cli.output import JsonOption, out, run, show_json
@@ -17,9 +17,12 @@ from masspayout.cli.reports import show_result, show_verdict, unchecked_sentence
 from masspayout.cli.session import opened, with_runtime
 from masspayout.context import Context
 from masspayout.db.entities import Distribution
-from masspayout.freezing import PaymentToken
-from masspayout.payer_gate import PayerGate
-from masspayout.payout_lists import PayoutList
+from masspayout.distributions import list_payouts
+from masspayout.distributions.payout_lists import PayoutList
+from masspayout.kernel.types import PaymentToken
+from masspayout.payments import reconciliation
+from masspayout.payments.payer_gate import PayerGate
+from masspayout.registers import assets
 
 # Mirror nodes are some seconds behind the ledger.
 _LOOKS_AT_BOOKS = 30

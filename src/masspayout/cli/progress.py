@@ -8,12 +8,12 @@ from typing import Protocol
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from masspayout.batch_payouts import DistributionPayer
 from masspayout.cli.output import err
 from masspayout.context import Context
 from masspayout.db import repositories
 from masspayout.db.entities import DistributionStatus
-from masspayout.errors import DatabaseUnavailable
+from masspayout.kernel.errors import DatabaseUnavailable
+from masspayout.payments.batch_payouts import DistributionPayer
 
 _REFRESH_SECONDS = 0.25
 _PLAIN_STEP_PERCENT = 10

@@ -7,17 +7,19 @@ from typing import Annotated
 
 import typer
 
-from masspayout import distributions, recovery, register_hashes
-from masspayout.account_ids import canonical_account_id
+from masspayout import distributions
 from masspayout.cli.output import JsonOption, out, show_json
 from masspayout.cli.payer import payer_fields, show_report
 from masspayout.cli.session import with_runtime
 from masspayout.cli.times import parse_time
 from masspayout.context import Context
 from masspayout.db.entities import EntryAnswer
-from masspayout.errors import Invalid
-from masspayout.recovery import Answered, PayerReport, Secured
-from masspayout.register_hashes import HashCheck, HashState
+from masspayout.entitlements import register_hashes
+from masspayout.entitlements.register_hashes import HashCheck, HashState
+from masspayout.kernel.account_ids import canonical_account_id
+from masspayout.kernel.errors import Invalid
+from masspayout.payments import recovery
+from masspayout.payments.recovery import Answered, PayerReport, Secured
 
 _DIFFERENCES_SHOWN = 20
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import typer
 
-from masspayout import reconciliation
 from masspayout.cli.output import out
 from masspayout.context import Context
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import BatchPayouts, Distributions, Entitlements
+from masspayout.kernel.money import subtract
 from masspayout.ledger.failures import describe_failure
-from masspayout.money import subtract
+from masspayout.payments import reconciliation
 
 _BREAKS_SHOWN = 20
 

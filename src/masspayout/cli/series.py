@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import series
+from masspayout.automation import series
 from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table, why_empty
 from masspayout.cli.session import with_runtime

@@ -6,13 +6,14 @@ import logging
 
 from fastapi import FastAPI
 
-from masspayout import access, dashboard
-from masspayout.actors import operating_system_user
+from masspayout import dashboard
 from masspayout.api import create_app
 from masspayout.api.server import answer_requests, listen
 from masspayout.cli.output import out
 from masspayout.context import Context
-from masspayout.errors import Conflict
+from masspayout.kernel.actors import operating_system_user
+from masspayout.kernel.errors import Conflict
+from masspayout.service import access
 from masspayout.worker import run_worker, set_by_signals
 
 

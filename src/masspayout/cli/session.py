@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from masspayout import logs
 from masspayout.cli.output import run
 from masspayout.context import Context
+from masspayout.kernel import logs
 from masspayout.runtime import open_runtime
 from masspayout.settings import load_settings
 

@@ -4,14 +4,14 @@ from typing import Annotated, Any
 
 import typer
 
-from masspayout import access
 from masspayout.cli.output import JsonOption, out, show_json, show_table
 from masspayout.cli.session import with_runtime
 from masspayout.cli.times import parse_duration
 from masspayout.context import Context
 from masspayout.db.entities import ApiToken
 from masspayout.db.repositories import ApiTokens
-from masspayout.roles import Role
+from masspayout.kernel.roles import Role
+from masspayout.service import access
 
 app = typer.Typer(help="What programs show to be let in over HTTP.", no_args_is_help=True)
 

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import access
 from masspayout.cli.output import JsonOption, out, show_json, show_table
 from masspayout.cli.session import with_runtime
 from masspayout.context import Context
 from masspayout.db.entities import User
 from masspayout.db.repositories import Users
-from masspayout.roles import Role
+from masspayout.kernel.roles import Role
+from masspayout.service import access
 
 app = typer.Typer(help="Who may log in, and what they may do.", no_args_is_help=True)
 

@@ -3,11 +3,12 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
-from masspayout import distributions, exports
+from masspayout import distributions
 from masspayout.context import Context
 from masspayout.dashboard.visits import find_visitor
-from masspayout.errors import NotFound
-from masspayout.roles import Permission
+from masspayout.kernel.errors import NotFound
+from masspayout.kernel.roles import Permission
+from masspayout.reporting import exports
 
 
 def download_routes(runtime: Context) -> APIRouter:

@@ -12,7 +12,7 @@ from masspayout.dashboard.markup import Html, h, join
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import Distributions
-from masspayout.roles import Permission
+from masspayout.kernel.roles import Permission
 
 STATIC = Path(__file__).parent / "static"
 _STATIC_PATH = "/dashboard-static"

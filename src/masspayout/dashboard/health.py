@@ -8,7 +8,7 @@ from masspayout.dashboard.components.chips import chip
 from masspayout.dashboard.formats import count, plural
 from masspayout.dashboard.markup import Html, h
 from masspayout.db.repositories import WORKER_ALIVE_SECONDS, Assets, BackgroundWork, EventListeners
-from masspayout.errors import MassPayoutError
+from masspayout.kernel.errors import MassPayoutError
 
 _LEDGER_PATIENCE_SECONDS = 3.0
 

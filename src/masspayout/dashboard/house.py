@@ -13,8 +13,8 @@ from masspayout.dashboard import frame
 from masspayout.dashboard.components.empty import show_empty
 from masspayout.dashboard.next_steps import in_browser
 from masspayout.dashboard.visits import Visit, find_visitor, source_address
-from masspayout.errors import Invalid, MassPayoutError, NotFound
-from masspayout.roles import Permission
+from masspayout.kernel.errors import Invalid, MassPayoutError, NotFound
+from masspayout.kernel.roles import Permission
 
 Build = Callable[[Visit], Awaitable[None]]
 

@@ -1,6 +1,6 @@
 """What the hints of the business, which name commands, are called on a page."""
 
-from masspayout.hints import Wording
+from masspayout.kernel.hints import Wording
 
 # Each command by its words, and where in the dashboard the same is done.
 _PLACES = {

@@ -6,13 +6,20 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from masspayout.access import SESSION_COOKIE, can_anybody_come_in, log_in, log_in_by_link, log_out, session_cookie
 from masspayout.context import Context
 from masspayout.dashboard.frame import MARK, head_links
 from masspayout.dashboard.markup import Content, Html, h, join
 from masspayout.dashboard.next_steps import in_browser
 from masspayout.dashboard.visits import find_visitor, source_address
-from masspayout.errors import MassPayoutError
+from masspayout.kernel.errors import MassPayoutError
+from masspayout.service.access import (
+    SESSION_COOKIE,
+    can_anybody_come_in,
+    log_in,
+    log_in_by_link,
+    log_out,
+    session_cookie,
+)
 
 
 def sign_in_routes(runtime: Context) -> APIRouter:

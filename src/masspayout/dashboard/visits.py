@@ -15,13 +15,13 @@ from fastapi import Request
 from nicegui import Client, context, ui
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout.access import SESSION_COOKIE, Identity, find_session
-from masspayout.actors import acting_as
 from masspayout.context import Context
 from masspayout.dashboard.components import messages
 from masspayout.db.session import Database
-from masspayout.errors import MassPayoutError, NotAuthenticated
-from masspayout.roles import Permission
+from masspayout.kernel.actors import acting_as
+from masspayout.kernel.errors import MassPayoutError, NotAuthenticated
+from masspayout.kernel.roles import Permission
+from masspayout.service.access import SESSION_COOKIE, Identity, find_session
 
 _log = logging.getLogger(__name__)
 

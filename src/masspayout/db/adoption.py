@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, Connection, UniqueConstraint, text
 
 from masspayout.db.catalog import Table, read_catalog
 from masspayout.db.entities import Asset, Base, BatchPayout, Distribution, EventListener, Holder
-from masspayout.errors import DatabaseMismatch
+from masspayout.kernel.errors import DatabaseMismatch
 
 # Each table after those that it refers to.
 USERS_TABLES = tuple(entity.__tablename__ for entity in (Asset, Distribution, Holder, BatchPayout, EventListener))

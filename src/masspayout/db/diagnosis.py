@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 from masspayout.db.drift import MissingIndex, find_differences, find_missing_indexes
 from masspayout.db.refusals import Obstacle, obstacle_of, unavailable
 from masspayout.db.session import SESSION_ARGUMENTS, connect_arguments
-from masspayout.errors import DatabaseUnavailable
+from masspayout.kernel.errors import DatabaseUnavailable
 
 _STATEMENT_SECONDS = 15
 _OPTIONS = (

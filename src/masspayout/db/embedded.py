@@ -29,7 +29,7 @@ from psycopg import errors
 from sqlalchemy import URL
 
 from masspayout.db import embedded_keeper
-from masspayout.errors import DatabaseUnavailable
+from masspayout.kernel.errors import DatabaseUnavailable
 
 MAJOR_VERSION = 18
 DATABASE_NAME = "masspayout"

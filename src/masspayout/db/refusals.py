@@ -7,7 +7,7 @@ from enum import StrEnum
 import psycopg
 from sqlalchemy import URL
 
-from masspayout.errors import DatabaseUnavailable
+from masspayout.kernel.errors import DatabaseUnavailable
 
 
 class Obstacle(StrEnum):

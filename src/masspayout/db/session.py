@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from masspayout.clock import Clock
 from masspayout.db.refusals import is_refusal, unavailable
 from masspayout.db.replication import UnconfirmedCommits
-from masspayout.errors import DatabaseUnavailable
+from masspayout.kernel.clock import Clock
+from masspayout.kernel.errors import DatabaseUnavailable
 
 # Every TIMESTAMP of the schema holds UTC, so every session must read and write it as such.
 SESSION_ARGUMENTS = {

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 import psycopg
 
-from masspayout.clock_guard import require_not_behind
 from masspayout.db.session import Database
 from masspayout.doctor.examination import Examination, Problem
-from masspayout.errors import ClockIsOff, MassPayoutError
-from masspayout.ledger_time import NANOS_PER_SECOND
+from masspayout.kernel.errors import ClockIsOff, MassPayoutError
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
+from masspayout.payments.clock_guard import require_not_behind
 from masspayout.runtime import make_ledger, share_clock
 
 # The check of the ledger says what is wrong with one that does not answer; this one does not wait for it as long.

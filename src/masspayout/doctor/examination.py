@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from masspayout.db.diagnosis import Diagnosis
 from masspayout.db.refusals import Obstacle
-from masspayout.errors import DatabaseUnavailable, MassPayoutError
+from masspayout.kernel.errors import DatabaseUnavailable, MassPayoutError
 from masspayout.ledger.port import Ledger
 from masspayout.settings import Settings
 

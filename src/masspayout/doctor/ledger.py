@@ -5,14 +5,14 @@ from collections.abc import Iterable
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import same_ledger
 from masspayout.db.diagnosis import Unpaid
 from masspayout.db.repositories import Homes
 from masspayout.doctor.examination import Examination, Problem
-from masspayout.errors import NotFound
+from masspayout.kernel.errors import NotFound
+from masspayout.kernel.money import subtract, to_decimal, total
 from masspayout.ledger.failures import PAYER_IS_RECIPIENT, describe_failure
 from masspayout.ledger.identity import contradict, settings_of
-from masspayout.money import subtract, to_decimal, total
+from masspayout.registers import ledger_binding
 from masspayout.runtime import make_ledger
 
 
@@ -50,7 +50,7 @@ async def nothing_waits_elsewhere(examination: Examination) -> str:
     """Whatever is to be paid, or is being paid, belongs to the ledger that the settings lead to."""
     async with examination.diagnosis.connection() as connection, AsyncSession(connection) as session:
         unfinished = await Homes(session).find_unfinished()
-    elsewhere = await same_ledger.elsewhere(examination.ledger, unfinished)
+    elsewhere = await ledger_binding.elsewhere(examination.ledger, unfinished)
     if not elsewhere:
         return "Nothing waits on another one."
     home = elsewhere[0].home

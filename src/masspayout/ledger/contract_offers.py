@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from masspayout.db.repositories import Share
+from masspayout.kernel.types import Share
 
 
 @dataclass(frozen=True, slots=True)

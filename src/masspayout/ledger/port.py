@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
-from masspayout.ledger.movements import Payment, StatementPage
+from masspayout.kernel.movements import Payment, StatementPage
+from masspayout.kernel.types import LedgerEvent, Sender, SignedTransaction
 
 # Of a signed transaction that can be sent until another one takes its place.
 NEVER_EXPIRES = datetime(9999, 12, 31, tzinfo=UTC)
@@ -73,20 +74,6 @@ class HolderSnapshot:
 
     taken_at: datetime
     pages: AsyncIterator[Sequence[HolderBalance]]
-
-
-class Sender(NamedTuple):
-    """Who sends a transaction: the payer itself, or an account that has the payer's contract pay.
-
-    Attributes:
-        account_id: Under this name ``ledger_sequence`` hands out numbers. It is unique across networks.
-        number_floor: The smallest number that ``Transfer.number`` may have now.
-        number_ceiling: No number as large as this one can be used now, where numbers are times.
-    """
-
-    account_id: str
-    number_floor: int
-    number_ceiling: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,15 +140,6 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedTransaction:
-    """A transaction that can be sent as often as one likes and happens at most once."""
-
-    transaction_id: str
-    signed_bytes: bytes
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Undecided:
     """Nothing final is known: it may have happened, may still happen, or never will."""
 
@@ -206,20 +184,6 @@ class Foreseen(NamedTuple):
 
 
 Outcome = Undecided | Dead | Refused | Settled
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerEvent:
-    """Something that a contract, or the ledger on its behalf, reported.
-
-    ``(timestamp_nanos, index)`` orders the events of one contract and is unique among them.
-    """
-
-    contract_id: str
-    timestamp_nanos: int
-    index: int
-    name: str
-    payload: Mapping[str, str | int]
 
 
 class Ledger(Protocol):

@@ -2,8 +2,8 @@
 
 import re
 
-from masspayout.errors import Invalid
-from masspayout.ledger_time import NANOS_PER_SECOND
+from masspayout.kernel.errors import Invalid
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 
 _TRANSACTION_ID = re.compile(r"(?P<payer>[0-9a-fx.]+)@(?P<seconds>[0-9]{1,12})\.(?P<nanos>[0-9]{9})", re.ASCII)
 

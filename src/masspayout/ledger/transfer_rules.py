@@ -1,6 +1,6 @@
 """What a transfer must be on every ledger, before it is worth signing."""
 
-from masspayout.errors import LedgerRejected
+from masspayout.kernel.errors import LedgerRejected
 from masspayout.ledger.port import Transfer
 
 

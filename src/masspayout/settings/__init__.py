@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsConfigDict
 
-from masspayout.errors import Invalid
+from masspayout.kernel.errors import Invalid
 from masspayout.settings.access import AccessSettings
 from masspayout.settings.control import ControlSettings
 from masspayout.settings.dashboard import DashboardSettings

@@ -3,8 +3,8 @@
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
-from masspayout.account_ids import canonical_account_id
-from masspayout.errors import Invalid
+from masspayout.kernel.account_ids import canonical_account_id
+from masspayout.kernel.errors import Invalid
 
 
 class PayingSettings(BaseSettings):

@@ -14,15 +14,15 @@ from procrastinate import App, JobContext, RetryStrategy
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 
-from masspayout import same_ledger
-from masspayout.actors import acting_as, system
-from masspayout.batch_payouts import DistributionPayer
 from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import WORKER_ALIVE_SECONDS, Distributions
-from masspayout.errors import AnotherLedger, ClockIsOff, DatabaseUnavailable, MassPayoutError
 from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
-from masspayout.logs import about
+from masspayout.kernel.actors import acting_as, system
+from masspayout.kernel.errors import AnotherLedger, ClockIsOff, DatabaseUnavailable, MassPayoutError
+from masspayout.kernel.logs import about
+from masspayout.payments.batch_payouts import DistributionPayer
+from masspayout.registers import ledger_binding
 from masspayout.worker.periodic import CLOCK_PAUSE_SECONDS, run_each_once, running_periodic_tasks
 
 _log = logging.getLogger(__name__)
@@ -168,7 +168,7 @@ async def _recover(app: App, runtime: Context) -> None:
 async def _alarm_of_those_elsewhere(runtime: Context) -> set[uuid.UUID]:
     """Say which distributions wait because the settings lead to another ledger than theirs, and return them."""
     try:
-        elsewhere = await same_ledger.find_elsewhere(runtime.database, runtime.ledger)
+        elsewhere = await ledger_binding.find_elsewhere(runtime.database, runtime.ledger)
     except MassPayoutError as error:
         _log.warning("it is not known which ledger this is: %s", error)
         return set()

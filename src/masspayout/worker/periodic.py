@@ -10,11 +10,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from masspayout import assets, contract_pauses, idempotency, scheduler
+from masspayout.automation import contract_pauses, scheduler
+from masspayout.automation.event_listeners import EventReader
 from masspayout.context import Context
-from masspayout.errors import ClockIsOff, DatabaseUnavailable, LedgerUnavailable
-from masspayout.event_listeners import EventReader
-from masspayout.webhooks.deliveries import Deliverer
+from masspayout.kernel.errors import ClockIsOff, DatabaseUnavailable, LedgerUnavailable
+from masspayout.registers import assets
+from masspayout.service import idempotency
+from masspayout.service.webhooks.deliveries import Deliverer
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from hedera_network.entities import ContractLog, Record
 from hedera_network.identifiers import TransactionKey, entity_id, evm_address, timestamp
 from hedera_network.ledger import Ledger
 from hedera_network.mirror.queries import BadRequest, Bounds, NotFound, Query
-from masspayout.ledger_time import NANOS_PER_SECOND
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 
 BLOCK_SECONDS = 2
 _DAY_NANOS = 24 * 3600 * NANOS_PER_SECOND

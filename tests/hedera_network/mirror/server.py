@@ -16,7 +16,7 @@ from hedera_network.mirror import happenings
 from hedera_network.mirror.entities import View
 from hedera_network.mirror.lies import Liar
 from hedera_network.mirror.queries import BadRequest, NotFound, Query, parse_entity
-from masspayout.ledger_time import NANOS_PER_SECOND
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 
 _PAGING = frozenset({"limit", "order"})
 _LOGS = _PAGING | {"timestamp", "index", "topic0", "topic1", "topic2", "topic3"}

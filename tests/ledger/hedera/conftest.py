@@ -11,10 +11,11 @@ from pydantic import SecretStr
 from hedera_network import EmulatedNetwork, Faults
 from hedera_network.operator import Operator
 from hedera_network.wallet import make_key, public_key_of
-from masspayout.errors import LedgerUnavailable, LedgerUncertain
+from masspayout.kernel.errors import LedgerUnavailable, LedgerUncertain
+from masspayout.kernel.movements import Payment
+from masspayout.kernel.types import SignedTransaction
 from masspayout.ledger.hedera.adapter import HederaLedger
-from masspayout.ledger.movements import Payment
-from masspayout.ledger.port import SignedTransaction, Transfer
+from masspayout.ledger.port import Transfer
 from masspayout.ledger.signing.port import KeyType
 from masspayout.settings import Settings
 

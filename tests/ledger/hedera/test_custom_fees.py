@@ -6,7 +6,7 @@ import pytest
 
 from hedera_network.entities import FixedFee, FractionalFee
 from ledger.hedera.conftest import Hedera
-from masspayout.errors import Conflict
+from masspayout.kernel.errors import Conflict
 from masspayout.ledger.failures import FailureClass, describe_failure
 from masspayout.ledger.hedera.hbar import HBAR
 from masspayout.ledger.port import Outcome, Refused, Settled

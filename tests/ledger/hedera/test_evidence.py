@@ -7,8 +7,9 @@ import pytest
 from hedera_network import Faults
 from hedera_network.mirror.lies import LIES
 from ledger.hedera.conftest import Hedera
-from masspayout.errors import LedgerUnavailable
-from masspayout.ledger.port import Dead, Outcome, Refused, Settled, SignedTransaction, Undecided
+from masspayout.kernel.errors import LedgerUnavailable
+from masspayout.kernel.types import SignedTransaction
+from masspayout.ledger.port import Dead, Outcome, Refused, Settled, Undecided
 
 LONGEST_VALID, MARGIN = 180, 30
 LONG_AFTER_SECONDS = LONGEST_VALID + MARGIN + 190

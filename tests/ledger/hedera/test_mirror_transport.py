@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masspayout.errors import Invalid, LedgerUnavailable, MassPayoutError
+from masspayout.kernel.errors import Invalid, LedgerUnavailable, MassPayoutError
 from masspayout.ledger.hedera.mirror.answers import Blocks
 from masspayout.ledger.hedera.mirror.rate_limiter import RateLimiter
 from masspayout.ledger.hedera.mirror.transport import MirrorTransport, MirrorUnreadable

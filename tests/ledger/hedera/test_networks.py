@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masspayout import runtime
-from masspayout.errors import Invalid
+from masspayout.kernel.errors import Invalid
 from masspayout.ledger.hedera.adapter import HederaLedger
 from masspayout.ledger.hedera.costs import fee_tinybars, seconds, transaction_count
 from masspayout.ledger.hedera.mirror.answers import CustomFees, ExchangeRate, FixedFee, Token

@@ -15,15 +15,14 @@ from hedera_network.ledger import SNAPSHOT_SECONDS
 from hedera_network.wallet import make_key, public_key_of
 from ledger.conformance import collect, read
 from ledger.hedera.conftest import Hedera
-from masspayout import funds
-from masspayout.db.repositories import Due
-from masspayout.errors import Conflict, InsufficientFunds, Invalid, LedgerUnavailable, NotFound
-from masspayout.freezing import PaymentToken
+from masspayout.controls import funds
+from masspayout.kernel.errors import Conflict, InsufficientFunds, Invalid, LedgerUnavailable, NotFound
+from masspayout.kernel.ledger_time import to_datetime
+from masspayout.kernel.types import Due, PaymentToken
 from masspayout.ledger.hedera.hbar import HBAR, TINYBARS
 from masspayout.ledger.port import Foreseen
 from masspayout.ledger.signing.port import KeyType
-from masspayout.ledger_time import to_datetime
-from masspayout.recipients import RecipientCheck
+from masspayout.payments.preflight import RecipientCheck
 
 # Registers
 

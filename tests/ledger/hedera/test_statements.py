@@ -11,12 +11,12 @@ from hedera_network import EmulatedNetwork, Faults
 from hedera_network.entities import FixedFee, FractionalFee
 from hedera_network.wallet import Wallet
 from ledger.hedera.conftest import Hedera
-from masspayout.errors import LedgerUnavailable
+from masspayout.kernel.errors import LedgerUnavailable
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
+from masspayout.kernel.movements import StatementEntry, StatementPage
 from masspayout.ledger.hedera.adapter import HederaLedger
 from masspayout.ledger.hedera.hbar import HBAR
-from masspayout.ledger.movements import StatementEntry, StatementPage
 from masspayout.ledger.transaction_ids import make_transaction_id, split_transaction_id
-from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.settings import Settings
 
 MARGIN_SECONDS = 30

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hedera_network.wallet import make_key
-from masspayout.errors import LedgerRejected
+from masspayout.kernel.errors import LedgerRejected
+from masspayout.kernel.movements import Payment
 from masspayout.ledger.hedera.transactions import LARGEST_BYTES, StoredTransaction, build, read_stored, sign
-from masspayout.ledger.movements import Payment
 from masspayout.ledger.port import Transfer
 from masspayout.ledger.signing.local import LocalSigner
 from masspayout.ledger.signing.port import KeyType

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masspayout.errors import Invalid
+from masspayout.kernel.errors import Invalid
 from masspayout.ledger.signing.local import LocalSigner
 from masspayout.ledger.signing.opening import open_signer
 from masspayout.ledger.signing.port import KeyType

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.signing.dfns_emulator import CREDENTIAL_ID, ORDER, TOKEN, Dfns, make_key, serving
-from masspayout.errors import Invalid, LedgerError, LedgerRejected, LedgerUnavailable
+from masspayout.kernel.errors import Invalid, LedgerError, LedgerRejected, LedgerUnavailable
 from masspayout.ledger.signing.dfns import DfnsApi
 from masspayout.ledger.signing.local import LocalSigner
 from masspayout.ledger.signing.opening import open_signer

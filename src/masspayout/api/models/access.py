@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field, JsonValue
 
 from masspayout.api.models.base import Given, Shown, Text, Time
-from masspayout.roles import Role
+from masspayout.kernel.roles import Role
 
 
 class TokenShown(Shown):

@@ -15,8 +15,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from masspayout.account_ids import canonical_account_id
-from masspayout.errors import Invalid
+from masspayout.kernel.account_ids import canonical_account_id
+from masspayout.kernel.errors import Invalid
 
 _AMOUNT_FORM = r"^[0-9]{1,30}(\.[0-9]{1,18})?$"
 _ID_FORM = r"^(0\.0\.[0-9]{1,10}|0x[0-9a-fA-F]{40})$"

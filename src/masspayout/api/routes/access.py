@@ -6,7 +6,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
 
-from masspayout import access
 from masspayout.api.door import Door, requires
 from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.access import AuditEntryShown, TokenMade, TokenShown, TokenWish
@@ -15,8 +14,9 @@ from masspayout.api.requests import Caller, ClaimHere, PagingHere, RuntimeHere
 from masspayout.context import Context
 from masspayout.db.entities import ApiToken
 from masspayout.db.repositories import ApiTokens, Lists
-from masspayout.errors import Forbidden
-from masspayout.roles import Permission
+from masspayout.kernel.errors import Forbidden
+from masspayout.kernel.roles import Permission
+from masspayout.service import access
 
 router = APIRouter(tags=["access"], route_class=GuardedRoute)
 

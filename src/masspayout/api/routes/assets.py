@@ -4,7 +4,6 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 
-from masspayout import assets, exports
 from masspayout.api.csv_answers import CSV_ANSWER, FormatQuery, csv_response
 from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
@@ -14,7 +13,9 @@ from masspayout.api.requests import AssetHere, PagingHere, RuntimeHere
 from masspayout.context import Context
 from masspayout.db.entities import Asset, SyncStatus
 from masspayout.db.repositories import Assets, AssetSort, HolderSort, Lists
-from masspayout.roles import Permission
+from masspayout.kernel.roles import Permission
+from masspayout.registers import assets
+from masspayout.reporting import exports
 
 router = APIRouter(tags=["assets"], route_class=GuardedRoute)
 

@@ -17,22 +17,24 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from masspayout import distributions, list_payouts, series
+from masspayout import distributions
 from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.base import AccountId, Text
 from masspayout.api.models.distributions import DistributionShown, DistributionTerms
 from masspayout.api.models.series import SeriesShown
 from masspayout.api.requests import AssetHere, ClaimHere, RuntimeHere
+from masspayout.automation import series
+from masspayout.automation.triggers import Trigger, parse_trigger
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, Frequency, Series
 from masspayout.db.repositories import Distributions, SeriesRepository
-from masspayout.errors import Invalid
-from masspayout.idempotency import Claim
-from masspayout.payout_lists import read_payout_list
-from masspayout.roles import Permission
-from masspayout.terms import TIMING, Terms, timing_misfits
-from masspayout.triggers import Trigger, parse_trigger
+from masspayout.distributions import list_payouts
+from masspayout.distributions.payout_lists import read_payout_list
+from masspayout.distributions.terms import TIMING, Terms, timing_misfits
+from masspayout.kernel.errors import Invalid
+from masspayout.kernel.roles import Permission
+from masspayout.service.idempotency import Claim
 
 router = APIRouter(tags=["distributions"], route_class=GuardedRoute)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
-from masspayout import approvals, distributions, exports, previews, reconciliation, starts
+from masspayout import distributions
 from masspayout.api.csv_answers import CSV_ANSWER, FormatQuery, csv_response
 from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
@@ -25,6 +25,7 @@ from masspayout.api.models.distributions import (
 from masspayout.api.paging import Listing, listing
 from masspayout.api.requests import AssetHere, Caller, ClaimHere, DistributionHere, PagingHere, RuntimeHere
 from masspayout.context import Context
+from masspayout.controls import approvals
 from masspayout.db.entities import (
     AttemptStatus,
     BatchStatus,
@@ -44,7 +45,10 @@ from masspayout.db.repositories import (
     HolderSort,
     Lists,
 )
-from masspayout.roles import Permission
+from masspayout.distributions import previews, starts
+from masspayout.kernel.roles import Permission
+from masspayout.payments import reconciliation
+from masspayout.reporting import exports
 
 router = APIRouter(tags=["distributions"], route_class=GuardedRoute)
 

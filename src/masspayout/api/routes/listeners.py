@@ -4,16 +4,16 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from masspayout import event_listeners
 from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.base import AccountId
 from masspayout.api.models.listeners import EventShown, ListenerAddition, ListenerPatch, ListenerShown
 from masspayout.api.paging import Listing, listing
 from masspayout.api.requests import ClaimHere, PagingHere, RuntimeHere
+from masspayout.automation import event_listeners
 from masspayout.db.entities import EventListener, EventStatus
 from masspayout.db.repositories import EventListeners, EventSort, Lists
-from masspayout.roles import Permission
+from masspayout.kernel.roles import Permission
 
 router = APIRouter(tags=["listeners"], route_class=GuardedRoute)
 

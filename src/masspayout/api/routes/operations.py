@@ -8,8 +8,8 @@ from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.base import Shown
 from masspayout.doctor.examination import Result, Status
 from masspayout.doctor.readiness import Readiness, is_ready
-from masspayout.metrics import CONTENT_TYPE, Metrics
-from masspayout.roles import Permission
+from masspayout.kernel.roles import Permission
+from masspayout.service.metrics import CONTENT_TYPE, Metrics
 
 router = APIRouter(tags=["operations"], route_class=GuardedRoute)
 

@@ -7,17 +7,17 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import series as business
 from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.series import SeriesShown
 from masspayout.api.paging import Listing, listing
 from masspayout.api.requests import ClaimHere, PagingHere, RuntimeHere, SeriesHere
+from masspayout.automation import series as business
 from masspayout.context import Context
 from masspayout.db.entities import Series, SeriesStatus
 from masspayout.db.repositories import Lists
-from masspayout.idempotency import Claim
-from masspayout.roles import Permission
+from masspayout.kernel.roles import Permission
+from masspayout.service.idempotency import Claim
 
 router = APIRouter(tags=["series"], route_class=GuardedRoute)
 

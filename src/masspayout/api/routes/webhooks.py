@@ -13,8 +13,8 @@ from masspayout.api.requests import ClaimHere, PagingHere, RuntimeHere
 from masspayout.context import Context
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
 from masspayout.db.repositories import Lists, Webhooks
-from masspayout.roles import Permission
-from masspayout.webhooks import targets
+from masspayout.kernel.roles import Permission
+from masspayout.service.webhooks import targets
 
 router = APIRouter(tags=["webhooks"], route_class=GuardedRoute)
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from masspayout.dashboard.formats import percent, plain_amount, short_amount
 from masspayout.dashboard.markup import Html, h, join
-from masspayout.money import total
+from masspayout.kernel.money import total
 
 _TONES = 6
 

@@ -3,7 +3,7 @@
 from nicegui import ui
 
 from masspayout.dashboard.next_steps import in_browser
-from masspayout.errors import MassPayoutError
+from masspayout.kernel.errors import MassPayoutError
 
 
 def say(text: str) -> None:

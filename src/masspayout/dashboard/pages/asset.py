@@ -2,7 +2,6 @@
 
 from nicegui import ui
 
-from masspayout import assets
 from masspayout.dashboard import money_words
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button
@@ -17,7 +16,8 @@ from masspayout.dashboard.markup import Html, h, join
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Asset
 from masspayout.db.repositories import Assets, Distributions, Holders
-from masspayout.roles import Permission
+from masspayout.kernel.roles import Permission
+from masspayout.registers import assets
 
 _PAGE_SIZE = 25
 _PAYOUTS_SHOWN = 8

@@ -2,8 +2,6 @@
 
 from nicegui import ui
 
-from masspayout import assets
-from masspayout.account_ids import canonical_account_id
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.layout import callout, card, facts, html, page_head
@@ -12,8 +10,10 @@ from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Html, h
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Asset
+from masspayout.kernel.account_ids import canonical_account_id
+from masspayout.kernel.roles import Permission
 from masspayout.ledger.port import TokenInformation
-from masspayout.roles import Permission
+from masspayout.registers import assets
 
 _STEPS = ("Token", "What was found", "How it pays", "Done")
 

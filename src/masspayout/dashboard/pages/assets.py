@@ -11,7 +11,7 @@ from masspayout.dashboard.markup import Html, h
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Asset
 from masspayout.db.repositories import Assets, Page
-from masspayout.roles import Permission
+from masspayout.kernel.roles import Permission
 
 
 def add_page(house: House) -> None:

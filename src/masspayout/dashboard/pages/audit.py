@@ -15,7 +15,7 @@ from masspayout.dashboard.markup import Content, Html, h, join
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import AuditEntry
 from masspayout.db.repositories import AuditEntries
-from masspayout.roles import Permission
+from masspayout.kernel.roles import Permission
 
 _PAGE_SIZE = 25
 _LONGEST_SHOWN = 80

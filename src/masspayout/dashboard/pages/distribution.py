@@ -2,7 +2,7 @@
 
 from nicegui import ui
 
-from masspayout import distributions, previews
+from masspayout import distributions
 from masspayout.dashboard import money_words
 from masspayout.dashboard.components.chips import status_chip
 from masspayout.dashboard.components.layout import card, facts, html, page_head
@@ -23,7 +23,8 @@ from masspayout.dashboard.payout.timeline import timeline
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import Distributions
-from masspayout.errors import MassPayoutError
+from masspayout.distributions import previews
+from masspayout.kernel.errors import MassPayoutError
 
 _REFRESH_SECONDS = 1.0
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from nicegui import ui
 
-from masspayout import event_listeners
+from masspayout.automation import event_listeners
+from masspayout.automation.event_listeners import EventReader
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
 from masspayout.dashboard.components.chips import chip
@@ -18,9 +19,8 @@ from masspayout.dashboard.markup import h, join
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import EventListener
 from masspayout.db.repositories import ContractEvents, EventListeners, EventSummary
-from masspayout.event_listeners import EventReader
-from masspayout.ledger_time import NANOS_PER_SECOND
-from masspayout.roles import Permission
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
+from masspayout.kernel.roles import Permission
 
 _EVENTS_SHOWN = 50
 

@@ -20,8 +20,8 @@ from masspayout.dashboard.planning.form import PayoutForm
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Asset, ExecutionType
 from masspayout.db.repositories import Assets, Distributions
-from masspayout.errors import MassPayoutError
-from masspayout.roles import Permission
+from masspayout.kernel.errors import MassPayoutError
+from masspayout.kernel.roles import Permission
 
 _log = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from nicegui import ui
 
+from masspayout.automation.scheduling import find_zone, next_number, occurrence
 from masspayout.dashboard import health, money_words
 from masspayout.dashboard.components.calendars import Entry, month_calendar
 from masspayout.dashboard.components.charts import stacked_bars
@@ -29,10 +30,9 @@ from masspayout.db.repositories import (
     SeriesRepository,
     WorkStatus,
 )
+from masspayout.kernel.money import add, total
+from masspayout.kernel.roles import Permission
 from masspayout.ledger.failures import FAILURES, describe_failure
-from masspayout.money import add, total
-from masspayout.roles import Permission
-from masspayout.scheduling import find_zone, next_number, occurrence
 
 _MONTHS = 12
 _SHOWN = 6

@@ -16,7 +16,7 @@ from masspayout.dashboard.markup import Content, Html, h
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import BatchPayouts, Distributions, Page, Progress
-from masspayout.roles import Permission
+from masspayout.kernel.roles import Permission
 
 
 @dataclass(frozen=True, slots=True)

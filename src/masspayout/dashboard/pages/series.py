@@ -5,7 +5,7 @@ from datetime import datetime
 
 from nicegui import ui
 
-from masspayout import series as series_business
+from masspayout.automation import series as series_business
 from masspayout.dashboard import money_words
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
@@ -21,7 +21,7 @@ from masspayout.dashboard.next_steps import in_browser
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Asset, Series, SeriesStatus
 from masspayout.db.repositories import Assets, Distributions, Page, SeriesRepository
-from masspayout.roles import Permission
+from masspayout.kernel.roles import Permission
 
 _OCCURRENCES_SHOWN = 50
 

@@ -6,7 +6,6 @@ from functools import partial
 
 from nicegui import ui
 
-from masspayout import access
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
 from masspayout.dashboard.components.chips import chip
@@ -22,7 +21,8 @@ from masspayout.dashboard.pages.users import ROLES
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import ApiToken
 from masspayout.db.repositories import ApiTokens, Users
-from masspayout.roles import Permission, Role
+from masspayout.kernel.roles import Permission, Role
+from masspayout.service import access
 
 _MANAGE = Permission.MANAGE_ACCESS
 _PAGE_SIZE = 20

@@ -5,7 +5,6 @@ from functools import partial
 
 from nicegui import ui
 
-from masspayout import access
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
 from masspayout.dashboard.components.chips import chip
@@ -18,7 +17,8 @@ from masspayout.dashboard.markup import h, join
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import User
 from masspayout.db.repositories import Users
-from masspayout.roles import Permission, Role
+from masspayout.kernel.roles import Permission, Role
+from masspayout.service import access
 
 ROLES = {
     Role.VIEWER: "Viewer: sees everything but the audit trail",

@@ -19,8 +19,8 @@ from masspayout.dashboard.markup import Content, h, join
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
 from masspayout.db.repositories import Backlog, Webhooks
-from masspayout.roles import Permission
-from masspayout.webhooks import targets
+from masspayout.kernel.roles import Permission
+from masspayout.service.webhooks import targets
 
 _MANAGE = Permission.MANAGE_WEBHOOKS
 _PAGE_SIZE = 20

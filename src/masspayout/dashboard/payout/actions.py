@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from masspayout import distributions, starts
+from masspayout import distributions
 from masspayout.dashboard import money_words
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
@@ -13,10 +13,11 @@ from masspayout.dashboard.markup import h
 from masspayout.dashboard.payout.state import PayoutState
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import DistributionStatus
+from masspayout.distributions import starts
+from masspayout.distributions.starts import Chosen
+from masspayout.kernel.money import subtract
+from masspayout.kernel.roles import Permission
 from masspayout.ledger.failures import describe_failure
-from masspayout.money import subtract
-from masspayout.roles import Permission
-from masspayout.starts import Chosen
 
 _NAMED = 5
 

@@ -5,7 +5,7 @@ from functools import partial
 
 from nicegui import ui
 
-from masspayout import approvals
+from masspayout.controls import approvals
 from masspayout.dashboard import money_words
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
@@ -15,7 +15,7 @@ from masspayout.dashboard.formats import account, plural, when
 from masspayout.dashboard.markup import h, join
 from masspayout.dashboard.payout.state import PayoutState
 from masspayout.dashboard.visits import Visit
-from masspayout.roles import Permission
+from masspayout.kernel.roles import Permission
 
 
 class ConsentCard:

@@ -13,8 +13,8 @@ from masspayout.dashboard.payout.actions import PayoutActions, may_retry
 from masspayout.dashboard.payout.state import PayoutState
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import DistributionStatus
+from masspayout.kernel.roles import Permission
 from masspayout.ledger.failures import describe_failure
-from masspayout.roles import Permission
 
 
 class FailureCard:

@@ -17,8 +17,8 @@ from masspayout.dashboard.payout.state import PayoutState
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Holder
 from masspayout.db.repositories import Entitlements
+from masspayout.kernel.roles import Permission
 from masspayout.ledger.failures import describe_failure
-from masspayout.roles import Permission
 
 _PAGE_SIZE = 20
 _FILTERS = {"all": "Everybody", "failed": "Failed", "unpaid": "Unpaid", "paid": "Paid"}

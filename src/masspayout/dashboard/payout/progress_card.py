@@ -6,7 +6,7 @@ from masspayout.dashboard.formats import amount, count, percent
 from masspayout.dashboard.markup import h, join
 from masspayout.dashboard.payout.state import PayoutState
 from masspayout.db.entities import DistributionStatus
-from masspayout.money import subtract
+from masspayout.kernel.money import subtract
 
 
 class ProgressCard:

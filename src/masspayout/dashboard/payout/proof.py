@@ -2,7 +2,6 @@
 
 from nicegui import ui
 
-from masspayout import reconciliation
 from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.layout import callout, card, facts, html
 from masspayout.dashboard.components.tables import numbers, table
@@ -10,8 +9,9 @@ from masspayout.dashboard.formats import account, amount, lines, plural, words
 from masspayout.dashboard.markup import Html, h, join
 from masspayout.dashboard.payout.state import PayoutState
 from masspayout.dashboard.visits import Visit
-from masspayout.reconciliation import Reconciliation
-from masspayout.roles import Permission
+from masspayout.kernel.roles import Permission
+from masspayout.payments import reconciliation
+from masspayout.payments.reconciliation import Reconciliation
 
 _BREAKS_SHOWN = 50
 _MEANINGS = {

@@ -8,9 +8,9 @@ from masspayout.dashboard.components.layout import callout, facts
 from masspayout.dashboard.formats import amount, count, duration, percent, plural, when
 from masspayout.dashboard.markup import Html, h, join
 from masspayout.db.entities import Distribution
+from masspayout.distributions.previews import Preview
+from masspayout.kernel.money import subtract
 from masspayout.ledger.failures import describe_failure
-from masspayout.money import subtract
-from masspayout.previews import Preview
 
 _NAMED = 5
 _MINUS = "\N{MINUS SIGN}"

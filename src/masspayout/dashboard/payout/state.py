@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from masspayout.dashboard import money_words
 from masspayout.db.entities import Approval, Distribution
 from masspayout.db.repositories import Approvals, BatchPayouts, Distributions, Entitlements, Progress
-from masspayout.errors import NotFound
+from masspayout.kernel.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)

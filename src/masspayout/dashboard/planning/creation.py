@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
-from masspayout import distributions, list_payouts, previews, series
+from masspayout import distributions
+from masspayout.automation import series
 from masspayout.context import Context
 from masspayout.dashboard.planning.draft import LIST, Draft
-from masspayout.errors import Invalid
-from masspayout.payout_lists import PayoutList
-from masspayout.previews import Preview
-from masspayout.recipients import Checked
+from masspayout.distributions import list_payouts, previews
+from masspayout.distributions.payout_lists import PayoutList
+from masspayout.distributions.previews import Preview
+from masspayout.kernel.errors import Invalid
+from masspayout.payments.preflight import Checked
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from masspayout.automation.scheduling import find_zone
+from masspayout.automation.series import DEFAULT_CATCH_UP, Calendar
+from masspayout.automation.triggers import Trigger
 from masspayout.db.entities import Asset, DistributionType, ExecutionType, Frequency, PayoutType
-from masspayout.errors import Invalid
-from masspayout.money import parse_amount, to_decimal
-from masspayout.payout_lists import PayoutList
-from masspayout.scheduling import find_zone
-from masspayout.series import DEFAULT_CATCH_UP, Calendar
-from masspayout.terms import Terms
-from masspayout.triggers import Trigger
+from masspayout.distributions.payout_lists import PayoutList
+from masspayout.distributions.terms import Terms
+from masspayout.kernel.errors import Invalid
+from masspayout.kernel.money import parse_amount, to_decimal
 
 LIST = "LIST"
 

@@ -10,9 +10,9 @@ from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.layout import callout, html
 from masspayout.dashboard.formats import amount, plural
 from masspayout.dashboard.markup import h
-from masspayout.errors import Invalid, InvalidRows
-from masspayout.money import to_decimal
-from masspayout.payout_lists import PayoutList, parse_payout_list
+from masspayout.distributions.payout_lists import PayoutList, parse_payout_list
+from masspayout.kernel.errors import Invalid, InvalidRows
+from masspayout.kernel.money import to_decimal
 
 LARGEST_BYTES = 200 * 2**20
 _MENDED_HERE = 30

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from masspayout.db.entities.base import Base, one_of
 from masspayout.db.types import OneOf
-from masspayout.roles import Role
+from masspayout.kernel.roles import Role
 
 
 class User(Base):

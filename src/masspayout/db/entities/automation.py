@@ -19,7 +19,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from masspayout.actors import current_actor
 from masspayout.db.entities.base import Base, one_of
 from masspayout.db.entities.payouts import Asset, Distribution
 from masspayout.db.entities.states import (
@@ -31,6 +30,7 @@ from masspayout.db.entities.states import (
     SeriesStatus,
 )
 from masspayout.db.types import OneOf
+from masspayout.kernel.actors import current_actor
 
 
 class EventListener(Base):

@@ -18,7 +18,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from masspayout.actors import current_actor
 from masspayout.db.entities.base import Base, one_of
 from masspayout.db.entities.states import (
     BatchStatus,
@@ -30,6 +29,7 @@ from masspayout.db.entities.states import (
     SyncStatus,
 )
 from masspayout.db.types import OneOf
+from masspayout.kernel.actors import current_actor
 
 
 class Asset(Base):

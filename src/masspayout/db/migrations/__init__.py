@@ -26,7 +26,7 @@ from masspayout.db.catalog import differences, read_catalog, scratch_schema
 from masspayout.db.entities import Base
 from masspayout.db.refusals import unavailable
 from masspayout.db.session import SESSION_ARGUMENTS
-from masspayout.errors import Conflict, DatabaseMismatch, DatabaseUnavailable, Invalid, MassPayoutError
+from masspayout.kernel.errors import Conflict, DatabaseMismatch, DatabaseUnavailable, Invalid, MassPayoutError
 
 OLDEST_SERVER = 15
 _DIRECTORY = Path(__file__).parent

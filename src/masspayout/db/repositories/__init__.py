@@ -25,10 +25,10 @@ from masspayout.db.repositories.due_starts import (
     refusing_rows,
     rows_refused,
 )
-from masspayout.db.repositories.entitlements import Due, Entitlements
+from masspayout.db.repositories.entitlements import Entitlements
 from masspayout.db.repositories.event_listeners import EventListeners, EventSummary
 from masspayout.db.repositories.evm import BalanceChange, EvmTokens, EvmTransactions
-from masspayout.db.repositories.freezes import Freeze, FrozenTotals, Share, analyse_large, register_hash_of
+from masspayout.db.repositories.freezes import Freeze, FrozenTotals, analyse_large, register_hash_of
 from masspayout.db.repositories.holders import Holders, RegisterChange
 from masspayout.db.repositories.homes import Homes, Unfinished
 from masspayout.db.repositories.idempotent_requests import IdempotentRequests
@@ -78,7 +78,6 @@ __all__ = [
     "DistributionFilter",
     "DistributionSort",
     "Distributions",
-    "Due",
     "DueStarts",
     "EntitlementFilter",
     "Entitlements",
@@ -116,7 +115,6 @@ __all__ = [
     "Repository",
     "RevivedState",
     "SeriesRepository",
-    "Share",
     "SortKey",
     "Trial",
     "TrialTotals",

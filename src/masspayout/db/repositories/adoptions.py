@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import AttemptStatus, BatchPayout, Distribution, Holder, PayerEntry
 from masspayout.db.types import uuid7
-from masspayout.obligations import KEY_LENGTH
+from masspayout.kernel.obligations import KEY_LENGTH
 
 _ROWS = text("""
     SELECT h.account_id, h.payment_amount AS amount, h.paid, h.attempt_id, a.status AS attempt_status,

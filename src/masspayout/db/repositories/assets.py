@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from masspayout.db.entities import Asset, SyncStatus
 from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.types import UtcTimestamp, uuid7
-from masspayout.errors import NotFound
+from masspayout.kernel.errors import NotFound
 
 
 class Assets(Repository[Asset]):

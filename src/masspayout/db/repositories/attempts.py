@@ -9,7 +9,7 @@ from sqlalchemy import String, bindparam, func, select, text, type_coerce, updat
 from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, Holder
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import UtcTimestamp, uuid7
-from masspayout.ledger.port import Sender, SignedTransaction
+from masspayout.kernel.types import Sender, SignedTransaction
 
 # Numbers that are times may have run ahead, by a clock that was wrong: at the ceiling they go on after the greatest
 # number below it that was ever stored.

@@ -13,7 +13,7 @@ from masspayout.db.entities import AuditEntry, AuditHead
 from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.session import do_last
 from masspayout.db.types import uuid7
-from masspayout.json_forms import json_form
+from masspayout.kernel.json_forms import json_form
 
 FIRST_PREVIOUS_HASH = "0" * 64
 _NOTED = "noted for the audit trail"

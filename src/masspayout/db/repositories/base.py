@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.base import Executable
 
 from masspayout.db.entities import Base
-from masspayout.errors import NotFound
+from masspayout.kernel.errors import NotFound
 
 Entity = TypeVar("Entity", bound=Base)
 

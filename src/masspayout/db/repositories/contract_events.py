@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from masspayout.db.entities import ContractEvent, EventStatus
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import uuid7
-from masspayout.ledger.port import LedgerEvent
+from masspayout.kernel.types import LedgerEvent
 
 _NUL, _REPLACEMENT = "\0", "\N{REPLACEMENT CHARACTER}"
 

@@ -22,9 +22,10 @@ from masspayout.db.entities import (
 )
 from masspayout.db.repositories.approvals import given_approvals
 from masspayout.db.repositories.base import Page, Repository
-from masspayout.db.repositories.freezes import Freeze, FrozenTotals, Share
+from masspayout.db.repositories.freezes import Freeze, FrozenTotals
 from masspayout.db.types import UtcTimestamp
-from masspayout.errors import Conflict
+from masspayout.kernel.errors import Conflict
+from masspayout.kernel.types import Share
 
 # Finished when nothing is open any more; completed only when every batch that was planned is there and completed.
 _FINISH = text("""

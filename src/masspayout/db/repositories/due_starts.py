@@ -10,7 +10,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.errors import Conflict
+from masspayout.kernel.errors import Conflict
 
 # Errors about the rows themselves: to write the same again would fail again.
 ROWS_REFUSED = (IntegrityError, DataError, psycopg.IntegrityError, psycopg.DataError)

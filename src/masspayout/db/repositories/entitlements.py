@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from masspayout.db.entities import BatchPayout, BatchStatus, Distribution, Holder
 from masspayout.db.repositories.base import Page
 from masspayout.db.repositories.freezes import FrozenTotals, register_digest
+from masspayout.kernel.types import Due
 
 _TOTALS = text("""
     SELECT count(*) AS entitlement_count,
@@ -22,13 +23,6 @@ _TOTALS = text("""
 _REGISTER_HASH = text(
     f"SELECT register_hash FROM {register_digest('(SELECT * FROM holder WHERE distribution_id = :distribution_id)')}"  # noqa: S608 - our own
 )
-
-
-class Due(NamedTuple):
-    """What is still to be paid to how many, in whole payment tokens."""
-
-    recipient_count: int
-    amount: Decimal
 
 
 class Entitlements:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from masspayout.db.entities import EventListener
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import uuid7
-from masspayout.errors import NotFound
+from masspayout.kernel.errors import NotFound
 
 _SUMMARIES = text("""
     SELECT contract_id,

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
 from itertools import islice
-from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,7 +19,8 @@ from masspayout.db.entities import Distribution, PayoutType
 from masspayout.db.session import driver_connection
 from masspayout.db.statistics import refresh_statistics
 from masspayout.db.types import uuid7_series
-from masspayout.money import to_decimal
+from masspayout.kernel.money import to_decimal
+from masspayout.kernel.types import Share
 
 _REGISTER = "(SELECT account_id, balance FROM holder WHERE asset_id = :asset_id AND distribution_id IS NULL)"
 _STAGED = "incoming_holder"
@@ -128,14 +128,6 @@ def shares_statement(*, pro_rata: bool, staged: bool) -> str:
     The balances are the register's, or the staged ones.
     """
     return (_PRO_RATA if pro_rata else _EQUAL).format(balances=_STAGED if staged else _REGISTER)
-
-
-class Share(NamedTuple):
-    """What one account is owed, in smallest units, and the balance that this follows from."""
-
-    account_id: str
-    balance_units: int
-    amount_units: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from sqlalchemy.types import TypeEngine
 
 from masspayout.db.entities import Base
 from masspayout.db.types import UtcTimestamp
-from masspayout.errors import Invalid
+from masspayout.kernel.errors import Invalid
 
 Entity = TypeVar("Entity", bound=Base)
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from masspayout.db.entities import Payer, PayerBalance
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import uuid7
-from masspayout.ledger.movements import StatementPage
+from masspayout.kernel.movements import StatementPage
 
 
 class PayerBalances(Repository[PayerBalance]):

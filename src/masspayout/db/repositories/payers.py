@@ -23,8 +23,8 @@ from masspayout.db.entities import (
 from masspayout.db.repositories.base import Repository
 from masspayout.db.repositories.payer_balances import PayerBalances
 from masspayout.db.types import UtcTimestamp, uuid7
-from masspayout.ledger.movements import StatementEntry, StatementPage
-from masspayout.obligations import Mark
+from masspayout.kernel.movements import StatementEntry, StatementPage
+from masspayout.kernel.obligations import Mark
 
 # Whether the server waits for a standby before it says that a transaction of this session is committed.
 _IS_SYNCHRONOUS = """

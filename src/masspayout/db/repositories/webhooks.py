@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery, WebhookEvent
 from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.types import UtcTimestamp
-from masspayout.errors import NotFound
+from masspayout.kernel.errors import NotFound
 
 _FAN_OUT_LOCK = 5_463
 

@@ -9,7 +9,10 @@ from eth_utils.crypto import keccak
 from sqlalchemy import URL
 
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, Invalid, LedgerRejected
+from masspayout.kernel.errors import Conflict, Invalid, LedgerRejected
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
+from masspayout.kernel.movements import StatementPage
+from masspayout.kernel.types import LedgerEvent, Sender, SignedTransaction
 from masspayout.ledger.contract_offers import AnnouncedPayout, ContractOffer
 from masspayout.ledger.evm.ats import AtsToken
 from masspayout.ledger.evm.chain import Chain
@@ -26,22 +29,17 @@ from masspayout.ledger.evm.register import Registers
 from masspayout.ledger.evm.senders import SenderAccount, Senders, decode_transaction
 from masspayout.ledger.evm.statements import Statements
 from masspayout.ledger.evm.transactions import Transactions
-from masspayout.ledger.movements import StatementPage
 from masspayout.ledger.port import (
     NEVER_EXPIRES,
     Foreseen,
     HolderSnapshot,
-    LedgerEvent,
     LedgerTraits,
     Outcome,
-    Sender,
-    SignedTransaction,
     Tariff,
     TokenInformation,
     Transfer,
 )
 from masspayout.ledger.transfer_rules import check_transfer
-from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.settings import Settings
 
 _MAX_CONNECTIONS = 5

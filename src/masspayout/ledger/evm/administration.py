@@ -10,7 +10,9 @@ from eth_utils.crypto import keccak
 
 from masspayout.db.repositories import Attempts
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, InsufficientFunds, Invalid, LedgerError, LedgerUncertain
+from masspayout.kernel.errors import Conflict, InsufficientFunds, Invalid, LedgerError, LedgerUncertain
+from masspayout.kernel.money import to_decimal, to_units
+from masspayout.kernel.types import Sender
 from masspayout.ledger.contract_offers import ContractOffer
 from masspayout.ledger.evm.adapter import EvmLedger
 from masspayout.ledger.evm.ats import INTERFACE, Announcement
@@ -21,8 +23,6 @@ from masspayout.ledger.evm.contracts.terms import ContractTerms, Occasion
 from masspayout.ledger.evm.node import Json, NodeError, to_hex, to_int
 from masspayout.ledger.evm.offers import Offers
 from masspayout.ledger.evm.senders import SenderAccount
-from masspayout.ledger.port import Sender
-from masspayout.money import to_decimal, to_units
 
 BeforeSending = Callable[[str], Awaitable[None]]
 

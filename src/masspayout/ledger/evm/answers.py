@@ -8,7 +8,7 @@ raises ``LedgerUnavailable``, and the question is asked again later.
 from collections.abc import Mapping
 from typing import Any
 
-from masspayout.errors import LedgerUnavailable
+from masspayout.kernel.errors import LedgerUnavailable
 
 Block = int | str
 Json = Mapping[str, Any]

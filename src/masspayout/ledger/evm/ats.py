@@ -10,7 +10,7 @@ from typing import Any
 
 from eth_abi.exceptions import DecodingError
 
-from masspayout.errors import Invalid, LedgerError, LedgerRejected, LedgerUnavailable
+from masspayout.kernel.errors import Invalid, LedgerError, LedgerRejected, LedgerUnavailable
 from masspayout.ledger.evm.contracts.interface import LACKS_ROLE, Interface, error, event, function
 from masspayout.ledger.evm.erc20 import Erc20
 from masspayout.ledger.evm.node import Block, Node, NodeError, call_parameters, from_hex, to_int

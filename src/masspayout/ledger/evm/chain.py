@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from masspayout.errors import Conflict, Invalid, LedgerUnavailable
+from masspayout.kernel.errors import Conflict, Invalid, LedgerUnavailable
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
 from masspayout.ledger.evm.answers import Json, checked_block
 from masspayout.ledger.evm.node import Node, NodeError, to_int
 from masspayout.ledger.identity import make_identity
-from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
 from masspayout.settings import Settings
 
 _REMEMBERED_BLOCKS = 10_000

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from masspayout.errors import Invalid, LedgerRejected
+from masspayout.kernel.errors import Invalid, LedgerRejected
 from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.contracts import PayingContract
 from masspayout.ledger.evm.contracts.terms import ContractTerms

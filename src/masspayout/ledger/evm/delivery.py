@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from masspayout.db.repositories import EvmTransactions
 from masspayout.db.session import Database
-from masspayout.errors import LedgerRejected, LedgerUnavailable
+from masspayout.kernel.errors import LedgerRejected, LedgerUnavailable
 from masspayout.ledger.evm.node import Node, NodeError
 from masspayout.ledger.evm.senders import DecodedTransaction
 

@@ -6,7 +6,7 @@ from typing import Any
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
 
-from masspayout.errors import Invalid, NotFound
+from masspayout.kernel.errors import Invalid, NotFound
 from masspayout.ledger.evm.node import Block, Node, NodeError, call_parameters, from_hex
 from masspayout.ledger.failures import PAYER_IS_RECIPIENT
 from masspayout.ledger.port import TokenInformation

@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from masspayout.errors import Invalid
+from masspayout.kernel.errors import Invalid
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
+from masspayout.kernel.types import LedgerEvent
 from masspayout.ledger.evm.chain import Chain, block_nanos
 from masspayout.ledger.evm.contracts import PayingContract, recognise
 from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, ZERO_ADDRESS, first_block_of, topic_of, transfer_of
 from masspayout.ledger.evm.node import Json, Node, to_int
 from masspayout.ledger.evm.ranges import Ranges
 from masspayout.ledger.evm.transactions import Transactions
-from masspayout.ledger.port import LedgerEvent
-from masspayout.ledger_time import NANOS_PER_SECOND
 from masspayout.settings import Settings
 
 DEPOSIT, TRANSFER = "Deposit", "Transfer"

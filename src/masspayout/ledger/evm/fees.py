@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from masspayout.errors import LedgerUnavailable
+from masspayout.kernel.errors import LedgerUnavailable
 from masspayout.ledger.evm.node import Node, NodeError, to_int
 from masspayout.settings import Settings
 

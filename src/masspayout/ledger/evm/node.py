@@ -12,7 +12,7 @@ from eth_typing import URI
 from web3 import AsyncHTTPProvider
 from web3.types import RPCEndpoint, RPCResponse
 
-from masspayout.errors import Invalid, LedgerUnavailable, LedgerUncertain
+from masspayout.kernel.errors import Invalid, LedgerUnavailable, LedgerUncertain
 from masspayout.ledger.evm.answers import (
     Block,
     Json,

@@ -5,8 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from masspayout.db.repositories import Share
-from masspayout.errors import Conflict, Invalid, LedgerUnavailable
+from masspayout.kernel.errors import Conflict, Invalid, LedgerUnavailable
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
+from masspayout.kernel.money import to_decimal, to_units
+from masspayout.kernel.types import Share
 from masspayout.ledger.contract_offers import AnnouncedPayout, ContractOffer
 from masspayout.ledger.evm.ats import Announcement, AtsToken
 from masspayout.ledger.evm.chain import Chain
@@ -16,8 +18,6 @@ from masspayout.ledger.evm.contracts.terms import ContractTerms, Occasion
 from masspayout.ledger.evm.erc20 import Erc20, is_address
 from masspayout.ledger.evm.node import Node
 from masspayout.ledger.port import TokenInformation
-from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime
-from masspayout.money import to_decimal, to_units
 
 
 class Offers:

@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from masspayout.db.entities import EvmTransaction
-from masspayout.errors import Invalid, LedgerUnavailable
+from masspayout.kernel.errors import Invalid, LedgerUnavailable
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.ledger.evm.chain import BlockHeader, Chain, is_success
 from masspayout.ledger.evm.contracts import PayingContract
 from masspayout.ledger.evm.erc20 import transfers_of
@@ -23,7 +24,6 @@ from masspayout.ledger.evm.nonces import NonceUses
 from masspayout.ledger.evm.senders import decode_transaction
 from masspayout.ledger.evm.transactions import Transactions
 from masspayout.ledger.port import Dead, Outcome, Refused, Settled, Undecided
-from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime
 
 REVERTED, OUT_OF_GAS, NOT_TRIED = "CONTRACT_REVERTED", "TRANSACTION_OUT_OF_GAS", "TRANSACTION_NOT_TRIED"
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from masspayout.errors import LedgerUnavailable
+from masspayout.kernel.errors import LedgerUnavailable
 from masspayout.ledger.evm.node import NodeError
 
 Found = TypeVar("Found")

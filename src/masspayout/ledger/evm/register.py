@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from masspayout.db.entities import EvmToken
 from masspayout.db.repositories import BalanceChange, EvmTokens
 from masspayout.db.session import Database
-from masspayout.errors import Conflict, LedgerRejected, LedgerUnavailable
+from masspayout.kernel.errors import Conflict, LedgerRejected, LedgerUnavailable
 from masspayout.ledger.evm.chain import BlockHeader, Chain
 from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, ZERO_ADDRESS, Erc20, first_block_of, transfer_of
 from masspayout.ledger.evm.node import Json, Node, NodeError, to_int

@@ -16,7 +16,8 @@ from eth_keys.exceptions import BadSignature
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
-from masspayout.errors import Invalid, LedgerRejected
+from masspayout.kernel.errors import Invalid, LedgerRejected
+from masspayout.kernel.logs import keep_out
 from masspayout.ledger.evm.fees import Fees
 from masspayout.ledger.evm.node import to_hex
 from masspayout.ledger.signing.local import LocalSigner
@@ -24,7 +25,6 @@ from masspayout.ledger.signing.opening import open_signer, payer_passphrase
 from masspayout.ledger.signing.port import KeyType, Signer
 from masspayout.ledger.signing.private_keys import read_private_key
 from masspayout.ledger.signing.secret_files import read_secret_file
-from masspayout.logs import keep_out
 from masspayout.settings import Settings
 
 _DYNAMIC_FEE = 2

@@ -13,15 +13,15 @@ from typing import NamedTuple
 
 from eth_abi.exceptions import DecodingError
 
-from masspayout.errors import Invalid, LedgerUnavailable
+from masspayout.kernel.errors import Invalid, LedgerUnavailable
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
+from masspayout.kernel.movements import Payment, StatementEntry, StatementPage
 from masspayout.ledger.evm.chain import BlockHeader, Chain, header_of
 from masspayout.ledger.evm.contracts import PayingContract
 from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, Erc20, first_block_of, topic_of, transfer_of
 from masspayout.ledger.evm.node import Json, LogFilter, Node, NodeError, to_int
 from masspayout.ledger.evm.ranges import Ranges
 from masspayout.ledger.evm.transactions import Transactions
-from masspayout.ledger.movements import Payment, StatementEntry, StatementPage
-from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.settings import Settings
 
 _PAGE_SIZE = 100

@@ -13,7 +13,7 @@ from decimal import Decimal
 from masspayout.db.entities import EvmTransaction
 from masspayout.db.repositories import EvmTransactions
 from masspayout.db.session import Database
-from masspayout.errors import AnotherLedger, Conflict, LedgerRejected, NotFound
+from masspayout.kernel.errors import AnotherLedger, Conflict, LedgerRejected, NotFound
 from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.delivery import NO_GAS_MONEY, NONCE_TAKEN, Delivery
 from masspayout.ledger.evm.fees import FeeMarket, Fees

@@ -6,7 +6,10 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 
-from masspayout.errors import Invalid, LedgerRejected
+from masspayout.kernel.errors import Invalid, LedgerRejected
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
+from masspayout.kernel.movements import StatementPage
+from masspayout.kernel.types import LedgerEvent, Sender, SignedTransaction
 from masspayout.ledger.failures import PAYER_IS_RECIPIENT
 from masspayout.ledger.hedera import costs
 from masspayout.ledger.hedera.custom_fees import drawback_of
@@ -25,18 +28,14 @@ from masspayout.ledger.hedera.statements import StatementReader
 from masspayout.ledger.hedera.timestamps import format_timestamp
 from masspayout.ledger.hedera.transactions import build, read_stored, sign
 from masspayout.ledger.hedera.transfers import moved_units
-from masspayout.ledger.movements import StatementPage
 from masspayout.ledger.port import (
     Estimate,
     Fees,
     Foreseen,
     HolderSnapshot,
-    LedgerEvent,
     LedgerTraits,
     Outcome,
     Refused,
-    Sender,
-    SignedTransaction,
     Tariff,
     TokenInformation,
     Transfer,
@@ -45,7 +44,6 @@ from masspayout.ledger.signing.opening import open_signer
 from masspayout.ledger.signing.port import Signer
 from masspayout.ledger.transaction_ids import make_transaction_id, split_transaction_id
 from masspayout.ledger.transfer_rules import check_transfer
-from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
 from masspayout.settings import Settings
 
 _NANOS_PER_MICROSECOND = 1_000

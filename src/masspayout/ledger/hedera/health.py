@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from masspayout.errors import Conflict, LedgerUnavailable
+from masspayout.kernel.errors import Conflict, LedgerUnavailable
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 from masspayout.ledger.hedera.first_block import FirstBlock
 from masspayout.ledger.hedera.mirror.client import MirrorClient
 from masspayout.ledger.hedera.nodes import ConsensusNodes
-from masspayout.ledger_time import NANOS_PER_SECOND
 
 # Mirror nodes are some seconds behind; what is further off is a mirror node that hangs, or our clock.
 _LONGEST_LAG_SECONDS = 300

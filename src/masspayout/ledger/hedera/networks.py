@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hiero_sdk_python.client.network import Network
 
-from masspayout.errors import Invalid
+from masspayout.kernel.errors import Invalid
 from masspayout.settings import Settings
 
 _NODE = re.compile(r"(?P<address>[^=\s]+:[0-9]{1,5})=(?P<account>[0-9]+\.[0-9]+\.[0-9]+)", re.ASCII)

@@ -18,10 +18,10 @@ from hiero_sdk_python.hapi.services.timestamp_pb2 import Timestamp
 from hiero_sdk_python.hapi.services.transaction_get_receipt_pb2 import TransactionGetReceiptQuery
 from hiero_sdk_python.response_code import ResponseCode
 
-from masspayout.errors import LedgerRejected, LedgerUnavailable, LedgerUncertain
+from masspayout.kernel.errors import LedgerRejected, LedgerUnavailable, LedgerUncertain
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 from masspayout.ledger.hedera.transactions import StoredTransaction
 from masspayout.ledger.transaction_ids import split_transaction_id
-from masspayout.ledger_time import NANOS_PER_SECOND
 
 IN_PROCESS = "UNKNOWN"
 

@@ -14,7 +14,8 @@ Who is declared unpaid is paid again, so unpaid takes positive evidence:
 import asyncio
 from collections.abc import Sequence
 
-from masspayout.errors import Invalid, LedgerUnavailable
+from masspayout.kernel.errors import Invalid, LedgerUnavailable
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.ledger.hedera.first_block import FirstBlock
 from masspayout.ledger.hedera.mirror.answers import Transaction
 from masspayout.ledger.hedera.mirror.client import MirrorClient
@@ -23,7 +24,6 @@ from masspayout.ledger.hedera.nodes import IN_PROCESS, ConsensusNodes
 from masspayout.ledger.hedera.timestamps import format_timestamp
 from masspayout.ledger.port import Dead, Outcome, Refused, Settled, Undecided
 from masspayout.ledger.transaction_ids import split_transaction_id
-from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.settings import Settings
 
 SUCCESS = "SUCCESS"

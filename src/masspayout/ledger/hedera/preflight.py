@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from masspayout.errors import Conflict, NotFound
+from masspayout.kernel.errors import Conflict, NotFound
 from masspayout.ledger.failures import CUSTOM_FEE_NOT_CHARGEABLE, PAYER_NOT_ABLE, RECIPIENT_IS_ABLE, describe_failure
 from masspayout.ledger.hedera.custom_fees import charged_fees, denomination, drawback_of
 from masspayout.ledger.hedera.hbar import HBAR

@@ -10,15 +10,15 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from masspayout.errors import LedgerUnavailable
+from masspayout.kernel.errors import LedgerUnavailable
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
+from masspayout.kernel.movements import Payment, StatementEntry, StatementPage
 from masspayout.ledger.hedera.first_block import FirstBlock
 from masspayout.ledger.hedera.hbar import HBAR
 from masspayout.ledger.hedera.mirror.answers import Token, Transaction
 from masspayout.ledger.hedera.mirror.client import MirrorClient
 from masspayout.ledger.hedera.transfers import charged_tinybars, moved_units, payer_of
-from masspayout.ledger.movements import Payment, StatementEntry, StatementPage
 from masspayout.ledger.transaction_ids import make_transaction_id
-from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime
 
 _SUCCESS = "SUCCESS"
 

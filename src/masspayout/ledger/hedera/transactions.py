@@ -24,13 +24,13 @@ from hiero_sdk_python.transaction.transaction_id import TransactionId
 from hiero_sdk_python.transaction.transfer_transaction import TransferTransaction
 from hiero_sdk_python.utils.crypto_utils import keccak256
 
-from masspayout.errors import LedgerRejected
+from masspayout.kernel.errors import LedgerRejected
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 from masspayout.ledger.hedera.hbar import HBAR
 from masspayout.ledger.port import Transfer
 from masspayout.ledger.signing.local import DIGEST_OF_32_BYTES
 from masspayout.ledger.signing.port import KeyType, Signer
 from masspayout.ledger.transaction_ids import make_transaction_id
-from masspayout.ledger_time import NANOS_PER_SECOND
 
 LARGEST_BYTES = 6144
 _LARGEST_AMOUNT = 2**63 - 1

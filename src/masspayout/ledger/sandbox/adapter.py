@@ -7,21 +7,20 @@ from datetime import datetime
 
 from sqlalchemy import URL
 
-from masspayout.errors import Invalid, LedgerRejected, LedgerUnavailable, LedgerUncertain
+from masspayout.kernel.errors import Invalid, LedgerRejected, LedgerUnavailable, LedgerUncertain
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
+from masspayout.kernel.movements import StatementPage
+from masspayout.kernel.types import LedgerEvent, Sender, SignedTransaction
 from masspayout.ledger.identity import make_identity
-from masspayout.ledger.movements import StatementPage
 from masspayout.ledger.port import (
     Dead,
     Estimate,
     Foreseen,
     HolderSnapshot,
-    LedgerEvent,
     LedgerTraits,
     Outcome,
     Refused,
-    Sender,
     Settled,
-    SignedTransaction,
     Tariff,
     TokenInformation,
     Transfer,
@@ -38,7 +37,6 @@ from masspayout.ledger.sandbox.tokens import find_token
 from masspayout.ledger.sandbox.transactions import SandboxTransaction
 from masspayout.ledger.transaction_ids import split_transaction_id
 from masspayout.ledger.transfer_rules import check_transfer
-from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
 from masspayout.settings import Settings
 
 _TRANSACTIONS_IN_FLIGHT = 4

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from masspayout.errors import Conflict, Invalid
+from masspayout.kernel.errors import Conflict, Invalid
+from masspayout.kernel.ledger_time import to_datetime
 from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.port import TokenInformation
 from masspayout.ledger.sandbox.contract_events import emit
@@ -17,7 +18,6 @@ from masspayout.ledger.sandbox.faults import Faults
 from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore
 from masspayout.ledger.sandbox.tokens import find_token, load_holders, mint, take, token_exists
 from masspayout.ledger.transaction_ids import make_transaction_id
-from masspayout.ledger_time import to_datetime
 
 DEFAULT_TREASURY = "0.0.1000"
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Mapping
 import psycopg
 from psycopg.types.json import Jsonb
 
-from masspayout.errors import Invalid
-from masspayout.ledger.port import LedgerEvent
+from masspayout.kernel.errors import Invalid
+from masspayout.kernel.types import LedgerEvent
 from masspayout.ledger.sandbox.store import Connection, SandboxStore
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from psycopg.rows import DictRow
 
-from masspayout.errors import LedgerRejected
+from masspayout.kernel.errors import LedgerRejected
 from masspayout.ledger.sandbox.faults import strikes
 from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore, the_row
 from masspayout.ledger.sandbox.transactions import SandboxTransaction

@@ -4,8 +4,8 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
-from masspayout.account_ids import canonical_account_id
-from masspayout.errors import Invalid
+from masspayout.kernel.account_ids import canonical_account_id
+from masspayout.kernel.errors import Invalid
 from masspayout.ledger.failures import FAILURES, FailureClass
 
 _PERCENTAGES = (

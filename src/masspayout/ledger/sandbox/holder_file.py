@@ -4,8 +4,8 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from masspayout.account_ids import canonical_account_id
-from masspayout.errors import Invalid, InvalidRows, NotFound
+from masspayout.kernel.account_ids import canonical_account_id
+from masspayout.kernel.errors import Invalid, InvalidRows, NotFound
 
 _HEADER = ["account_id", "balance"]
 _HINT = "Mend these rows; nothing was created."

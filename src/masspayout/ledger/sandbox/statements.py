@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 
 from psycopg.rows import DictRow
 
-from masspayout.ledger.movements import Payment, StatementEntry, StatementPage
+from masspayout.kernel.ledger_time import to_datetime
+from masspayout.kernel.movements import Payment, StatementEntry, StatementPage
 from masspayout.ledger.sandbox.store import Connection, SandboxStore
 from masspayout.ledger.transaction_ids import split_transaction_id
-from masspayout.ledger_time import to_datetime
 
 _PAGE_SIZE = 100
 

@@ -15,9 +15,9 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import URL
 
-from masspayout.errors import Conflict, LedgerUnavailable
+from masspayout.kernel.errors import Conflict, LedgerUnavailable
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 from masspayout.ledger.sandbox.faults import Faults
-from masspayout.ledger_time import NANOS_PER_SECOND
 
 Connection = AsyncConnection[DictRow]
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import psycopg
 
-from masspayout.errors import Conflict, Invalid, NotFound
+from masspayout.kernel.errors import Conflict, Invalid, NotFound
 from masspayout.ledger.port import HolderBalance, TokenInformation
 from masspayout.ledger.sandbox.store import Connection
 

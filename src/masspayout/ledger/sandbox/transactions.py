@@ -4,9 +4,9 @@ import hashlib
 import json
 from dataclasses import dataclass, fields
 
-from masspayout.errors import LedgerRejected
+from masspayout.kernel.errors import LedgerRejected
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 from masspayout.ledger.transaction_ids import make_transaction_id
-from masspayout.ledger_time import NANOS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from masspayout.errors import Invalid, LedgerRejected, LedgerUnavailable
+from masspayout.kernel.errors import Invalid, LedgerRejected, LedgerUnavailable
 from masspayout.ledger.signing.local import DIGEST_OF_32_BYTES, join_lower_half, public_bytes
 from masspayout.ledger.signing.port import KeyType
 from masspayout.ledger.signing.secret_files import read_secret_file

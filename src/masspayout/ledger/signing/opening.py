@@ -1,12 +1,12 @@
 """Chooses the signer that the settings name."""
 
-from masspayout.errors import Invalid
+from masspayout.kernel.errors import Invalid
+from masspayout.kernel.logs import keep_out
 from masspayout.ledger.signing.dfns import DfnsSigner
 from masspayout.ledger.signing.local import LocalSigner
 from masspayout.ledger.signing.port import KeyType, Signer
 from masspayout.ledger.signing.private_keys import read_private_key
 from masspayout.ledger.signing.secret_files import read_secret_file
-from masspayout.logs import keep_out
 from masspayout.settings import Settings
 
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256K1, EllipticCurv
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
-from masspayout.errors import Invalid
+from masspayout.kernel.errors import Invalid
 from masspayout.ledger.signing.port import KeyType
 
 PrivateKey = Ed25519PrivateKey | EllipticCurvePrivateKey

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from masspayout.errors import Invalid
+from masspayout.kernel.errors import Invalid
 
 
 def read_secret_file(path: Path, setting: str) -> bytes:

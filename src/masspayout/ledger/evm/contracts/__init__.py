@@ -1,6 +1,6 @@
 """The contracts that hold payment tokens and pay holders: our own, and those that tokenised assets have already."""
 
-from masspayout.errors import Invalid
+from masspayout.kernel.errors import Invalid
 from masspayout.ledger.evm.contracts.existing import ExistingContract, is_existing
 from masspayout.ledger.evm.contracts.own import OwnContract, is_own
 from masspayout.ledger.evm.contracts.port import PayingContract, Results

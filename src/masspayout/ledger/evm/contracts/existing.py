@@ -11,7 +11,9 @@ from typing import Any
 from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 
-from masspayout.errors import Conflict, ContractPaused, LedgerRejected
+from masspayout.kernel.errors import Conflict, ContractPaused, LedgerRejected
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
+from masspayout.kernel.movements import Payment
 from masspayout.ledger.evm.contracts.cash_flow import (
     INTERFACE,
     Purpose,
@@ -27,8 +29,6 @@ from masspayout.ledger.evm.contracts.terms import ContractTerms, Occasion
 from masspayout.ledger.evm.erc20 import TRANSFER_REVERTED, transfers_of
 from masspayout.ledger.evm.node import Json, Node, NodeError, to_hex, to_int
 from masspayout.ledger.failures import PAYMENT_TOKEN_CHANGED, describe_failure
-from masspayout.ledger.movements import Payment
-from masspayout.ledger_time import NANOS_PER_SECOND, to_datetime
 
 _PAYOUT_ROLE = keccak(text="lifecycle.cash.flow.role.payout")
 _CASH_OUT_ROLE = keccak(text="lifecycle.cash.flow.role.cashout")

@@ -9,14 +9,14 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_abi.exceptions import DecodingError
 
-from masspayout.errors import Conflict, ContractPaused, LedgerRejected, LedgerUnavailable
+from masspayout.kernel.errors import Conflict, ContractPaused, LedgerRejected, LedgerUnavailable
+from masspayout.kernel.movements import Payment
 from masspayout.ledger.evm.contracts.history import newest_first
 from masspayout.ledger.evm.contracts.interface import Interface
 from masspayout.ledger.evm.contracts.port import Results
 from masspayout.ledger.evm.erc20 import topic_of
 from masspayout.ledger.evm.node import Json, Node, NodeError, to_hex, to_int
 from masspayout.ledger.failures import PAYER_IS_RECIPIENT, PAYMENT_NOT_REPORTED
-from masspayout.ledger.movements import Payment
 
 VERSION = "masspayout lifecycle cash flow 1"
 MAX_PAYMENTS = 256

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from masspayout.ledger.movements import Payment
+from masspayout.kernel.movements import Payment
 
 
 @dataclass(frozen=True, slots=True)

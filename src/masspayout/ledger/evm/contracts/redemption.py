@@ -8,11 +8,11 @@ and that no bonds are paid for which would not be burnt and could be paid for on
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from masspayout.errors import Conflict, Invalid
+from masspayout.kernel.errors import Conflict, Invalid
+from masspayout.kernel.movements import Payment
 from masspayout.ledger.evm.contracts.interface import LACKS_ROLE, Interface, error, function
 from masspayout.ledger.evm.erc20 import Erc20
 from masspayout.ledger.evm.node import Block, Node, NodeError, call_parameters, from_hex
-from masspayout.ledger.movements import Payment
 
 REDEEMER_ROLE_MISSING = "REDEEMER_ROLE_MISSING"
 HOLDING_CHANGED = "HOLDING_CHANGED"

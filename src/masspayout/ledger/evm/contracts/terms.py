@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from masspayout.errors import LedgerRejected
+from masspayout.kernel.errors import LedgerRejected
 
 PAYS_BY_ITS_RULE = (
     "A LifeCycleCashFlow contract pays everybody's share of an amount by a snapshot, rounded down, what a token has "

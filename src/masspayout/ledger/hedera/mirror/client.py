@@ -5,7 +5,7 @@ A list exists, even if nothing is on it: a 404 for one is a wrong route, and nev
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from masspayout.errors import LedgerUnavailable
+from masspayout.kernel.errors import LedgerUnavailable
 from masspayout.ledger.hedera.mirror.answers import (
     Account,
     Accounts,

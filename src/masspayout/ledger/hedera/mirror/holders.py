@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from masspayout.errors import LedgerUnavailable
+from masspayout.kernel.errors import LedgerUnavailable
 from masspayout.ledger.hedera.mirror.answers import TokenBalances
 from masspayout.ledger.hedera.mirror.client import PAGE, MirrorClient
 from masspayout.ledger.port import HolderBalance

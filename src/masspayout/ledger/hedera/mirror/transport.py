@@ -15,7 +15,7 @@ from typing import TypeVar
 import httpx
 from pydantic import BaseModel, Field, ValidationError
 
-from masspayout.errors import Invalid, LedgerUnavailable
+from masspayout.kernel.errors import Invalid, LedgerUnavailable
 from masspayout.ledger.hedera.mirror.rate_limiter import RateLimiter
 
 Answer = TypeVar("Answer", bound=BaseModel)

@@ -1,0 +1,5 @@
+"""Audit: who did what, in a chain that shows tampering."""
+
+from masspayout.audit.trail import Verification, record, record_change, record_move, verify, verify_latest
+
+__all__ = ["Verification", "record", "record_change", "record_move", "verify", "verify_latest"]

@@ -1,0 +1,174 @@
+"""The audit trail: who did what, from where, with what it was before and after.
+
+An entry is written in the transaction of the change that it tells of: neither is there without the other. Entries form
+a chain of hashes, so that one that was changed, deleted, inserted or moved is found; ``docs/audit.md`` defines it.
+"""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout.db.entities import AuditEntry
+from masspayout.db.repositories import AuditEntries
+from masspayout.db.repositories.audit_entries import FIRST_PREVIOUS_HASH, hash_of
+from masspayout.db.session import Database
+from masspayout.kernel.actors import current_actor
+from masspayout.kernel.json_forms import json_form
+
+_MOST_BREAKS_KEPT = 100
+
+
+def record(
+    session: AsyncSession,
+    action: str,
+    subject_id: uuid.UUID | str,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """Have it written down that the current actor does something, if the session's transaction commits.
+
+    Args:
+        session: The transaction of the change itself.
+        action: What is done, as ``noun.verb``: ``distribution.executed``. The noun is the kind of the subject.
+        subject_id: What it is done to.
+        before: What it was like, as far as it changes. No secrets.
+        after: What it is like then.
+    """
+    actor = current_actor()
+    AuditEntries(session).note(
+        actor_kind=actor.kind.value,
+        actor_id=actor.id,
+        actor_name=actor.name,
+        source_address=actor.source_address,
+        action=action,
+        subject_type=action.split(".", maxsplit=1)[0],
+        subject_id=str(subject_id),
+        before=_plain(before),
+        after=_plain(after),
+    )
+
+
+def record_move(
+    session: AsyncSession, action: str, subject_id: uuid.UUID, from_status: str, to_status: str, **facts: Any
+) -> None:
+    """Have a change of state written down, with what else there is to say of it."""
+    record(session, action, subject_id, before={"status": from_status}, after={"status": to_status, **facts})
+
+
+def record_change(
+    session: AsyncSession, action: str, subject_id: uuid.UUID, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> None:
+    """Have written down what of something changed; nothing when nothing did."""
+    changed = [name for name, value in after.items() if before.get(name) != value]
+    if changed:
+        was, is_now = ({name: values.get(name) for name in changed} for values in (before, after))
+        record(session, action, subject_id, before=was, after=is_now)
+
+
+@dataclass(slots=True)
+class Verification:
+    """What came of verifying the chain.
+
+    Attributes:
+        entry_count: How many entries there are.
+        last_hash: The hash of the last one: kept elsewhere, it proves later that nothing before it was changed.
+        breaks: A sentence for each place where the chain does not hold, the first hundred.
+        break_count: How many such places there are.
+    """
+
+    entry_count: int = 0
+    last_hash: str = FIRST_PREVIOUS_HASH
+    breaks: list[str] = field(default_factory=list)
+    break_count: int = 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was changed, deleted, inserted or moved."""
+        return not self.break_count
+
+    def add(self, sentence: str) -> None:
+        """Note a place where the chain does not hold."""
+        self.break_count += 1
+        if len(self.breaks) < _MOST_BREAKS_KEPT:
+            self.breaks.append(sentence)
+
+
+async def verify(database: Database, *, known_hash: str | None = None) -> Verification:
+    """Go through the whole trail, in constant memory, and say where its chain does not hold.
+
+    Args:
+        database: Where it is.
+        known_hash: The hash of an entry that was noted elsewhere; it is a break when no entry has it.
+    """
+    found = Verification()
+    is_known = known_hash is None or known_hash == FIRST_PREVIOUS_HASH
+    expected_number = 1
+    async with database.unit_of_work() as session:
+        entries = AuditEntries(session)
+        await entries.see_one_moment()
+        async for entry in entries.stream():
+            expected_number = _check(found, entry, expected_number)
+            is_known = is_known or entry.hash == known_hash
+        _check_end(found, *await entries.head(), expected_number)
+    if not is_known:
+        found.add(f"No entry has the hash {known_hash}, which was noted earlier.")
+    return found
+
+
+async def verify_latest(session: AsyncSession, count: int) -> Verification:
+    """Verify the latest entries only, which takes the same time however long the trail is."""
+    found = Verification()
+    entries = AuditEntries(session)
+    head_number, head_hash = await entries.head()
+    before = max(0, head_number - count)
+    expected_number = before + 1
+    async for entry in entries.stream(after=before, until=head_number):
+        if before and not found.entry_count:
+            found.last_hash = entry.previous_hash
+        expected_number = _check(found, entry, expected_number)
+    _check_end(found, head_number, head_hash, expected_number)
+    return found
+
+
+def _check(found: Verification, entry: AuditEntry, expected_number: int) -> int:
+    """Compare an entry with the one before it, and with itself. Return which number comes next."""
+    name = f"Entry {entry.number:,} ({entry.id}, {entry.action})"
+    if entry.number > expected_number:
+        found.add(f"{_entries(expected_number, entry.number - 1)} missing before entry {entry.number:,}.")
+    elif entry.number < expected_number:
+        found.add(f"{name} has a number that is taken: it was inserted or moved.")
+    elif entry.previous_hash != found.last_hash:
+        found.add(f"{name} does not follow the entry before it: one of the two was inserted, changed or moved.")
+    if entry.hash != hash_of(entry):
+        found.add(f"{name} was changed: its hash is not that of its content.")
+    found.entry_count += 1
+    found.last_hash = entry.hash
+    return entry.number + 1
+
+
+def _check_end(found: Verification, head_number: int, head_hash: str, expected_number: int) -> None:
+    """Compare where the chain ends with where it should."""
+    if head_number >= expected_number:
+        found.add(f"{_entries(expected_number, head_number)} missing at the end of the chain.")
+    elif head_hash != found.last_hash:
+        found.add(f"The chain ends at entry {expected_number - 1:,}, but not with the hash that was written last.")
+
+
+def _entries(first: int, last: int) -> str:
+    return f"Entry {first:,} is" if first == last else f"Entries {first:,} to {last:,} are"
+
+
+def _plain(values: Mapping[str, Any] | None) -> Any:
+    """Return values as JSON has them. A float would not come back from the database as it went there."""
+    if values is None:
+        return None
+    return json.loads(json.dumps(values, default=json_form), parse_float=_refuse_float)
+
+
+def _refuse_float(text: str) -> NoReturn:
+    raise TypeError(f"{text} is a float, which has no place in the audit trail")

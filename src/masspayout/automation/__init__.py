@@ -1,0 +1,1 @@
+"""Automation: what starts payouts by itself: series, the scheduler, events of contracts."""

@@ -1,0 +1,50 @@
+"""What a paused LifeCycle Cash Flow contract does to payouts: they stop, and go on when it is unpaused.
+
+The assets' column ``contract_paused`` says how things stand; everything here follows from it, whenever it is called.
+"""
+
+import logging
+import uuid
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import distributions
+from masspayout.context import Context
+from masspayout.db.repositories import Distributions
+from masspayout.distributions import starts
+from masspayout.kernel.errors import MassPayoutError
+from masspayout.ledger.failures import CONTRACT_PAUSED
+from masspayout.payments import stops
+
+_log = logging.getLogger(__name__)
+
+
+async def stop_running(session: AsyncSession) -> None:
+    """Stop the payouts under way whose contract is paused. What was sent is settled; nothing new is signed."""
+    for distribution_id in await Distributions(session).find_running_though_paused():
+        await stops.stop(session, distribution_id, CONTRACT_PAUSED)
+
+
+async def stop_and_resume(context: Context) -> None:
+    """Stop what runs under a paused contract, and let go on what a pause had stopped and no pause holds any more.
+
+    What had not begun is due again, and begins as after an outage. What cannot go on, for want of funds say, stays
+    FAILED for a person to retry.
+    """
+    async with context.database.unit_of_work() as session:
+        await stop_running(session)
+        stopped = await Distributions(session).find_stopped_by_pause(CONTRACT_PAUSED)
+    for distribution_id in stopped:
+        try:
+            await _go_on(context, distribution_id)
+        except MassPayoutError as error:
+            _log.warning("distribution %s does not go on after its contract's pause: %s", distribution_id, error)
+        except Exception:  # noqa: BLE001 - whatever is wrong with one payout must not keep the others waiting
+            _log.exception("distribution %s does not go on after its contract's pause", distribution_id)
+
+
+async def _go_on(context: Context, distribution_id: uuid.UUID) -> None:
+    async with context.database.unit_of_work() as session:
+        is_due_again = await distributions.reopen_unfrozen(session, distribution_id)
+    if not is_due_again:
+        await starts.retry(context, distribution_id)

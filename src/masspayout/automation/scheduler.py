@@ -1,0 +1,202 @@
+"""The scheduler: starts every distribution that is due, once, however many workers look for them.
+
+Whatever is due is a PENDING distribution whose time has come: a SCHEDULED one, an occurrence of a series, or one that
+an event made. What cannot start becomes FAILED and says why; when only the ledger is away, or the
+settings lead to another one, it stays for a later round. What fails for a reason that nobody foresaw stays as well, and
+is tried again after growing pauses. Nothing of that keeps another one from starting.
+"""
+
+import logging
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import audit
+from masspayout.automation import series
+from masspayout.context import Context
+from masspayout.db.entities import Distribution, DistributionStatus
+from masspayout.db.refusals import is_of_statement
+from masspayout.db.repositories import (
+    ROWS_REFUSED,
+    Distributions,
+    DueStarts,
+    SeriesRepository,
+    database_reason,
+    rows_refused,
+)
+from masspayout.db.session import Database
+from masspayout.distributions import starts
+from masspayout.kernel.backoff import Backoff
+from masspayout.kernel.errors import (
+    ClockIsOff,
+    Conflict,
+    ContractPaused,
+    DatabaseUnavailable,
+    InsufficientFunds,
+    Invalid,
+    LedgerRejected,
+    LedgerUnavailable,
+    LedgerUncertain,
+    LimitExceeded,
+    MassPayoutError,
+    NobodyEligible,
+    NotFound,
+)
+from masspayout.kernel.logs import about
+from masspayout.registers import ledger_binding
+
+_log = logging.getLogger(__name__)
+
+
+class StartFailure(StrEnum):
+    """Why a distribution that was due did not start: its ``failure_code``. The message has the particulars."""
+
+    MISSED = "MISSED"  # nothing ran at its time, nor within the catch-up window of its series
+    INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"  # the payer held less than the total
+    NOBODY_ELIGIBLE = "NOBODY_ELIGIBLE"  # no holder was owed anything
+    CONTRACT_PAUSED = "CONTRACT_PAUSED"  # the contract of the asset was paused
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"  # it was more than may be paid out, at once or in a day
+    CANNOT_START = "CANNOT_START"  # anything else that only a person can mend
+
+
+_MISSED_MESSAGE = (
+    "Nothing ran when it was due, and it is overdue by more than the catch-up window of its series. "
+    "To pay it all the same, retry it."
+)
+
+_FAILURES: dict[type[MassPayoutError], StartFailure] = {
+    InsufficientFunds: StartFailure.INSUFFICIENT_FUNDS,
+    NobodyEligible: StartFailure.NOBODY_ELIGIBLE,
+    ContractPaused: StartFailure.CONTRACT_PAUSED,
+    LimitExceeded: StartFailure.LIMIT_EXCEEDED,
+}
+
+
+async def run_due(context: Context, now: datetime, backoff: Backoff | None = None) -> int:
+    """Start what is due at ``now``, the longest overdue first. Return how many distributions this call started.
+
+    Args:
+        context: What to work with.
+        now: The present.
+        backoff: The pauses of what failed in earlier calls; without it, everything due is tried.
+
+    Raises:
+        ClockIsOff: This machine's clock is far from the database's; nothing was started, and nothing called missed.
+        DatabaseUnavailable: The database cannot be reached: nothing else could start either.
+    """
+    backoff, database = backoff or Backoff(), context.database
+    await database.clock.require_right()
+    await series.make_occurrences(database, now, backoff)
+    async with database.unit_of_work() as session:
+        missed = await Distributions(session).fail_missed(now, StartFailure.MISSED, _MISSED_MESSAGE)
+        for distribution_id in missed:
+            _record_failure(session, distribution_id, StartFailure.MISSED)
+        due = await Distributions(session).find_pending_scheduled(now)
+    if missed:
+        _log.warning("%d occurrences of series were missed", len(missed))
+    started = 0
+    for distribution in await _at_home(context, due):
+        if backoff.holds(distribution.id, now):
+            continue
+        with about(distribution_id=distribution.id):
+            try:
+                started += await _start_or_fail(context, distribution, now)
+            except Exception as error:
+                if isinstance(error, DatabaseUnavailable) and not is_of_statement(error):
+                    raise
+                await _put_off(database, distribution, error, *backoff.failed(distribution.id, now))
+            else:
+                backoff.succeeded(distribution.id)
+    return started
+
+
+async def _start_or_fail(context: Context, distribution: Distribution, now: datetime) -> bool:
+    """Start a distribution, or say on it why it cannot start: FAILED where only a person can change that."""
+    try:
+        return await _start(context, distribution, now)
+    except (LedgerUnavailable, LedgerUncertain, ClockIsOff) as error:
+        _log.warning("distribution %s waits for the next round: %s", distribution.id, error)
+    except (Conflict, Invalid, NotFound, LedgerRejected) as error:
+        await _fail(context.database, distribution, error)
+    except ROWS_REFUSED as error:
+        _log.exception("distribution %s: the database refuses its rows", distribution.id)
+        await _fail(context.database, distribution, rows_refused(distribution.id, error))
+    return False
+
+
+async def _put_off(
+    database: Database, distribution: Distribution, error: Exception, failures: int, until: datetime
+) -> None:
+    """Say on a distribution, and in the log with the trace, why it did not start, and when it is tried again."""
+    reason = str(error) if isinstance(error, MassPayoutError) else f"{type(error).__name__}: {database_reason(error)}."
+    _log.error(
+        "distribution %s did not start, for the %d. time; it is tried again at %s",
+        *(distribution.id, failures, until),
+        exc_info=error,
+    )
+    async with database.unit_of_work() as session:
+        await DueStarts(session).note_failure(distribution.id, f"It is due and did not start yet. {reason}")
+
+
+async def _at_home(context: Context, due: Sequence[Distribution]) -> Sequence[Distribution]:
+    """Return what the ledger can pay; what belongs to another one waits until the settings lead there again."""
+    if not due:
+        return due
+    try:
+        elsewhere = {
+            one.distribution_id for one in await ledger_binding.find_elsewhere(context.database, context.ledger)
+        }
+    except LedgerUnavailable as error:
+        _log.warning("%d distributions wait for the next round: %s", len(due), error)
+        return []
+    return [distribution for distribution in due if distribution.id not in elsewhere]
+
+
+async def _start(context: Context, due: Distribution, now: datetime) -> bool:
+    """Freeze a distribution and begin to pay it. False when another worker is at it or was, or it is due no more.
+
+    The ledger is read before the distribution is claimed: of two workers that read it, one begins.
+    """
+    async with context.database.unit_of_work() as session:
+        if await _claim(session, due, now) is None:
+            return False
+    readiness = await starts.prepare(context, due.id, now, register_since=due.scheduled_time)
+    async with context.database.unit_of_work() as session:
+        distribution = await _claim(session, due, now)
+        if distribution is None:
+            return False
+        if not await starts.freeze_for_approval(session, context, distribution, readiness, now):
+            _log.info("distribution %s, due at %s, waits for approvals", distribution.id, distribution.scheduled_time)
+            return False
+        await starts.begin(session, context, distribution.id, readiness, now)
+    _log.info("distribution %s, due at %s, has begun", distribution.id, distribution.scheduled_time)
+    return True
+
+
+async def _claim(session: AsyncSession, due: Distribution, now: datetime) -> Distribution | None:
+    """Take a distribution that is due, unless another worker has it, it is due no more, or its series is paused."""
+    distribution = await Distributions(session).claim_due(due, now)
+    if distribution is None:
+        return None
+    if distribution.series_id and not await SeriesRepository(session).hold_unpaused(distribution.series_id):
+        return None
+    return distribution
+
+
+async def _fail(database: Database, distribution: Distribution, error: MassPayoutError) -> None:
+    """Say why it cannot start, unless somebody else has started or cancelled it meanwhile."""
+    code = _FAILURES.get(type(error), StartFailure.CANNOT_START)
+    async with database.unit_of_work() as session:
+        failed = await Distributions(session).fail_to_start(distribution.id, code, str(error))
+        if failed:
+            _record_failure(session, distribution.id, code)
+    if failed:
+        _log.error("distribution %s cannot start: %s", distribution.id, error)
+
+
+def _record_failure(session: AsyncSession, distribution_id: uuid.UUID, code: StartFailure) -> None:
+    pending, failed = DistributionStatus.PENDING, DistributionStatus.FAILED
+    audit.record_move(session, "distribution.not_started", distribution_id, pending, failed, failure_code=code)

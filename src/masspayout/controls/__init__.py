@@ -1,0 +1,1 @@
+"""Controls: what must hold before money moves: approvals, limits, funds."""

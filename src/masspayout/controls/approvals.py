@@ -1,0 +1,143 @@
+"""Four eyes: payouts that begin only when people other than their creator approve of exactly what will be paid.
+
+An approval is bound to the register hash that the approver saw, with payer, payment token and total. It counts as long
+as the distribution is that; whatever is changed afterwards, it counts no more. The distribution says how many it needs.
+"""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import audit
+from masspayout.db.entities import Distribution
+from masspayout.db.repositories import ApprovalCount, Approvals, Distributions, Entitlements
+from masspayout.db.session import Database
+from masspayout.kernel.actors import Actor, current_actor
+from masspayout.kernel.errors import ApprovalsMissing, Conflict
+from masspayout.settings import Settings
+
+
+async def demand(session: AsyncSession, settings: Settings, distribution: Distribution) -> ApprovalCount:
+    """Have a frozen distribution wait for as many approvals as it needs, and say how many it has.
+
+    What it once needed it needs for ever: settings that ask for less hold for what is frozen from then on.
+    """
+    required = 0
+    token_id, total_amount = distribution.payment_token_id, distribution.total_amount
+    if token_id is not None and total_amount is not None:
+        threshold_amount = settings.approval_threshold.of(token_id)
+        if threshold_amount is None or total_amount >= threshold_amount:
+            required = settings.approvals_required
+    if not required and not distribution.approvals_required:
+        return ApprovalCount(0, 0)
+    count = await Approvals(session).require(distribution.id, required)
+    await session.refresh(distribution, ["approvals_required"])
+    return count
+
+
+async def require(session: AsyncSession, settings: Settings, distribution: Distribution) -> None:
+    """Check that a frozen distribution has all approvals that it needs, and is still what was approved.
+
+    Raises:
+        ApprovalsMissing: It has fewer.
+        Conflict: The entitlements are not those that were approved: somebody changed them in the database.
+    """
+    count = await demand(session, settings, distribution)
+    if not count.required:
+        return
+    if not count.is_complete:
+        raise ApprovalsMissing(
+            f"Distribution {distribution.id} {waiting_sentence(count)}.",
+            f"Somebody other than its creator has to say: masspayout distribution approve {distribution.id}",
+        )
+    totals = await Entitlements(session, distribution).totals()
+    if totals.register_hash != distribution.register_hash:
+        raise Conflict(
+            f"The entitlements of distribution {distribution.id} are not those that were approved: "
+            f"their hash is {totals.register_hash}, and approved was {distribution.register_hash}.",
+            _next_step_of_changed(distribution),
+        )
+
+
+def _next_step_of_changed(distribution: Distribution) -> str:
+    if distribution.contract_terms is not None:
+        return f"Ask the contract whether they are right: masspayout recover --hashes {distribution.id}"
+    return "Somebody changed them in the database. Cancel it, create it anew, and find out who it was."
+
+
+def waiting_sentence(count: ApprovalCount) -> str:
+    """Say what a distribution waits for."""
+    return f"waits for {count.required - count.given} of {count.required} approval{'s' if count.required > 1 else ''}"
+
+
+async def approve(database: Database, distribution_id: uuid.UUID, register_hash: str) -> ApprovalCount:
+    """Approve of a distribution, as the current actor.
+
+    Args:
+        database: Where it is.
+        distribution_id: What is approved.
+        register_hash: The hash that the approver was shown.
+
+    Raises:
+        NotFound: There is no such distribution.
+        Conflict: It was created by the same person, or approved by them before; or it is not frozen, is another one
+            than the approver saw, or is past being approved.
+    """
+    actor, now = current_actor(), await database.clock.now()
+    async with database.unit_of_work() as session:
+        return await _approve(session, actor, distribution_id, register_hash, now)
+
+
+async def _approve(
+    session: AsyncSession, actor: Actor, distribution_id: uuid.UUID, register_hash: str, now: datetime
+) -> ApprovalCount:
+    distribution = await Distributions(session).get(distribution_id)
+    if not actor.kind.can_approve:
+        raise Conflict(
+            f"{actor} is no person, and only people approve of payouts.", "Approve of it as somebody who is logged in."
+        )
+    who = {
+        "actor_kind": actor.kind.value,
+        "actor_name": actor.name,
+        "source_address": actor.source_address,
+    }
+    approvals = Approvals(session)
+    if not await approvals.approve(
+        distribution_id,
+        register_hash=register_hash.strip().lower(),
+        person=actor.person,
+        approved_at=now,
+        **who,
+    ):
+        await session.refresh(distribution)
+        raise _refusal(distribution, register_hash, actor.person)
+    facts = {"register_hash": distribution.register_hash, "total_amount": distribution.total_amount}
+    audit.record(session, "distribution.approved", distribution_id, after=facts)
+    return (await approvals.counts([distribution_id]))[distribution_id]
+
+
+def _refusal(distribution: Distribution, register_hash: str, person: str) -> Conflict:
+    """Say why an approval was not taken."""
+    look_again = f"Look at it again: masspayout distribution show {distribution.id}"
+    if not distribution.status.can_execute and not distribution.status.can_retry:
+        return Conflict(
+            f"Distribution {distribution.id} is {distribution.status}: there is nothing to approve.", look_again
+        )
+    if distribution.register_hash is None:
+        return Conflict(
+            f"Distribution {distribution.id} is not frozen yet, so nobody knows what it will pay.",
+            "Approve of it when it is due.",
+        )
+    if distribution.created_by == person:
+        return Conflict(
+            f"Distribution {distribution.id} was created by you, and somebody else has to approve of it.",
+            f"Ask somebody else to say: masspayout distribution approve {distribution.id}",
+        )
+    if distribution.register_hash != register_hash.strip().lower():
+        return Conflict(
+            f"You approve of the register hash {register_hash}, but distribution {distribution.id} has "
+            f"{distribution.register_hash}: it is not what you saw.",
+            look_again,
+        )
+    return Conflict(f"You approved of distribution {distribution.id} before, and everybody counts once.", look_again)

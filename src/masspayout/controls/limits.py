@@ -1,0 +1,46 @@
+"""Limits: how much may be paid out at once, and within a day, of each payment token."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout.db.entities import Distribution
+from masspayout.db.repositories import PayoutStarts
+from masspayout.kernel.errors import LimitExceeded
+from masspayout.settings import Settings
+
+_DAY = timedelta(hours=24)
+
+
+async def spend(
+    session: AsyncSession, settings: Settings, distribution: Distribution, amount: Decimal, now: datetime
+) -> None:
+    """Give an amount of a frozen distribution free to be paid, in the transaction in which it begins.
+
+    Of several that begin at once, each waits until it is known whether those before it did: together they stay within
+    the limit. What is tried again counts once.
+
+    Raises:
+        LimitExceeded: It is more than one payout may be, or than is left of a day's limit.
+    """
+    token_id = str(distribution.payment_token_id)
+    most = settings.limit_per_distribution.of(token_id)
+    total_amount = distribution.total_amount or Decimal(0)
+    if most is not None and total_amount > most:
+        raise LimitExceeded(
+            f"Distribution {distribution.id} pays out {total_amount:,f} of {token_id}, "
+            f"and one payout may be {most:,f} at most.",
+            "Divide it into several, or raise LIMIT_PER_DISTRIBUTION_AMOUNT.",
+        )
+    starts = PayoutStarts(session)
+    most_a_day = settings.limit_per_day.of(token_id)
+    if most_a_day is not None:
+        begun = await starts.lock_and_sum(token_id, now - _DAY, with_distribution=distribution.id, amount=amount)
+        if begun > most_a_day:
+            raise LimitExceeded(
+                f"With distribution {distribution.id}, payouts of {begun:,f} of {token_id} would have begun within "
+                f"24 hours, and {most_a_day:,f} may at most.",
+                "Start it later, or raise LIMIT_PER_DAY_AMOUNT.",
+            )
+    await starts.add(distribution.id, token_id, amount, now)

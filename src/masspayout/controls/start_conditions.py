@@ -1,0 +1,76 @@
+"""What must hold, besides its state, before a distribution begins to be paid or is tried again."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout.controls import approvals, funds, limits
+from masspayout.controls.funds import FundsReading
+from masspayout.db.entities import Distribution
+from masspayout.db.repositories import Assets
+from masspayout.kernel.errors import Conflict, ContractPaused
+from masspayout.kernel.types import Due
+from masspayout.settings import Settings
+
+
+def require_due(distribution: Distribution, now: datetime) -> None:
+    """Refuse what is not due yet.
+
+    Raises:
+        Conflict: Its time lies ahead.
+    """
+    scheduled_time = distribution.scheduled_time
+    if scheduled_time is not None and scheduled_time > now:
+        raise Conflict(
+            f"Distribution {distribution.id} is not due before {scheduled_time:%Y-%m-%d %H:%M:%S} UTC.",
+            "It starts by itself then. To pay earlier, cancel it and create another.",
+        )
+
+
+def require_record_time_passed(distribution: Distribution, now: datetime) -> None:
+    """Refuse to freeze balances of a time that has not come.
+
+    Raises:
+        Conflict: Its record time lies ahead.
+    """
+    record_time = distribution.record_time
+    if record_time is not None and record_time > now:
+        raise Conflict(
+            f"Distribution {distribution.id} takes the balances of {record_time:%Y-%m-%d %H:%M:%S} UTC, "
+            "which lies ahead.",
+            "Execute it after that time.",
+        )
+
+
+async def require_contract_unpaused(session: AsyncSession, distribution: Distribution) -> None:
+    """Refuse what the asset's contract stands still for.
+
+    Raises:
+        ContractPaused: It is paused.
+    """
+    asset = await Assets(session).get(distribution.asset_id)
+    if asset.contract_paused:
+        raise ContractPaused(
+            f"The contract {asset.lifecycle_contract_id} of {asset.token_id} is paused, so nobody is paid.",
+            "Have it unpaused; what was due by itself goes on by itself then, anything else you start again.",
+        )
+
+
+async def require_free(
+    session: AsyncSession,
+    settings: Settings,
+    distribution: Distribution,
+    funds_reading: FundsReading,
+    due: Due,
+    now: datetime,
+) -> None:
+    """Check that what is due of a frozen distribution may be paid: people approve, there are funds, no limit is passed.
+
+    Raises:
+        ApprovalsMissing: Fewer people approved of it than have to.
+        InsufficientFunds: The payer holds less, or has promised it to payouts under way.
+        LimitExceeded: It is more than may be paid out, at once or in a day.
+    """
+    await approvals.require(session, settings, distribution)
+    await funds.reserve(session, funds_reading, due)
+    await limits.spend(session, settings, distribution, due.amount, now)

@@ -1,0 +1,135 @@
+"""Distributions: created, reviewed, stopped, cancelled. How they begin to be paid is a module of its own: ``starts``.
+
+Every change of state is one compare-and-set; whoever comes second gets a Conflict that says how things stand.
+"""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import audit
+from masspayout.audit.distribution_records import record_cancelled, record_created
+from masspayout.context import Context
+from masspayout.controls import approvals
+from masspayout.db.entities import Asset, Distribution, DistributionStatus, ExecutionType
+from masspayout.db.repositories import Assets, Distributions
+from masspayout.distributions.terms import Terms, check_schedule, from_terms
+from masspayout.entitlements import freezing
+from masspayout.entitlements.freezing import freeze, payment_token_of
+from masspayout.kernel.errors import Conflict, NotFound
+from masspayout.registers import assets, ledger_binding
+
+
+async def create(context: Context, asset: Asset, terms: Terms, *, now: datetime | None = None) -> Distribution:
+    """Create a distribution. A MANUAL one is frozen at once, so that what will be paid can be reviewed.
+
+    The register is read anew first. With a ``record_time`` that lies ahead the freeze waits for it; a SCHEDULED one
+    freezes when it is due.
+
+    Raises:
+        Invalid: The terms are incomplete or contradict each other, or nobody is eligible. Nothing was written.
+        Conflict: The asset has no payment token, or its contract works out the amounts itself.
+        LedgerUnavailable: The ledger cannot be read now.
+    """
+    database, ledger, settings = context.database, context.ledger, context.settings
+    now = now or await database.clock.now()
+    token = await freezing.require_told_amounts(ledger, payment_token_of(settings, asset))
+    distribution = from_terms(asset, terms, token)
+    check_schedule(terms, now)
+    is_scheduled = terms.execution_type is ExecutionType.SCHEDULED
+    waits = is_scheduled or (terms.record_time is not None and terms.record_time > now)
+    if not is_scheduled:
+        await read_register(context, distribution)
+    reading = None
+    if not waits:
+        binding = await ledger_binding.bind(ledger, settings)
+        async with database.unit_of_work() as session:
+            asset = await Assets(session).get(asset.id)
+        reading = await freezing.read(ledger, settings, binding, distribution, asset)
+    async with database.unit_of_work() as session:
+        await Distributions(session).save(distribution)
+        record_created(session, distribution)
+        if reading is not None:
+            await freeze(session, settings, distribution, reading)
+            await approvals.demand(session, settings, distribution)
+    return distribution
+
+
+async def read_register(context: Context, distribution: Distribution, *, since: datetime | None = None) -> None:
+    """Read the register anew for a distribution that is still to be frozen from it, or that follows what a token says.
+
+    Args:
+        context: What to work with.
+        distribution: Which one.
+        since: A register that was read after this time is new enough.
+
+    Raises:
+        LedgerUnavailable: The ledger cannot be read now.
+    """
+    if distribution.is_frozen or (distribution.record_time is not None and distribution.contract_terms is None):
+        return
+    if since is not None:
+        async with context.database.unit_of_work() as session:
+            read_at = (await Assets(session).get(distribution.asset_id)).last_synced_at
+        if read_at is not None and read_at >= since:
+            return
+    await assets.sync(context.database, context.ledger, distribution.asset_id)
+
+
+async def reopen_unfrozen(session: AsyncSession, distribution_id: uuid.UUID) -> bool:
+    """FAILED → PENDING for one that never got as far as its freeze. False when it is none of those."""
+    if not await Distributions(session).reopen_unfrozen(distribution_id):
+        return False
+    audit.record_move(
+        session, "distribution.reopened", distribution_id, DistributionStatus.FAILED, DistributionStatus.PENDING
+    )
+    return True
+
+
+async def cancel(session: AsyncSession, distribution_id: uuid.UUID) -> None:
+    """Call a distribution off for which nothing was sent: PENDING → CANCELLED.
+
+    Raises:
+        Conflict: It is not pending any more.
+    """
+    distributions = Distributions(session)
+    distribution = await distributions.get(distribution_id)
+    if not await distributions.cancel(distribution_id):
+        await session.refresh(distribution)
+        raise conflict(distribution, "cancelled")
+    record_cancelled(session, distribution_id)
+
+
+async def find(session: AsyncSession, reference: str) -> Distribution:
+    """Return a distribution by its id, with its asset.
+
+    Raises:
+        NotFound: There is none, or the reference is no id.
+    """
+    try:
+        distribution = await Distributions(session).find_by_id(uuid.UUID(reference), with_asset=True)
+    except ValueError:
+        distribution = None
+    if distribution is None:
+        raise NotFound(f"There is no distribution {reference!r}.", "List them with: masspayout distribution list")
+    return distribution
+
+
+def conflict(distribution: Distribution, verb: str) -> Conflict:
+    """Return the error that says why nothing can be done with a distribution in its state, and what can.
+
+    Args:
+        distribution: Which one.
+        verb: What was to be done: ``executed``, ``retried``, ``cancelled``.
+    """
+    next_step = {
+        DistributionStatus.PENDING: f"Execute it with: masspayout distribution execute {distribution.id}",
+        DistributionStatus.PROCESSING: f"Watch it with: masspayout distribution show {distribution.id}",
+        DistributionStatus.COMPLETED: f"Prove it with: masspayout reconcile {distribution.id}",
+        DistributionStatus.FAILED: f"Pay the unpaid with: masspayout distribution retry {distribution.id}",
+        DistributionStatus.CANCELLED: "Create a new one with: masspayout distribution create",
+    }
+    return Conflict(
+        f"Distribution {distribution.id} cannot be {verb}: it is {distribution.status}.", next_step[distribution.status]
+    )

@@ -1,0 +1,228 @@
+"""Previews: what executing a distribution would do, before anybody presses the button, or even creates it."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from masspayout import distributions
+from masspayout.context import Context
+from masspayout.controls.funds import frozen_token, held_amount
+from masspayout.db.entities import Asset, Distribution
+from masspayout.db.repositories import Assets, Entitlements, Trial
+from masspayout.distributions.payout_lists import PayoutList
+from masspayout.distributions.terms import Terms, from_terms
+from masspayout.entitlements import freezing
+from masspayout.entitlements.freezing import (
+    FreezeReading,
+    bring_balances,
+    excluded_accounts,
+    nobody_holds,
+    nothing_to_pay,
+    payment_token_of,
+    require_told_amounts,
+)
+from masspayout.kernel.errors import Invalid
+from masspayout.kernel.money import subtract, to_decimal, to_units
+from masspayout.kernel.spool import Spool
+from masspayout.kernel.types import PaymentToken
+from masspayout.payments.preflight import CHUNK_SIZE, Checked, RecipientCheck, chunks
+from masspayout.registers import ledger_binding
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What executing a distribution would do. Amounts are in whole payment tokens.
+
+    What the ledger charges, ``fee_amount``, and what whoever is charged has for it, ``fee_funds_amount``, are in its
+    own currency, ``fee_symbol``; there is none where nothing is charged. Of ``unchecked_count`` recipients it is not
+    known whether they could receive it.
+    """
+
+    payable_count: int
+    rounded_away_count: int
+    total_amount: Decimal
+    remainder_amount: Decimal
+    largest_amount: Decimal
+    smallest_amount: Decimal
+    transaction_count: int
+    funds_amount: Decimal
+    unpayable: dict[str, str]
+    unchecked_count: int
+    takes_seconds: int
+    fee_amount: Decimal
+    fee_symbol: str | None
+    fee_funds_amount: Decimal | None
+
+    @property
+    def shortfall_amount(self) -> Decimal:
+        """What the payer lacks."""
+        return max(Decimal(0), subtract(self.total_amount, self.funds_amount))
+
+
+@dataclass(frozen=True, slots=True)
+class _Division:
+    """What a payout comes to, before the ledger is asked about its recipients. Amounts are in whole payment tokens."""
+
+    payable_count: int
+    rounded_away_count: int
+    total_amount: Decimal
+    remainder_amount: Decimal
+    largest_amount: Decimal
+    smallest_amount: Decimal
+    transaction_count: int
+
+
+def _nobody(_: int) -> None:
+    """Tell nobody how many recipients were asked about."""
+
+
+async def preview(context: Context, distribution: Distribution) -> Preview:
+    """Return what executing a frozen distribution would do, and which accounts could not receive it now.
+
+    Raises:
+        AnotherLedger: It began on another ledger.
+        Conflict: It is not frozen yet.
+        LedgerUnavailable: The ledger cannot be read now.
+    """
+    token = frozen_token(distribution)
+    await ledger_binding.require_home(context.database, context.ledger, distribution)
+    largest = Decimal(0)
+    smallest = distribution.total_amount or Decimal(0)
+    recipients = Spool()
+    async with context.database.unit_of_work() as session:
+        async for holder in Entitlements(session, distribution).stream():
+            amount = holder.payment_amount
+            if amount:
+                largest, smallest = max(largest, amount), min(smallest, amount)
+                recipients.add([(holder.account_id, 0)])
+    payable_count = distribution.payable_count or 0
+    division = _Division(
+        payable_count=payable_count,
+        rounded_away_count=(distribution.entitlement_count or 0) - payable_count,
+        total_amount=distribution.total_amount or Decimal(0),
+        remainder_amount=distribution.remainder_amount or Decimal(0),
+        largest_amount=largest,
+        smallest_amount=smallest,
+        transaction_count=distribution.batch_count or 0,
+    )
+    return await _ask_ledger(context, token, division, _accounts_of(recipients), _nobody)
+
+
+async def trial(
+    context: Context, asset: Asset, terms: Terms, *, now: datetime | None = None, checked: Checked = _nobody
+) -> Preview:
+    """Return what a distribution with these terms would do if it were created and paid now. Nothing is written.
+
+    The register is read anew first, as it is at creation. Balances of a record time that lies ahead are taken as they
+    are now. The shares are worked out by the server, so that memory does not grow with the number of holders.
+
+    Raises:
+        Invalid: The terms are incomplete, or nobody is eligible.
+        Conflict: The asset has no payment token, or its contract works out the amounts itself.
+        LedgerUnavailable: The ledger cannot be read now.
+    """
+    ledger, settings, amount = context.ledger, context.settings, terms.amount
+    now = now or await context.database.clock.now()
+    if amount is None:
+        raise Invalid("There is no amount to divide.", "Give one, to see what it would come to.")
+    if terms.record_time is not None and terms.record_time > now:
+        terms = replace(terms, record_time=None)
+    token = await require_told_amounts(ledger, payment_token_of(settings, asset))
+    planned = from_terms(asset, terms, token)
+    await distributions.read_register(context, planned)
+    async with context.database.unit_of_work() as session:
+        asset = await Assets(session).get(asset.id)
+    reading = await freezing.read(ledger, settings, await ledger_binding.bind(ledger, settings), planned, asset)
+    division, recipients = await _divide(context, planned, amount, reading)
+    return await _ask_ledger(context, token, division, _accounts_of(recipients), checked)
+
+
+async def _divide(
+    context: Context, planned: Distribution, amount: Decimal, reading: FreezeReading
+) -> tuple[_Division, Spool]:
+    """Work out the shares of an amount as a freeze would, and return what they come to and who has one."""
+    decimals, recipients = reading.token.decimals, Spool()
+    async with context.database.unit_of_work() as session:
+        asset = await Assets(session).get(planned.asset_id)
+        await bring_balances(session, reading, asset)
+        excluded = excluded_accounts(planned, asset, reading.token)
+        is_staged = reading.balances is not None
+        shares = Trial(session, planned, to_units(amount, decimals), excluded, staged=is_staged)
+        totals = await shares.totals()
+        if totals.entitlement_count == 0:
+            raise nobody_holds(asset)
+        if totals.payable_count == 0:
+            raise nothing_to_pay(amount, totals.entitlement_count)
+        async for account_ids in shares.account_chunks(CHUNK_SIZE):
+            recipients.add((account_id, 0) for account_id in account_ids)
+    total_amount = to_decimal(totals.total_units, decimals)
+    division = _Division(
+        payable_count=totals.payable_count,
+        rounded_away_count=totals.entitlement_count - totals.payable_count,
+        total_amount=total_amount,
+        remainder_amount=subtract(amount, total_amount),
+        largest_amount=to_decimal(totals.largest_units, decimals),
+        smallest_amount=to_decimal(totals.smallest_units, decimals),
+        transaction_count=-(-totals.payable_count // reading.binding.batch_size),
+    )
+    return division, recipients
+
+
+async def trial_of_list(
+    context: Context, token: PaymentToken, payout_list: PayoutList, *, checked: Checked = _nobody
+) -> Preview:
+    """Return what paying a list would do."""
+    batch_size = ledger_binding.effective_batch_size(context.ledger, context.settings)
+    division = _Division(
+        payable_count=len(payout_list),
+        rounded_away_count=0,
+        total_amount=to_decimal(payout_list.total_units, token.decimals),
+        remainder_amount=Decimal(0),
+        largest_amount=to_decimal(max(payout_list.amounts_units), token.decimals),
+        smallest_amount=to_decimal(min(payout_list.amounts_units), token.decimals),
+        transaction_count=-(-len(payout_list) // batch_size),
+    )
+    return await _ask_ledger(context, token, division, _accounts_in(payout_list), checked)
+
+
+async def _accounts_of(recipients: Spool) -> AsyncIterator[Sequence[str]]:
+    async for page in recipients.pages(CHUNK_SIZE):
+        yield [account_id for account_id, _ in page]
+
+
+async def _accounts_in(payout_list: PayoutList) -> AsyncIterator[Sequence[str]]:
+    for account_ids in chunks(payout_list.account_ids):
+        yield account_ids
+
+
+async def _ask_ledger(
+    context: Context,
+    token: PaymentToken,
+    division: _Division,
+    accounts: AsyncIterator[Sequence[str]],
+    checked: Checked,
+) -> Preview:
+    """Ask the ledger who could not receive it, what the payer holds, how long it takes and what it costs."""
+    recipients = RecipientCheck(context.ledger, context.settings, token, division.payable_count, checked)
+    async for account_ids in accounts:
+        await recipients.ask(account_ids)
+    tariff = await context.ledger.tariff(token.payer_account_id, token.token_id, token.contract_terms)
+    estimate = tariff.estimate(division.payable_count)
+    fees = estimate.fees
+    return Preview(
+        payable_count=division.payable_count,
+        rounded_away_count=division.rounded_away_count,
+        total_amount=division.total_amount,
+        remainder_amount=division.remainder_amount,
+        largest_amount=division.largest_amount,
+        smallest_amount=division.smallest_amount,
+        transaction_count=division.transaction_count,
+        funds_amount=await held_amount(context.ledger, token),
+        unpayable=recipients.unpayable,
+        unchecked_count=recipients.unchecked_count,
+        takes_seconds=estimate.seconds,
+        fee_amount=Decimal(0) if fees is None else to_decimal(fees.units, fees.decimals),
+        fee_symbol=None if fees is None else fees.symbol,
+        fee_funds_amount=None if fees is None else to_decimal(fees.held_units, fees.decimals),
+    )

@@ -1,0 +1,314 @@
+"""Starts: a distribution begins to be paid, or its unpaid are tried again.
+
+What the ledger has to say is read first, outside of any transaction. Then one transaction checks all that must hold,
+freezes what is not frozen yet, changes the state by compare-and-set and enqueues the jobs that pay.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import audit, distributions
+from masspayout.context import Context
+from masspayout.controls import approvals, funds, start_conditions
+from masspayout.controls.funds import FundsReading, frozen_token
+from masspayout.db.entities import Distribution, DistributionStatus
+from masspayout.db.repositories import Assets, BatchPayouts, Distributions, Entitlements
+from masspayout.entitlements import freezing
+from masspayout.entitlements.freezing import FreezeReading, freeze
+from masspayout.kernel.errors import Conflict, Invalid
+from masspayout.kernel.types import Due
+from masspayout.payments.payer_gate import attend
+from masspayout.registers import ledger_binding
+from masspayout.registers.ledger_binding import Binding
+
+# How many of many accounts an error names.
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which of the unpaid to try again: only these accounts, only those with this failure code, or both."""
+
+    accounts: Sequence[str] | None = None
+    failure_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What the ledger says of a distribution before it begins.
+
+    Attributes:
+        binding: Which ledger that is.
+        freezing: What it is frozen from; None of one that was frozen.
+        funds: What the payer holds; None of one that was in no state to begin.
+    """
+
+    binding: Binding
+    freezing: FreezeReading | None = None
+    funds: FundsReading | None = None
+
+
+async def execute(context: Context, distribution_id: uuid.UUID, *, now: datetime | None = None) -> None:
+    """Start paying: PENDING → PROCESSING. The register is read anew where it counts.
+
+    What has to be approved first is frozen, so that people see what it is.
+
+    Raises:
+        AnotherLedger: It began on another ledger.
+        Conflict: It is not pending, or not due yet, or its record time lies ahead.
+        ContractPaused: The asset's contract is paused.
+        ApprovalsMissing: Fewer people approved of it than have to.
+        InsufficientFunds: The payer holds less than the frozen total.
+        LimitExceeded: It is more than may be paid out, at once or in a day.
+        NobodyEligible: There is nobody to freeze it for.
+        LedgerUnavailable: The ledger cannot be read now.
+        ClockIsOff: This machine's clock is far from the database's.
+    """
+    now = now or await context.database.clock.now()
+    readiness = await prepare(context, distribution_id, now)
+    await _require_approvals_of_frozen(context, distribution_id, readiness, now)
+    async with context.database.unit_of_work() as session:
+        await begin(session, context, distribution_id, readiness, now)
+
+
+async def retry(
+    context: Context, distribution_id: uuid.UUID, *, chosen: Chosen | None = None, now: datetime | None = None
+) -> None:
+    """Try again to pay those who are unpaid, and nobody else: FAILED → PROCESSING.
+
+    One that failed before it was frozen is frozen now. With ``chosen``, the other unpaid stay as they are.
+
+    Raises:
+        AnotherLedger: It began on another ledger.
+        Conflict: It has not failed, or nobody who was chosen is unpaid.
+        Invalid: An account that was chosen is none of the unpaid.
+        ContractPaused: The asset's contract is paused.
+        ApprovalsMissing: Fewer people approved of it than have to. Whoever approved before it failed still counts.
+        InsufficientFunds: The payer holds less than what is unpaid.
+        LimitExceeded: It is more than may be paid out in a day.
+        NobodyEligible: There is nobody to freeze it for.
+        LedgerUnavailable: The ledger cannot be read now.
+        ClockIsOff: This machine's clock is far from the database's.
+    """
+    now = now or await context.database.clock.now()
+    readiness = await prepare(context, distribution_id, now)
+    await _require_approvals_of_frozen(context, distribution_id, readiness, now)
+    async with context.database.unit_of_work() as session:
+        if chosen is None and await distributions.reopen_unfrozen(session, distribution_id):
+            await begin(session, context, distribution_id, readiness, now)
+        else:
+            await _begin_again(session, context, distribution_id, readiness, chosen, now)
+
+
+async def prepare(
+    context: Context, distribution_id: uuid.UUID, now: datetime, *, register_since: datetime | None = None
+) -> Readiness:
+    """Read from the ledger what a distribution needs to begin. Nothing of the database waits for it.
+
+    Args:
+        context: What to work with.
+        distribution_id: Which one.
+        now: The present.
+        register_since: A register that was read after this time is new enough; else it is read anew.
+
+    Raises:
+        NotFound: There is no such distribution.
+        AnotherLedger: It began on another ledger.
+        Conflict: It is not due yet, or its record time lies ahead, or it cannot be frozen.
+        ContractPaused: The asset's contract is paused.
+        LedgerUnavailable: The ledger cannot be read now.
+        ClockIsOff: This machine's clock is far from the database's.
+    """
+    database, ledger, settings = context.database, context.ledger, context.settings
+    async with database.unit_of_work() as session:
+        distribution = await Distributions(session).get(distribution_id)
+    binding = await ledger_binding.bind(ledger, settings)
+    if not distribution.status.can_execute and not distribution.status.can_retry:
+        return Readiness(binding)
+    await database.clock.require_right()
+    if distribution.is_frozen:
+        ledger_binding.require_began_on(binding.identity, distribution)
+        # What the ledger shows as paid of it, and the database forgot, is not due any more.
+        await attend(database, ledger, settings, str(distribution.payer_account_id))
+        return Readiness(binding, funds=await funds.read(ledger, frozen_token(distribution)))
+    await _require_freezable(context, distribution, now)
+    await distributions.read_register(context, distribution, since=register_since)
+    async with database.unit_of_work() as session:
+        # What a token announced may have been put off, or called off.
+        distribution = await Distributions(session).get(distribution_id)
+        asset = await Assets(session).get(distribution.asset_id)
+    if not distribution.status.can_execute and not distribution.status.can_retry:
+        return Readiness(binding)
+    start_conditions.require_due(distribution, now)
+    reading = await freezing.read(ledger, settings, binding, distribution, asset)
+    return Readiness(binding, reading, await funds.read(ledger, reading.token))
+
+
+async def _require_freezable(context: Context, distribution: Distribution, now: datetime) -> None:
+    """Refuse what cannot be frozen yet, before the ledger is read for it."""
+    start_conditions.require_due(distribution, now)
+    async with context.database.unit_of_work() as session:
+        await start_conditions.require_contract_unpaused(session, distribution)
+    start_conditions.require_record_time_passed(distribution, now)
+
+
+async def _require_approvals_of_frozen(
+    context: Context, distribution_id: uuid.UUID, readiness: Readiness, now: datetime
+) -> None:
+    """Freeze what may need approvals and is not frozen, so that people see what they approve of.
+
+    Raises:
+        ApprovalsMissing: It was frozen, and waits for approvals now.
+    """
+    settings = context.settings
+    if readiness.freezing is None or not settings.approvals_required:
+        return
+    async with context.database.unit_of_work() as session:
+        await distributions.reopen_unfrozen(session, distribution_id)
+        found = await Distributions(session).get(distribution_id)
+        if await freeze_for_approval(session, context, found, readiness, now):
+            await session.rollback()
+            return
+    async with context.database.unit_of_work() as session:
+        await approvals.require(session, settings, await Distributions(session).get(distribution_id))
+
+
+async def freeze_for_approval(
+    session: AsyncSession, context: Context, distribution: Distribution, readiness: Readiness, now: datetime
+) -> bool:
+    """Freeze a distribution that is due if it may need approvals. Return whether it has all that it needs.
+
+    If not, it waits for them once the caller's transaction commits.
+
+    Raises:
+        Conflict: It is not due yet, or its record time lies ahead.
+        ContractPaused: The asset's contract is paused.
+        NobodyEligible: There is nobody to freeze it for.
+    """
+    if not context.settings.approvals_required and not distribution.approvals_required:
+        return True
+    await _freeze_if_due(session, context, distribution, readiness, now)
+    return (await approvals.demand(session, context.settings, distribution)).is_complete
+
+
+async def _freeze_if_due(
+    session: AsyncSession, context: Context, distribution: Distribution, readiness: Readiness, now: datetime
+) -> None:
+    start_conditions.require_due(distribution, now)
+    await ledger_binding.require_of_distribution(session, readiness.binding.identity, distribution)
+    await start_conditions.require_contract_unpaused(session, distribution)
+    if not distribution.is_frozen:
+        start_conditions.require_record_time_passed(distribution, now)
+        if readiness.freezing is None:
+            raise _changed(distribution)
+        await freeze(session, context.settings, distribution, readiness.freezing)
+        await approvals.demand(session, context.settings, distribution)
+
+
+async def begin(
+    session: AsyncSession, context: Context, distribution_id: uuid.UUID, readiness: Readiness, now: datetime
+) -> None:
+    """Start paying a distribution that was prepared, with the jobs that do it, in the caller's transaction.
+
+    Raises:
+        MassPayoutError: As ``execute`` raises it.
+    """
+    repository = Distributions(session)
+    distribution = await repository.get(distribution_id)
+    if distribution.status.can_execute:
+        await _freeze_if_due(session, context, distribution, readiness, now)
+        due = await Entitlements(session, distribution).unpaid()
+        await _require_free(session, context, distribution, readiness, due, now)
+    if not await repository.begin(distribution_id, now):
+        await session.refresh(distribution)
+        raise distributions.conflict(distribution, "executed")
+    _record_start(session, "distribution.executed", distribution, DistributionStatus.PENDING)
+    await context.jobs.enqueue_payment(session, distribution_id, batch_count=distribution.batch_count or 0)
+
+
+async def _begin_again(
+    session: AsyncSession,
+    context: Context,
+    distribution_id: uuid.UUID,
+    readiness: Readiness,
+    chosen: Chosen | None,
+    now: datetime,
+) -> None:
+    repository = Distributions(session)
+    distribution = await repository.get(distribution_id)
+    if distribution.status.can_retry:
+        await ledger_binding.require_of_distribution(session, readiness.binding.identity, distribution)
+        await start_conditions.require_contract_unpaused(session, distribution)
+        due = await _due_at_retry(session, distribution, chosen)
+        await _require_free(session, context, distribution, readiness, due, now)
+    if not await repository.begin_retry(distribution_id, now):
+        await session.refresh(distribution)
+        raise distributions.conflict(distribution, "retried")
+    _record_start(session, "distribution.retried", distribution, DistributionStatus.FAILED, chosen)
+    await _reopen(session, distribution, chosen)
+    await context.jobs.enqueue_payment(session, distribution_id, batch_count=distribution.batch_count or 0)
+
+
+async def _require_free(
+    session: AsyncSession,
+    context: Context,
+    distribution: Distribution,
+    readiness: Readiness,
+    due: Due,
+    now: datetime,
+) -> None:
+    if readiness.funds is None or readiness.funds.token != frozen_token(distribution):
+        raise _changed(distribution)
+    await start_conditions.require_free(session, context.settings, distribution, readiness.funds, due, now)
+
+
+async def _due_at_retry(session: AsyncSession, distribution: Distribution, chosen: Chosen | None) -> Due:
+    """Return what is due to those who are to be tried again; refuse accounts that nothing can be retried for."""
+    entitlements = Entitlements(session, distribution)
+    if chosen is None:
+        return await entitlements.unpaid()
+    if chosen.accounts and (strangers := await entitlements.find_not_failed(chosen.accounts)):
+        named = ", ".join(strangers[:_NAMED]) + (" …" if len(strangers) > _NAMED else "")
+        raise Invalid(
+            f"{len(strangers):,} of the accounts chosen are not among the unpaid of distribution {distribution.id}: "
+            f"{named}.",
+            f"See who is: masspayout distribution holders {distribution.id} --failed",
+        )
+    return await entitlements.failed(chosen.accounts, chosen.failure_code)
+
+
+async def _reopen(session: AsyncSession, distribution: Distribution, chosen: Chosen | None) -> None:
+    """Open the batches again of those who are to be tried again."""
+    batches = BatchPayouts(session)
+    if chosen is None:
+        await batches.reopen_failed(distribution.id)
+    elif not await batches.reopen_some(distribution.id, chosen.accounts, chosen.failure_code):
+        raise Conflict(
+            f"Nobody of distribution {distribution.id} who was chosen is unpaid.",
+            f"See who is: masspayout distribution holders {distribution.id} --failed",
+        )
+
+
+def _record_start(
+    session: AsyncSession,
+    action: str,
+    distribution: Distribution,
+    from_status: DistributionStatus,
+    chosen: Chosen | None = None,
+) -> None:
+    """Write down who has a distribution paid, and what it was that they have paid."""
+    what: dict[str, Any] = {"register_hash": distribution.register_hash, "total_amount": distribution.total_amount}
+    if chosen is not None:
+        what["chosen"] = asdict(chosen)
+    audit.record_move(session, action, distribution.id, from_status, DistributionStatus.PROCESSING, **what)
+
+
+def _changed(distribution: Distribution) -> Conflict:
+    return Conflict(
+        f"Distribution {distribution.id} was changed while the ledger was read: nothing was started.", "Try again."
+    )

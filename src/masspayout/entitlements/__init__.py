@@ -1,0 +1,1 @@
+"""Entitlements: who is owed what, and the moment at which that is written."""

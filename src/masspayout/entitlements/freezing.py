@@ -1,0 +1,307 @@
+"""The freeze: the moment at which it is written who is owed what by a distribution.
+
+Afterwards nothing about the entitlements changes but being paid. The register hash says which entitlements they were.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import audit
+from masspayout.db.entities import Asset, Distribution
+from masspayout.db.repositories import (
+    Assets,
+    ContractEvents,
+    Distributions,
+    DueStarts,
+    Freeze,
+    FrozenTotals,
+    Holders,
+    analyse_large,
+    refusing_rows,
+)
+from masspayout.kernel.errors import Conflict, Invalid, NobodyEligible
+from masspayout.kernel.money import subtract, to_decimal, to_units
+from masspayout.kernel.obligations import key_of_deposit, key_of_occurrence, obligation_of
+from masspayout.kernel.spool import Spool
+from masspayout.kernel.types import PaymentToken, Share
+from masspayout.ledger.contract_offers import Announcing, ContractOffer, PayingByRule
+from masspayout.ledger.port import Ledger
+from masspayout.registers import ledger_binding
+from masspayout.registers.ledger_binding import Binding
+from masspayout.settings import Settings
+
+
+def payment_token_of(settings: Settings, asset: Asset) -> PaymentToken:
+    """Return what the distributions of an asset are paid in, and by whom.
+
+    Raises:
+        Conflict: The asset was imported without a payment token.
+    """
+    if asset.payment_token_id is None or asset.payment_token_decimals is None:
+        raise Conflict(
+            f"Asset {asset.token_id} has no payment token.",
+            f"Name one with: masspayout asset import {asset.token_id} --payment-token ID",
+        )
+    payer = (asset.lifecycle_contract_id if settings.pays_from_contract else None) or settings.payer_account_id
+    return PaymentToken(asset.payment_token_id, asset.payment_token_decimals, payer)
+
+
+async def require_told_amounts(ledger: Ledger, token: PaymentToken) -> PaymentToken:
+    """Return a payment token whose payer pays what it is told.
+
+    Raises:
+        Conflict: The payer is a contract that works out the amounts itself.
+    """
+    if isinstance(ledger, PayingByRule):
+        await ledger.require_told_amounts(token.payer_account_id)
+    return token
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeReading:
+    """What the ledger says of who is owed what, read before the transaction that freezes it.
+
+    Attributes:
+        binding: Which ledger that is.
+        token: What is paid in, and by whom.
+        balances: The balances at the record time; None where those of the register are divided by.
+        taken_at: The time that these balances are of.
+        offer: What the asset's contract will pay, where it works out the amounts itself.
+    """
+
+    binding: Binding
+    token: PaymentToken
+    balances: Spool | None = None
+    taken_at: datetime | None = None
+    offer: ContractOffer | None = None
+
+
+async def read(
+    ledger: Ledger, settings: Settings, binding: Binding, distribution: Distribution, asset: Asset
+) -> FreezeReading:
+    """Ask the ledger for what a distribution is frozen from.
+
+    Raises:
+        AnotherLedger: The asset belongs to another ledger.
+        Conflict: The asset has no payment token, or no contract any more that could pay what it announced; or its
+            contract works out the amounts itself, and the distribution is none of its.
+        LedgerUnavailable: The ledger cannot be read now.
+        NobodyEligible: The contract would pay nobody.
+    """
+    ledger_binding.require(binding.identity, asset.ledger_identity, f"Asset {asset.token_id} was imported from")
+    if distribution.contract_terms is not None:
+        offer = await _announced_offer(ledger, distribution, asset)
+        token = PaymentToken(offer.token_id, offer.decimals, offer.contract_id, distribution.contract_terms)
+        return FreezeReading(binding, token, offer=offer)
+    token = await require_told_amounts(ledger, payment_token_of(settings, asset))
+    if distribution.record_time is None:
+        return FreezeReading(binding, token)
+    snapshot = await ledger.holders(asset.token_id, at=distribution.record_time)
+    return FreezeReading(binding, token, await Spool.of(snapshot.pages), snapshot.taken_at)
+
+
+async def _announced_offer(ledger: Ledger, distribution: Distribution, asset: Asset) -> ContractOffer:
+    terms, contract_id = distribution.contract_terms, asset.lifecycle_contract_id
+    if terms is None or contract_id is None or not isinstance(ledger, Announcing):
+        raise Conflict(
+            f"{asset.token_id} has no contract any more that could pay what it announced.",
+            f"Name it with: masspayout asset import {asset.token_id} --lifecycle-contract ID",
+        )
+    offer = await ledger.announced_offer(contract_id, distribution.type.value, terms)
+    if not offer.owed:
+        raise nobody_holds(asset)
+    return offer
+
+
+async def freeze(
+    session: AsyncSession, settings: Settings, distribution: Distribution, reading: FreezeReading
+) -> FrozenTotals:
+    """Write the entitlements of a distribution and plan its batches, in the caller's transaction.
+
+    The balances are those of ``record_time`` where it is set, else those of the register.
+
+    Raises:
+        AnotherLedger: The asset belongs to another ledger.
+        Conflict: It is frozen already, or no longer pending; or the register was never read; or the asset was changed
+            since the ledger was read; or another program wrote holders or batches of it.
+        NobodyEligible: There is nobody, or everybody's share rounds down to nothing.
+    """
+    # Syncs and other freezes of the asset end before ours begins; what they changed is read after that.
+    await Assets(session).lock_for_sync(distribution.asset_id)
+    asset = await Assets(session).get(distribution.asset_id)
+    await ledger_binding.require_of_asset(session, reading.binding.identity, asset)
+    await session.refresh(distribution)
+    if distribution.is_frozen or not distribution.status.can_execute:
+        raise _cannot_be_frozen(distribution)
+    await DueStarts(session).require_no_foreign_rows(distribution)
+    if reading.offer is not None:
+        return await freeze_offer(session, reading.binding, distribution, reading.offer)
+    _require_unchanged(settings, distribution, asset, reading)
+    snapshot_at = await bring_balances(session, reading, asset)
+    excluded = excluded_accounts(distribution, asset, reading.token)
+    if distribution.amount is None or distribution.payout_type is None:
+        raise Invalid(
+            f"Distribution {distribution.id} has no amount to divide.", "Create it with --amount and --payout."
+        )
+    decimals = reading.token.decimals
+    with refusing_rows(distribution.id):
+        totals = await Freeze(session, distribution).write_division(
+            to_units(distribution.amount, decimals),
+            decimals,
+            excluded,
+            reading.binding.batch_size,
+            staged=reading.balances is not None,
+        )
+    if totals.entitlement_count == 0:
+        raise nobody_holds(asset)
+    await record_freeze(
+        session, reading.binding, distribution, reading.token, totals, snapshot_at, promised=distribution.amount
+    )
+    return totals
+
+
+def _require_unchanged(settings: Settings, distribution: Distribution, asset: Asset, reading: FreezeReading) -> None:
+    """Refuse a reading of before somebody changed what it depends on: payment token, payer or record time."""
+    has_record_time = distribution.record_time is not None
+    if payment_token_of(settings, asset) != reading.token or has_record_time != (reading.balances is not None):
+        raise Conflict(
+            f"Distribution {distribution.id} was changed while the ledger was read: nothing was written.", "Try again."
+        )
+
+
+async def freeze_offer(
+    session: AsyncSession, binding: Binding, distribution: Distribution, offer: ContractOffer
+) -> FrozenTotals:
+    """Write the entitlements as a contract will pay them, and plan the batches, in the caller's transaction.
+
+    Raises:
+        Conflict: Somebody else froze or cancelled it in the meantime, or the offer names an account twice.
+        NobodyEligible: There is nobody to pay.
+    """
+    owed = _in_account_order(offer)
+    token = PaymentToken(offer.token_id, offer.decimals, offer.contract_id)
+    distribution.amount = to_decimal(offer.promised_units, token.decimals)
+    with refusing_rows(distribution.id):
+        totals = await Freeze(session, distribution).write_shares(owed, token.decimals, binding.batch_size)
+    await record_freeze(session, binding, distribution, token, totals, offer.snapshot_at, promised=distribution.amount)
+    return totals
+
+
+def _in_account_order(offer: ContractOffer) -> Sequence[Share]:
+    """Return the shares of an offer in the order that the register hash is defined by; tokens list holders in any."""
+    owed = sorted(offer.owed)
+    for share, following in pairwise(owed):
+        if share.account_id == following.account_id:
+            raise Conflict(
+                f"The contract {offer.contract_id} names {share.account_id} twice, so the amount due is not known.",
+                "Ask its issuer to correct the list of holders.",
+            )
+    return owed
+
+
+async def record_freeze(
+    session: AsyncSession,
+    binding: Binding,
+    distribution: Distribution,
+    token: PaymentToken,
+    totals: FrozenTotals,
+    snapshot_at: datetime | None,
+    *,
+    promised: Decimal,
+) -> None:
+    """Write on the distribution what its freeze found. ``promised`` is the amount that was to be divided.
+
+    Raises:
+        AnotherLedger: The asset belongs to another ledger.
+        Conflict: Somebody else froze or cancelled it in the meantime.
+        NobodyEligible: There is nothing to pay.
+    """
+    asset = await Assets(session).get(distribution.asset_id)
+    await ledger_binding.require_of_asset(session, binding.identity, asset)
+    if totals.payable_count == 0:
+        raise nothing_to_pay(promised, totals.entitlement_count)
+    obligation = await _obligation(session, distribution)
+    facts = {
+        "snapshot_at": snapshot_at,
+        "register_hash": totals.register_hash,
+        "payment_token_id": token.token_id,
+        "payment_token_decimals": token.decimals,
+        "payer_account_id": token.payer_account_id,
+        "ledger_identity": binding.identity,
+        "obligation_key": obligation,
+        "ledger_key": binding.payment_key(obligation),
+        "entitlement_count": totals.entitlement_count,
+        "payable_count": totals.payable_count,
+        "batch_count": totals.batch_count,
+        "total_amount": totals.total_amount,
+        "remainder_amount": subtract(promised, totals.total_amount),
+    }
+    if not await Distributions(session).mark_frozen(distribution.id, **facts):
+        raise _cannot_be_frozen(distribution)
+    await analyse_large(session, totals)
+    audit.record(session, "distribution.frozen", distribution.id, after=facts)
+    await session.refresh(distribution)
+
+
+async def _obligation(session: AsyncSession, distribution: Distribution) -> str:
+    """Return the key of what a distribution pays; it is made of its series where it has no key of its own."""
+    if distribution.obligation_key is None and distribution.series_id is not None:
+        if distribution.trigger_event_id is not None:
+            event = await ContractEvents(session).get(distribution.trigger_event_id)
+            position = (event.contract_id, event.timestamp_nanos, event.event_index)
+            return key_of_deposit(distribution.series_id, *position)
+        if distribution.scheduled_time is not None:
+            return key_of_occurrence(distribution.series_id, distribution.scheduled_time)
+    return obligation_of(distribution)
+
+
+def excluded_accounts(distribution: Distribution, asset: Asset, token: PaymentToken) -> list[str]:
+    """Return who gets nothing: treasury, payer and paying contract unless included, and whom the operator named."""
+    by_rule: Iterable[str | None] = (asset.treasury_account_id, token.payer_account_id, asset.lifecycle_contract_id)
+    excluded = {account for account in by_rule if account} - set(distribution.included_accounts)
+    return sorted(excluded | set(distribution.excluded_accounts))
+
+
+def nobody_holds(asset: Asset) -> NobodyEligible:
+    """Say that there is no one to divide an amount among."""
+    return NobodyEligible(
+        f"Nobody is eligible: {asset.token_id} has no holder besides those who are excluded.",
+        f"Look at the register with: masspayout asset holders {asset.token_id}",
+    )
+
+
+def nothing_to_pay(amount: Decimal, holder_count: int) -> NobodyEligible:
+    """Say that an amount is too small to be divided among so many."""
+    return NobodyEligible(
+        f"There is nothing to pay: {amount:f} among {holder_count:,} holders rounds down to nothing for each.",
+        "Pay out a larger amount.",
+    )
+
+
+def _cannot_be_frozen(distribution: Distribution) -> Conflict:
+    return Conflict(
+        f"Distribution {distribution.id} cannot be frozen: it is frozen already, or no longer pending.",
+        f"See: masspayout distribution show {distribution.id}",
+    )
+
+
+async def bring_balances(session: AsyncSession, reading: FreezeReading, asset: Asset) -> datetime | None:
+    """Bring the balances into place that a freeze divides by, and return the time that they are of.
+
+    Raises:
+        Conflict: The register was never read.
+    """
+    if reading.balances is not None:
+        await Holders(session).stage(reading.balances.pages())
+        return reading.taken_at
+    if asset.last_synced_at is None:
+        raise Conflict(
+            f"The register of {asset.token_id} was never read.",
+            f"Read it with: masspayout asset sync {asset.token_id}",
+        )
+    return asset.last_synced_at

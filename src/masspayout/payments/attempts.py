@@ -1,0 +1,367 @@
+"""Attempts are reserved, signed, sent and settled: a crash between any two steps pays nobody twice and forgets nobody.
+
+    reserve  a batch is claimed, its holders are attached to a new attempt, which is given its number; commit
+    sign     outside of any transaction
+    send     the signed bytes are stored, and the attempt is marked as submitted; commit; then they go out
+    settle   the ledger is asked what became of it; each holder's result is written; commit
+
+Recovery is the same procedure from whatever the database says. The same bytes may be sent any number of times, because
+the ledger executes a transaction id at most once. A new transaction is signed only when the old one is settled or
+proven dead. Whoever signs with a number signs for the same holders and amounts, so the ledger executes one of them.
+"""
+
+import logging
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, BatchStatus, Distribution
+from masspayout.db.repositories import Attempts, BatchPayouts, Claims, Distributions, Payers
+from masspayout.db.session import Database
+from masspayout.db.types import uuid7
+from masspayout.kernel.errors import LedgerError, LedgerRejected, LedgerUnavailable, LedgerUncertain
+from masspayout.kernel.money import to_units, total
+from masspayout.kernel.types import Sender
+from masspayout.ledger.failures import OTHER_AMOUNT_PAID, TRANSACTION_EXPIRED, FailureClass, describe_failure
+from masspayout.ledger.port import Dead, Ledger, Outcome, Refused, Settled, Undecided
+from masspayout.payments import stops
+from masspayout.payments.claimed_batch import ClaimedBatch
+from masspayout.payments.payer_gate import PayerGate
+from masspayout.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_SUCCESS = "SUCCESS"
+
+
+class BatchAttempts:
+    """Brings one batch to its end, attempt by attempt."""
+
+    def __init__(self, database: Database, ledger: Ledger, settings: Settings) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._settings = settings
+        self.gate = PayerGate(database, ledger, settings)
+
+    async def claim(self, distribution: Distribution, *, after: int) -> ClaimedBatch | None:
+        """Claim the next open batch after a number, and reserve an attempt for it; None if there is none.
+
+        While the gate of the payer is closed, what was signed before is claimed, and nothing is reserved.
+
+        Args:
+            distribution: A frozen one.
+            after: Batches up to this number are passed over.
+
+        Raises:
+            LedgerUnavailable: Whoever sends next cannot be found out now.
+        """
+        account = str(distribution.payer_account_id)
+        gate = self.gate.state(account) or await self.gate.attend(account)
+        sender = await self._ledger.sender(account)
+        async with self._database.unit_of_work() as session:
+            batch = await Claims(session).claim(
+                distribution.id,
+                after=after,
+                claim_seconds=self._settings.claim_seconds,
+                begun_only=not gate.is_open,
+            )
+            if batch is None:
+                return None
+            claimed = ClaimedBatch(distribution, batch.id, batch.batch_number, gate)
+            await self._open_or_reserve(session, claimed, batch, sender)
+        return claimed
+
+    async def pay(self, claimed: ClaimedBatch) -> None:
+        """Pay what is unpaid of a batch. Returns when it is closed, or when it must be looked at again later."""
+        while (attempt := claimed.attempt) is not None:
+            if attempt.status is AttemptStatus.RESERVED:
+                goes_on = await self._sign(claimed, attempt)
+            else:
+                goes_on = await self._bring_to_an_end(claimed, attempt)
+            if not goes_on:
+                return
+            if not attempt.status.is_open:
+                await self._next(claimed)
+
+    async def _bring_to_an_end(self, claimed: ClaimedBatch, attempt: Attempt) -> bool:
+        """Send an attempt, find out what became of it, and write it down. Returns whether its batch goes on at once."""
+        outcome = await self._find_out(claimed, attempt)
+        if isinstance(outcome, Undecided):
+            await self._look_again_later(attempt, outcome)
+            return False
+        if await self._complete(attempt, outcome) or not await self._settle(attempt, outcome):
+            return False
+        attempt.status = AttemptStatus.SETTLED
+        return True
+
+    async def _next(self, claimed: ClaimedBatch) -> None:
+        """Go on with the attempt that comes next after one that left somebody unpaid."""
+        claimed.attempt = None
+        try:
+            sender = await self._ledger.sender(str(claimed.distribution.payer_account_id))
+        except (LedgerUnavailable, LedgerUncertain) as error:
+            await self._sign_later(claimed.batch_id, error)
+            return
+        async with self._database.unit_of_work() as session:
+            batch = await BatchPayouts(session).lock(claimed.batch_id)
+            if batch.status.is_open:
+                await self._open_or_reserve(session, claimed, batch, sender)
+
+    async def _sign_later(self, batch_id: uuid.UUID, error: LedgerError) -> None:
+        """Leave a batch alone whose next transaction cannot be made now."""
+        _log.warning("batch %s is signed later: %s", batch_id, error)
+        async with self._database.single_statement() as session:
+            await Claims(session).hold(batch_id, self._settings.look_again_max_seconds)
+
+    async def _open_or_reserve(
+        self, session: AsyncSession, claimed: ClaimedBatch, batch: BatchPayout, sender: Sender
+    ) -> None:
+        """Find the attempt of a batch that could still pay, or reserve the next one; close it when nobody waits.
+
+        When the gate is closed and something would have to be signed, the batch is let go again.
+        """
+        attempts, payer_id = Attempts(session), claimed.gate.payer_id if claimed.gate.is_open else None
+        claimed.attempt, claimed.holders, claimed.is_unsent = None, None, False
+        if not batch.is_first_claim and (found := await attempts.find_open(batch.id)) is not None:
+            if found.status is not AttemptStatus.RESERVED or await Payers(session).is_cleared(payer_id):
+                claimed.attempt = found
+            else:
+                await self._let_go(session, claimed)
+            return
+        attempt_id = uuid7()
+        holders = await Claims(session).attach(batch, attempt_id, payer_id)
+        if holders is None:
+            await self._let_go(session, claimed)
+            return
+        if not holders:
+            await _write_tally(session, batch, slices=batch.slices, may_close=True)
+            return
+        attempt = Attempt(
+            id=attempt_id,
+            status=AttemptStatus.RESERVED,
+            looks=0,
+            batch_payout_id=batch.id,
+            recipient_count=len(holders),
+            total_amount=total(holders.values()),
+        )
+        claimed.attempt, claimed.holders = await attempts.reserve(attempt, sender), holders
+
+    async def _let_go(self, session: AsyncSession, claimed: ClaimedBatch) -> None:
+        """Undo a claim, because the gate of the payer is closed, and have the payer attended to."""
+        await session.rollback()
+        self.gate.close(str(claimed.distribution.payer_account_id))
+
+    async def _sign(self, claimed: ClaimedBatch, attempt: Attempt) -> bool:
+        """Have a reserved attempt signed, outside of any transaction, and store the bytes.
+
+        Returns whether its batch goes on at once: with the attempt if it is to be sent now, else with the next one.
+        """
+        holders = claimed.holders
+        if holders is None:
+            found = (claimed.distribution.id, claimed.batch_number, attempt.id)
+            async with self._database.single_statement() as session:
+                holders = await Claims(session).attached(*found)
+        try:
+            signed = await self._ledger.prepare(claimed.transfer(attempt, holders))
+        except LedgerRejected as error:
+            _log.warning("batch %s cannot be signed: %s", claimed.batch_id, error)
+            return await self._settle_unsigned(claimed, attempt, error.code)
+        except (LedgerUnavailable, LedgerUncertain) as error:
+            await self._sign_later(claimed.batch_id, error)
+            return False
+        async with self._database.single_statement() as session:
+            stored = await Attempts(session).store_signed(attempt, signed, claim_seconds=self._settings.claim_seconds)
+        if not stored:
+            return await self._read_again(claimed, attempt)
+        attempt.transaction_id, attempt.signed_bytes = signed.transaction_id, signed.signed_bytes
+        attempt.expires_at, attempt.status = signed.expires_at, AttemptStatus.SUBMITTED
+        claimed.is_unsent = True
+        return True
+
+    async def _read_again(self, claimed: ClaimedBatch, attempt: Attempt) -> bool:
+        """Read an attempt that did not change as it should have: somebody else was first.
+
+        Returns False when the database does not know it any more; then nothing of it is sent.
+        """
+        async with self._database.unit_of_work() as session:
+            found = await Attempts(session).find_by_id(attempt.id)
+        if found is None:
+            doubt = f"The database does not know attempt {attempt.id} any more, which was committed."
+            self.gate.close(str(claimed.distribution.payer_account_id), doubt)
+            return False
+        for name in ("status", "transaction_id", "signed_bytes", "expires_at", "looks", "outcome_code"):
+            setattr(attempt, name, getattr(found, name))
+        return True
+
+    async def _settle_unsigned(self, claimed: ClaimedBatch, attempt: Attempt, code: str) -> bool:
+        """Close a reserved attempt of which the ledger said that it would fail. Returns whether its batch goes on."""
+        async with self._database.unit_of_work() as session:
+            batch = await BatchPayouts(session).lock(attempt.batch_payout_id)
+            if not await Attempts(session).close_unsigned(attempt, code):
+                await session.rollback()
+                return await self._read_again(claimed, attempt)
+            goes_on = await self._settle_refused(session, batch, attempt.id, attempt.recipient_count, code)
+        attempt.status = AttemptStatus.DEAD
+        return goes_on
+
+    async def _find_out(self, claimed: ClaimedBatch, attempt: Attempt) -> Outcome:
+        """Send what may not have been sent yet, and ask the ledger what became of it."""
+        if attempt.status is AttemptStatus.SIGNED:
+            async with self._database.single_statement() as session:
+                is_ours_to_send = await Attempts(session).mark_submitted(attempt.id)
+            if not is_ours_to_send and not await self._read_again(claimed, attempt):
+                return Undecided("The database has lost it; it was not sent.")
+        elif not claimed.is_unsent:
+            outcome = await self._look(attempt)
+            if not isinstance(outcome, Undecided):
+                return outcome
+        claimed.is_unsent = False
+        await self._send(attempt)
+        return await self._look(attempt)
+
+    async def _send(self, attempt: Attempt) -> None:
+        """Send the stored bytes. Whatever the answer is: only the outcome is believed."""
+        try:
+            await self._ledger.submit(attempt.signed_bytes or b"")
+        except LedgerRejected as error:
+            # It may still succeed if the same bytes got in before; if it proves dead, this is the reason.
+            attempt.outcome_code = attempt.outcome_code or error.code
+            async with self._database.unit_of_work() as session:
+                await Attempts(session).note_rejection(attempt.id, error.code)
+        except LedgerError as error:
+            _log.info("transaction %s: %s", attempt.transaction_id, error.message)
+
+    async def _look(self, attempt: Attempt) -> Outcome:
+        try:
+            return await self._ledger.outcome(str(attempt.transaction_id))
+        except LedgerError as error:
+            return Undecided(error.message)
+
+    async def _look_again_later(self, attempt: Attempt, outcome: Undecided) -> None:
+        """Leave an undecided attempt alone for a while that doubles each time."""
+        settings = self._settings
+        pause_seconds = min(
+            settings.look_again_seconds * 2.0 ** min(attempt.looks, 30), settings.look_again_max_seconds
+        )
+        async with self._database.unit_of_work() as session:
+            await Attempts(session).note_look(attempt.id, outcome.reason)
+            await Claims(session).hold(attempt.batch_payout_id, pause_seconds)
+
+    async def _complete(self, attempt: Attempt, outcome: Settled | Refused | Dead) -> bool:
+        """Write down the usual outcome: one attempt paid everybody of its batch."""
+        if not isinstance(outcome, Settled) or outcome.failures or outcome.paid_units:
+            return False
+        async with self._database.single_statement() as session:
+            return await BatchPayouts(session).complete(attempt.batch_payout_id, attempt.id, _SUCCESS)
+
+    async def _settle(self, attempt: Attempt, outcome: Settled | Refused | Dead) -> bool:
+        """Write an outcome down, all of it or nothing. Returns whether the batch goes on at once."""
+        async with self._database.unit_of_work() as session:
+            batch = await BatchPayouts(session).lock(attempt.batch_payout_id)
+            attempts = Attempts(session)
+            if isinstance(outcome, Dead):
+                first = await attempts.mark_dead(attempt.id, outcome.proof)
+                refusal = attempt.outcome_code
+            else:
+                refusal = outcome.code if isinstance(outcome, Refused) else None
+                first = await attempts.mark_settled(attempt.id, refusal or _SUCCESS)
+            if not first:
+                return True
+            if isinstance(outcome, Settled):
+                return await self._settle_paid(session, batch, attempt, outcome)
+            code = refusal or TRANSACTION_EXPIRED
+            return await self._settle_refused(session, batch, attempt.id, attempt.recipient_count, code)
+
+    async def _settle_paid(self, session: AsyncSession, batch: BatchPayout, attempt: Attempt, outcome: Settled) -> bool:
+        batches = BatchPayouts(session)
+        unpaid = {**outcome.failures, **await self._paid_otherwise(session, batch, attempt.id, outcome)}
+        transient = {
+            account_id
+            for account_id, code in unpaid.items()
+            if describe_failure(code).failure_class is FailureClass.TRANSIENT and not self._is_patience_over(batch)
+        }
+        failures = {account: code for account, code in unpaid.items() if account not in transient}
+        await batches.mark_paid(batch, attempt.id, list(unpaid))
+        if failures:
+            await batches.mark_failed(batch, attempt.id, failures)
+        await self._stop_if_everybody(session, batch, failures.values())
+        await _write_tally(session, batch, slices=(batch.slices or [])[1:])
+        if transient:
+            await self._pause(session, batch, attempt.id)
+        return not transient
+
+    @staticmethod
+    async def _paid_otherwise(
+        session: AsyncSession, batch: BatchPayout, attempt_id: uuid.UUID, outcome: Settled
+    ) -> Mapping[str, str]:
+        """Return who got another amount than they are owed, of a payer that works it out itself: they are not paid."""
+        if not outcome.paid_units:
+            return {}
+        distribution = await Distributions(session).get(batch.distribution_id)
+        decimals = int(distribution.payment_token_decimals or 0)
+        owed = await Claims(session).attached(batch.distribution_id, batch.batch_number, attempt_id)
+        return {
+            account_id: OTHER_AMOUNT_PAID
+            for account_id, amount in owed.items()
+            if account_id not in outcome.failures
+            and outcome.paid_units.get(account_id, 0) != to_units(amount, decimals)
+        }
+
+    async def _settle_refused(
+        self, session: AsyncSession, batch: BatchPayout, attempt_id: uuid.UUID, recipient_count: int, code: str
+    ) -> bool:
+        """Nobody was paid. Split until the bad one stands alone, stop everything, or try again: as the code says."""
+        batches = BatchPayouts(session)
+        failure_class = describe_failure(code).failure_class
+        slices = list(batch.slices or [recipient_count])
+        if failure_class is FailureClass.TRANSIENT and not self._is_patience_over(batch):
+            await self._pause(session, batch, attempt_id)
+            return False
+        if failure_class is FailureClass.RECIPIENT and recipient_count > 1:
+            await batches.release(batch, attempt_id)
+            half = recipient_count // 2
+            slices[:1] = [recipient_count - half, half]
+        else:
+            holders = await Claims(session).attached(batch.distribution_id, batch.batch_number, attempt_id)
+            await batches.mark_failed(batch, attempt_id, dict.fromkeys(holders, code))
+            await self._stop_if_everybody(session, batch, [code])
+            slices[:1] = []
+        await _write_tally(session, batch, slices=slices)
+        return True
+
+    def _is_patience_over(self, batch: BatchPayout) -> bool:
+        """Whether failures that nobody is to blame for are now written on the holders, for a person to retry."""
+        return batch.transient_failures >= self._settings.transient_retries
+
+    async def _pause(self, session: AsyncSession, batch: BatchPayout, attempt_id: uuid.UUID) -> None:
+        """Let the unpaid holders go, free for a new transaction after a pause that grows from failure to failure."""
+        batches = BatchPayouts(session)
+        await batches.release(batch, attempt_id)
+        await batches.hold_after_failure(
+            batch.id,
+            failures=batch.transient_failures + 1,
+            shortest_seconds=self._settings.look_again_seconds,
+            longest_seconds=self._settings.look_again_max_seconds,
+        )
+
+    @staticmethod
+    async def _stop_if_everybody(session: AsyncSession, batch: BatchPayout, codes: Iterable[str]) -> None:
+        for code in codes:
+            if describe_failure(code).failure_class is FailureClass.EVERYBODY:
+                await stops.stop(session, batch.distribution_id, code)
+
+
+async def _write_tally(
+    session: AsyncSession, batch: BatchPayout, *, slices: Sequence[int] | None, may_close: bool = False
+) -> None:
+    """Count how the holders of a batch stand, write it on the batch, and close the batch if nobody waits any more."""
+    batches = BatchPayouts(session)
+    tally = await batches.tally(batch)
+    status = BatchStatus.PROCESSING
+    if may_close or not tally.waiting:
+        status = BatchStatus.FAILED if tally.failed or tally.waiting else BatchStatus.COMPLETED
+    message = None
+    if tally.codes:
+        message = " ".join(describe_failure(code).sentence for code in tally.codes)
+    await batches.write_tally(batch, tally, status=status, slices=list(slices or []) or None, error_message=message)

@@ -1,0 +1,160 @@
+"""Batch payouts: workers share the batches of a distribution among them until none is open."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import audit
+from masspayout.db.entities import Distribution, DistributionStatus
+from masspayout.db.repositories import Attempts, BatchPayouts, Distributions, DueStarts
+from masspayout.db.session import Database
+from masspayout.kernel.errors import LedgerUnavailable
+from masspayout.kernel.logs import about
+from masspayout.ledger.port import Ledger
+from masspayout.payments.attempts import BatchAttempts
+from masspayout.payments.clock_guard import ClockGuard
+from masspayout.registers import ledger_binding
+from masspayout.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+# While others hold the last open batches: how long to wait before looking whether they are done, or gone.
+_LONGEST_WAIT_SECONDS = 1.0
+_SHORTEST_WAIT_SECONDS = 0.02
+
+
+class DistributionPayer:
+    """Pays distributions that are PROCESSING. Any number of these, in any number of processes, may work at once.
+
+    Args:
+        sleep: Waits for so many seconds; tests may give their own.
+        stop: Once it is set, batches that were begun are settled, and no others are begun.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        settings: Settings,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        stop: asyncio.Event | None = None,
+    ) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._settings = settings
+        self._attempts = BatchAttempts(database, ledger, settings)
+        self._clocks = ClockGuard(database.clock, ledger)
+        self._sleep = sleep
+        self._stop = stop or asyncio.Event()
+
+    async def pay(self, distribution_id: uuid.UUID) -> DistributionStatus:
+        """Work on a distribution until it is COMPLETED or FAILED, and return which.
+
+        One that is in any other state is left as it is. When told to stop, it may be PROCESSING still.
+
+        Raises:
+            AnotherLedger: It began on another ledger than the settings lead to, and is left as it is.
+            ClockIsOff: The clocks disagree, so nothing more is signed; what is left goes to other machines.
+        """
+        with about(distribution_id=distribution_id):
+            return await self._pay(distribution_id)
+
+    async def _pay(self, distribution_id: uuid.UUID) -> DistributionStatus:
+        while True:
+            async with self._database.unit_of_work() as session:
+                distribution = await Distributions(session).get(distribution_id)
+            if distribution.status is not DistributionStatus.PROCESSING:
+                return distribution.status
+            account = str(distribution.payer_account_id)
+            await self._clocks.require_right()
+            if await self._is_at_home(distribution):
+                await self._sweep_if_possible(distribution, account)
+            async with self._database.unit_of_work() as session:
+                wait_seconds = await BatchPayouts(session).seconds_until_claimable(distribution_id)
+                ended = await _finish(session, distribution_id) if wait_seconds is None else None
+            if ended is not None:
+                _log.info("distribution %s is %s", distribution_id, ended)
+            if wait_seconds is not None:
+                if self._stop.is_set():
+                    return distribution.status
+                await self._sleep(await self._pause_seconds(distribution, account, wait_seconds))
+
+    async def _pause_seconds(self, distribution: Distribution, account: str, wait_seconds: float) -> float:
+        """Return how long to wait before the open batches are looked at again.
+
+        Raises:
+            PayerStopped: Nothing is signed any more before a person says what was paid from the payer.
+        """
+        gate = self._attempts.gate.state(account)
+        if gate is not None and not gate.is_open:
+            async with self._database.unit_of_work() as session:
+                is_under_way = await Attempts(session).has_sent(distribution.id)
+                if gate.needs_person and not is_under_way:
+                    await DueStarts(session).note_wait(distribution.id, str(gate.stop(account)))
+            if gate.needs_person and not is_under_way:
+                raise gate.stop(account)
+            wait_seconds = max(wait_seconds, gate.wait_seconds)
+        return min(max(wait_seconds, _SHORTEST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
+
+    async def _is_at_home(self, distribution: Distribution) -> bool:
+        """Find out, before anything is signed, sent or looked up, whether the ledger is the one that it began on.
+
+        Returns False while the ledger is away, and nobody can tell.
+        """
+        try:
+            await ledger_binding.require_home(self._database, self._ledger, distribution)
+        except LedgerUnavailable as error:
+            _log.warning("%s Distribution %s waits.", error.message, distribution.id)
+            return False
+        return True
+
+    async def _sweep_if_possible(self, distribution: Distribution, account: str) -> None:
+        """Go through the batches; when the ledger cannot be read, or cannot say who sends next, wait a while."""
+        try:
+            gate = await self._attempts.gate.attend(account)
+            if gate.is_open and distribution.failure_message and not distribution.failure_code:
+                async with self._database.unit_of_work() as session:
+                    await DueStarts(session).note_wait(distribution.id, None)
+            await self._sweep(distribution, account)
+        except LedgerUnavailable as error:
+            _log.warning("%s Distribution %s waits.", error.message, distribution.id)
+            await self._sleep(self._settings.look_again_max_seconds)
+
+    async def _goes_on(self) -> bool:
+        """Whether another batch may be begun: nobody stops us, and the clocks agree."""
+        return not self._stop.is_set() and await self._clocks.is_right()
+
+    async def _sweep(self, distribution: Distribution, account: str) -> None:
+        """Go once through the batches, several at a time: as many as the ledger takes transactions in flight.
+
+        The cursor only moves forward, so finding the next batch costs the same for the last as for the first.
+        """
+        cursor = 0
+
+        async def work() -> None:
+            nonlocal cursor
+            while await self._goes_on() and (claimed := await self._attempts.claim(distribution, after=cursor)):
+                cursor = max(cursor, claimed.batch_number)
+                await self._attempts.pay(claimed)
+                await self._attempts.gate.keep_watch(account)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._ledger.traits.transactions_in_flight):
+                    group.create_task(work())
+        except BaseExceptionGroup as group_error:
+            # The others were cancelled by the first; what they left open is taken up when their claims lapse.
+            raise group_error.exceptions[0] from None
+
+
+async def _finish(session: AsyncSession, distribution_id: uuid.UUID) -> DistributionStatus | None:
+    """Write down how it ended and return it; None when somebody else was first."""
+    status = await Distributions(session).finish(distribution_id)
+    if status is not None:
+        processing = DistributionStatus.PROCESSING
+        audit.record_move(session, "distribution.finished", distribution_id, processing, status)
+    return status

@@ -1,0 +1,89 @@
+"""Payer statements: read from the ledger behind a cursor, page by page, and kept."""
+
+import logging
+
+from masspayout.db.entities import Payer
+from masspayout.db.repositories import PayerBalances, Payers
+from masspayout.db.session import Database
+from masspayout.kernel.errors import LedgerUnavailable
+from masspayout.ledger.identity import contradict
+from masspayout.ledger.port import Ledger
+
+_log = logging.getLogger(__name__)
+
+# Progress is logged each time that so many debits were read.
+_ENTRIES_A_LINE = 10_000
+
+
+async def find_or_register(payers: Payers, ledger_identity: str, account: str) -> Payer:
+    """Return the row of a payer; one that is new to this database is written.
+
+    Args:
+        payers: The repository, in a unit of work.
+        ledger_identity: Which ledger it is on.
+        account: Its id there.
+    """
+    for _ in range(2):
+        for payer in await payers.find_of_account(account):
+            if not contradict(payer.ledger, ledger_identity):
+                return payer
+        await payers.register(ledger_identity, account, await payers.installation())
+    raise LedgerUnavailable(f"The payer {account} could not be written down.", "Try again.")
+
+
+async def read_on(database: Database, ledger: Ledger, payer: Payer) -> None:
+    """Read a statement from its cursor to what the ledger shows by now. Interrupted, it goes on where it stopped.
+
+    Raises:
+        LedgerUnavailable: The ledger cannot be read now.
+    """
+    entry_count = 0
+    async for page in ledger.statement(payer.account, after=payer.cursor):
+        async with database.unit_of_work() as session:
+            if not await Payers(session).add_page(payer, page):
+                return  # another process reads it, and has read on
+        payer.cursor, payer.read_until = page.cursor, page.read_until
+        entry_count += len(page.entries)
+        if entry_count >= _ENTRIES_A_LINE:
+            _log.info("payer %s: its statement is read up to %s", payer.account, page.read_until)
+            entry_count = 0
+
+
+async def learn_opening(database: Database, ledger: Ledger, payer: Payer, token_id: str) -> None:
+    """Ask what a payer held of a token when its statement began, where a person said when that is.
+
+    Raises:
+        LedgerUnavailable: The ledger cannot be read now.
+    """
+    if payer.beginning is None:
+        return
+    async with database.unit_of_work() as session:
+        is_unknown = await PayerBalances(session).has_unknown_opening(payer.id, token_id)
+    if not is_unknown:
+        return
+    held_units = await ledger.held_units_at(payer.account, token_id, payer.beginning)
+    if held_units is not None:
+        async with database.unit_of_work() as session:
+            await PayerBalances(session).set_opening(payer.id, token_id, held_units)
+
+
+async def read_again(database: Database, ledger: Ledger, payer: Payer, first: int, last: int) -> None:
+    """Read a part of a statement once more that was read before, and keep what the ledger says now.
+
+    Args:
+        database: Where it is kept.
+        ledger: Where it is read.
+        payer: Whose it is.
+        first: The first position of the part.
+        last: The last position.
+
+    Raises:
+        LedgerUnavailable: The ledger cannot be read now.
+    """
+    after = first - 1
+    async for page in ledger.statement(payer.account, after=after):
+        async with database.unit_of_work() as session:
+            await Payers(session).replace_entries(payer, page, after)
+        after = page.cursor
+        if after >= last:
+            return

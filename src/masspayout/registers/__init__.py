@@ -1,0 +1,1 @@
+"""Registers: assets and who holds them, and the ledger that each of them belongs to."""

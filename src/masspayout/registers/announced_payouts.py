@@ -1,0 +1,81 @@
+"""Dividends and coupons that tokens announce: each becomes one distribution, which is kept in step until it is frozen.
+
+One whose time lies ahead starts by itself when it comes. One whose time had passed before it was seen waits for a
+person: whether it was paid in another way is not known.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import audit
+from masspayout.audit.distribution_records import record_cancelled, record_created
+from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType
+from masspayout.db.repositories import AnnouncedPayouts
+from masspayout.kernel.obligations import key_of_announced
+from masspayout.ledger.contract_offers import AnnouncedPayout, Announcing
+from masspayout.ledger.port import Ledger
+
+_DATES = ("execution_type", "scheduled_time", "record_time")
+
+
+async def read(ledger: Ledger, asset: Asset) -> Sequence[AnnouncedPayout]:
+    """Return what the token of an asset announces that its contract can pay.
+
+    Raises:
+        LedgerUnavailable: The ledger cannot be read now.
+    """
+    if asset.lifecycle_contract_id is None or not isinstance(ledger, Announcing):
+        return ()
+    return await ledger.announced_payouts(asset.token_id, asset.lifecycle_contract_id)
+
+
+async def keep_in_step(
+    session: AsyncSession, asset: Asset, announcements: Sequence[AnnouncedPayout], now: datetime
+) -> None:
+    """Make the distributions of an asset what its token announces, in the transaction that holds the asset's lock.
+
+    What is frozen, begun, or called off by a person stays as it is.
+    """
+    for announced in announcements:
+        known = await AnnouncedPayouts(session).find(asset.id, announced.terms)
+        if known is None:
+            await _import(session, asset, announced, now)
+        elif announced.cancelled:
+            if await AnnouncedPayouts(session).cancel_unfrozen(known.id):
+                record_cancelled(session, known.id)
+        else:
+            await _move(session, known, _dates(announced, known, now))
+
+
+async def _import(session: AsyncSession, asset: Asset, announced: AnnouncedPayout, now: datetime) -> None:
+    if announced.cancelled:
+        return
+    imported = await AnnouncedPayouts(session).add(
+        asset_id=asset.id,
+        type=DistributionType(announced.kind),
+        concept=f"{announced.kind.capitalize()} {announced.number}",
+        obligation_key=key_of_announced(announced.key),
+        contract_terms=announced.terms,
+        **_dates(announced, None, now),
+    )
+    if imported is not None:
+        record_created(session, imported)
+
+
+async def _move(session: AsyncSession, known: Distribution, dates: Mapping[str, Any]) -> None:
+    before = {name: getattr(known, name) for name in _DATES}
+    if dates != before and await AnnouncedPayouts(session).move_unfrozen(known.id, dates):
+        audit.record_change(session, "distribution.changed", known.id, before, dates)
+
+
+def _dates(announced: AnnouncedPayout, known: Distribution | None, now: datetime) -> dict[str, Any]:
+    """Return when a payout is to start, if by itself at all; one that was to do so goes on to, though it is overdue."""
+    by_itself = announced.execution_at > now or (known is not None and known.scheduled_time == announced.execution_at)
+    return {
+        "execution_type": ExecutionType.SCHEDULED if by_itself else ExecutionType.MANUAL,
+        "scheduled_time": announced.execution_at if by_itself else None,
+        "record_time": announced.record_at,
+    }

@@ -1,0 +1,1 @@
+"""Reporting: what leaves the house on paper and in files."""

@@ -1,0 +1,1 @@
+"""Service: who comes in, what others are told, and how everything stands."""

@@ -1,0 +1,44 @@
+"""Passwords: hashed with Argon2id, which is slow on purpose, so it is done beside the event loop."""
+
+import asyncio
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from masspayout.kernel.errors import Invalid
+
+SHORTEST_PASSWORD = 12
+_LONGEST_PASSWORD = 1000
+
+_hasher = PasswordHasher()
+# What is compared with when there is no such user, so that the answer takes as long.
+_NOBODYS_HASH = _hasher.hash("the password of nobody")
+
+
+async def hash_password(password: str, *, user_name: str) -> str:
+    """Return what the database keeps of a password.
+
+    Raises:
+        Invalid: It is too easy to guess.
+    """
+    if not SHORTEST_PASSWORD <= len(password) <= _LONGEST_PASSWORD:
+        raise Invalid(
+            f"The password has {len(password)} characters; it takes {SHORTEST_PASSWORD} to {_LONGEST_PASSWORD:,}.",
+            "Choose another one; a sentence is a good password.",
+        )
+    if password.casefold() == user_name.casefold() or len(set(password)) < SHORTEST_PASSWORD // 3:
+        raise Invalid("The password is easy to guess.", "Choose another one; a sentence is a good password.")
+    return await asyncio.to_thread(_hasher.hash, password)
+
+
+async def verify_password(password: str, password_hash: str | None) -> bool:
+    """Whether a password is the one that was hashed; without a hash it is not, in the same time."""
+    is_right = await asyncio.to_thread(_verify, password[:_LONGEST_PASSWORD], password_hash or _NOBODYS_HASH)
+    return is_right and password_hash is not None
+
+
+def _verify(password: str, password_hash: str) -> bool:
+    try:
+        return _hasher.verify(password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False

@@ -1,0 +1,122 @@
+"""Sessions of browsers: begun with a password or a login link, found again by a cookie, ended by logging out."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import audit
+from masspayout.db.entities import LoginLink, LoginSession, User
+from masspayout.db.repositories import LoginLinks, LoginSessions, Users
+from masspayout.db.session import Database
+from masspayout.kernel.actors import acting_as
+from masspayout.kernel.errors import NotAuthenticated
+from masspayout.service.access.identities import Identity
+from masspayout.service.access.passwords import verify_password
+from masspayout.service.access.secrets import SecretKind, matches, new_secret, prefix_of
+from masspayout.service.access.throttling import LoginAttempt
+from masspayout.settings import Settings
+
+_LINK_LIFE = timedelta(minutes=15)
+
+
+async def log_in(
+    database: Database, settings: Settings, name: str, password: str, *, source_address: str | None = None
+) -> tuple[Identity, str]:
+    """Let a user in who knows the password. Returns who it is, and the text of the cookie.
+
+    Raises:
+        NotAuthenticated: There is no such user, or the password is another one. Which of the two is not said.
+        TooManyRequests: There were too many failures for this name, or from this address.
+    """
+    attempt = LoginAttempt(database, name.strip().lower(), source_address)
+    await attempt.begin()
+    async with database.unit_of_work() as session:
+        user = await Users(session).find_by_name(name.strip().lower())
+    is_right = await verify_password(password, None if user is None else user.password_hash)
+    if user is None or not is_right or user.disabled:
+        raise NotAuthenticated("The name or the password is wrong.", "Try again, or ask an admin for a new password.")
+    await attempt.succeed()
+    async with database.unit_of_work() as session:
+        return await begin_session(session, settings, user, source_address)
+
+
+async def make_login_link(session: AsyncSession, user: User) -> str:
+    """Make the secret of a link that logs a user in, once, within a quarter of an hour."""
+    secret = new_secret(SecretKind.LINK)
+    link = LoginLink(
+        user_id=user.id, prefix=secret.prefix, digest=secret.digest, expires_at=datetime.now(UTC) + _LINK_LIFE
+    )
+    await LoginLinks(session).save(link)
+    return secret.text
+
+
+async def log_in_by_link(
+    database: Database, settings: Settings, text: str, *, source_address: str | None = None
+) -> tuple[Identity, str]:
+    """Let in whom a login link is for, and use the link up. Returns who it is, and the text of the cookie.
+
+    Raises:
+        NotAuthenticated: It is no link, or it was used, or its time is over.
+    """
+    prefix = prefix_of(text, SecretKind.LINK)
+    async with database.unit_of_work() as session:
+        link = None if prefix is None else await LoginLinks(session).find_by_prefix(prefix)
+        now = datetime.now(UTC)
+        if link is None or not matches(text, link.digest) or not await LoginLinks(session).use(link.id, now):
+            raise _stale_link()
+        user = await Users(session).get(link.user_id)
+        if user.disabled:
+            raise _stale_link()
+        return await begin_session(session, settings, user, source_address)
+
+
+async def begin_session(
+    session: AsyncSession, settings: Settings, user: User, source_address: str | None
+) -> tuple[Identity, str]:
+    """Begin a session of somebody who has proven to be this user. Returns who it is, and the text of the cookie."""
+    secret = new_secret(SecretKind.SESSION)
+    login = LoginSession(
+        user_id=user.id,
+        user=user,
+        prefix=secret.prefix,
+        digest=secret.digest,
+        expires_at=datetime.now(UTC) + timedelta(hours=settings.session_hours),
+        source_address=source_address,
+    )
+    session.add(user)
+    await LoginSessions(session).save(login)
+    identity = Identity.of_session(login)
+    with acting_as(identity.actor(source_address)):
+        audit.record(session, "user.logged_in", user.id)
+    return identity, secret.text
+
+
+async def find_session(database: Database, text: str) -> Identity:
+    """Return whose session a cookie holds.
+
+    Raises:
+        NotAuthenticated: It is none, or it is over.
+    """
+    prefix = prefix_of(text, SecretKind.SESSION)
+    login = None
+    if prefix is not None:
+        async with database.single_statement() as session:
+            login = await LoginSessions(session).find_by_prefix(prefix)
+    if login is None or not matches(text, login.digest):
+        raise NotAuthenticated("You are not logged in.", "Log in.")
+    if login.ended_at is not None or login.expires_at <= datetime.now(UTC) or login.user.disabled:
+        raise NotAuthenticated("Your session is over.", "Log in again.")
+    return Identity.of_session(login)
+
+
+async def log_out(database: Database, identity: Identity) -> None:
+    """End the session that somebody came in with."""
+    async with database.unit_of_work() as session:
+        await LoginSessions(session).end(identity.credential_id, datetime.now(UTC))
+
+
+def _stale_link() -> NotAuthenticated:
+    return NotAuthenticated(
+        "This login link was used already, or its time is over.",
+        "Ask an admin for a new one: masspayout user link NAME",
+    )

@@ -1,0 +1,47 @@
+"""Throttling of logins: who keeps failing waits longer and longer, by name and by address.
+
+What is counted is in the database, so it holds for all processes and survives their end.
+"""
+
+import math
+
+from masspayout.db.repositories import LoginThrottles
+from masspayout.db.session import Database
+from masspayout.kernel.errors import TooManyRequests
+from masspayout.service.access.secrets import digest_of
+
+# Failures in a row before the pauses begin. Many people may share an address.
+_ALLOWED_BY_NAME = 5
+_ALLOWED_BY_ADDRESS = 50
+
+
+class LoginAttempt:
+    """One attempt of somebody to log in; it counts as failed until it succeeds."""
+
+    def __init__(self, database: Database, name: str, source_address: str | None) -> None:
+        self._database = database
+        self._name_key = digest_of(f"name:{name}")
+        self._allowed = {self._name_key: _ALLOWED_BY_NAME}
+        if source_address is not None:
+            self._allowed[digest_of(f"address:{source_address}")] = _ALLOWED_BY_ADDRESS
+
+    async def begin(self) -> None:
+        """Count the attempt.
+
+        Raises:
+            TooManyRequests: There were too many failures; it is said how long to wait.
+        """
+        async with self._database.unit_of_work() as session:
+            throttles = LoginThrottles(session)
+            for key, allowed in self._allowed.items():
+                if await throttles.count_attempt(key, allowed=allowed):
+                    continue
+                seconds = math.ceil(await throttles.seconds_to_wait(key)) or 1
+                raise TooManyRequests(
+                    "There were too many failed logins.", f"Wait {seconds:,} seconds.", retry_after_seconds=seconds
+                )
+
+    async def succeed(self) -> None:
+        """Forget the failures for this name; those from the address stay, which others may be guessing from."""
+        async with self._database.unit_of_work() as session:
+            await LoginThrottles(session).forget(self._name_key)

@@ -1,0 +1,118 @@
+"""API tokens: what programs show to be let in."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import audit
+from masspayout.db.entities import ApiToken
+from masspayout.db.repositories import ApiTokens
+from masspayout.db.session import Database
+from masspayout.kernel.errors import Conflict, Invalid, NotAuthenticated, NotFound
+from masspayout.kernel.roles import Role
+from masspayout.service.access.identities import Identity
+from masspayout.service.access.secrets import SecretKind, matches, new_secret, prefix_of
+
+_LONGEST_NAME = 100
+_LONGEST_LIFE = timedelta(days=3660)
+# How exactly it is remembered when a token was last used: a write for every request would cost more than it tells.
+_LAST_USED_PRECISION = timedelta(minutes=1)
+
+
+async def create_token(
+    session: AsyncSession,
+    name: str,
+    *,
+    role: Role,
+    expires_in: timedelta | None = None,
+    owner_id: uuid.UUID | None = None,
+    token_id: uuid.UUID | None = None,
+) -> tuple[ApiToken, str]:
+    """Make a token. Returns it, and its text, which nobody can see ever again.
+
+    Args:
+        session: The caller's transaction.
+        name: What people call it.
+        role: What it is there for.
+        expires_in: How long it is good; None: until it is revoked.
+        owner_id: The user it belongs to: when that user is disabled, it is no good any more.
+        token_id: The id that it is to have, when that is decided already.
+
+    Raises:
+        Invalid: The name is missing or too long, or the time is none.
+    """
+    name = name.strip()
+    if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
+        raise Invalid(f"{name!r} is no name for a token.", f"Say in up to {_LONGEST_NAME} characters what it is for.")
+    if expires_in is not None and not timedelta(0) < expires_in <= _LONGEST_LIFE:
+        raise Invalid(f"A token cannot be good for {expires_in}.", "Give it up to ten years, such as 90d.")
+    secret = new_secret(SecretKind.TOKEN)
+    token = ApiToken(
+        name=name,
+        prefix=secret.prefix,
+        digest=secret.digest,
+        role=role,
+        owner_id=owner_id,
+        expires_at=None if expires_in is None else datetime.now(UTC) + expires_in,
+    )
+    if token_id is not None:
+        token.id = token_id
+    await ApiTokens(session).save(token)
+    names = ("name", "prefix", "role", "owner_id", "expires_at")
+    audit.record(session, "token.created", token.id, after={name: getattr(token, name) for name in names})
+    return token, secret.text
+
+
+async def find_token(session: AsyncSession, reference: str) -> ApiToken:
+    """Return a token by its id, or by the prefix that its text has.
+
+    Raises:
+        NotFound: There is no such token.
+    """
+    tokens = ApiTokens(session)
+    try:
+        found = await tokens.find_by_id(uuid.UUID(reference))
+    except ValueError:
+        found = None
+    found = found or await tokens.find_by_prefix(reference)
+    if found is None:
+        raise NotFound("There is no such token.", "See what there is with: masspayout token list")
+    return found
+
+
+async def revoke_token(session: AsyncSession, token: ApiToken) -> None:
+    """Let a token never come in again.
+
+    Raises:
+        Conflict: It was revoked before.
+    """
+    if not await ApiTokens(session).revoke(token.id, datetime.now(UTC)):
+        raise Conflict(f"The token {token.name!r} is revoked already.", "Make a new one if you need one.")
+    audit.record(session, "token.revoked", token.id, before={"name": token.name, "prefix": token.prefix})
+
+
+async def authenticate_token(database: Database, text: str) -> Identity:
+    """Return whom a token lets in.
+
+    Raises:
+        NotAuthenticated: It is none, or no good any more.
+    """
+    prefix = prefix_of(text, SecretKind.TOKEN)
+    if prefix is None:
+        raise NotAuthenticated("This is not an API token.", "Send one as Authorization: Bearer mpt_….")
+    async with database.single_statement() as session:
+        token = await ApiTokens(session).find_by_prefix(prefix)
+    if token is None or not matches(text, token.digest):
+        raise NotAuthenticated("There is no such API token.", "Check it, or have an admin make a new one.")
+    now = datetime.now(UTC)
+    if token.revoked_at is not None:
+        raise NotAuthenticated("This API token was revoked.", "Have an admin make a new one.")
+    if token.expires_at is not None and token.expires_at <= now:
+        raise NotAuthenticated("This API token has expired.", "Have an admin make a new one.")
+    if token.owner is not None and token.owner.disabled:
+        raise NotAuthenticated("The user whom this API token belongs to is disabled.", "Ask an admin.")
+    if token.last_used_at is None or now - token.last_used_at >= _LAST_USED_PRECISION:
+        async with database.single_statement() as session:
+            await ApiTokens(session).note_use(token.id, now)
+    return Identity.of_token(token)

@@ -1,0 +1,107 @@
+"""Users: added, given a password and a role, disabled. Nobody is ever deleted: the audit trail names them."""
+
+import re
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import audit
+from masspayout.db.entities import User
+from masspayout.db.repositories import LoginSessions, Users
+from masspayout.kernel.errors import Conflict, Invalid, NotFound
+from masspayout.kernel.roles import Role
+from masspayout.service.access.passwords import hash_password
+
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}", re.ASCII)
+
+
+def canonical_name(text: str) -> str:
+    """Return the one spelling of a user's name.
+
+    Raises:
+        Invalid: It has characters that a name cannot have, or none.
+    """
+    name = text.strip().lower()
+    if not _NAME.fullmatch(name):
+        raise Invalid(
+            f"{text!r} is no name for a user.",
+            "Use up to 100 letters (a to z), digits, points, dashes, underscores, plus and at signs.",
+        )
+    return name
+
+
+async def add_user(session: AsyncSession, name: str, *, role: Role, password: str | None = None) -> User:
+    """Add a user. One without a password comes in by a login link only.
+
+    Raises:
+        Invalid: The name or the password cannot be one.
+        Conflict: The name is taken.
+    """
+    name = canonical_name(name)
+    password_hash = None if password is None else await hash_password(password, user_name=name)
+    user = await Users(session).add(User(name=name, role=role, password_hash=password_hash))
+    if user is None:
+        raise Conflict(
+            f"There is a user {name!r} already.", f"Change the password with: masspayout user password {name}"
+        )
+    audit.record(session, "user.created", user.id, after={"name": user.name, "role": user.role})
+    return user
+
+
+async def local_admin(session: AsyncSession, name: str) -> User:
+    """Return the user for whoever runs this process, who has the database anyway; an admin without a password.
+
+    Raises:
+        Conflict: There is one of this name, who is disabled.
+    """
+    name = _NOT_IN_NAMES.sub("-", name.lower()).strip("-")[:100] or "admin"
+    user = await Users(session).find_by_name(name) or await add_user(session, name, role=Role.ADMIN)
+    if user.disabled:
+        raise Conflict(f"The user {name!r} is disabled.", "Add another: masspayout user add NAME --role admin")
+    return user
+
+
+async def find_user(session: AsyncSession, name: str) -> User:
+    """Return a user by name.
+
+    Raises:
+        NotFound: There is none of this name.
+    """
+    user = await Users(session).find_by_name(name.strip().lower())
+    if user is None:
+        raise NotFound(f"There is no user {name!r}.", "See who there is with: masspayout user list")
+    return user
+
+
+async def set_password(session: AsyncSession, user: User, password: str) -> None:
+    """Give a user another password, and end all sessions that began with the old one.
+
+    Raises:
+        Invalid: The password is too easy to guess.
+    """
+    user.password_hash = await hash_password(password, user_name=user.name)
+    await Users(session).save(user)
+    await LoginSessions(session).end_of_user(user.id, datetime.now(UTC))
+    audit.record(session, "user.password_changed", user.id, after={"name": user.name})
+
+
+async def set_disabled(session: AsyncSession, user: User, *, disabled: bool) -> None:
+    """Keep a user out, with every session and token; or let the user in again."""
+    audit.record_change(session, "user.changed", user.id, {"disabled": user.disabled}, {"disabled": disabled})
+    user.disabled = disabled
+    await Users(session).save(user)
+    if disabled:
+        await LoginSessions(session).end_of_user(user.id, datetime.now(UTC))
+
+
+async def set_role(session: AsyncSession, user: User, role: Role) -> None:
+    """Give a user another role; it counts from the next request on."""
+    audit.record_change(session, "user.changed", user.id, {"role": user.role}, {"role": role})
+    user.role = role
+    await Users(session).save(user)
+
+
+async def can_anybody_come_in(session: AsyncSession) -> bool:
+    """Whether there is a user with a password, or a good token."""
+    return await Users(session).can_anybody_come_in(datetime.now(UTC))

@@ -1,0 +1,188 @@
+"""Deliveries: what happened is sent to whoever wants to hear of it, signed, until it is taken or given up.
+
+Each event is sent at least once, and carries an id that stays the same and a number that counts up for its target. It
+is signed as the Standard Webhooks specification says, so that libraries for that can check it.
+"""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import logging
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+import httpcore
+
+from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery, WebhookEvent
+from masspayout.db.repositories import Webhooks
+from masspayout.db.session import Database
+from masspayout.kernel.errors import MassPayoutError
+from masspayout.kernel.json_forms import json_form
+from masspayout.service.webhooks.addresses import ForbiddenAddressError, check_url, connection_pool
+from masspayout.service.webhooks.sealing import unseal
+from masspayout.service.webhooks.targets import SECRET_PREFIX
+from masspayout.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_EVENTS_AT_ONCE = 1000
+_SENT_AT_ONCE = 8
+_ROUNDS = 25
+_LONGEST_PAUSE_SECONDS = 3600.0
+# How much longer than the target may take a delivery is ours before another worker sends it.
+_SPARE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a try. Without an error, the target took it."""
+
+    status: int | None
+    milliseconds: int
+    error: str | None
+
+
+def signature(secret: str, event_id: str, timestamp: int, body: bytes) -> str:
+    """Return what proves that a delivery is ours: HMAC-SHA256 over id, time and body, with the target's secret."""
+    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
+    signed = f"{event_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+
+
+class Deliverer:
+    """Tells the targets. Any number of these may work at once; each delivery is one's at a time."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+
+    async def deliver_due(self) -> int:
+        """Send what is due to every target, side by side: one that is slow or down does not hold up the others.
+
+        Returns how many deliveries were taken.
+        """
+        async with self._database.unit_of_work() as session:
+            await Webhooks(session).fan_out(_EVENTS_AT_ONCE)
+        async with self._database.unit_of_work() as session:
+            targets = await Webhooks(session).find_enabled()
+        if not targets:
+            return 0
+        async with connection_pool(allow_private=self._settings.webhook_allow_private) as pool:
+            return sum(await asyncio.gather(*(self._deliver_to(pool, target) for target in targets)))
+
+    async def test(self, webhook: Webhook) -> WebhookDelivery:
+        """Send an event of type ``webhook.test`` to a target now, and return what came of it."""
+        async with self._database.unit_of_work() as session:
+            event = WebhookEvent(
+                type="webhook.test",
+                data={"webhook_id": str(webhook.id)},
+                dispatched_at=await self._database.clock.database_now(),
+            )
+            added = await Webhooks(session).add_delivery(
+                webhook.id, event, claim=timedelta(seconds=self._claim_seconds())
+            )
+        async with self._database.unit_of_work() as session:
+            delivery = await Webhooks(session).get_delivery(added.id)
+        async with connection_pool(allow_private=self._settings.webhook_allow_private) as pool:
+            await self._deliver(pool, delivery)
+        async with self._database.unit_of_work() as session:
+            return await Webhooks(session).get_delivery(added.id)
+
+    async def forget_old(self, now: datetime) -> int:
+        """Delete events and deliveries that were done with long ago."""
+        async with self._database.unit_of_work() as session:
+            return await Webhooks(session).forget(now - timedelta(days=self._settings.webhook_keep_days))
+
+    async def _deliver_to(self, pool: httpcore.AsyncConnectionPool, target: Webhook) -> int:
+        """Send what is due to one target, some at a time, until nothing is or something goes wrong."""
+        taken = 0
+        for _ in range(_ROUNDS):
+            async with self._database.unit_of_work() as session:
+                due = await Webhooks(session).claim(target.id, limit=_SENT_AT_ONCE, claim_seconds=self._claim_seconds())
+            statuses = await asyncio.gather(*(self._deliver(pool, delivery) for delivery in due))
+            taken += statuses.count(DeliveryStatus.DELIVERED)
+            if len(due) < _SENT_AT_ONCE or any(status is not DeliveryStatus.DELIVERED for status in statuses):
+                break
+        return taken
+
+    async def _deliver(self, pool: httpcore.AsyncConnectionPool, delivery: WebhookDelivery) -> DeliveryStatus | None:
+        answer = await self._send(pool, delivery)
+        settings = self._settings
+        async with self._database.unit_of_work() as session:
+            status = await Webhooks(session).record(
+                delivery.id,
+                response_status=answer.status,
+                response_ms=answer.milliseconds,
+                error=answer.error,
+                most_tries=settings.webhook_tries,
+                retry_seconds=settings.webhook_retry_seconds,
+                longest_seconds=_LONGEST_PAUSE_SECONDS,
+            )
+        if answer.error is not None:
+            _log.warning("webhook %s did not take delivery %s: %s", delivery.webhook_id, delivery.id, answer.error)
+        return status
+
+    async def _send(self, pool: httpcore.AsyncConnectionPool, delivery: WebhookDelivery) -> Answer:
+        """Send a delivery; whatever goes wrong is the answer."""
+        started = time.monotonic()
+        status: int | None = None
+        error: str | None
+        try:
+            url, headers, body = self._request(delivery)
+            async with (
+                asyncio.timeout(self._settings.webhook_timeout_seconds),
+                pool.stream("POST", url, headers=headers, content=body) as response,
+            ):
+                # The answer's body is of no interest, and is not read however large it is.
+                status = response.status
+            error = _complaint(status)
+        except TimeoutError:
+            error = f"There was no answer within {self._settings.webhook_timeout_seconds:g} seconds."
+        except (ForbiddenAddressError, MassPayoutError) as refusal:
+            error = str(refusal)
+        except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as failure:
+            error = f"It could not be reached: {failure or type(failure).__name__}."
+        return Answer(status, round((time.monotonic() - started) * 1000), error)
+
+    def _request(self, delivery: WebhookDelivery) -> tuple[str, list[tuple[str, str]], bytes]:
+        event, url = delivery.event, delivery.webhook.url
+        parts = check_url(url, allow_private=self._settings.webhook_allow_private)
+        message = {
+            "id": event.id,
+            "type": event.type,
+            "number": delivery.number,
+            "occurred_at": event.created_at,
+            "data": event.data,
+        }
+        body = json.dumps(message, default=json_form, separators=(",", ":"), ensure_ascii=False).encode()
+        timestamp = int(time.time())
+        secret = unseal(self._settings, delivery.webhook.sealed_secret)
+        return (
+            url,
+            [
+                ("Host", parts.netloc),
+                ("User-Agent", "masspayout"),
+                ("Content-Type", "application/json"),
+                ("Content-Length", str(len(body))),
+                ("webhook-id", str(event.id)),
+                ("webhook-timestamp", str(timestamp)),
+                ("webhook-signature", signature(secret, str(event.id), timestamp, body)),
+            ],
+            body,
+        )
+
+    def _claim_seconds(self) -> float:
+        return self._settings.webhook_timeout_seconds + _SPARE_SECONDS
+
+
+def _complaint(status: int) -> str | None:
+    """Say what is wrong with a status; nothing when the target took the delivery."""
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return None
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return f"It answered {status}: redirects are not followed. Give the webhook its final URL."
+    return f"It answered {status}."

@@ -1,0 +1,123 @@
+"""Targets: who wants to hear of what. Their secrets are shown once, and encrypted in the database."""
+
+import base64
+import secrets
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import audit
+from masspayout.db.entities import Webhook
+from masspayout.db.repositories import Webhooks
+from masspayout.db.session import Database
+from masspayout.db.types import uuid7
+from masspayout.kernel.errors import Conflict, Invalid
+from masspayout.service.webhooks.addresses import check_target
+from masspayout.service.webhooks.sealing import seal
+from masspayout.settings import Settings
+
+EVENT_TYPES = (
+    "distribution.created",
+    "distribution.changed",
+    "distribution.frozen",
+    "distribution.approved",
+    "distribution.processing",
+    "distribution.completed",
+    "distribution.failed",
+    "distribution.pending",
+    "distribution.cancelled",
+    "batch.completed",
+    "batch.failed",
+)
+DEFAULT_EVENTS = ("distribution.*",)
+SECRET_PREFIX = "whsec_"  # noqa: S105 - what secrets begin with, no secret
+_SECRET_BYTES = 32
+
+
+async def add(
+    database: Database,
+    settings: Settings,
+    url: str,
+    events: Sequence[str] = DEFAULT_EVENTS,
+    *,
+    webhook_id: uuid.UUID | None = None,
+) -> tuple[Webhook, str]:
+    """Add a target, and return it with the secret that its deliveries are signed with: it is shown this once.
+
+    Raises:
+        Invalid: The URL is wrong or leads where no webhook may lead, or there are no such events.
+    """
+    wanted = _check_events(events)
+    await check_target(url, allow_private=settings.webhook_allow_private)
+    secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+    async with database.unit_of_work() as session:
+        webhook = await Webhooks(session).save(
+            Webhook(
+                id=webhook_id or uuid7(), url=url, events=wanted, sealed_secret=seal(settings, secret), enabled=True
+            )
+        )
+        audit.record(session, "webhook.created", webhook.id, after={"url": url, "events": wanted})
+    return webhook, secret
+
+
+async def remove(database: Database, webhook_id: uuid.UUID) -> None:
+    """Remove a target, with its log of deliveries.
+
+    Raises:
+        NotFound: There is no such target.
+    """
+    async with database.unit_of_work() as session:
+        webhook = await Webhooks(session).get(webhook_id)
+        if await Webhooks(session).remove(webhook_id):
+            audit.record(session, "webhook.removed", webhook_id, before={"url": webhook.url, "events": webhook.events})
+
+
+async def set_enabled(database: Database, webhook_id: uuid.UUID, *, enabled: bool) -> Webhook:
+    """Switch a target on or off. What waits for it is kept; what happens while it is off it does not hear of.
+
+    Raises:
+        NotFound: There is no such target.
+    """
+    async with database.unit_of_work() as session:
+        webhooks = Webhooks(session)
+        webhook = await webhooks.get(webhook_id)
+        if await webhooks.set_enabled(webhook_id, enabled=enabled):
+            audit.record(
+                session, "webhook.changed", webhook_id, before={"enabled": not enabled}, after={"enabled": enabled}
+            )
+        return await webhooks.get(webhook.id)
+
+
+async def find(session: AsyncSession, reference: str) -> Webhook:
+    """Return a target by its id.
+
+    Raises:
+        NotFound: There is none, or the reference is no id.
+    """
+    return await Webhooks(session).get_by_text(reference)
+
+
+async def send_again(database: Database, delivery_id: uuid.UUID) -> None:
+    """Have a delivery sent once more: the same event, with the same id and number.
+
+    Raises:
+        NotFound: There is no such delivery.
+        Conflict: It is about to be sent anyway.
+    """
+    async with database.unit_of_work() as session:
+        delivery = await Webhooks(session).get_delivery(delivery_id)
+        if not await Webhooks(session).send_again(delivery.id):
+            raise Conflict(
+                f"Delivery {delivery.id} was not given up: it is sent at {delivery.next_try_at:%Y-%m-%d %H:%M:%S} UTC.",
+                "A worker sends it: masspayout worker",
+            )
+
+
+def _check_events(events: Sequence[str]) -> list[str]:
+    known = {*EVENT_TYPES, *(f"{kind.split('.')[0]}.*" for kind in EVENT_TYPES)}
+    unknown = [event for event in events if event not in known]
+    if unknown or not events:
+        what = f"There is no event {unknown[0]!r}." if unknown else "There is nothing to hear of."
+        raise Invalid(what, f"Choose among: {', '.join(sorted(known))}.")
+    return sorted(set(events))
