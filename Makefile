@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test storm check format bench contract picture openapi screenshots lock clean
+.PHONY: help demo test storm check format bench contract picture rooms openapi screenshots lock clean
 
 help:
 	@echo "make demo     install and show a whole payout on the sandbox ledger, in about a minute"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench    measure with N=100000 holders, or N=1000000"
 	@echo "make contract compile the paying contract into the package"
 	@echo "make picture  draw docs/demo.svg anew from a run of the demo"
+	@echo "make rooms    draw the rooms of the source in ARCHITECTURE.md anew"
 	@echo "make openapi  write docs/openapi.json anew"
 	@echo "make screenshots  take docs/screenshots anew; needs Debian's chromium"
 	@echo "make lock     pin the newest dependencies that pyproject.toml allows, with their hashes"
@@ -54,6 +55,9 @@ contract: $(VENV)/.installed-dev
 
 picture: $(VENV)/.installed
 	$(BIN)/python docs/draw_demo.py
+
+rooms: $(VENV)/.installed
+	$(BIN)/python docs/draw_rooms.py
 
 openapi: $(VENV)/.installed
 	$(BIN)/python docs/write_openapi.py

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -69,11 +70,15 @@ def test_every_setting_is_described_as_in_the_software() -> None:
         assert described[name.upper()].startswith(sentence), name
 
 
-def test_the_map_of_the_architecture_has_every_room() -> None:
-    root = ROOT / "src" / "masspayout"
-    rooms = {path.stem for path in root.iterdir() if not path.name.startswith("_") and path.name != "py.typed"}
-    named = set(re.findall(r"[a-z_]+", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").split("```")[1]))
-    assert rooms <= named
+def test_the_drawing_of_the_rooms_is_current() -> None:
+    specification = spec_from_file_location("draw_rooms", ROOT / "docs" / "draw_rooms.py")
+    assert specification is not None
+    assert specification.loader is not None
+    draw_rooms = module_from_spec(specification)
+    specification.loader.exec_module(draw_rooms)
+    document = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert document == draw_rooms.redrawn(document), "draw them anew with: make rooms"
+    assert len(draw_rooms.drawing().splitlines()) <= 60, "one screen"
 
 
 def test_every_command_has_a_section() -> None:
