@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from masspayout.db.last_work import SINGLE_STATEMENT, run_last_work
 from masspayout.db.refusals import is_refusal, unavailable
 from masspayout.db.replication import UnconfirmedCommits
 from masspayout.kernel.clock import Clock
@@ -30,8 +31,6 @@ SESSION_ARGUMENTS = {
 # A connection that was used a moment ago is trusted; one that lay idle for longer is tried first.
 _IDLE_SECONDS = 1.0
 
-_LAST = "to be done last"
-_SINGLE = "of a single statement"
 _CLOCK = "the clock of the database"
 
 _NOW_NANOS = text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) * 1000")
@@ -60,7 +59,7 @@ class Database:
         # On the same pool: the server commits each statement by itself.
         autocommitting = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._single_statements = async_sessionmaker(
-            autocommitting, expire_on_commit=False, info={_SINGLE: True, _CLOCK: self.clock}
+            autocommitting, expire_on_commit=False, info={SINGLE_STATEMENT: True, _CLOCK: self.clock}
         )
         for sessions in (self._sessions, self._single_statements):
             sessions.configure(sync_session_class=_session_class(self._unconfirmed))
@@ -98,8 +97,7 @@ class Database:
             try:
                 async with session.begin():
                     yield session
-                    for work in session.info.pop(_LAST, {}):
-                        await work(session)
+                    await run_last_work(session)
             except (DBAPIError, psycopg.Error) as error:
                 if not is_refusal(error):
                     raise
@@ -143,17 +141,6 @@ def _try_idle_connections_before_use(engine: AsyncEngine) -> None:
 
     event.listen(engine.sync_engine, "checkin", remember)
     event.listen(engine.sync_engine, "checkout", try_if_idle)
-
-
-def do_last(session: AsyncSession, work: Callable[[AsyncSession], Awaitable[None]]) -> None:
-    """Have some work done once, just before the session's unit of work commits.
-
-    Raises:
-        RuntimeError: It is a unit of work of a single statement: nothing can be in one transaction with that.
-    """
-    if session.info.get(_SINGLE):
-        raise RuntimeError("Nothing can be done last in a unit of work of a single statement: use unit_of_work().")
-    session.info.setdefault(_LAST, {})[work] = True
 
 
 def clock_of(session: AsyncSession) -> Clock:

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 
 from masspayout.db.entities import AuditEntry, AuditHead
+from masspayout.db.last_work import do_last
 from masspayout.db.repositories.base import Page, Repository
-from masspayout.db.session import do_last
 from masspayout.db.types import uuid7
 from masspayout.kernel.json_forms import json_form
 
