@@ -31,7 +31,6 @@ SESSION_ARGUMENTS = {
 # A connection that was used a moment ago is trusted; one that lay idle for longer is tried first.
 _IDLE_SECONDS = 1.0
 
-_CLOCK = "the clock of the database"
 
 _NOW_NANOS = text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) * 1000")
 
@@ -55,11 +54,11 @@ class Database:
         )
         _try_idle_connections_before_use(self._engine)
         self._unconfirmed = UnconfirmedCommits(self._engine)
-        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False, info={_CLOCK: self.clock})
+        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         # On the same pool: the server commits each statement by itself.
         autocommitting = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._single_statements = async_sessionmaker(
-            autocommitting, expire_on_commit=False, info={SINGLE_STATEMENT: True, _CLOCK: self.clock}
+            autocommitting, expire_on_commit=False, info={SINGLE_STATEMENT: True}
         )
         for sessions in (self._sessions, self._single_statements):
             sessions.configure(sync_session_class=_session_class(self._unconfirmed))
@@ -141,11 +140,6 @@ def _try_idle_connections_before_use(engine: AsyncEngine) -> None:
 
     event.listen(engine.sync_engine, "checkin", remember)
     event.listen(engine.sync_engine, "checkout", try_if_idle)
-
-
-def clock_of(session: AsyncSession) -> Clock:
-    """Return the clock of the database that a session works in."""
-    return cast("Clock", session.info[_CLOCK])
 
 
 async def driver_connection(session: AsyncSession) -> AsyncConnection:
