@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -10,8 +11,9 @@ from sqlalchemy import URL
 
 import transactions
 from databases import run_sql
-from masspayout.db.entities import DistributionStatus
+from masspayout.db.entities import DistributionStatus, ExecutionType
 from masspayout.db.session import Database, connect_arguments
+from masspayout.distributions import starts
 from masspayout.kernel.types import SignedTransaction
 from masspayout.ledger.port import Ledger, Transfer
 from masspayout.ledger.sandbox import Faults
@@ -74,6 +76,19 @@ async def test_no_ledger_is_called_inside_a_transaction_while_a_payout_is_paid(
     assert {"identity", "sender", "prepare", "submit", "outcome", "statement"} <= set(transactions.calls)
     assert transactions.calls["statement"] > BATCHES
     assert not transactions.calls_inside
+
+
+async def test_a_start_asks_the_ledger_for_its_identity_once(database: Database, settings: Settings) -> None:
+    """Whether it was frozen before or is frozen by it."""
+    world = await make_world(database, settings)
+    due_at = datetime.now(UTC) + timedelta(seconds=1)
+    frozen = await world.plan("1000")
+    unfrozen = await world.plan("1000", execution_type=ExecutionType.SCHEDULED, scheduled_time=due_at)
+    for distribution in (frozen, unfrozen):
+        transactions.calls.clear()
+        await starts.execute(world.runtime, distribution.id, now=due_at + timedelta(seconds=1))
+        assert transactions.calls["identity"] == 1
+    await world.sandbox.close()
 
 
 async def test_a_call_inside_a_transaction_is_noticed(database: Database, settings: Settings) -> None:

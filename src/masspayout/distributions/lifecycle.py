@@ -39,14 +39,14 @@ async def create(context: Context, asset: Asset, terms: Terms, *, now: datetime 
     check_schedule(terms, now)
     is_scheduled = terms.execution_type is ExecutionType.SCHEDULED
     waits = is_scheduled or (terms.record_time is not None and terms.record_time > now)
-    if not is_scheduled:
-        await read_register(context, distribution)
     reading = None
-    if not waits:
+    if not is_scheduled:
         binding = await ledger_binding.bind(ledger, settings)
-        async with database.unit_of_work() as session:
-            asset = await Assets(session).get(asset.id)
-        reading = await freezing.read(ledger, settings, binding, distribution, asset)
+        await read_register(context, distribution, identity=binding.identity)
+        if not waits:
+            async with database.unit_of_work() as session:
+                asset = await Assets(session).get(asset.id)
+            reading = await freezing.read(ledger, settings, binding, distribution, asset)
     async with database.unit_of_work() as session:
         await Distributions(session).save(distribution)
         record_created(session, distribution)
@@ -56,13 +56,16 @@ async def create(context: Context, asset: Asset, terms: Terms, *, now: datetime 
     return distribution
 
 
-async def read_register(context: Context, distribution: Distribution, *, since: datetime | None = None) -> None:
+async def read_register(
+    context: Context, distribution: Distribution, *, since: datetime | None = None, identity: str | None = None
+) -> None:
     """Read the register anew for a distribution that is still to be frozen from it, or that follows what a token says.
 
     Args:
         context: What to work with.
         distribution: Which one.
         since: A register that was read after this time is new enough.
+        identity: Which ledger it is, where it was asked before.
 
     Raises:
         LedgerUnavailable: The ledger cannot be read now.
@@ -74,7 +77,7 @@ async def read_register(context: Context, distribution: Distribution, *, since: 
             read_at = (await Assets(session).get(distribution.asset_id)).last_synced_at
         if read_at is not None and read_at >= since:
             return
-    await assets.sync(context.database, context.ledger, distribution.asset_id)
+    await assets.sync(context.database, context.ledger, distribution.asset_id, identity=identity)
 
 
 async def reopen_unfrozen(session: AsyncSession, distribution_id: uuid.UUID) -> bool:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from masspayout import distributions
 from masspayout.context import Context
 from masspayout.controls.funds import frozen_token, held_amount
 from masspayout.db.entities import Asset, Distribution
 from masspayout.db.repositories import Assets, Entitlements, Trial
+from masspayout.distributions import lifecycle
 from masspayout.distributions.payout_lists import PayoutList
 from masspayout.distributions.terms import Terms, from_terms
 from masspayout.entitlements import freezing
@@ -130,10 +130,11 @@ async def trial(
         terms = replace(terms, record_time=None)
     token = await require_told_amounts(ledger, payment_token_of(settings, asset))
     planned = from_terms(asset, terms, token)
-    await distributions.read_register(context, planned)
+    binding = await ledger_binding.bind(ledger, settings)
+    await lifecycle.read_register(context, planned, identity=binding.identity)
     async with context.database.unit_of_work() as session:
         asset = await Assets(session).get(asset.id)
-    reading = await freezing.read(ledger, settings, await ledger_binding.bind(ledger, settings), planned, asset)
+    reading = await freezing.read(ledger, settings, binding, planned, asset)
     division, recipients = await _divide(context, planned, amount, reading)
     return await _ask_ledger(context, token, division, _accounts_of(recipients), checked)
 

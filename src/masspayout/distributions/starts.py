@@ -12,12 +12,13 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout import audit, distributions
+from masspayout import audit
 from masspayout.context import Context
 from masspayout.controls import approvals, funds, start_conditions
 from masspayout.controls.funds import FundsReading, frozen_token
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import Assets, BatchPayouts, Distributions, Entitlements
+from masspayout.distributions import lifecycle
 from masspayout.entitlements import freezing
 from masspayout.entitlements.freezing import FreezeReading, freeze
 from masspayout.kernel.errors import Conflict, Invalid
@@ -99,7 +100,7 @@ async def retry(
     readiness = await prepare(context, distribution_id, now)
     await _require_approvals_of_frozen(context, distribution_id, readiness, now)
     async with context.database.unit_of_work() as session:
-        if chosen is None and await distributions.reopen_unfrozen(session, distribution_id):
+        if chosen is None and await lifecycle.reopen_unfrozen(session, distribution_id):
             await begin(session, context, distribution_id, readiness, now)
         else:
             await _begin_again(session, context, distribution_id, readiness, chosen, now)
@@ -134,10 +135,10 @@ async def prepare(
     if distribution.is_frozen:
         ledger_binding.require_began_on(binding.identity, distribution)
         # What the ledger shows as paid of it, and the database forgot, is not due any more.
-        await attend(database, ledger, settings, str(distribution.payer_account_id))
+        await attend(database, ledger, settings, str(distribution.payer_account_id), identity=binding.identity)
         return Readiness(binding, funds=await funds.read(ledger, frozen_token(distribution)))
     await _require_freezable(context, distribution, now)
-    await distributions.read_register(context, distribution, since=register_since)
+    await lifecycle.read_register(context, distribution, since=register_since, identity=binding.identity)
     async with database.unit_of_work() as session:
         # What a token announced may have been put off, or called off.
         distribution = await Distributions(session).get(distribution_id)
@@ -169,7 +170,7 @@ async def _require_approvals_of_frozen(
     if readiness.freezing is None or not settings.approvals_required:
         return
     async with context.database.unit_of_work() as session:
-        await distributions.reopen_unfrozen(session, distribution_id)
+        await lifecycle.reopen_unfrozen(session, distribution_id)
         found = await Distributions(session).get(distribution_id)
         if await freeze_for_approval(session, context, found, readiness, now):
             await session.rollback()
@@ -226,7 +227,7 @@ async def begin(
         await _require_free(session, context, distribution, readiness, due, now)
     if not await repository.begin(distribution_id, now):
         await session.refresh(distribution)
-        raise distributions.conflict(distribution, "executed")
+        raise lifecycle.conflict(distribution, "executed")
     _record_start(session, "distribution.executed", distribution, DistributionStatus.PENDING)
     await context.jobs.enqueue_payment(session, distribution_id, batch_count=distribution.batch_count or 0)
 
@@ -248,7 +249,7 @@ async def _begin_again(
         await _require_free(session, context, distribution, readiness, due, now)
     if not await repository.begin_retry(distribution_id, now):
         await session.refresh(distribution)
-        raise distributions.conflict(distribution, "retried")
+        raise lifecycle.conflict(distribution, "retried")
     _record_start(session, "distribution.retried", distribution, DistributionStatus.FAILED, chosen)
     await _reopen(session, distribution, chosen)
     await context.jobs.enqueue_payment(session, distribution_id, batch_count=distribution.batch_count or 0)

@@ -80,10 +80,11 @@ class GateState:
 class PayerGate:
     """The gates of the payers that this process signs for."""
 
-    def __init__(self, database: Database, ledger: Ledger, settings: Settings) -> None:
+    def __init__(self, database: Database, ledger: Ledger, settings: Settings, identity: str | None = None) -> None:
         self._database = database
         self._ledger = ledger
         self._settings = settings
+        self._identity = identity
         self._reading = asyncio.Lock()
         self._states: dict[str, GateState] = {}
         self._read_at: dict[str, float] = {}
@@ -140,7 +141,8 @@ class PayerGate:
 
     async def _begin(self, account: str, *, is_first_read: bool) -> tuple[Payer, datetime]:
         """Return the payer's row, with what hints at a database that forgot written on it, and the database's time."""
-        ledger, settling_seconds = await self._ledger.identity(), await self._ledger.settling_seconds()
+        ledger = self._identity or await self._ledger.identity()
+        settling_seconds = await self._ledger.settling_seconds()
         present = await self._ledger_now()
         async with self._database.unit_of_work() as session:
             payers = Payers(session)
@@ -224,13 +226,22 @@ class PayerGate:
         return await adoption.explain(entry)
 
 
-async def attend(database: Database, ledger: Ledger, settings: Settings, account: str) -> GateState:
+async def attend(
+    database: Database, ledger: Ledger, settings: Settings, account: str, *, identity: str | None = None
+) -> GateState:
     """Read a payer's statement once, adopt what it explains, and return whether the payer is open.
+
+    Args:
+        database: Where the statement is kept.
+        ledger: Where it is read.
+        settings: What a gate has to keep.
+        account: Whose it is.
+        identity: Which ledger it is, where it was asked before.
 
     Raises:
         LedgerUnavailable: The statement cannot be read now.
     """
-    return await PayerGate(database, ledger, settings).attend(account)
+    return await PayerGate(database, ledger, settings, identity).attend(account)
 
 
 def _set_doubt(session: AsyncSession, payer: Payer, reason: str, now: datetime, settling_seconds: int) -> None:

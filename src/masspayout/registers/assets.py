@@ -149,11 +149,17 @@ async def _facts(
     return facts
 
 
-async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID) -> SyncResult:
+async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID, *, identity: str | None = None) -> SyncResult:
     """Make the register, and what its token announced, what the ledger says now.
 
     Holders are streamed into a file first, and then merged in one transaction. Of two syncs at once, the one that read
     earlier leaves the register alone. When one fails, the register stays as it was and the asset says FAILED.
+
+    Args:
+        database: Where the register is kept.
+        ledger: Where it is read.
+        asset_id: Whose it is.
+        identity: Which ledger that is, where it was asked before.
 
     Raises:
         AnotherLedger: It was imported from another ledger.
@@ -165,7 +171,7 @@ async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID) -> SyncR
         asset = await Assets(session).get(asset_id)
         await Assets(session).begin_sync(asset.id)
     try:
-        reading = await _read(ledger, asset)
+        reading = await _read(ledger, asset, identity or await ledger.identity())
         now = await database.clock.now()
         async with database.unit_of_work() as session:
             return await _merge(session, asset, reading, now)
@@ -176,8 +182,7 @@ async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID) -> SyncR
         raise
 
 
-async def _read(ledger: Ledger, asset: Asset) -> _Reading:
-    identity = await ledger.identity()
+async def _read(ledger: Ledger, asset: Asset, identity: str) -> _Reading:
     ledger_binding.require(identity, asset.ledger_identity, f"Asset {asset.token_id} was imported from")
     _require_storable(await ledger.token(asset.token_id))
     snapshot = await ledger.holders(asset.token_id)
