@@ -108,9 +108,11 @@ class Proxy:
         waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
 
         async def read() -> None:
-            while data := await reader.read(_CHUNK_BYTES):
-                waiting.put_nowait((time.monotonic() + delay_seconds(), data))
-            waiting.put_nowait((0.0, b""))
+            try:
+                while data := await reader.read(_CHUNK_BYTES):
+                    waiting.put_nowait((time.monotonic() + delay_seconds(), data))
+            finally:  # whether it ended, or broke off because its process was killed
+                waiting.put_nowait((0.0, b""))
 
         reading = asyncio.create_task(read())
         try:

@@ -61,3 +61,19 @@ async def test_connections_go_back_to_units_of_work_after_a_single_statement(dat
         await session.rollback()
     async with database.unit_of_work() as session:
         assert await session.scalar(text("SELECT count(*) FROM note")) == 0
+
+
+async def test_a_transaction_whose_machine_is_gone_without_a_word_does_not_keep_its_locks(database: Database) -> None:
+    lock = text("SELECT pg_advisory_xact_lock(1)")
+
+    async def go_silent() -> None:
+        async with database.unit_of_work() as gone:
+            assert await gone.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1min"
+            await gone.execute(text("SET LOCAL idle_in_transaction_session_timeout = 100"))
+            await gone.execute(lock)
+            async with database.unit_of_work() as other:
+                await other.execute(lock)
+            await gone.execute(lock)
+
+    with pytest.raises(DatabaseUnavailable, match="nothing had happened for too long"):
+        await go_silent()

@@ -123,6 +123,13 @@ _REFUSALS = (
     ),
     _refusal(
         Obstacle.STATEMENT,
+        "25P03",
+        (),
+        "PostgreSQL at {server} ended a transaction in which nothing had happened for too long: nothing of it stays.",
+        "Try again; if it stays so, see what keeps this machine so busy: masspayout doctor",
+    ),
+    _refusal(
+        Obstacle.STATEMENT,
         "42501",
         (),
         "The role {user} may not do this in {database}: {reason}.",

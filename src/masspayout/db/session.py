@@ -28,6 +28,13 @@ SESSION_ARGUMENTS = {
     "connect_timeout": 10,
 }
 
+# No unit of work waits for anything but the server, so one that is idle for a minute is of a machine that is gone. The
+# server would keep its locks until TCP gives up: two hours, in which its payer paid nobody.
+_UNIT_OF_WORK_ARGUMENTS = {
+    **SESSION_ARGUMENTS,
+    "options": f"{SESSION_ARGUMENTS['options']} -c idle_in_transaction_session_timeout=60s",
+}
+
 # A connection that was used a moment ago is trusted; one that lay idle for longer is tried first.
 _IDLE_SECONDS = 1.0
 
@@ -50,7 +57,7 @@ class Database:
             url,
             pool_size=pool_size,
             max_overflow=10,
-            connect_args=SESSION_ARGUMENTS,
+            connect_args=_UNIT_OF_WORK_ARGUMENTS,
         )
         _try_idle_connections_before_use(self._engine)
         self._unconfirmed = UnconfirmedCommits(self._engine)
