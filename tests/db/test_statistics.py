@@ -13,6 +13,7 @@ from masspayout.db.repositories import Holders
 from masspayout.db.repositories.holders import _ADD_NEW, _CHANGE_BALANCES, _REMOVE_GONE
 from masspayout.db.session import Database, connect_arguments
 from masspayout.db.statistics import refresh_statistics
+from masspayout.kernel.spool import Spool
 from masspayout.registers import assets
 from masspayout.settings import Settings
 from payouts import ASSET_TOKEN, World, make_runtime
@@ -31,9 +32,9 @@ async def test_a_register_that_was_just_imported_is_not_merged_row_by_row(
         runtime = make_runtime(database, settings)
         world = await World.make(runtime, HOLDERS)
         await assets.sync(database, runtime.ledger, world.asset.id)
+        read = await Spool.of((await runtime.ledger.holders(ASSET_TOKEN)).pages)
         async with database.unit_of_work() as session:
-            snapshot = await runtime.ledger.holders(ASSET_TOKEN)
-            assert await Holders(session).stage(snapshot.pages) == len(HOLDERS) + 1
+            assert await Holders(session).stage(read.pages()) == len(HOLDERS) + 1
             plan = (await session.scalars(text(f"EXPLAIN {statement}"), {"asset_id": world.asset.id})).all()
         await runtime.ledger.close()
         await database.close()
