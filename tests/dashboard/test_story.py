@@ -264,6 +264,8 @@ async def test_a_series_is_made_paused_and_cancelled(service: Service, sign_in: 
     await expect(page.get_by_text("Paused", exact=True)).to_be_visible()
     await press(page, "Resume …")
     await confirm(page, "Resume")
+    # The page is renewed with that, and a button that is pressed meanwhile may be gone.
+    await expect(page.get_by_text("Paused", exact=True)).to_be_hidden()
     await press(page, "Cancel series …")
     await confirm(page, "Cancel the series")
     await expect(page.get_by_text("Cancelled", exact=True).first).to_be_visible()
