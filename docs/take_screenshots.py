@@ -25,8 +25,9 @@ from masspayout.automation.triggers import Trigger
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Frequency, PayoutType
 from masspayout.db.session import connect_arguments
-from masspayout.distributions.lifecycle import Terms, list_payouts, starts
+from masspayout.distributions import list_payouts, starts
 from masspayout.distributions.payout_lists import parse_payout_list
+from masspayout.distributions.terms import Terms
 from masspayout.entitlements.freezing import payment_token_of
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
 from masspayout.kernel.roles import Role
@@ -144,10 +145,9 @@ class Author:
         await self.plan(fund, "51300", "Half-year dividend", scheduled_time=now + timedelta(days=4), **scheduled)
         await self.plan(house, "22900", "Rent, next month", scheduled_time=now + timedelta(days=9), **scheduled)
         rows = "".join(f"0.0.{5103 * 1000 + at},{12 + at % 7}.50\n" for at in range(40))
-        token = payment_token_of(house, self.runtime.settings)
+        token = payment_token_of(self.runtime.settings, house)
         entries = parse_payout_list(f"account_id,amount\n{rows}".encode().splitlines(keepends=True), token.decimals)
-        parts = (self.runtime, house, token, entries)
-        await list_payouts.create(*parts, concept="Refund of heating costs")
+        await list_payouts.create(self.runtime, house, token, entries, concept="Refund of heating costs")
         return await self.plan(bond, "31250.75", "Extra dividend, autumn")
 
     async def coupons(self, bond: Asset) -> str:
@@ -156,9 +156,8 @@ class Author:
         start = (now + timedelta(days=12)).replace(hour=9, minute=0, second=0, microsecond=0)
         calendar = Calendar(Frequency.MONTHLY, start, time_zone="Europe/Madrid")
         on_deposit = Terms(DistributionType.DIVIDEND, PayoutType.PERCENTAGE, None, concept="Passes on what comes in")
-        async with self.runtime.database.unit_of_work() as session:
-            made = await series.create(session, self.runtime.settings, bond, terms, calendar, now)
-            await series.create(session, self.runtime.settings, bond, on_deposit, Trigger(Decimal(100_000)), now)
+        made = await series.create(self.runtime, bond, terms, calendar, now=now)
+        await series.create(self.runtime, bond, on_deposit, Trigger(Decimal(100_000)), now=now)
         return str(made.id)
 
     async def begin(self, fund: Asset) -> Distribution:
