@@ -110,8 +110,6 @@ async def reserve(session: AsyncSession, reading: FundsReading, due: Due) -> Non
         Conflict: Something keeps the payer from paying.
         InsufficientFunds: It holds less than is due and promised; the shortfall is named.
     """
-    if reading.obstacle is not None:
-        raise reading.obstacle
     payer = reading.token.payer_account_id
     promised_amount = await BatchPayouts(session).promised_amount(payer, reading.token.token_id)
     try:

@@ -1,7 +1,7 @@
 """Previews: what executing a distribution would do, before anybody presses the button, or even creates it."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -31,13 +31,8 @@ from masspayout.registers import ledger_binding
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
-    """What executing a distribution would do. Amounts are in whole payment tokens.
-
-    What the ledger charges, ``fee_amount``, and what whoever is charged has for it, ``fee_funds_amount``, are in its
-    own currency, ``fee_symbol``; there is none where nothing is charged. Of ``unchecked_count`` recipients it is not
-    known whether they could receive it.
-    """
+class _Division:
+    """What a payout comes to, before the ledger is asked about its recipients. Amounts are in whole payment tokens."""
 
     payable_count: int
     rounded_away_count: int
@@ -46,6 +41,17 @@ class Preview:
     largest_amount: Decimal
     smallest_amount: Decimal
     transaction_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preview(_Division):
+    """What executing a distribution would do. Amounts are in whole payment tokens.
+
+    What the ledger charges, ``fee_amount``, and what whoever is charged has for it, ``fee_funds_amount``, are in its
+    own currency, ``fee_symbol``; there is none where nothing is charged. Of ``unchecked_count`` recipients it is not
+    known whether they could receive it.
+    """
+
     funds_amount: Decimal
     unpayable: dict[str, str]
     unchecked_count: int
@@ -58,19 +64,6 @@ class Preview:
     def shortfall_amount(self) -> Decimal:
         """What the payer lacks."""
         return max(Decimal(0), subtract(self.total_amount, self.funds_amount))
-
-
-@dataclass(frozen=True, slots=True)
-class _Division:
-    """What a payout comes to, before the ledger is asked about its recipients. Amounts are in whole payment tokens."""
-
-    payable_count: int
-    rounded_away_count: int
-    total_amount: Decimal
-    remainder_amount: Decimal
-    largest_amount: Decimal
-    smallest_amount: Decimal
-    transaction_count: int
 
 
 def _nobody(_: int) -> None:
@@ -212,13 +205,7 @@ async def _ask_ledger(
     estimate = tariff.estimate(division.payable_count)
     fees = estimate.fees
     return Preview(
-        payable_count=division.payable_count,
-        rounded_away_count=division.rounded_away_count,
-        total_amount=division.total_amount,
-        remainder_amount=division.remainder_amount,
-        largest_amount=division.largest_amount,
-        smallest_amount=division.smallest_amount,
-        transaction_count=division.transaction_count,
+        **asdict(division),
         funds_amount=await held_amount(context.ledger, token),
         unpayable=recipients.unpayable,
         unchecked_count=recipients.unchecked_count,
