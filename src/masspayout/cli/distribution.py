@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -58,7 +59,7 @@ def preview(distribution: DistributionArgument, as_json: JsonOption = False) -> 
         "funds for fees": f"{found.fee_funds_amount:,f} {found.fee_symbol}" if found.fee_symbol else "",
     }
     if as_json:
-        show_json({name: getattr(found, name) for name in (*found.__slots__, "shortfall_amount")})
+        show_json({**asdict(found), "shortfall_amount": found.shortfall_amount})
         return
     show_fields(fields)
     for account_id, code in sorted(found.unpayable.items()):
