@@ -22,13 +22,14 @@ from masspayout.db.entities import (
     Frequency,
     PayoutType,
 )
-from masspayout.db.repositories import ApprovalCount, Approvals, AuditEntries, Distributions
+from masspayout.db.repositories import Approvals, AuditEntries, Distributions
 from masspayout.db.session import Database
 from masspayout.distributions import list_payouts, starts
 from masspayout.distributions.payout_lists import PayoutList
-from masspayout.distributions.terms import Terms
+from masspayout.distributions.terms import ListTerms, Terms
 from masspayout.kernel.actors import SYSTEM, Actor, ActorKind, acting_as
 from masspayout.kernel.errors import ApprovalsMissing, Conflict, LimitExceeded
+from masspayout.kernel.payout_status import ApprovalCount
 from masspayout.registers import assets
 from masspayout.settings import Settings
 from masspayout.settings.control import Amounts
@@ -337,7 +338,7 @@ async def test_a_list_waits_as_everything_else(world: World) -> None:
     token = await list_payouts.payment_token(runtime, PAYMENT_TOKEN)
     entries = PayoutList(("0.0.31", "0.0.32"), (5, 7), 12)
     parts = (runtime, world.asset, token)
-    made = await list_payouts.create(*parts, entries, concept="bonus")
+    made = await list_payouts.create(*parts, entries, ListTerms(concept="bonus"))
     assert await count_of(world, made) == ApprovalCount(given=0, required=2)
     with pytest.raises(ApprovalsMissing):
         await world.execute(made.id)

@@ -167,11 +167,6 @@ def zone_is_given(call: ast.Call) -> bool:
     return bool(zones) and not (isinstance(zones[0], ast.Constant) and zones[0].value is None)
 
 
-def is_business(path: Path) -> bool:
-    """Whether a module is one of the nouns at the root of the package."""
-    return path.parent == PACKAGE
-
-
 # Who is let in, how long an answer is waited for, and what webhooks are signed with goes by the machine's clock.
 GO_BY_THE_MACHINE = (
     "api/",
@@ -195,16 +190,66 @@ def test_the_time_is_that_of_the_database() -> None:
     assert not asked
 
 
-def test_the_business_neither_sleeps_nor_rolls_dice() -> None:
-    """Blocking stops every payout of the process; chance cannot be repeated when a payout is looked into."""
+EDGES = ("cli/", "api/", "dashboard/", "worker/", "__main__")
+# Adapters and the server's keeper wait for networks and processes; what is above waits as it is told to, by ``sleep=``.
+WAIT_FOR_OTHERS = ("ledger/", "db/embedded", "service/webhooks/addresses.py")
+
+
+def test_no_room_below_the_edges_sleeps() -> None:
+    sleeping = [
+        f"{where(path, call)} {name}"
+        for path in SOURCES
+        if not in_package(path).startswith((*EDGES, *WAIT_FOR_OTHERS))
+        for name, call in calls_of(tree_of(path))
+        if name in {"asyncio.sleep", "time.sleep", "sleep"}
+    ]
+    assert not sleeping
+
+
+# Secrets are drawn by lot; so are the pauses after which someone who was refused asks again.
+DRAW_LOTS = (*EDGES, "db/", "ledger/", "kernel/backoff.py", "service/")
+
+
+def test_the_business_rolls_no_dice() -> None:
+    """Chance cannot be repeated when a payout is looked into."""
     banned = [
         f"{where(path, node)} {name}"
         for path in SOURCES
-        if is_business(path)
-        for name, node in [*imports_of(tree_of(path)), *calls_of(tree_of(path))]
-        if name in {"time.sleep", "random"} or name.startswith(("random.", "secrets."))
+        if not in_package(path).startswith(DRAW_LOTS)
+        for name, node in imports_of(tree_of(path))
+        if name.split(".")[0] in {"random", "secrets"}
     ]
     assert not banned
+
+
+def is_amount(node: ast.expr) -> bool:
+    """Whether a name says that it is an amount of whole tokens, a ``Decimal``."""
+    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    return name.endswith(("amount", "amounts"))
+
+
+def sums_of(tree: ast.AST) -> Iterator[tuple[ast.AST, list[ast.expr]]]:
+    """Yield everything that is added, subtracted or summed up, with its operands."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+            yield node, [node.left, node.right]
+        elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub):
+            yield node, [node.target, node.value]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "sum":
+            terms = [term.elt if isinstance(term, ast.GeneratorExp | ast.ListComp) else term for term in node.args]
+            yield node, terms
+
+
+def test_amounts_are_added_by_what_rounds_nothing() -> None:
+    """The usual context of ``Decimal`` rounds to 28 digits. Hedera's mirror nodes call smallest units amounts."""
+    bare = [
+        where(path, node)
+        for path in SOURCES
+        if in_package(path) != "kernel/money.py" and not in_package(path).startswith("ledger/hedera/")
+        for node, operands in sums_of(tree_of(path))
+        if any(map(is_amount, operands))
+    ]
+    assert not bare
 
 
 QUERY_BUILDERS = {"text", "select", "insert", "update", "delete"}

@@ -19,6 +19,7 @@ from masspayout.db.entities import Asset, DistributionStatus, EntryAnswer
 from masspayout.db.session import Database
 from masspayout.distributions import list_payouts
 from masspayout.distributions.payout_lists import read_payout_list
+from masspayout.distributions.terms import ListTerms
 from masspayout.jobs import Jobs
 from masspayout.kernel.errors import Conflict, ContractPaused, InsufficientFunds, PayerStopped
 from masspayout.ledger.evm.contracts.own import TRANSFER_GAS
@@ -100,7 +101,7 @@ async def test_a_list_of_real_size_in_eighteen_decimals_reconciles_to_the_unit(
     await list_payouts.check(context, token, entries)
     harness.way.faults = Faults(lose_answer_percent=10, lose_request_percent=5, repeat_percent=10)
 
-    made = await list_payouts.create(context, world.asset, token, entries)
+    made = await list_payouts.create(context, world.asset, token, entries, ListTerms())
     await world.execute(made.id)
     status = await world.pay(made.id)
 

@@ -19,6 +19,7 @@ from masspayout.db.repositories import Assets
 from masspayout.db.session import Database, connect_arguments
 from masspayout.distributions import list_payouts
 from masspayout.distributions.payout_lists import PayoutList
+from masspayout.distributions.terms import ListTerms
 from masspayout.kernel.errors import Conflict
 from masspayout.settings import Settings
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, World, accounts, make_runtime
@@ -91,8 +92,8 @@ async def test_a_list_that_the_former_version_paid_is_not_payable_again(world: W
     entries = PayoutList(tuple(sorted(accounts(30)[:7])), (2 * UNITS,) * 7, 14 * UNITS)
     parts = (runtime, world.asset, token, entries)
     with pytest.raises(Conflict, match="a distribution for this very list already"):
-        await list_payouts.create(*parts, concept="March 2026")
-    assert await list_payouts.create(*parts, concept="March 2026", again=2)
+        await list_payouts.create(*parts, ListTerms(concept="March 2026"))
+    assert await list_payouts.create(*parts, ListTerms(concept="March 2026", again=2))
 
 
 async def test_payments_of_the_former_version_that_were_lost_are_adopted_by_their_former_mark(world: World) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from division import split_equal, split_pro_rata
 from masspayout.context import Context
 from masspayout.db.entities import (
     Asset,
@@ -29,7 +30,7 @@ from masspayout.db.entities import (
 from masspayout.db.repositories import Assets, BatchPayouts, Distributions
 from masspayout.entitlements.freezing import FreezeReading, freeze, payment_token_of
 from masspayout.kernel.errors import Invalid
-from masspayout.kernel.money import split_equal, split_pro_rata, to_decimal, to_units
+from masspayout.kernel.money import to_decimal, to_units
 from masspayout.registers import ledger_binding
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, World
 from shared_data import shared_file

@@ -19,6 +19,7 @@ from masspayout.db.entities import Distribution, DistributionStatus, EntryAnswer
 from masspayout.db.session import connect_arguments
 from masspayout.distributions import list_payouts
 from masspayout.distributions.payout_lists import PayoutList
+from masspayout.distributions.terms import ListTerms
 from masspayout.kernel.errors import Conflict, InsufficientFunds, Invalid, PayerStopped
 from masspayout.payments import recovery
 from masspayout.payments.batch_payouts import DistributionPayer
@@ -209,7 +210,7 @@ async def pay_list(world: World) -> Distribution:
     token = await list_payouts.payment_token(runtime, PAYMENT_TOKEN)
     amounts = [5 * UNITS] * 40
     entries = PayoutList(tuple(sorted(HOLDERS[:40])), tuple(amounts), sum(amounts))
-    made = await list_payouts.create(runtime, world.asset, token, entries, concept="March")
+    made = await list_payouts.create(runtime, world.asset, token, entries, ListTerms(concept="March"))
     await world.execute(made.id)
     assert await world.pay(made.id) is DistributionStatus.COMPLETED
     return made

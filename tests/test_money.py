@@ -9,15 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from division import split_equal, split_pro_rata
 from masspayout.distributions.payout_lists import read_payout_list
 from masspayout.kernel import money
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.money import (
     MAX_UNITS,
     parse_amount,
-    smallest_unit,
-    split_equal,
-    split_pro_rata,
     to_decimal,
     to_units,
 )
@@ -135,9 +133,9 @@ def test_amounts_sum_up_exactly(many_units: list[int], decimals: int) -> None:
 
 
 def test_the_smallest_unit_has_all_the_decimals() -> None:
-    assert str(smallest_unit(0)) == "1"
-    assert str(smallest_unit(2)) == "0.01"
-    assert f"{smallest_unit(18):f}" == "0.000000000000000001"
+    assert str(to_decimal(1, 0)) == "1"
+    assert str(to_decimal(1, 2)) == "0.01"
+    assert f"{to_decimal(1, 18):f}" == "0.000000000000000001"
 
 
 def naive_split(total_units: int, balances: dict[str, int]) -> dict[str, int]:

@@ -13,7 +13,7 @@ from databases import run_sql
 from masspayout.context import Context
 from masspayout.controls import approvals
 from masspayout.db.entities import Distribution, DistributionStatus, DistributionType, ExecutionType
-from masspayout.db.repositories import ApprovalCount, Approvals, AuditEntries, Distributions
+from masspayout.db.repositories import Approvals, AuditEntries, Distributions
 from masspayout.db.session import Database
 from masspayout.distributions import contract_payouts
 from masspayout.entitlements import register_hashes
@@ -21,6 +21,7 @@ from masspayout.entitlements.register_hashes import HashCheck, HashState
 from masspayout.jobs import Jobs
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
 from masspayout.kernel.errors import Conflict
+from masspayout.kernel.payout_status import ApprovalCount
 from masspayout.kernel.types import Share
 from masspayout.ledger.contract_offers import AnnouncedPayout, ContractOffer
 from masspayout.ledger.sandbox import SandboxLedger

@@ -18,6 +18,7 @@ from masspayout.db.entities import AttemptStatus, DistributionStatus, ExecutionT
 from masspayout.db.repositories import Attempts
 from masspayout.distributions import list_payouts, previews, starts
 from masspayout.distributions.payout_lists import PayoutList
+from masspayout.distributions.terms import ListTerms
 from masspayout.kernel.errors import AnotherLedger
 from masspayout.ledger.identity import contradict, make_identity, settings_of
 from masspayout.ledger.sandbox import Faults, SandboxLedger
@@ -109,7 +110,7 @@ async def plan_list(world: World, _: uuid.UUID) -> None:
     runtime = world.runtime
     token = await list_payouts.payment_token(runtime, PAYMENT_TOKEN)
     wanted = PayoutList(("0.0.77",), (5,), 5)
-    await list_payouts.create(runtime, world.asset, token, wanted)
+    await list_payouts.create(runtime, world.asset, token, wanted, ListTerms())
 
 
 @pytest.mark.parametrize("step", [execute, make_ready, reconcile, preview, sync, plan, plan_list])

@@ -66,7 +66,7 @@ async def wait_for(condition: Callable[[], Awaitable[object]]) -> None:
 
 async def some_are_paid(world: World, distribution_id: uuid.UUID) -> bool:
     async with world.runtime.database.unit_of_work() as session:
-        return (await BatchPayouts(session).progress(distribution_id)).paid >= 20
+        return (await BatchPayouts(session).progress(distribution_id)).paid_count >= 20
 
 
 async def something_is_undecided(url: URL) -> bool:

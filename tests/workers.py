@@ -101,7 +101,7 @@ class _Executioner:
         """Wait until so many holders are paid, or until the payout is over. Return how many are."""
         while True:
             async with self._world.runtime.database.unit_of_work() as session:
-                paid_count = (await BatchPayouts(session).progress(distribution_id)).paid
+                paid_count = (await BatchPayouts(session).progress(distribution_id)).paid_count
             if paid_count >= wanted or await self._is_over(distribution_id):
                 return paid_count
             await asyncio.sleep(0.02)

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Depends, Path, Request
 
 from masspayout.api.paging import Paging, paging
+from masspayout.app import Payouts
 from masspayout.automation import series as series_business
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, Series
@@ -22,6 +23,10 @@ async def _runtime(request: Request) -> Context:
     return runtime
 
 
+async def _payouts(request: Request) -> Payouts:
+    return Payouts(request.app.state.runtime)
+
+
 async def _identity(request: Request) -> Identity:
     identity: Identity = request.state.identity
     return identity
@@ -33,6 +38,7 @@ async def _claim(request: Request) -> Claim:
 
 
 RuntimeHere = Annotated[Context, Depends(_runtime)]
+PayoutsHere = Annotated[Payouts, Depends(_payouts)]
 Caller = Annotated[Identity, Depends(_identity)]
 ClaimHere = Annotated[Claim, Depends(_claim)]
 PagingHere = Annotated[Paging, Depends(paging)]

@@ -1,5 +1,15 @@
 """Audit: who did what, in a chain that shows tampering."""
 
+from masspayout.audit.distribution_records import record_cancelled, record_created
 from masspayout.audit.trail import Verification, record, record_change, record_move, verify, verify_latest
 
-__all__ = ["Verification", "record", "record_change", "record_move", "verify", "verify_latest"]
+__all__ = [
+    "Verification",
+    "record",
+    "record_cancelled",
+    "record_change",
+    "record_created",
+    "record_move",
+    "verify",
+    "verify_latest",
+]

@@ -15,7 +15,7 @@ from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit
-from masspayout.audit.distribution_records import record_cancelled
+from masspayout.audit import record_cancelled
 from masspayout.automation.scheduling import find_zone, occurrence
 from masspayout.automation.triggers import Trigger
 from masspayout.context import Context
@@ -24,8 +24,8 @@ from masspayout.db.refusals import is_of_statement
 from masspayout.db.repositories import Distributions, EventListeners, SeriesRepository
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
-from masspayout.distributions.terms import Terms, from_terms, require_ahead
-from masspayout.entitlements.freezing import payment_token_of, require_told_amounts
+from masspayout.distributions import Terms, from_terms, require_ahead
+from masspayout.entitlements import payment_token_of, require_told_amounts
 from masspayout.kernel.backoff import Backoff
 from masspayout.kernel.errors import Conflict, DatabaseUnavailable, Invalid
 from masspayout.kernel.ledger_time import to_nanos

@@ -9,10 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from masspayout import distributions
-from masspayout.automation import series
-from masspayout.automation.scheduling import find_zone
-from masspayout.automation.triggers import Trigger, parse_trigger
+from masspayout.app import Payouts
+from masspayout.automation import Trigger, find_zone, parse_trigger, series
 from masspayout.cli.lists import read_list
 from masspayout.cli.options import AssetArgument
 from masspayout.cli.output import JsonOption, out, show_fields, show_json
@@ -23,8 +21,7 @@ from masspayout.cli.times import parse_duration, parse_time
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Frequency, PayoutType, Series
 from masspayout.db.repositories import Assets
-from masspayout.distributions import list_payouts
-from masspayout.distributions.terms import Terms, timing_misfits
+from masspayout.distributions import ListTerms, Terms, timing_misfits
 from masspayout.kernel.errors import Invalid
 
 TypeOption = Annotated[DistributionType, typer.Option("--type", help="What is being paid out.")]
@@ -168,17 +165,17 @@ class _Timing:
 
 async def _distribution(runtime: Context, asset: str, terms: Terms) -> Distribution:
     found = await _find_asset(runtime, asset)
-    return await distributions.create(runtime, found, terms)
+    return await Payouts(runtime).create(found, terms)
 
 
 async def _pay_list(
     runtime: Context, asset: str, path: Path, kind: DistributionType, concept: str | None
 ) -> Distribution:
-    found = await _find_asset(runtime, asset)
-    token = await list_payouts.payment_token_of_asset(runtime, found)
+    payouts, found = Payouts(runtime), await _find_asset(runtime, asset)
+    token = await payouts.list_token(found)
     entries = read_list(path, token.decimals)
-    await list_payouts.check(runtime, token, entries, allow_unpayable=True)
-    return await list_payouts.create(runtime, found, token, entries, distribution_type=kind, concept=concept)
+    terms = ListTerms(kind, concept, allow_unpayable=True)
+    return await payouts.create_of_list(found, token, entries, terms, check_first=True)
 
 
 async def _series(
@@ -186,7 +183,7 @@ async def _series(
 ) -> tuple[Series, datetime | None, str]:
     """Return the series, when its first distribution is due, and the account on which deposits arrive."""
     found = await _find_asset(runtime, asset)
-    made = await series.create(runtime, found, terms, plan)
+    made = await Payouts(runtime).create_series(found, terms, plan)
     async with runtime.database.unit_of_work() as session:
         next_time = await series.find_next_time(session, made)
     return made, next_time, found.lifecycle_contract_id or runtime.settings.payer_account_id

@@ -5,19 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from masspayout import distributions
+from masspayout.app import Payouts
 from masspayout.cli.output import out, run
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import show_failures, show_verdict
 from masspayout.cli.session import opened
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, PayoutType
-from masspayout.db.repositories import BatchPayouts, Entitlements
-from masspayout.distributions import previews, starts
-from masspayout.distributions.terms import Terms
+from masspayout.distributions import Terms
 from masspayout.kernel.errors import Invalid, MassPayoutError
 from masspayout.ledger.sandbox import Faults, SandboxAdministration, SandboxLedger
-from masspayout.payments import reconciliation
 from masspayout.registers import assets
 
 _HOLDERS = 3000
@@ -113,8 +110,9 @@ async def _plan(runtime: Context, asset: Asset) -> Distribution:
         amount=_DIVIDEND,
         concept="Demo dividend",
     )
-    dividend = await distributions.create(runtime, asset, terms)
-    seen = await previews.preview(runtime, dividend)
+    payouts = Payouts(runtime)
+    dividend = await payouts.create(asset, terms)
+    seen = await payouts.preview(dividend)
     out.print(
         f"  {seen.payable_count:,} holders get {seen.total_amount:,f} EURD in {seen.transaction_count} transactions,"
     )
@@ -128,9 +126,10 @@ async def _pay(runtime: Context, dividend: Distribution) -> None:
         "Pay it, over a network that loses 5 % of the answers and doubles 5 % of the messages.",
         f"masspayout distribution execute {dividend.id} --wait",
     )
-    await starts.execute(runtime, dividend.id)
-    await pay_with_progress(runtime, dividend.id, "  paying")
-    await _show_state(runtime, dividend)
+    payouts = Payouts(runtime)
+    await payouts.start(dividend.id)
+    await pay_with_progress(payouts, dividend.id, "  paying")
+    await _show_state(payouts, dividend)
 
 
 async def _mend_and_retry(
@@ -142,14 +141,15 @@ async def _mend_and_retry(
     )
     await admin.unfreeze(actors.frozen, actors.euro)
     await admin.associate(actors.unassociated, actors.euro)
-    await starts.retry(runtime, dividend.id)
-    await pay_with_progress(runtime, dividend.id, "  retrying")
-    await _show_state(runtime, dividend)
+    payouts = Payouts(runtime)
+    await payouts.retry(dividend.id)
+    await pay_with_progress(payouts, dividend.id, "  retrying")
+    await _show_state(payouts, dividend)
 
 
 async def _prove(runtime: Context, dividend: Distribution) -> None:
     _say("Prove it: the ledger's own books against the database.", f"masspayout reconcile {dividend.id}")
-    verdict = await reconciliation.reconcile(runtime.database, runtime.ledger, dividend.id)
+    verdict = await Payouts(runtime).reconcile(dividend.id)
     show_verdict(verdict)
     if not verdict.agrees or verdict.ledger_amount != _DIVIDEND:
         raise MassPayoutError(
@@ -157,12 +157,10 @@ async def _prove(runtime: Context, dividend: Distribution) -> None:
         )
 
 
-async def _show_state(runtime: Context, dividend: Distribution) -> None:
-    async with runtime.database.unit_of_work() as session:
-        progress = await BatchPayouts(session).progress(dividend.id)
-        failures = await Entitlements(session, dividend).failure_counts()
-    out.print(f"  {progress.paid:,} of {progress.holders:,} holders are paid.")
-    show_failures(failures)
+async def _show_state(payouts: Payouts, dividend: Distribution) -> None:
+    status = await payouts.status(dividend.id)
+    out.print(f"  {status.progress.paid_count:,} of {status.progress.holder_count:,} holders are paid.")
+    show_failures(status.failures)
 
 
 def _what_next(actors: _Cast, dividend: Distribution) -> None:

@@ -1,6 +1,7 @@
 """``masspayout distribution``: plan a payout, review it, pay it, see who got what."""
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
@@ -9,18 +10,19 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from masspayout import distributions
+from masspayout.app import Payouts
 from masspayout.cli import approval, creation
 from masspayout.cli.options import DistributionArgument, LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table, why_empty, writing_as_it_is
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import distribution_fields, show_failures, show_result, unchecked_sentence
-from masspayout.cli.session import opened, with_runtime
+from masspayout.cli.session import opened, with_payouts, with_runtime
 from masspayout.context import Context
-from masspayout.db.entities import Distribution, DistributionStatus
+from masspayout.db.entities import Approval, Distribution, DistributionStatus
 from masspayout.db.repositories import Approvals, Assets, BatchPayouts, Distributions, Entitlements
-from masspayout.distributions import previews, starts
+from masspayout.distributions import Preview
 from masspayout.kernel.errors import Invalid
+from masspayout.kernel.payout_status import ApprovalCount, PayoutStatus, waits_for
 from masspayout.ledger.failures import describe_failure
 from masspayout.reporting import exports
 
@@ -37,12 +39,11 @@ app.command()(approval.approve)
 def preview(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
     """Say what executing would do: who gets how much, who could not, whether the funds suffice, what it costs."""
 
-    async def work(runtime: Context) -> tuple[DistributionStatus, previews.Preview]:
-        async with runtime.database.unit_of_work() as session:
-            found = await distributions.find(session, distribution)
-        return found.status, await previews.preview(runtime, found)
+    async def work(payouts: Payouts) -> tuple[DistributionStatus, Preview]:
+        found = await payouts.find(distribution)
+        return found.status, await payouts.preview(found)
 
-    status, found = with_runtime(work)
+    status, found = with_payouts(work)
     fields = {
         "status": status,
         "holders to pay": found.payable_count,
@@ -86,16 +87,14 @@ def list_(
 
     found, counts = with_runtime(work)
     if as_json:
-        items = [
-            distribution_fields(item) | {"waits": approval.waits_for(item, counts.get(item.id))} for item in found.items
-        ]
+        items = [distribution_fields(item) | {"waits": _waits(item, counts)} for item in found.items]
         show_json({"items": items, "total": found.total})
         return
     show_table(
         ["ID", "ASSET", "TYPE", "STATUS", "AMOUNT", "HOLDERS", "CONCEPT", "DUE", "CREATED"],
         [
             (
-                *(d.id, d.asset.symbol, d.type, approval.waits_for(d, counts.get(d.id)) or d.status),
+                *(d.id, d.asset.symbol, d.type, _waits(d, counts) or d.status),
                 *(d.total_amount, d.payable_count),
                 *(d.concept, d.scheduled_time, d.created_at),
             )
@@ -115,23 +114,23 @@ def list_(
 def show(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
     """Show one distribution and how far it is."""
 
-    async def work(runtime: Context) -> Any:
+    async def work(runtime: Context) -> tuple[Distribution, PayoutStatus, Sequence[Approval]]:
+        found, status = await Payouts(runtime).look_at(distribution)
         async with runtime.database.unit_of_work() as session:
-            found = await distributions.find(session, distribution)
-            progress = await BatchPayouts(session).progress(found.id)
-            failures = await Entitlements(session, found).failure_counts()
-        return found, progress, failures, await approval.approval_fields(runtime, found)
+            return found, status, await Approvals(session).find_of_distribution(found.id)
 
-    found, progress, failures, consent = with_runtime(work)
-    fields = distribution_fields(found) | {"paid_count": progress.paid, "failed_count": progress.failed}
+    found, status, given = with_runtime(work)
+    progress = status.progress
+    fields = distribution_fields(found) | {"paid_count": progress.paid_count, "failed_count": progress.failed_count}
     if as_json:
-        show_json(fields | consent | {"failures": failures})
+        approvals = [{"by": each.actor_name, "kind": each.actor_kind, "at": each.approved_at} for each in given]
+        show_json(fields | {"approvals": approvals, "waits": status.waits, "failures": status.failures})
         return
-    given = ", ".join(f"{each['by']} ({each['at']:%Y-%m-%d %H:%M} UTC)" for each in consent["approvals"])
-    show_fields(fields | {"approvals_required": found.approvals_required or "", "approved_by": given})
-    if consent["waits"]:
-        out.print(f"It {consent['waits']}: masspayout distribution approve {found.id}")
-    show_failures(failures)
+    by = ", ".join(f"{each.actor_name} ({each.approved_at:%Y-%m-%d %H:%M} UTC)" for each in given)
+    show_fields(fields | {"approvals_required": found.approvals_required or "", "approved_by": by})
+    if status.waits:
+        out.print(f"It {status.waits}: masspayout distribution approve {found.id}")
+    show_failures(status.failures)
 
 
 @app.command()
@@ -150,13 +149,12 @@ def retry(distribution: DistributionArgument, wait: WaitOption = False) -> None:
 def cancel(distribution: DistributionArgument) -> None:
     """Call off a distribution that has not been executed."""
 
-    async def work(runtime: Context) -> Distribution:
-        async with runtime.database.unit_of_work() as session:
-            found = await distributions.find(session, distribution)
-            await distributions.cancel(session, found.id)
-            return found
+    async def work(payouts: Payouts) -> Distribution:
+        found = await payouts.find(distribution)
+        await payouts.cancel(found.id)
+        return found
 
-    found = with_runtime(work)
+    found = with_payouts(work)
     out.print(f"Cancelled: nobody was paid by distribution {found.id}.")
 
 
@@ -179,8 +177,8 @@ def holders(
         return
 
     async def work(runtime: Context) -> Any:
+        found = await Payouts(runtime).find(distribution)
         async with runtime.database.unit_of_work() as session:
-            found = await distributions.find(session, distribution)
             return await Entitlements(session, found).find(page, limit, failed=failed)
 
     found = with_runtime(work)
@@ -201,8 +199,8 @@ def batches(
     """List the batches with their transactions."""
 
     async def work(runtime: Context) -> Any:
+        found = await Payouts(runtime).find(distribution)
         async with runtime.database.unit_of_work() as session:
-            found = await distributions.find(session, distribution)
             of_page = {"after": (page - 1) * limit, "limit": limit}
             return found.batch_count or 0, await BatchPayouts(session).find_of_distribution(found.id, **of_page)
 
@@ -218,23 +216,27 @@ def batches(
     show_table(heads, rows, right=right, empty=why_empty(batch_count, "It has no batches yet."))
 
 
+def _waits(distribution: Distribution, counts: Mapping[uuid.UUID, ApprovalCount]) -> str:
+    count = counts.get(distribution.id)
+    return "" if count is None else waits_for(distribution.status, count, is_frozen=distribution.is_frozen)
+
+
 async def _start(reference: str, *, wait: bool, again: bool) -> None:
     async with opened() as runtime:
-        async with runtime.database.unit_of_work() as session:
-            found = await distributions.find(session, reference)
-        await (starts.retry if again else starts.execute)(runtime, found.id)
+        payouts = Payouts(runtime)
+        found = await payouts.find(reference)
+        await (payouts.retry(found.id) if again else payouts.start(found.id))
         if not wait:
             out.print(f"Started. Watch it: masspayout distribution show {found.id}")
             out.print("A worker pays it; if none is running, start one with: masspayout worker")
             return
-        await pay_with_progress(runtime, found.id)
-        await show_result(runtime, found.id)
+        await pay_with_progress(payouts, found.id)
+        await show_result(payouts, found.id)
 
 
 async def _write_csv(runtime: Context, reference: str, path: Path) -> int:
     count = -1  # the first line has the heads
-    async with runtime.database.unit_of_work() as session:
-        found = await distributions.find(session, reference)
+    found = await Payouts(runtime).find(reference)
     with _opened_for_writing(path) as file:
         async for lines in exports.entitlements_csv(runtime.database, found):
             file.write(lines)

@@ -5,16 +5,15 @@ from typing import Annotated, Any
 
 import typer
 
+from masspayout.app import Payouts
 from masspayout.cli.output import JsonOption, out, show_json
 from masspayout.cli.session import with_runtime
 from masspayout.context import Context
 from masspayout.db.entities import Distribution
 from masspayout.db.repositories import Assets
-from masspayout.distributions import contract_payouts
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import Invalid
 from masspayout.ledger.contract_offers import ContractOffer
-from masspayout.payments import recovery
 from masspayout.runtime import contract_administration
 
 app = typer.Typer(help="Make, fund, pause and empty the contract that pays on an EVM chain.", no_args_is_help=True)
@@ -93,9 +92,8 @@ def withdraw(
         administration = contract_administration(runtime)
 
         async def note(transaction_id: str) -> None:
-            await recovery.note_withdrawal(
-                runtime.database, runtime.ledger, address, transaction_id, await administration.payment_token(address)
-            )
+            token_id = await administration.payment_token(address)
+            await Payouts(runtime).note_withdrawal(address, transaction_id, token_id)
 
         return await administration.withdraw(address, wanted, recipient, before_sending=note)
 
@@ -134,7 +132,7 @@ def plan(
             coupon_id=coupon,
             redemption=redemption,
         )
-        return await contract_payouts.create(runtime, found, offer, concept=concept)
+        return await Payouts(runtime).create_by_contract(found, offer, concept)
 
     distribution = with_runtime(work)
     if as_json:

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from masspayout.automation import event_listeners
-from masspayout.automation.event_listeners import EventReader, Polled
+from masspayout.automation import EventReader, Polled, event_listeners
 from masspayout.cli.output import JsonOption, out, show_json, show_table
 from masspayout.cli.session import with_runtime
 from masspayout.cli.times import parse_time

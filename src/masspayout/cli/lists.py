@@ -3,7 +3,7 @@
 import signal
 from pathlib import Path
 
-from masspayout.distributions.payout_lists import PayoutList, read_payout_list
+from masspayout.distributions import PayoutList, read_payout_list
 
 
 def read_list(path: Path, decimals: int) -> PayoutList:

@@ -5,16 +5,16 @@ from typing import Annotated, Any
 
 import typer
 
+from masspayout.app import Payouts
 from masspayout.cli.options import LimitOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table
-from masspayout.cli.session import with_runtime
+from masspayout.cli.session import with_payouts, with_runtime
 from masspayout.context import Context
 from masspayout.db.entities import Payer, PayerEntry
 from masspayout.db.repositories import Payers
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import NotFound
-from masspayout.payments import recovery
-from masspayout.payments.recovery import PayerReport
+from masspayout.payments import PayerReport
 
 app = typer.Typer(help="Accounts that payouts are paid from, and what the ledger shows of them.", no_args_is_help=True)
 
@@ -27,13 +27,7 @@ PayerArgument = Annotated[str, typer.Argument(metavar="PAYER", help="The account
 @app.command("list")
 def list_(as_json: JsonOption = False) -> None:
     """List the payers: whether they may be signed for, and how far their statements are read."""
-
-    async def work(runtime: Context) -> Sequence[PayerReport]:
-        return [
-            await recovery.report(runtime.database, payer) for payer in await recovery.list_payers(runtime.database)
-        ]
-
-    reports = with_runtime(work)
+    reports = with_payouts(lambda payouts: payouts.report_payers())
     if as_json:
         show_json({"items": [payer_fields(each) for each in reports], "total": len(reports)})
         return
@@ -53,7 +47,7 @@ def show(payer: PayerArgument, as_json: JsonOption = False) -> None:
     """Show one payer: its state, what its statement comes to, and the payments that nobody can explain."""
 
     async def work(runtime: Context) -> PayerReport:
-        return await recovery.report(runtime.database, await _find(runtime, payer))
+        return await Payouts(runtime).report_payer(await _find(runtime, payer))
 
     found = with_runtime(work)
     if as_json:

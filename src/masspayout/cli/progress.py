@@ -8,12 +8,10 @@ from typing import Protocol
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from masspayout.app import Payouts
 from masspayout.cli.output import err
-from masspayout.context import Context
-from masspayout.db import repositories
 from masspayout.db.entities import DistributionStatus
 from masspayout.kernel.errors import DatabaseUnavailable
-from masspayout.payments.batch_payouts import DistributionPayer
 
 _REFRESH_SECONDS = 0.25
 _PLAIN_STEP_PERCENT = 10
@@ -25,16 +23,15 @@ class ShowProgress(Protocol):
     def __call__(self, done: int, total: int, failed: int) -> None: ...
 
 
-async def pay_with_progress(runtime: Context, distribution_id: uuid.UUID, title: str = "paying") -> DistributionStatus:
+async def pay_with_progress(payouts: Payouts, distribution_id: uuid.UUID, title: str = "paying") -> DistributionStatus:
     """Pay a distribution in this process until it is finished, showing how far it is. Other workers may help."""
-    payer = DistributionPayer(runtime.database, runtime.ledger, runtime.settings)
     with _shown(title) as show:
-        paying = asyncio.create_task(payer.pay(distribution_id))
+        paying = asyncio.create_task(payouts.pay(distribution_id))
         try:
             while not paying.done():
-                await _show_once(runtime, distribution_id, show)
+                await _show_once(payouts, distribution_id, show)
                 await asyncio.wait({paying}, timeout=_REFRESH_SECONDS)
-            await _show_once(runtime, distribution_id, show)
+            await _show_once(payouts, distribution_id, show)
             return await paying
         except (asyncio.CancelledError, DatabaseUnavailable):
             err.print("Interrupted, and nothing is lost. It goes on with: masspayout worker")
@@ -44,10 +41,9 @@ async def pay_with_progress(runtime: Context, distribution_id: uuid.UUID, title:
             await asyncio.gather(paying, return_exceptions=True)
 
 
-async def _show_once(runtime: Context, distribution_id: uuid.UUID, show: ShowProgress) -> None:
-    async with runtime.database.unit_of_work() as session:
-        progress = await repositories.BatchPayouts(session).progress(distribution_id)
-    show(progress.paid + progress.failed, progress.holders, progress.failed)
+async def _show_once(payouts: Payouts, distribution_id: uuid.UUID, show: ShowProgress) -> None:
+    progress = (await payouts.status(distribution_id)).progress
+    show(progress.done_count, progress.holder_count, progress.failed_count)
 
 
 @contextmanager

@@ -7,19 +7,16 @@ from typing import Annotated
 
 import typer
 
-from masspayout import distributions
+from masspayout.app import Payouts
 from masspayout.cli.output import JsonOption, out, show_json
 from masspayout.cli.payer import payer_fields, show_report
-from masspayout.cli.session import with_runtime
+from masspayout.cli.session import with_payouts
 from masspayout.cli.times import parse_time
-from masspayout.context import Context
 from masspayout.db.entities import EntryAnswer
-from masspayout.entitlements import register_hashes
-from masspayout.entitlements.register_hashes import HashCheck, HashState
+from masspayout.entitlements import HashCheck, HashState
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import Invalid
-from masspayout.payments import recovery
-from masspayout.payments.recovery import Answered, PayerReport, Secured
+from masspayout.payments import Secured
 
 _DIFFERENCES_SHOWN = 20
 
@@ -80,10 +77,7 @@ def recover(
 
 
 def _recover(payer: str | None, *, as_json: bool) -> None:
-    async def work(runtime: Context) -> tuple[Secured | None, Sequence[PayerReport]]:
-        return await recovery.recover(runtime.database, runtime.ledger, runtime.settings, payer)
-
-    secured, reports = with_runtime(work)
+    secured, reports = with_payouts(lambda payouts: payouts.recover(payer))
     if as_json:
         shown = {"secured": secured and asdict(secured), "payers": [payer_fields(each) for each in reports]}
         show_json(shown)
@@ -101,11 +95,7 @@ def _recover(payer: str | None, *, as_json: bool) -> None:
 
 def _begin_statement(payer: str, since: str, reason: str) -> None:
     begins_at, account = parse_time(since), canonical_account_id(payer, what="payer")
-
-    async def work(runtime: Context) -> None:
-        await recovery.begin_statement(runtime.database, runtime.ledger, account, begins_at, reason)
-
-    with_runtime(work)
+    with_payouts(lambda payouts: payouts.begin_statement(account, begins_at, reason))
     out.print(f"The statement of {account} begins at {begins_at:%Y-%m-%d %H:%M:%S} UTC; nothing before is looked at.")
 
 
@@ -121,11 +111,7 @@ def _show_secured(secured: Secured | None) -> None:
 
 
 def _answer(answer: EntryAnswer, transaction_id: str, reason: str) -> None:
-    async def work(runtime: Context) -> Answered:
-        parts = (runtime.database, runtime.ledger, runtime.settings)
-        return await recovery.answer(*parts, transaction_id, answer, reason)
-
-    found = with_runtime(work)
+    found = with_payouts(lambda payouts: payouts.answer(transaction_id, answer, reason))
     count = "1 payment" if found.entries == 1 else f"{found.entries:,} payments of the same payout"
     if found.needs_another:
         out.print(f"Noted for {count}. Payouts need approvals here, so somebody else has to say the same.")
@@ -137,24 +123,18 @@ def _answer(answer: EntryAnswer, transaction_id: str, reason: str) -> None:
 
 
 def _make_copy() -> None:
-    async def work(runtime: Context) -> str:
-        return await recovery.make_copy(runtime.database)
-
+    code = with_payouts(lambda payouts: payouts.make_copy())
     out.print(
-        f"This database is the installation {with_runtime(work)} now. It signs for no payer that it inherited; "
+        f"This database is the installation {code} now. It signs for no payer that it inherited; "
         "set PAYER_ACCOUNT_ID to an account of its own."
     )
 
 
 def _recover_hashes(reference: str | None, *, as_json: bool) -> None:
-    async def work(runtime: Context) -> Sequence[HashCheck]:
-        distribution_id = None
-        if reference is not None:
-            async with runtime.database.unit_of_work() as session:
-                distribution_id = (await distributions.find(session, reference)).id
-        return await register_hashes.fix(runtime.database, runtime.ledger, distribution_id)
+    async def work(payouts: Payouts) -> Sequence[HashCheck]:
+        return await payouts.fix_hashes(None if reference is None else (await payouts.find(reference)).id)
 
-    checks = with_runtime(work)
+    checks = with_payouts(work)
     counts = Counter(check.state for check in checks)
     if as_json:
         show_json({"items": [asdict(check) for check in checks], "total": len(checks)})

@@ -6,13 +6,11 @@ from typing import Any
 
 import typer
 
+from masspayout.app import Payouts
 from masspayout.cli.output import out
-from masspayout.context import Context
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.db.repositories import BatchPayouts, Distributions, Entitlements
-from masspayout.kernel.money import subtract
 from masspayout.ledger.failures import describe_failure
-from masspayout.payments import reconciliation
+from masspayout.payments import Reconciliation
 
 _BREAKS_SHOWN = 20
 
@@ -67,25 +65,21 @@ def show_failures(failures: Mapping[str, int]) -> None:
         out.print(f"[red]{count:,} {code}[/]  {failure.sentence} {failure.next_step}")
 
 
-async def show_result(runtime: Context, distribution_id: uuid.UUID) -> None:
+async def show_result(payouts: Payouts, distribution_id: uuid.UUID) -> None:
     """Show how a distribution ended; the command's exit status is 1 when somebody is unpaid."""
-    async with runtime.database.unit_of_work() as session:
-        distribution = await Distributions(session).get(distribution_id)
-        progress = await BatchPayouts(session).progress(distribution_id)
-        entitlements = Entitlements(session, distribution)
-        failures = await entitlements.failure_counts()
-        paid_amount = subtract(progress.total_amount, (await entitlements.unpaid()).amount)
+    status = await payouts.status(distribution_id)
+    progress = status.progress
     out.print(
-        f"[bold]{distribution.status}[/]: {progress.paid:,} of {progress.holders:,} holders paid, "
-        f"{paid_amount:,f} of {progress.total_amount:,f}."
+        f"[bold]{status.status}[/]: {progress.paid_count:,} of {progress.holder_count:,} holders paid, "
+        f"{progress.paid_amount:,f} of {progress.total_amount:,f}."
     )
-    show_failures(failures)
-    if distribution.status is not DistributionStatus.COMPLETED:
+    show_failures(status.failures)
+    if status.status is not DistributionStatus.COMPLETED:
         out.print(f"Pay the unpaid, when mended: masspayout distribution retry {distribution_id} --wait")
         raise typer.Exit(1)
 
 
-def show_verdict(verdict: reconciliation.Reconciliation) -> None:
+def show_verdict(verdict: Reconciliation) -> None:
     """Show whether ledger and database agree, and where they do not."""
     out.print(f"database: {verdict.paid_count:,} of {verdict.due_count:,} paid, {verdict.paid_amount:,f} in all")
     out.print(f"ledger:   {verdict.ledger_count:,} received {verdict.ledger_amount:,f} in all")

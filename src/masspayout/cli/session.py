@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from masspayout.app import Payouts
 from masspayout.cli.output import run
 from masspayout.context import Context
 from masspayout.kernel import logs
@@ -21,6 +22,11 @@ async def opened() -> AsyncIterator[Context]:
     logs.keep_out(*settings.secrets)
     async with open_runtime(settings) as runtime:
         yield runtime
+
+
+def with_payouts(work: Callable[[Payouts], Awaitable[Result]]) -> Result:
+    """Run one command's work with payouts to its end."""
+    return with_runtime(lambda runtime: work(Payouts(runtime)))
 
 
 def with_runtime(work: Callable[[Context], Awaitable[Result]]) -> Result:

@@ -12,8 +12,7 @@ from masspayout.cli.session import with_runtime
 from masspayout.context import Context
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
 from masspayout.db.repositories import Backlog, Page, Webhooks
-from masspayout.service.webhooks import targets
-from masspayout.service.webhooks.deliveries import Deliverer
+from masspayout.service.webhooks import Deliverer, targets
 
 app = typer.Typer(help="Tell other systems what becomes of payouts.", no_args_is_help=True)
 

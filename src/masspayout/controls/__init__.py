@@ -1,1 +1,13 @@
 """Controls: what must hold before money moves: approvals, limits, funds."""
+
+from masspayout.controls import approvals, funds, start_conditions
+from masspayout.controls.funds import FundsReading, frozen_token, held_amount
+
+__all__ = [
+    "FundsReading",
+    "approvals",
+    "frozen_token",
+    "funds",
+    "held_amount",
+    "start_conditions",
+]

@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit
 from masspayout.db.entities import Distribution
-from masspayout.db.repositories import ApprovalCount, Approvals, Distributions, Entitlements
+from masspayout.db.repositories import Approvals, Distributions, Entitlements
 from masspayout.db.session import Database
 from masspayout.kernel.actors import Actor, current_actor
 from masspayout.kernel.errors import ApprovalsMissing, Conflict
+from masspayout.kernel.payout_status import ApprovalCount
 from masspayout.settings import Settings
 
 
@@ -48,7 +49,7 @@ async def require(session: AsyncSession, settings: Settings, distribution: Distr
         return
     if not count.is_complete:
         raise ApprovalsMissing(
-            f"Distribution {distribution.id} {waiting_sentence(count)}.",
+            f"Distribution {distribution.id} {count.sentence}.",
             f"Somebody other than its creator has to say: masspayout distribution approve {distribution.id}",
         )
     totals = await Entitlements(session, distribution).totals()
@@ -64,11 +65,6 @@ def _next_step_of_changed(distribution: Distribution) -> str:
     if distribution.contract_terms is not None:
         return f"Ask the contract whether they are right: masspayout recover --hashes {distribution.id}"
     return "Somebody changed them in the database. Cancel it, create it anew, and find out who it was."
-
-
-def waiting_sentence(count: ApprovalCount) -> str:
-    """Say what a distribution waits for."""
-    return f"waits for {count.required - count.given} of {count.required} approval{'s' if count.required > 1 else ''}"
 
 
 async def approve(database: Database, distribution_id: uuid.UUID, register_hash: str) -> ApprovalCount:

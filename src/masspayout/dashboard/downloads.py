@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
-from masspayout import distributions
+from masspayout.app import Payouts
 from masspayout.context import Context
 from masspayout.dashboard.visits import find_visitor
 from masspayout.kernel.errors import NotFound
@@ -21,8 +21,7 @@ def download_routes(runtime: Context) -> APIRouter:
         if identity is None or not identity.may(Permission.VIEW):
             return RedirectResponse("/sign-in", status_code=303)
         try:
-            async with runtime.database.unit_of_work() as session:
-                distribution = await distributions.find(session, reference)
+            distribution = await Payouts(runtime).find(reference)
         except NotFound as error:
             return Response(str(error), status_code=404, media_type="text/plain")
         headers = {"Content-Disposition": f'attachment; filename="payout-{distribution.id}.csv"'}

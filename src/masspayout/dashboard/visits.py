@@ -15,6 +15,7 @@ from fastapi import Request
 from nicegui import Client, context, ui
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from masspayout.app import Payouts
 from masspayout.context import Context
 from masspayout.dashboard.components import messages
 from masspayout.db.session import Database
@@ -42,6 +43,11 @@ class Visit:
     def database(self) -> Database:
         """The database that the page shows."""
         return self.runtime.database
+
+    @property
+    def payouts(self) -> Payouts:
+        """What can be done with payouts."""
+        return Payouts(self.runtime)
 
     def unit_of_work(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Return one transaction."""

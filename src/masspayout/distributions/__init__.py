@@ -1,5 +1,30 @@
 """Distributions: the life of a payout: planned, begun, stopped, tried again, cancelled."""
 
-from masspayout.distributions.lifecycle import cancel, conflict, create, find, read_register, reopen_unfrozen
+from masspayout.distributions import contract_payouts, list_payouts, previews, starts
+from masspayout.distributions.lifecycle import cancel, create, find, reopen_unfrozen
+from masspayout.distributions.payout_lists import PayoutList, parse_payout_list, read_payout_list
+from masspayout.distributions.previews import Preview
+from masspayout.distributions.starts import Chosen
+from masspayout.distributions.terms import TIMING, ListTerms, Terms, from_terms, require_ahead, timing_misfits
 
-__all__ = ["cancel", "conflict", "create", "find", "read_register", "reopen_unfrozen"]
+__all__ = [
+    "TIMING",
+    "Chosen",
+    "ListTerms",
+    "PayoutList",
+    "Preview",
+    "Terms",
+    "cancel",
+    "contract_payouts",
+    "create",
+    "find",
+    "from_terms",
+    "list_payouts",
+    "parse_payout_list",
+    "previews",
+    "read_payout_list",
+    "reopen_unfrozen",
+    "require_ahead",
+    "starts",
+    "timing_misfits",
+]

@@ -3,12 +3,12 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from masspayout.audit.distribution_records import record_created
+from masspayout.audit import record_created
 from masspayout.context import Context
 from masspayout.controls import approvals
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, ExecutionType
 from masspayout.db.repositories import AnnouncedPayouts, Assets, Distributions, refusing_second_obligation
-from masspayout.entitlements.freezing import freeze_offer
+from masspayout.entitlements import freeze_offer
 from masspayout.kernel.errors import Conflict, NobodyEligible
 from masspayout.kernel.obligations import key_of_announced
 from masspayout.ledger.contract_offers import ContractOffer

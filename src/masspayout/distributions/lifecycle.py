@@ -9,14 +9,13 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit
-from masspayout.audit.distribution_records import record_cancelled, record_created
+from masspayout.audit import record_cancelled, record_created
 from masspayout.context import Context
 from masspayout.controls import approvals
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, ExecutionType
 from masspayout.db.repositories import Assets, Distributions
 from masspayout.distributions.terms import Terms, check_schedule, from_terms
-from masspayout.entitlements import freezing
-from masspayout.entitlements.freezing import freeze, payment_token_of
+from masspayout.entitlements import freeze, freezing, payment_token_of
 from masspayout.kernel.errors import Conflict, NotFound
 from masspayout.registers import assets, ledger_binding
 

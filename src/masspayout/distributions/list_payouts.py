@@ -8,21 +8,22 @@ import uuid
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout.audit.distribution_records import record_created
+from masspayout.audit import record_created
 from masspayout.context import Context
 from masspayout.controls import approvals, funds
-from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType
+from masspayout.db.entities import Asset, Distribution, ExecutionType
 from masspayout.db.repositories import Distributions, Payers, refusing_second_obligation
 from masspayout.db.types import uuid7
 from masspayout.distributions import starts
 from masspayout.distributions.payout_lists import PayoutList, content_key
-from masspayout.entitlements.freezing import payment_token_of, record_freeze, require_told_amounts
+from masspayout.distributions.terms import ListTerms
+from masspayout.entitlements import payment_token_of, record_freeze, require_told_amounts
 from masspayout.kernel.errors import Conflict, InvalidRows
 from masspayout.kernel.money import to_decimal
 from masspayout.kernel.obligations import key_of_list
 from masspayout.kernel.types import Due, PaymentToken, Share
 from masspayout.ledger.failures import describe_failure
-from masspayout.payments.preflight import RecipientCheck, chunks
+from masspayout.payments import RecipientCheck, chunks
 from masspayout.registers import assets, ledger_binding
 
 
@@ -88,36 +89,32 @@ async def create(
     asset: Asset,
     token: PaymentToken,
     payout_list: PayoutList,
-    *,
-    distribution_type: DistributionType = DistributionType.SNAPSHOT,
-    concept: str | None = None,
-    again: int = 1,
-    distribution_id: uuid.UUID | None = None,
+    terms: ListTerms,
 ) -> Distribution:
     """Create a distribution of an asset that pays a list as it is, in whichever token.
 
     The same list, by the same payer, in the same token and for the same concept, is one obligation and makes one
-    distribution, unless it is to be paid ``again``: 2 makes the second one.
+    distribution, unless it is to be paid again.
 
     Raises:
         Conflict: There is a distribution for this list already.
     """
     binding = await ledger_binding.bind(context.ledger, context.settings)
-    keys = _obligation_keys(token, payout_list, concept, again)
+    keys = _obligation_keys(token, payout_list, terms)
     total_amount = to_decimal(payout_list.total_units, token.decimals)
     distribution = Distribution(
-        id=distribution_id or uuid7(),
+        id=terms.id or uuid7(),
         asset_id=asset.id,
-        type=distribution_type,
+        type=terms.type,
         execution_type=ExecutionType.MANUAL,
         amount=total_amount,
-        concept=concept,
+        concept=terms.concept,
         obligation_key=keys[0],
     )
     shares = (Share(account_id, 0, amount_units) for account_id, amount_units in payout_list)
     taken = Conflict(
         "There is a distribution for this very list already.",
-        f"Pay that one: masspayout pay goes on with it. To pay the list once more, add --again {again + 1}, "
+        f"Pay that one: masspayout pay goes on with it. To pay the list once more, add --again {terms.again + 1}, "
         "or give another --concept.",
     )
     with refusing_second_obligation(taken):
@@ -134,28 +131,32 @@ async def create(
 
 
 async def find(
-    session: AsyncSession, token: PaymentToken, payout_list: PayoutList, *, concept: str | None, again: int = 1
+    session: AsyncSession, token: PaymentToken, payout_list: PayoutList, terms: ListTerms
 ) -> Distribution | None:
     """Return the distribution that pays this very list, if there is one."""
-    return await Distributions(session).find_by_obligation(*_obligation_keys(token, payout_list, concept, again))
+    return await Distributions(session).find_by_obligation(*_obligation_keys(token, payout_list, terms))
 
 
 async def was_paid_before(
-    session: AsyncSession, token: PaymentToken, payout_list: PayoutList, *, concept: str | None, again: int = 1
+    session: AsyncSession, token: PaymentToken, payout_list: PayoutList, terms: ListTerms
 ) -> bool:
     """Whether the ledger shows payments of this very list that the database does not know."""
-    key = _obligation_keys(token, payout_list, concept, again)[0]
+    key = _obligation_keys(token, payout_list, terms)[0]
     return await Payers(session).has_unmatched_of(token.payer_account_id, key)
 
 
-def _obligation_keys(token: PaymentToken, payout_list: PayoutList, concept: str | None, again: int) -> tuple[str, ...]:
+def _obligation_keys(token: PaymentToken, payout_list: PayoutList, terms: ListTerms) -> tuple[str, ...]:
     """Return the key of a list, and those that earlier rules made of it: what has one of these is paid already."""
     key = key_of_list(
-        payout_list, payer_account_id=token.payer_account_id, token_id=token.token_id, concept=concept, again=again
+        payout_list,
+        payer_account_id=token.payer_account_id,
+        token_id=token.token_id,
+        concept=terms.concept,
+        again=terms.again,
     )
-    if again > 1:
+    if terms.again > 1:
         return (key,)
-    return key, content_key(payout_list, payment_token_id=token.token_id, concept=concept)
+    return key, content_key(payout_list, payment_token_id=token.token_id, concept=terms.concept)
 
 
 async def start_or_resume(context: Context, distribution_id: uuid.UUID) -> None:

@@ -6,17 +6,17 @@ from datetime import datetime
 from decimal import Decimal
 
 from masspayout.context import Context
-from masspayout.controls.funds import frozen_token, held_amount
+from masspayout.controls import frozen_token, held_amount
 from masspayout.db.entities import Asset, Distribution
 from masspayout.db.repositories import Assets, Entitlements, Trial
 from masspayout.distributions import lifecycle
 from masspayout.distributions.payout_lists import PayoutList
 from masspayout.distributions.terms import Terms, from_terms
-from masspayout.entitlements import freezing
-from masspayout.entitlements.freezing import (
+from masspayout.entitlements import (
     FreezeReading,
     bring_balances,
     excluded_accounts,
+    freezing,
     nobody_holds,
     nothing_to_pay,
     payment_token_of,
@@ -26,7 +26,7 @@ from masspayout.kernel.errors import Invalid
 from masspayout.kernel.money import subtract, to_decimal, to_units
 from masspayout.kernel.spool import Spool
 from masspayout.kernel.types import PaymentToken
-from masspayout.payments.preflight import CHUNK_SIZE, Checked, RecipientCheck, chunks
+from masspayout.payments import CHUNK_SIZE, Checked, RecipientCheck, chunks, nobody_told
 from masspayout.registers import ledger_binding
 
 
@@ -66,10 +66,6 @@ class Preview(_Division):
         return max(Decimal(0), subtract(self.total_amount, self.funds_amount))
 
 
-def _nobody(_: int) -> None:
-    """Tell nobody how many recipients were asked about."""
-
-
 async def preview(context: Context, distribution: Distribution) -> Preview:
     """Return what executing a frozen distribution would do, and which accounts could not receive it now.
 
@@ -99,11 +95,11 @@ async def preview(context: Context, distribution: Distribution) -> Preview:
         smallest_amount=smallest,
         transaction_count=distribution.batch_count or 0,
     )
-    return await _ask_ledger(context, token, division, _accounts_of(recipients), _nobody)
+    return await _ask_ledger(context, token, division, _accounts_of(recipients), nobody_told)
 
 
 async def trial(
-    context: Context, asset: Asset, terms: Terms, *, now: datetime | None = None, checked: Checked = _nobody
+    context: Context, asset: Asset, terms: Terms, *, now: datetime | None = None, checked: Checked = nobody_told
 ) -> Preview:
     """Return what a distribution with these terms would do if it were created and paid now. Nothing is written.
 
@@ -164,7 +160,7 @@ async def _divide(
 
 
 async def trial_of_list(
-    context: Context, token: PaymentToken, payout_list: PayoutList, *, checked: Checked = _nobody
+    context: Context, token: PaymentToken, payout_list: PayoutList, *, checked: Checked = nobody_told
 ) -> Preview:
     """Return what paying a list would do."""
     batch_size = ledger_binding.effective_batch_size(context.ledger, context.settings)

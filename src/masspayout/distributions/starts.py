@@ -14,18 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit
 from masspayout.context import Context
-from masspayout.controls import approvals, funds, start_conditions
-from masspayout.controls.funds import FundsReading, frozen_token
+from masspayout.controls import FundsReading, approvals, frozen_token, funds, start_conditions
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import Assets, BatchPayouts, Distributions, Entitlements
 from masspayout.distributions import lifecycle
-from masspayout.entitlements import freezing
-from masspayout.entitlements.freezing import FreezeReading, freeze
+from masspayout.entitlements import FreezeReading, freeze, freezing
 from masspayout.kernel.errors import Conflict, Invalid
 from masspayout.kernel.types import Due
-from masspayout.payments.payer_gate import attend
-from masspayout.registers import ledger_binding
-from masspayout.registers.ledger_binding import Binding
+from masspayout.payments import attend
+from masspayout.registers import Binding, ledger_binding
 
 # How many of many accounts an error names.
 _NAMED = 3

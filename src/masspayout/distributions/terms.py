@@ -47,6 +47,25 @@ class Terms:
     id: uuid.UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ListTerms:
+    """What is said of a list of accounts and amounts beside the list itself.
+
+    Attributes:
+        type: What is being paid out.
+        concept: What it is for. For the same concept the same list is paid once.
+        again: How many times it is to be paid for the same concept: 2 makes the second payout.
+        allow_unpayable: Take it although some of its accounts cannot receive the token.
+        id: What the payout is to be called; it is given where the same wish may arrive twice.
+    """
+
+    type: DistributionType = DistributionType.SNAPSHOT
+    concept: str | None = None
+    again: int = 1
+    allow_unpayable: bool = False
+    id: uuid.UUID | None = None
+
+
 def from_terms(asset: Asset, terms: Terms, token: PaymentToken, *, amount_required: bool = True) -> Distribution:
     """Return the distribution that terms describe, not written yet.
 

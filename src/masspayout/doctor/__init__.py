@@ -2,9 +2,10 @@
 
 from masspayout.doctor import clocks, control, database, ledger, payers, payouts, queries, replication
 from masspayout.doctor.examination import Check, Examination, Result, Status, run_checks
+from masspayout.doctor.readiness import Readiness, is_ready
 from masspayout.settings import Settings
 
-__all__ = ["CHECKS", "DEFAULT_SLOW_MS", "Result", "Status", "examine"]
+__all__ = ["CHECKS", "DEFAULT_SLOW_MS", "Readiness", "Result", "Status", "examine", "is_ready"]
 
 DEFAULT_SLOW_MS = 5000
 _PATIENCE_SECONDS = 30.0

@@ -9,7 +9,7 @@ from masspayout.db.session import Database
 from masspayout.doctor.examination import Examination, Problem
 from masspayout.kernel.errors import ClockIsOff, MassPayoutError
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND
-from masspayout.payments.clock_guard import require_not_behind
+from masspayout.payments import require_not_behind
 from masspayout.runtime import make_ledger, share_clock
 
 # The check of the ledger says what is wrong with one that does not answer; this one does not wait for it as long.

@@ -1,1 +1,33 @@
 """Entitlements: who is owed what, and the moment at which that is written."""
+
+from masspayout.entitlements import freezing, register_hashes
+from masspayout.entitlements.freezing import (
+    FreezeReading,
+    bring_balances,
+    excluded_accounts,
+    freeze,
+    freeze_offer,
+    nobody_holds,
+    nothing_to_pay,
+    payment_token_of,
+    record_freeze,
+    require_told_amounts,
+)
+from masspayout.entitlements.register_hashes import HashCheck, HashState
+
+__all__ = [
+    "FreezeReading",
+    "HashCheck",
+    "HashState",
+    "bring_balances",
+    "excluded_accounts",
+    "freeze",
+    "freeze_offer",
+    "freezing",
+    "nobody_holds",
+    "nothing_to_pay",
+    "payment_token_of",
+    "record_freeze",
+    "register_hashes",
+    "require_told_amounts",
+]

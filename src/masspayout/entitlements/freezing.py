@@ -31,8 +31,7 @@ from masspayout.kernel.spool import Spool
 from masspayout.kernel.types import PaymentToken, Share
 from masspayout.ledger.contract_offers import Announcing, ContractOffer, PayingByRule
 from masspayout.ledger.port import Ledger
-from masspayout.registers import ledger_binding
-from masspayout.registers.ledger_binding import Binding
+from masspayout.registers import Binding, ledger_binding
 from masspayout.settings import Settings
 
 

@@ -1,1 +1,29 @@
 """Payments: batches and attempts, statements of payers, recovery and reconciliation. No terms and no calendars."""
+
+from masspayout.payments import reconciliation, recovery, stops
+from masspayout.payments.batch_payouts import DistributionPayer
+from masspayout.payments.clock_guard import require_not_behind
+from masspayout.payments.payer_gate import PayerGate, attend
+from masspayout.payments.preflight import CHUNK_SIZE, Checked, RecipientCheck, chunks, nobody_told
+from masspayout.payments.reconciliation import BreakKind, Reconciliation
+from masspayout.payments.recovery import Answered, PayerReport, Secured
+
+__all__ = [
+    "CHUNK_SIZE",
+    "Answered",
+    "BreakKind",
+    "Checked",
+    "DistributionPayer",
+    "PayerGate",
+    "PayerReport",
+    "RecipientCheck",
+    "Reconciliation",
+    "Secured",
+    "attend",
+    "chunks",
+    "nobody_told",
+    "reconciliation",
+    "recovery",
+    "require_not_behind",
+    "stops",
+]

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout.audit.distribution_records import record_created
+from masspayout.audit import record_created
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Payer, PayerEntry
 from masspayout.db.repositories import Adoptions, Distributions
-from masspayout.entitlements.freezing import record_freeze
+from masspayout.entitlements import record_freeze
 from masspayout.kernel.money import to_decimal
 from masspayout.kernel.obligations import Mark
 from masspayout.kernel.types import PaymentToken, Share
 from masspayout.ledger.port import TokenInformation
-from masspayout.registers import ledger_binding
-from masspayout.registers.ledger_binding import Binding
+from masspayout.registers import Binding, ledger_binding
 
 
 async def rebuild(

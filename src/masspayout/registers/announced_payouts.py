@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit
-from masspayout.audit.distribution_records import record_cancelled, record_created
+from masspayout.audit import record_cancelled, record_created
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType
 from masspayout.db.repositories import AnnouncedPayouts
 from masspayout.kernel.obligations import key_of_announced

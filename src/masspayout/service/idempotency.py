@@ -10,7 +10,7 @@ created is found by its id and not created again, and changes of state are compa
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -84,9 +84,12 @@ async def claim(database: Database, asked_by: str, key: str, digest: str) -> Cla
 class Holding:
     """A claim, while somebody works on its request."""
 
-    def __init__(self, database: Database, claimed: Claim) -> None:
+    def __init__(
+        self, database: Database, claimed: Claim, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
         self._database = database
         self._claimed = claimed
+        self._sleep = sleep
 
     async def keep(self, answer: Answer) -> None:
         """Keep the answer to the request, for whoever sends it again."""
@@ -108,7 +111,7 @@ class Holding:
     async def renew(self) -> None:
         """Go on claiming it."""
         while True:
-            await asyncio.sleep(_RENEW_SECONDS)
+            await self._sleep(_RENEW_SECONDS)
             await self.hold(_CLAIM_SECONDS)
 
 

@@ -14,6 +14,7 @@ from procrastinate import App, JobContext, RetryStrategy
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 
+from masspayout.app import Payouts
 from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import WORKER_ALIVE_SECONDS, Distributions
@@ -21,7 +22,6 @@ from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
 from masspayout.kernel.actors import acting_as, system
 from masspayout.kernel.errors import AnotherLedger, ClockIsOff, DatabaseUnavailable, MassPayoutError
 from masspayout.kernel.logs import about
-from masspayout.payments.batch_payouts import DistributionPayer
 from masspayout.registers import ledger_binding
 from masspayout.worker.periodic import CLOCK_PAUSE_SECONDS, run_each_once, running_periodic_tasks
 
@@ -69,12 +69,12 @@ async def run_worker(
 
 def register_tasks(app: App, runtime: Context, stop: asyncio.Event) -> None:
     """Tell the job runner what each kind of job does."""
-    payer = DistributionPayer(runtime.database, runtime.ledger, runtime.settings, stop=stop)
+    payouts = Payouts(runtime, stop=stop)
 
     @app.task(name=PAY_DISTRIBUTION, retry=_TRY_AGAIN)
     async def pay_distribution(distribution_id: str) -> None:
         try:
-            status = await payer.pay(uuid.UUID(distribution_id))
+            status = await payouts.pay(uuid.UUID(distribution_id))
         except AnotherLedger as error:
             # To try again would change nothing. Once the settings are right, what was left half-paid is taken up.
             _log.error("left as it is: %s", error)

@@ -10,13 +10,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from masspayout.automation import contract_pauses, scheduler
-from masspayout.automation.event_listeners import EventReader
+from masspayout.automation import EventReader, contract_pauses, scheduler
 from masspayout.context import Context
 from masspayout.kernel.errors import ClockIsOff, DatabaseUnavailable, LedgerUnavailable
 from masspayout.registers import assets
 from masspayout.service import idempotency
-from masspayout.service.webhooks.deliveries import Deliverer
+from masspayout.service.webhooks import Deliverer
 
 _log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from masspayout.db.entities import (
     Frequency,
     PayoutType,
 )
-from masspayout.payments.reconciliation import BreakKind
+from masspayout.payments import BreakKind
 
 
 class DistributionShown(Shown):

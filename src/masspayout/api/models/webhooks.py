@@ -7,7 +7,7 @@ from pydantic import Field
 
 from masspayout.api.models.base import Given, Shown, Text, Time
 from masspayout.db.entities import DeliveryStatus
-from masspayout.service.webhooks.targets import DEFAULT_EVENTS
+from masspayout.service.webhooks import DEFAULT_EVENTS
 
 
 class WebhookShown(Shown):

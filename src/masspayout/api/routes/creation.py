@@ -3,9 +3,9 @@
 import asyncio
 import shutil
 import tempfile
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,24 +17,18 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from masspayout import distributions
 from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.base import AccountId, Text
 from masspayout.api.models.distributions import DistributionShown, DistributionTerms
 from masspayout.api.models.series import SeriesShown
-from masspayout.api.requests import AssetHere, ClaimHere, RuntimeHere
-from masspayout.automation import series
-from masspayout.automation.triggers import Trigger, parse_trigger
-from masspayout.context import Context
+from masspayout.api.requests import AssetHere, ClaimHere, PayoutsHere
+from masspayout.app import Payouts
+from masspayout.automation import Trigger, parse_trigger, series
 from masspayout.db.entities import Asset, Distribution, DistributionType, Frequency, Series
-from masspayout.db.repositories import Distributions, SeriesRepository
-from masspayout.distributions import list_payouts
-from masspayout.distributions.payout_lists import read_payout_list
-from masspayout.distributions.terms import TIMING, Terms, timing_misfits
+from masspayout.distributions import TIMING, ListTerms, Terms, read_payout_list, timing_misfits
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.roles import Permission
-from masspayout.service.idempotency import Claim
 
 router = APIRouter(tags=["distributions"], route_class=GuardedRoute)
 
@@ -71,7 +65,7 @@ _BODIES = {
 async def create_distribution(
     request: Request,
     response: Response,
-    runtime: RuntimeHere,
+    payouts: PayoutsHere,
     asset: AssetHere,
     claim: ClaimHere,
     list_type: Annotated[
@@ -95,11 +89,11 @@ async def create_distribution(
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == _JSON:
-        made = await _from_terms(runtime, asset, _terms(await request.body()), claim)
+        made = await _from_terms(payouts, asset, _terms(await request.body()), claim.new_id)
     elif media_type in (_CSV, _FORM):
-        wish = _ListWish(list_type, concept, again, payment_token_id, allow_unpayable)
+        terms = ListTerms(list_type, concept, again, allow_unpayable, id=claim.new_id)
         async with _list_file(request, media_type) as path:
-            made = await _from_list(runtime, asset, path, wish, claim)
+            made = await _from_list(payouts, asset, path, payment_token_id, terms)
     else:
         raise HTTPException(415, f"A distribution cannot be made from {media_type or 'a body without a type'}.")
     noun = "distributions" if isinstance(made, Distribution) else "series"
@@ -122,7 +116,9 @@ def _terms(body: bytes) -> DistributionTerms:
     return terms
 
 
-async def _from_terms(runtime: Context, asset: Asset, given: DistributionTerms, claim: Claim) -> Distribution | Series:
+async def _from_terms(
+    payouts: Payouts, asset: Asset, given: DistributionTerms, new_id: uuid.UUID
+) -> Distribution | Series:
     terms = Terms(
         type=given.type,
         payout_type=given.payout_type,
@@ -133,25 +129,12 @@ async def _from_terms(runtime: Context, asset: Asset, given: DistributionTerms, 
         scheduled_time=given.scheduled_time,
         excluded_accounts=given.excluded_accounts,
         included_accounts=given.included_accounts,
-        id=claim.new_id,
+        id=new_id,
     )
     plan = _plan(given)
     if plan is None:
-        return await _made_before(runtime, claim) or await distributions.create(runtime, asset, terms)
-    if claim.is_resumed:
-        async with runtime.database.unit_of_work() as session:
-            made = await SeriesRepository(session).find_by_id(claim.new_id)
-        if made is not None:
-            return made
-    return await series.create(runtime, asset, terms, plan)
-
-
-async def _made_before(runtime: Context, claim: Claim) -> Distribution | None:
-    """Return what a process made that died before it could say so."""
-    if not claim.is_resumed:
-        return None
-    async with runtime.database.unit_of_work() as session:
-        return await Distributions(session).find_by_id(claim.new_id)
+        return await payouts.create(asset, terms)
+    return await payouts.create_series(asset, terms, plan)
 
 
 def _plan(given: DistributionTerms) -> series.Calendar | Trigger | None:
@@ -172,37 +155,12 @@ def _plan(given: DistributionTerms) -> series.Calendar | Trigger | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _ListWish:
-    """What is said of a list beside the list."""
-
-    kind: DistributionType
-    concept: str | None
-    again: int
-    payment_token_id: str | None
-    allow_unpayable: bool
-
-
-async def _from_list(runtime: Context, asset: Asset, path: Path, wish: _ListWish, claim: Claim) -> Distribution:
-    made = await _made_before(runtime, claim)
-    if made is not None:
-        return made
-    if wish.payment_token_id is None:
-        token = await list_payouts.payment_token_of_asset(runtime, asset)
-    else:
-        token = await list_payouts.payment_token(runtime, wish.payment_token_id)
+async def _from_list(
+    payouts: Payouts, asset: Asset, path: Path, payment_token_id: str | None, terms: ListTerms
+) -> Distribution:
+    token = await payouts.list_token(asset, payment_token_id)
     entries = await asyncio.to_thread(read_payout_list, path, token.decimals)
-    await list_payouts.check(runtime, token, entries, allow_unpayable=wish.allow_unpayable)
-    return await list_payouts.create(
-        runtime,
-        asset,
-        token,
-        entries,
-        distribution_type=wish.kind,
-        concept=wish.concept,
-        again=wish.again,
-        distribution_id=claim.new_id,
-    )
+    return await payouts.create_of_list(asset, token, entries, terms, check_first=True)
 
 
 @asynccontextmanager

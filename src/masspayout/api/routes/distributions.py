@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
-from masspayout import distributions
 from masspayout.api.csv_answers import CSV_ANSWER, FormatQuery, csv_response
 from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
@@ -23,9 +22,17 @@ from masspayout.api.models.distributions import (
     RetryChoice,
 )
 from masspayout.api.paging import Listing, listing
-from masspayout.api.requests import AssetHere, Caller, ClaimHere, DistributionHere, PagingHere, RuntimeHere
+from masspayout.api.requests import (
+    AssetHere,
+    ClaimHere,
+    DistributionHere,
+    DistributionId,
+    PagingHere,
+    PayoutsHere,
+    RuntimeHere,
+)
+from masspayout.app import Payouts
 from masspayout.context import Context
-from masspayout.controls import approvals
 from masspayout.db.entities import (
     AttemptStatus,
     BatchStatus,
@@ -34,20 +41,17 @@ from masspayout.db.entities import (
     ExecutionType,
 )
 from masspayout.db.repositories import (
-    ApprovalCount,
     Approvals,
-    BatchPayouts,
     DistributionFilter,
-    Distributions,
     DistributionSort,
     EntitlementFilter,
-    Entitlements,
     HolderSort,
     Lists,
 )
-from masspayout.distributions import previews, starts
+from masspayout.distributions import Chosen, Preview
+from masspayout.kernel.payout_status import ApprovalCount
 from masspayout.kernel.roles import Permission
-from masspayout.payments import reconciliation
+from masspayout.payments import Reconciliation
 from masspayout.reporting import exports
 
 router = APIRouter(tags=["distributions"], route_class=GuardedRoute)
@@ -116,16 +120,16 @@ async def list_distributions_of_asset(
 
 @router.get("/distributions/{distribution}", response_model=DistributionDetail)
 @requires(Permission.VIEW)
-async def show_distribution(runtime: RuntimeHere, distribution: DistributionHere) -> dict[str, Any]:
+async def show_distribution(payouts: PayoutsHere, distribution: DistributionId) -> dict[str, Any]:
     """Show one distribution, and how far it is."""
-    return await _detail(runtime, distribution.id)
+    return await _detail(payouts, distribution)
 
 
 @router.get("/distributions/{distribution}/preview", response_model=PreviewShown)
 @requires(Permission.VIEW)
-async def preview_distribution(runtime: RuntimeHere, distribution: DistributionHere) -> previews.Preview:
+async def preview_distribution(payouts: PayoutsHere, distribution: DistributionHere) -> Preview:
     """Say what executing it would do: who could not receive it, and whether the funds suffice."""
-    return await previews.preview(runtime, distribution)
+    return await payouts.preview(distribution)
 
 
 @router.get("/distributions/{distribution}/holders", response_model=Listing[EntitlementShown], responses=CSV_ANSWER)
@@ -171,9 +175,9 @@ async def list_attempts(
 
 @router.get("/distributions/{distribution}/reconciliation", response_model=ReconciliationShown)
 @requires(Permission.VIEW)
-async def reconcile_distribution(runtime: RuntimeHere, distribution: DistributionHere) -> reconciliation.Reconciliation:
+async def reconcile_distribution(payouts: PayoutsHere, distribution: DistributionId) -> Reconciliation:
     """Compare the ledger's books with the database, account by account."""
-    return await reconciliation.reconcile(runtime.database, runtime.ledger, distribution.id)
+    return await payouts.reconcile(distribution)
 
 
 @router.get("/distributions/{distribution}/approvals", response_model=ApprovalsShown)
@@ -186,49 +190,44 @@ async def list_approvals(runtime: RuntimeHere, distribution: DistributionHere) -
 @router.post("/distributions/{distribution}/approve", response_model=ApprovalsShown)
 @requires(Permission.APPROVE)
 async def approve_distribution(
-    runtime: RuntimeHere, caller: Caller, distribution: DistributionHere, claim: ClaimHere, approval: ApprovalGiven
+    runtime: RuntimeHere,
+    payouts: PayoutsHere,
+    distribution: DistributionId,
+    claim: ClaimHere,
+    approval: ApprovalGiven,
 ) -> dict[str, Any]:
     """Approve of exactly what it will pay, which the register hash stands for. Its creator cannot."""
-    given = await _approvals(runtime, distribution.id)
-    if not (claim.is_resumed and caller.name in {each.actor_name for each in given["approvals"]}):
-        await approvals.approve(runtime.database, distribution.id, approval.register_hash)
-    return await _approvals(runtime, distribution.id)
+    await payouts.approve(distribution, approval.register_hash, resumed=claim.is_resumed)
+    return await _approvals(runtime, distribution)
 
 
 @router.post("/distributions/{distribution}/execute", response_model=DistributionDetail, status_code=202)
 @requires(Permission.PAY)
-async def execute_distribution(
-    runtime: RuntimeHere, distribution: DistributionHere, claim: ClaimHere
-) -> dict[str, Any]:
+async def execute_distribution(payouts: PayoutsHere, distribution: DistributionId, claim: ClaimHere) -> dict[str, Any]:
     """Start paying. Workers do it; look at the distribution to see how far they are."""
-    # Whoever takes a request up again after a crash finds that it was done.
-    if not (claim.is_resumed and not distribution.status.can_execute):
-        await starts.execute(runtime, distribution.id)
-    return await _detail(runtime, distribution.id)
+    await payouts.start(distribution, resumed=claim.is_resumed)
+    return await _detail(payouts, distribution)
 
 
 @router.post("/distributions/{distribution}/retry", response_model=DistributionDetail, status_code=202)
 @requires(Permission.PAY)
 async def retry_distribution(
-    runtime: RuntimeHere, distribution: DistributionHere, claim: ClaimHere, choice: RetryChoice | None = None
+    payouts: PayoutsHere, distribution: DistributionId, claim: ClaimHere, choice: RetryChoice | None = None
 ) -> dict[str, Any]:
     """Try again to pay those who are unpaid, or some of them, and nobody else."""
-    if not (claim.is_resumed and not distribution.status.can_retry):
-        chosen = None
-        if choice is not None and (choice.accounts is not None or choice.failure_code is not None):
-            chosen = starts.Chosen(choice.accounts, choice.failure_code)
-        await starts.retry(runtime, distribution.id, chosen=chosen)
-    return await _detail(runtime, distribution.id)
+    chosen = None
+    if choice is not None and (choice.accounts is not None or choice.failure_code is not None):
+        chosen = Chosen(choice.accounts, choice.failure_code)
+    await payouts.retry(distribution, chosen=chosen, resumed=claim.is_resumed)
+    return await _detail(payouts, distribution)
 
 
 @router.post("/distributions/{distribution}/cancel", response_model=DistributionDetail)
 @requires(Permission.PLAN)
-async def cancel_distribution(runtime: RuntimeHere, distribution: DistributionHere, claim: ClaimHere) -> dict[str, Any]:
+async def cancel_distribution(payouts: PayoutsHere, distribution: DistributionId, claim: ClaimHere) -> dict[str, Any]:
     """Call it off, as long as nothing was sent."""
-    if not (claim.is_resumed and distribution.status is DistributionStatus.CANCELLED):
-        async with runtime.database.unit_of_work() as session:
-            await distributions.cancel(session, distribution.id)
-    return await _detail(runtime, distribution.id)
+    await payouts.cancel(distribution, resumed=claim.is_resumed)
+    return await _detail(payouts, distribution)
 
 
 async def _approvals(runtime: Context, distribution_id: uuid.UUID) -> dict[str, Any]:
@@ -239,15 +238,12 @@ async def _approvals(runtime: Context, distribution_id: uuid.UUID) -> dict[str, 
     return {"given": count.given, "required": count.required, "approvals": given}
 
 
-async def _detail(runtime: Context, distribution_id: uuid.UUID) -> dict[str, Any]:
-    async with runtime.database.unit_of_work() as session:
-        found = await Distributions(session).get(distribution_id)
-        progress = await BatchPayouts(session).progress(distribution_id)
-        failures = await Entitlements(session, found).failure_counts()
+async def _detail(payouts: Payouts, distribution_id: uuid.UUID) -> dict[str, Any]:
+    found, status = await payouts.look_at(str(distribution_id))
     columns = {name: getattr(found, name) for name in DistributionShown.model_fields}
     return columns | {
-        "paid_count": progress.paid,
-        "failed_count": progress.failed,
-        "paid_amount": progress.paid_amount,
-        "failures": failures,
+        "paid_count": status.progress.paid_count,
+        "failed_count": status.progress.failed_count,
+        "paid_amount": status.progress.paid_amount,
+        "failures": status.failures,
     }

@@ -6,8 +6,7 @@ from pydantic import BaseModel, Field
 from masspayout.api.door import open_to_all, requires
 from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.base import Shown
-from masspayout.doctor.examination import Result, Status
-from masspayout.doctor.readiness import Readiness, is_ready
+from masspayout.doctor import Readiness, Result, Status, is_ready
 from masspayout.kernel.roles import Permission
 from masspayout.service.metrics import CONTENT_TYPE, Metrics
 

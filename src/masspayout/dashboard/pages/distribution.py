@@ -2,7 +2,6 @@
 
 from nicegui import ui
 
-from masspayout import distributions
 from masspayout.dashboard import money_words
 from masspayout.dashboard.components.chips import status_chip
 from masspayout.dashboard.components.layout import card, facts, html, page_head
@@ -23,7 +22,6 @@ from masspayout.dashboard.payout.timeline import timeline
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import Distributions
-from masspayout.distributions import previews
 from masspayout.kernel.errors import MassPayoutError
 
 _REFRESH_SECONDS = 1.0
@@ -34,10 +32,7 @@ def add_page(house: House) -> None:
 
     @house.page("/payouts/{reference}", "Payout", section="ongoing")
     async def show(visit: Visit) -> None:
-        async with visit.unit_of_work() as session:
-            found = await distributions.find(session, visit.request.path_params["reference"])
-            state = await read_state(session, found.id)
-        await _Page(visit, state).show()
+        await _Page(visit, await read_state(visit, visit.request.path_params["reference"])).show()
 
 
 class _Page:
@@ -78,8 +73,7 @@ class _Page:
 
     async def _refresh(self) -> None:
         was_frozen = self._state.distribution.is_frozen
-        async with self._visit.unit_of_work() as session:
-            self._state = await read_state(session, self._state.id)
+        self._state = await read_state(self._visit, str(self._state.id))
         self._show_state()
         if self._state.distribution.is_frozen and not was_frozen:
             await self._fill()
@@ -95,7 +89,12 @@ class _Page:
         self._progress.refresh(state)
         self._failures.refresh(state)
         self._consent.refresh(state)
-        shown = (state.distribution.status, state.distribution.is_frozen, state.unpaid_count, state.approvals_missing)
+        shown = (
+            state.distribution.status,
+            state.distribution.is_frozen,
+            state.status.progress.unpaid_count,
+            state.status.approvals.missing,
+        )
         if shown != self._shown_status:
             self._shown_status = shown
             self._chip.content = status_chip(state.distribution.status)
@@ -130,7 +129,7 @@ class _Page:
         try:
             async with self._visit.unit_of_work() as session:
                 last = await Distributions(session).find_last_begun(distribution.asset_id)
-            found = await previews.preview(self._visit.runtime, distribution)
+            found = await self._visit.payouts.preview(distribution)
         except MassPayoutError as error:
             self._review.content = h("p", in_browser(str(error)), class_="note")
             return

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 
 from nicegui import ui
 
-from masspayout.automation import event_listeners
-from masspayout.automation.event_listeners import EventReader
+from masspayout.automation import EventReader, event_listeners
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
 from masspayout.dashboard.components.chips import chip

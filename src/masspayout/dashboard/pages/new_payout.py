@@ -107,7 +107,7 @@ class _Page:
     async def _show_preview(self) -> None:
         self._look.props("loading")
         await self._zone_asked.wait()
-        draft, runtime = self._form.draft(), self._visit.runtime
+        draft = self._form.draft()
 
         def checked(number: int) -> None:
             text = f"Asked the ledger about {count(number)} accounts …"
@@ -115,7 +115,7 @@ class _Page:
 
         try:
             self._preview.content = h("p", "Reading the register …", class_="note")
-            found = await creation.preview(runtime, draft, checked)
+            found = await creation.preview(self._visit.payouts, draft, checked)
             async with self._visit.unit_of_work() as session:
                 last = await Distributions(session).find_last_begun(draft.asset.id)
         except MassPayoutError as error:
@@ -141,7 +141,7 @@ class _Page:
             return
         self._create.props("loading")
         try:
-            made = await creation.create(self._visit.runtime, draft)
+            made = await creation.create(self._visit.payouts, draft)
         finally:
             self._create.props(remove="loading")
         messages.say(made.what)

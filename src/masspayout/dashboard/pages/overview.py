@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from nicegui import ui
 
-from masspayout.automation.scheduling import find_zone, next_number, occurrence
+from masspayout.automation import find_zone, next_number, occurrence
 from masspayout.dashboard import health, money_words
 from masspayout.dashboard.components.calendars import Entry, month_calendar
 from masspayout.dashboard.components.charts import stacked_bars
@@ -112,7 +112,8 @@ def _figures(
     this_month: dict[str, Decimal] = defaultdict(Decimal)
     for row in paid:
         if row.month == f"{now:%Y-%m}":
-            this_month[row.payment_token_symbol or row.payment_token_id] += row.amount
+            token = row.payment_token_symbol or row.payment_token_id
+            this_month[token] = add(this_month[token], row.amount)
     sums = [h("div", amount(value, token)) for token, value in this_month.items()]
     first = upcoming[0] if upcoming else None
     return h(

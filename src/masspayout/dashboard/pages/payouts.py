@@ -15,7 +15,8 @@ from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Content, Html, h
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.db.repositories import BatchPayouts, Distributions, Page, Progress
+from masspayout.db.repositories import BatchPayouts, Distributions, Page
+from masspayout.kernel.payout_status import Progress
 from masspayout.kernel.roles import Permission
 
 
@@ -117,8 +118,8 @@ def _row(distribution: Distribution, progress: Progress | None) -> tuple[Content
         if progress is None
         else h(
             "div",
-            progress_bar(progress.paid, progress.failed, progress.holders, thin=True),
-            h("span", percent(progress.paid, progress.holders), class_="note"),
+            progress_bar(progress.paid_count, progress.failed_count, progress.holder_count, thin=True),
+            h("span", percent(progress.paid_count, progress.holder_count), class_="note"),
             style="min-width: 8rem",
         ),
     )

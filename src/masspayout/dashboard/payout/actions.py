@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from masspayout import distributions
 from masspayout.dashboard import money_words
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
@@ -13,9 +12,7 @@ from masspayout.dashboard.markup import h
 from masspayout.dashboard.payout.state import PayoutState
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import DistributionStatus
-from masspayout.distributions import starts
-from masspayout.distributions.starts import Chosen
-from masspayout.kernel.money import subtract
+from masspayout.distributions import Chosen
 from masspayout.kernel.roles import Permission
 from masspayout.ledger.failures import describe_failure
 
@@ -34,7 +31,7 @@ class PayoutActions:
         distribution = state.distribution
         visit = self._visit
         if visit.may(Permission.PAY):
-            may_begin = distribution.scheduled_time is None and not state.approvals_missing
+            may_begin = distribution.scheduled_time is None and not state.status.approvals.missing
             if distribution.status.can_execute and may_begin:
                 button("Execute …", visit.handler(Permission.PAY, partial(self._execute, state)), primary=True)
             if distribution.status.can_retry:
@@ -43,15 +40,15 @@ class PayoutActions:
             button("Cancel payout …", visit.handler(Permission.PLAN, partial(self._cancel, state)), danger=True)
 
     async def _execute(self, state: PayoutState) -> None:
-        distribution, runtime = state.distribution, self._visit.runtime
+        distribution = state.distribution
         total = money_words.plain_total(distribution)
-        who = f" to {plural(state.progress.holders, 'holder')}" if distribution.is_frozen else ""
+        who = f" to {plural(state.status.progress.holder_count, 'holder')}" if distribution.is_frozen else ""
         sure = await confirm(
             f"Pay {total}{who}?",
             facts(
                 ("Payout", money_words.name(distribution)),
                 ("Asset", f"{distribution.asset.name} ({distribution.asset.symbol})"),
-                ("From", account(distribution.payer_account_id or runtime.settings.payer_account_id)),
+                ("From", account(distribution.payer_account_id or self._visit.runtime.settings.payer_account_id)),
                 ("Transactions", count(distribution.batch_count) if distribution.batch_count else None),
             ),
             h("p", "Money that was sent cannot be taken back."),
@@ -59,12 +56,12 @@ class PayoutActions:
         )
         if not sure:
             return
-        await starts.execute(runtime, distribution.id)
+        await self._visit.payouts.start(distribution.id)
         messages.say("It has begun. Workers are paying.")
         await self._changed()
 
     async def _retry(self, state: PayoutState) -> None:
-        distribution, runtime = state.distribution, self._visit.runtime
+        distribution = state.distribution
         if not distribution.is_frozen:
             sure = await confirm(
                 f"Start {money_words.name(distribution)} again?",
@@ -72,16 +69,16 @@ class PayoutActions:
                 yes="Start it",
             )
         else:
-            sure = await _confirm_retry(state, state.unpaid_count, "everybody who is unpaid")
+            sure = await _confirm_retry(state, state.status.progress.unpaid_count, "everybody who is unpaid")
         if not sure:
             return
-        await starts.retry(runtime, distribution.id)
+        await self._visit.payouts.retry(distribution.id)
         await self._begun()
 
     async def retry_reason(self, state: PayoutState, code: str) -> None:
         """Try those again who failed for one reason."""
         sentence = describe_failure(code).sentence
-        if await _confirm_retry(state, state.failures.get(code, 0), f"those with this reason: {sentence}"):
+        if await _confirm_retry(state, state.status.failures.get(code, 0), f"those with this reason: {sentence}"):
             await self._retry_chosen(state, Chosen(failure_code=code))
 
     async def retry_accounts(self, state: PayoutState, accounts: Sequence[str]) -> None:
@@ -91,7 +88,7 @@ class PayoutActions:
             await self._retry_chosen(state, Chosen(accounts=list(accounts)))
 
     async def _retry_chosen(self, state: PayoutState, chosen: Chosen) -> None:
-        await starts.retry(self._visit.runtime, state.id, chosen=chosen)
+        await self._visit.payouts.retry(state.id, chosen=chosen)
         await self._begun()
 
     async def _begun(self) -> None:
@@ -105,7 +102,12 @@ class PayoutActions:
             f"Cancel {money_words.name(distribution)}?",
             facts(
                 ("Will not be paid", total),
-                ("To", plural(state.progress.holders, "holder") if distribution.is_frozen else "the holders then"),
+                (
+                    "To",
+                    plural(state.status.progress.holder_count, "holder")
+                    if distribution.is_frozen
+                    else "the holders then",
+                ),
                 ("Was due", when(distribution.scheduled_time) if distribution.scheduled_time else None),
             ),
             h("p", "Nobody has been paid by it. It cannot be taken up again; a new one can be planned."),
@@ -114,20 +116,19 @@ class PayoutActions:
         )
         if not sure:
             return
-        async with self._visit.unit_of_work() as session:
-            await distributions.cancel(session, distribution.id)
+        await self._visit.payouts.cancel(distribution.id)
         messages.say("Cancelled. Nobody was paid.")
         await self._changed()
 
 
 async def _confirm_retry(state: PayoutState, how_many: int, whom: str) -> bool:
-    left = subtract(state.progress.total_amount, state.progress.paid_amount)
-    everybody = how_many == state.unpaid_count
+    unpaid_count, left = state.status.progress.unpaid_count, state.status.progress.unpaid_amount
+    everybody = how_many == unpaid_count
     return await confirm(
         f"Try {plural(how_many, 'holder')} again?",
         facts(
             ("Whom", whom),
-            ("Unpaid in all", f"{plural(state.unpaid_count, 'holder')}, {plain_amount(left, state.symbol)}"),
+            ("Unpaid in all", f"{plural(unpaid_count, 'holder')}, {plain_amount(left, state.symbol)}"),
         ),
         h("p", "Whoever is paid already is left alone: nobody is paid twice."),
         yes=f"Pay {plain_amount(left, state.symbol)}" if everybody else f"Try {plural(how_many, 'holder')}",

@@ -43,7 +43,7 @@ class BatchCard:
             self._table.content = table(heads, map(self._cells, rows), label="Transactions")
         else:
             self._table.content = empty("None yet", "They are planned when it is frozen.")
-        self._pager.show(rows, state.progress.batches)
+        self._pager.show(rows, state.status.progress.batch_count)
 
     def _cells(self, batch: BatchPayout) -> tuple[object, ...]:
         failed = batch.failed_payments or 0

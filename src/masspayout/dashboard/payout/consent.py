@@ -5,7 +5,6 @@ from functools import partial
 
 from nicegui import ui
 
-from masspayout.controls import approvals
 from masspayout.dashboard import money_words
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
@@ -38,7 +37,7 @@ class ConsentCard:
         if not state.distribution.approvals_required:
             return
         with self._place, card("Approvals", "by others than its creator"):
-            missing = state.approvals_missing
+            missing = state.status.approvals.missing
             needs = chip(f"{plural(missing, 'approval')} missing", "warn") if missing else chip("Approved", "good")
             people = [
                 h("li", h("div", h("strong", each.actor_name), when(each.approved_at), class_="between"))
@@ -49,7 +48,7 @@ class ConsentCard:
             self._button(state)
 
     def _button(self, state: PayoutState) -> None:
-        if not state.approvals_missing or not self._visit.may(Permission.APPROVE):
+        if not state.status.approvals.missing or not self._visit.may(Permission.APPROVE):
             return
         me = self._visit.identity.actor(None).person
         if state.distribution.created_by == me:
@@ -67,7 +66,7 @@ class ConsentCard:
         register_hash = distribution.register_hash or ""
         total = money_words.plain_total(distribution)
         sure = await confirm(
-            f"Approve {total} to {plural(state.progress.holders, 'holder')}?",
+            f"Approve {total} to {plural(state.status.progress.holder_count, 'holder')}?",
             facts(
                 ("Payout", money_words.name(distribution)),
                 ("Asset", f"{distribution.asset.name} ({distribution.asset.symbol})"),
@@ -79,6 +78,6 @@ class ConsentCard:
         )
         if not sure:
             return
-        await approvals.approve(self._visit.database, distribution.id, register_hash)
+        await self._visit.payouts.approve(distribution.id, register_hash)
         messages.say("Approved.")
         await self._changed()

@@ -29,7 +29,7 @@ class FailureCard:
     def refresh(self, state: PayoutState) -> None:
         """Show the reasons, if they are others than before."""
         distribution = state.distribution
-        now = (state.failures, distribution.status, distribution.failure_message)
+        now = (state.status.failures, distribution.status, distribution.failure_message)
         if now == self._shown:
             return
         self._shown = now
@@ -38,9 +38,9 @@ class FailureCard:
             if distribution.status is DistributionStatus.FAILED and distribution.failure_message:
                 title = "It stopped." if distribution.executed_at else "It did not start."
                 html(callout("bad", title, in_browser(distribution.failure_message)))
-            if state.failures:
-                with card("Failures by reason", f"{plural(sum(state.failures.values()), 'holder')} in all"):
-                    for code, number in state.failures.items():
+            if state.status.failures:
+                with card("Failures by reason", f"{plural(sum(state.status.failures.values()), 'holder')} in all"):
+                    for code, number in state.status.failures.items():
                         self._reason(state, code, number)
 
     def _reason(self, state: PayoutState, code: str, number: int) -> None:

@@ -31,7 +31,7 @@ class HolderCard:
         self._visit = visit
         self._actions = actions
         self._state = state
-        self._filter = "failed" if state.failures else "all"
+        self._filter = "failed" if state.status.failures else "all"
         self._chosen: set[str] = set()
         download = h("a", "Download CSV", href=f"/payouts/{state.id}/holders.csv", download="")
         with card("Holders", download, flush=True):
@@ -49,7 +49,7 @@ class HolderCard:
 
     async def refresh(self, state: PayoutState) -> None:
         """Show how the holders stand, if anything changed."""
-        signature = (state.progress.paid, state.progress.failed, state.distribution.status)
+        signature = (state.status.progress.paid_count, state.status.progress.failed_count, state.distribution.status)
         self._state = state
         if signature != self._signature:
             self._signature = signature
@@ -59,9 +59,9 @@ class HolderCard:
         state = self._state
         numbers_by_filter = {
             "all": state.distribution.entitlement_count or 0,
-            "failed": state.progress.failed,
-            "unpaid": state.unpaid_count,
-            "paid": state.progress.paid,
+            "failed": state.status.progress.failed_count,
+            "unpaid": state.status.progress.unpaid_count,
+            "paid": state.status.progress.paid_count,
         }
         self._tabs.clear()
         with self._tabs:
@@ -107,12 +107,12 @@ class HolderCard:
     async def _find(self, entitlements: Entitlements) -> tuple[Sequence[Holder], int]:
         state, after = self._state, self._pager.after
         if self._filter == "failed":
-            return await entitlements.find_failed(_PAGE_SIZE, after), state.progress.failed
+            return await entitlements.find_failed(_PAGE_SIZE, after), state.status.progress.failed_count
         if self._filter == "all":
             rows = await entitlements.find_after(after.account_id if after else "", _PAGE_SIZE)
             return rows, state.distribution.entitlement_count or 0
         is_paid = self._filter == "paid"
-        total = state.progress.paid if is_paid else state.unpaid_count
+        total = state.status.progress.paid_count if is_paid else state.status.progress.unpaid_count
         return await entitlements.find_paid(_PAGE_SIZE, after, paid=is_paid), total
 
     def _plain(self, rows: Sequence[Holder]) -> Html:

@@ -6,7 +6,6 @@ from masspayout.dashboard.formats import amount, count, percent
 from masspayout.dashboard.markup import h, join
 from masspayout.dashboard.payout.state import PayoutState
 from masspayout.db.entities import DistributionStatus
-from masspayout.kernel.money import subtract
 
 
 class ProgressCard:
@@ -18,38 +17,38 @@ class ProgressCard:
 
     def refresh(self, state: PayoutState) -> None:
         """Show how it stands."""
-        distribution, progress = state.distribution, state.progress
+        distribution, progress = state.distribution, state.status.progress
         self._card.set_visibility(distribution.is_frozen)
         if not distribution.is_frozen:
             return
-        done = progress.paid + progress.failed
-        self._pace.note(done)
+        self._pace.note(progress.done_count)
         is_running = distribution.status is DistributionStatus.PROCESSING
-        unpaid = subtract(progress.total_amount, progress.paid_amount)
         self._card.content = join(
             h(
                 "div",
-                figure("Total", amount(progress.total_amount, state.symbol), f"{count(progress.holders)} holders"),
+                figure("Total", amount(progress.total_amount, state.symbol), f"{count(progress.holder_count)} holders"),
                 figure(
                     "Paid",
                     amount(progress.paid_amount, state.symbol),
-                    f"{count(progress.paid)} of {count(progress.holders)} holders",
+                    f"{count(progress.paid_count)} of {count(progress.holder_count)} holders",
                 ),
-                figure("Not paid", amount(unpaid, state.symbol), f"{count(state.unpaid_count)} holders"),
+                figure(
+                    "Not paid", amount(progress.unpaid_amount, state.symbol), f"{count(progress.unpaid_count)} holders"
+                ),
                 figure(
                     "Failed",
-                    h("span", count(progress.failed), class_="bad") if progress.failed else "0",
-                    f"{count(progress.batches_done)} of {count(progress.batches)} transactions done",
+                    h("span", count(progress.failed_count), class_="bad") if progress.failed_count else "0",
+                    f"{count(progress.done_batch_count)} of {count(progress.batch_count)} transactions done",
                 ),
                 class_="figures",
             ),
             h(
                 "div",
-                progress_bar(progress.paid, progress.failed, progress.holders),
+                progress_bar(progress.paid_count, progress.failed_count, progress.holder_count),
                 h(
                     "div",
-                    h("span", f"{percent(progress.paid, progress.holders)} paid"),
-                    h("span", self._pace.say(progress.holders - done)) if is_running else None,
+                    h("span", f"{percent(progress.paid_count, progress.holder_count)} paid"),
+                    h("span", self._pace.say(progress.holder_count - progress.done_count)) if is_running else None,
                     class_="progress-line",
                 ),
                 class_="card-body",

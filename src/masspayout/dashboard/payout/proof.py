@@ -10,8 +10,7 @@ from masspayout.dashboard.markup import Html, h, join
 from masspayout.dashboard.payout.state import PayoutState
 from masspayout.dashboard.visits import Visit
 from masspayout.kernel.roles import Permission
-from masspayout.payments import reconciliation
-from masspayout.payments.reconciliation import Reconciliation
+from masspayout.payments import Reconciliation
 
 _BREAKS_SHOWN = 50
 _MEANINGS = {
@@ -39,8 +38,7 @@ class ProofCard:
     async def _reconcile(self) -> None:
         self._button.props("loading")
         try:
-            runtime = self._visit.runtime
-            verdict = await reconciliation.reconcile(runtime.database, runtime.ledger, self._state.id)
+            verdict = await self._visit.payouts.reconcile(self._state.id)
         finally:
             self._button.props(remove="loading")
         self._verdict.content = describe_verdict(verdict, self._state.symbol)

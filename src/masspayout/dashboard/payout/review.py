@@ -8,7 +8,7 @@ from masspayout.dashboard.components.layout import callout, facts
 from masspayout.dashboard.formats import amount, count, duration, percent, plural, when
 from masspayout.dashboard.markup import Html, h, join
 from masspayout.db.entities import Distribution
-from masspayout.distributions.previews import Preview
+from masspayout.distributions import Preview
 from masspayout.kernel.money import subtract
 from masspayout.ledger.failures import describe_failure
 

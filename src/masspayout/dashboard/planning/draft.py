@@ -4,12 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from masspayout.automation.scheduling import find_zone
-from masspayout.automation.series import DEFAULT_CATCH_UP, Calendar
-from masspayout.automation.triggers import Trigger
+from masspayout.automation import DEFAULT_CATCH_UP, Calendar, Trigger, find_zone
 from masspayout.db.entities import Asset, DistributionType, ExecutionType, Frequency, PayoutType
-from masspayout.distributions.payout_lists import PayoutList
-from masspayout.distributions.terms import Terms
+from masspayout.distributions import PayoutList, Terms
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.money import parse_amount, to_decimal
 

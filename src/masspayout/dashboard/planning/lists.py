@@ -10,7 +10,7 @@ from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.layout import callout, html
 from masspayout.dashboard.formats import amount, plural
 from masspayout.dashboard.markup import h
-from masspayout.distributions.payout_lists import PayoutList, parse_payout_list
+from masspayout.distributions import PayoutList, parse_payout_list
 from masspayout.kernel.errors import Invalid, InvalidRows
 from masspayout.kernel.money import to_decimal
 

@@ -14,7 +14,8 @@ from masspayout.db.entities.idempotency import IdempotentRequest
 from masspayout.db.entities.payers import EntryAnswer, Installation, Payer, PayerBalance, PayerEntry
 from masspayout.db.entities.payouts import Asset, BatchPayout, Distribution, Holder
 from masspayout.db.entities.sending import Attempt, LedgerSequence
-from masspayout.db.entities.states import (
+from masspayout.db.entities.webhooks import Webhook, WebhookDelivery, WebhookEvent
+from masspayout.kernel.states import (
     AttemptStatus,
     BatchStatus,
     DeliveryStatus,
@@ -27,7 +28,6 @@ from masspayout.db.entities.states import (
     SeriesStatus,
     SyncStatus,
 )
-from masspayout.db.entities.webhooks import Webhook, WebhookDelivery, WebhookEvent
 
 __all__ = [
     "TERM_COLUMNS",

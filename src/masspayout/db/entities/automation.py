@@ -21,7 +21,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from masspayout.db.entities.base import Base, one_of
 from masspayout.db.entities.payouts import Asset, Distribution
-from masspayout.db.entities.states import (
+from masspayout.db.types import OneOf
+from masspayout.kernel.actors import current_actor
+from masspayout.kernel.states import (
     DistributionType,
     EventStatus,
     ExecutionType,
@@ -29,8 +31,6 @@ from masspayout.db.entities.states import (
     PayoutType,
     SeriesStatus,
 )
-from masspayout.db.types import OneOf
-from masspayout.kernel.actors import current_actor
 
 
 class EventListener(Base):

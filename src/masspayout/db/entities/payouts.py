@@ -19,7 +19,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from masspayout.db.entities.base import Base, one_of
-from masspayout.db.entities.states import (
+from masspayout.db.types import OneOf
+from masspayout.kernel.actors import current_actor
+from masspayout.kernel.states import (
     BatchStatus,
     DistributionStatus,
     DistributionType,
@@ -28,8 +30,6 @@ from masspayout.db.entities.states import (
     PayoutType,
     SyncStatus,
 )
-from masspayout.db.types import OneOf
-from masspayout.kernel.actors import current_actor
 
 
 class Asset(Base):

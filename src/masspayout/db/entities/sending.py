@@ -18,10 +18,10 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from masspayout.db.entities.base import Base, one_of
-from masspayout.db.entities.states import (
+from masspayout.db.types import OneOf
+from masspayout.kernel.states import (
     AttemptStatus,
 )
-from masspayout.db.types import OneOf
 
 
 class Attempt(Base):

@@ -9,8 +9,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from masspayout.db.entities.base import Base, one_of
-from masspayout.db.entities.states import DeliveryStatus
 from masspayout.db.types import OneOf
+from masspayout.kernel.states import DeliveryStatus
 
 
 class Webhook(Base):

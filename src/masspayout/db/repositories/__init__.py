@@ -7,14 +7,14 @@ that names the states it may start from, and returns what it changed.
 from masspayout.db.repositories.access import ApiTokens, LoginLinks, LoginSessions, LoginThrottles, Users
 from masspayout.db.repositories.adoptions import Adoptions, AttachedRow
 from masspayout.db.repositories.announced_payouts import AnnouncedPayouts
-from masspayout.db.repositories.approvals import ApprovalCount, Approvals, PayoutStarts
+from masspayout.db.repositories.approvals import Approvals, PayoutStarts
 from masspayout.db.repositories.assets import Assets
 from masspayout.db.repositories.attempts import Attempts
 from masspayout.db.repositories.audit_entries import AuditEntries
 from masspayout.db.repositories.automatic_payouts import AutomaticPayouts
 from masspayout.db.repositories.background_work import WORKER_ALIVE_SECONDS, BackgroundWork, WorkStatus
 from masspayout.db.repositories.base import Page, Repository
-from masspayout.db.repositories.batch_payouts import BatchPayouts, Progress
+from masspayout.db.repositories.batch_payouts import BatchPayouts
 from masspayout.db.repositories.claims import Claims
 from masspayout.db.repositories.contract_events import ContractEvents
 from masspayout.db.repositories.distributions import Distributions, refusing_second_obligation
@@ -59,7 +59,6 @@ __all__ = [
     "Adoptions",
     "AnnouncedPayouts",
     "ApiTokens",
-    "ApprovalCount",
     "Approvals",
     "AssetSort",
     "Assets",
@@ -107,7 +106,6 @@ __all__ = [
     "Payers",
     "PayoutStarts",
     "Place",
-    "Progress",
     "Readings",
     "Reconciliations",
     "RegisterChange",

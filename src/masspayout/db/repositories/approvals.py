@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from masspayout.db.entities import Approval, Distribution, PayoutStart
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import UtcTimestamp, uuid7
+from masspayout.kernel.payout_status import ApprovalCount
 
 # The distribution is held in place: it is neither begun nor called off while somebody approves it. A person's approval
 # of what it was before gives way to the one of what it is now.
@@ -63,19 +63,6 @@ _COUNTS = (
 
 # Sets the advisory locks of the daily limit apart from any others.
 _LIMIT_LOCKS = 5_462
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovalCount:
-    """How many approvals of a distribution count, of how many that it needs."""
-
-    given: int
-    required: int
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether nobody is missing."""
-        return self.given >= self.required
 
 
 def given_approvals() -> ColumnElement[int]:

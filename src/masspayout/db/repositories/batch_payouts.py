@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 
 from masspayout.db.entities import BatchPayout, BatchStatus
 from masspayout.db.repositories.base import Repository
+from masspayout.kernel.payout_status import Progress
 
 _MARK_PAID = text("""
     UPDATE holder SET paid = true, updated_at = now()
@@ -123,11 +124,11 @@ _REOPEN_SOME = text("""
 """)
 
 _PROGRESS = text("""
-    SELECT count(*) AS batches,
-           count(*) FILTER (WHERE status IN ('COMPLETED', 'FAILED')) AS batches_done,
-           coalesce(sum(total_holders), 0) AS holders,
-           coalesce(sum(successful_payments), 0) AS paid,
-           coalesce(sum(failed_payments), 0) AS failed,
+    SELECT count(*) AS batch_count,
+           count(*) FILTER (WHERE status IN ('COMPLETED', 'FAILED')) AS done_batch_count,
+           coalesce(sum(total_holders), 0) AS holder_count,
+           coalesce(sum(successful_payments), 0) AS paid_count,
+           coalesce(sum(failed_payments), 0) AS failed_count,
            coalesce(sum(total_amount), 0) AS total_amount,
            coalesce(sum(paid_amount), 0) AS paid_amount
       FROM batch_payout
@@ -145,19 +146,6 @@ _PROMISED = text("""
 
 # Sets the advisory locks of funds apart from any others.
 _FUNDS_LOCKS = 7_103
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a distribution is, from the batches' counters alone. Amounts are in whole payment tokens."""
-
-    batches: int
-    batches_done: int
-    holders: int
-    paid: int
-    failed: int
-    total_amount: Decimal
-    paid_amount: Decimal
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,3 +8,9 @@
 What happens is written into an outbox by the database itself, in the transaction of the change, if somebody wants to
 hear of it.
 """
+
+from masspayout.service.webhooks import targets
+from masspayout.service.webhooks.deliveries import Deliverer
+from masspayout.service.webhooks.targets import DEFAULT_EVENTS
+
+__all__ = ["DEFAULT_EVENTS", "Deliverer", "targets"]

@@ -1,0 +1,336 @@
+"""Every use case of payouts, once: what commands, requests, pages and jobs ask for.
+
+What has to be read from the ledger before, which transactions it takes and in which order, is nobody's business above.
+Beside this, edges read: lists and details come from the repositories.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout import distributions
+from masspayout.automation import Calendar, Trigger, series
+from masspayout.context import Context
+from masspayout.controls import approvals
+from masspayout.db.entities import Asset, Distribution, DistributionStatus, EntryAnswer, Payer, Series
+from masspayout.db.repositories import Approvals, BatchPayouts, Distributions, Entitlements, SeriesRepository
+from masspayout.distributions import (
+    Chosen,
+    ListTerms,
+    PayoutList,
+    Preview,
+    Terms,
+    contract_payouts,
+    list_payouts,
+    previews,
+    starts,
+)
+from masspayout.entitlements import HashCheck, register_hashes
+from masspayout.kernel.actors import current_actor
+from masspayout.kernel.payout_status import ApprovalCount, PayoutStatus
+from masspayout.kernel.types import PaymentToken
+from masspayout.ledger.contract_offers import ContractOffer
+from masspayout.payments import (
+    Answered,
+    Checked,
+    DistributionPayer,
+    PayerGate,
+    PayerReport,
+    Reconciliation,
+    Secured,
+    nobody_told,
+    reconciliation,
+    recovery,
+)
+from masspayout.registers import assets
+
+# Mirror nodes are some seconds behind the ledger.
+_LOOKS_AT_BOOKS = 30
+_BOOKS_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ListPayout:
+    """The distribution that pays a list.
+
+    Attributes:
+        distribution: It was there already, or was made now.
+        was_forgotten: The ledger shows payments of the list that the database did not know.
+        unchecked_count: Of how many accounts it is not known whether they can receive the token.
+    """
+
+    distribution: Distribution
+    was_forgotten: bool = False
+    unchecked_count: int = 0
+
+
+class Payouts:
+    """What can be done with payouts.
+
+    A request may be sent again, by somebody who died before the answer came. ``resumed`` says so: what it asks for may
+    be done already, and then nothing is done and nothing is wrong.
+
+    Args:
+        context: Which database, which ledger, and how they are to be used.
+        stop: Once it is set, ``pay`` begins no other batch.
+        sleep: Waits for so many seconds; tests may give their own.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        stop: asyncio.Event | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._context = context
+        self._sleep = sleep
+        self._payer = DistributionPayer(context.database, context.ledger, context.settings, stop=stop, sleep=sleep)
+
+    # Planned
+
+    async def create(self, asset: Asset, terms: Terms) -> Distribution:
+        """Create a distribution, as ``distributions.create`` does; one with the id of the terms is left as it is."""
+        made = None if terms.id is None else await self._made_before(terms.id)
+        return made or await distributions.create(self._context, asset, terms)
+
+    async def create_series(self, asset: Asset, terms: Terms, plan: Calendar | Trigger) -> Series:
+        """Create a series, as ``series.create`` does; one with the id of the terms is left as it is."""
+        if terms.id is not None:
+            async with self._context.database.unit_of_work() as session:
+                made = await SeriesRepository(session).find_by_id(terms.id)
+            if made is not None:
+                return made
+        return await series.create(self._context, asset, terms, plan)
+
+    async def create_by_contract(self, asset: Asset, offer: ContractOffer, concept: str | None) -> Distribution:
+        """Create a distribution that a contract pays by its own rule, as ``contract_payouts.create`` does."""
+        return await contract_payouts.create(self._context, asset, offer, concept=concept)
+
+    async def list_token(self, asset: Asset | None, token_id: str | None = None) -> PaymentToken:
+        """Return what a list is paid in: a token that is named, or what the asset's distributions are paid in.
+
+        Raises:
+            Invalid: The id has the wrong form, or recipients would not get what is paid in the token.
+            NotFound: The ledger knows no such token.
+            Conflict: The asset has no payment token, or the payer is a contract that works out the amounts itself.
+        """
+        if token_id is None and asset is not None:
+            return await list_payouts.payment_token_of_asset(self._context, asset)
+        return await list_payouts.payment_token(self._context, token_id or "")
+
+    async def create_of_list(
+        self, asset: Asset, token: PaymentToken, payout_list: PayoutList, terms: ListTerms, *, check_first: bool = False
+    ) -> Distribution:
+        """Create a distribution of a list, as ``list_payouts.create`` does, or leave one with the id of the terms be.
+
+        With ``check_first`` nothing is created unless the funds suffice and everybody can receive the token, as
+        ``list_payouts.check`` finds out.
+        """
+        made = None if terms.id is None else await self._made_before(terms.id)
+        if made is not None:
+            return made
+        if check_first:
+            await list_payouts.check(self._context, token, payout_list, allow_unpayable=terms.allow_unpayable)
+        return await list_payouts.create(self._context, asset, token, payout_list, terms)
+
+    async def find_or_create_of_list(
+        self, asset_token_id: str, token: PaymentToken, payout_list: PayoutList, terms: ListTerms
+    ) -> ListPayout:
+        """Return the distribution that pays a list: the one that is there, whatever the database forgot, or a new one.
+
+        What the ledger shows of the payer is read before, and as long as that leaves it in doubt it is waited. Nothing
+        is written, not even the asset, before all of the list is known to be good.
+
+        Raises:
+            InsufficientFunds: The payer holds less than the list's total.
+            InvalidRows: Some accounts cannot receive the token; all of them are named.
+            LedgerUnavailable: The ledger cannot be read now.
+        """
+        await self._attend(token.payer_account_id)
+        async with self._context.database.unit_of_work() as session:
+            found = await list_payouts.find(session, token, payout_list, terms)
+            was_forgotten = await list_payouts.was_paid_before(session, token, payout_list, terms)
+        if found is not None:
+            return ListPayout(found)
+        unchecked_count = 0
+        if not was_forgotten:
+            unchecked_count = await list_payouts.check(
+                self._context, token, payout_list, allow_unpayable=terms.allow_unpayable
+            )
+        database, ledger = self._context.database, self._context.ledger
+        asset = await assets.import_asset(database, ledger, asset_token_id, for_lists=True)
+        made = await list_payouts.create(self._context, asset, token, payout_list, terms)
+        # What the ledger shows of a payout that the database had forgotten is adopted by the one that was made.
+        await self._attend(token.payer_account_id)
+        return ListPayout(made, was_forgotten, unchecked_count)
+
+    async def preview(self, distribution: Distribution) -> Preview:
+        """Say what executing a frozen distribution would do, as ``previews.preview`` does."""
+        return await previews.preview(self._context, distribution)
+
+    async def trial(self, asset: Asset, terms: Terms, *, checked: Checked = nobody_told) -> Preview:
+        """Say what terms would come to, as ``previews.trial`` does. Nothing is written."""
+        return await previews.trial(self._context, asset, terms, checked=checked)
+
+    async def trial_of_list(
+        self, token: PaymentToken, payout_list: PayoutList, *, checked: Checked = nobody_told
+    ) -> Preview:
+        """Say what a list would come to, as ``previews.trial_of_list`` does. Nothing is written."""
+        return await previews.trial_of_list(self._context, token, payout_list, checked=checked)
+
+    # Begun, stopped, tried again
+
+    async def approve(self, distribution_id: uuid.UUID, register_hash: str, *, resumed: bool = False) -> ApprovalCount:
+        """Approve of a distribution as the current actor, as ``approvals.approve`` does."""
+        if resumed:
+            async with self._context.database.unit_of_work() as session:
+                given = await Approvals(session).find_of_distribution(distribution_id)
+                count = await _approval_count(session, distribution_id)
+            if any(approval.person == current_actor().person for approval in given):
+                return count
+        return await approvals.approve(self._context.database, distribution_id, register_hash)
+
+    async def start(self, distribution_id: uuid.UUID, *, resumed: bool = False) -> None:
+        """Have workers pay a distribution, as ``starts.execute`` does."""
+        if not (resumed and not (await self._status(distribution_id)).can_execute):
+            await starts.execute(self._context, distribution_id)
+
+    async def retry(self, distribution_id: uuid.UUID, *, chosen: Chosen | None = None, resumed: bool = False) -> None:
+        """Have workers try the unpaid again, or some of them, as ``starts.retry`` does."""
+        if not (resumed and not (await self._status(distribution_id)).can_retry):
+            await starts.retry(self._context, distribution_id, chosen=chosen)
+
+    async def start_or_resume(self, distribution_id: uuid.UUID) -> None:
+        """Do what is next for a list that is to be paid, as ``list_payouts.start_or_resume`` does."""
+        await list_payouts.start_or_resume(self._context, distribution_id)
+
+    async def cancel(self, distribution_id: uuid.UUID, *, resumed: bool = False) -> None:
+        """Call a distribution off for which nothing was sent, as ``distributions.cancel`` does."""
+        if resumed and await self._status(distribution_id) is DistributionStatus.CANCELLED:
+            return
+        async with self._context.database.unit_of_work() as session:
+            await distributions.cancel(session, distribution_id)
+
+    async def pay(self, distribution_id: uuid.UUID) -> DistributionStatus:
+        """Pay what was begun, in this process, until nothing of it is left to do. Other workers may help."""
+        return await self._payer.pay(distribution_id)
+
+    # Looked at, and proven
+
+    async def find(self, reference: str) -> Distribution:
+        """Return a distribution by its id as somebody wrote it, with its asset.
+
+        Raises:
+            NotFound: There is none, or that is no id.
+        """
+        async with self._context.database.unit_of_work() as session:
+            return await distributions.find(session, reference)
+
+    async def look_at(self, reference: str) -> tuple[Distribution, PayoutStatus]:
+        """Return a distribution with its asset, and how it stands: both of one moment.
+
+        Raises:
+            NotFound: There is none, or that is no id.
+        """
+        async with self._context.database.unit_of_work() as session:
+            distribution = await distributions.find(session, reference)
+            return distribution, await _read_status(session, distribution)
+
+    async def status(self, distribution_id: uuid.UUID) -> PayoutStatus:
+        """Say how a distribution stands.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+        async with self._context.database.unit_of_work() as session:
+            return await _read_status(session, await Distributions(session).get(distribution_id))
+
+    async def reconcile(self, distribution_id: uuid.UUID) -> Reconciliation:
+        """Compare the ledger's books with the database, as ``reconciliation.reconcile`` does."""
+        return await reconciliation.reconcile(self._context.database, self._context.ledger, distribution_id)
+
+    async def prove(self, distribution_id: uuid.UUID) -> Reconciliation:
+        """Reconcile what was just paid once the ledger's books show it, but wait for them a minute at most."""
+        verdict = await self.reconcile(distribution_id)
+        for _ in range(_LOOKS_AT_BOOKS - 1):
+            if verdict.breaks or not verdict.unseen_count:
+                break
+            await self._sleep(_BOOKS_SECONDS)
+            verdict = await self.reconcile(distribution_id)
+        return verdict
+
+    # Recovered
+
+    async def recover(self, payer: str | None = None) -> tuple[Secured | None, Sequence[PayerReport]]:
+        """Bring what the ledger shows into a database that forgot it, as ``recovery.recover`` does."""
+        context = self._context
+        return await recovery.recover(context.database, context.ledger, context.settings, payer)
+
+    async def answer(self, transaction_id: str, answer: EntryAnswer, reason: str) -> Answered:
+        """Write down what a person says of a debit that nobody could explain, as ``recovery.answer`` does."""
+        context = self._context
+        return await recovery.answer(context.database, context.ledger, context.settings, transaction_id, answer, reason)
+
+    async def begin_statement(self, account: str, since: datetime, reason: str) -> None:
+        """Have the statement of a payer begin at a time, as ``recovery.begin_statement`` does."""
+        await recovery.begin_statement(self._context.database, self._context.ledger, account, since, reason)
+
+    async def make_copy(self) -> str:
+        """Make this database an installation of its own. Return its code."""
+        return await recovery.make_copy(self._context.database)
+
+    async def fix_hashes(self, distribution_id: uuid.UUID | None = None) -> Sequence[HashCheck]:
+        """Fix register hashes that the contract of the payout confirms, as ``register_hashes.fix`` does."""
+        return await register_hashes.fix(self._context.database, self._context.ledger, distribution_id)
+
+    async def report_payers(self) -> Sequence[PayerReport]:
+        """Say how each payer stands, from the database alone."""
+        database = self._context.database
+        return [await recovery.report(database, payer) for payer in await recovery.list_payers(database)]
+
+    async def report_payer(self, payer: Payer) -> PayerReport:
+        """Say how a payer stands, from the database alone."""
+        return await recovery.report(self._context.database, payer)
+
+    async def note_withdrawal(self, account: str, transaction_id: str, token_id: str) -> None:
+        """Write down, before it is sent, that a debit is a withdrawal, as ``recovery.note_withdrawal`` does."""
+        await recovery.note_withdrawal(self._context.database, self._context.ledger, account, transaction_id, token_id)
+
+    async def _attend(self, payer_account_id: str) -> None:
+        """Read what the ledger shows of a payer; while it is in doubt, wait until the ledger has shown the rest."""
+        gate = PayerGate(self._context.database, self._context.ledger, self._context.settings)
+        state = await gate.attend(payer_account_id)
+        while not state.is_open and not state.needs_person:
+            await self._sleep(state.wait_seconds)
+            state = await gate.attend(payer_account_id)
+
+    async def _made_before(self, distribution_id: uuid.UUID) -> Distribution | None:
+        """Return what a process made that died before it could say so."""
+        async with self._context.database.unit_of_work() as session:
+            return await Distributions(session).find_by_id(distribution_id)
+
+    async def _status(self, distribution_id: uuid.UUID) -> DistributionStatus:
+        async with self._context.database.unit_of_work() as session:
+            return (await Distributions(session).get(distribution_id)).status
+
+
+async def _approval_count(session: AsyncSession, distribution_id: uuid.UUID) -> ApprovalCount:
+    return (await Approvals(session).counts([distribution_id])).get(distribution_id, ApprovalCount(0, 0))
+
+
+async def _read_status(session: AsyncSession, distribution: Distribution) -> PayoutStatus:
+    progress = await BatchPayouts(session).progress(distribution.id)
+    return PayoutStatus(
+        distribution_id=distribution.id,
+        status=distribution.status,
+        is_frozen=distribution.is_frozen,
+        progress=progress,
+        # While nobody has failed, there is no reason to be counted.
+        failures=await Entitlements(session, distribution).failure_counts() if progress.failed_count else {},
+        approvals=await _approval_count(session, distribution.id),
+    )
