@@ -95,7 +95,7 @@ async def test_rows_that_another_program_wrote_keep_only_their_distribution_from
     found = await world.find(bad.id)
     assert (found.status, found.failure_code, found.frozen_at) == (FAILED, StartFailure.CANNOT_START, None)
     assert "that another program wrote" in str(found.failure_message)
-    assert f"masspayout distribution retry {bad.id}" in str(found.failure_message)
+    assert f"masspayout distribution retry {bad.id}" in str(found.failure_next_step)
     await write(world, f"UPDATE distribution SET scheduled_time = now() - interval '1 second' WHERE id = '{bad.id}'")
     with pytest.raises(Conflict, match="that another program wrote"):
         await world.retry(bad.id)

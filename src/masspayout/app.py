@@ -231,7 +231,7 @@ class Payouts:
         async with self._context.database.unit_of_work() as session:
             return await distributions.find(session, reference)
 
-    async def look_at(self, reference: str) -> tuple[Distribution, PayoutStatus]:
+    async def look_at(self, reference: str | uuid.UUID) -> tuple[Distribution, PayoutStatus]:
         """Return a distribution with its asset, and how it stands: both of one moment.
 
         Raises:

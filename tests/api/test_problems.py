@@ -8,7 +8,6 @@ from sqlalchemy import URL
 
 from databases import run_sql
 from http_service import Service
-from masspayout.api.next_steps import over_http
 from masspayout.kernel.roles import Role
 from payouts import ASSET_TOKEN, World
 
@@ -124,22 +123,11 @@ async def test_a_database_that_is_away_is_a_503_that_says_when_to_try_again(
     assert (await client.get("/assets")).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("hint", "said"),
-    [
-        ("List them with: masspayout distribution list", "List them with: GET /api/v1/distributions"),
-        ("Prove it with: masspayout reconcile abc", "Prove it with: GET /api/v1/distributions/abc/reconciliation"),
-        ("Say --payout PERCENTAGE (pro rata)", "Say payout_type PERCENTAGE (pro rata)"),
-        ("To pay the list once more, give another --concept.", "To pay the list once more, give another concept."),
-        (
-            "Before a payout: masspayout asset import 0.0.1 --payment-token ID",
-            "Before a payout: POST /api/v1/assets/import",
-        ),
-        ("Wait a moment and try again.", "Wait a moment and try again."),
-    ],
-)
-def test_hints_are_told_over_http_in_its_words(hint: str, said: str) -> None:
-    assert over_http(hint) == said
+async def test_a_refusal_names_the_fields_that_it_is_about(admin: httpx.AsyncClient, world: World) -> None:
+    terms = {"payout_type": "PERCENTAGE"}
+    found = problem(await admin.post(f"/assets/{ASSET_TOKEN}/distributions", json=terms), 422)
+    assert found["next_step"] == "Say amount with a number above 0."
+    assert found["errors"] == [{"where": "amount", "what": found["detail"]}]
 
 
 async def test_assets_are_found_by_token_id_and_uuid(admin: httpx.AsyncClient, world: World) -> None:

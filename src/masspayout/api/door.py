@@ -13,6 +13,7 @@ from fastapi import Request
 from masspayout.api.rates import RateLimit
 from masspayout.context import Context
 from masspayout.kernel.errors import Forbidden, NotAuthenticated
+from masspayout.kernel.next_steps import Action
 from masspayout.kernel.roles import Permission
 from masspayout.service import access
 from masspayout.service.access import SESSION_COOKIE, Identity
@@ -138,7 +139,8 @@ def _credential_of(request: Request) -> tuple[str, bool]:
         return cookie, True
     raise NotAuthenticated(
         "It is not known who asks.",
-        "Send an API token as Authorization: Bearer mpt_…; make one with: masspayout token create NAME",
+        "Send an API token as Authorization: Bearer mpt_…; make one with: ",
+        Action.CREATE_TOKEN,
     )
 
 

@@ -1,45 +1,58 @@
-"""What the hints of the business, which name commands, are called over HTTP."""
+"""What there is to do next, in the words of the API: requests and their fields."""
 
-from masspayout.kernel.hints import Wording
+from masspayout.kernel.next_steps import Action, Field, Step, as_command
 
-# Each command by its words, with what follows them, and the route that does the same.
-_ROUTES = {
-    "asset list": "GET /api/v1/assets",
-    "asset holders": "GET /api/v1/assets/{}/holders",
-    "asset import": "POST /api/v1/assets/import",
-    "asset sync": "POST /api/v1/assets/{}/sync",
-    "distribution create": "POST /api/v1/assets/ASSET/distributions",
-    "distribution list": "GET /api/v1/distributions",
-    "distribution show": "GET /api/v1/distributions/{}",
-    "distribution preview": "GET /api/v1/distributions/{}/preview",
-    "distribution execute": "POST /api/v1/distributions/{}/execute",
-    "distribution approve": "POST /api/v1/distributions/{}/approve",
-    "distribution retry": "POST /api/v1/distributions/{}/retry",
-    "distribution cancel": "POST /api/v1/distributions/{}/cancel",
-    "distribution holders": "GET /api/v1/distributions/{}/holders",
-    "series list": "GET /api/v1/series",
-    "series show": "GET /api/v1/series/{}",
-    "reconcile": "GET /api/v1/distributions/{}/reconciliation",
-    "listener list": "GET /api/v1/listeners",
-    "listener add": "POST /api/v1/listeners",
-    "listener enable": "PATCH /api/v1/listeners/{}",
-    "token list": "GET /api/v1/tokens",
+# Each action, and the request that does it. ``{}`` stands for its subject.
+_REQUESTS = {
+    Action.LIST_ASSETS: "GET /api/v1/assets",
+    Action.LIST_HOLDERS: "GET /api/v1/assets/{}/holders",
+    Action.IMPORT_ASSET: "POST /api/v1/assets/import with token_id {}",
+    Action.NAME_PAYMENT_TOKEN: "POST /api/v1/assets/import with token_id {} and payment_token_id",
+    Action.NAME_CONTRACT: "POST /api/v1/assets/import with token_id {} and lifecycle_contract_id",
+    Action.SYNC_REGISTER: "POST /api/v1/assets/{}/sync",
+    Action.CREATE_DISTRIBUTION: "POST /api/v1/assets/ASSET/distributions",
+    Action.LIST_DISTRIBUTIONS: "GET /api/v1/distributions",
+    Action.SHOW_DISTRIBUTION: "GET /api/v1/distributions/{}",
+    Action.EXECUTE_DISTRIBUTION: "POST /api/v1/distributions/{}/execute",
+    Action.APPROVE_DISTRIBUTION: "POST /api/v1/distributions/{}/approve",
+    Action.RETRY_DISTRIBUTION: "POST /api/v1/distributions/{}/retry",
+    Action.CANCEL_DISTRIBUTION: "POST /api/v1/distributions/{}/cancel",
+    Action.LIST_UNPAID: "GET /api/v1/distributions/{}/holders?paid=false",
+    Action.LIST_BATCHES: "GET /api/v1/distributions/{}/batches",
+    Action.PAY_LIST: "POST /api/v1/distributions/ID/execute",
+    Action.RECONCILE: "GET /api/v1/distributions/{}/reconciliation",
+    Action.LIST_SERIES: "GET /api/v1/series",
+    Action.SHOW_SERIES: "GET /api/v1/series/{}",
+    Action.LIST_LISTENERS: "GET /api/v1/listeners",
+    Action.ADD_LISTENER: "POST /api/v1/listeners with contract_id {}",
+    Action.ENABLE_LISTENER: "PATCH /api/v1/listeners/{}",
+    Action.LIST_TOKENS: "GET /api/v1/tokens",
+    Action.LIST_WEBHOOKS: "GET /api/v1/webhooks",
 }
 
-# Each option by its name, and the field that says the same.
+# Each field that a request has, by its name there.
 _FIELDS = {
-    "--payout": "payout_type",
-    "--amount": "amount",
-    "--at": "scheduled_time",
-    "--execution": "execution_type",
-    "--frequency": "frequency",
-    "--start": "start_time",
-    "--trigger": "trigger_condition",
-    "--concept": "concept",
-    "--payment-token": "payment_token_id",
-    "--include": "included_accounts",
-    "--exclude": "excluded_accounts",
-    "--allow-unpayable": "allow_unpayable=true",
+    Field.PAYOUT_TYPE: "payout_type",
+    Field.AMOUNT: "amount",
+    Field.SCHEDULED_TIME: "scheduled_time",
+    Field.EXECUTION_TYPE: "execution_type",
+    Field.RECORD_TIME: "record_time",
+    Field.CONCEPT: "concept",
+    Field.AGAIN: "again",
+    Field.ALLOW_UNPAYABLE: "allow_unpayable=true",
+    Field.LIFECYCLE_CONTRACT: "lifecycle_contract_id",
 }
 
-over_http = Wording(_ROUTES, _FIELDS)
+
+def over_http(part: Step | Field) -> str:
+    """Say an action as a request, and a field by its name; what only an operator can do, as the command for it."""
+    if isinstance(part, Field):
+        return _FIELDS.get(part, as_command(part))
+    request = _REQUESTS.get(part.action)
+    return f"{as_command(part)} (on the server)" if request is None else part.action.said(request, part.subjects)
+
+
+def name_of(field: Field) -> str | None:
+    """Return what a field is called in requests; None when none has it."""
+    name = _FIELDS.get(field)
+    return None if name is None else name.partition("=")[0]

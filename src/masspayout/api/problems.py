@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from masspayout.api.next_steps import over_http
+from masspayout.api.next_steps import name_of, over_http
 from masspayout.kernel import errors
 from masspayout.kernel.logs import conceal
 
@@ -98,8 +98,8 @@ async def answer(request: Request, error: Exception) -> JSONResponse:
         request,
         status,
         error.message,
-        over_http(error.hint) or None,
-        found=None if problems is None else [_row_problem(problem) for problem in problems],
+        error.next_step.said(over_http) or None,
+        found=_fields_at_fault(error) if problems is None else [_row_problem(problem) for problem in problems],
         headers=headers,
         kind=type(error).__name__,
     )
@@ -126,6 +126,14 @@ def _invalid_request(request: Request, error: RequestValidationError) -> JSONRes
 def _field_problem(problem: Mapping[str, Any]) -> FieldProblem:
     where = ".".join(str(part) for part in problem["loc"]) or "body"
     return FieldProblem(where=where, what=str(problem["msg"]).removeprefix("Value error, "))
+
+
+def _fields_at_fault(error: errors.MassPayoutError) -> list[FieldProblem] | None:
+    """Return the fields that an error asks to fill in another way, by the names that requests have for them."""
+    if not isinstance(error, errors.Invalid):
+        return None
+    names = dict.fromkeys(filter(None, map(name_of, error.next_step.fields)))
+    return [FieldProblem(where=name, what=error.message) for name in names] or None
 
 
 def _row_problem(problem: str) -> FieldProblem:

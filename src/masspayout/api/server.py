@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from masspayout.kernel.errors import Invalid
+from masspayout.kernel.next_steps import Field
 from masspayout.settings import Settings
 
 # How long requests that are under way at the end may still take.
@@ -37,7 +38,12 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise Invalid(
-            f"The service cannot listen on {host}, port {port}: {reason}.", "Choose others with --host and --port."
+            f"The service cannot listen on {host}, port {port}: {reason}.",
+            "Choose others with ",
+            Field.HOST,
+            " and ",
+            Field.PORT,
+            ".",
         ) from None
 
 

@@ -24,6 +24,7 @@ from masspayout.db.session import Database
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import Conflict, LedgerUnavailable, LedgerUncertain, MassPayoutError
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_nanos
+from masspayout.kernel.next_steps import Action
 from masspayout.kernel.types import LedgerEvent
 from masspayout.ledger.port import Ledger
 from masspayout.registers import ledger_binding
@@ -65,7 +66,7 @@ async def add(database: Database, contract_id: str, *, since: datetime | None = 
         if added is not None:
             audit.record(session, "listener.created", added.id, after={"contract_id": contract_id, "since": since})
     if added is None:
-        raise Conflict(f"There is a listener for {contract_id} already.", "See it with: masspayout listener list")
+        raise Conflict(f"There is a listener for {contract_id} already.", "See it with: ", Action.LIST_LISTENERS)
     return added
 
 
@@ -145,7 +146,8 @@ class EventReader:
         if not listener.enabled:
             raise Conflict(
                 f"The listener for {listener.contract_id} is switched off.",
-                f"Switch it on with: masspayout listener enable {listener.contract_id}",
+                "Switch it on with: ",
+                Action.ENABLE_LISTENER.on(listener.contract_id),
             )
         try:
             polled = await self._read(listener, now)
@@ -200,7 +202,8 @@ class EventReader:
             if await EventListeners(session).lock(listener.id) is None:
                 raise Conflict(
                     f"The listener for {listener.contract_id} was switched off while it was polled.",
-                    f"Switch it on with: masspayout listener enable {listener.contract_id}",
+                    "Switch it on with: ",
+                    Action.ENABLE_LISTENER.on(listener.contract_id),
                 )
             event = await ContractEvents(session).add(listener.contract_id, seen)
             if event is None:

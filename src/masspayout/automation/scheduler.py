@@ -131,14 +131,17 @@ async def _put_off(
     database: Database, distribution: Distribution, error: Exception, failures: int, until: datetime
 ) -> None:
     """Say on a distribution, and in the log with the trace, why it did not start, and when it is tried again."""
-    reason = str(error) if isinstance(error, MassPayoutError) else f"{type(error).__name__}: {database_reason(error)}."
+    if isinstance(error, MassPayoutError):
+        reason, next_step = error.message, error.next_step
+    else:
+        reason, next_step = f"{type(error).__name__}: {database_reason(error)}.", None
     _log.error(
         "distribution %s did not start, for the %d. time; it is tried again at %s",
         *(distribution.id, failures, until),
         exc_info=error,
     )
     async with database.unit_of_work() as session:
-        await DueStarts(session).note_failure(distribution.id, f"It is due and did not start yet. {reason}")
+        await DueStarts(session).note_failure(distribution.id, f"It is due and did not start yet. {reason}", next_step)
 
 
 async def _at_home(context: Context, due: Sequence[Distribution]) -> Sequence[Distribution]:
@@ -190,7 +193,7 @@ async def _fail(database: Database, distribution: Distribution, error: MassPayou
     """Say why it cannot start, unless somebody else has started or cancelled it meanwhile."""
     code = _FAILURES.get(type(error), StartFailure.CANNOT_START)
     async with database.unit_of_work() as session:
-        failed = await Distributions(session).fail_to_start(distribution.id, code, str(error))
+        failed = await Distributions(session).fail_to_start(distribution.id, code, error.message, error.next_step)
         if failed:
             _record_failure(session, distribution.id, code)
     if failed:

@@ -29,6 +29,7 @@ from masspayout.entitlements import payment_token_of, require_told_amounts
 from masspayout.kernel.backoff import Backoff
 from masspayout.kernel.errors import Conflict, DatabaseUnavailable, Invalid
 from masspayout.kernel.ledger_time import to_nanos
+from masspayout.kernel.next_steps import Action
 
 _log = logging.getLogger(__name__)
 
@@ -268,7 +269,7 @@ async def _move(
     if not await repository.move(series.id, from_states, to_state):
         status = (await repository.get(series.id)).status
         raise Conflict(
-            f"Series {series.id} cannot be {verb}: it is {status}.", f"See: masspayout series show {series.id}"
+            f"Series {series.id} cannot be {verb}: it is {status}.", "See: ", Action.SHOW_SERIES.on(series.id)
         )
     audit.record_move(session, f"series.{verb}", series.id, series.status, to_state)
 

@@ -46,6 +46,7 @@ def distribution_fields(distribution: Distribution) -> dict[str, Any]:
         "executed_at",
         "failure_code",
         "failure_message",
+        "failure_next_step",
     )
     return {name: getattr(distribution, name) for name in names}
 

@@ -15,6 +15,7 @@ from masspayout.db.repositories import Approvals, Distributions, Entitlements
 from masspayout.db.session import Database
 from masspayout.kernel.actors import Actor, current_actor
 from masspayout.kernel.errors import ApprovalsMissing, Conflict
+from masspayout.kernel.next_steps import Action, NextStep
 from masspayout.kernel.payout_status import ApprovalCount
 from masspayout.settings import Settings
 
@@ -50,7 +51,8 @@ async def require(session: AsyncSession, settings: Settings, distribution: Distr
     if not count.is_complete:
         raise ApprovalsMissing(
             f"Distribution {distribution.id} {count.sentence}.",
-            f"Somebody other than its creator has to say: masspayout distribution approve {distribution.id}",
+            "Somebody other than its creator has to say: ",
+            Action.APPROVE_DISTRIBUTION.on(distribution.id),
         )
     totals = await Entitlements(session, distribution).totals()
     if totals.register_hash != distribution.register_hash:
@@ -61,10 +63,10 @@ async def require(session: AsyncSession, settings: Settings, distribution: Distr
         )
 
 
-def _next_step_of_changed(distribution: Distribution) -> str:
+def _next_step_of_changed(distribution: Distribution) -> NextStep:
     if distribution.contract_terms is not None:
-        return f"Ask the contract whether they are right: masspayout recover --hashes {distribution.id}"
-    return "Somebody changed them in the database. Cancel it, create it anew, and find out who it was."
+        return NextStep("Ask the contract whether they are right: ", Action.FIX_HASHES.on(distribution.id))
+    return NextStep("Somebody changed them in the database. Cancel it, create it anew, and find out who it was.")
 
 
 async def approve(database: Database, distribution_id: uuid.UUID, register_hash: str) -> ApprovalCount:
@@ -115,7 +117,7 @@ async def _approve(
 
 def _refusal(distribution: Distribution, register_hash: str, person: str) -> Conflict:
     """Say why an approval was not taken."""
-    look_again = f"Look at it again: masspayout distribution show {distribution.id}"
+    look_again = NextStep("Look at it again: ", Action.SHOW_DISTRIBUTION.on(distribution.id))
     if not distribution.status.can_execute and not distribution.status.can_retry:
         return Conflict(
             f"Distribution {distribution.id} is {distribution.status}: there is nothing to approve.", look_again
@@ -128,7 +130,8 @@ def _refusal(distribution: Distribution, register_hash: str, person: str) -> Con
     if distribution.created_by == person:
         return Conflict(
             f"Distribution {distribution.id} was created by you, and somebody else has to approve of it.",
-            f"Ask somebody else to say: masspayout distribution approve {distribution.id}",
+            "Ask somebody else to say: ",
+            Action.APPROVE_DISTRIBUTION.on(distribution.id),
         )
     if distribution.register_hash != register_hash.strip().lower():
         return Conflict(

@@ -9,6 +9,7 @@ from masspayout.db.entities import Distribution
 from masspayout.db.repositories import BatchPayouts, Payers
 from masspayout.kernel.errors import Conflict, InsufficientFunds
 from masspayout.kernel.money import add, subtract, to_decimal
+from masspayout.kernel.next_steps import Action, NextStep
 from masspayout.kernel.types import Due, PaymentToken
 from masspayout.ledger.port import Fees, Ledger, Tariff
 
@@ -118,8 +119,10 @@ async def reserve(session: AsyncSession, reading: FundsReading, due: Due) -> Non
         lacks_funds = _missing_amount(reading, due, promised_amount) > 0
         if not lacks_funds or not await Payers(session).may_miss_payments(payer):
             raise
-        hint = "The database was restored, and may not know all that was paid. Find out first: masspayout recover"
-        raise InsufficientFunds(error.message, hint) from None
+        next_step = NextStep(
+            "The database was restored, and may not know all that was paid. Find out first: ", Action.RECOVER
+        )
+        raise InsufficientFunds(error.message, next_step) from None
 
 
 def _missing_amount(reading: FundsReading, due: Due, promised_amount: Decimal) -> Decimal:

@@ -11,7 +11,7 @@ from nicegui import ui
 from masspayout.context import Context
 from masspayout.dashboard import frame
 from masspayout.dashboard.components.empty import show_empty
-from masspayout.dashboard.next_steps import in_browser
+from masspayout.dashboard.next_steps import words_of
 from masspayout.dashboard.visits import Visit, find_visitor, source_address
 from masspayout.kernel.errors import Invalid, MassPayoutError, NotFound
 from masspayout.kernel.roles import Permission
@@ -72,4 +72,4 @@ async def _build(visit: Visit, build: Build, permission: Permission) -> None:
         show_empty("There is nothing here", error.message, ("Go to the overview", "/"))
     except MassPayoutError as error:
         ui.status_code(503)
-        show_empty("This cannot be shown right now", in_browser(str(error)), ("Try again", visit.request.url.path))
+        show_empty("This cannot be shown right now", words_of(error), ("Try again", visit.request.url.path))

@@ -1,52 +1,66 @@
-"""What the hints of the business, which name commands, are called on a page."""
+"""What there is to do next, in the words of the dashboard: its pages, buttons and labels."""
 
-from masspayout.kernel.hints import Wording
+from masspayout.db.entities import Distribution
+from masspayout.kernel.errors import MassPayoutError
+from masspayout.kernel.next_steps import Action, Field, Step, as_command
 
-# Each command by its words, and where in the dashboard the same is done.
+# Each action, and where in the dashboard it is done.
 _PLACES = {
-    "asset list": "the page Assets",
-    "asset show": "the asset's page",
-    "asset holders": "the asset's page",
-    "asset import": "“Import an asset” on the page Assets",
-    "asset sync": "“Sync now” on the asset's page",
-    "distribution create": "“New payout”",
-    "distribution list": "the pages under Payouts",
-    "distribution show": "the payout's page",
-    "distribution preview": "“Review before paying” on the payout's page",
-    "distribution execute": "“Execute” on the payout's page",
-    "distribution approve": "“Approve” on the payout's page",
-    "distribution retry": "“Retry all unpaid” on the payout's page",
-    "distribution cancel": "“Cancel payout” on the payout's page",
-    "distribution holders": "“Holders” on the payout's page",
-    "distribution batches": "“Transactions” on the payout's page",
-    "pay": "“Execute” on its page",
-    "reconcile": "the proof on the payout's page",
-    "series list": "the page Series",
-    "series show": "the series' page",
-    "listener list": "the page Listeners",
-    "listener add": "the page Listeners",
-    "listener enable": "“Switch on” on the page Listeners",
-    "user list": "the page Users",
-    "user add": "the page Users",
-    "user link": "“Sign-in link” on the page Users",
-    "user password": "“Password” on the page Users",
-    "token list": "the page API tokens",
-    "webhook list": "the page Webhooks",
-    "webhook deliveries": "the page Webhooks",
+    Action.LIST_ASSETS: "the page Assets",
+    Action.LIST_HOLDERS: "the asset's page",
+    Action.IMPORT_ASSET: "“Import an asset” on the page Assets",
+    Action.NAME_PAYMENT_TOKEN: "“Import an asset” on the page Assets",
+    Action.NAME_CONTRACT: "“Import an asset” on the page Assets",
+    Action.SYNC_REGISTER: "“Sync now” on the asset's page",
+    Action.CREATE_DISTRIBUTION: "“New payout”",
+    Action.LIST_DISTRIBUTIONS: "the pages under Payouts",
+    Action.SHOW_DISTRIBUTION: "the payout's page",
+    Action.EXECUTE_DISTRIBUTION: "“Execute” on the payout's page",
+    Action.APPROVE_DISTRIBUTION: "“Approve” on the payout's page",
+    Action.RETRY_DISTRIBUTION: "“Retry all unpaid” on the payout's page",
+    Action.CANCEL_DISTRIBUTION: "“Cancel payout” on the payout's page",
+    Action.LIST_UNPAID: "“Holders” on the payout's page",
+    Action.LIST_BATCHES: "“Transactions” on the payout's page",
+    Action.PAY_LIST: "“Execute” on its page",
+    Action.RECONCILE: "“Reconcile now” on the payout's page",
+    Action.LIST_SERIES: "the page Series",
+    Action.SHOW_SERIES: "the series' page",
+    Action.LIST_LISTENERS: "the page Listeners",
+    Action.ADD_LISTENER: "the page Listeners",
+    Action.ENABLE_LISTENER: "“Switch on” on the page Listeners",
+    Action.LIST_USERS: "the page Users",
+    Action.ADD_ADMIN: "the page Users",
+    Action.CHANGE_PASSWORD: "“Password” on the page Users",
+    Action.MAKE_LOGIN_LINK: "“Sign-in link” on the page Users",
+    Action.LIST_TOKENS: "the page API tokens",
+    Action.CREATE_TOKEN: "the page API tokens",
+    Action.LIST_WEBHOOKS: "the page Webhooks",
+    Action.LIST_DELIVERIES: "the page Webhooks",
 }
 
-# Each option by its name, and the field that says the same.
-_FIELDS = {
-    "--payout": "“How it is divided”",
-    "--amount": "the total to divide",
-    "--at": "“Pay at”",
-    "--execution": "“What starts it”",
-    "--frequency": "“How often”",
-    "--start": "“The first one”",
-    "--concept": "“What it is for”",
-    "--payment-token": "the payment token",
-    "--include": "“Pay all the same”",
-    "--exclude": "“Exclude accounts”",
+# Each field that a page has, by its label.
+_LABELS = {
+    Field.PAYOUT_TYPE: "“How it is divided”",
+    Field.AMOUNT: "the total to divide",
+    Field.SCHEDULED_TIME: "“Pay at”",
+    Field.EXECUTION_TYPE: "“What starts it”",
+    Field.CONCEPT: "“What it is for”",
 }
 
-in_browser = Wording(_PLACES, _FIELDS)
+
+def in_browser(part: Step | Field) -> str:
+    """Say where an action is done or a field stands; what only an operator can do, as the command for it."""
+    if isinstance(part, Field):
+        return _LABELS.get(part, as_command(part))
+    return _PLACES.get(part.action) or f"{as_command(part)} (on the server)"
+
+
+def words_of(error: MassPayoutError) -> str:
+    """Say what is wrong, and what to do next."""
+    return f"{error.message} {error.next_step.said(in_browser)}".strip()
+
+
+def why_unpaid(distribution: Distribution) -> str:
+    """Say why a distribution does not go on, and what to do about it."""
+    next_step = distribution.failure_next_step
+    return f"{distribution.failure_message or ''} {next_step.said(in_browser) if next_step else ''}".strip()

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from masspayout.context import Context
 from masspayout.dashboard.frame import MARK, head_links
 from masspayout.dashboard.markup import Content, Html, h, join
-from masspayout.dashboard.next_steps import in_browser
+from masspayout.dashboard.next_steps import words_of
 from masspayout.dashboard.visits import find_visitor, source_address
 from masspayout.kernel.errors import MassPayoutError
 from masspayout.service.access import (
@@ -46,7 +46,7 @@ def sign_in_routes(runtime: Context) -> APIRouter:
                 runtime.database, runtime.settings, name, password, source_address=source_address(request)
             )
         except MassPayoutError as error:
-            return _page(_password_form(_inside(next), name), error=in_browser(str(error)), status_code=401)
+            return _page(_password_form(_inside(next), name), error=words_of(error), status_code=401)
         return _with_cookie(request, runtime, cookie, _inside(next))
 
     @routes.get("/sign-in/{link}")
@@ -64,7 +64,7 @@ def sign_in_routes(runtime: Context) -> APIRouter:
                 runtime.database, runtime.settings, link, source_address=source_address(request)
             )
         except MassPayoutError as error:
-            return RedirectResponse(f"/sign-in?{urlencode({'error': in_browser(str(error))})}", status_code=303)
+            return RedirectResponse(f"/sign-in?{urlencode({'error': words_of(error)})}", status_code=303)
         return _with_cookie(request, runtime, cookie, "/")
 
     @routes.post("/sign-out")

@@ -12,6 +12,7 @@ from sqlalchemy import CheckConstraint, Connection, UniqueConstraint, text
 from masspayout.db.catalog import Table, read_catalog
 from masspayout.db.entities import Asset, Base, BatchPayout, Distribution, EventListener, Holder
 from masspayout.kernel.errors import DatabaseMismatch
+from masspayout.kernel.next_steps import Action
 
 # Each table after those that it refers to.
 USERS_TABLES = tuple(entity.__tablename__ for entity in (Asset, Distribution, Holder, BatchPayout, EventListener))
@@ -52,8 +53,9 @@ def adopt(connection: Connection, expected: Mapping[str, Table]) -> None:
         raise DatabaseMismatch(
             "The tables that are already there cannot be taken over, and nothing was changed. "
             f"{len(problems)} thing(s) stand in the way:",
-            "Mend them all, or use an empty database, then: masspayout db upgrade",
-            problems,
+            "Mend them all, or use an empty database, then: ",
+            Action.UPGRADE_DATABASE,
+            problems=problems,
         )
     for table in USERS_TABLES:
         for statement in _mending(table, expected[table], actual[table]):

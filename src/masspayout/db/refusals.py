@@ -8,6 +8,7 @@ import psycopg
 from sqlalchemy import URL
 
 from masspayout.kernel.errors import DatabaseUnavailable
+from masspayout.kernel.next_steps import Action, NextStep, Part
 
 
 class Obstacle(StrEnum):
@@ -28,18 +29,18 @@ class _Refusal:
         sqlstates: The codes that say so once there is a connection.
         words: What the driver's message matches when there is none yet: it then has no code.
         sentence: What is wrong.
-        hint: What to do next.
+        next_step: What to do next.
     """
 
     obstacle: Obstacle
     sqlstates: frozenset[str]
     words: tuple[str, ...]
     sentence: str
-    hint: str
+    next_step: NextStep
 
 
-def _refusal(obstacle: Obstacle, sqlstates: str, words: tuple[str, ...], sentence: str, hint: str) -> _Refusal:
-    return _Refusal(obstacle, frozenset(sqlstates.split()), words, sentence, hint)
+def _refusal(obstacle: Obstacle, sqlstates: str, words: tuple[str, ...], sentence: str, *next_step: Part) -> _Refusal:
+    return _Refusal(obstacle, frozenset(sqlstates.split()), words, sentence, NextStep(*next_step))
 
 
 _REFUSALS = (
@@ -48,49 +49,56 @@ _REFUSALS = (
         "28P01",
         ("password authentication failed",),
         "PostgreSQL at {server} refuses the password of the role {user}.",
-        "Correct DATABASE_USER and DATABASE_PASSWORD, then: masspayout doctor",
+        "Correct DATABASE_USER and DATABASE_PASSWORD, then: ",
+        Action.EXAMINE,
     ),
     _refusal(
         Obstacle.LOGIN,
         "",
         ("no password supplied",),
         "PostgreSQL at {server} asks for a password of the role {user}, and DATABASE_PASSWORD is empty.",
-        "Set DATABASE_PASSWORD, then: masspayout doctor",
+        "Set DATABASE_PASSWORD, then: ",
+        Action.EXAMINE,
     ),
     _refusal(
         Obstacle.DATABASE,
         "3D000",
         ('database ".*" does not exist',),
         "There is no database {database} on PostgreSQL at {server}.",
-        "Create it (createdb {options} {database}) or correct DATABASE_NAME, then: masspayout db upgrade",
+        "Create it (createdb {options} {database}) or correct DATABASE_NAME, then: ",
+        Action.UPGRADE_DATABASE,
     ),
     _refusal(
         Obstacle.LOGIN,
         "",
         ('role ".*" does not exist',),
         "There is no role {user} on PostgreSQL at {server}.",
-        "Create it or correct DATABASE_USER, then: masspayout doctor",
+        "Create it or correct DATABASE_USER, then: ",
+        Action.EXAMINE,
     ),
     _refusal(
         Obstacle.LOGIN,
         "",
         ("permission denied for database", "is not permitted to log in"),
         "PostgreSQL at {server} does not allow the role {user} to connect to {database}.",
-        "Allow it (ALTER ROLE {user} LOGIN; GRANT CONNECT ON DATABASE {database} TO {user}), then: masspayout doctor",
+        "Allow it (ALTER ROLE {user} LOGIN; GRANT CONNECT ON DATABASE {database} TO {user}), then: ",
+        Action.EXAMINE,
     ),
     _refusal(
         Obstacle.LOGIN,
         "28000",
         ("pg_hba.conf", "authentication failed"),
         "PostgreSQL at {server} does not let the role {user} into {database} from this machine.",
-        "Allow it in the server's pg_hba.conf or correct DATABASE_USER, then: masspayout doctor",
+        "Allow it in the server's pg_hba.conf or correct DATABASE_USER, then: ",
+        Action.EXAMINE,
     ),
     _refusal(
         Obstacle.SERVER,
         "53300",
         ("too many clients", "too many connections", "remaining connection slots"),
         "PostgreSQL at {server} has no connection left.",
-        "Run fewer workers, or raise max_connections of the server, database or role, then: masspayout doctor",
+        "Run fewer workers, or raise max_connections of the server, database or role, then: ",
+        Action.EXAMINE,
     ),
     _refusal(
         Obstacle.SERVER,
@@ -105,35 +113,40 @@ _REFUSALS = (
         ("Connection refused", "No such file or directory"),
         "No PostgreSQL server answers at {server}.",
         "Start it or correct DATABASE_HOST and DATABASE_PORT (without DATABASE_HOST the embedded server is used), "
-        "then: masspayout doctor",
+        "then: ",
+        Action.EXAMINE,
     ),
     _refusal(
         Obstacle.SERVER,
         "",
         ("Name or service not known", "failure in name resolution", "could not translate host name", "nodename nor"),
         "The host of PostgreSQL at {server} is not known to this machine.",
-        "Correct DATABASE_HOST, then: masspayout doctor",
+        "Correct DATABASE_HOST, then: ",
+        Action.EXAMINE,
     ),
     _refusal(
         Obstacle.SERVER,
         "",
         ("timeout expired", "timed out", "No route to host", "Network is unreachable"),
         "PostgreSQL at {server} cannot be reached over the network.",
-        "Check DATABASE_HOST, DATABASE_PORT and the firewalls between, then: masspayout doctor",
+        "Check DATABASE_HOST, DATABASE_PORT and the firewalls between, then: ",
+        Action.EXAMINE,
     ),
     _refusal(
         Obstacle.STATEMENT,
         "25P03",
         (),
         "PostgreSQL at {server} ended a transaction in which nothing had happened for too long: nothing of it stays.",
-        "Try again; if it stays so, see what keeps this machine so busy: masspayout doctor",
+        "Try again; if it stays so, see what keeps this machine so busy: ",
+        Action.EXAMINE,
     ),
     _refusal(
         Obstacle.STATEMENT,
         "42501",
         (),
         "The role {user} may not do this in {database}: {reason}.",
-        "Give it the right (best: make it the owner of the tables), or correct DATABASE_USER, then: masspayout doctor",
+        "Give it the right (best: make it the owner of the tables), or correct DATABASE_USER, then: ",
+        Action.EXAMINE,
     ),
     _refusal(
         Obstacle.STATEMENT,
@@ -141,14 +154,16 @@ _REFUSALS = (
         (),
         "The database {database} on PostgreSQL at {server} can only be read.",
         "Correct DATABASE_HOST if that is a standby server, or end what makes it read-only "
-        "(default_transaction_read_only); see: masspayout doctor",
+        "(default_transaction_read_only); see: ",
+        Action.EXAMINE,
     ),
     _refusal(
         Obstacle.STATEMENT,
         "57014",
         (),
         "PostgreSQL at {server} did not finish a statement in time.",
-        "See what keeps it busy: masspayout doctor",
+        "See what keeps it busy: ",
+        Action.EXAMINE,
     ),
     _refusal(
         Obstacle.STATEMENT,
@@ -178,7 +193,8 @@ _OTHERWISE = _refusal(
     "",
     (),
     "PostgreSQL at {server} cannot be used: {reason}.",
-    "Check the DATABASE_* settings, then: masspayout doctor",
+    "Check the DATABASE_* settings, then: ",
+    Action.EXAMINE,
 )
 
 
@@ -201,7 +217,8 @@ def unavailable(url: URL, error: Exception) -> DatabaseUnavailable:
         "options": f"-h {host} -p {port} -O {url.username}",
         "reason": message.splitlines()[0].rstrip(".") if message else type(cause).__name__,
     }
-    return DatabaseUnavailable(refusal.sentence.format(**parts), refusal.hint.format(**parts))
+    filled = (part.format(**parts) if isinstance(part, str) else part for part in refusal.next_step.parts)
+    return DatabaseUnavailable(refusal.sentence.format(**parts), *filled)
 
 
 def is_refusal(error: Exception) -> bool:

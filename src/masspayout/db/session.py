@@ -19,6 +19,7 @@ from masspayout.db.refusals import is_refusal, unavailable
 from masspayout.db.replication import UnconfirmedCommits
 from masspayout.kernel.clock import Clock
 from masspayout.kernel.errors import DatabaseUnavailable
+from masspayout.kernel.next_steps import Action
 
 # Every TIMESTAMP of the schema holds UTC, so every session must read and write it as such.
 SESSION_ARGUMENTS = {
@@ -112,7 +113,8 @@ class Database:
                 raise DatabaseUnavailable(
                     "The database's server stopped waiting for its synchronous standby: the standby may lack what was "
                     "committed, so it counts as not done.",
-                    "See what keeps the standby, then: masspayout doctor",
+                    "See what keeps the standby, then: ",
+                    Action.EXAMINE,
                 )
 
     async def close(self) -> None:

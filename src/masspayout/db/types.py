@@ -9,7 +9,9 @@ from typing import Any
 
 import uuid_utils.compat
 from sqlalchemy import Dialect, String, TypeDecorator
-from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+
+from masspayout.kernel.next_steps import NextStep
 
 
 def uuid7() -> uuid.UUID:
@@ -28,6 +30,21 @@ def uuid7_series() -> Iterator[str]:
     first = uuid7()
     head, tail = str(first)[:19], 1 << 63 | (first.int & ((1 << 61) - 1))
     return (f"{head}{number:016x}" for number in count(tail))
+
+
+class NextStepJson(TypeDecorator[NextStep]):
+    """A ``JSONB`` column with what to do next; nothing to do is NULL."""
+
+    impl = JSONB(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: NextStep | None, dialect: Dialect) -> list[Any] | None:
+        """Turn a next step into its parts."""
+        return value.to_json() if value else None
+
+    def process_result_value(self, value: list[Any] | None, dialect: Dialect) -> NextStep | None:
+        """Turn parts into the next step that they are."""
+        return None if value is None else NextStep.from_json(value)
 
 
 class UtcTimestamp(TypeDecorator[datetime]):

@@ -10,6 +10,7 @@ from masspayout.db.entities import Asset, Distribution, DistributionStatus, Dist
 from masspayout.db.repositories import AnnouncedPayouts, Assets, Distributions, refusing_second_obligation
 from masspayout.entitlements import freeze_offer
 from masspayout.kernel.errors import Conflict, NobodyEligible
+from masspayout.kernel.next_steps import Action
 from masspayout.kernel.obligations import key_of_announced
 from masspayout.ledger.contract_offers import ContractOffer
 from masspayout.registers import ledger_binding
@@ -77,19 +78,21 @@ def _nobody_to_pay(asset: Asset, left_out: Collection[str]) -> NobodyEligible:
             "Ask its issuer where their bonds come from.",
         )
     return NobodyEligible(
-        f"Nobody held {asset.token_id} then.", f"Look at the register with: masspayout asset holders {asset.token_id}"
+        f"Nobody held {asset.token_id} then.", "Look at the register with: ", Action.LIST_HOLDERS.on(asset.token_id)
     )
 
 
 def _has_not_ended(known: Distribution) -> Conflict:
     return Conflict(
         f"Distribution {known.id} is a redemption of the same bond, and has not ended.",
-        f"Look at it with: masspayout distribution show {known.id}",
+        "Look at it with: ",
+        Action.SHOW_DISTRIBUTION.on(known.id),
     )
 
 
 def _exists_already() -> Conflict:
     return Conflict(
         "There is a distribution for this already, and the contract pays it once.",
-        "Look for it with: masspayout distribution list",
+        "Look for it with: ",
+        Action.LIST_DISTRIBUTIONS,
     )

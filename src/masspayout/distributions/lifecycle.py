@@ -17,6 +17,7 @@ from masspayout.db.repositories import Assets, Distributions
 from masspayout.distributions.terms import Terms, check_schedule, from_terms
 from masspayout.entitlements import freeze, freezing, payment_token_of
 from masspayout.kernel.errors import Conflict, NotFound
+from masspayout.kernel.next_steps import Action, NextStep
 from masspayout.registers import assets, ledger_binding
 
 
@@ -103,19 +104,21 @@ async def cancel(session: AsyncSession, distribution_id: uuid.UUID) -> None:
     record_cancelled(session, distribution_id)
 
 
-async def find(session: AsyncSession, reference: str) -> Distribution:
-    """Return a distribution by its id, with its asset.
+async def find(session: AsyncSession, reference: str | uuid.UUID) -> Distribution:
+    """Return a distribution by its id, or by its id as somebody wrote it, with its asset.
 
     Raises:
         NotFound: There is none, or the reference is no id.
     """
     try:
-        distribution = await Distributions(session).find_by_id(uuid.UUID(reference), with_asset=True)
+        distribution_id = reference if isinstance(reference, uuid.UUID) else uuid.UUID(reference)
+        found = await Distributions(session).find_by_id(distribution_id, with_asset=True)
     except ValueError:
-        distribution = None
-    if distribution is None:
-        raise NotFound(f"There is no distribution {reference!r}.", "List them with: masspayout distribution list")
-    return distribution
+        found = None
+    if found is None:
+        shown = reference if isinstance(reference, uuid.UUID) else repr(reference)
+        raise NotFound(f"There is no distribution {shown}.", "List them with: ", Action.LIST_DISTRIBUTIONS)
+    return found
 
 
 def conflict(distribution: Distribution, verb: str) -> Conflict:
@@ -126,11 +129,11 @@ def conflict(distribution: Distribution, verb: str) -> Conflict:
         verb: What was to be done: ``executed``, ``retried``, ``cancelled``.
     """
     next_step = {
-        DistributionStatus.PENDING: f"Execute it with: masspayout distribution execute {distribution.id}",
-        DistributionStatus.PROCESSING: f"Watch it with: masspayout distribution show {distribution.id}",
-        DistributionStatus.COMPLETED: f"Prove it with: masspayout reconcile {distribution.id}",
-        DistributionStatus.FAILED: f"Pay the unpaid with: masspayout distribution retry {distribution.id}",
-        DistributionStatus.CANCELLED: "Create a new one with: masspayout distribution create",
+        DistributionStatus.PENDING: NextStep("Execute it with: ", Action.EXECUTE_DISTRIBUTION.on(distribution.id)),
+        DistributionStatus.PROCESSING: NextStep("Watch it with: ", Action.SHOW_DISTRIBUTION.on(distribution.id)),
+        DistributionStatus.COMPLETED: NextStep("Prove it with: ", Action.RECONCILE.on(distribution.id)),
+        DistributionStatus.FAILED: NextStep("Pay the unpaid with: ", Action.RETRY_DISTRIBUTION.on(distribution.id)),
+        DistributionStatus.CANCELLED: NextStep("Create a new one with: ", Action.CREATE_DISTRIBUTION),
     }
     return Conflict(
         f"Distribution {distribution.id} cannot be {verb}: it is {distribution.status}.", next_step[distribution.status]

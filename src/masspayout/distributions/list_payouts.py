@@ -20,6 +20,7 @@ from masspayout.distributions.terms import ListTerms
 from masspayout.entitlements import payment_token_of, record_freeze, require_told_amounts
 from masspayout.kernel.errors import Conflict, InvalidRows
 from masspayout.kernel.money import to_decimal
+from masspayout.kernel.next_steps import Action, Field
 from masspayout.kernel.obligations import key_of_list
 from masspayout.kernel.types import Due, PaymentToken, Share
 from masspayout.ledger.failures import describe_failure
@@ -79,7 +80,9 @@ async def check(
         raise InvalidRows(
             f"{len(problems):,} of {len(payout_list):,} accounts cannot receive {token.token_id}; nobody was paid.",
             problems,
-            "Have these accounts mended, or pay all the others now with --allow-unpayable.",
+            "Have these accounts mended, or pay all the others now with ",
+            Field.ALLOW_UNPAYABLE,
+            ".",
         )
     return recipients.unchecked_count
 
@@ -114,8 +117,13 @@ async def create(
     shares = (Share(account_id, 0, amount_units) for account_id, amount_units in payout_list)
     taken = Conflict(
         "There is a distribution for this very list already.",
-        f"Pay that one: masspayout pay goes on with it. To pay the list once more, add --again {terms.again + 1}, "
-        "or give another --concept.",
+        "Pay that one: ",
+        Action.PAY_LIST,
+        " goes on with it. To pay the list once more, add ",
+        Field.AGAIN,
+        f" {terms.again + 1}, or give another ",
+        Field.CONCEPT,
+        ".",
     )
     with refusing_second_obligation(taken):
         async with context.database.unit_of_work() as session:
@@ -175,5 +183,9 @@ async def start_or_resume(context: Context, distribution_id: uuid.UUID) -> None:
         raise Conflict(
             f"This list was paid already, by distribution {distribution_id} of "
             f"{distribution.executed_at or distribution.created_at:%Y-%m-%d %H:%M:%S} UTC.",
-            "To pay it once more, add --again 2, or say what for with another --concept.",
+            "To pay it once more, add ",
+            Field.AGAIN,
+            " 2, or say what for with another ",
+            Field.CONCEPT,
+            ".",
         )

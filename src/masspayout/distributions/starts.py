@@ -20,6 +20,7 @@ from masspayout.db.repositories import Assets, BatchPayouts, Distributions, Enti
 from masspayout.distributions import lifecycle
 from masspayout.entitlements import FreezeReading, freeze, freezing
 from masspayout.kernel.errors import Conflict, Invalid
+from masspayout.kernel.next_steps import Action
 from masspayout.kernel.types import Due
 from masspayout.payments import attend
 from masspayout.registers import Binding, ledger_binding
@@ -275,7 +276,8 @@ async def _due_at_retry(session: AsyncSession, distribution: Distribution, chose
         raise Invalid(
             f"{len(strangers):,} of the accounts chosen are not among the unpaid of distribution {distribution.id}: "
             f"{named}.",
-            f"See who is: masspayout distribution holders {distribution.id} --failed",
+            "See who is: ",
+            Action.LIST_UNPAID.on(distribution.id),
         )
     return await entitlements.failed(chosen.accounts, chosen.failure_code)
 
@@ -288,7 +290,8 @@ async def _reopen(session: AsyncSession, distribution: Distribution, chosen: Cho
     elif not await batches.reopen_some(distribution.id, chosen.accounts, chosen.failure_code):
         raise Conflict(
             f"Nobody of distribution {distribution.id} who was chosen is unpaid.",
-            f"See who is: masspayout distribution holders {distribution.id} --failed",
+            "See who is: ",
+            Action.LIST_UNPAID.on(distribution.id),
         )
 
 

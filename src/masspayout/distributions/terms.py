@@ -11,6 +11,7 @@ from masspayout.db.types import uuid7
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.money import to_units
+from masspayout.kernel.next_steps import Field
 from masspayout.kernel.types import PaymentToken
 
 _FARTHEST_AHEAD = timedelta(days=36_525)
@@ -75,14 +76,23 @@ def from_terms(asset: Asset, terms: Terms, token: PaymentToken, *, amount_requir
     if terms.payout_type is None:
         raise Invalid(
             "The payout type is missing: how is the amount to be divided?",
-            "Say --payout PERCENTAGE (pro rata to balances) or --payout FIXED (the same for everyone).",
+            "Say ",
+            Field.PAYOUT_TYPE,
+            " PERCENTAGE (pro rata to balances) or ",
+            Field.PAYOUT_TYPE,
+            " FIXED (the same for everyone).",
         )
     if terms.amount is None and amount_required:
-        raise Invalid("The amount is missing: how much is to be paid out?", "Say --amount with a number above 0.")
+        raise Invalid(
+            "The amount is missing: how much is to be paid out?", "Say ", Field.AMOUNT, " with a number above 0."
+        )
     if terms.amount is not None:
         if not terms.amount.is_finite() or terms.amount <= 0:
             raise Invalid(
-                f"{terms.amount} is not an amount that can be paid out.", "Say --amount with a number above 0."
+                f"{terms.amount} is not an amount that can be paid out.",
+                "Say ",
+                Field.AMOUNT,
+                " with a number above 0.",
             )
         to_units(terms.amount, token.decimals)
     return Distribution(
@@ -124,10 +134,19 @@ def check_schedule(terms: Terms, now: datetime) -> None:
         )
     if terms.execution_type is ExecutionType.MANUAL:
         if terms.scheduled_time is not None:
-            raise Invalid("A MANUAL distribution has no time: you start it yourself.", "Say --execution SCHEDULED.")
+            raise Invalid(
+                "A MANUAL distribution has no time: you start it yourself.", "Say ", Field.EXECUTION_TYPE, " SCHEDULED."
+            )
         return
     if terms.scheduled_time is None:
-        raise Invalid("The time is missing: when is it to be paid?", "Say --at, such as --at 2030-03-31T09:00.")
+        raise Invalid(
+            "The time is missing: when is it to be paid?",
+            "Say ",
+            Field.SCHEDULED_TIME,
+            ", such as ",
+            Field.SCHEDULED_TIME,
+            " 2030-03-31T09:00.",
+        )
     require_ahead(terms.scheduled_time, now, what="time")
     if terms.record_time is not None and terms.record_time > terms.scheduled_time:
         raise Invalid(

@@ -31,7 +31,7 @@ async def clocks_agree(examination: Examination) -> str:
         await require_not_behind(clock, lead_seconds)
     except ClockIsOff as error:
         lines = [f"{name:12}  {_written(moment)}" for name, moment in clocks.items()]
-        raise Problem(error.message, error.hint, lines) from None
+        raise Problem(error.message, error.next_step, details=lines) from None
     sentence = ", ".join(f"{name} {_written(moment)}" for name, moment in clocks.items())
     advanced_seconds = await clock.offset_nanos() // NANOS_PER_SECOND
     advanced = f" The sandbox was advanced by {advanced_seconds:,} s, and payouts go by it." if advanced_seconds else ""

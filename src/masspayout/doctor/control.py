@@ -4,6 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit
 from masspayout.doctor.examination import Examination, Problem
+from masspayout.kernel.next_steps import Action
 
 # The whole trail is verified by a command of its own, which takes as long as the trail is.
 _LATEST_ENTRIES = 1000
@@ -14,8 +15,8 @@ async def audit_trail_is_whole(examination: Examination) -> str:
     if not await examination.diagnosis.trail_is_guarded():
         raise Problem(
             "The triggers that refuse to change the audit trail are gone or switched off.",
-            "Find out who did that, execute ALTER TABLE audit_entry ENABLE TRIGGER refuse_change, "
-            "then: masspayout audit verify",
+            "Find out who did that, execute ALTER TABLE audit_entry ENABLE TRIGGER refuse_change, then: ",
+            Action.VERIFY_AUDIT,
         )
     async with examination.diagnosis.connection() as connection, AsyncSession(connection) as session:
         found = await audit.verify_latest(session, _LATEST_ENTRIES)
@@ -23,8 +24,9 @@ async def audit_trail_is_whole(examination: Examination) -> str:
         raise Problem(
             f"The audit trail was tampered with, in {found.break_count} place(s) of its latest entries: "
             f"{found.breaks[0].rstrip('.')}.",
-            "See all of it, and find out who was at the tables: masspayout audit verify",
-            found.breaks,
+            "See all of it, and find out who was at the tables: ",
+            Action.VERIFY_AUDIT,
+            details=found.breaks,
         )
     return f"The latest {found.entry_count:,} entries are what was written."
 
@@ -38,7 +40,9 @@ async def webhooks_are_taken(examination: Examination) -> str:
     raise Problem(
         f"{len(troubled)} webhook(s) do not take what they are sent; {first.url}: {first.given_up:,} given up within a "
         f"day, {first.overdue:,} waiting for more than an hour. {first.error or ''}".rstrip(),
-        f"Mend the target, try it with masspayout webhook test {first.id}, and send again what was given up: "
-        "masspayout webhook redeliver DELIVERY",
-        [f"{row.url}: {row.given_up:,} given up, {row.overdue:,} overdue" for row in troubled],
+        "Mend the target, try it with ",
+        Action.TRY_WEBHOOK.on(first.id),
+        ", and send again what was given up: ",
+        Action.SEND_DELIVERY_AGAIN,
+        details=[f"{row.url}: {row.given_up:,} given up, {row.overdue:,} overdue" for row in troubled],
     )

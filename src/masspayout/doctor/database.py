@@ -4,6 +4,7 @@ from masspayout.db import embedded, migrations
 from masspayout.db.diagnosis import Diagnosis
 from masspayout.db.refusals import Obstacle
 from masspayout.doctor.examination import Examination, Problem
+from masspayout.kernel.next_steps import Action
 from masspayout.runtime import database_url
 
 
@@ -13,7 +14,10 @@ async def server_answers(examination: Examination) -> str:
     if settings.uses_embedded_database and not embedded.exists(settings.data_dir):
         raise Problem(
             f"There is no embedded database in {settings.data_dir} yet, and DATABASE_HOST names no other.",
-            "See a whole payout: masspayout demo. Or make an empty database: masspayout db upgrade",
+            "See a whole payout: ",
+            Action.SEE_DEMO,
+            ". Or make an empty database: ",
+            Action.UPGRADE_DATABASE,
         )
     url = await database_url(settings)
     examination.diagnosis = Diagnosis(url)
@@ -37,7 +41,8 @@ async def database_exists(examination: Examination) -> str:
         raise Problem(
             f"The database {examination.url.database} can only be read.",
             "Correct DATABASE_HOST if that is a standby server, or end what makes it read-only "
-            f"(ALTER DATABASE {examination.url.database} RESET default_transaction_read_only), then: masspayout doctor",
+            f"(ALTER DATABASE {examination.url.database} RESET default_transaction_read_only), then: ",
+            Action.EXAMINE,
         )
     return f"{examination.url.database} is there."
 
@@ -49,7 +54,8 @@ async def server_is_new_enough(examination: Examination) -> str:
     if version < (migrations.OLDEST_SERVER,):
         raise Problem(
             f"The server runs PostgreSQL {number}, and masspayout needs {migrations.OLDEST_SERVER} or newer.",
-            "Use a newer server, or unset DATABASE_HOST to use the embedded one, then: masspayout db upgrade",
+            "Use a newer server, or unset DATABASE_HOST to use the embedded one, then: ",
+            Action.UPGRADE_DATABASE,
         )
     return f"PostgreSQL {number}."
 
@@ -60,7 +66,7 @@ async def is_migrated(examination: Examination) -> str:
         status = await connection.run_sync(migrations.read_status)
     if mismatch := migrations.mismatch_of(examination.url, status):
         pending = [f"{revision.id}: {revision.message}" for revision in status.pending]
-        raise Problem(mismatch.message, mismatch.hint, pending)
+        raise Problem(mismatch.message, mismatch.next_step, details=pending)
     return f"The database is at revision {status.revision}, the newest."
 
 
@@ -69,8 +75,9 @@ async def tables_are_ours(examination: Examination) -> str:
     if drift := await examination.diagnosis.drift():
         raise Problem(
             f"The schema was changed by hand, in {len(drift)} place(s): {drift[0]}.",
-            "Undo the change by hand, or restore a backup; see all that differs: masspayout db check",
-            drift,
+            "Undo the change by hand, or restore a backup; see all that differs: ",
+            Action.CHECK_DATABASE,
+            details=drift,
         )
     return "Tables and columns are as the migrations made them."
 
@@ -80,8 +87,9 @@ async def indexes_are_there(examination: Examination) -> str:
     if missing := await examination.diagnosis.missing_indexes():
         raise Problem(
             f"{len(missing)} index(es) are not as they should be: {', '.join(index.sentence for index in missing)}.",
-            "Execute the statements below with psql, then: masspayout db check",
-            [index.statement for index in missing],
+            "Execute the statements below with psql, then: ",
+            Action.CHECK_DATABASE,
+            details=[index.statement for index in missing],
         )
     return "All are there, and valid."
 

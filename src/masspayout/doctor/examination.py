@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from masspayout.db.diagnosis import Diagnosis
 from masspayout.db.refusals import Obstacle
 from masspayout.kernel.errors import DatabaseUnavailable, MassPayoutError
+from masspayout.kernel.next_steps import Action, NextStep, Part
 from masspayout.ledger.port import Ledger
 from masspayout.settings import Settings
 
@@ -29,8 +30,8 @@ class Status(StrEnum):
 class Problem(MassPayoutError):  # noqa: N818 - it reads as what it is
     """An invariant does not hold. ``details`` are lines that show it: a plan, the rows concerned, SQL that helps."""
 
-    def __init__(self, message: str, hint: str, details: Sequence[str] = ()) -> None:
-        super().__init__(message, hint)
+    def __init__(self, message: str, *next_step: Part, details: Sequence[str] = ()) -> None:
+        super().__init__(message, *next_step)
         self.details = tuple(details)
 
 
@@ -85,8 +86,13 @@ class Result:
     name: str
     status: Status
     message: str
-    hint: str = ""
+    next_step: NextStep = field(default_factory=NextStep)
     details: tuple[str, ...] = ()
+
+    @property
+    def hint(self) -> str:
+        """The next step as an operator types it."""
+        return str(self.next_step)
 
 
 async def run_checks(checks: Sequence[Check], examination: Examination, patience_seconds: float) -> list[Result]:
@@ -116,12 +122,13 @@ async def _run(check: Check, examination: Examination, patience_seconds: float) 
             message = await check.look(examination)
     except MassPayoutError as error:
         details = error.details if isinstance(error, Problem) else ()
-        return Result(check.name, Status.PROBLEM, error.message, error.hint, details)
+        return Result(check.name, Status.PROBLEM, error.message, error.next_step, details)
     except TimeoutError:
         message = f"There was no answer within {patience_seconds:g} seconds."
-        return Result(check.name, Status.PROBLEM, message, "See what keeps the server busy, then: masspayout doctor")
+        next_step = NextStep("See what keeps the server busy, then: ", Action.EXAMINE)
+        return Result(check.name, Status.PROBLEM, message, next_step)
     except (SQLAlchemyError, psycopg.Error, OSError) as error:
         reason = (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).splitlines()[0]
-        hint = "Give the role the rights that it lacks, then: masspayout doctor"
-        return Result(check.name, Status.PROBLEM, f"It could not be found out: {reason.rstrip('.')}.", hint)
+        next_step = NextStep("Give the role the rights that it lacks, then: ", Action.EXAMINE)
+        return Result(check.name, Status.PROBLEM, f"It could not be found out: {reason.rstrip('.')}.", next_step)
     return Result(check.name, Status.OK, message)

@@ -10,6 +10,7 @@ from masspayout.db.repositories import Homes
 from masspayout.doctor.examination import Examination, Problem
 from masspayout.kernel.errors import NotFound
 from masspayout.kernel.money import subtract, to_decimal, total
+from masspayout.kernel.next_steps import Action, NextStep
 from masspayout.ledger.failures import PAYER_IS_RECIPIENT, describe_failure
 from masspayout.ledger.identity import contradict, settings_of
 from masspayout.registers import ledger_binding
@@ -38,8 +39,8 @@ async def ledger_answers(examination: Examination) -> str:
     if unknown:
         raise Problem(
             f"The ledger {name} does not know {len(unknown)} of our tokens: {', '.join(unknown)}.",
-            "Check that LEDGER and the DATABASE_* settings are those that they were imported with; "
-            "see the assets: masspayout asset list",
+            "Check that LEDGER and the DATABASE_* settings are those that they were imported with; see the assets: ",
+            Action.LIST_ASSETS,
         )
     if not token_ids:
         return state or f"Nothing of it is imported yet, so there is nothing to ask the ledger {name}."
@@ -55,14 +56,15 @@ async def nothing_waits_elsewhere(examination: Examination) -> str:
         return "Nothing waits on another one."
     home = elsewhere[0].home
     not_begun = [one.distribution_id for one in elsewhere if one.status.can_cancel]
-    way = f"go on with {settings_of(home)}, then: masspayout worker"
+    way = NextStep(f"Go on with {settings_of(home)}, then: ", Action.START_WORKER)
     if not_begun:
-        way = f"call off what has not begun (masspayout distribution cancel {not_begun[0]}), or {way}"
+        call_off = ("Call off what has not begun (", Action.CANCEL_DISTRIBUTION.on(not_begun[0]), ")")
+        way = NextStep(*call_off, f", or go on with {settings_of(home)}, then: ", Action.START_WORKER)
     raise Problem(
         f"{len(elsewhere)} distribution(s) wait on another ledger than {await examination.ledger.identity()}, to which "
         f"the settings lead; the first of them on {home}.",
-        way[0].upper() + way[1:],
-        [f"{one.distribution_id} {one.status}: {one.home}" for one in elsewhere],
+        way,
+        details=[f"{one.distribution_id} {one.status}: {one.home}" for one in elsewhere],
     )
 
 
@@ -75,9 +77,11 @@ async def tokens_can_be_paid_in(examination: Examination) -> str:
         return "None that is needed is paused." if token_ids else "Nothing is due."
     raise Problem(
         f"The payment token {', '.join(paused)} is paused, and distributions are due in it.",
-        "Have it unpaused by whoever holds its pause key (on the sandbox: masspayout sandbox unpause "
-        f"{paused[0]}), then: masspayout doctor",
-        [_line(due) for due in unpaid if due.payment_token_id in paused],
+        "Have it unpaused by whoever holds its pause key (on the sandbox: ",
+        Action.UNPAUSE_ON_SANDBOX.on(paused[0]),
+        "), then: ",
+        Action.EXAMINE,
+        details=[_line(due) for due in unpaid if due.payment_token_id in paused],
     )
 
 
@@ -94,9 +98,11 @@ async def payer_can_pay(examination: Examination) -> str:
             raise Problem(
                 f"The payer {payer} holds {held:,f} of {token_id}, and {len(dues)} distribution(s) need {needed:,f}: "
                 f"{missing:,f} are missing.",
-                f"Fund {payer} (on the sandbox: masspayout sandbox deposit {token_id} {missing:f} --to {payer}), "
-                "then: masspayout doctor",
-                [_line(due) for due in dues],
+                f"Fund {payer} (on the sandbox: ",
+                Action.DEPOSIT_ON_SANDBOX.on(token_id, f"{missing:f}", payer),
+                "), then: ",
+                Action.EXAMINE,
+                details=[_line(due) for due in dues],
             )
     return f"Funded for {len(unpaid)} distribution(s) that are due." if unpaid else "Nothing is due."
 
@@ -110,8 +116,12 @@ async def _require_able(examination: Examination, payer: str, token_id: str) -> 
         failure = describe_failure(obstacle)
         raise Problem(
             f"The payer {payer} cannot send {token_id}: {failure.code}. {failure.sentence}",
-            "Mend the payer's account (on the sandbox: masspayout sandbox unfreeze or associate "
-            f"{payer} {token_id}), then: masspayout doctor",
+            "Mend the payer's account (on the sandbox: ",
+            Action.UNFREEZE_ON_SANDBOX.on(payer, token_id),
+            " or ",
+            Action.ASSOCIATE_ON_SANDBOX.on(payer, token_id),
+            "), then: ",
+            Action.EXAMINE,
         )
 
 

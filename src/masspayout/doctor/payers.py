@@ -10,6 +10,7 @@ from masspayout.db.repositories import Homes, Payers
 from masspayout.doctor.examination import Examination, Problem
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.movements import StatementEntry
+from masspayout.kernel.next_steps import Action
 from masspayout.kernel.obligations import is_mark
 from masspayout.ledger.identity import contradict
 
@@ -53,8 +54,9 @@ async def payers_are_explained(examination: Examination) -> str:
     words = [f"{first.unknown_count:,} payment(s) of it are unknown to this database."] if first.unknown_count else []
     raise Problem(
         f"Nothing is signed for {first.account} now: {' '.join([*first.reasons, *words])}",
-        "Read what the ledger shows, and explain the rest: masspayout recover",
-        [f"{one.account}: {transaction_id}" for one in troubled for transaction_id in one.unknown],
+        "Read what the ledger shows, and explain the rest: ",
+        Action.RECOVER,
+        details=[f"{one.account}: {transaction_id}" for one in troubled for transaction_id in one.unknown],
     )
 
 

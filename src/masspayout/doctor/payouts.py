@@ -3,6 +3,7 @@
 from masspayout.db.repositories import WORKER_ALIVE_SECONDS
 from masspayout.doctor.examination import Examination, Problem
 from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
+from masspayout.kernel.next_steps import Action
 
 _UNDECIDED_SECONDS = 300
 _SYNCING_SECONDS = 600
@@ -17,8 +18,9 @@ async def registers_are_in_step(examination: Examination) -> str:
     reason = first.sync_error or f"it has been {first.sync_status} since {first.updated_at:%Y-%m-%d %H:%M} UTC"
     raise Problem(
         f"{len(stale)} register(s) could not be read; that of {first.token_id}: {reason.rstrip('.')}.",
-        f"Read it again: masspayout asset sync {first.token_id}",
-        [f"{row.token_id} {row.sync_status} {row.sync_error or ''}".rstrip() for row in stale],
+        "Read it again: ",
+        Action.SYNC_REGISTER.on(first.token_id),
+        details=[f"{row.token_id} {row.sync_status} {row.sync_error or ''}".rstrip() for row in stale],
     )
 
 
@@ -33,7 +35,8 @@ async def somebody_works(examination: Examination) -> str:
         raise Problem(
             f"No worker is running, and {waiting.distributions} distribution(s) and {waiting.jobs} other job(s) wait "
             "for one.",
-            "Start one: masspayout worker",
+            "Start one: ",
+            Action.START_WORKER,
         )
     return "No worker, nothing to do."
 
@@ -45,8 +48,9 @@ async def no_job_is_stalled(examination: Examination) -> str:
         return "None."
     raise Problem(
         f"{len(stalled)} job(s) were begun by a worker that is gone.",
-        "Any worker takes them up within a minute: masspayout worker",
-        [f"job {row.id} {row.task_name}" for row in stalled],
+        "Any worker takes them up within a minute: ",
+        Action.START_WORKER,
+        details=[f"job {row.id} {row.task_name}" for row in stalled],
     )
 
 
@@ -57,8 +61,9 @@ async def no_job_failed(examination: Examination) -> str:
         return "None."
     raise Problem(
         f"{len(failed)} job(s) were given up, the last after {failed[-1].attempts} attempt(s).",
-        "Read in the worker's log why, mend that, and have a worker take up what is left: masspayout worker",
-        [f"job {row.id} {row.task_name} failed at {row.failed_at:%Y-%m-%d %H:%M:%S} UTC" for row in failed],
+        "Read in the worker's log why, mend that, and have a worker take up what is left: ",
+        Action.START_WORKER,
+        details=[f"job {row.id} {row.task_name} failed at {row.failed_at:%Y-%m-%d %H:%M:%S} UTC" for row in failed],
     )
 
 
@@ -72,8 +77,9 @@ async def transactions_are_decided(examination: Examination) -> str:
     raise Problem(
         f"{len(undecided)} transaction(s) are undecided for more than {_UNDECIDED_SECONDS // 60} minutes, "
         f"the oldest, {first.transaction_id}, since {first.since:%Y-%m-%d %H:%M:%S} UTC{reason}.",
-        "A worker looks them up until the ledger has decided: masspayout worker",
-        [
+        "A worker looks them up until the ledger has decided: ",
+        Action.START_WORKER,
+        details=[
             f"{row.transaction_id} of distribution {row.distribution_id}, looked up {row.looks} times"
             for row in undecided
         ],
@@ -91,13 +97,15 @@ async def no_event_is_set_aside(examination: Examination) -> str:
         raise Problem(
             f"{sum(row.set_aside for row in troubled)} event(s) were set aside; the first of {first.contract_id}: "
             f"{first.first_error.rstrip('.')}.",
-            f"Mend what it names, then: masspayout listener replay {first.contract_id}",
-            details,
+            "Mend what it names, then: ",
+            Action.REPLAY_EVENTS.on(first.contract_id),
+            details=details,
         )
     raise Problem(
         f"The events of {first.contract_id} could not be read: {first.poll_error.rstrip('.')}.",
-        f"When the ledger answers, read them with: masspayout listener poll {first.contract_id}",
-        details,
+        "When the ledger answers, read them with: ",
+        Action.POLL_LISTENER.on(first.contract_id),
+        details=details,
     )
 
 
@@ -110,8 +118,9 @@ async def what_is_due_starts(examination: Examination) -> str:
     raise Problem(
         f"{len(put_off)} distribution(s) are due and do not start; {first.id} ({first.symbol}): "
         f"{first.failure_message}",
-        f"A worker tries it again after growing pauses. At once: masspayout distribution execute {first.id}",
-        [f"{row.id} {row.symbol}: {row.failure_message}" for row in put_off],
+        "A worker tries it again after growing pauses. At once: ",
+        Action.EXECUTE_DISTRIBUTION.on(first.id),
+        details=[f"{row.id} {row.symbol}: {row.failure_message}" for row in put_off],
     )
 
 
@@ -124,7 +133,9 @@ async def no_distribution_waits_for_a_person(examination: Examination) -> str:
     raise Problem(
         f"{len(failed)} distribution(s) ended with somebody unpaid; {first.id} ({first.symbol}) with "
         f"{first.failed:,} holder(s): {first.failure_message or 'each of them has a reason of its own.'}",
-        f"See the reasons: masspayout distribution show {first.id}. When they are mended: "
-        f"masspayout distribution retry {first.id}",
-        [f"{row.id} {row.symbol}: {row.failed:,} unpaid" for row in failed],
+        "See the reasons: ",
+        Action.SHOW_DISTRIBUTION.on(first.id),
+        ". When they are mended: ",
+        Action.RETRY_DISTRIBUTION.on(first.id),
+        details=[f"{row.id} {row.symbol}: {row.failed:,} unpaid" for row in failed],
     )

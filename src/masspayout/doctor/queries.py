@@ -4,6 +4,7 @@ import re
 
 from masspayout.db.plans import find_slow_plans
 from masspayout.doctor.examination import Examination, Problem
+from masspayout.kernel.next_steps import Action
 
 # Below this, reading the whole table is the quickest way.
 _LARGE_TABLE_ROWS = 10_000
@@ -28,9 +29,9 @@ async def plans_use_indexes(examination: Examination) -> str:
     raise Problem(
         f"{len({found.query for found in slow})} of the hot queries would read a large table from end to end: "
         f"{', '.join(tables)}.",
-        f"Renew the planner's statistics (ANALYZE {', '.join(tables)}) and look for missing indexes: "
-        "masspayout db check",
-        lines,
+        f"Renew the planner's statistics (ANALYZE {', '.join(tables)}) and look for missing indexes: ",
+        Action.CHECK_DATABASE,
+        details=lines,
     )
 
 
@@ -44,16 +45,20 @@ async def nothing_is_slow(examination: Examination) -> str:
         raise Problem(
             f"{len(running)} session(s) are busy for more than {slow_ms:,} ms; "
             f"process {first.pid} ({first.state}) for {first.seconds:,.1f} s.",
-            f"Let it end, or end it (SELECT pg_terminate_backend({first.pid})), then: masspayout doctor",
-            [f"{row.pid} {row.state} {row.seconds:,.1f} s {row.application}: {_shown(row.query)}" for row in running],
+            f"Let it end, or end it (SELECT pg_terminate_backend({first.pid})), then: ",
+            Action.EXAMINE,
+            details=[
+                f"{row.pid} {row.state} {row.seconds:,.1f} s {row.application}: {_shown(row.query)}" for row in running
+            ],
         )
     if statements:
         raise Problem(
             f"{len(statements)} statement(s) take more than {slow_ms:,} ms on average; "
             f"the slowest {statements[0].mean_ms:,.0f} ms, {statements[0].calls:,} times.",
-            "See that no index is missing: masspayout db check; then forget the past with "
-            "SELECT pg_stat_statements_reset()",
-            [f"{row.mean_ms:,.0f} ms, {row.calls:,} times: {_shown(row.query)}" for row in statements],
+            "See that no index is missing: ",
+            Action.CHECK_DATABASE,
+            "; then forget the past with SELECT pg_stat_statements_reset()",
+            details=[f"{row.mean_ms:,.0f} ms, {row.calls:,} times: {_shown(row.query)}" for row in statements],
         )
     return f"Nothing takes more than {slow_ms:,} ms."
 

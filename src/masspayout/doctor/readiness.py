@@ -8,6 +8,7 @@ from masspayout.context import Context
 from masspayout.db.diagnosis import Diagnosis
 from masspayout.doctor import database, payouts
 from masspayout.doctor.examination import Check, Examination, Problem, Result, Status, run_checks
+from masspayout.kernel.next_steps import Action
 
 # A second or two old, an answer is as good as a new one, however often somebody asks.
 _KEPT_SECONDS = 2.0
@@ -80,7 +81,10 @@ async def _listeners_keep_up(examination: Examination) -> str:
     since = "never" if first.last_polled_at is None else f"last at {first.last_polled_at:%Y-%m-%d %H:%M:%S} UTC"
     raise Problem(
         f"{len(lagging)} listener(s) lag behind; {first.contract_id} was read {since}.",
-        "Workers read what contracts report: masspayout worker. See also: masspayout listener list",
+        "Workers read what contracts report: ",
+        Action.START_WORKER,
+        ". See also: ",
+        Action.LIST_LISTENERS,
     )
 
 

@@ -1,6 +1,7 @@
 """The check of the replication: what a failover of the database's server can lose."""
 
 from masspayout.doctor.examination import Examination, Problem
+from masspayout.kernel.next_steps import Action
 
 
 async def commits_are_as_safe_as_asked(examination: Examination) -> str:
@@ -12,7 +13,8 @@ async def commits_are_as_safe_as_asked(examination: Examination) -> str:
             raise Problem(
                 f"Commits wait for a standby (synchronous_standby_names is {found.standby_names!r}), and none follows: "
                 "whatever writes waits.",
-                "Start the standby, or take its name out of synchronous_standby_names, then: masspayout doctor",
+                "Start the standby, or take its name out of synchronous_standby_names, then: ",
+                Action.EXAMINE,
             )
         return f"Commits wait for a standby, and {standbys}: a failover to one that was waited for loses none."
     if examination.settings.require_synchronous:
@@ -20,7 +22,8 @@ async def commits_are_as_safe_as_asked(examination: Examination) -> str:
             f"REQUIRE_SYNCHRONOUS=true, and commits do not wait for a standby: synchronous_standby_names is "
             f"{found.standby_names!r}, synchronous_commit is {found.commit}. Nothing is signed.",
             "Set synchronous_standby_names on the server and synchronous_commit to on, or unset REQUIRE_SYNCHRONOUS, "
-            "then: masspayout doctor",
+            "then: ",
+            Action.EXAMINE,
         )
     if found.standbys:
         return (

@@ -26,6 +26,7 @@ from masspayout.db.repositories import (
 )
 from masspayout.kernel.errors import Conflict, Invalid, NobodyEligible
 from masspayout.kernel.money import subtract, to_decimal, to_units
+from masspayout.kernel.next_steps import Action, Field
 from masspayout.kernel.obligations import key_of_deposit, key_of_occurrence, obligation_of
 from masspayout.kernel.spool import Spool
 from masspayout.kernel.types import PaymentToken, Share
@@ -44,7 +45,8 @@ def payment_token_of(settings: Settings, asset: Asset) -> PaymentToken:
     if asset.payment_token_id is None or asset.payment_token_decimals is None:
         raise Conflict(
             f"Asset {asset.token_id} has no payment token.",
-            f"Name one with: masspayout asset import {asset.token_id} --payment-token ID",
+            "Name one with: ",
+            Action.NAME_PAYMENT_TOKEN.on(asset.token_id),
         )
     payer = (asset.lifecycle_contract_id if settings.pays_from_contract else None) or settings.payer_account_id
     return PaymentToken(asset.payment_token_id, asset.payment_token_decimals, payer)
@@ -109,7 +111,8 @@ async def _announced_offer(ledger: Ledger, distribution: Distribution, asset: As
     if terms is None or contract_id is None or not isinstance(ledger, Announcing):
         raise Conflict(
             f"{asset.token_id} has no contract any more that could pay what it announced.",
-            f"Name it with: masspayout asset import {asset.token_id} --lifecycle-contract ID",
+            "Name it with: ",
+            Action.NAME_CONTRACT.on(asset.token_id),
         )
     offer = await ledger.announced_offer(contract_id, distribution.type.value, terms)
     if not offer.owed:
@@ -145,7 +148,12 @@ async def freeze(
     excluded = excluded_accounts(distribution, asset, reading.token)
     if distribution.amount is None or distribution.payout_type is None:
         raise Invalid(
-            f"Distribution {distribution.id} has no amount to divide.", "Create it with --amount and --payout."
+            f"Distribution {distribution.id} has no amount to divide.",
+            "Create it with ",
+            Field.AMOUNT,
+            " and ",
+            Field.PAYOUT_TYPE,
+            ".",
         )
     decimals = reading.token.decimals
     with refusing_rows(distribution.id):
@@ -270,7 +278,8 @@ def nobody_holds(asset: Asset) -> NobodyEligible:
     """Say that there is no one to divide an amount among."""
     return NobodyEligible(
         f"Nobody is eligible: {asset.token_id} has no holder besides those who are excluded.",
-        f"Look at the register with: masspayout asset holders {asset.token_id}",
+        "Look at the register with: ",
+        Action.LIST_HOLDERS.on(asset.token_id),
     )
 
 
@@ -285,7 +294,8 @@ def nothing_to_pay(amount: Decimal, holder_count: int) -> NobodyEligible:
 def _cannot_be_frozen(distribution: Distribution) -> Conflict:
     return Conflict(
         f"Distribution {distribution.id} cannot be frozen: it is frozen already, or no longer pending.",
-        f"See: masspayout distribution show {distribution.id}",
+        "See: ",
+        Action.SHOW_DISTRIBUTION.on(distribution.id),
     )
 
 
@@ -301,6 +311,7 @@ async def bring_balances(session: AsyncSession, reading: FreezeReading, asset: A
     if asset.last_synced_at is None:
         raise Conflict(
             f"The register of {asset.token_id} was never read.",
-            f"Read it with: masspayout asset sync {asset.token_id}",
+            "Read it with: ",
+            Action.SYNC_REGISTER.on(asset.token_id),
         )
     return asset.last_synced_at

@@ -18,6 +18,7 @@ from masspayout.db.repositories import Assets, Distributions, Entitlements, Regi
 from masspayout.db.session import Database
 from masspayout.kernel.errors import Conflict, MassPayoutError
 from masspayout.kernel.money import to_decimal
+from masspayout.kernel.next_steps import Action
 from masspayout.ledger.contract_offers import Announcing, ContractOffer
 from masspayout.ledger.port import Ledger
 from masspayout.registers import ledger_binding
@@ -96,7 +97,8 @@ async def _fix_one(database: Database, ledger: Ledger, distribution_id: uuid.UUI
         if not distribution.is_frozen:
             raise Conflict(
                 f"Distribution {distribution_id} is not frozen yet, so it has no register hash.",
-                f"See: masspayout distribution show {distribution_id}",
+                "See: ",
+                Action.SHOW_DISTRIBUTION.on(distribution_id),
             )
         true_hash = await Entitlements(session, distribution).register_hash()
     if true_hash == distribution.register_hash:

@@ -18,6 +18,7 @@ from datetime import datetime
 
 from masspayout.kernel.errors import ClockIsOff
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
+from masspayout.kernel.next_steps import Action
 
 # Clocks drift apart by some parts in ten thousand at most: in this time, by some milliseconds.
 _MEASURE_AGAIN_SECONDS = 30
@@ -125,7 +126,8 @@ class Clock:
                 f"This machine's clock says {to_datetime(self._host()):%Y-%m-%d %H:%M:%S} UTC and the database's "
                 f"{to_datetime(self.now_nanos()):%Y-%m-%d %H:%M:%S} UTC: they are {in_words(difference_seconds)} "
                 "apart, so this machine starts and signs nothing.",
-                "Set the one that is wrong by a time server (timedatectl set-ntp true), then: masspayout doctor",
+                "Set the one that is wrong by a time server (timedatectl set-ntp true), then: ",
+                Action.EXAMINE,
             )
 
     async def _database_nanos(self, *, at_most_seconds_old: int = _MEASURE_AGAIN_SECONDS) -> int:

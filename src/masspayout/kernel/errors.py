@@ -23,10 +23,12 @@
         ├── LedgerUnavailable nothing was done, and the same call may work later
         └── LedgerUncertain   no answer: it may or may not have happened; go and look
 
-A message is one sentence that says what is wrong, with the value; a hint is one sentence that says what to do next.
+A message is one sentence that says what is wrong, with the value; a next step is one sentence that says what to do.
 """
 
 from collections.abc import Sequence
+
+from masspayout.kernel.next_steps import NextStep, Part
 
 
 class MassPayoutError(Exception):
@@ -34,15 +36,20 @@ class MassPayoutError(Exception):
 
     Args:
         message: One sentence saying what is wrong, with the value.
-        hint: One sentence saying what to do next; often a command.
+        next_step: One sentence saying what to do next: text, with the actions and fields in it as data.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, *next_step: Part) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.next_step = NextStep(*next_step)
+
+    @property
+    def hint(self) -> str:
+        """The next step as an operator types it."""
+        return str(self.next_step)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
@@ -93,8 +100,8 @@ class Invalid(MassPayoutError):
 class InvalidRows(Invalid):
     """A file has bad rows. ``problems`` names every one of them, with row and column."""
 
-    def __init__(self, message: str, problems: Sequence[str], hint: str = "") -> None:
-        super().__init__(message, hint)
+    def __init__(self, message: str, problems: Sequence[str], *next_step: Part) -> None:
+        super().__init__(message, *next_step)
         self.problems = tuple(problems)
 
 
@@ -113,8 +120,8 @@ class Forbidden(MassPayoutError):
 class TooManyRequests(MassPayoutError):
     """Somebody asks too often. ``retry_after_seconds`` says after how long to ask again."""
 
-    def __init__(self, message: str, hint: str = "", *, retry_after_seconds: int) -> None:
-        super().__init__(message, hint)
+    def __init__(self, message: str, *next_step: Part, retry_after_seconds: int) -> None:
+        super().__init__(message, *next_step)
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -128,8 +135,8 @@ class DatabaseMismatch(MassPayoutError):
     ``problems`` names everything that stands in the way, where the message alone does not.
     """
 
-    def __init__(self, message: str, hint: str = "", problems: Sequence[str] = ()) -> None:
-        super().__init__(message, hint)
+    def __init__(self, message: str, *next_step: Part, problems: Sequence[str] = ()) -> None:
+        super().__init__(message, *next_step)
         self.problems = tuple(problems)
 
 
@@ -144,8 +151,8 @@ class LedgerRejected(LedgerError):
         code: The failure code, one of ``masspayout.ledger.failures``.
     """
 
-    def __init__(self, code: str, message: str, hint: str = "") -> None:
-        super().__init__(message, hint)
+    def __init__(self, code: str, message: str, *next_step: Part) -> None:
+        super().__init__(message, *next_step)
         self.code = code
 
 

@@ -6,6 +6,8 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
+from masspayout.kernel.next_steps import NextStep
+
 
 def json_form(value: Any) -> Any:
     """Return what stands for a value that JSON has no form of; to be given to ``json.dumps`` as ``default``."""
@@ -13,7 +15,7 @@ def json_form(value: Any) -> Any:
         return f"{value:f}"
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, UUID):
+    if isinstance(value, UUID | NextStep):
         return str(value)
     if isinstance(value, Enum):
         return value.value

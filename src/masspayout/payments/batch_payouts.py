@@ -94,7 +94,7 @@ class DistributionPayer:
             async with self._database.unit_of_work() as session:
                 is_under_way = await Attempts(session).has_sent(distribution.id)
                 if gate.needs_person and not is_under_way:
-                    await DueStarts(session).note_wait(distribution.id, str(gate.stop(account)))
+                    await DueStarts(session).note_wait(distribution.id, gate.stop(account))
             if gate.needs_person and not is_under_way:
                 raise gate.stop(account)
             wait_seconds = max(wait_seconds, gate.wait_seconds)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from masspayout.kernel.clock import LARGEST_DIFFERENCE_SECONDS, Clock, in_words
 from masspayout.kernel.errors import ClockIsOff, LedgerError
+from masspayout.kernel.next_steps import Action
 from masspayout.ledger.port import Ledger
 
 # The ledger's time costs a request, so it is asked for at most this often.
@@ -66,5 +67,6 @@ async def require_not_behind(clock: Clock, lead_seconds: float | None) -> None:
             f"The database's clock says {now:%Y-%m-%d %H:%M:%S} UTC, and the ledger has shown "
             f"{now + timedelta(seconds=lead_seconds):%Y-%m-%d %H:%M:%S} UTC: it is {in_words(lead_seconds)} behind, so "
             "nothing is signed.",
-            "Set the clock of the database's server by a time server, then: masspayout doctor",
+            "Set the clock of the database's server by a time server, then: ",
+            Action.EXAMINE,
         )

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +19,7 @@ from masspayout.db.entities import Payer, PayerEntry
 from masspayout.db.repositories import Payers
 from masspayout.db.session import Database
 from masspayout.kernel.errors import LedgerUnavailable, PayerStopped
+from masspayout.kernel.next_steps import Action, NextStep
 from masspayout.kernel.obligations import is_mark
 from masspayout.ledger.port import Ledger
 from masspayout.payments import payer_statements
@@ -42,9 +43,9 @@ _NOT_SYNCHRONOUS = (
     "the database's server commits without waiting for a standby, so a failover could lose what was signed, and "
     "REQUIRE_SYNCHRONOUS=true forbids that."
 )
-_MAKE_SYNCHRONOUS = (
-    "Set synchronous_standby_names on the server and synchronous_commit to on, or unset REQUIRE_SYNCHRONOUS, then: "
-    "masspayout doctor"
+_MAKE_SYNCHRONOUS = NextStep(
+    "Set synchronous_standby_names on the server and synchronous_commit to on, or unset REQUIRE_SYNCHRONOUS, then: ",
+    Action.EXAMINE,
 )
 _EARLIER = "It was there before this database first paid from the account, and carries no mark of a payout."
 
@@ -60,7 +61,7 @@ class GateState:
         sentence: Why not.
         needs_person: Only a person can open it; else it opens by itself.
         wait_seconds: How long until it is worth looking again.
-        hint: What to do about it; unless given, the payer is to be looked at.
+        next_step: What to do about it; unless given, the payer is to be looked at.
     """
 
     payer_id: uuid.UUID
@@ -69,12 +70,12 @@ class GateState:
     sentence: str = ""
     needs_person: bool = False
     wait_seconds: float = 0.0
-    hint: str = ""
+    next_step: NextStep = field(default_factory=NextStep)
 
     def stop(self, account: str) -> PayerStopped:
         """Return the error that tells a person."""
-        hint = self.hint or f"See: masspayout payer show {account}"
-        return PayerStopped(f"Nothing is paid from {account}: {self.sentence}", hint)
+        next_step = self.next_step or NextStep("See: ", Action.SHOW_PAYER.on(account))
+        return PayerStopped(f"Nothing is paid from {account}: {self.sentence}", next_step)
 
 
 class PayerGate:
@@ -257,7 +258,7 @@ def _closed_until_synchronous(state: GateState) -> GateState:
         sentence=_NOT_SYNCHRONOUS,
         needs_person=True,
         wait_seconds=_LONGEST_WAIT_SECONDS,
-        hint=_MAKE_SYNCHRONOUS,
+        next_step=_MAKE_SYNCHRONOUS,
     )
 
 

@@ -17,6 +17,7 @@ from masspayout.db.repositories import PayerBalances, Payers, RevivedState
 from masspayout.db.session import Database
 from masspayout.kernel.actors import current_actor
 from masspayout.kernel.errors import Conflict, Invalid, NotFound
+from masspayout.kernel.next_steps import Action, Field
 from masspayout.ledger.identity import contradict
 from masspayout.ledger.port import Ledger
 from masspayout.payments import lost_payouts, payer_statements
@@ -136,7 +137,7 @@ async def answer(
             another one has to.
     """
     if not reason.strip():
-        raise Invalid("The reason is missing.", "Add --reason with what happened, and how you know.")
+        raise Invalid("The reason is missing.", "Add ", Field.REASON, " with what happened, and how you know.")
     async with database.unit_of_work() as session:
         entry = await _find_unexplained(Payers(session), transaction_id)
         await _require_read(Payers(session), entry.payer_id)
@@ -148,7 +149,7 @@ async def answer(
     async with database.unit_of_work() as session:
         entries = await Payers(session).find_unmatched_alike(entry)
         if not entries:
-            raise Conflict(f"The transaction {transaction_id} is explained already.", "See: masspayout payer list")
+            raise Conflict(f"The transaction {transaction_id} is explained already.", "See: ", Action.LIST_PAYERS)
         if settings.approvals_required and _is_first(entries, given, transaction_id):
             for each in entries:
                 each.proposed_answer, each.reason, each.answered_by = given, reason, current_actor().person
@@ -184,9 +185,11 @@ async def begin_statement(database: Database, ledger: Ledger, account: str, sinc
         LedgerUnavailable: The ledger cannot be read now.
     """
     if not reason.strip():
-        raise Invalid("The reason is missing.", "Add --reason with why nothing before that time matters.")
+        raise Invalid("The reason is missing.", "Add ", Field.REASON, " with why nothing before that time matters.")
     if since > await database.clock.now():
-        raise Invalid(f"The time {since:%Y-%m-%d %H:%M:%S} UTC lies ahead.", "Give one that has passed, with --since.")
+        raise Invalid(
+            f"The time {since:%Y-%m-%d %H:%M:%S} UTC lies ahead.", "Give one that has passed, with ", Field.SINCE, "."
+        )
     identity, position = await ledger.identity(), await ledger.statement_position(since)
     async with database.unit_of_work() as session:
         payers = Payers(session)
@@ -194,15 +197,18 @@ async def begin_statement(database: Database, ledger: Ledger, account: str, sinc
         if await payers.may_miss_payments(account):
             raise Conflict(
                 f"The database was restored, and may have forgotten payments from {account} of any time.",
-                f"Read its whole statement: masspayout recover --payer {account}",
+                "Read its whole statement: ",
+                Action.RECOVER_PAYER.on(account),
             )
         if await payers.has_unfinished_before(account, since):
             raise Conflict(
                 f"A payout from {account} was frozen before {since:%Y-%m-%d %H:%M:%S} UTC and is not over.",
-                "Give an earlier time with --since.",
+                "Give an earlier time with ",
+                Field.SINCE,
+                ".",
             )
         if not await payers.begin_at(payer.id, position):
-            raise Conflict(f"The statement of {account} was begun before.", f"See: masspayout payer show {account}")
+            raise Conflict(f"The statement of {account} was begun before.", "See: ", Action.SHOW_PAYER.on(account))
         after = {"account": account, "since": since, "position": position, "reason": reason}
         audit.record(session, "payer.statement_begun", payer.id, after=after)
 
@@ -213,7 +219,9 @@ async def note_withdrawal(database: Database, ledger: Ledger, account: str, tran
     async with database.unit_of_work() as session:
         payers = Payers(session)
         payer = await payer_statements.find_or_register(payers, identity, account)
-        await payers.answer_beforehand(payer.id, transaction_id, token_id, "A withdrawal by masspayout evm withdraw.")
+        await payers.answer_beforehand(
+            payer.id, transaction_id, token_id, "A withdrawal from the contract by an operator."
+        )
 
 
 async def make_copy(database: Database) -> str:
@@ -255,12 +263,13 @@ async def _find_unexplained(payers: Payers, transaction_id: str) -> PayerEntry:
     if not entries:
         raise NotFound(
             f"No statement that was read has a transaction {transaction_id!r}.",
-            "Read them on with: masspayout recover",
+            "Read them on with: ",
+            Action.RECOVER,
         )
     for entry in entries:
         if entry.attempt_id is None and entry.answer is None:
             return entry
-    raise Conflict(f"The transaction {transaction_id} is explained already.", "See: masspayout payer list")
+    raise Conflict(f"The transaction {transaction_id} is explained already.", "See: ", Action.LIST_PAYERS)
 
 
 async def _require_read(payers: Payers, payer_id: uuid.UUID) -> None:
@@ -270,7 +279,8 @@ async def _require_read(payers: Payers, payer_id: uuid.UUID) -> None:
         until = "" if payer.read_required_until is None else f" until {payer.read_required_until:%Y-%m-%d %H:%M:%S} UTC"
         raise Conflict(
             f"What left {payer.account} may still explain itself: its statement is to be read{until} first.",
-            "By the ledger's time; then run again: masspayout recover",
+            "By the ledger's time; then run again: ",
+            Action.RECOVER,
         )
 
 

@@ -12,6 +12,5 @@ from masspayout.ledger.failures import describe_failure
 async def stop(session: AsyncSession, distribution_id: uuid.UUID, code: str) -> None:
     """Begin no other batch, because of a failure that concerns everybody. What was sent is settled."""
     failure = describe_failure(code)
-    message = f"{failure.sentence} {failure.next_step}"
-    if await Distributions(session).stop(distribution_id, code, message):
+    if await Distributions(session).stop(distribution_id, code, failure.sentence, failure.next_step):
         audit.record(session, "distribution.stopped", distribution_id, after={"failure_code": code})

@@ -15,6 +15,7 @@ from masspayout.db.session import Database
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.actors import ActorKind, current_actor
 from masspayout.kernel.errors import AnotherLedger, Invalid, MassPayoutError
+from masspayout.kernel.next_steps import Action
 from masspayout.kernel.spool import Spool
 from masspayout.ledger.contract_offers import AnnouncedPayout, PayingByContract
 from masspayout.ledger.identity import contradict, settings_of
@@ -101,7 +102,10 @@ async def _home(session: AsyncSession, known: Asset, identity: str) -> str:
             f"Asset {known.token_id} was imported from the ledger {known.ledger_identity}, payouts on it are still to "
             f"come, and the settings lead to {identity} now: nothing was done.",
             f"Go on with {settings_of(str(known.ledger_identity))}, use another database for this ledger, "
-            "or cancel what is planned: masspayout distribution list, masspayout series list",
+            "or cancel what is planned: ",
+            Action.LIST_DISTRIBUTIONS,
+            ", ",
+            Action.LIST_SERIES,
         )
     return identity
 

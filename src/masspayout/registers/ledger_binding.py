@@ -13,6 +13,7 @@ from masspayout.db.entities import Asset, Distribution, EventListener
 from masspayout.db.repositories import Homes, Unfinished
 from masspayout.db.session import Database
 from masspayout.kernel.errors import AnotherLedger
+from masspayout.kernel.next_steps import Action
 from masspayout.ledger.identity import contradict, settings_of
 from masspayout.ledger.port import Ledger
 from masspayout.settings import Settings
@@ -61,7 +62,8 @@ def require(identity: str, home: str | None, what: str) -> None:
     if home is not None and contradict(home, identity):
         raise AnotherLedger(
             f"{what} the ledger {home}, and the settings lead to {identity} now: nothing was done.",
-            f"Go on with {settings_of(home)}; see: masspayout doctor",
+            f"Go on with {settings_of(home)}; see: ",
+            Action.EXAMINE,
         )
 
 

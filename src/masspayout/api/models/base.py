@@ -15,8 +15,10 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from masspayout.api.next_steps import over_http
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import Invalid
+from masspayout.kernel.next_steps import NextStep
 
 _AMOUNT_FORM = r"^[0-9]{1,30}(\.[0-9]{1,18})?$"
 _ID_FORM = r"^(0\.0\.[0-9]{1,10}|0x[0-9a-fA-F]{40})$"
@@ -59,6 +61,9 @@ def _with_zone(value: object) -> object:
         raise ValueError("it has to be a text such as 2030-03-31T09:00:00Z")  # noqa: TRY004 - pydantic's way to say so
     return value
 
+
+# What to do next, in the words of the API.
+ToDo = Annotated[str, BeforeValidator(lambda step: step.said(over_http) if isinstance(step, NextStep) else step)]
 
 # An amount of whole tokens, as text: JSON's numbers are read as floats by many.
 Amount = Annotated[

@@ -239,7 +239,7 @@ async def _approvals(runtime: Context, distribution_id: uuid.UUID) -> dict[str, 
 
 
 async def _detail(payouts: Payouts, distribution_id: uuid.UUID) -> dict[str, Any]:
-    found, status = await payouts.look_at(str(distribution_id))
+    found, status = await payouts.look_at(distribution_id)
     columns = {name: getattr(found, name) for name in DistributionShown.model_fields}
     return columns | {
         "paid_count": status.progress.paid_count,

@@ -2,7 +2,7 @@
 
 from nicegui import ui
 
-from masspayout.dashboard.next_steps import in_browser
+from masspayout.dashboard.next_steps import words_of
 from masspayout.kernel.errors import MassPayoutError
 
 
@@ -14,7 +14,7 @@ def say(text: str) -> None:
 def refuse(error: MassPayoutError) -> None:
     """Say why something was not done, and what to do next."""
     ui.notify(
-        in_browser(str(error)),
+        words_of(error),
         type="negative",
         position="top-right",
         timeout=10_000,

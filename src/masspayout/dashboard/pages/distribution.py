@@ -8,7 +8,7 @@ from masspayout.dashboard.components.layout import card, facts, html, page_head
 from masspayout.dashboard.formats import account, amount, plural, when, words
 from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Html, h
-from masspayout.dashboard.next_steps import in_browser
+from masspayout.dashboard.next_steps import words_of
 from masspayout.dashboard.payout.actions import PayoutActions
 from masspayout.dashboard.payout.batches import BatchCard
 from masspayout.dashboard.payout.consent import ConsentCard
@@ -73,7 +73,7 @@ class _Page:
 
     async def _refresh(self) -> None:
         was_frozen = self._state.distribution.is_frozen
-        self._state = await read_state(self._visit, str(self._state.id))
+        self._state = await read_state(self._visit, self._state.id)
         self._show_state()
         if self._state.distribution.is_frozen and not was_frozen:
             await self._fill()
@@ -131,7 +131,7 @@ class _Page:
                 last = await Distributions(session).find_last_begun(distribution.asset_id)
             found = await self._visit.payouts.preview(distribution)
         except MassPayoutError as error:
-            self._review.content = h("p", in_browser(str(error)), class_="note")
+            self._review.content = h("p", words_of(error), class_="note")
             return
         self._review.content = describe_preview(found, self._state.symbol, last)
 

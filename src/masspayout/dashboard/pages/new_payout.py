@@ -119,7 +119,7 @@ class _Page:
             async with self._visit.unit_of_work() as session:
                 last = await Distributions(session).find_last_begun(draft.asset.id)
         except MassPayoutError as error:
-            self._preview.content = callout("bad", error.message, in_browser(error.hint))
+            self._preview.content = callout("bad", error.message, error.next_step.said(in_browser))
             return
         finally:
             self._look.props(remove="loading")

@@ -18,7 +18,6 @@ from masspayout.dashboard.components.progress import progress_bar
 from masspayout.dashboard.formats import amount, count, percent, plain_amount, plural, when, words
 from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Html, h, join
-from masspayout.dashboard.next_steps import in_browser
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Distribution, ExecutionType, Series, SeriesStatus
 from masspayout.db.repositories import (
@@ -198,7 +197,7 @@ def _failure(failed: FailedPayout) -> Html:
         what = f"{plural(failed.unpaid_count, 'holder')} unpaid, {plain_amount(failed.unpaid_amount, token)}"
     else:
         what = "did not start" if not failed.is_frozen else "stopped"
-    why = in_browser(failed.failure_message or "")
+    why = failed.failure_message or ""
     if failed.failure_code in FAILURES:
         why = describe_failure(failed.failure_code).sentence
     return join(

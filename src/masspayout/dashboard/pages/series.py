@@ -17,7 +17,7 @@ from masspayout.dashboard.components.tables import numbers, table
 from masspayout.dashboard.formats import amount, duration, lines, plain_amount, when, words
 from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Content, Html, h
-from masspayout.dashboard.next_steps import in_browser
+from masspayout.dashboard.next_steps import why_unpaid
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Asset, Series, SeriesStatus
 from masspayout.db.repositories import Assets, Distributions, Page, SeriesRepository
@@ -107,7 +107,7 @@ class _One:
                 status_chip(each.status),
                 amount(each.total_amount if each.is_frozen else each.amount, symbol),
                 f"{each.payable_count:,}" if each.payable_count is not None else None,
-                h("span", in_browser(each.failure_message), class_="note") if each.failure_message else None,
+                h("span", why_unpaid(each), class_="note") if each.failure_message else None,
             )
             for each in made
         ]

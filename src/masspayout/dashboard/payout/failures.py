@@ -8,7 +8,7 @@ from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.layout import callout, card, html
 from masspayout.dashboard.formats import plural
 from masspayout.dashboard.markup import h, join
-from masspayout.dashboard.next_steps import in_browser
+from masspayout.dashboard.next_steps import in_browser, why_unpaid
 from masspayout.dashboard.payout.actions import PayoutActions, may_retry
 from masspayout.dashboard.payout.state import PayoutState
 from masspayout.dashboard.visits import Visit
@@ -37,7 +37,7 @@ class FailureCard:
         with self._place:
             if distribution.status is DistributionStatus.FAILED and distribution.failure_message:
                 title = "It stopped." if distribution.executed_at else "It did not start."
-                html(callout("bad", title, in_browser(distribution.failure_message)))
+                html(callout("bad", title, why_unpaid(distribution)))
             if state.status.failures:
                 with card("Failures by reason", f"{plural(sum(state.status.failures.values()), 'holder')} in all"):
                     for code, number in state.status.failures.items():
@@ -49,7 +49,7 @@ class FailureCard:
             html(
                 join(
                     h("div", h("strong", plural(number, "holder")), " · ", failure.sentence),
-                    h("div", failure.next_step, class_="note"),
+                    h("div", failure.next_step.said(in_browser), class_="note"),
                     h("div", code, class_="mono faint"),
                 ),
                 classes="grow",

@@ -7,6 +7,7 @@ from decimal import Decimal
 from masspayout.dashboard.components.layout import callout, facts
 from masspayout.dashboard.formats import amount, count, duration, percent, plural, when
 from masspayout.dashboard.markup import Html, h, join
+from masspayout.dashboard.next_steps import in_browser
 from masspayout.db.entities import Distribution
 from masspayout.distributions import Preview
 from masspayout.kernel.money import subtract
@@ -70,7 +71,7 @@ def _unpayable(unpayable: Mapping[str, str], payable_count: int, unchecked_count
         lines.append(
             h(
                 "li",
-                f"{plural(number, 'holder')}: {failure.sentence} {failure.next_step} ",
+                f"{plural(number, 'holder')}: {failure.sentence} {failure.next_step.said(in_browser)} ",
                 h("span", f"{', '.join(named)}{more}", class_="mono faint"),
             )
         )

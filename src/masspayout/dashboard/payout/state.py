@@ -30,7 +30,7 @@ class PayoutState:
         return money_words.symbol(self.distribution)
 
 
-async def read_state(visit: Visit, reference: str) -> PayoutState:
+async def read_state(visit: Visit, reference: str | uuid.UUID) -> PayoutState:
     """Read how a payout stands.
 
     Raises:

@@ -10,6 +10,7 @@ from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.layout import callout, html
 from masspayout.dashboard.formats import amount, plural
 from masspayout.dashboard.markup import h
+from masspayout.dashboard.next_steps import in_browser
 from masspayout.distributions import PayoutList, parse_payout_list
 from masspayout.kernel.errors import Invalid, InvalidRows
 from masspayout.kernel.money import to_decimal
@@ -77,7 +78,7 @@ class ListUpload:
         except InvalidRows as error:
             self._show_problems(error)
         except Invalid as error:
-            self._show(callout("bad", error.message, error.hint))
+            self._show(callout("bad", error.message, error.next_step.said(in_browser)))
         else:
             total = to_decimal(self.payout_list.total_units, self._decimals)
             paid = h("span", plural(len(self.payout_list), "payment"), ", ", amount(total, self._symbol), " in all.")

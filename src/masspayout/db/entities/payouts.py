@@ -19,8 +19,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from masspayout.db.entities.base import Base, one_of
-from masspayout.db.types import OneOf
+from masspayout.db.types import NextStepJson, OneOf
 from masspayout.kernel.actors import current_actor
+from masspayout.kernel.next_steps import NextStep
 from masspayout.kernel.states import (
     BatchStatus,
     DistributionStatus,
@@ -127,6 +128,7 @@ class Distribution(Base):
     # … and why it stopped, when something concerned everybody
     failure_code: Mapped[str | None]
     failure_message: Mapped[str | None] = mapped_column(Text)
+    failure_next_step: Mapped[NextStep | None] = mapped_column(NextStepJson)
 
     asset: Mapped[Asset] = relationship(lazy="raise")
     holders: Mapped[list["Holder"]] = relationship(lazy="raise", viewonly=True)

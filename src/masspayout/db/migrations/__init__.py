@@ -27,6 +27,7 @@ from masspayout.db.entities import Base
 from masspayout.db.refusals import unavailable
 from masspayout.db.session import SESSION_ARGUMENTS
 from masspayout.kernel.errors import Conflict, DatabaseMismatch, DatabaseUnavailable, Invalid, MassPayoutError
+from masspayout.kernel.next_steps import Action
 
 OLDEST_SERVER = 15
 _DIRECTORY = Path(__file__).parent
@@ -101,7 +102,8 @@ def downgrade(url: URL, revision: str = "-1") -> list[Revision]:
         if status.revision is None:
             raise DatabaseMismatch(
                 f"The database {url.database} holds no migration that could be taken back.",
-                "See where it stands: masspayout db current",
+                "See where it stands: ",
+                Action.SHOW_REVISION,
             )
         command.downgrade(_config(connection), revision)
         left = read_status(connection).pending
@@ -154,7 +156,7 @@ def mismatch_of(url: URL, status: SchemaStatus) -> DatabaseMismatch | None:
         SchemaState.FOREIGN: "has tables that were not made by masspayout",
         SchemaState.PENDING: f"lacks {len(status.pending)} migration(s), from {status.pending[0].id}",
     }[status.state]
-    return DatabaseMismatch(f"The database {url.database} {reason}.", "Migrate it: masspayout db upgrade")
+    return DatabaseMismatch(f"The database {url.database} {reason}.", "Migrate it: ", Action.UPGRADE_DATABASE)
 
 
 def check(url: URL) -> list[str]:
@@ -199,7 +201,8 @@ def generate(url: URL, message: str) -> Path:
     if current.state is not SchemaState.CURRENT:
         raise DatabaseMismatch(
             f"The database {url.database} is not at the newest revision, so it cannot be compared with the entities.",
-            "Migrate it first: masspayout db upgrade",
+            "Migrate it first: ",
+            Action.UPGRADE_DATABASE,
         )
 
     def drop_if_empty(_context: Any, _revision: Any, directives: list[MigrationScript]) -> None:
@@ -218,7 +221,8 @@ def generate(url: URL, message: str) -> Path:
     if not isinstance(script, Script):
         raise Conflict(
             "The entities and the migrations agree, so there is nothing to generate.",
-            f'For an empty migration: masspayout db create -m "{message}"',
+            "For an empty migration: ",
+            Action.CREATE_MIGRATION.on(message),
         )
     return Path(script.path)
 
@@ -271,8 +275,8 @@ def _require_utf8(connection: Connection) -> None:
         database = connection.engine.url.database
         raise DatabaseMismatch(
             f"The database {database} is kept in {encoding}, and masspayout needs UTF8.",
-            f"Make another and name it in DATABASE_NAME (createdb -T template0 -E UTF8 {database}_utf8), "
-            "then: masspayout db upgrade",
+            f"Make another and name it in DATABASE_NAME (createdb -T template0 -E UTF8 {database}_utf8), then: ",
+            Action.UPGRADE_DATABASE,
         )
 
 
@@ -287,7 +291,8 @@ def _refused(url: URL, error: Exception) -> MassPayoutError:
         )
     return DatabaseMismatch(
         f"The database {url.database} does not take the migration: {reason}. Nothing was changed.",
-        "Mend what it says, then see what else differs: masspayout db check",
+        "Mend what it says, then see what else differs: ",
+        Action.CHECK_DATABASE,
     )
 
 
@@ -296,7 +301,7 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except CommandError as error:
-        raise Invalid(f"{str(error).rstrip('.')}.", "See which revisions there are: masspayout db history") from error
+        raise Invalid(f"{str(error).rstrip('.')}.", "See which revisions there are: ", Action.LIST_REVISIONS) from error
 
 
 def _lock_and_read_status(connection: Connection) -> SchemaStatus:
@@ -334,5 +339,6 @@ def _newer(url: URL, revision: str | None) -> DatabaseMismatch:
     return DatabaseMismatch(
         f"The database {url.database} is at revision {revision}, which this version does not know: "
         "it was migrated by a newer one.",
-        "Install that version of masspayout, or take the migration back with it: masspayout db downgrade",
+        "Install that version of masspayout, or take the migration back with it: ",
+        Action.DOWNGRADE_DATABASE,
     )

@@ -17,7 +17,7 @@ from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.repositories.batch_payouts import BatchPayouts
 from masspayout.db.repositories.claims import Claims
 from masspayout.db.repositories.contract_events import ContractEvents
-from masspayout.db.repositories.distributions import Distributions, refusing_second_obligation
+from masspayout.db.repositories.distributions import Distributions
 from masspayout.db.repositories.due_starts import (
     ROWS_REFUSED,
     DueStarts,
@@ -43,6 +43,7 @@ from masspayout.db.repositories.lists import (
     Lists,
 )
 from masspayout.db.repositories.monitoring import Monitoring, Readings
+from masspayout.db.repositories.obligations import refusing_second_obligation
 from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMonth
 from masspayout.db.repositories.payer_balances import PayerBalances
 from masspayout.db.repositories.payers import DatabaseFacts, Payers

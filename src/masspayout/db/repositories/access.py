@@ -12,6 +12,7 @@ from sqlalchemy.orm import contains_eager, joinedload
 from masspayout.db.entities import ApiToken, LoginLink, LoginSession, LoginThrottle, User
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import UtcTimestamp, uuid7
+from masspayout.kernel.next_steps import Action
 
 # Each attempt counts when it begins, so that guesses made side by side do not all pass before the first one counts.
 # From the allowed number on, each failure doubles the pause, up to a quarter of an hour. Nothing comes back while one
@@ -39,6 +40,7 @@ class Users(Repository[User]):
 
     entity = User
     noun = "user"
+    listed_by = Action.LIST_USERS
 
     async def find_by_name(self, name: str) -> User | None:
         """Return the user of a name, or nothing."""
@@ -79,6 +81,7 @@ class ApiTokens(Repository[ApiToken]):
 
     entity = ApiToken
     noun = "token"
+    listed_by = Action.LIST_TOKENS
 
     async def find_by_prefix(self, prefix: str) -> ApiToken | None:
         """Return the token that begins like this, with its owner."""

@@ -60,7 +60,8 @@ _RECOUNT = text("""
 
 _COMPLETE_FAILED = text("""
     UPDATE distribution AS d
-       SET status = 'COMPLETED', failure_code = NULL, failure_message = NULL, updated_at = now()
+       SET status = 'COMPLETED', failure_code = NULL, failure_message = NULL, failure_next_step = NULL,
+           updated_at = now()
      WHERE d.id = :distribution_id AND d.status = 'FAILED' AND d.batch_count > 0
        AND d.batch_count = (SELECT count(*) FROM batch_payout AS b
                              WHERE b.distribution_id = d.id AND b.status = 'COMPLETED')

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from masspayout.db.entities import Distribution, DistributionStatus, Holder
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import uuid7
+from masspayout.kernel.next_steps import Action
 
 # Whoever failed for one of these got money for their bonds, though not what was planned, or not by us.
 _REDEEMED_ALL_THE_SAME = ("OTHER_AMOUNT_PAID", "ALREADY_REDEEMED")
@@ -20,6 +21,7 @@ class AnnouncedPayouts(Repository[Distribution]):
 
     entity = Distribution
     noun = "distribution"
+    listed_by = Action.LIST_DISTRIBUTIONS
 
     async def find(self, asset_id: uuid.UUID, contract_terms: str) -> Distribution | None:
         """Return the newest distribution of these terms, whatever became of it."""

@@ -12,6 +12,7 @@ from masspayout.db.entities import Asset, SyncStatus
 from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.types import UtcTimestamp, uuid7
 from masspayout.kernel.errors import NotFound
+from masspayout.kernel.next_steps import Action
 
 
 class Assets(Repository[Asset]):
@@ -19,6 +20,7 @@ class Assets(Repository[Asset]):
 
     entity = Asset
     noun = "asset"
+    listed_by = Action.LIST_ASSETS
 
     async def find_by_token_id(self, token_id: str) -> Asset | None:
         """Return the asset of a token, or nothing."""
@@ -39,7 +41,10 @@ class Assets(Repository[Asset]):
         if asset is None:
             raise NotFound(
                 f"There is no asset {reference!r}.",
-                f"See what there is with: masspayout asset list. Import it with: masspayout asset import {reference}",
+                "See what there is with: ",
+                Action.LIST_ASSETS,
+                ". Import it with: ",
+                Action.IMPORT_ASSET.on(reference),
             )
         return asset
 

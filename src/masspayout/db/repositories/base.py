@@ -11,6 +11,7 @@ from sqlalchemy.sql.base import Executable
 
 from masspayout.db.entities import Base
 from masspayout.kernel.errors import NotFound
+from masspayout.kernel.next_steps import Action, Part
 
 Entity = TypeVar("Entity", bound=Base)
 
@@ -38,6 +39,7 @@ class Repository(Generic[Entity]):
 
     entity: type[Entity]
     noun: str
+    listed_by: Action | None = None
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
@@ -54,7 +56,7 @@ class Repository(Generic[Entity]):
         """
         found = await self.find_by_id(entity_id)
         if found is None:
-            raise NotFound(f"There is no {self.noun} {entity_id}.", f"List them with: masspayout {self.noun} list")
+            raise NotFound(f"There is no {self.noun} {entity_id}.", *self._see_list())
         return found
 
     async def get_by_text(self, reference: str) -> Entity:
@@ -68,8 +70,11 @@ class Repository(Generic[Entity]):
         except ValueError:
             found = None
         if found is None:
-            raise NotFound(f"There is no {self.noun} {reference!r}.", f"List them with: masspayout {self.noun} list")
+            raise NotFound(f"There is no {self.noun} {reference!r}.", *self._see_list())
         return found
+
+    def _see_list(self) -> Sequence[Part]:
+        return () if self.listed_by is None else ("List them with: ", self.listed_by)
 
     async def save(self, entity: Entity) -> Entity:
         """Write a new or changed row, within the caller's transaction."""

@@ -1,13 +1,11 @@
 """Queries on ``distribution``."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, text, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased, selectinload
 
 from masspayout.db.entities import (
@@ -24,7 +22,7 @@ from masspayout.db.repositories.approvals import given_approvals
 from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.repositories.freezes import Freeze, FrozenTotals
 from masspayout.db.types import UtcTimestamp
-from masspayout.kernel.errors import Conflict
+from masspayout.kernel.next_steps import Action, NextStep
 from masspayout.kernel.types import Share
 
 # Finished when nothing is open any more; completed only when every batch that was planned is there and completed.
@@ -60,15 +58,8 @@ _EXPLAIN_UNREACHED = text("""
 _SCHEDULER_LOCKS = 5_461
 
 
-@contextmanager
-def refusing_second_obligation(refusal: Conflict) -> Iterator[None]:
-    """Raise a refusal where the block, a whole unit of work, would write an obligation that there is already."""
-    try:
-        yield
-    except IntegrityError as error:
-        if "idx_distribution_obligation" not in str(error.orig):
-            raise
-        raise refusal from None
+# Nothing keeps it any more.
+_NO_REASON: Mapping[str, None] = {"failure_message": None, "failure_next_step": None}
 
 
 class Distributions(Repository[Distribution]):
@@ -76,6 +67,7 @@ class Distributions(Repository[Distribution]):
 
     entity = Distribution
     noun = "distribution"
+    listed_by = Action.LIST_DISTRIBUTIONS
 
     async def find_by_id(
         self,
@@ -148,7 +140,9 @@ class Distributions(Repository[Distribution]):
         )
         return (await self.session.scalars(statement)).all()
 
-    async def fail_to_start(self, distribution_id: uuid.UUID, code: str, message: str) -> bool:
+    async def fail_to_start(
+        self, distribution_id: uuid.UUID, code: str, message: str, next_step: NextStep | None = None
+    ) -> bool:
         """PENDING → FAILED, nothing having been sent. False when somebody else started or cancelled it."""
         return await self._move(
             distribution_id,
@@ -156,6 +150,7 @@ class Distributions(Repository[Distribution]):
             status=DistributionStatus.FAILED,
             failure_code=code,
             failure_message=message,
+            failure_next_step=next_step,
         )
 
     async def reopen_unfrozen(self, distribution_id: uuid.UUID) -> bool:
@@ -166,7 +161,7 @@ class Distributions(Repository[Distribution]):
             Distribution.frozen_at.is_(None),
             status=DistributionStatus.PENDING,
             failure_code=None,
-            failure_message=None,
+            **_NO_REASON,
         )
 
     async def cancel_pending_of_series(self, series_id: uuid.UUID) -> Sequence[uuid.UUID]:
@@ -291,7 +286,7 @@ class Distributions(Repository[Distribution]):
             {DistributionStatus.PENDING},
             Distribution.frozen_at.is_(None),
             frozen_at=func.now(),
-            failure_message=None,
+            **_NO_REASON,
             **facts,
         )
 
@@ -305,7 +300,7 @@ class Distributions(Repository[Distribution]):
             given_approvals() >= Distribution.approvals_required,
             status=DistributionStatus.PROCESSING,
             executed_at=now,
-            failure_message=None,
+            **_NO_REASON,
         )
 
     async def cancel(self, distribution_id: uuid.UUID) -> bool:
@@ -328,10 +323,10 @@ class Distributions(Repository[Distribution]):
             status=DistributionStatus.PROCESSING,
             executed_at=func.coalesce(Distribution.executed_at, literal(now, UtcTimestamp())),
             failure_code=None,
-            failure_message=None,
+            **_NO_REASON,
         )
 
-    async def stop(self, distribution_id: uuid.UUID, code: str, message: str) -> bool:
+    async def stop(self, distribution_id: uuid.UUID, code: str, message: str, next_step: NextStep) -> bool:
         """Remember what concerns everybody; batches that were not begun fail with it. False when it was stopped."""
         stopped = await self._move(
             distribution_id,
@@ -339,6 +334,7 @@ class Distributions(Repository[Distribution]):
             Distribution.failure_code.is_(None),
             failure_code=code,
             failure_message=message,
+            failure_next_step=next_step,
         )
         if stopped:
             # What another worker has just claimed is begun: to wait for it here could make both wait for each other.

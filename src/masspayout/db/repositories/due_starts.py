@@ -10,7 +10,8 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.kernel.errors import Conflict
+from masspayout.kernel.errors import Conflict, MassPayoutError
+from masspayout.kernel.next_steps import Action, NextStep
 
 # Errors about the rows themselves: to write the same again would fail again.
 ROWS_REFUSED = (IntegrityError, DataError, psycopg.IntegrityError, psycopg.DataError)
@@ -35,11 +36,12 @@ def rows_refused(distribution_id: uuid.UUID, error: BaseException) -> Conflict:
     )
 
 
-def _remove_rows(distribution_id: uuid.UUID) -> str:
-    return (
-        "Delete what another program wrote with this distribution_id into holder and batch_payout, then: "
-        f"masspayout distribution retry {distribution_id} (execute, while it is PENDING). To pay the amounts in those "
-        "rows, cancel it and pay them as a list: masspayout pay"
+def _remove_rows(distribution_id: uuid.UUID) -> NextStep:
+    return NextStep(
+        "Delete what another program wrote with this distribution_id into holder and batch_payout, then: ",
+        Action.RETRY_DISTRIBUTION.on(distribution_id),
+        " (execute, while it is PENDING). To pay the amounts in those rows, cancel it and pay them as a list: ",
+        Action.PAY_LIST,
     )
 
 
@@ -73,15 +75,18 @@ class DueStarts:
                 _remove_rows(distribution.id),
             )
 
-    async def note_failure(self, distribution_id: uuid.UUID, message: str | None) -> None:
-        """Write on a pending distribution why it did not start yet, though it is due; None: nothing keeps it."""
-        await self._note(distribution_id, DistributionStatus.PENDING, message)
+    async def note_failure(self, distribution_id: uuid.UUID, message: str, next_step: NextStep | None) -> None:
+        """Write on a pending distribution why it did not start yet, though it is due, and what to do about it."""
+        await self._note(distribution_id, DistributionStatus.PENDING, message, next_step)
 
-    async def note_wait(self, distribution_id: uuid.UUID, message: str | None) -> None:
+    async def note_wait(self, distribution_id: uuid.UUID, reason: MassPayoutError | None) -> None:
         """Write on a distribution that is being paid why it does not go on; None: nothing keeps it."""
-        await self._note(distribution_id, DistributionStatus.PROCESSING, message)
+        message, next_step = (None, None) if reason is None else (reason.message, reason.next_step)
+        await self._note(distribution_id, DistributionStatus.PROCESSING, message, next_step)
 
-    async def _note(self, distribution_id: uuid.UUID, status: DistributionStatus, message: str | None) -> None:
+    async def _note(
+        self, distribution_id: uuid.UUID, status: DistributionStatus, message: str | None, next_step: NextStep | None
+    ) -> None:
         statement = (
             update(Distribution)
             .where(
@@ -90,7 +95,7 @@ class DueStarts:
                 Distribution.failure_code.is_(None),
                 Distribution.failure_message.is_distinct_from(message),
             )
-            .values(failure_message=message)
+            .values(failure_message=message, failure_next_step=next_step)
             .execution_options(synchronize_session=False)
         )
         await self.session.execute(statement)

@@ -12,6 +12,7 @@ from masspayout.db.entities import EventListener
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import uuid7
 from masspayout.kernel.errors import NotFound
+from masspayout.kernel.next_steps import Action
 
 _SUMMARIES = text("""
     SELECT contract_id,
@@ -41,6 +42,7 @@ class EventListeners(Repository[EventListener]):
 
     entity = EventListener
     noun = "listener"
+    listed_by = Action.LIST_LISTENERS
 
     async def find_by_contract_id(self, contract_id: str) -> EventListener | None:
         """Return the listener of a contract, or nothing."""
@@ -55,7 +57,7 @@ class EventListeners(Repository[EventListener]):
         found = await self.find_by_contract_id(contract_id)
         if found is None:
             raise NotFound(
-                f"There is no listener for {contract_id}.", f"Add one with: masspayout listener add {contract_id}"
+                f"There is no listener for {contract_id}.", "Add one with: ", Action.ADD_LISTENER.on(contract_id)
             )
         return found
 

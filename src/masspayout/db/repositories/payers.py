@@ -24,6 +24,7 @@ from masspayout.db.repositories.base import Repository
 from masspayout.db.repositories.payer_balances import PayerBalances
 from masspayout.db.types import UtcTimestamp, uuid7
 from masspayout.kernel.movements import StatementEntry, StatementPage
+from masspayout.kernel.next_steps import Action
 from masspayout.kernel.obligations import Mark
 
 # Whether the server waits for a standby before it says that a transaction of this session is committed.
@@ -115,6 +116,7 @@ class Payers(Repository[Payer]):
 
     entity = Payer
     noun = "payer"
+    listed_by = Action.LIST_PAYERS
 
     async def facts(self) -> DatabaseFacts:
         """Return what the server tells of this database."""

@@ -20,6 +20,7 @@ from masspayout.db.entities import (
 )
 from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.types import UtcTimestamp
+from masspayout.kernel.next_steps import Action
 
 # The columns of a distribution that a series makes, each with the expression that fills it: the terms are the series'
 # own, and the rest follows from the occurrence or the event.
@@ -50,6 +51,7 @@ class SeriesRepository(Repository[Series]):
 
     entity = Series
     noun = "series"
+    listed_by = Action.LIST_SERIES
 
     async def find_of_asset(
         self, asset_id: uuid.UUID | None, status: SeriesStatus | None, page: int = 1, limit: int = 20

@@ -13,6 +13,7 @@ from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery, Web
 from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.types import UtcTimestamp
 from masspayout.kernel.errors import NotFound
+from masspayout.kernel.next_steps import Action
 
 _FAN_OUT_LOCK = 5_463
 
@@ -91,6 +92,7 @@ class Webhooks(Repository[Webhook]):
 
     entity = Webhook
     noun = "webhook"
+    listed_by = Action.LIST_WEBHOOKS
 
     async def find_enabled(self) -> Sequence[Webhook]:
         """Return the targets that are switched on and have deliveries due."""
@@ -185,7 +187,7 @@ class Webhooks(Repository[Webhook]):
         options = [joinedload(WebhookDelivery.event), joinedload(WebhookDelivery.webhook)]
         found = await self.session.get(WebhookDelivery, delivery_id, options=options, populate_existing=True)
         if found is None:
-            raise NotFound(f"There is no delivery {delivery_id}.", "List them with: masspayout webhook deliveries")
+            raise NotFound(f"There is no delivery {delivery_id}.", "List them with: ", Action.LIST_DELIVERIES)
         return found
 
     async def find_deliveries(

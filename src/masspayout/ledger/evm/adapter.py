@@ -12,6 +12,7 @@ from masspayout.db.session import Database
 from masspayout.kernel.errors import Conflict, Invalid, LedgerRejected
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.kernel.movements import StatementPage
+from masspayout.kernel.next_steps import Action, Field
 from masspayout.kernel.types import LedgerEvent, Sender, SignedTransaction
 from masspayout.ledger.contract_offers import AnnouncedPayout, ContractOffer
 from masspayout.ledger.evm.ats import AtsToken
@@ -163,7 +164,7 @@ class EvmLedger:
             contract = await self._contract(payer_account_id)
             accounts = await self.senders.all()
         except Invalid as error:
-            raise Conflict(error.message, error.hint) from None
+            raise Conflict(error.message, error.next_step) from None
         if await self._tokens.is_paused(token_id):
             raise Conflict(f"The payment token {token_id} is paused.", "Have its issuer unpause it, then try again.")
         for account in accounts:
@@ -324,7 +325,7 @@ class EvmLedger:
         except Invalid:
             return
         if isinstance(contract, ExistingContract):
-            raise Conflict(PAYS_BY_ITS_RULE, "Plan it with: masspayout evm plan")
+            raise Conflict(PAYS_BY_ITS_RULE, "Plan it with: ", Action.PLAN_BY_CONTRACT)
 
     async def announced_payouts(self, asset_id: str, contract_id: str) -> Sequence[AnnouncedPayout]:
         """Return the dividends and coupons that a token has announced, as far as a contract can pay them."""
@@ -353,8 +354,10 @@ class EvmLedger:
             if not is_address(address):
                 raise Invalid(
                     f"{address} is no contract on an EVM chain, where nothing else pays holders.",
-                    "Set PAYER_ACCOUNT_ID, or the asset's --lifecycle-contract, to a paying contract's address (0x…); "
-                    "masspayout evm deploy makes one.",
+                    "Set PAYER_ACCOUNT_ID, or the asset's ",
+                    Field.LIFECYCLE_CONTRACT,
+                    ", to a paying contract's address (0x…); make one with: ",
+                    Action.DEPLOY_CONTRACT,
                 )
             self._contracts[address] = await recognise(self.node, address)
         return self._contracts[address]

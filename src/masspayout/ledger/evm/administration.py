@@ -12,6 +12,7 @@ from masspayout.db.repositories import Attempts
 from masspayout.db.session import Database
 from masspayout.kernel.errors import Conflict, InsufficientFunds, Invalid, LedgerError, LedgerUncertain
 from masspayout.kernel.money import to_decimal, to_units
+from masspayout.kernel.next_steps import Action, Field, NextStep
 from masspayout.kernel.types import Sender
 from masspayout.ledger.contract_offers import ContractOffer
 from masspayout.ledger.evm.adapter import EvmLedger
@@ -36,12 +37,11 @@ _TRANSFER = keccak(text="transfer(address,uint256)")[:4]
 _HEDERA_CHAINS = frozenset({295, 296, 297, 298})
 
 _NEXT_STEPS = {
-    "NotTheAdmin": "Sign with the key of the contract's admin: set PAYER_KEY or EVM_KEYS to it.",
-    "NotAPauser": "Sign with the key of an account that may pause: set PAYER_KEY or EVM_KEYS to it.",
-    "NotAToken": "Check the token's address.",
-    "NotAnAdmin": "Name an account with --admin.",
-    "LifeCycleCashFlowIsPaused": "It is paused: masspayout evm unpause lets it go on.",
-    "LifeCycleCashFlowIsUnpaused": "Nothing need be done: it is not paused.",
+    "NotTheAdmin": NextStep("Sign with the key of the contract's admin: set PAYER_KEY or EVM_KEYS to it."),
+    "NotAPauser": NextStep("Sign with the key of an account that may pause: set PAYER_KEY or EVM_KEYS to it."),
+    "NotAToken": NextStep("Check the token's address."),
+    "NotAnAdmin": NextStep("Name an account with ", Field.ADMIN, "."),
+    "LifeCycleCashFlowIsUnpaused": NextStep("Nothing need be done: it is not paused."),
 }
 
 
@@ -73,7 +73,9 @@ class Administration:
         if len(payers) > 1 and admin != sender.address:
             raise Conflict(
                 f"Only the admin {admin} can let {len(payers)} accounts pay, and the key here is {sender.address}'s.",
-                "Name one --payer, and have the admin let the others pay with set_payer.",
+                "Name one ",
+                Field.PAYER,
+                ", and have the admin let the others pay with set_payer.",
             )
         code = deployment(token_id, admin=admin, payer=payers[0], pauser=pauser or admin)
         receipt = await self._execute(_NO_CONTRACT_YET, code, token_id)
@@ -159,7 +161,7 @@ class Administration:
         receipt = await self._execute(token_id, INTERFACE.call("takeSnapshot"), token_id)
         taken = next((event for event in INTERFACE.events(receipt["logs"], token_id)), None)
         if taken is None:
-            raise Conflict(f"{token_id} did not say which snapshot it took.", "Name one with --snapshot.")
+            raise Conflict(f"{token_id} did not say which snapshot it took.", "Name one with ", Field.SNAPSHOT, ".")
         return int(taken.fields["snapshot_id"])
 
     async def offer(
@@ -190,7 +192,9 @@ class Administration:
         """
         _require_one({"amount": amount, "dividend": dividend_id, "coupon": coupon_id, "redemption": redemption or None})
         if snapshot_id is not None and amount is None:
-            raise Invalid("Only an amount is divided by a snapshot.", "Leave out --snapshot, or say --amount.")
+            raise Invalid(
+                "Only an amount is divided by a snapshot.", "Leave out ", Field.SNAPSHOT, ", or say ", Field.AMOUNT, "."
+            )
         offers = Offers(self._ledger.node, self._ledger.chain, asset_id, contract_id)
         if dividend_id is not None:
             return await offers.for_announcement(Announcement.DIVIDEND, dividend_id)
@@ -266,10 +270,12 @@ class Administration:
             estimated = to_int(await self._ledger.node.request("eth_estimateGas", call))
         except NodeError as error:
             name = interface().error(error.data) or cash_flow.INTERFACE.error(error.data) or ""
-            next_step = _NEXT_STEPS.get(name, f"Check that {sender} has the role and the money for it.")
+            next_step = _NEXT_STEPS.get(name, NextStep(f"Check that {sender} has the role and the money for it."))
             if name == LACKS_ROLE:
                 _, role = cash_flow.INTERFACE.error_values(error.data)
-                next_step = f"Have its admin grant {sender} the role {to_hex(role)}."
+                next_step = NextStep(f"Have its admin grant {sender} the role {to_hex(role)}.")
+            elif name == "LifeCycleCashFlowIsPaused":
+                next_step = NextStep("It is paused: ", Action.UNPAUSE_CONTRACT.on(to), " lets it go on.")
             raise Conflict(
                 f"{'This' if to == _NO_CONTRACT_YET else f'The contract {to}'} would refuse: "
                 f"{name or error.message}. Nothing was sent.",
@@ -293,6 +299,17 @@ def _require_one(choices: Mapping[str, object]) -> None:
     """Refuse to guess which of several things is to be paid."""
     chosen = [f"--{name}" for name, value in choices.items() if value is not None]
     if not chosen:
-        raise Invalid("It is not said what to pay.", "Say --amount, --dividend, --coupon or --redemption.")
+        raise Invalid(
+            "It is not said what to pay.",
+            "Say ",
+            Field.AMOUNT,
+            ", ",
+            Field.DIVIDEND,
+            ", ",
+            Field.COUPON,
+            " or ",
+            Field.REDEMPTION,
+            ".",
+        )
     if len(chosen) > 1:
         raise Invalid(f"{' and '.join(chosen)} cannot be paid at once.", "Plan one after the other.")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from masspayout.kernel.errors import Invalid, LedgerRejected
+from masspayout.kernel.next_steps import Action
 from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.contracts import PayingContract
 from masspayout.ledger.evm.contracts.terms import ContractTerms
@@ -74,7 +75,8 @@ class Costs:
             raise LedgerRejected(
                 code or REVERTED,
                 f"The contract {contract.address} would not pay: {error.message}.",
-                "See what is the matter with: masspayout doctor",
+                "See what is the matter with: ",
+                Action.EXAMINE,
             ) from None
         if estimated > limit:
             raise _too_much_gas(f"it needs {estimated:,}", limit)

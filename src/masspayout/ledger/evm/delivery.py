@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from masspayout.db.repositories import EvmTransactions
 from masspayout.db.session import Database
 from masspayout.kernel.errors import LedgerRejected, LedgerUnavailable
+from masspayout.kernel.next_steps import Action
 from masspayout.ledger.evm.node import Node, NodeError
 from masspayout.ledger.evm.senders import DecodedTransaction
 
@@ -107,7 +108,8 @@ def _refusal(signed: DecodedTransaction, error: NodeError) -> LedgerRejected | L
     return LedgerRejected(
         "REFUSED_BY_NODE",
         f"The node does not take transaction {signed.hash}: {error.message}.",
-        f"If it never will, free its nonce with: masspayout evm cancel {signed.hash}",
+        "If it never will, free its nonce with: ",
+        Action.FREE_NONCE.on(signed.hash),
     )
 
 

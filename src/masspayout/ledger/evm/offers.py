@@ -8,6 +8,7 @@ from decimal import Decimal
 from masspayout.kernel.errors import Conflict, Invalid, LedgerUnavailable
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.kernel.money import to_decimal, to_units
+from masspayout.kernel.next_steps import Action
 from masspayout.kernel.types import Share
 from masspayout.ledger.contract_offers import AnnouncedPayout, ContractOffer
 from masspayout.ledger.evm.ats import Announcement, AtsToken
@@ -166,7 +167,8 @@ class Offers:
         if asset is None:
             raise Invalid(
                 f"{self._asset_id} is no token of the Asset Tokenization Studio.",
-                "Plan its payouts with: masspayout distribution create",
+                "Plan its payouts with: ",
+                Action.CREATE_DISTRIBUTION,
             )
         return asset
 
@@ -175,7 +177,8 @@ class Offers:
         if by_its_rule and not isinstance(contract, ExistingContract):
             raise Invalid(
                 f"The contract {self._contract_id} is told the amounts: it has no rule of its own.",
-                "Plan the payout with: masspayout distribution create",
+                "Plan the payout with: ",
+                Action.CREATE_DISTRIBUTION,
             )
         return await Erc20(self._node).describe(await contract.payment_token())
 

@@ -14,6 +14,7 @@ from masspayout.db.entities import EvmTransaction
 from masspayout.db.repositories import EvmTransactions
 from masspayout.db.session import Database
 from masspayout.kernel.errors import AnotherLedger, Conflict, LedgerRejected, NotFound
+from masspayout.kernel.next_steps import Action
 from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.delivery import NO_GAS_MONEY, NONCE_TAKEN, Delivery
 from masspayout.ledger.evm.fees import FeeMarket, Fees
@@ -122,7 +123,7 @@ class Transactions:
         """
         versions = (await self.versions([transaction_id])).get(transaction_id, [])
         if not versions:
-            raise NotFound(f"There is no transaction {transaction_id} of ours.", "See: masspayout distribution batches")
+            raise NotFound(f"There is no transaction {transaction_id} of ours.", "See: ", Action.LIST_BATCHES)
         newest, found = versions[-1], await self._chain.identity()
         home = newest.ledger_identity or make_identity("eip155", str(newest.chain_id))
         if contradict(home, found):

@@ -213,7 +213,8 @@ class SandboxLedger:
             if not reached:
                 raise
             raise LedgerUncertain(
-                f"The connection broke while {transaction.transaction_id} was executed: {error.message}", error.hint
+                f"The connection broke while {transaction.transaction_id} was executed: {error.message}",
+                error.next_step,
             ) from error
         except LedgerRejected:
             if strikes(faults.lose_answer_percent):

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from masspayout.kernel.errors import Conflict, Invalid
 from masspayout.kernel.ledger_time import to_datetime
+from masspayout.kernel.next_steps import Action
 from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.port import TokenInformation
 from masspayout.ledger.sandbox.contract_events import emit
@@ -57,6 +58,9 @@ class RecordedTransaction:
     memo: str
 
 
+_ANOTHER_ID = ("Take another id, or: ", Action.RESET_SANDBOX)
+
+
 class SandboxAdministration:
     """The operator's side of a sandbox. Every method is one transaction."""
 
@@ -91,10 +95,7 @@ class SandboxAdministration:
         """
         async with self._locked() as (connection, network):
             if await token_exists(connection, token_id):
-                raise Conflict(
-                    f"The sandbox has a token {token_id} already.",
-                    "Take another id, or: masspayout sandbox init --reset",
-                )
+                raise Conflict(f"The sandbox has a token {token_id} already.", *_ANOTHER_ID)
             handed_out_units = await load_holders(connection, token_id, holders)
             supply_units = handed_out_units if supply_units is None else supply_units
             if supply_units < handed_out_units:

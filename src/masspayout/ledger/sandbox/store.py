@@ -17,6 +17,7 @@ from sqlalchemy import URL
 
 from masspayout.kernel.errors import Conflict, LedgerUnavailable
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND
+from masspayout.kernel.next_steps import Action
 from masspayout.ledger.sandbox.faults import Faults
 
 Connection = AsyncConnection[DictRow]
@@ -322,7 +323,8 @@ class SandboxStore:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         return LedgerUnavailable(
             f"The sandbox's database {self._url.database} cannot be used: {reason}.",
-            "Check the DATABASE_* settings and SANDBOX_DATABASE_URL: masspayout doctor",
+            "Check the DATABASE_* settings and SANDBOX_DATABASE_URL: ",
+            Action.EXAMINE,
         )
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 import psycopg
 
 from masspayout.kernel.errors import Conflict, Invalid, NotFound
+from masspayout.kernel.next_steps import Action
 from masspayout.ledger.port import HolderBalance, TokenInformation
 from masspayout.ledger.sandbox.store import Connection
 
@@ -27,7 +28,8 @@ async def find_token(connection: Connection, token_id: str) -> TokenInformation:
     if row is None:
         raise NotFound(
             f"The sandbox has no token {token_id}.",
-            f"Create it: masspayout sandbox token {token_id} --name NAME --symbol SYMBOL --decimals N",
+            "Create it: ",
+            Action.CREATE_SANDBOX_TOKEN.on(token_id),
         )
     return TokenInformation(**{**row, "total_supply_units": int(row["total_supply_units"])})
 
@@ -82,5 +84,6 @@ async def take(connection: Connection, token_id: str, amount_units: int, account
     if cursor.rowcount == 0:
         raise Conflict(
             f"{account_id} holds less than {amount_units} units of {token_id}.",
-            f"See what it holds: masspayout sandbox balance {account_id} {token_id}",
+            "See what it holds: ",
+            Action.SHOW_SANDBOX_BALANCE.on(account_id, token_id),
         )

@@ -10,6 +10,7 @@ from masspayout.db.repositories import LoginLinks, LoginSessions, Users
 from masspayout.db.session import Database
 from masspayout.kernel.actors import acting_as
 from masspayout.kernel.errors import NotAuthenticated
+from masspayout.kernel.next_steps import Action
 from masspayout.service.access.identities import Identity
 from masspayout.service.access.passwords import verify_password
 from masspayout.service.access.secrets import SecretKind, matches, new_secret, prefix_of
@@ -118,5 +119,6 @@ async def log_out(database: Database, identity: Identity) -> None:
 def _stale_link() -> NotAuthenticated:
     return NotAuthenticated(
         "This login link was used already, or its time is over.",
-        "Ask an admin for a new one: masspayout user link NAME",
+        "Ask an admin for a new one: ",
+        Action.MAKE_LOGIN_LINK,
     )

@@ -10,6 +10,7 @@ from masspayout.db.entities import ApiToken
 from masspayout.db.repositories import ApiTokens
 from masspayout.db.session import Database
 from masspayout.kernel.errors import Conflict, Invalid, NotAuthenticated, NotFound
+from masspayout.kernel.next_steps import Action
 from masspayout.kernel.roles import Role
 from masspayout.service.access.identities import Identity
 from masspayout.service.access.secrets import SecretKind, matches, new_secret, prefix_of
@@ -77,7 +78,7 @@ async def find_token(session: AsyncSession, reference: str) -> ApiToken:
         found = None
     found = found or await tokens.find_by_prefix(reference)
     if found is None:
-        raise NotFound("There is no such token.", "See what there is with: masspayout token list")
+        raise NotFound("There is no such token.", "See what there is with: ", Action.LIST_TOKENS)
     return found
 
 

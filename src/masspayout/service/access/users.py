@@ -9,6 +9,7 @@ from masspayout import audit
 from masspayout.db.entities import User
 from masspayout.db.repositories import LoginSessions, Users
 from masspayout.kernel.errors import Conflict, Invalid, NotFound
+from masspayout.kernel.next_steps import Action
 from masspayout.kernel.roles import Role
 from masspayout.service.access.passwords import hash_password
 
@@ -43,7 +44,7 @@ async def add_user(session: AsyncSession, name: str, *, role: Role, password: st
     user = await Users(session).add(User(name=name, role=role, password_hash=password_hash))
     if user is None:
         raise Conflict(
-            f"There is a user {name!r} already.", f"Change the password with: masspayout user password {name}"
+            f"There is a user {name!r} already.", "Change the password with: ", Action.CHANGE_PASSWORD.on(name)
         )
     audit.record(session, "user.created", user.id, after={"name": user.name, "role": user.role})
     return user
@@ -58,7 +59,7 @@ async def local_admin(session: AsyncSession, name: str) -> User:
     name = _NOT_IN_NAMES.sub("-", name.lower()).strip("-")[:100] or "admin"
     user = await Users(session).find_by_name(name) or await add_user(session, name, role=Role.ADMIN)
     if user.disabled:
-        raise Conflict(f"The user {name!r} is disabled.", "Add another: masspayout user add NAME --role admin")
+        raise Conflict(f"The user {name!r} is disabled.", "Add another: ", Action.ADD_ADMIN)
     return user
 
 
@@ -70,7 +71,7 @@ async def find_user(session: AsyncSession, name: str) -> User:
     """
     user = await Users(session).find_by_name(name.strip().lower())
     if user is None:
-        raise NotFound(f"There is no user {name!r}.", "See who there is with: masspayout user list")
+        raise NotFound(f"There is no user {name!r}.", "See who there is with: ", Action.LIST_USERS)
     return user
 
 

@@ -13,6 +13,7 @@ from masspayout.db.repositories import Webhooks
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.kernel.errors import Conflict, Invalid
+from masspayout.kernel.next_steps import Action
 from masspayout.service.webhooks.addresses import check_target
 from masspayout.service.webhooks.sealing import seal
 from masspayout.settings import Settings
@@ -110,7 +111,8 @@ async def send_again(database: Database, delivery_id: uuid.UUID) -> None:
         if not await Webhooks(session).send_again(delivery.id):
             raise Conflict(
                 f"Delivery {delivery.id} was not given up: it is sent at {delivery.next_try_at:%Y-%m-%d %H:%M:%S} UTC.",
-                "A worker sends it: masspayout worker",
+                "A worker sends it: ",
+                Action.START_WORKER,
             )
 
 

@@ -1,6 +1,7 @@
 """The contracts that hold payment tokens and pay holders: our own, and those that tokenised assets have already."""
 
 from masspayout.kernel.errors import Invalid
+from masspayout.kernel.next_steps import Action
 from masspayout.ledger.evm.contracts.existing import ExistingContract, is_existing
 from masspayout.ledger.evm.contracts.own import OwnContract, is_own
 from masspayout.ledger.evm.contracts.port import PayingContract, Results
@@ -19,10 +20,11 @@ async def recognise(node: Node, address: str) -> PayingContract:
     if not await node.code(address):
         raise Invalid(
             f"There is no contract at {address}.",
-            "Check the address and the chain, or make one with: masspayout evm deploy",
+            "Check the address and the chain, or make one with: ",
+            Action.DEPLOY_CONTRACT,
         )
     if await is_own(node, address):
         return OwnContract(node, address)
     if await is_existing(node, address):
         return ExistingContract(node, address)
-    raise Invalid(f"The contract at {address} is none that can pay holders.", "Make one with: masspayout evm deploy")
+    raise Invalid(f"The contract at {address} is none that can pay holders.", "Make one with: ", Action.DEPLOY_CONTRACT)

@@ -14,6 +14,7 @@ from eth_utils.crypto import keccak
 from masspayout.kernel.errors import Conflict, ContractPaused, LedgerRejected
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.kernel.movements import Payment
+from masspayout.kernel.next_steps import Action
 from masspayout.ledger.evm.contracts.cash_flow import (
     INTERFACE,
     Purpose,
@@ -82,7 +83,8 @@ class ExistingContract:
         if await self._ask("isPaused"):
             raise ContractPaused(
                 f"The contract {self.address} is paused, so nobody is paid.",
-                f"Unpause it with: masspayout evm unpause --contract {self.address}",
+                "Unpause it with: ",
+                Action.UNPAUSE_CONTRACT.on(self.address),
             )
         if known is not None and known.is_redemption:
             await self._require_redemption(sender, known)
@@ -214,7 +216,8 @@ class ExistingContract:
     def _of_another_asset(self, asset_id: str) -> Conflict:
         return Conflict(
             f"The contract {self.address} belongs to another asset than {asset_id}.",
-            f"Name the asset's own with: masspayout asset import {asset_id} --lifecycle-contract ID",
+            "Name the asset's own with: ",
+            Action.NAME_CONTRACT.on(asset_id),
         )
 
     async def _require_as_planned(self, bond_id: str, payments: Sequence[Payment]) -> None:

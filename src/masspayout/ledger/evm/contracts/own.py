@@ -11,6 +11,7 @@ from eth_abi.exceptions import DecodingError
 
 from masspayout.kernel.errors import Conflict, ContractPaused, LedgerRejected, LedgerUnavailable
 from masspayout.kernel.movements import Payment
+from masspayout.kernel.next_steps import Action
 from masspayout.ledger.evm.contracts.history import newest_first
 from masspayout.ledger.evm.contracts.interface import Interface
 from masspayout.ledger.evm.contracts.port import Results
@@ -94,7 +95,8 @@ class OwnContract:
         if token != token_id:
             raise Conflict(
                 f"The contract {self.address} pays in {token}, not in {token_id}.",
-                "Deploy one for this token with: masspayout evm deploy",
+                "Deploy one for this token with: ",
+                Action.DEPLOY_CONTRACT,
             )
         if not await self.ask("is_payer", sender):
             raise Conflict(
@@ -104,7 +106,8 @@ class OwnContract:
         if await self.ask("is_paused"):
             raise ContractPaused(
                 f"The contract {self.address} is paused, so nobody is paid.",
-                f"Unpause it with: masspayout evm unpause --contract {self.address}",
+                "Unpause it with: ",
+                Action.UNPAUSE_CONTRACT.on(self.address),
             )
 
     async def encode_payment(

@@ -10,6 +10,7 @@ from typing import Any
 
 from masspayout.kernel.errors import Conflict, Invalid
 from masspayout.kernel.movements import Payment
+from masspayout.kernel.next_steps import Field
 from masspayout.ledger.evm.contracts.interface import LACKS_ROLE, Interface, error, function
 from masspayout.ledger.evm.erc20 import Erc20
 from masspayout.ledger.evm.node import Block, Node, NodeError, call_parameters, from_hex
@@ -50,7 +51,13 @@ class Bond:
                 raise
             raise Invalid(
                 f"{self._address} is no bond: it does not say what its holders' principal is.",
-                "Plan what it pays with --amount, --dividend or --coupon.",
+                "Plan what it pays with ",
+                Field.AMOUNT,
+                ", ",
+                Field.DIVIDEND,
+                " or ",
+                Field.COUPON,
+                ".",
             ) from None
 
     async def require_redeemer(self, contract_id: str) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from masspayout.kernel.errors import LedgerRejected
+from masspayout.kernel.next_steps import Action
 
 PAYS_BY_ITS_RULE = (
     "A LifeCycleCashFlow contract pays everybody's share of an amount by a snapshot, rounded down, what a token has "
@@ -57,7 +58,8 @@ class ContractTerms:
             raise LedgerRejected(
                 "CONTRACT_PAYS_BY_ITS_RULE",
                 PAYS_BY_ITS_RULE,
-                "Plan it with: masspayout evm plan",
+                "Plan it with: ",
+                Action.PLAN_BY_CONTRACT,
             )
         occasion, asset_id, number, amount_units = text.split(":")
         return cls(Occasion(occasion), asset_id, int(number), int(amount_units))

@@ -1,0 +1,192 @@
+"""What to do next, as data: actions with their subjects, and fields. Each edge says them in its own words.
+
+Here they are said as an operator types them, for logs and for what only an operator can do.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Action(Enum):
+    """Something that can be done. The value is the command that does it; each ``{}`` stands for a subject."""
+
+    LIST_ASSETS = "asset list"
+    LIST_HOLDERS = "asset holders {}"
+    IMPORT_ASSET = "asset import {}"
+    NAME_PAYMENT_TOKEN = "asset import {} --payment-token ID"
+    NAME_CONTRACT = "asset import {} --lifecycle-contract ID"
+    SYNC_REGISTER = "asset sync {}"
+
+    CREATE_DISTRIBUTION = "distribution create"
+    LIST_DISTRIBUTIONS = "distribution list"
+    SHOW_DISTRIBUTION = "distribution show {}"
+    EXECUTE_DISTRIBUTION = "distribution execute {}"
+    APPROVE_DISTRIBUTION = "distribution approve {}"
+    RETRY_DISTRIBUTION = "distribution retry {}"
+    CANCEL_DISTRIBUTION = "distribution cancel {}"
+    LIST_UNPAID = "distribution holders {} --failed"
+    LIST_BATCHES = "distribution batches {}"
+    PAY_LIST = "pay"
+    RECONCILE = "reconcile {}"
+    LIST_SERIES = "series list"
+    SHOW_SERIES = "series show {}"
+
+    LIST_LISTENERS = "listener list"
+    ADD_LISTENER = "listener add {}"
+    ENABLE_LISTENER = "listener enable {}"
+    POLL_LISTENER = "listener poll {}"
+    REPLAY_EVENTS = "listener replay {}"
+
+    LIST_USERS = "user list"
+    ADD_ADMIN = "user add NAME --role admin"
+    CHANGE_PASSWORD = "user password {}"
+    MAKE_LOGIN_LINK = "user link NAME"
+    LIST_TOKENS = "token list"
+    CREATE_TOKEN = "token create NAME"
+    LIST_WEBHOOKS = "webhook list"
+    LIST_DELIVERIES = "webhook deliveries"
+    TRY_WEBHOOK = "webhook test {}"
+    SEND_DELIVERY_AGAIN = "webhook redeliver DELIVERY"
+
+    LIST_PAYERS = "payer list"
+    SHOW_PAYER = "payer show {}"
+    RECOVER = "recover"
+    RECOVER_PAYER = "recover --payer {}"
+    FIX_HASHES = "recover --hashes {}"
+    EXAMINE = "doctor"
+    START_WORKER = "worker"
+    SEE_DEMO = "demo"
+    VERIFY_AUDIT = "audit verify"
+
+    UPGRADE_DATABASE = "db upgrade"
+    DOWNGRADE_DATABASE = "db downgrade"
+    CHECK_DATABASE = "db check"
+    SHOW_REVISION = "db current"
+    LIST_REVISIONS = "db history"
+    CREATE_MIGRATION = 'db create -m "{}"'
+
+    PLAN_BY_CONTRACT = "evm plan"
+    DEPLOY_CONTRACT = "evm deploy"
+    FREE_NONCE = "evm cancel {}"
+    UNPAUSE_CONTRACT = "evm unpause --contract {}"
+
+    CREATE_SANDBOX_TOKEN = "sandbox token {} --name NAME --symbol SYMBOL --decimals N"
+    SHOW_SANDBOX_BALANCE = "sandbox balance {} {}"
+    DEPOSIT_ON_SANDBOX = "sandbox deposit {} {} --to {}"
+    UNPAUSE_ON_SANDBOX = "sandbox unpause {}"
+    UNFREEZE_ON_SANDBOX = "sandbox unfreeze {} {}"
+    ASSOCIATE_ON_SANDBOX = "sandbox associate {} {}"
+    RESET_SANDBOX = "sandbox init --reset"
+
+    def on(self, *subjects: object) -> "Step":
+        """Say what is to be acted on: an id, an account, a name."""
+        return Step(self, tuple(map(str, subjects)))
+
+    def said(self, template: str, subjects: Sequence[str], unknown: str = "ID") -> str:
+        """Put subjects into the places of a template; ``unknown`` stands where there are none."""
+        first, *others = template.split("{}")
+        given = [*subjects, *[unknown] * (len(others) - len(subjects))]
+        return first + "".join(subject + text for subject, text in zip(given, others, strict=False))
+
+
+class Field(Enum):
+    """Something that is filled in. The value is the option of a command that it is."""
+
+    PAYOUT_TYPE = "--payout"
+    AMOUNT = "--amount"
+    SCHEDULED_TIME = "--at"
+    EXECUTION_TYPE = "--execution"
+    RECORD_TIME = "--record-time"
+    CONCEPT = "--concept"
+    AGAIN = "--again"
+    ALLOW_UNPAYABLE = "--allow-unpayable"
+    LIFECYCLE_CONTRACT = "--lifecycle-contract"
+    REASON = "--reason"
+    SINCE = "--since"
+    ADMIN = "--admin"
+    PAYER = "--payer"
+    SNAPSHOT = "--snapshot"
+    DIVIDEND = "--dividend"
+    COUPON = "--coupon"
+    REDEMPTION = "--redemption"
+    HOST = "--host"
+    PORT = "--port"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An action, with what is to be acted on."""
+
+    action: Action
+    subjects: tuple[str, ...] = ()
+
+
+Word = Callable[[Step | Field], str]
+
+
+def as_command(part: Step | Field) -> str:
+    """Say an action or a field as an operator types it."""
+    if isinstance(part, Field):
+        return part.value
+    return f"masspayout {part.action.said(part.action.value, part.subjects)}"
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class NextStep:
+    """One sentence that says what to do next: text with actions and fields in it."""
+
+    parts: tuple[str | Step | Field, ...]
+
+    def __init__(self, *parts: "Part") -> None:
+        object.__setattr__(self, "parts", tuple(_flat(parts)))
+
+    def __bool__(self) -> bool:
+        return any(self.parts)
+
+    def __str__(self) -> str:
+        return self.said(as_command)
+
+    def said(self, word: Word) -> str:
+        """Say it in the words of an edge."""
+        return "".join(part if isinstance(part, str) else word(part) for part in self.parts)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """What is to be filled in another way."""
+        return tuple(part for part in self.parts if isinstance(part, Field))
+
+    def to_json(self) -> list[Any]:
+        """Return it as it is stored: texts, actions with their subjects, and fields."""
+        return [_json_of(part) for part in self.parts]
+
+    @classmethod
+    def from_json(cls, stored: Sequence[Any]) -> "NextStep":
+        """Return what was stored."""
+        return cls(*map(_part_of, stored))
+
+
+Part = str | Action | Step | Field | NextStep
+
+
+def _flat(parts: Sequence[Part]) -> Iterator[str | Step | Field]:
+    for part in parts:
+        if isinstance(part, NextStep):
+            yield from part.parts
+        else:
+            yield Step(part) if isinstance(part, Action) else part
+
+
+def _json_of(part: str | Step | Field) -> str | dict[str, Any]:
+    if isinstance(part, str):
+        return part
+    if isinstance(part, Field):
+        return {"field": part.name}
+    return {"action": part.action.name, "subjects": list(part.subjects)}
+
+
+def _part_of(stored: Any) -> Part:
+    if isinstance(stored, str):
+        return stored
+    return Field[stored["field"]] if "field" in stored else Action[stored["action"]].on(*stored["subjects"])
