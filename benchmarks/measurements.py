@@ -29,10 +29,11 @@ from masspayout.db.entities import (
     Distribution,
     DistributionStatus,
     DistributionType,
+    Entitlement,
     ExecutionType,
-    Holder,
     PayerEntry,
     PayoutType,
+    RegisterEntry,
 )
 from masspayout.db.repositories import Assets, Distributions, Entitlements, Holders, Payers
 from masspayout.db.session import Database, connect_arguments
@@ -264,7 +265,7 @@ async def _page_seconds(runtime: Context, *, after: str) -> float:
         for _ in range(_PAGES_READ):
             session.expunge_all()
             start = time.perf_counter()
-            pages: Sequence[Sequence[Holder]] = (
+            pages: Sequence[Sequence[Entitlement | RegisterEntry]] = (
                 await Entitlements(session, distribution).find_after(after, _PAGE_SIZE),
                 await Holders(session).find_register_after(distribution.asset_id, after, _PAGE_SIZE),
             )

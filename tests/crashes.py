@@ -70,9 +70,9 @@ class MortalLedger:
         finally:
             self._executioner()
 
-    async def outcome(self, transaction_id: str) -> Outcome:
+    async def outcome(self, transaction_id: str, signed_bytes: bytes | None = None) -> Outcome:
         self._executioner()
-        outcome = await self._ledger.outcome(transaction_id)
+        outcome = await self._ledger.outcome(transaction_id, signed_bytes)
         self._executioner()
         return outcome
 

@@ -74,8 +74,8 @@ class ImpatientLedger(HederaLedger):
         async for page in super().statement(payer_account_id, after=after):
             yield page
 
-    async def outcome(self, transaction_id: str) -> Outcome:
-        outcome = await super().outcome(transaction_id)
+    async def outcome(self, transaction_id: str, signed_bytes: bytes | None = None) -> Outcome:
+        outcome = await super().outcome(transaction_id, signed_bytes)
         if isinstance(outcome, Undecided):
             self._network_clock.advance(_PASSING_SECONDS)
         return outcome

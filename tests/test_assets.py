@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from databases import run_sql
 from masspayout.context import Context
-from masspayout.db.entities import Asset, Holder, SyncStatus
+from masspayout.db.entities import Asset, Entitlement, RegisterEntry, SyncStatus
 from masspayout.db.repositories import Assets, Holders, RegisterChange
 from masspayout.db.session import Database
 from masspayout.kernel.errors import Invalid, LedgerUnavailable, NotFound
@@ -124,9 +124,9 @@ async def test_updated_at_moves_for_those_that_changed_and_no_others(world: Worl
     asset_before = await asset_of(world)
     await sync(world)
     async with world.runtime.database.unit_of_work() as session:
-        moved = select(Holder.account_id).where(Holder.updated_at > Holder.created_at)
+        moved = select(RegisterEntry.account_id).where(RegisterEntry.updated_at > RegisterEntry.created_at)
         assert (await session.scalars(moved)).all() == ["0.0.21"]
-        zones = {time.tzinfo for time in await session.scalars(select(Holder.created_at)) if time}
+        zones = {time.tzinfo for time in await session.scalars(select(RegisterEntry.created_at)) if time}
         assert zones == {UTC}
     asset = await asset_of(world)
     assert asset.updated_at is not None
@@ -148,10 +148,16 @@ async def test_a_sync_leaves_other_registers_and_all_entitlements_alone(world: W
 
 
 async def rows_besides_the_register(world: World) -> list[tuple[Any, ...]]:
-    columns = (Holder.id, Holder.account_id, Holder.balance, Holder.payment_amount, Holder.updated_at)
-    mine = (Holder.asset_id == world.asset.id) & Holder.distribution_id.is_(None)
+    columns = (
+        Entitlement.id,
+        Entitlement.account_id,
+        Entitlement.balance,
+        Entitlement.payment_amount,
+        Entitlement.updated_at,
+    )
+    mine = (Entitlement.asset_id == world.asset.id) & Entitlement.distribution_id.is_(None)
     async with world.runtime.database.unit_of_work() as session:
-        return [tuple(row) for row in await session.execute(select(*columns).where(~mine).order_by(Holder.id))]
+        return [tuple(row) for row in await session.execute(select(*columns).where(~mine).order_by(Entitlement.id))]
 
 
 async def test_syncs_at_once_wait_for_each_other(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from commands import commands, mentions, options_of
-from masspayout.doctor import CHECKS
+from masspayout.service.doctor import CHECKS
 from masspayout.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -16,17 +16,19 @@ from typer.testing import CliRunner
 from commands import commands, mentions
 from databases import GUARDED_ROLE, fresh_database, run_sql
 from listening import listen, poll
-from masspayout import distributions, doctor
+from masspayout import distributions
 from masspayout.cli import app
 from masspayout.context import Context
 from masspayout.db import embedded, migrations
 from masspayout.db.diagnosis import Diagnosis
 from masspayout.db.entities import Base, DistributionStatus
 from masspayout.db.session import connect_arguments
-from masspayout.doctor import CHECKS, Result, Status
 from masspayout.kernel.errors import NotFound
 from masspayout.ledger.sandbox import Faults
 from masspayout.registers import assets
+from masspayout.runtime import opening
+from masspayout.service import doctor
+from masspayout.service.doctor import CHECKS, Result, Status
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, accounts
 from workers import start_worker
@@ -46,7 +48,7 @@ def settings_of(url: URL, password: str = "") -> Settings:
 
 
 async def examine(url: URL, **arguments: float) -> dict[str, Result]:
-    return by_name(await doctor.examine(settings_of(url), **arguments))  # type: ignore[arg-type]
+    return by_name(await doctor.examine(settings_of(url), opening(), **arguments))  # type: ignore[arg-type]
 
 
 def by_name(results: list[Result]) -> dict[str, Result]:
@@ -94,7 +96,7 @@ def relations(url: URL) -> list[str]:
 
 
 async def test_no_embedded_database_is_made(settings: Settings) -> None:
-    problem = the_problem(by_name(await doctor.examine(settings)), "database server")
+    problem = the_problem(by_name(await doctor.examine(settings, opening())), "database server")
     assert str(settings.data_dir) in problem.message
     assert {name for name, _ in mentions(problem.hint)} == {"demo", "db upgrade"}
     assert not settings.data_dir.exists()
@@ -104,7 +106,7 @@ async def test_an_embedded_database_is_started_and_not_migrated(settings: Settin
     url = embedded.start(settings.data_dir)
     try:
         before = relations(url)
-        results = by_name(await doctor.examine(settings))
+        results = by_name(await doctor.examine(settings, opening()))
         assert "has no tables yet" in the_problem(results, "migrations").message
         assert relations(url) == before
     finally:
@@ -116,7 +118,7 @@ async def test_connection_refused() -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         settings = Settings(_env_file=None, database_host="127.0.0.1", database_port=port)  # type: ignore[call-arg]
-        results = by_name(await doctor.examine(settings))
+        results = by_name(await doctor.examine(settings, opening()))
     problem = the_problem(results, "database server")
     assert problem.message == f"No PostgreSQL server answers at 127.0.0.1:{port}."
     others = [result for result in results.values() if result is not problem]
@@ -135,13 +137,13 @@ def guarded_url(debian_server: URL) -> Iterator[URL]:
 
 async def test_wrong_password(guarded_url: URL) -> None:
     wrong = PASSWORD.title()
-    results = by_name(await doctor.examine(settings_of(guarded_url, wrong)))
+    results = by_name(await doctor.examine(settings_of(guarded_url, wrong), opening()))
     problem = the_problem(results, "login")
     assert f"refuses the password of the role {GUARDED_ROLE}" in problem.message
     assert "DATABASE_PASSWORD" in problem.hint
     assert wrong not in str(results)
 
-    results = by_name(await doctor.examine(settings_of(guarded_url, PASSWORD)))
+    results = by_name(await doctor.examine(settings_of(guarded_url, PASSWORD), opening()))
     assert results["login"].status is Status.OK
     assert PASSWORD not in str(results)
 
@@ -491,7 +493,7 @@ async def test_a_webhook_that_is_not_taken(database_url: URL) -> None:
 async def test_a_ledger_of_another_version(runtime: Context, database_url: URL) -> None:
     await World.make(runtime, [("0.0.20000", 1)])
     run_sql(database_url, "UPDATE sandbox.network SET schema_version = 99")
-    result = {each.name: each for each in await doctor.examine(settings_of(database_url))}["ledger"]
+    result = {each.name: each for each in await doctor.examine(settings_of(database_url), opening())}["ledger"]
     assert result.status is Status.PROBLEM
     assert "version 99" in result.message
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from sqlalchemy import URL
 
 from databases import run_sql
-from masspayout import doctor
 from masspayout.automation import event_listeners, scheduler, series
 from masspayout.automation.event_listeners import EventReader
 from masspayout.automation.scheduler import StartFailure
@@ -34,6 +33,8 @@ from masspayout.distributions.terms import Terms
 from masspayout.kernel.backoff import Backoff
 from masspayout.kernel.errors import Conflict
 from masspayout.registers import assets
+from masspayout.runtime import opening
+from masspayout.service import doctor
 from masspayout.settings import Settings
 from masspayout.worker import run_worker
 from payouts import PAYMENT_TOKEN, World, accounts
@@ -175,7 +176,7 @@ async def test_what_fails_for_a_reason_that_may_pass_is_tried_again_after_growin
     assert (found.status, found.failure_code, found.is_frozen) == (PENDING, None, False)
     assert sentence in str(found.failure_message)
 
-    results = await doctor.examine(settings_of(world.runtime.database.url))
+    results = await doctor.examine(settings_of(world.runtime.database.url), opening())
     (problem,) = [result for result in results if result.name == "due distributions"]
     assert problem.status is doctor.Status.PROBLEM
     assert str(bad.id) in problem.message

@@ -23,8 +23,8 @@ from masspayout.db.entities import (
     BatchStatus,
     Distribution,
     DistributionType,
+    Entitlement,
     ExecutionType,
-    Holder,
     PayoutType,
 )
 from masspayout.db.repositories import Assets, BatchPayouts, Distributions
@@ -107,7 +107,7 @@ async def check(runtime: Context, case: Case) -> None:
 
 
 async def _compare(session: AsyncSession, case: Case, distribution: Distribution) -> None:
-    mine = select(Holder).where(Holder.distribution_id == distribution.id)
+    mine = select(Entitlement).where(Entitlement.distribution_id == distribution.id)
     holders = (await session.scalars(mine)).all()
     batches = await BatchPayouts(session).find_of_distribution(distribution.id)
     _compare_shares(case, holders)
@@ -133,7 +133,7 @@ async def _write_case(assets: Assets, case: Case) -> Distribution:
     )
     rows = [{"asset_id": asset.id, "account_id": account, "balance": units} for account, units in case.register.items()]
     if rows:
-        await session.execute(insert(Holder), rows)
+        await session.execute(insert(Entitlement), rows)
     return await Distributions(session).save(
         Distribution(
             asset_id=asset.id,
@@ -147,7 +147,7 @@ async def _write_case(assets: Assets, case: Case) -> Distribution:
     )
 
 
-def _compare_shares(case: Case, holders: Sequence[Holder]) -> None:
+def _compare_shares(case: Case, holders: Sequence[Entitlement]) -> None:
     written = {h.account_id: to_units(h.payment_amount or Decimal(0), case.decimals) for h in holders}
     assert written == case.shares_units
     assert {h.account_id: h.balance for h in holders} == case.eligible
@@ -155,7 +155,7 @@ def _compare_shares(case: Case, holders: Sequence[Holder]) -> None:
 
 
 def _compare_batches(
-    case: Case, distribution: Distribution, holders: Sequence[Holder], batches: Sequence[BatchPayout]
+    case: Case, distribution: Distribution, holders: Sequence[Entitlement], batches: Sequence[BatchPayout]
 ) -> None:
     in_order = sorted(holders, key=lambda holder: holder.account_id.encode())
     payable = [holder for holder in in_order if holder.payment_amount]
@@ -280,4 +280,4 @@ async def test_nobody_eligible_is_an_error_and_leaves_no_distribution(runtime: C
         await world.plan("0.000001", PayoutType.FIXED, included_accounts=["0.0.900"])
     async with runtime.database.unit_of_work() as session:
         assert (await Distributions(session).find_all()).total == 0
-        assert await session.scalar(select(func.count()).where(Holder.distribution_id.is_not(None))) == 0
+        assert await session.scalar(select(func.count()).where(Entitlement.distribution_id.is_not(None))) == 0

@@ -16,10 +16,10 @@ from masspayout.automation import event_listeners
 from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus, ExecutionType
 from masspayout.db.session import Database
-from masspayout.doctor.examination import Status
-from masspayout.doctor.readiness import CHECKS, Readiness, is_ready
 from masspayout.ledger.sandbox import Faults
 from masspayout.registers import assets
+from masspayout.service.doctor.examination import Status
+from masspayout.service.doctor.readiness import CHECKS, Readiness, is_ready
 from masspayout.service.metrics import Metrics
 from masspayout.service.webhooks import targets
 from masspayout.service.webhooks.deliveries import Deliverer

@@ -283,13 +283,14 @@ async def test_what_pages_show_is_found_by_the_index_at_any_depth(scene: Scene) 
     with scene.recorded() as recorder:
         async with scene.database.unit_of_work() as session:
             entitlements, holders = Entitlements(session, distribution), Holders(session)
-            (deep,) = await entitlements.find_after(ACCOUNTS[9_000], 1)
+            (deep,) = await holders.find_register_after(distribution.asset_id, ACCOUNTS[9_000], 1)
             await holders.find_sorted(distribution.asset_id, largest_first=True, after=deep, limit=20)
             await holders.find_sorted(distribution.asset_id, after=deep, limit=20)
             prefixed = await holders.find_sorted(distribution.asset_id, prefix="0.0.1090", limit=20)
             await entitlements.find_by_prefix("0.0.1090", 20)
-            await entitlements.find_failed(20, deep)
-            unpaid = await entitlements.find_paid(20, deep, paid=False)
+            (owed,) = await entitlements.find_after(ACCOUNTS[9_000], 1)
+            await entitlements.find_failed(20, owed)
+            unpaid = await entitlements.find_paid(20, owed, paid=False)
     assert [holder.account_id for holder in prefixed] == ACCOUNTS[9_000:9_020]
     assert [holder.account_id for holder in unpaid] == ACCOUNTS[9_002:9_022]
     nodes = [node for _, node in scene.plans(recorder)]

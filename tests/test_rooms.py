@@ -22,7 +22,7 @@ WITH_DOORS = (
     "reporting",
     "service.access",
     "service.webhooks",
-    "doctor",
+    "service.doctor",
 )
 # It needs a library that takes half a second to load, which only those who serve browsers wait for.
 BESIDE_THE_DOOR = {"masspayout.service.access.oidc"}

@@ -16,6 +16,7 @@ from masspayout.jobs import Jobs
 from masspayout.kernel.errors import Invalid
 from masspayout.ledger.port import Ledger
 from masspayout.ledger.sandbox import SandboxLedger
+from masspayout.service.doctor import Opening
 from masspayout.settings import Settings
 
 
@@ -51,6 +52,11 @@ def share_clock(database: Database, ledger: Ledger) -> None:
     """Have *now* move with the sandbox's clock, which can be advanced; real ledgers go by real time."""
     if isinstance(ledger, SandboxLedger):
         database.clock.follow(ledger.clock_offset_nanos)
+
+
+def opening() -> Opening:
+    """Return how database and ledger are opened for an examination, whatever state they are in."""
+    return Opening(database_url, make_ledger, share_clock)
 
 
 def contract_administration(runtime: Context) -> Any:

@@ -17,7 +17,7 @@ from masspayout.db.entities import (
     DistributionType,
     EventListener,
     ExecutionType,
-    Holder,
+    RegisterEntry,
 )
 from masspayout.db.repositories import Assets, Distributions, Entitlements, EventListeners, Holders
 from masspayout.db.session import Database
@@ -197,7 +197,9 @@ async def test_what_fails_midway_leaves_nothing(database: Database, asset: Asset
 
 async def test_the_register_is_paged_by_account(database: Database, asset: Asset) -> None:
     async with database.unit_of_work() as session:
-        session.add_all(Holder(asset_id=asset.id, account_id=f"0.0.{number}", balance=1) for number in range(10, 17))
+        session.add_all(
+            RegisterEntry(asset_id=asset.id, account_id=f"0.0.{number}", balance=1) for number in range(10, 17)
+        )
         await session.flush()
         register = Holders(session)
         pages = [await register.find_register(asset.id, page, 3) for page in (1, 2, 3)]

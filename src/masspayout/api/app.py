@@ -16,7 +16,7 @@ from masspayout.api.headers import RequestIds, SecureHeaders
 from masspayout.api.openapi import describe
 from masspayout.api.routes import access, assets, creation, distributions, listeners, operations, series, webhooks
 from masspayout.context import Context
-from masspayout.doctor import Readiness
+from masspayout.service.doctor import Readiness
 from masspayout.service.metrics import Metrics
 
 PREFIX = "/api/v1"

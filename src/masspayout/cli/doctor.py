@@ -1,13 +1,13 @@
 """``masspayout doctor``: what is wrong, and what to do about it."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from masspayout.cli.output import JsonOption, out, run, show_json
-from masspayout.doctor import DEFAULT_SLOW_MS, Result, Status, examine
+from masspayout.runtime import opening
+from masspayout.service.doctor import DEFAULT_SLOW_MS, Result, Status, examine
 from masspayout.settings import load_settings
 
 _COLOURS = {Status.OK: "green", Status.PROBLEM: "bold red", Status.NOT_CHECKED: "dim"}
@@ -23,10 +23,12 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Check database, worker, ledger and funds, and change nothing. Exit status 1 when there is a problem."""
-    results = run(examine(load_settings(), slow_ms=slow_ms))
+    results = run(examine(load_settings(), opening(), slow_ms=slow_ms))
     problem_count = sum(result.status is Status.PROBLEM for result in results)
     if as_json:
-        show_json({"checks": [asdict(result) for result in results], "problem_count": problem_count})
+        names = ("name", "status", "message", "hint", "details")
+        checks = [{name: getattr(result, name) for name in names} for result in results]
+        show_json({"checks": checks, "problem_count": problem_count})
     else:
         for result in results:
             _show(result)

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import CheckConstraint, Connection, UniqueConstraint, text
 
 from masspayout.db.catalog import Table, read_catalog
-from masspayout.db.entities import Asset, Base, BatchPayout, Distribution, EventListener, Holder
+from masspayout.db.entities import Asset, Base, BatchPayout, Distribution, Entitlement, EventListener
 from masspayout.kernel.errors import DatabaseMismatch
 from masspayout.kernel.next_steps import Action
 
 # Each table after those that it refers to.
-USERS_TABLES = tuple(entity.__tablename__ for entity in (Asset, Distribution, Holder, BatchPayout, EventListener))
+USERS_TABLES = tuple(entity.__tablename__ for entity in (Asset, Distribution, Entitlement, BatchPayout, EventListener))
 
 _EXAMPLES = 20  # how many offending values are shown of each kind
 _FOREIGN_KEY = re.compile(r"FOREIGN KEY \((\w+)\) REFERENCES (\w+)\(id\)")

@@ -82,7 +82,7 @@ async def preview(context: Context, distribution: Distribution) -> Preview:
     async with context.database.unit_of_work() as session:
         async for holder in Entitlements(session, distribution).stream():
             amount = holder.payment_amount
-            if amount:
+            if amount is not None and holder.is_payable:
                 largest, smallest = max(largest, amount), min(smallest, amount)
                 recipients.add([(holder.account_id, 0)])
     payable_count = distribution.payable_count or 0

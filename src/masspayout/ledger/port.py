@@ -290,8 +290,14 @@ class Ledger(Protocol):
             LedgerUncertain: No answer came.
         """
 
-    async def outcome(self, transaction_id: str) -> Outcome:
-        """Say what became of a transaction, as far as can be known."""
+    async def outcome(self, transaction_id: str, signed_bytes: bytes | None = None) -> Outcome:
+        """Say what became of a transaction, as far as can be known.
+
+        Args:
+            transaction_id: Which one.
+            signed_bytes: What was sent, where it is known. Ledgers that do not tell of whom a refusal is find that out
+                by who was to pay, and whom in what.
+        """
 
     def statement(self, payer_account_id: str, *, after: int | None) -> AsyncIterator[StatementPage]:
         """Stream the statement of a payer after a cursor, in pages, up to what the ledger shows by now.

@@ -234,7 +234,7 @@ class BatchAttempts:
 
     async def _look(self, attempt: Attempt) -> Outcome:
         try:
-            return await self._ledger.outcome(str(attempt.transaction_id))
+            return await self._ledger.outcome(str(attempt.transaction_id), attempt.signed_bytes)
         except LedgerError as error:
             return Undecided(error.message)
 

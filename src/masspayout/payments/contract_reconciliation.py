@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from masspayout.db.entities import Attempt, AttemptStatus, Distribution, Holder
+from masspayout.db.entities import Attempt, AttemptStatus, Distribution, Entitlement
 from masspayout.db.repositories import Attempts
 from masspayout.db.session import Database
 from masspayout.kernel.money import to_decimal
@@ -70,7 +70,7 @@ async def compare_accounts(
             )
 
 
-def _compare(holder: Holder, units: int, decimals: int, unseen: frozenset[object]) -> AccountComparison:
+def _compare(holder: Entitlement, units: int, decimals: int, unseen: frozenset[object]) -> AccountComparison:
     due_amount, ledger_amount = holder.payment_amount or Decimal(0), to_decimal(units, decimals)
     paid_amount = due_amount if holder.paid else Decimal(0)
     is_unseen = bool(paid_amount) and not ledger_amount and holder.attempt_id in unseen

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout.db.entities import Distribution, Holder
+from masspayout.db.entities import Distribution, Entitlement, RegisterEntry
 from masspayout.db.repositories import Entitlements, Holders
 from masspayout.db.session import Database
 
@@ -55,7 +55,7 @@ def csv_text(rows: Iterable[Sequence[Any]]) -> str:
 def entitlements_csv(database: Database, distribution: Distribution) -> AsyncIterator[str]:
     """Stream who is owed what by a distribution."""
 
-    def find_after(session: AsyncSession, account_id: str) -> Awaitable[Sequence[Holder]]:
+    def find_after(session: AsyncSession, account_id: str) -> Awaitable[Sequence[Entitlement]]:
         return Entitlements(session, distribution).find_after(account_id, _CHUNK_SIZE)
 
     return _csv(database, ENTITLEMENT_COLUMNS, find_after)
@@ -64,7 +64,7 @@ def entitlements_csv(database: Database, distribution: Distribution) -> AsyncIte
 def register_csv(database: Database, asset_id: uuid.UUID) -> AsyncIterator[str]:
     """Stream who holds an asset, in smallest units."""
 
-    def find_after(session: AsyncSession, account_id: str) -> Awaitable[Sequence[Holder]]:
+    def find_after(session: AsyncSession, account_id: str) -> Awaitable[Sequence[RegisterEntry]]:
         return Holders(session).find_register_after(asset_id, account_id, _CHUNK_SIZE)
 
     return _csv(database, REGISTER_COLUMNS, find_after)
@@ -73,7 +73,7 @@ def register_csv(database: Database, asset_id: uuid.UUID) -> AsyncIterator[str]:
 async def _csv(
     database: Database,
     columns: Sequence[str],
-    find_after: Callable[[AsyncSession, str], Awaitable[Sequence[Holder]]],
+    find_after: Callable[[AsyncSession, str], Awaitable[Sequence[Entitlement | RegisterEntry]]],
 ) -> AsyncIterator[str]:
     """Yield holders by account id, some thousand lines at a time.
 

@@ -7,9 +7,10 @@ import pytest
 from hedera_network.entities import FixedFee, FractionalFee
 from ledger.hedera.conftest import Hedera
 from masspayout.kernel.errors import Conflict
+from masspayout.kernel.types import SignedTransaction
 from masspayout.ledger.failures import FailureClass, describe_failure
 from masspayout.ledger.hedera.hbar import HBAR
-from masspayout.ledger.port import Outcome, Refused, Settled
+from masspayout.ledger.port import Ledger, Outcome, Refused, Settled
 
 Trouble = Callable[[Hedera, str, str], None]
 
@@ -19,8 +20,11 @@ def number_of(account_id: str) -> int:
 
 
 async def pay(hedera: Hedera, token_id: str, *accounts: str) -> Outcome:
-    signed = await hedera.pay(token_id, dict.fromkeys(accounts, 100))
-    return await hedera.ledger.outcome(signed.transaction_id)
+    return await outcome_of(hedera.ledger, await hedera.pay(token_id, dict.fromkeys(accounts, 100)))
+
+
+async def outcome_of(ledger: Ledger, signed: SignedTransaction) -> Outcome:
+    return await ledger.outcome(signed.transaction_id, signed.signed_bytes)
 
 
 async def check(hedera: Hedera, token_id: str) -> None:
@@ -150,15 +154,13 @@ async def test_a_single_recipient_who_is_fine_is_not_blamed(hedera: Hedera) -> N
     hedera.operator.associate(account, token_id, frozen=True)
     alone = await hedera.pay(token_id, {account: 1})
     together = await hedera.pay(token_id, {account: 1, other: 1})
-    assert await hedera.ledger.outcome(alone.transaction_id) == Refused("ACCOUNT_FROZEN_FOR_TOKEN")
+    assert await outcome_of(hedera.ledger, alone) == Refused("ACCOUNT_FROZEN_FOR_TOKEN")
     hedera.operator.associate(account, token_id, frozen=False)
-    assert await hedera.ledger.outcome(alone.transaction_id) == Refused("RECIPIENT_IS_ABLE")
+    assert await outcome_of(hedera.ledger, alone) == Refused("RECIPIENT_IS_ABLE")
     assert describe_failure("RECIPIENT_IS_ABLE").failure_class is FailureClass.EVERYBODY
-    assert await hedera.ledger.outcome(together.transaction_id) == Refused("ACCOUNT_FROZEN_FOR_TOKEN")
+    assert await outcome_of(hedera.ledger, together) == Refused("ACCOUNT_FROZEN_FOR_TOKEN")
     # Also for whoever has only the bytes.
-    ledger = hedera.adapter()
-    await ledger.submit(alone.signed_bytes)
-    assert await ledger.outcome(alone.transaction_id) == Refused("RECIPIENT_IS_ABLE")
+    assert await outcome_of(hedera.adapter(), alone) == Refused("RECIPIENT_IS_ABLE")
 
 
 async def test_the_fee_collection_account_is_a_recipient_that_cannot_be_paid(hedera: Hedera) -> None:

@@ -6,8 +6,8 @@ from pydantic import BaseModel, Field
 from masspayout.api.door import open_to_all, requires
 from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.base import Shown
-from masspayout.doctor import Readiness, Result, Status, is_ready
 from masspayout.kernel.roles import Permission
+from masspayout.service.doctor import Readiness, Result, Status, is_ready
 from masspayout.service.metrics import CONTENT_TYPE, Metrics
 
 router = APIRouter(tags=["operations"], route_class=GuardedRoute)

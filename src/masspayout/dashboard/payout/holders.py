@@ -15,7 +15,7 @@ from masspayout.dashboard.markup import Html, h
 from masspayout.dashboard.payout.actions import PayoutActions, may_retry
 from masspayout.dashboard.payout.state import PayoutState
 from masspayout.dashboard.visits import Visit
-from masspayout.db.entities import Holder
+from masspayout.db.entities import Entitlement
 from masspayout.db.repositories import Entitlements
 from masspayout.kernel.roles import Permission
 from masspayout.ledger.failures import describe_failure
@@ -104,7 +104,7 @@ class HolderCard:
         self._show_choosing(can_choose and bool(rows))
         self._pager.show(rows, total, at_least=bool(prefix) and len(rows) == _PAGE_SIZE)
 
-    async def _find(self, entitlements: Entitlements) -> tuple[Sequence[Holder], int]:
+    async def _find(self, entitlements: Entitlements) -> tuple[Sequence[Entitlement], int]:
         state, after = self._state, self._pager.after
         if self._filter == "failed":
             return await entitlements.find_failed(_PAGE_SIZE, after), state.status.progress.failed_count
@@ -115,11 +115,11 @@ class HolderCard:
         total = state.status.progress.paid_count if is_paid else state.status.progress.unpaid_count
         return await entitlements.find_paid(_PAGE_SIZE, after, paid=is_paid), total
 
-    def _plain(self, rows: Sequence[Holder]) -> Html:
+    def _plain(self, rows: Sequence[Entitlement]) -> Html:
         heads = ["Account", numbers("Balance"), numbers("Amount"), "State", "Reason"]
         return table(heads, (self._cells(holder) for holder in rows), label="Holders")
 
-    def _cells(self, holder: Holder) -> tuple[object, ...]:
+    def _cells(self, holder: Entitlement) -> tuple[object, ...]:
         asset = self._state.distribution.asset
         return (
             account(holder.account_id),
@@ -129,7 +129,7 @@ class HolderCard:
             describe_failure(holder.failure_code).sentence if holder.failure_code else None,
         )
 
-    def _choosable(self, rows: Sequence[Holder]) -> None:
+    def _choosable(self, rows: Sequence[Entitlement]) -> None:
         """Show the failed with a box before each, so that some can be tried again."""
         for holder in rows:
             with ui.element("div").classes("card-tools"):
@@ -163,12 +163,12 @@ class HolderCard:
         self._chosen.clear()
 
 
-def _state_of(holder: Holder) -> Html:
+def _state_of(holder: Entitlement) -> Html:
     if holder.paid:
         return chip("Paid", "good")
     if holder.failure_code:
         return chip("Failed", "bad")
-    if not holder.payment_amount:
+    if not holder.is_payable:
         return chip("Nothing due")
     return chip("On its way", "live") if holder.attempt_id else chip("Waits")
 

@@ -12,7 +12,7 @@ from masspayout.db.entities.control import Approval, PayoutStart
 from masspayout.db.entities.evm import EvmToken, EvmTransaction, evm_balance_change
 from masspayout.db.entities.idempotency import IdempotentRequest
 from masspayout.db.entities.payers import EntryAnswer, Installation, Payer, PayerBalance, PayerEntry
-from masspayout.db.entities.payouts import Asset, BatchPayout, Distribution, Holder
+from masspayout.db.entities.payouts import Asset, BatchPayout, Distribution, Entitlement, RegisterEntry
 from masspayout.db.entities.sending import Attempt, LedgerSequence
 from masspayout.db.entities.webhooks import Webhook, WebhookDelivery, WebhookEvent
 from masspayout.kernel.states import (
@@ -46,6 +46,7 @@ __all__ = [
     "Distribution",
     "DistributionStatus",
     "DistributionType",
+    "Entitlement",
     "EntryAnswer",
     "EventListener",
     "EventStatus",
@@ -53,7 +54,6 @@ __all__ = [
     "EvmTransaction",
     "ExecutionType",
     "Frequency",
-    "Holder",
     "IdempotentRequest",
     "Installation",
     "LedgerSequence",
@@ -66,6 +66,7 @@ __all__ = [
     "PayoutStart",
     "PayoutType",
     "Refund",
+    "RegisterEntry",
     "Series",
     "SeriesStatus",
     "SyncStatus",

@@ -7,6 +7,7 @@ from decimal import Decimal
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     Index,
     Integer,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from masspayout.db.entities.base import Base, one_of
@@ -131,7 +133,7 @@ class Distribution(Base):
     failure_next_step: Mapped[NextStep | None] = mapped_column(NextStepJson)
 
     asset: Mapped[Asset] = relationship(lazy="raise")
-    holders: Mapped[list["Holder"]] = relationship(lazy="raise", viewonly=True)
+    holders: Mapped[list["Entitlement"]] = relationship(lazy="raise", viewonly=True)
     batches: Mapped[list["BatchPayout"]] = relationship(
         lazy="raise", viewonly=True, order_by="BatchPayout.batch_number"
     )
@@ -142,8 +144,8 @@ class Distribution(Base):
         return self.frozen_at is not None
 
 
-class Holder(Base):
-    """A row of the register (no distribution), or an entitlement (with a distribution and a payment amount).
+class Entitlement(Base):
+    """What one account is owed by one distribution: a row of ``holder`` that names one. A ``RegisterEntry`` names none.
 
     ``batch_number`` is set at the freeze for what is to be sent; entitlements of 0 have none. ``attempt_id`` is the
     guard against double payment: a holder is in at most one attempt that could still pay.
@@ -184,7 +186,7 @@ class Holder(Base):
     )
 
     asset_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("asset.id"))
-    distribution_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("distribution.id"))
+    distribution_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("distribution.id"), nullable=True)
     account_id: Mapped[str]
     balance: Mapped[int] = mapped_column(BigInteger)
     payment_amount: Mapped[Decimal | None]
@@ -197,6 +199,39 @@ class Holder(Base):
         ForeignKey("attempt.id", deferrable=True, initially="DEFERRED")
     )
     failure_code: Mapped[str | None]
+
+    @hybrid_property
+    def is_payable(self) -> bool:
+        """Whether there is anything to send: a share may round down to nothing."""
+        return self.payment_amount is not None and self.payment_amount > 0
+
+    @is_payable.inplace.expression
+    @classmethod
+    def _is_payable(cls) -> ColumnElement[bool]:
+        return cls.payment_amount > 0
+
+
+class RegisterEntry(Base):
+    """What an account holds of an asset, as last read from the ledger: a row of ``holder`` without a distribution."""
+
+    __table__ = Entitlement.__table__
+    __mapper_args__ = {  # noqa: RUF012 - SQLAlchemy's way
+        **Base.__mapper_args__,
+        "include_properties": [
+            "id",
+            "asset_id",
+            "distribution_id",
+            "account_id",
+            "balance",
+            "created_at",
+            "updated_at",
+        ],
+    }
+
+    asset_id: Mapped[uuid.UUID]
+    distribution_id: Mapped[None]
+    account_id: Mapped[str]
+    balance: Mapped[int]
 
 
 class BatchPayout(Base):

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout.db.entities import AttemptStatus, BatchPayout, Distribution, Holder, PayerEntry
+from masspayout.db.entities import AttemptStatus, BatchPayout, Distribution, Entitlement, PayerEntry
 from masspayout.db.types import uuid7
 from masspayout.kernel.obligations import KEY_LENGTH
 
@@ -159,12 +159,12 @@ class Adoptions:
 
         Of a contract that works out the amounts itself only its own reports tell what it paid, and never an amount.
         """
-        units = Holder.payment_amount * func.power(literal(10), Distribution.payment_token_decimals)
+        units = Entitlement.payment_amount * func.power(literal(10), Distribution.payment_token_decimals)
         return await self._find_with_batch(
             payer,
             token_id,
             account,
-            *(units == amount_units, Holder.paid.is_(False), Distribution.contract_terms.is_(None)),
+            *(units == amount_units, Entitlement.paid.is_(False), Distribution.contract_terms.is_(None)),
         )
 
     async def lock_batch(self, distribution_id: uuid.UUID, batch_number: int) -> BatchPayout | None:
@@ -239,12 +239,12 @@ class Adoptions:
         self, payer: str, token_id: str, account: str, *conditions: ColumnElement[Any]
     ) -> Sequence[tuple[Distribution, int]]:
         query = (
-            select(Distribution, Holder.batch_number)
-            .join(Holder, Holder.distribution_id == Distribution.id)
+            select(Distribution, Entitlement.batch_number)
+            .join(Entitlement, Entitlement.distribution_id == Distribution.id)
             .where(
                 *self._frozen(payer, token_id),
-                Holder.account_id == account,
-                Holder.batch_number.is_not(None),
+                Entitlement.account_id == account,
+                Entitlement.batch_number.is_not(None),
                 *conditions,
             )
             .order_by(Distribution.created_at)

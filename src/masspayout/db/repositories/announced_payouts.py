@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from masspayout.db.entities import Distribution, DistributionStatus, Holder
+from masspayout.db.entities import Distribution, DistributionStatus, Entitlement
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import uuid7
 from masspayout.kernel.next_steps import Action
@@ -37,12 +37,12 @@ class AnnouncedPayouts(Repository[Distribution]):
     async def redeemed(self, asset_id: uuid.UUID, contract_terms: str) -> set[str]:
         """Return whose bonds the contract redeemed for money, by distributions of the same terms or beside them."""
         query = (
-            select(Holder.account_id)
-            .join(Distribution, Distribution.id == Holder.distribution_id)
+            select(Entitlement.account_id)
+            .join(Distribution, Distribution.id == Entitlement.distribution_id)
             .where(
                 Distribution.asset_id == asset_id,
                 Distribution.contract_terms == contract_terms,
-                Holder.paid | Holder.failure_code.in_(_REDEEMED_ALL_THE_SAME),
+                Entitlement.paid | Entitlement.failure_code.in_(_REDEEMED_ALL_THE_SAME),
             )
         )
         return set(await self.session.scalars(query))

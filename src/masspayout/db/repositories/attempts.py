@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import String, bindparam, func, select, text, type_coerce, update
 
-from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, Holder
+from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, Entitlement
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import UtcTimestamp, uuid7
 from masspayout.kernel.types import Sender, SignedTransaction
@@ -217,12 +217,12 @@ class Attempts(Repository[Attempt]):
         )
         return (await self.session.scalars(query)).all()
 
-    async def find_holders(self, distribution_id: uuid.UUID, first: int, last: int) -> Sequence[Holder]:
+    async def find_holders(self, distribution_id: uuid.UUID, first: int, last: int) -> Sequence[Entitlement]:
         """Return the entitlements of the batches with these numbers."""
         query = (
-            select(Holder)
-            .where(Holder.distribution_id == distribution_id, Holder.batch_number.between(first, last))
-            .order_by(Holder.batch_number, Holder.account_id)
+            select(Entitlement)
+            .where(Entitlement.distribution_id == distribution_id, Entitlement.batch_number.between(first, last))
+            .order_by(Entitlement.batch_number, Entitlement.account_id)
         )
         return (await self.session.scalars(query)).all()
 

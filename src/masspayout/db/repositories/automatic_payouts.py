@@ -13,8 +13,8 @@ from masspayout.db.entities import (
     Asset,
     Attempt,
     Distribution,
+    Entitlement,
     ExecutionType,
-    Holder,
     Refund,
     Series,
     SeriesStatus,
@@ -46,11 +46,13 @@ class AutomaticPayouts:
         """
         units_per_token = func.power(literal(10, Numeric), Distribution.payment_token_decimals)
         paid_units = await self.session.scalar(
-            select(func.sum(Holder.payment_amount * units_per_token))
-            .join(Distribution, Distribution.id == Holder.distribution_id)
-            .join(Attempt, Attempt.id == Holder.attempt_id)
+            select(func.sum(Entitlement.payment_amount * units_per_token))
+            .join(Distribution, Distribution.id == Entitlement.distribution_id)
+            .join(Attempt, Attempt.id == Entitlement.attempt_id)
             .where(
-                Holder.account_id == account_id, Distribution.payment_token_id == token_id, Attempt.submitted_at <= at
+                Entitlement.account_id == account_id,
+                Distribution.payment_token_id == token_id,
+                Attempt.submitted_at <= at,
             )
         )
         returned_units = await self.session.scalar(

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from sqlalchemy import select, text
 
-from masspayout.db.entities import BatchPayout, Holder
+from masspayout.db.entities import BatchPayout, Entitlement
 from masspayout.db.repositories.base import Repository
 from masspayout.db.repositories.payers import CLEARANCE
 
@@ -125,10 +125,10 @@ class Claims(Repository[BatchPayout]):
         self, distribution_id: uuid.UUID, batch_number: int, attempt_id: uuid.UUID
     ) -> Mapping[str, Decimal]:
         """Return the accounts that are attached to an attempt and unpaid, and what each is owed."""
-        query = select(Holder.account_id, Holder.payment_amount).where(
-            Holder.distribution_id == distribution_id,
-            Holder.batch_number == batch_number,
-            Holder.attempt_id == attempt_id,
-            ~Holder.paid,
+        query = select(Entitlement.account_id, Entitlement.payment_amount).where(
+            Entitlement.distribution_id == distribution_id,
+            Entitlement.batch_number == batch_number,
+            Entitlement.attempt_id == attempt_id,
+            ~Entitlement.paid,
         )
         return {account_id: amount or Decimal(0) for account_id, amount in await self.session.execute(query)}

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout.db.entities import BatchPayout, BatchStatus, Distribution, Holder
+from masspayout.db.entities import BatchPayout, BatchStatus, Distribution, Entitlement
 from masspayout.db.repositories.base import Page
 from masspayout.db.repositories.freezes import FrozenTotals, register_digest
 from masspayout.kernel.types import Due
@@ -48,7 +48,7 @@ class Entitlements:
 
     async def unpaid(self) -> Due:
         """Return what is still to be paid, and to how many."""
-        return await self._due(self._mine(), ~Holder.paid)
+        return await self._due(self._mine(), ~Entitlement.paid)
 
     async def failed(self, accounts: Sequence[str] | None, failure_code: str | None) -> Due:
         """Return what those are owed who are unpaid for a reason: of these accounts, for this reason."""
@@ -56,71 +56,81 @@ class Entitlements:
 
     async def find_not_failed(self, accounts: Sequence[str]) -> Sequence[str]:
         """Return those of some accounts that are not unpaid for a reason: nothing of theirs can be tried again."""
-        found = set((await self.session.scalars(select(Holder.account_id).where(*self._failed(accounts, None)))).all())
+        found = set(
+            (await self.session.scalars(select(Entitlement.account_id).where(*self._failed(accounts, None)))).all()
+        )
         return [account for account in accounts if account not in found]
 
     async def find(
         self, page: int = 1, limit: int = 20, *, paid: bool | None = None, failed: bool = False
-    ) -> Page[Holder]:
+    ) -> Page[Entitlement]:
         """Return one page of the entitlements, by account id: all of them, the (un)paid ones, or those that failed."""
         condition = self._mine()
         if paid is not None:
-            condition = and_(condition, Holder.paid == paid)
+            condition = and_(condition, Entitlement.paid == paid)
         if failed:
-            condition = and_(condition, Holder.failure_code.is_not(None))
-        query = select(Holder).where(condition).order_by(Holder.account_id).offset((page - 1) * limit).limit(limit)
+            condition = and_(condition, Entitlement.failure_code.is_not(None))
+        query = (
+            select(Entitlement)
+            .where(condition)
+            .order_by(Entitlement.account_id)
+            .offset((page - 1) * limit)
+            .limit(limit)
+        )
         total = await self.session.scalar(select(func.count()).where(condition))
         return Page((await self.session.scalars(query)).all(), total or 0)
 
-    async def find_paid(self, limit: int, after: Holder | None = None, *, paid: bool) -> Sequence[Holder]:
+    async def find_paid(self, limit: int, after: Entitlement | None = None, *, paid: bool) -> Sequence[Entitlement]:
         """Return the entitlements that are paid, or that are due and not paid, batch by batch, from one on.
 
         Batches of which nobody is such a one are passed over by their counters.
         """
         counts = BatchPayout.successful_payments > 0 if paid else BatchPayout.status != BatchStatus.COMPLETED
         query = (
-            select(Holder)
+            select(Entitlement)
             .join(
                 BatchPayout,
                 and_(
                     BatchPayout.distribution_id == self.distribution.id,
-                    BatchPayout.batch_number == Holder.batch_number,
+                    BatchPayout.batch_number == Entitlement.batch_number,
                 ),
             )
-            .where(Holder.distribution_id == self.distribution.id, Holder.batch_number.is_not(None), counts)
-            .where(Holder.paid.is_(paid))
-            .order_by(Holder.batch_number, Holder.account_id)
+            .where(Entitlement.distribution_id == self.distribution.id, Entitlement.batch_number.is_not(None), counts)
+            .where(Entitlement.paid.is_(paid))
+            .order_by(Entitlement.batch_number, Entitlement.account_id)
             .limit(limit)
         )
         if after is not None:
-            place = tuple_(Holder.batch_number, Holder.account_id)
+            place = tuple_(Entitlement.batch_number, Entitlement.account_id)
             query = query.where(place > (after.batch_number, after.account_id))
             query = query.where(BatchPayout.batch_number >= after.batch_number)
         return (await self.session.scalars(query)).all()
 
-    async def find_failed(self, limit: int, after: Holder | None = None) -> Sequence[Holder]:
+    async def find_failed(self, limit: int, after: Entitlement | None = None) -> Sequence[Entitlement]:
         """Return the entitlements that are unpaid for a reason, by reason and account id, from one on."""
         query = (
-            select(Holder)
-            .where(Holder.distribution_id == self.distribution.id, Holder.failure_code.is_not(None))
-            .order_by(Holder.failure_code, Holder.account_id)
+            select(Entitlement)
+            .where(Entitlement.distribution_id == self.distribution.id, Entitlement.failure_code.is_not(None))
+            .order_by(Entitlement.failure_code, Entitlement.account_id)
             .limit(limit)
         )
         if after is not None:
-            query = query.where(tuple_(Holder.failure_code, Holder.account_id) > (after.failure_code, after.account_id))
+            query = query.where(
+                tuple_(Entitlement.failure_code, Entitlement.account_id) > (after.failure_code, after.account_id)
+            )
         return (await self.session.scalars(query)).all()
 
-    async def find_by_prefix(self, prefix: str, limit: int) -> Sequence[Holder]:
+    async def find_by_prefix(self, prefix: str, limit: int) -> Sequence[Entitlement]:
         """Return the first entitlements whose account id begins with some text."""
-        query = select(Holder).where(self._mine(), Holder.account_id.startswith(prefix, autoescape=True))
-        return (await self.session.scalars(query.order_by(Holder.account_id).limit(limit))).all()
+        query = select(Entitlement).where(self._mine(), Entitlement.account_id.startswith(prefix, autoescape=True))
+        return (await self.session.scalars(query.order_by(Entitlement.account_id).limit(limit))).all()
 
-    async def find_after(self, account_id: str, limit: int) -> Sequence[Holder]:
+    async def find_after(self, account_id: str, limit: int) -> Sequence[Entitlement]:
         """Return the entitlements that follow an account id; its cost does not grow with the depth."""
-        query = select(Holder).where(self._mine(), Holder.account_id > account_id)
-        return (await self.session.scalars(query.order_by(Holder.account_id).limit(limit))).all()
+        query = select(Entitlement).where(self._mine(), Entitlement.account_id > account_id)
+        return (await self.session.scalars(query.order_by(Entitlement.account_id).limit(limit))).all()
 
-    async def stream(self, chunk: int = 2000) -> AsyncIterator[Holder]:
+    async def stream(self, chunk: int = 2000) -> AsyncIterator[Entitlement]:
         """Read all entitlements by account id, a chunk at a time."""
         last = ""
         while rows := await self.find_after(last, chunk):
@@ -132,30 +142,33 @@ class Entitlements:
     async def failure_counts(self) -> dict[str, int]:
         """Return how many holders failed for which reason."""
         query = (
-            select(Holder.failure_code, func.count())
-            .where(self._mine(), Holder.failure_code.is_not(None))
-            .group_by(Holder.failure_code)
+            select(Entitlement.failure_code, func.count())
+            .where(self._mine(), Entitlement.failure_code.is_not(None))
+            .group_by(Entitlement.failure_code)
             .order_by(func.count().desc())
         )
         return {code: count for code, count in (await self.session.execute(query)).all() if code}
 
     async def _due(self, *conditions: ColumnElement[Any]) -> Due:
-        owed = Holder.payment_amount > 0
-        query = select(func.count().filter(owed), func.sum(Holder.payment_amount)).where(*conditions)
+        query = select(func.count().filter(Entitlement.is_payable), func.sum(Entitlement.payment_amount)).where(
+            *conditions
+        )
         recipient_count, amount = (await self.session.execute(query)).one()
         return Due(recipient_count, amount or Decimal(0))
 
     def _failed(self, accounts: Sequence[str] | None, failure_code: str | None) -> list[ColumnElement[bool]]:
         conditions: list[ColumnElement[bool]] = [
             self._mine(),
-            Holder.failure_code.is_not(None),
-            Holder.paid.is_not(True),
+            Entitlement.failure_code.is_not(None),
+            Entitlement.paid.is_not(True),
         ]
         if accounts is not None:
-            conditions.append(Holder.account_id.in_(accounts))
+            conditions.append(Entitlement.account_id.in_(accounts))
         if failure_code is not None:
-            conditions.append(Holder.failure_code == failure_code)
+            conditions.append(Entitlement.failure_code == failure_code)
         return conditions
 
     def _mine(self) -> ColumnElement[bool]:
-        return and_(Holder.asset_id == self.distribution.asset_id, Holder.distribution_id == self.distribution.id)
+        return and_(
+            Entitlement.asset_id == self.distribution.asset_id, Entitlement.distribution_id == self.distribution.id
+        )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import Select, func, select, text, tuple_
 
-from masspayout.db.entities import Holder
+from masspayout.db.entities import RegisterEntry
 from masspayout.db.repositories.base import FIRST_ID, NTH_ID, Page, Repository
 from masspayout.db.session import driver_connection
 from masspayout.db.statistics import refresh_statistics
@@ -68,10 +68,10 @@ class RegisterChange:
     removed: int
 
 
-class Holders(Repository[Holder]):
+class Holders(Repository[RegisterEntry]):
     """The register of an asset: who holds it now."""
 
-    entity = Holder
+    entity = RegisterEntry
     noun = "holder"
 
     async def stage(self, pages: AsyncIterator[Sequence[tuple[str, int]]]) -> int:
@@ -105,15 +105,17 @@ class Holders(Repository[Holder]):
             await refresh_statistics(self.session, "holder")
         return RegisterChange(added=added, changed=changed, removed=removed)
 
-    async def find_register(self, asset_id: uuid.UUID, page: int = 1, limit: int = 20) -> Page[Holder]:
+    async def find_register(self, asset_id: uuid.UUID, page: int = 1, limit: int = 20) -> Page[RegisterEntry]:
         """Return one page of the register, by account id, with its length."""
-        counted = select(func.count()).where(Holder.asset_id == asset_id, Holder.distribution_id.is_(None))
+        counted = select(func.count()).where(
+            RegisterEntry.asset_id == asset_id, RegisterEntry.distribution_id.is_(None)
+        )
         rows = await self.session.scalars(self._register(asset_id).offset((page - 1) * limit).limit(limit))
         return Page(rows.all(), await self.session.scalar(counted) or 0)
 
-    async def find_register_after(self, asset_id: uuid.UUID, account_id: str, limit: int) -> Sequence[Holder]:
+    async def find_register_after(self, asset_id: uuid.UUID, account_id: str, limit: int) -> Sequence[RegisterEntry]:
         """Return the holders that follow an account id in the register; its cost does not grow with the depth."""
-        query = self._register(asset_id).where(Holder.account_id > account_id).limit(limit)
+        query = self._register(asset_id).where(RegisterEntry.account_id > account_id).limit(limit)
         return (await self.session.scalars(query)).all()
 
     async def find_sorted(
@@ -122,27 +124,31 @@ class Holders(Repository[Holder]):
         *,
         prefix: str = "",
         largest_first: bool = False,
-        after: Holder | None = None,
+        after: RegisterEntry | None = None,
         limit: int = 25,
-    ) -> Sequence[Holder]:
+    ) -> Sequence[RegisterEntry]:
         """Return some of the register, by account id or the largest first, whose account ids begin with some text.
 
         They follow ``after`` in that order; the cost does not grow with the depth.
         """
         query = self._register(asset_id)
         if largest_first:
-            query = query.order_by(None).order_by(Holder.balance.desc(), Holder.account_id.desc())
+            query = query.order_by(None).order_by(RegisterEntry.balance.desc(), RegisterEntry.account_id.desc())
             if after is not None:
-                query = query.where(tuple_(Holder.balance, Holder.account_id) < (after.balance, after.account_id))
+                query = query.where(
+                    tuple_(RegisterEntry.balance, RegisterEntry.account_id) < (after.balance, after.account_id)
+                )
         elif after is not None:
-            query = query.where(Holder.account_id > after.account_id)
+            query = query.where(RegisterEntry.account_id > after.account_id)
         if prefix:
-            query = query.where(Holder.account_id.startswith(prefix, autoescape=True))
+            query = query.where(RegisterEntry.account_id.startswith(prefix, autoescape=True))
         return (await self.session.scalars(query.limit(limit))).all()
 
     async def count_matches(self, asset_id: uuid.UUID, prefix: str, most: int) -> int:
         """Count whose account ids begin with some text, but no further than ``most``."""
-        matches = self._register(asset_id).where(Holder.account_id.startswith(prefix, autoescape=True)).limit(most)
+        matches = (
+            self._register(asset_id).where(RegisterEntry.account_id.startswith(prefix, autoescape=True)).limit(most)
+        )
         return await self.session.scalar(select(func.count()).select_from(matches.subquery())) or 0
 
     async def largest_units(self, asset_id: uuid.UUID, counts: Sequence[int]) -> list[int]:
@@ -151,10 +157,10 @@ class Holders(Repository[Holder]):
         return [int(units) for units in row.units]
 
     @staticmethod
-    def _register(asset_id: uuid.UUID) -> Select[Holder]:
+    def _register(asset_id: uuid.UUID) -> Select[RegisterEntry]:
         return (
-            select(Holder)
-            .where(Holder.asset_id == asset_id, Holder.distribution_id.is_(None))
+            select(RegisterEntry)
+            .where(RegisterEntry.asset_id == asset_id, RegisterEntry.distribution_id.is_(None))
             # All of these have the same distribution: none. Naming it shows the planner the order of the unique index.
-            .order_by(Holder.distribution_id, Holder.account_id)
+            .order_by(RegisterEntry.distribution_id, RegisterEntry.account_id)
         )

@@ -23,10 +23,11 @@ from masspayout.db.entities import (
     Distribution,
     DistributionStatus,
     DistributionType,
+    Entitlement,
     EventListener,
     EventStatus,
     ExecutionType,
-    Holder,
+    RegisterEntry,
     Series,
     SeriesStatus,
     SyncStatus,
@@ -112,10 +113,10 @@ class Lists:
         columns = {"created_at": (SortKey(Asset.created_at),), "name": (SortKey(Asset.name),)}
         return await read_part(self.session, query, _order(sort, columns, SortKey(Asset.id)), place)
 
-    async def register(self, asset_id: uuid.UUID, place: Place, sort: HolderSort) -> Part[Holder]:
+    async def register(self, asset_id: uuid.UUID, place: Place, sort: HolderSort) -> Part[RegisterEntry]:
         """Return part of who holds an asset now."""
-        query = select(Holder).where(Holder.asset_id == asset_id, Holder.distribution_id.is_(None))
-        return await read_part(self.session, query, _holder_order(sort), place)
+        query = select(RegisterEntry).where(RegisterEntry.asset_id == asset_id, RegisterEntry.distribution_id.is_(None))
+        return await read_part(self.session, query, _holder_order(RegisterEntry, sort), place)
 
     async def distributions(
         self, wanted: DistributionFilter, place: Place, sort: DistributionSort
@@ -152,18 +153,20 @@ class Lists:
 
     async def entitlements(
         self, distribution: Distribution, wanted: EntitlementFilter, place: Place, sort: HolderSort
-    ) -> Part[Holder]:
+    ) -> Part[Entitlement]:
         """Return part of who is owed what by a distribution."""
         equal = {
-            Holder.paid: wanted.paid,
-            Holder.failure_code: wanted.failure_code,
-            Holder.batch_number: wanted.batch_number,
+            Entitlement.paid: wanted.paid,
+            Entitlement.failure_code: wanted.failure_code,
+            Entitlement.batch_number: wanted.batch_number,
         }
-        query = select(Holder).where(
-            Holder.asset_id == distribution.asset_id, Holder.distribution_id == distribution.id, *_equal(equal)
+        query = select(Entitlement).where(
+            Entitlement.asset_id == distribution.asset_id,
+            Entitlement.distribution_id == distribution.id,
+            *_equal(equal),
         )
         total = distribution.entitlement_count if wanted == EntitlementFilter() else None
-        return await read_part(self.session, query, _holder_order(sort), place, total=total)
+        return await read_part(self.session, query, _holder_order(Entitlement, sort), place, total=total)
 
     async def batches(
         self, distribution_id: uuid.UUID, place: Place, *, status: BatchStatus | None = None
@@ -239,15 +242,15 @@ class Lists:
         return await read_part(self.session, select(ApiToken), order, place)
 
 
-def _holder_order(sort: HolderSort) -> Order:
+def _holder_order(of: type[Entitlement | RegisterEntry], sort: HolderSort) -> Order:
     columns = {
         "account_id": (),
-        "balance": (SortKey(Holder.balance),),
-        "payment_amount": (SortKey(Holder.payment_amount, null_as=_NOTHING),),
+        "balance": (SortKey(of.balance),),
+        "payment_amount": (SortKey(Entitlement.payment_amount, null_as=_NOTHING),),
     }
     # Naming the distribution, which all of them have alike, shows the planner the order of the unique index.
-    hints = (Holder.distribution_id.expression,) if sort in (HolderSort.ACCOUNT, HolderSort.ACCOUNT_BACKWARDS) else ()
-    return _order(sort, columns, SortKey(Holder.account_id), hints=hints)
+    hints = (of.distribution_id.expression,) if sort in (HolderSort.ACCOUNT, HolderSort.ACCOUNT_BACKWARDS) else ()
+    return _order(sort, columns, SortKey(of.account_id), hints=hints)
 
 
 def _order(

@@ -251,7 +251,7 @@ class EvmLedger:
             )
         await self.transactions.send(signed.hash, signed_bytes)
 
-    async def outcome(self, transaction_id: str) -> Outcome:
+    async def outcome(self, transaction_id: str, signed_bytes: bytes | None = None) -> Outcome:  # noqa: ARG002
         """Say what became of a transaction, in any of its versions, as far as final blocks tell."""
         return await self._outcomes.of(transaction_id)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -48,8 +47,6 @@ from masspayout.settings import Settings
 
 _NANOS_PER_MICROSECOND = 1_000
 
-_REMEMBERED = 10_000
-
 # Custodians take their time, and numbers are handed out one after the other.
 _SLOWLY_SIGNED = 8
 
@@ -92,7 +89,6 @@ class HederaLedger:
         self._signer: Signer | None = None
         self._opening = asyncio.Lock()
         # Of what was lately signed or sent: payer, token and the only recipient, which say of whom a failure is.
-        self._lately: OrderedDict[str, tuple[str, str, str | None]] = OrderedDict()
         self._traits = LedgerTraits(
             name="hedera",
             recipients_per_transaction=settings.hedera_recipients_per_transaction,
@@ -274,8 +270,6 @@ class HederaLedger:
         )
         signed_bytes = await sign(unsigned, await self._open_signer())
         transaction_id = make_transaction_id(transfer.payer_account_id, transfer.number)
-        recipient_ids = [payment.account_id for payment in transfer.payments]
-        self._remember(transaction_id, transfer.token_id, recipient_ids)
         expires_nanos = transfer.number + settings.hedera_valid_seconds * NANOS_PER_SECOND
         return SignedTransaction(transaction_id, signed_bytes, to_datetime(expires_nanos))
 
@@ -287,11 +281,9 @@ class HederaLedger:
             LedgerUnavailable: No node took it.
             LedgerUncertain: No answer came.
         """
-        stored = read_stored(signed_bytes)
-        self._remember(stored.transaction_id, stored.token_id, stored.recipient_ids)
-        await self._nodes.submit(stored)
+        await self._nodes.submit(read_stored(signed_bytes))
 
-    async def outcome(self, transaction_id: str) -> Outcome:
+    async def outcome(self, transaction_id: str, signed_bytes: bytes | None = None) -> Outcome:
         """Return the outcome of a transaction, as far as can be known; ``outcomes`` tells what is evidence for it.
 
         Raises:
@@ -299,9 +291,16 @@ class HederaLedger:
             LedgerUnavailable: Neither nodes nor mirror nodes can tell.
         """
         outcome = await self._outcomes.find(transaction_id)
-        if isinstance(outcome, Refused) and transaction_id in self._lately:
-            return Refused(await self._preflight.attribute(outcome.code, *self._lately[transaction_id]))
-        return outcome
+        if not isinstance(outcome, Refused) or signed_bytes is None:
+            return outcome
+        try:
+            sent = read_stored(signed_bytes)
+        except LedgerRejected:
+            return outcome  # they were altered since, and tell nothing of what was sent
+        payer_account_id, _ = split_transaction_id(transaction_id)
+        only_recipient = sent.recipient_ids[0] if len(sent.recipient_ids) == 1 else None
+        code = await self._preflight.attribute(outcome.code, payer_account_id, sent.token_id, only_recipient)
+        return Refused(code)
 
     async def clock_lead_seconds(self) -> float | None:
         """Return by how much the newest block of a mirror node ends ahead of our clock."""
@@ -372,10 +371,3 @@ class HederaLedger:
             if self._signer is None:
                 self._signer = await open_signer(self._settings)
             return self._signer
-
-    def _remember(self, transaction_id: str, token_id: str, recipient_ids: Sequence[str]) -> None:
-        payer, _ = split_transaction_id(transaction_id)
-        only_recipient = recipient_ids[0] if len(recipient_ids) == 1 else None
-        self._lately[transaction_id] = (payer, token_id, only_recipient)
-        if len(self._lately) > _REMEMBERED:
-            self._lately.popitem(last=False)

@@ -223,7 +223,7 @@ class SandboxLedger:
         if lost or strikes(faults.lose_answer_percent):
             raise _no_answer(transaction)
 
-    async def outcome(self, transaction_id: str) -> Outcome:
+    async def outcome(self, transaction_id: str, signed_bytes: bytes | None = None) -> Outcome:  # noqa: ARG002
         """Say what became of a transaction, as far as can be known.
 
         Absence is proof of death once the mirror has seen the ledger pass the longest validity that anybody ever signed

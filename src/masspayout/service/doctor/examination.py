@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from masspayout.db.diagnosis import Diagnosis
 from masspayout.db.refusals import Obstacle
+from masspayout.db.session import Database
 from masspayout.kernel.errors import DatabaseUnavailable, MassPayoutError
 from masspayout.kernel.next_steps import Action, NextStep, Part
 from masspayout.ledger.port import Ledger
@@ -35,6 +36,21 @@ class Problem(MassPayoutError):  # noqa: N818 - it reads as what it is
         self.details = tuple(details)
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How what is examined is opened, whatever state it is in.
+
+    Attributes:
+        database_url: Returns the address of the database, starting the embedded server if it is the one to use.
+        make_ledger: Returns the ledger that the settings name; it connects on first use.
+        share_clock: Has the database's *now* move with a ledger whose clock can be advanced.
+    """
+
+    database_url: Callable[[Settings], Awaitable[URL]]
+    make_ledger: Callable[[URL, Settings, Callable[[], int]], Ledger]
+    share_clock: Callable[[Database, Ledger], None]
+
+
 @dataclass(slots=True)
 class Examination:
     """What the checks work with. The first ones fill in what the later ones need.
@@ -42,6 +58,7 @@ class Examination:
     Attributes:
         settings: Where database and ledger are.
         slow_ms: From how many milliseconds on a statement is slow.
+        opening: How they are opened; not needed where both are open.
         refusal: What refused us when we connected, and why.
         diagnosis: The database, to be looked at; there since the first check.
         clock: The database's time in nanoseconds since 1970; this machine's before the check of the clocks.
@@ -52,6 +69,7 @@ class Examination:
     settings: Settings
     slow_ms: int
     refusal: tuple[Obstacle, DatabaseUnavailable] | None = None
+    opening: Opening = field(init=False)
     diagnosis: Diagnosis = field(init=False)
     clock: Callable[[], int] = time.time_ns
     ledger: Ledger = field(init=False)

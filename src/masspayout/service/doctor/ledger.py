@@ -7,14 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.diagnosis import Unpaid
 from masspayout.db.repositories import Homes
-from masspayout.doctor.examination import Examination, Problem
 from masspayout.kernel.errors import NotFound
 from masspayout.kernel.money import subtract, to_decimal, total
 from masspayout.kernel.next_steps import Action, NextStep
 from masspayout.ledger.failures import PAYER_IS_RECIPIENT, describe_failure
 from masspayout.ledger.identity import contradict, settings_of
 from masspayout.registers import ledger_binding
-from masspayout.runtime import make_ledger
+from masspayout.service.doctor.examination import Examination, Problem
 
 
 async def ledger_answers(examination: Examination) -> str:
@@ -24,7 +23,7 @@ async def ledger_answers(examination: Examination) -> str:
     """
     async with examination.diagnosis.connection() as connection, AsyncSession(connection) as session:
         homes = await Homes(session).find_token_homes()
-    examination.ledger = make_ledger(examination.url, examination.settings, examination.clock)
+    examination.ledger = examination.opening.make_ledger(examination.url, examination.settings, examination.clock)
     examination.opened.push_async_callback(examination.ledger.close)
     name = examination.ledger.traits.name
     state = await examination.ledger.examine()

@@ -3,8 +3,8 @@
 import re
 
 from masspayout.db.plans import find_slow_plans
-from masspayout.doctor.examination import Examination, Problem
 from masspayout.kernel.next_steps import Action
+from masspayout.service.doctor.examination import Examination, Problem
 
 # Below this, reading the whole table is the quickest way.
 _LARGE_TABLE_ROWS = 10_000

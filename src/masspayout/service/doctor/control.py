@@ -3,8 +3,8 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit
-from masspayout.doctor.examination import Examination, Problem
 from masspayout.kernel.next_steps import Action
+from masspayout.service.doctor.examination import Examination, Problem
 
 # The whole trail is verified by a command of its own, which takes as long as the trail is.
 _LATEST_ENTRIES = 1000

@@ -1,11 +1,11 @@
 """The doctor: named checks, each an invariant, run in order. Nothing is changed, and no check can stop the others."""
 
-from masspayout.doctor import clocks, control, database, ledger, payers, payouts, queries, replication
-from masspayout.doctor.examination import Check, Examination, Result, Status, run_checks
-from masspayout.doctor.readiness import Readiness, is_ready
+from masspayout.service.doctor import clocks, control, database, ledger, payers, payouts, queries, replication
+from masspayout.service.doctor.examination import Check, Examination, Opening, Result, Status, run_checks
+from masspayout.service.doctor.readiness import Readiness, is_ready
 from masspayout.settings import Settings
 
-__all__ = ["CHECKS", "DEFAULT_SLOW_MS", "Readiness", "Result", "Status", "examine", "is_ready"]
+__all__ = ["CHECKS", "DEFAULT_SLOW_MS", "Opening", "Readiness", "Result", "Status", "examine", "is_ready"]
 
 DEFAULT_SLOW_MS = 5000
 _PATIENCE_SECONDS = 30.0
@@ -42,15 +42,21 @@ CHECKS = (
 
 
 async def examine(
-    settings: Settings, *, slow_ms: int = DEFAULT_SLOW_MS, patience_seconds: float = _PATIENCE_SECONDS
+    settings: Settings,
+    opening: Opening,
+    *,
+    slow_ms: int = DEFAULT_SLOW_MS,
+    patience_seconds: float = _PATIENCE_SECONDS,
 ) -> list[Result]:
     """Run all checks in order. What depends on one that failed is not checked.
 
     Args:
         settings: Where database and ledger are.
+        opening: How they are opened.
         slow_ms: From how many milliseconds on a statement is slow.
         patience_seconds: How long one check may take.
     """
     examination = Examination(settings, slow_ms)
+    examination.opening = opening
     async with examination.opened:
         return await run_checks(CHECKS, examination, patience_seconds)

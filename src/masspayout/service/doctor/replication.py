@@ -1,7 +1,7 @@
 """The check of the replication: what a failover of the database's server can lose."""
 
-from masspayout.doctor.examination import Examination, Problem
 from masspayout.kernel.next_steps import Action
+from masspayout.service.doctor.examination import Examination, Problem
 
 
 async def commits_are_as_safe_as_asked(examination: Examination) -> str:

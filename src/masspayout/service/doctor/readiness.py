@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from masspayout.context import Context
 from masspayout.db.diagnosis import Diagnosis
-from masspayout.doctor import database, payouts
-from masspayout.doctor.examination import Check, Examination, Problem, Result, Status, run_checks
 from masspayout.kernel.next_steps import Action
+from masspayout.service.doctor import database, payouts
+from masspayout.service.doctor.examination import Check, Examination, Problem, Result, Status, run_checks
 
 # A second or two old, an answer is as good as a new one, however often somebody asks.
 _KEPT_SECONDS = 2.0

@@ -1,9 +1,9 @@
 """Checks of the work: registers, workers and their jobs, transactions and distributions that came to no end."""
 
 from masspayout.db.repositories import WORKER_ALIVE_SECONDS
-from masspayout.doctor.examination import Examination, Problem
 from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
 from masspayout.kernel.next_steps import Action
+from masspayout.service.doctor.examination import Examination, Problem
 
 _UNDECIDED_SECONDS = 300
 _SYNCING_SECONDS = 600

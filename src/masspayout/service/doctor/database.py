@@ -3,9 +3,8 @@
 from masspayout.db import embedded, migrations
 from masspayout.db.diagnosis import Diagnosis
 from masspayout.db.refusals import Obstacle
-from masspayout.doctor.examination import Examination, Problem
 from masspayout.kernel.next_steps import Action
-from masspayout.runtime import database_url
+from masspayout.service.doctor.examination import Examination, Problem
 
 
 async def server_answers(examination: Examination) -> str:
@@ -19,7 +18,7 @@ async def server_answers(examination: Examination) -> str:
             ". Or make an empty database: ",
             Action.UPGRADE_DATABASE,
         )
-    url = await database_url(settings)
+    url = await examination.opening.database_url(settings)
     examination.diagnosis = Diagnosis(url)
     examination.opened.push_async_callback(examination.diagnosis.close)
     examination.refusal = await examination.diagnosis.refusal()

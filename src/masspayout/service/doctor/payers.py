@@ -7,12 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import Payer
 from masspayout.db.repositories import Homes, Payers
-from masspayout.doctor.examination import Examination, Problem
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.movements import StatementEntry
 from masspayout.kernel.next_steps import Action
 from masspayout.kernel.obligations import is_mark
 from masspayout.ledger.identity import contradict
+from masspayout.service.doctor.examination import Examination, Problem
 
 # What was not read so far is looked at, but no more than this: a hundred transactions a page.
 _PAGES_AT_MOST = 50

@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 import psycopg
 
 from masspayout.db.session import Database
-from masspayout.doctor.examination import Examination, Problem
 from masspayout.kernel.errors import ClockIsOff, MassPayoutError
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 from masspayout.payments import require_not_behind
-from masspayout.runtime import make_ledger, share_clock
+from masspayout.service.doctor.examination import Examination, Problem
 
 # The check of the ledger says what is wrong with one that does not answer; this one does not wait for it as long.
 _LEDGER_PATIENCE_SECONDS = 5.0
@@ -41,11 +40,11 @@ async def clocks_agree(examination: Examination) -> str:
 async def _ask_ledger(examination: Examination, database: Database) -> float | None:
     """Return by how much the ledger's newest time is ahead of the database's; None if nobody knows."""
     try:
-        ledger = make_ledger(examination.url, examination.settings, database.clock.now_nanos)
+        ledger = examination.opening.make_ledger(examination.url, examination.settings, database.clock.now_nanos)
     except MassPayoutError:
         return None
     examination.opened.push_async_callback(ledger.close)
-    share_clock(database, ledger)
+    examination.opening.share_clock(database, ledger)
     try:
         async with asyncio.timeout(_LEDGER_PATIENCE_SECONDS):
             return await ledger.clock_lead_seconds()
