@@ -4,10 +4,11 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.cli.options import AssetArgument, LimitOption, PageOption
-from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table, why_empty
-from masspayout.cli.session import with_runtime
+from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list, show_table, why_empty
+from masspayout.cli.session import in_transaction, with_runtime
 from masspayout.cli.times import parse_duration
 from masspayout.context import Context
 from masspayout.db.entities import Asset
@@ -58,18 +59,17 @@ def import_(
 def list_(page: PageOption = 1, limit: LimitOption = 20, as_json: JsonOption = False) -> None:
     """List the imported assets, newest first."""
 
-    async def work(runtime: Context) -> Any:
-        async with runtime.database.unit_of_work() as session:
-            return await Assets(session).find_all(page, limit)
+    async def work(session: AsyncSession) -> Any:
+        return await Assets(session).find_all(page, limit)
 
-    found = with_runtime(work)
-    if as_json:
-        show_json({"items": [_fields(asset) for asset in found.items], "total": found.total})
-        return
-    show_table(
+    found = in_transaction(work)
+    show_list(
+        [_fields(asset) for asset in found.items],
         ["TOKEN", "NAME", "SYMBOL", "PAID IN", "REGISTER", "AS OF"],
         [(a.token_id, a.name, a.symbol, a.payment_token_id, a.sync_status, a.last_synced_at) for a in found.items],
-        empty=why_empty(found.total, "There is no asset yet. Import one with: masspayout asset import TOKEN_ID"),
+        empty="There is no asset yet. Import one with: masspayout asset import TOKEN_ID",
+        total=found.total,
+        as_json=as_json,
     )
 
 
@@ -77,11 +77,10 @@ def list_(page: PageOption = 1, limit: LimitOption = 20, as_json: JsonOption = F
 def show(asset: AssetArgument, as_json: JsonOption = False) -> None:
     """Show one asset."""
 
-    async def work(runtime: Context) -> Asset:
-        async with runtime.database.unit_of_work() as session:
-            return await Assets(session).get_by_reference(asset)
+    async def work(session: AsyncSession) -> Asset:
+        return await Assets(session).get_by_reference(asset)
 
-    found = with_runtime(work)
+    found = in_transaction(work)
     if as_json:
         show_json(_fields(found))
     else:
@@ -124,12 +123,11 @@ def sync(
 def holders(asset: AssetArgument, page: PageOption = 1, limit: LimitOption = 20, as_json: JsonOption = False) -> None:
     """List who holds an asset, by account id."""
 
-    async def work(runtime: Context) -> Any:
-        async with runtime.database.unit_of_work() as session:
-            found = await Assets(session).get_by_reference(asset)
-            return found, await Holders(session).find_register(found.id, page, limit)
+    async def work(session: AsyncSession) -> Any:
+        found = await Assets(session).get_by_reference(asset)
+        return found, await Holders(session).find_register(found.id, page, limit)
 
-    found, register = with_runtime(work)
+    found, register = in_transaction(work)
     rows = [(holder.account_id, to_decimal(holder.balance, found.decimals)) for holder in register.items]
     if as_json:
         items = [{"account_id": account_id, "balance": balance} for account_id, balance in rows]

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit
 from masspayout.cli.options import LimitOption, PageOption
-from masspayout.cli.output import JsonOption, out, show_json, show_table, why_empty
-from masspayout.cli.session import with_runtime
-from masspayout.context import Context
+from masspayout.cli.output import JsonOption, out, show_json, show_list
+from masspayout.cli.session import in_transaction, with_runtime
 from masspayout.db.entities import AuditEntry
 from masspayout.db.repositories import AuditEntries
 
@@ -29,17 +29,12 @@ def list_(
 ) -> None:
     """List what was done, the latest first."""
 
-    async def work(runtime: Context) -> Any:
-        async with runtime.database.unit_of_work() as session:
-            return await AuditEntries(session).find(
-                subject_id=about, action=action, actor=actor, page=page, limit=limit
-            )
+    async def work(session: AsyncSession) -> Any:
+        return await AuditEntries(session).find(subject_id=about, action=action, actor=actor, page=page, limit=limit)
 
-    found = with_runtime(work)
-    if as_json:
-        show_json({"items": [entry_fields(entry) for entry in found.items], "total": found.total})
-        return
-    show_table(
+    found = in_transaction(work)
+    show_list(
+        [entry_fields(entry) for entry in found.items],
         ["NUMBER", "AT", "WHO", "FROM", "WHAT", "TO WHAT", "BEFORE", "AFTER"],
         [
             (
@@ -48,7 +43,9 @@ def list_(
             )
             for entry in found.items
         ],
-        empty=why_empty(found.total, "Nothing of the kind was done yet."),
+        empty="Nothing of the kind was done yet.",
+        total=found.total,
+        as_json=as_json,
     )
 
 

@@ -9,14 +9,25 @@ from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.app import Payouts
 from masspayout.cli import approval, creation
 from masspayout.cli.options import DistributionArgument, LimitOption, PageOption
-from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table, why_empty, writing_as_it_is
+from masspayout.cli.output import (
+    JsonOption,
+    out,
+    run,
+    show_fields,
+    show_json,
+    show_list,
+    show_table,
+    why_empty,
+    writing_as_it_is,
+)
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import distribution_fields, show_failures, show_result, unchecked_sentence
-from masspayout.cli.session import opened, with_payouts, with_runtime
+from masspayout.cli.session import in_transaction, opened, with_payouts, with_runtime
 from masspayout.context import Context
 from masspayout.db.entities import Approval, Distribution, DistributionStatus
 from masspayout.db.repositories import Approvals, Assets, BatchPayouts, Distributions, Entitlements
@@ -79,18 +90,14 @@ def list_(
 ) -> None:
     """List distributions, newest first."""
 
-    async def work(runtime: Context) -> Any:
-        async with runtime.database.unit_of_work() as session:
-            asset_id = None if asset is None else (await Assets(session).get_by_reference(asset)).id
-            page_found = await Distributions(session).find_of_asset(asset_id, status, page, limit)
-            return page_found, await Approvals(session).counts([item.id for item in page_found.items])
+    async def work(session: AsyncSession) -> Any:
+        asset_id = None if asset is None else (await Assets(session).get_by_reference(asset)).id
+        page_found = await Distributions(session).find_of_asset(asset_id, status, page, limit)
+        return page_found, await Approvals(session).counts([item.id for item in page_found.items])
 
-    found, counts = with_runtime(work)
-    if as_json:
-        items = [distribution_fields(item) | {"waits": _waits(item, counts)} for item in found.items]
-        show_json({"items": items, "total": found.total})
-        return
-    show_table(
+    found, counts = in_transaction(work)
+    show_list(
+        [distribution_fields(item) | {"waits": _waits(item, counts)} for item in found.items],
         ["ID", "ASSET", "TYPE", "STATUS", "AMOUNT", "HOLDERS", "CONCEPT", "DUE", "CREATED"],
         [
             (
@@ -100,13 +107,12 @@ def list_(
             )
             for d in found.items
         ],
+        total=found.total,
+        as_json=as_json,
         right=["AMOUNT", "HOLDERS"],
-        empty=why_empty(
-            found.total,
-            "No distribution is like that."
-            if asset or status
-            else "There is no distribution yet. Create one with: masspayout distribution create ASSET",
-        ),
+        empty="No distribution is like that."
+        if asset or status
+        else "There is no distribution yet. Create one with: masspayout distribution create ASSET",
     )
 
 

@@ -5,10 +5,11 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.automation import EventReader, Polled, event_listeners
 from masspayout.cli.output import JsonOption, out, show_json, show_table
-from masspayout.cli.session import with_runtime
+from masspayout.cli.session import in_transaction, with_runtime
 from masspayout.cli.times import parse_time
 from masspayout.context import Context
 from masspayout.db.entities import EventListener
@@ -49,12 +50,11 @@ def add(
 def list_(as_json: JsonOption = False) -> None:
     """List the listeners: how far each has read, what it handled, and what it set aside and why."""
 
-    async def work(runtime: Context) -> Any:
-        async with runtime.database.unit_of_work() as session:
-            listeners = EventListeners(session)
-            return await listeners.find_in_order(), await listeners.summaries()
+    async def work(session: AsyncSession) -> Any:
+        listeners = EventListeners(session)
+        return await listeners.find_in_order(), await listeners.summaries()
 
-    found, summaries = with_runtime(work)
+    found, summaries = in_transaction(work)
     items = [_fields(listener, summaries.get(listener.contract_id, EventSummary())) for listener in found]
     if as_json:
         show_json({"items": items, "total": len(items)})

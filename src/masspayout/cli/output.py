@@ -97,6 +97,34 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: 
         out.print(empty)
 
 
+def show_list(
+    items: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    total: int | None = None,
+    as_json: bool,
+    empty: str,
+    right: Sequence[str] = (),
+) -> None:
+    """Show a list, or a page of it: as JSON with the list's length, or as a table.
+
+    Args:
+        items: What JSON says of each.
+        columns: The heads of the table.
+        rows: What the table says of each.
+        total: How long the list is, where that is not all.
+        as_json: Whether a program reads it.
+        empty: What is said of a list with nothing in it.
+        right: The right-aligned columns.
+    """
+    length = len(items) if total is None else total
+    if as_json:
+        show_json({"items": items, "total": length})
+    else:
+        show_table(columns, rows, right=right, empty=why_empty(length, empty))
+
+
 def why_empty(total: int, otherwise: str) -> str:
     """Say why a page of a list has nothing: it lies beyond the end, or the whole list, of ``total`` rows, is empty."""
     return "The list has fewer pages." if total else otherwise

@@ -7,7 +7,7 @@ import typer
 
 from masspayout.app import Payouts
 from masspayout.cli.options import LimitOption
-from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table
+from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list, show_table
 from masspayout.cli.session import with_payouts, with_runtime
 from masspayout.context import Context
 from masspayout.db.entities import Payer, PayerEntry
@@ -28,10 +28,8 @@ PayerArgument = Annotated[str, typer.Argument(metavar="PAYER", help="The account
 def list_(as_json: JsonOption = False) -> None:
     """List the payers: whether they may be signed for, and how far their statements are read."""
     reports = with_payouts(lambda payouts: payouts.report_payers())
-    if as_json:
-        show_json({"items": [payer_fields(each) for each in reports], "total": len(reports)})
-        return
-    show_table(
+    show_list(
+        [payer_fields(each) for each in reports],
         ["ACCOUNT", "LEDGER", "STATE", "READ UNTIL", "UNKNOWN"],
         [
             (each.payer.account, each.payer.ledger, state(each), each.payer.read_until, each.unknown_count)
@@ -39,6 +37,7 @@ def list_(as_json: JsonOption = False) -> None:
         ],
         empty="Nothing was paid from any account yet.",
         right=["UNKNOWN"],
+        as_json=as_json,
     )
 
 

@@ -9,10 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.automation import series
 from masspayout.cli.options import LimitOption, PageOption
-from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table, why_empty
-from masspayout.cli.session import with_runtime
+from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list, show_table
+from masspayout.cli.session import in_transaction
 from masspayout.cli.times import duration_text
-from masspayout.context import Context
 from masspayout.db.entities import Distribution, Series, SeriesStatus
 from masspayout.db.repositories import Assets, Distributions, SeriesRepository
 
@@ -33,31 +32,26 @@ def list_(
 ) -> None:
     """List series, newest first, each with when its next distribution is due."""
 
-    async def work(runtime: Context) -> Any:
-        async with runtime.database.unit_of_work() as session:
-            asset_id = None if asset is None else (await Assets(session).get_by_reference(asset)).id
-            repository = SeriesRepository(session)
-            found = await repository.find_of_asset(asset_id, status, page, limit)
-            return found, await repository.find_next_times([item.id for item in found.items])
+    async def work(session: AsyncSession) -> Any:
+        asset_id = None if asset is None else (await Assets(session).get_by_reference(asset)).id
+        repository = SeriesRepository(session)
+        found = await repository.find_of_asset(asset_id, status, page, limit)
+        return found, await repository.find_next_times([item.id for item in found.items])
 
-    found, next_times = with_runtime(work)
-    if as_json:
-        items = [series_fields(item, next_times.get(item.id)) for item in found.items]
-        show_json({"items": items, "total": found.total})
-        return
-    show_table(
+    found, next_times = in_transaction(work)
+    show_list(
+        [series_fields(item, next_times.get(item.id)) for item in found.items],
         ["ID", "ASSET", "TYPE", "STATUS", "WHEN", "AMOUNT", "CONCEPT", "NEXT"],
         [
             (s.id, s.asset.symbol, s.type, s.status, _when(s), s.amount, s.concept, next_times.get(s.id))
             for s in found.items
         ],
+        total=found.total,
+        as_json=as_json,
         right=["AMOUNT"],
-        empty=why_empty(
-            found.total,
-            "No series is like that."
-            if asset or status
-            else "There is no series yet. Create one with: masspayout distribution create ASSET --execution RECURRING",
-        ),
+        empty="No series is like that."
+        if asset or status
+        else "There is no series yet. Create one with: masspayout distribution create ASSET --execution RECURRING",
     )
 
 
@@ -65,13 +59,12 @@ def list_(
 def show(reference: SeriesArgument, as_json: JsonOption = False) -> None:
     """Show one series, its next distribution and the latest ones."""
 
-    async def work(runtime: Context) -> tuple[Series, datetime | None, Sequence[Distribution]]:
-        async with runtime.database.unit_of_work() as session:
-            found = await series.find(session, reference)
-            next_time = await series.find_next_time(session, found)
-            return found, next_time, await Distributions(session).find_of_series(found.id, _LATEST)
+    async def work(session: AsyncSession) -> tuple[Series, datetime | None, Sequence[Distribution]]:
+        found = await series.find(session, reference)
+        next_time = await series.find_next_time(session, found)
+        return found, next_time, await Distributions(session).find_of_series(found.id, _LATEST)
 
-    found, next_time, latest = with_runtime(work)
+    found, next_time, latest = in_transaction(work)
     columns = ("id", "scheduled_time", "status", "total_amount", "failure_code")
     rows = [tuple(getattr(distribution, name) for name in columns) for distribution in latest]
     if as_json:
@@ -128,13 +121,12 @@ def series_fields(found: Series, next_time: datetime | None) -> dict[str, Any]:
 
 
 def _changed(reference: str, change: Callable[[AsyncSession, Series], Awaitable[object]]) -> Series:
-    async def work(runtime: Context) -> Series:
-        async with runtime.database.unit_of_work() as session:
-            found = await series.find(session, reference)
-            await change(session, found)
-            return found
+    async def work(session: AsyncSession) -> Series:
+        found = await series.find(session, reference)
+        await change(session, found)
+        return found
 
-    return with_runtime(work)
+    return in_transaction(work)
 
 
 def _when(found: Series) -> str:

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from masspayout.app import Payouts
 from masspayout.cli.output import run
 from masspayout.context import Context
@@ -27,6 +29,16 @@ async def opened() -> AsyncIterator[Context]:
 def with_payouts(work: Callable[[Payouts], Awaitable[Result]]) -> Result:
     """Run one command's work with payouts to its end."""
     return with_runtime(lambda runtime: work(Payouts(runtime)))
+
+
+def in_transaction(work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
+    """Run what a command does with the database alone, in one transaction."""
+
+    async def inside(runtime: Context) -> Result:
+        async with runtime.database.unit_of_work() as session:
+            return await work(session)
+
+    return with_runtime(inside)
 
 
 def with_runtime(work: Callable[[Context], Awaitable[Result]]) -> Result:

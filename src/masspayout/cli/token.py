@@ -3,11 +3,11 @@
 from typing import Annotated, Any
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout.cli.output import JsonOption, out, show_json, show_table
-from masspayout.cli.session import with_runtime
+from masspayout.cli.output import JsonOption, out, show_json, show_list
+from masspayout.cli.session import in_transaction
 from masspayout.cli.times import parse_duration
-from masspayout.context import Context
 from masspayout.db.entities import ApiToken
 from masspayout.db.repositories import ApiTokens
 from masspayout.kernel.roles import Role
@@ -29,12 +29,11 @@ def create(
     """Make an API token. It is shown once, and kept nowhere."""
     expires_in = None if expires is None else parse_duration(expires)
 
-    async def work(runtime: Context) -> tuple[ApiToken, str]:
-        async with runtime.database.unit_of_work() as session:
-            owner_id = None if user is None else (await access.find_user(session, user)).id
-            return await access.create_token(session, name, role=role, expires_in=expires_in, owner_id=owner_id)
+    async def work(session: AsyncSession) -> tuple[ApiToken, str]:
+        owner_id = None if user is None else (await access.find_user(session, user)).id
+        return await access.create_token(session, name, role=role, expires_in=expires_in, owner_id=owner_id)
 
-    token, text = with_runtime(work)
+    token, text = in_transaction(work)
     if as_json:
         show_json(_fields(token) | {"token": text})
         return
@@ -46,18 +45,16 @@ def create(
 def list_(as_json: JsonOption = False) -> None:
     """List the tokens, newest first, without their secrets."""
 
-    async def work(runtime: Context) -> Any:
-        async with runtime.database.unit_of_work() as session:
-            return await ApiTokens(session).find_older(None, limit=1000)
+    async def work(session: AsyncSession) -> Any:
+        return await ApiTokens(session).find_older(None, limit=1000)
 
-    items = [_fields(token) for token in with_runtime(work)]
-    if as_json:
-        show_json({"items": items, "total": len(items)})
-        return
+    items = [_fields(token) for token in in_transaction(work)]
     columns = ("prefix", "name", "role", "expires_at", "last_used_at", "revoked_at")
-    show_table(
+    show_list(
+        items,
         ["TOKEN", "NAME", "ROLE", "EXPIRES", "LAST USED", "REVOKED"],
         [[item[column] for column in columns] for item in items],
+        as_json=as_json,
         empty="There is no token yet. Make one with: masspayout token create NAME",
     )
 
@@ -68,13 +65,12 @@ def revoke(
 ) -> None:
     """Let a token never come in again."""
 
-    async def work(runtime: Context) -> ApiToken:
-        async with runtime.database.unit_of_work() as session:
-            found = await access.find_token(session, token)
-            await access.revoke_token(session, found)
-            return found
+    async def work(session: AsyncSession) -> ApiToken:
+        found = await access.find_token(session, token)
+        await access.revoke_token(session, found)
+        return found
 
-    found = with_runtime(work)
+    found = in_transaction(work)
     out.print(f"The token {found.name!r} is revoked.")
 
 

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout.cli.output import JsonOption, out, show_json, show_table
-from masspayout.cli.session import with_runtime
-from masspayout.context import Context
+from masspayout.cli.output import JsonOption, out, show_list
+from masspayout.cli.session import in_transaction
 from masspayout.db.entities import User
 from masspayout.db.repositories import Users
 from masspayout.kernel.roles import Role
@@ -29,11 +28,10 @@ def add(name: NameArgument, role: RoleOption = Role.VIEWER, password_stdin: Pass
     """Add a user, with a password."""
     password = _password(password_stdin)
 
-    async def work(runtime: Context) -> User:
-        async with runtime.database.unit_of_work() as session:
-            return await access.add_user(session, name, role=role, password=password)
+    async def work(session: AsyncSession) -> User:
+        return await access.add_user(session, name, role=role, password=password)
 
-    user = with_runtime(work)
+    user = in_transaction(work)
     out.print(f"{user.name} may log in, as {user.role}.")
 
 
@@ -41,18 +39,16 @@ def add(name: NameArgument, role: RoleOption = Role.VIEWER, password_stdin: Pass
 def list_(as_json: JsonOption = False) -> None:
     """List the users."""
 
-    async def work(runtime: Context) -> Any:
-        async with runtime.database.unit_of_work() as session:
-            return await Users(session).find_in_order()
+    async def work(session: AsyncSession) -> Any:
+        return await Users(session).find_in_order()
 
-    items = [_fields(user) for user in with_runtime(work)]
-    if as_json:
-        show_json({"items": items, "total": len(items)})
-        return
-    show_table(
+    items = [_fields(user) for user in in_transaction(work)]
+    show_list(
+        items,
         ["NAME", "ROLE", "LOGS IN WITH", "DISABLED", "CREATED"],
         [[item[column] for column in ("name", "role", "logs_in_with", "disabled", "created_at")] for item in items],
         empty="There is no user yet. Add one with: masspayout user add NAME --role admin",
+        as_json=as_json,
     )
 
 
@@ -89,22 +85,20 @@ def password(name: NameArgument, password_stdin: PasswordOption = False) -> None
 def link(name: NameArgument) -> None:
     """Print the end of a link that logs a user in once, within a quarter of an hour."""
 
-    async def work(runtime: Context) -> str:
-        async with runtime.database.unit_of_work() as session:
-            return await access.make_login_link(session, await access.find_user(session, name))
+    async def work(session: AsyncSession) -> str:
+        return await access.make_login_link(session, await access.find_user(session, name))
 
-    secret = with_runtime(work)
+    secret = in_transaction(work)
     out.print(f"/sign-in/{secret}")
 
 
 def _changed(name: str, change: Callable[[AsyncSession, User], Awaitable[None]]) -> User:
-    async def work(runtime: Context) -> User:
-        async with runtime.database.unit_of_work() as session:
-            user = await access.find_user(session, name)
-            await change(session, user)
-            return user
+    async def work(session: AsyncSession) -> User:
+        user = await access.find_user(session, name)
+        await change(session, user)
+        return user
 
-    return with_runtime(work)
+    return in_transaction(work)
 
 
 def _password(from_stdin: bool) -> str:

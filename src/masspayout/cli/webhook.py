@@ -5,10 +5,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.cli.options import LimitOption, PageOption
-from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table, why_empty
-from masspayout.cli.session import with_runtime
+from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list
+from masspayout.cli.session import in_transaction, with_runtime
 from masspayout.context import Context
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
 from masspayout.db.repositories import Backlog, Page, Webhooks
@@ -45,21 +46,19 @@ def add(
 def list_(as_json: JsonOption = False) -> None:
     """List the targets, with how many deliveries wait and how many were given up."""
 
-    async def work(runtime: Context) -> Any:
-        async with runtime.database.unit_of_work() as session:
-            webhooks = Webhooks(session)
-            return (await webhooks.find_all(limit=1000)).items, await webhooks.backlogs()
+    async def work(session: AsyncSession) -> Any:
+        webhooks = Webhooks(session)
+        return (await webhooks.find_all(limit=1000)).items, await webhooks.backlogs()
 
-    found, backlogs = with_runtime(work)
+    found, backlogs = in_transaction(work)
     items = [_fields(webhook, backlogs.get(webhook.id, Backlog())) for webhook in found]
-    if as_json:
-        show_json({"items": items, "total": len(items)})
-        return
-    show_table(
+    show_list(
+        items,
         ["ID", "URL", "EVENTS", "ON", "WAITING", "GIVEN UP"],
         [(w["id"], w["url"], " ".join(w["events"]), w["enabled"], w["pending"], w["failed"]) for w in items],
         right=["WAITING", "GIVEN UP"],
         empty="Nobody is told of anything. Begin with: masspayout webhook add URL",
+        as_json=as_json,
     )
 
 
@@ -122,9 +121,6 @@ def deliveries(
 
     found = with_runtime(work)
     items = [_delivery_fields(delivery) for delivery in found.items]
-    if as_json:
-        show_json({"items": items, "total": found.total})
-        return
     columns: Sequence[str] = (
         "id",
         "number",
@@ -135,11 +131,14 @@ def deliveries(
         "response_ms",
         "error",
     )
-    show_table(
+    show_list(
+        items,
         ["DELIVERY", "NUMBER", "EVENT", "STATUS", "TRIES", "ANSWER", "MS", "ERROR"],
         [[item[column] for column in columns] for item in items],
         right=["NUMBER", "TRIES", "ANSWER", "MS"],
-        empty=why_empty(found.total, "Nothing of the kind was sent yet."),
+        total=found.total,
+        as_json=as_json,
+        empty="Nothing of the kind was sent yet.",
     )
 
 

@@ -5,9 +5,10 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.cli.output import JsonOption, out, show_json, show_table
-from masspayout.cli.session import with_runtime
+from masspayout.cli.session import in_transaction, with_runtime
 from masspayout.context import Context
 from masspayout.db.repositories import BackgroundWork, WorkStatus
 from masspayout.worker import run_worker
@@ -37,11 +38,10 @@ def worker(
 def status(as_json: JsonOption = False) -> None:
     """Show which workers are alive, what waits for them, and how far the distributions under way are."""
 
-    async def work(runtime: Context) -> WorkStatus:
-        async with runtime.database.unit_of_work() as session:
-            return await BackgroundWork(session).status()
+    async def work(session: AsyncSession) -> WorkStatus:
+        return await BackgroundWork(session).status()
 
-    found = with_runtime(work)
+    found = in_transaction(work)
     if as_json:
         show_json(asdict(found))
         return

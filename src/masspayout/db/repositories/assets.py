@@ -9,7 +9,7 @@ from sqlalchemy import func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from masspayout.db.entities import Asset, SyncStatus
-from masspayout.db.repositories.base import Page, Repository
+from masspayout.db.repositories.base import Page, Repository, read_page
 from masspayout.db.types import UtcTimestamp, uuid7
 from masspayout.kernel.errors import NotFound
 from masspayout.kernel.next_steps import Action
@@ -53,8 +53,7 @@ class Assets(Repository[Asset]):
         columns = (Asset.name, Asset.symbol, Asset.token_id)
         condition = or_(*(column.icontains(contains, autoescape=True) for column in columns))
         rows = select(Asset).where(condition).order_by(func.lower(Asset.name), Asset.id)
-        total = await self.session.scalar(select(func.count(Asset.id)).where(condition))
-        return Page((await self.session.scalars(rows.offset((page - 1) * limit).limit(limit))).all(), total or 0)
+        return await read_page(self.session, rows, page, limit)
 
     async def upsert(self, facts: Mapping[str, Any]) -> Asset:
         """Write what the ledger says of a token: a new asset, or the one that is there with those facts renewed."""

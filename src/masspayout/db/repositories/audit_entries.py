@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from masspayout.db.entities import AuditEntry, AuditHead
 from masspayout.db.last_work import do_last
-from masspayout.db.repositories.base import Page, Repository
+from masspayout.db.repositories.base import Page, Repository, read_page
 from masspayout.db.types import uuid7
 from masspayout.kernel.json_forms import json_form
 
@@ -65,9 +65,8 @@ class AuditEntries(Repository[AuditEntry]):
             conditions.append(AuditEntry.action == action)
         if actor is not None:
             conditions.append((AuditEntry.actor_id == actor) | (AuditEntry.actor_name == actor))
-        total = await self.session.scalar(select(func.count()).select_from(AuditEntry).where(*conditions))
         rows = select(AuditEntry).where(*conditions).order_by(AuditEntry.number.desc())
-        return Page((await self.session.scalars(rows.offset((page - 1) * limit).limit(limit))).all(), total or 0)
+        return await read_page(self.session, rows, page, limit)
 
     async def see_one_moment(self) -> None:
         """Read the trail and its head as of one moment, whatever is added meanwhile; before the first other query."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import CursorResult, Select, func, select, tuple_
+from sqlalchemy import CursorResult, ScalarSelect, Select, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.base import Executable
 
@@ -32,6 +32,18 @@ class Page(Generic[Entity]):
 
     items: Sequence[Entity]
     total: int
+
+
+def length_of(query: Select[Entity]) -> ScalarSelect[int]:
+    """Return the query of how many rows a query finds. Counting needs no columns and no order."""
+    rows = query.order_by(None).with_only_columns(literal(1), maintain_column_froms=True)
+    return select(func.count()).select_from(rows.subquery()).scalar_subquery()
+
+
+async def read_page(session: AsyncSession, query: Select[Entity], page: int, limit: int) -> Page[Entity]:
+    """Read one page of a sorted list, with the list's length. Pages count from 1."""
+    rows = (await session.scalars(query.offset((page - 1) * limit).limit(limit))).all()
+    return Page(rows, await session.scalar(select(length_of(query))) or 0)
 
 
 class Repository(Generic[Entity]):
@@ -84,9 +96,7 @@ class Repository(Generic[Entity]):
 
     async def find_all(self, page: int = 1, limit: int = 20) -> Page[Entity]:
         """Return one page of the list, newest first, with the list's length. Pages count from 1."""
-        total = await self.session.scalar(select(func.count()).select_from(self.entity))
-        rows = await self.session.scalars(self._newest_first().offset((page - 1) * limit).limit(limit))
-        return Page(rows.all(), total or 0)
+        return await read_page(self.session, self._newest_first(), page, limit)
 
     async def find_older(self, than: Entity | None, limit: int) -> Sequence[Entity]:
         """Return the rows that follow ``than`` in the list; its cost does not grow with the depth."""

@@ -19,7 +19,7 @@ from masspayout.db.entities import (
     SeriesStatus,
 )
 from masspayout.db.repositories.approvals import given_approvals
-from masspayout.db.repositories.base import Page, Repository
+from masspayout.db.repositories.base import Page, Repository, read_page
 from masspayout.db.repositories.freezes import Freeze, FrozenTotals
 from masspayout.db.types import UtcTimestamp
 from masspayout.kernel.next_steps import Action, NextStep
@@ -190,8 +190,7 @@ class Distributions(Repository[Distribution]):
         if status is not None:
             conditions.append(Distribution.status == status)
         rows = self._newest_first().where(*conditions).options(selectinload(Distribution.asset))
-        total = await self.session.scalar(select(func.count()).select_from(Distribution).where(*conditions))
-        return Page((await self.session.scalars(rows.offset((page - 1) * limit).limit(limit))).all(), total or 0)
+        return await read_page(self.session, rows, page, limit)
 
     async def find_in_states(
         self, states: Sequence[DistributionStatus], *, contains: str = "", page: int = 1, limit: int = 25
@@ -204,16 +203,13 @@ class Distributions(Repository[Distribution]):
         if contains:
             columns = (Distribution.concept, Asset.name, Asset.symbol, Asset.token_id)
             conditions.append(or_(*(column.icontains(contains, autoescape=True) for column in columns)))
-        counted = select(func.count(Distribution.id)).join(Asset, Asset.id == Distribution.asset_id).where(*conditions)
         rows = (
             self._newest_first()
             .join(Asset, Asset.id == Distribution.asset_id)
             .where(*conditions)
             .options(selectinload(Distribution.asset))
-            .offset((page - 1) * limit)
-            .limit(limit)
         )
-        return Page((await self.session.scalars(rows)).all(), await self.session.scalar(counted) or 0)
+        return await read_page(self.session, rows, page, limit)
 
     async def find_last_begun(self, asset_id: uuid.UUID) -> Distribution | None:
         """Return the payout of an asset that began last."""

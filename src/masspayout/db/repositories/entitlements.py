@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import BatchPayout, BatchStatus, Distribution, Entitlement
-from masspayout.db.repositories.base import Page
+from masspayout.db.repositories.base import Page, read_page
 from masspayout.db.repositories.freezes import FrozenTotals, register_digest
 from masspayout.kernel.types import Due
 
@@ -70,15 +70,8 @@ class Entitlements:
             condition = and_(condition, Entitlement.paid == paid)
         if failed:
             condition = and_(condition, Entitlement.failure_code.is_not(None))
-        query = (
-            select(Entitlement)
-            .where(condition)
-            .order_by(Entitlement.account_id)
-            .offset((page - 1) * limit)
-            .limit(limit)
-        )
-        total = await self.session.scalar(select(func.count()).where(condition))
-        return Page((await self.session.scalars(query)).all(), total or 0)
+        query = select(Entitlement).where(condition).order_by(Entitlement.account_id)
+        return await read_page(self.session, query, page, limit)
 
     async def find_paid(self, limit: int, after: Entitlement | None = None, *, paid: bool) -> Sequence[Entitlement]:
         """Return the entitlements that are paid, or that are due and not paid, batch by batch, from one on.

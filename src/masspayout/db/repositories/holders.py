@@ -8,7 +8,7 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import Select, func, select, text, tuple_
 
 from masspayout.db.entities import RegisterEntry
-from masspayout.db.repositories.base import FIRST_ID, NTH_ID, Page, Repository
+from masspayout.db.repositories.base import FIRST_ID, NTH_ID, Page, Repository, read_page
 from masspayout.db.session import driver_connection
 from masspayout.db.statistics import refresh_statistics
 
@@ -107,11 +107,7 @@ class Holders(Repository[RegisterEntry]):
 
     async def find_register(self, asset_id: uuid.UUID, page: int = 1, limit: int = 20) -> Page[RegisterEntry]:
         """Return one page of the register, by account id, with its length."""
-        counted = select(func.count()).where(
-            RegisterEntry.asset_id == asset_id, RegisterEntry.distribution_id.is_(None)
-        )
-        rows = await self.session.scalars(self._register(asset_id).offset((page - 1) * limit).limit(limit))
-        return Page(rows.all(), await self.session.scalar(counted) or 0)
+        return await read_page(self.session, self._register(asset_id), page, limit)
 
     async def find_register_after(self, asset_id: uuid.UUID, account_id: str, limit: int) -> Sequence[RegisterEntry]:
         """Return the holders that follow an account id in the register; its cost does not grow with the depth."""

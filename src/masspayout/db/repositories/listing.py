@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeEngine
 
 from masspayout.db.entities import Base
+from masspayout.db.repositories.base import length_of
 from masspayout.db.types import UtcTimestamp
 from masspayout.kernel.errors import Invalid
 
@@ -155,14 +156,10 @@ async def read_part(
         total = None
         rows = (await session.scalars(order.following(sorted_query, place.after))).all()
     else:
-        count: ColumnElement[int | None] = literal(total)
+        count: ColumnElement[Any] = literal(total)
         if total is None:
-            # Counting needs no columns and no order, and what is asked for beside the rows costs no exchange more.
-            count = (
-                select(func.count())
-                .select_from(query.with_only_columns(literal(1), maintain_column_froms=True).subquery())
-                .scalar_subquery()
-            )
+            # What is asked for beside the rows costs no exchange more.
+            count = length_of(query)
         paged = sorted_query.offset((place.page - 1) * place.limit).add_columns(count)
         found = (await session.execute(paged)).all()
         rows = [row[0] for row in found]

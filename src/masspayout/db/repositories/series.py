@@ -18,7 +18,7 @@ from masspayout.db.entities import (
     Series,
     SeriesStatus,
 )
-from masspayout.db.repositories.base import Page, Repository
+from masspayout.db.repositories.base import Page, Repository, read_page
 from masspayout.db.types import UtcTimestamp
 from masspayout.kernel.next_steps import Action
 
@@ -60,8 +60,7 @@ class SeriesRepository(Repository[Series]):
         wanted: dict[Any, Any] = {Series.asset_id: asset_id, Series.status: status}
         conditions = [column == value for column, value in wanted.items() if value is not None]
         rows = self._newest_first().where(*conditions).options(selectinload(Series.asset))
-        total = await self.session.scalar(select(func.count()).select_from(Series).where(*conditions))
-        return Page((await self.session.scalars(rows.offset((page - 1) * limit).limit(limit))).all(), total or 0)
+        return await read_page(self.session, rows, page, limit)
 
     async def find_next_times(self, series_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, datetime]:
         """Return when the next distribution of each series is due; series that have none are absent.

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, func, select, text, update
 from sqlalchemy.orm import joinedload
 
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery, WebhookEvent
-from masspayout.db.repositories.base import Page, Repository
+from masspayout.db.repositories.base import Page, Repository, read_page
 from masspayout.db.types import UtcTimestamp
 from masspayout.kernel.errors import NotFound
 from masspayout.kernel.next_steps import Action
@@ -196,16 +196,13 @@ class Webhooks(Repository[Webhook]):
         """Return one page of the delivery log, the latest first, of one target and in one state if asked."""
         wanted: dict[Any, Any] = {WebhookDelivery.webhook_id: webhook_id, WebhookDelivery.status: status}
         conditions = [column == value for column, value in wanted.items() if value is not None]
-        total = await self.session.scalar(select(func.count()).select_from(WebhookDelivery).where(*conditions))
         rows = (
             select(WebhookDelivery)
             .where(*conditions)
             .options(joinedload(WebhookDelivery.event))
             .order_by(WebhookDelivery.id.desc())
-            .offset((page - 1) * limit)
-            .limit(limit)
         )
-        return Page((await self.session.scalars(rows)).all(), total or 0)
+        return await read_page(self.session, rows, page, limit)
 
     async def backlogs(self) -> Mapping[uuid.UUID, Backlog]:
         """Return by target how many deliveries wait, and how many were given up."""
