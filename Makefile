@@ -33,7 +33,7 @@ test: $(VENV)/.installed-dev
 
 # In one process: each point has servers and workers of its own, which want the cores.
 storm: $(VENV)/.installed-dev
-	STORM_POINTS=$(POINTS) $(BIN)/python -m pytest tests/test_restore.py tests/test_failover.py tests/test_two_hands.py $(PYTEST_ARGS)
+	STORM_POINTS=$(POINTS) $(BIN)/python -m pytest tests/payments/test_restore.py tests/payments/test_failover.py tests/payments/test_two_hands.py $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
@@ -47,8 +47,8 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run.py --holders $(N)
-	PYTHONPATH=tests $(BIN)/python benchmarks/hedera.py
-	PYTHONPATH=tests $(BIN)/python benchmarks/gas.py
+	PYTHONPATH=tests/support:tests/emulators:tests/emulators/evm $(BIN)/python benchmarks/hedera.py
+	PYTHONPATH=tests/support:tests/emulators:tests/emulators/evm $(BIN)/python benchmarks/gas.py
 
 contract: $(VENV)/.installed-dev
 	$(BIN)/python contracts/build.py
@@ -75,7 +75,7 @@ lock: $(VENV)/.installed-dev
 	$(LOCK) --extra dev --extra hedera --extra evm --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) tests/evm/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) tests/emulators/evm/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are newer than what they were made from, so nothing is installed twice.

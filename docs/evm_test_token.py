@@ -14,7 +14,7 @@ import vyper
 from eth_account import Account
 from web3 import HTTPProvider, Web3
 
-SOURCE = Path(__file__).resolve().parents[1] / "tests" / "evm" / "contracts" / "token.vy"
+SOURCE = Path(__file__).resolve().parents[1] / "tests" / "emulators" / "evm" / "contracts" / "token.vy"
 
 
 def send(web3: Web3, account: Any, call: Any) -> Any:

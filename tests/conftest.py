@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 from sqlalchemy import URL
 
+import places
 import transactions
 from databases import GUARDED_ROLE, fresh_database, run_sql
 from masspayout.context import Context
@@ -31,6 +32,9 @@ hypothesis.settings.load_profile("any machine")
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
+
+# Processes that tests start import what the tests do.
+os.environ["PYTHONPATH"] = os.pathsep.join(map(str, places.IMPORTED))
 
 transactions.watch()
 

@@ -1,12 +1,12 @@
 """The OpenAPI document that is checked in is the one that the software has."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from masspayout.api import api_document, api_routes
+from places import DOCS
 
-FILE = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
+FILE = DOCS / "openapi.json"
 
 
 def operations() -> list[dict[str, Any]]:

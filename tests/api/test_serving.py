@@ -15,8 +15,9 @@ from sqlalchemy import URL
 
 from http_process import make_token, service_process, settings_of
 from masspayout.kernel.roles import Role
+from places import DOCS
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "api.md"
+DOCUMENT = DOCS / "api.md"
 EXAMPLE = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -1,14 +1,14 @@
 """Databases on every supported server, and the users' own schema."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, Connection, NullPool, create_engine
 
 from databases import fresh_database
+from places import SHARED
 
-SCHEMA_FILE = Path(__file__).resolve().parents[3] / "shared" / "schema.sql"
+SCHEMA_FILE = SHARED / "schema.sql"
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from commands import commands, mentions, options_of
 from masspayout.service.doctor import CHECKS
 from masspayout.settings import Settings
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SECTION = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"```[^\n]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)

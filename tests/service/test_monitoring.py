@@ -5,7 +5,6 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -25,9 +24,10 @@ from masspayout.service.webhooks import targets
 from masspayout.service.webhooks.deliveries import Deliverer
 from masspayout.worker import run_worker
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime
+from places import DOCS
 from web_targets import answer, listening
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "monitoring.md"
+DOCUMENT = DOCS / "monitoring.md"
 
 
 @pytest.fixture

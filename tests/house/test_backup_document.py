@@ -17,11 +17,12 @@ from databases import copied_database, fresh_database, run_sql
 from forgetting import Books, House, begin_payout, find_one
 from masspayout.db.entities import DistributionStatus
 from masspayout.settings import Settings
+from places import DOCS, ROOT
 
 # Servers and workers take their time on a machine that is shared.
 pytestmark = pytest.mark.timeout(900)
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "backup-and-failover.md"
+DOCUMENT = DOCS / "backup-and-failover.md"
 SCRIPT = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"```[^\n]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 
@@ -56,7 +57,7 @@ def paste(house: House, script: str) -> Said:
         capture_output=True,
         text=True,
         check=False,
-        cwd=Path(__file__).parent,
+        cwd=ROOT,
     )
     said = Said(done.returncode, done.stdout, done.stderr)
     assert said.status == 0, said

@@ -10,8 +10,8 @@ from sqlalchemy import URL
 
 from anvil import running_anvil
 from command_line import environment
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NODE = re.compile(r"`npx\s@foundry-rs/anvil ([^`]*)`")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parents[1] / "src" / "masspayout"
+from places import PACKAGE
+
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 WITH_DOORS = (

@@ -23,6 +23,7 @@ from masspayout.jobs import Jobs
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, accounts
+from places import ROOT
 from workers import start_logged_worker
 
 HOLDERS = accounts(300)
@@ -148,7 +149,7 @@ class House:
             capture_output=True,
             text=True,
             check=False,
-            cwd=Path(__file__).parent,
+            cwd=ROOT,
         )
         return Said(done.returncode, done.stdout, done.stderr)
 

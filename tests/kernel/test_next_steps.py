@@ -4,7 +4,6 @@ import ast
 import json
 import re
 from itertools import chain
-from pathlib import Path
 
 import pytest
 
@@ -13,9 +12,8 @@ from masspayout.api import next_steps as api
 from masspayout.dashboard import next_steps as dashboard
 from masspayout.kernel.errors import Conflict
 from masspayout.kernel.next_steps import Action, Field, NextStep, Part, Step, as_command
+from places import PACKAGE, ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = ROOT / "src" / "masspayout"
 STEPS = [action.on(*"abc"[: action.value.count("{}")]) for action in Action]
 OPTIONS = set(chain.from_iterable(map(options_of, commands().values())))
 

@@ -30,10 +30,11 @@ from masspayout.distributions.terms import Terms
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
 from masspayout.kernel.errors import Conflict
 from payouts import World, accounts
+from places import DOCS
 
 ANA = Actor(ActorKind.USER, "0190", "ana", "192.0.2.7")
 NOW = datetime(2031, 1, 1, tzinfo=UTC)
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "audit.md"
+DOCUMENT = DOCS / "audit.md"
 
 
 async def entries_of(database: Database) -> list[AuditEntry]:

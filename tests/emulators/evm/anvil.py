@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-TOOLS = Path(__file__).resolve().parent / "evm"
+TOOLS = Path(__file__).resolve().parent
 _MODULES = TOOLS / "node_modules"
 _LOCKFILE = TOOLS / "package-lock.json"
 _START_SECONDS = 120

@@ -7,7 +7,6 @@ import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -357,9 +356,8 @@ async def test_a_listener_since_a_time_leaves_out_what_was_before(world: World) 
 
 @pytest.mark.timeout(600)
 async def test_a_process_that_dies_between_any_two_statements_handles_each_event_once(
-    world: World, database_url: URL, monkeypatch: pytest.MonkeyPatch
+    world: World, database_url: URL
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     processes.set_forkserver_preload(["listening"])
     series = await arm(world)
     listener_id = await listen(world, CONTRACT)

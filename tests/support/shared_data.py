@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+from places import SHARED
+
+SHARED_DATA = SHARED / "data"
 
 
 def shared_file(name: str) -> Path:

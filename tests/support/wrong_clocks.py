@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import URL
 
 from command_line import environment
+from places import ROOT
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class WrongMachine:
                 env={**os.environ, **environment(url), **settings, **self.environment},
                 stdout=subprocess.DEVNULL,
                 stderr=log,
-                cwd=Path(__file__).parent,
+                cwd=ROOT,
             )
             try:
                 yield running

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import IO
 
 from sqlalchemy import URL
@@ -17,6 +16,7 @@ from databases import run_sql
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import BatchPayouts
 from payouts import World
+from places import ROOT
 
 
 def start_worker(url: URL, *arguments: str, **settings: str) -> "subprocess.Popen[bytes]":
@@ -30,7 +30,7 @@ def start_logged_worker(url: URL, log: IO[bytes] | None, *arguments: str, **sett
         env={**os.environ, **environment(url), **settings},
         stdout=subprocess.DEVNULL,
         stderr=log,
-        cwd=Path(__file__).parent,
+        cwd=ROOT,
     )
 
 

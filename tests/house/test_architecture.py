@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = ROOT / "src" / "masspayout"
+from places import PACKAGE, ROOT
+
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 HAND_WRITTEN = sorted(
     path

@@ -14,7 +14,7 @@ from masspayout.ledger.evm.contracts.interface import Event, Interface
 
 Receipt = dict[str, Any]
 
-SOURCES = Path(__file__).resolve().parent / "evm" / "contracts"
+SOURCES = Path(__file__).resolve().parent / "contracts"
 PLENTY_OF_GAS = 15_000_000
 
 
