@@ -1,6 +1,6 @@
 """Audit: who did what, in a chain that shows tampering."""
 
-from masspayout.audit.distribution_records import record_cancelled, record_created
+from masspayout.audit.distribution_records import record_cancelled, record_created, record_start
 from masspayout.audit.trail import Verification, record, record_change, record_move, verify, verify_latest
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "record_change",
     "record_created",
     "record_move",
+    "record_start",
     "verify",
     "verify_latest",
 ]

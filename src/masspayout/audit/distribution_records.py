@@ -1,6 +1,7 @@
 """What the audit trail says of distributions that were made or called off, whoever did so."""
 
 import uuid
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -33,3 +34,11 @@ def record_cancelled(session: AsyncSession, distribution_id: uuid.UUID) -> None:
     """Write down who called a distribution off."""
     pending, cancelled = DistributionStatus.PENDING, DistributionStatus.CANCELLED
     audit.record_move(session, "distribution.cancelled", distribution_id, pending, cancelled)
+
+
+def record_start(
+    session: AsyncSession, action: str, distribution: Distribution, before: DistributionStatus, **more: Any
+) -> None:
+    """Write down who has a distribution paid, and what it was that they have paid."""
+    what = {"register_hash": distribution.register_hash, "total_amount": distribution.total_amount, **more}
+    audit.record_move(session, action, distribution.id, before, DistributionStatus.PROCESSING, **what)

@@ -6,9 +6,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.controls import approvals, funds, limits
 from masspayout.controls.funds import FundsReading
-from masspayout.db.entities import Distribution
+from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import Assets
 from masspayout.kernel.errors import Conflict, ContractPaused
+from masspayout.kernel.next_steps import Action, NextStep
 from masspayout.kernel.types import Due
 from masspayout.settings import Settings
 
@@ -60,17 +61,46 @@ async def require_free(
     session: AsyncSession,
     settings: Settings,
     distribution: Distribution,
-    funds_reading: FundsReading,
+    funds_reading: FundsReading | None,
     due: Due,
     now: datetime,
 ) -> None:
     """Check that what is due of a frozen distribution may be paid: people approve, there are funds, no limit is passed.
 
     Raises:
+        Conflict: The ledger was not read for what it is now.
         ApprovalsMissing: Fewer people approved of it than have to.
         InsufficientFunds: The payer holds less, or has promised it to payouts under way.
         LimitExceeded: It is more than may be paid out, at once or in a day.
     """
+    if funds_reading is None or funds_reading.token != funds.frozen_token(distribution):
+        raise overtaken(distribution)
     await approvals.require(session, settings, distribution)
     await funds.reserve(session, funds_reading, due)
     await limits.spend(session, settings, distribution, due.amount, now)
+
+
+def overtaken(distribution: Distribution) -> Conflict:
+    """Return the error of a distribution that is not any more what the ledger was read for."""
+    return Conflict(
+        f"Distribution {distribution.id} was changed while the ledger was read: nothing was started.", "Try again."
+    )
+
+
+def conflict(distribution: Distribution, verb: str) -> Conflict:
+    """Return the error that says why nothing can be done with a distribution in its state, and what can.
+
+    Args:
+        distribution: Which one.
+        verb: What was to be done: ``executed``, ``retried``, ``cancelled``.
+    """
+    next_step = {
+        DistributionStatus.PENDING: NextStep("Execute it with: ", Action.EXECUTE_DISTRIBUTION.on(distribution.id)),
+        DistributionStatus.PROCESSING: NextStep("Watch it with: ", Action.SHOW_DISTRIBUTION.on(distribution.id)),
+        DistributionStatus.COMPLETED: NextStep("Prove it with: ", Action.RECONCILE.on(distribution.id)),
+        DistributionStatus.FAILED: NextStep("Pay the unpaid with: ", Action.RETRY_DISTRIBUTION.on(distribution.id)),
+        DistributionStatus.CANCELLED: NextStep("Create a new one with: ", Action.CREATE_DISTRIBUTION),
+    }
+    return Conflict(
+        f"Distribution {distribution.id} cannot be {verb}: it is {distribution.status}.", next_step[distribution.status]
+    )

@@ -11,13 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from masspayout import audit
 from masspayout.audit import record_cancelled, record_created
 from masspayout.context import Context
-from masspayout.controls import approvals
+from masspayout.controls import approvals, start_conditions
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, ExecutionType
 from masspayout.db.repositories import Assets, Distributions
 from masspayout.distributions.terms import Terms, check_schedule, from_terms
 from masspayout.entitlements import freeze, freezing, payment_token_of
-from masspayout.kernel.errors import Conflict, NotFound
-from masspayout.kernel.next_steps import Action, NextStep
+from masspayout.kernel.errors import NotFound
+from masspayout.kernel.next_steps import Action
 from masspayout.registers import assets, ledger_binding
 
 
@@ -100,7 +100,7 @@ async def cancel(session: AsyncSession, distribution_id: uuid.UUID) -> None:
     distribution = await distributions.get(distribution_id)
     if not await distributions.cancel(distribution_id):
         await session.refresh(distribution)
-        raise conflict(distribution, "cancelled")
+        raise start_conditions.conflict(distribution, "cancelled")
     record_cancelled(session, distribution_id)
 
 
@@ -119,22 +119,3 @@ async def find(session: AsyncSession, reference: str | uuid.UUID) -> Distributio
         shown = reference if isinstance(reference, uuid.UUID) else repr(reference)
         raise NotFound(f"There is no distribution {shown}.", "List them with: ", Action.LIST_DISTRIBUTIONS)
     return found
-
-
-def conflict(distribution: Distribution, verb: str) -> Conflict:
-    """Return the error that says why nothing can be done with a distribution in its state, and what can.
-
-    Args:
-        distribution: Which one.
-        verb: What was to be done: ``executed``, ``retried``, ``cancelled``.
-    """
-    next_step = {
-        DistributionStatus.PENDING: NextStep("Execute it with: ", Action.EXECUTE_DISTRIBUTION.on(distribution.id)),
-        DistributionStatus.PROCESSING: NextStep("Watch it with: ", Action.SHOW_DISTRIBUTION.on(distribution.id)),
-        DistributionStatus.COMPLETED: NextStep("Prove it with: ", Action.RECONCILE.on(distribution.id)),
-        DistributionStatus.FAILED: NextStep("Pay the unpaid with: ", Action.RETRY_DISTRIBUTION.on(distribution.id)),
-        DistributionStatus.CANCELLED: NextStep("Create a new one with: ", Action.CREATE_DISTRIBUTION),
-    }
-    return Conflict(
-        f"Distribution {distribution.id} cannot be {verb}: it is {distribution.status}.", next_step[distribution.status]
-    )

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -198,14 +197,15 @@ async def freeze_for_approval(
 async def _freeze_if_due(
     session: AsyncSession, context: Context, distribution: Distribution, readiness: Readiness, now: datetime
 ) -> None:
+    reading = readiness.freezing
     start_conditions.require_due(distribution, now)
-    await ledger_binding.require_of_distribution(session, readiness.binding.identity, distribution)
+    start_conditions.require_record_time_passed(distribution, now)
     await start_conditions.require_contract_unpaused(session, distribution)
-    if not distribution.is_frozen:
-        start_conditions.require_record_time_passed(distribution, now)
-        if readiness.freezing is None:
-            raise _changed(distribution)
-        await freeze(session, context.settings, distribution, readiness.freezing)
+    if reading is None and not distribution.is_frozen:
+        raise start_conditions.overtaken(distribution)
+    await ledger_binding.require_of_distribution(session, readiness.binding.identity, distribution)
+    if reading is not None and not distribution.is_frozen:
+        await freeze(session, context.settings, distribution, reading)
         await approvals.demand(session, context.settings, distribution)
 
 
@@ -222,11 +222,11 @@ async def begin(
     if distribution.status.can_execute:
         await _freeze_if_due(session, context, distribution, readiness, now)
         due = await Entitlements(session, distribution).unpaid()
-        await _require_free(session, context, distribution, readiness, due, now)
+        await start_conditions.require_free(session, context.settings, distribution, readiness.funds, due, now)
     if not await repository.begin(distribution_id, now):
         await session.refresh(distribution)
-        raise lifecycle.conflict(distribution, "executed")
-    _record_start(session, "distribution.executed", distribution, DistributionStatus.PENDING)
+        raise start_conditions.conflict(distribution, "executed")
+    audit.record_start(session, "distribution.executed", distribution, DistributionStatus.PENDING)
     await context.jobs.enqueue_payment(session, distribution_id, batch_count=distribution.batch_count or 0)
 
 
@@ -244,26 +244,14 @@ async def _begin_again(
         await ledger_binding.require_of_distribution(session, readiness.binding.identity, distribution)
         await start_conditions.require_contract_unpaused(session, distribution)
         due = await _due_at_retry(session, distribution, chosen)
-        await _require_free(session, context, distribution, readiness, due, now)
+        await start_conditions.require_free(session, context.settings, distribution, readiness.funds, due, now)
     if not await repository.begin_retry(distribution_id, now):
         await session.refresh(distribution)
-        raise lifecycle.conflict(distribution, "retried")
-    _record_start(session, "distribution.retried", distribution, DistributionStatus.FAILED, chosen)
+        raise start_conditions.conflict(distribution, "retried")
+    what = {} if chosen is None else {"chosen": asdict(chosen)}
+    audit.record_start(session, "distribution.retried", distribution, DistributionStatus.FAILED, **what)
     await _reopen(session, distribution, chosen)
     await context.jobs.enqueue_payment(session, distribution_id, batch_count=distribution.batch_count or 0)
-
-
-async def _require_free(
-    session: AsyncSession,
-    context: Context,
-    distribution: Distribution,
-    readiness: Readiness,
-    due: Due,
-    now: datetime,
-) -> None:
-    if readiness.funds is None or readiness.funds.token != frozen_token(distribution):
-        raise _changed(distribution)
-    await start_conditions.require_free(session, context.settings, distribution, readiness.funds, due, now)
 
 
 async def _due_at_retry(session: AsyncSession, distribution: Distribution, chosen: Chosen | None) -> Due:
@@ -293,23 +281,3 @@ async def _reopen(session: AsyncSession, distribution: Distribution, chosen: Cho
             "See who is: ",
             Action.LIST_UNPAID.on(distribution.id),
         )
-
-
-def _record_start(
-    session: AsyncSession,
-    action: str,
-    distribution: Distribution,
-    from_status: DistributionStatus,
-    chosen: Chosen | None = None,
-) -> None:
-    """Write down who has a distribution paid, and what it was that they have paid."""
-    what: dict[str, Any] = {"register_hash": distribution.register_hash, "total_amount": distribution.total_amount}
-    if chosen is not None:
-        what["chosen"] = asdict(chosen)
-    audit.record_move(session, action, distribution.id, from_status, DistributionStatus.PROCESSING, **what)
-
-
-def _changed(distribution: Distribution) -> Conflict:
-    return Conflict(
-        f"Distribution {distribution.id} was changed while the ledger was read: nothing was started.", "Try again."
-    )

@@ -74,7 +74,7 @@ async def require_of_asset(session: AsyncSession, identity: str, asset: Asset) -
         AnotherLedger: The asset was imported from another one.
     """
     require(identity, asset.ledger_identity, f"Asset {asset.token_id} was imported from")
-    await _note(session, asset, identity)
+    await Homes(session).note(asset, identity)
 
 
 async def require_of_distribution(session: AsyncSession, identity: str, distribution: Distribution) -> None:
@@ -85,7 +85,7 @@ async def require_of_distribution(session: AsyncSession, identity: str, distribu
     """
     require_began_on(identity, distribution)
     if distribution.is_frozen:
-        await _note(session, distribution, identity)
+        await Homes(session).note(distribution, identity)
 
 
 async def require_home(database: Database, ledger: Ledger, distribution: Distribution) -> None:
@@ -104,7 +104,7 @@ async def require_home(database: Database, ledger: Ledger, distribution: Distrib
     require_began_on(identity, distribution)
     if distribution.is_frozen and distribution.ledger_identity is None:
         async with database.unit_of_work() as session:
-            await _note(session, distribution, identity)
+            await Homes(session).note(distribution, identity)
 
 
 async def require_of_listener(session: AsyncSession, identity: str, listener: EventListener) -> None:
@@ -114,7 +114,7 @@ async def require_of_listener(session: AsyncSession, identity: str, listener: Ev
         AnotherLedger: It is another one.
     """
     require(identity, listener.ledger_identity, f"The listener for {listener.contract_id} reads")
-    await _note(session, listener, identity)
+    await Homes(session).note(listener, identity)
 
 
 async def find_elsewhere(database: Database, ledger: Ledger) -> Sequence[Unfinished]:
@@ -147,8 +147,3 @@ def require_began_on(identity: str, distribution: Distribution) -> None:
         AnotherLedger: It was frozen on another one.
     """
     require(identity, distribution.ledger_identity, f"Distribution {distribution.id} began on")
-
-
-async def _note(session: AsyncSession, thing: Asset | Distribution | EventListener, identity: str) -> None:
-    if thing.ledger_identity is None:
-        await Homes(session).note(thing, identity)

@@ -26,6 +26,8 @@ class Homes:
 
     async def note(self, thing: Asset | Distribution | EventListener, identity: str) -> None:
         """Write down which ledger something belongs to, unless that is known."""
+        if thing.ledger_identity is not None:
+            return
         entity = type(thing)
         statement = update(entity).where(entity.id == thing.id, entity.ledger_identity.is_(None))
         await self.session.execute(statement.values(ledger_identity=identity))
