@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, event
 
 import transactions
 from databases import run_sql
@@ -78,16 +78,24 @@ async def test_no_ledger_is_called_inside_a_transaction_while_a_payout_is_paid(
     assert not transactions.calls_inside
 
 
-async def test_a_start_asks_the_ledger_for_its_identity_once(database: Database, settings: Settings) -> None:
-    """Whether it was frozen before or is frozen by it."""
+async def test_a_start_asks_the_ledger_for_its_identity_once_and_reads_the_asset_once(
+    database: Database, settings: Settings
+) -> None:
+    """Whether it was frozen before or is frozen by it; what freezes reads the asset again under its lock."""
     world = await make_world(database, settings)
     due_at = datetime.now(UTC) + timedelta(seconds=1)
     frozen = await world.plan("1000")
     unfrozen = await world.plan("1000", execution_type=ExecutionType.SCHEDULED, scheduled_time=due_at)
+    read: list[str] = []
+    event.listen(database._engine.sync_engine, "before_cursor_execute", lambda _c, _u, said, *_: read.append(said))
     for distribution in (frozen, unfrozen):
         transactions.calls.clear()
+        read.clear()
         await starts.execute(world.runtime, distribution.id, now=due_at + timedelta(seconds=1))
         assert transactions.calls["identity"] == 1
+        of_assets = [said for said in read if "FROM asset" in said]
+        assert len(of_assets) == 1 or distribution is unfrozen
+        assert of_assets
     await world.sandbox.close()
 
 
