@@ -19,7 +19,6 @@ from masspayout.db.repositories import (
     Distributions,
     DueStarts,
     Freeze,
-    FrozenTotals,
     Holders,
     analyse_large,
     refusing_rows,
@@ -29,7 +28,7 @@ from masspayout.kernel.money import subtract, to_decimal, to_units
 from masspayout.kernel.next_steps import Action, Field
 from masspayout.kernel.obligations import key_of_deposit, key_of_occurrence, obligation_of
 from masspayout.kernel.spool import Spool
-from masspayout.kernel.types import PaymentToken, Share
+from masspayout.kernel.types import PaymentToken, Share, Totals
 from masspayout.ledger.contract_offers import Announcing, ContractOffer, PayingByRule
 from masspayout.ledger.port import Ledger
 from masspayout.registers import Binding, ledger_binding
@@ -122,7 +121,7 @@ async def _announced_offer(ledger: Ledger, distribution: Distribution, asset: As
 
 async def freeze(
     session: AsyncSession, settings: Settings, distribution: Distribution, reading: FreezeReading
-) -> FrozenTotals:
+) -> Totals:
     """Write the entitlements of a distribution and plan its batches, in the caller's transaction.
 
     The balances are those of ``record_time`` where it is set, else those of the register.
@@ -183,7 +182,7 @@ def _require_unchanged(settings: Settings, distribution: Distribution, asset: As
 
 async def freeze_offer(
     session: AsyncSession, binding: Binding, distribution: Distribution, offer: ContractOffer
-) -> FrozenTotals:
+) -> Totals:
     """Write the entitlements as a contract will pay them, and plan the batches, in the caller's transaction.
 
     Raises:
@@ -216,7 +215,7 @@ async def record_freeze(
     binding: Binding,
     distribution: Distribution,
     token: PaymentToken,
-    totals: FrozenTotals,
+    totals: Totals,
     snapshot_at: datetime | None,
     *,
     promised: Decimal,

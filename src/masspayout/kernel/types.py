@@ -35,6 +35,25 @@ class Due(NamedTuple):
     amount: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What everybody is owed by a payout that is frozen. Amounts are in whole payment tokens.
+
+    Attributes:
+        entitlement_count: Among how many it was divided.
+        payable_count: How many of them are owed more than nothing.
+        batch_count: In how many batches they are paid.
+        total_amount: What they are owed together.
+        register_hash: The digest of who is owed what.
+    """
+
+    entitlement_count: int
+    payable_count: int
+    batch_count: int
+    total_amount: Decimal
+    register_hash: str
+
+
 class Sender(NamedTuple):
     """Who sends a transaction: the payer itself, or an account that has the payer's contract pay.
 

@@ -20,10 +20,10 @@ from masspayout.db.entities import (
 )
 from masspayout.db.repositories.approvals import given_approvals
 from masspayout.db.repositories.base import Page, Repository, read_page
-from masspayout.db.repositories.freezes import Freeze, FrozenTotals
+from masspayout.db.repositories.freezes import Freeze
 from masspayout.db.types import UtcTimestamp
 from masspayout.kernel.next_steps import Action, NextStep
-from masspayout.kernel.types import Share
+from masspayout.kernel.types import Share, Totals
 
 # Finished when nothing is open any more; completed only when every batch that was planned is there and completed.
 _FINISH = text("""
@@ -270,7 +270,7 @@ class Distributions(Repository[Distribution]):
 
     async def create_distribution_with_holders(
         self, distribution: Distribution, shares: Iterable[Share], *, decimals: int, batch_size: int
-    ) -> FrozenTotals:
+    ) -> Totals:
         """Write a distribution, its entitlements (ordered by account id, by COPY, any number) and its batches."""
         await self.save(distribution)
         return await Freeze(self.session, distribution).write_shares(shares, decimals, batch_size)

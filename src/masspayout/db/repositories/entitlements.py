@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import BatchPayout, BatchStatus, Distribution, Entitlement
 from masspayout.db.repositories.base import Page, read_page
-from masspayout.db.repositories.freezes import FrozenTotals, register_digest
-from masspayout.kernel.types import Due
+from masspayout.db.repositories.freezes import register_digest
+from masspayout.kernel.types import Due, Totals
 
 _TOTALS = text("""
     SELECT count(*) AS entitlement_count,
@@ -32,10 +32,10 @@ class Entitlements:
         self.session = session
         self.distribution = distribution
 
-    async def totals(self) -> FrozenTotals:
+    async def totals(self) -> Totals:
         """Say what the entitlements come to."""
         row = (await self.session.execute(_TOTALS, {"distribution_id": self.distribution.id})).one()
-        return FrozenTotals(**row._asdict(), register_hash=await self.register_hash() or "")
+        return Totals(**row._asdict(), register_hash=await self.register_hash() or "")
 
     async def register_hash(self) -> str | None:
         """Compute the hash of who is owed what: SHA-256 over the SHA-256 of each thousand lines.

@@ -20,7 +20,7 @@ from masspayout.db.session import driver_connection
 from masspayout.db.statistics import refresh_statistics
 from masspayout.db.types import uuid7_series
 from masspayout.kernel.money import to_decimal
-from masspayout.kernel.types import Share
+from masspayout.kernel.types import Share, Totals
 
 _REGISTER = "(SELECT account_id, balance FROM holder WHERE asset_id = :asset_id AND distribution_id IS NULL)"
 _STAGED = "incoming_holder"
@@ -130,17 +130,6 @@ def shares_statement(*, pro_rata: bool, staged: bool) -> str:
     return (_PRO_RATA if pro_rata else _EQUAL).format(balances=_STAGED if staged else _REGISTER)
 
 
-@dataclass(frozen=True, slots=True)
-class FrozenTotals:
-    """What a freeze wrote. Amounts are in whole payment tokens."""
-
-    entitlement_count: int
-    payable_count: int
-    batch_count: int
-    total_amount: Decimal
-    register_hash: str
-
-
 class _RegisterDigest:
     """The register hash over lines as they pass; ``Entitlements.register_hash`` says how it is made."""
 
@@ -219,9 +208,9 @@ class _ShareRows:
             amount = f"{to_decimal(batch.units, self._decimals):f}"
             yield f"{next(self._keys)}\t{self._distribution.id}\t{number}\t{batch.holders}\t{amount}\tPENDING\n"
 
-    def totals(self) -> FrozenTotals:
+    def totals(self) -> Totals:
         """Say what the lines came to."""
-        return FrozenTotals(
+        return Totals(
             entitlement_count=self._count,
             payable_count=sum(batch.holders for batch in self._batches),
             batch_count=len(self._batches),
@@ -248,7 +237,7 @@ class Freeze:
 
     async def write_division(
         self, total_units: int, decimals: int, excluded: Sequence[str], batch_size: int, *, staged: bool = False
-    ) -> FrozenTotals:
+    ) -> Totals:
         """Divide a total among the register's balances, or the staged ones, as the distribution's payout type says.
 
         PERCENTAGE is pro rata to balances, by largest remainder, ties to the lower account id; FIXED gives everybody
@@ -259,7 +248,7 @@ class Freeze:
             await self._copy(_COPY_ENTITLEMENTS, rows.lines(shares))
         return await self._end(rows)
 
-    async def write_shares(self, shares: Iterable[Share], decimals: int, batch_size: int) -> FrozenTotals:
+    async def write_shares(self, shares: Iterable[Share], decimals: int, batch_size: int) -> Totals:
         """Write given entitlements by COPY, any number of them.
 
         Args:
@@ -292,7 +281,7 @@ class Freeze:
             while block := await cursor.fetchmany(_SHARES_AT_ONCE):
                 yield (Share(account_id, balance_units, int(units)) for account_id, balance_units, units in block)
 
-    async def _end(self, rows: _ShareRows) -> FrozenTotals:
+    async def _end(self, rows: _ShareRows) -> Totals:
         await self._copy(_COPY_BATCHES, rows.batch_lines())
         return rows.totals()
 
@@ -303,7 +292,7 @@ class Freeze:
                 await copy.write(block)
 
 
-async def analyse_large(session: AsyncSession, totals: FrozenTotals) -> None:
+async def analyse_large(session: AsyncSession, totals: Totals) -> None:
     """Refresh the planner's statistics, in the transaction of a freeze, where the freeze wrote enough to need it."""
     if totals.entitlement_count * totals.batch_count >= _MANY_ROW_VISITS:
         await refresh_statistics(session, "holder", "batch_payout")
