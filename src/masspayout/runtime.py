@@ -59,16 +59,16 @@ def opening() -> Opening:
     return Opening(database_url, make_ledger, share_clock)
 
 
-def contract_administration(runtime: Context) -> Any:
+def contract_administration(context: Context) -> Any:
     """Return what makes paying contracts and works on them; it is there on EVM chains only.
 
     Raises:
         Invalid: ``LEDGER`` names another ledger.
     """
-    if runtime.settings.ledger != "evm":
-        raise Invalid(f"LEDGER={runtime.settings.ledger} has no paying contracts.", "Set LEDGER=evm and EVM_RPC_URL.")
+    if context.settings.ledger != "evm":
+        raise Invalid(f"LEDGER={context.settings.ledger} has no paying contracts.", "Set LEDGER=evm and EVM_RPC_URL.")
     module = _import_adapter("evm", "administration")
-    return module.Administration(runtime.ledger, runtime.database, runtime.settings.evm_gas_margin_percent)
+    return module.Administration(context.ledger, context.database, context.settings.evm_gas_margin_percent)
 
 
 def _import_adapter(name: str, module: str = "adapter") -> Any:

@@ -49,23 +49,23 @@ class _Documented(FastAPI):
         return describe(self, api_routes())
 
 
-def create_app(runtime: Context, *, with_sign_in_links: bool = True) -> FastAPI:
+def create_app(context: Context, *, with_sign_in_links: bool = True) -> FastAPI:
     """Return the HTTP application of a process.
 
     Args:
-        runtime: What it works with. Whoever opened it closes it, after the application has stopped.
+        context: What it works with. Whoever opened it closes it, after the application has stopped.
         with_sign_in_links: Whether login links lead to a page of its own; the dashboard has pages of its own for them.
     """
     app = _with_routes()
-    app.state.runtime = runtime
-    app.state.door = Door(runtime)
-    app.state.readiness = Readiness(runtime)
-    app.state.metrics = Metrics(runtime.database)
-    login.install_oidc(app, runtime)
+    app.state.context = context
+    app.state.door = Door(context)
+    app.state.readiness = Readiness(context)
+    app.state.metrics = Metrics(context.database)
+    login.install_oidc(app, context)
     if with_sign_in_links:
-        login.install_links(app, runtime)
+        login.install_links(app, context)
     problems.install(app)
-    _add_headers(app, runtime)
+    _add_headers(app, context)
     return app
 
 
@@ -96,13 +96,13 @@ def _with_routes() -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Keep the job queue open, into which requests put work."""
-    runtime: Context = app.state.runtime
-    async with runtime.jobs.app.open_async():
+    context: Context = app.state.context
+    async with context.jobs.app.open_async():
         yield
 
 
-def _add_headers(app: FastAPI, runtime: Context) -> None:
-    origins = [origin.strip() for origin in (runtime.settings.cors_origins or "").split(",") if origin.strip()]
+def _add_headers(app: FastAPI, context: Context) -> None:
+    origins = [origin.strip() for origin in (context.settings.cors_origins or "").split(",") if origin.strip()]
     if origins:
         app.add_middleware(
             CORSMiddleware,

@@ -73,9 +73,9 @@ def rules_of(endpoint: Callable[..., object]) -> Rules:
 class Door:
     """Lets people and programs in."""
 
-    def __init__(self, runtime: Context) -> None:
-        self._database = runtime.database
-        self._rates = RateLimit(runtime.settings.rate_limit_per_minute)
+    def __init__(self, context: Context) -> None:
+        self._database = context.database
+        self._rates = RateLimit(context.settings.rate_limit_per_minute)
         self._failures = RateLimit(_FAILURES_PER_MINUTE)
         self._believed: OrderedDict[str, tuple[Identity, float]] = OrderedDict()
 

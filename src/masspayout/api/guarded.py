@@ -53,8 +53,8 @@ class GuardedRoute(APIRoute):
             with acting_as(identity.actor(source_address(request))):
                 if request.method not in _HAS_BODY:
                     return await handle(request)
-                runtime: Context = request.app.state.runtime
-                most_bytes = runtime.settings.upload_limit_mb << 20 if rules.takes_files else _JSON_BYTES
+                context: Context = request.app.state.context
+                most_bytes = context.settings.upload_limit_mb << 20 if rules.takes_files else _JSON_BYTES
                 async with received(request, most_bytes) as body:
                     again = Request(request.scope, body.receive)
                     return await _with_key(again, identity, rules, body, handle)
@@ -70,7 +70,7 @@ async def _with_key(request: Request, identity: Identity, rules: Rules, body: Re
         raise Invalid(
             f"The header {KEY_HEADER} has to be 1 to {_LONGEST_KEY} printable ASCII characters.", "Use a new UUID."
         )
-    database = request.app.state.runtime.database
+    database = request.app.state.context.database
     # An answer that is sealed can be opened only by who came in with the same secret, so keys go with the secret there.
     asker = f"{identity.kind}:{identity.credential_id if rules.tells_secret else identity.id}"
     claimed = await idempotency.claim(database, asker, key, _digest(request, body))

@@ -21,7 +21,7 @@ _LINK_PAGE = """<!doctype html>
 </body></html>"""
 
 
-def install_links(app: FastAPI, runtime: Context) -> None:
+def install_links(app: FastAPI, context: Context) -> None:
     """Let login links work in a process that has no dashboard, which has pages of its own for them."""
     routes = APIRouter(include_in_schema=False)
 
@@ -33,18 +33,18 @@ def install_links(app: FastAPI, runtime: Context) -> None:
     @routes.post("/sign-in/{link}")
     async def use_link(request: Request, link: str) -> Response:
         _, cookie = await log_in_by_link(
-            runtime.database, runtime.settings, link, source_address=source_address(request)
+            context.database, context.settings, link, source_address=source_address(request)
         )
-        return _with_cookie(request, runtime, cookie, "/docs")
+        return _with_cookie(request, context, cookie, "/docs")
 
     app.include_router(routes)
 
 
-def install_oidc(app: FastAPI, runtime: Context) -> None:
+def install_oidc(app: FastAPI, context: Context) -> None:
     """Let people in whom the OpenID Connect provider knows, if the settings name one."""
-    if runtime.settings.oidc_issuer is None:
+    if context.settings.oidc_issuer is None:
         return
-    provider = OpenIdProvider(runtime.settings)
+    provider = OpenIdProvider(context.settings)
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/sign-in/oidc")
@@ -66,20 +66,20 @@ def install_oidc(app: FastAPI, runtime: Context) -> None:
     @routes.get("/sign-in/oidc/callback", name="finish_oidc_sign_in")
     async def finish(request: Request) -> Response:
         _, cookie = await provider.finish(
-            runtime.database,
+            context.database,
             str(request.url_for("finish_oidc_sign_in")),
             dict(request.query_params),
             request.cookies.get(_STATE_COOKIE, ""),
             source_address=source_address(request),
         )
-        response = _with_cookie(request, runtime, cookie, "/")
+        response = _with_cookie(request, context, cookie, "/")
         response.delete_cookie(_STATE_COOKIE, path="/sign-in")
         return response
 
     app.include_router(routes)
 
 
-def _with_cookie(request: Request, runtime: Context, cookie: str, path: str) -> Response:
+def _with_cookie(request: Request, context: Context, cookie: str, path: str) -> Response:
     response = RedirectResponse(path, status_code=303)
-    response.set_cookie(**session_cookie(runtime.settings, cookie, is_https=request.url.scheme == "https"))
+    response.set_cookie(**session_cookie(context.settings, cookie, is_https=request.url.scheme == "https"))
     return response

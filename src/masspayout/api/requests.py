@@ -18,13 +18,13 @@ from masspayout.service.idempotency import Claim
 # They are async so that they run at once, and not in a thread of their own as others do.
 
 
-async def _runtime(request: Request) -> Context:
-    runtime: Context = request.app.state.runtime
-    return runtime
+async def _context(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
 
 
 async def _payouts(request: Request) -> Payouts:
-    return Payouts(request.app.state.runtime)
+    return Payouts(request.app.state.context)
 
 
 async def _identity(request: Request) -> Identity:
@@ -37,7 +37,7 @@ async def _claim(request: Request) -> Claim:
     return claim
 
 
-RuntimeHere = Annotated[Context, Depends(_runtime)]
+ContextHere = Annotated[Context, Depends(_context)]
 PayoutsHere = Annotated[Payouts, Depends(_payouts)]
 Caller = Annotated[Identity, Depends(_identity)]
 ClaimHere = Annotated[Claim, Depends(_claim)]
@@ -50,22 +50,22 @@ DistributionId = Annotated[UUID, Path(description="The distribution's id.")]
 SeriesId = Annotated[UUID, Path(description="The series' id.")]
 
 
-async def _asset(runtime: RuntimeHere, asset: AssetReference) -> Asset:
+async def _asset(context: ContextHere, asset: AssetReference) -> Asset:
     try:
         reference = str(UUID(asset))
     except ValueError:
         reference = canonical_account_id(asset, what="asset: it is neither a UUID nor a token id")
-    async with runtime.database.unit_of_work() as session:
+    async with context.database.unit_of_work() as session:
         return await Assets(session).get_by_reference(reference)
 
 
-async def _distribution(runtime: RuntimeHere, distribution: DistributionId) -> Distribution:
-    async with runtime.database.single_statement() as session:
+async def _distribution(context: ContextHere, distribution: DistributionId) -> Distribution:
+    async with context.database.single_statement() as session:
         return await Distributions(session).get(distribution)
 
 
-async def _series(runtime: RuntimeHere, series: SeriesId) -> Series:
-    async with runtime.database.single_statement() as session:
+async def _series(context: ContextHere, series: SeriesId) -> Series:
+    async with context.database.single_statement() as session:
         return await series_business.find(session, str(series))
 
 

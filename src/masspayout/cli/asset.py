@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.cli.options import AssetArgument, LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list, show_table, why_empty
-from masspayout.cli.session import in_transaction, with_runtime
+from masspayout.cli.session import in_transaction, with_context
 from masspayout.cli.times import parse_duration
 from masspayout.context import Context
 from masspayout.db.entities import Asset
@@ -29,22 +29,22 @@ def import_(
 ) -> None:
     """Import a token from the ledger and read who holds it. Importing again renews what is known."""
 
-    async def work(runtime: Context) -> tuple[Asset, assets.SyncResult, list[str]]:
+    async def work(context: Context) -> tuple[Asset, assets.SyncResult, list[str]]:
         asset = await assets.import_asset(
-            runtime.database,
-            runtime.ledger,
+            context.database,
+            context.ledger,
             token_id,
             payment_token_id=payment_token,
             lifecycle_contract_id=lifecycle_contract,
         )
-        result = await assets.sync(runtime.database, runtime.ledger, asset.id)
-        async with runtime.database.unit_of_work() as session:
+        result = await assets.sync(context.database, context.ledger, asset.id)
+        async with context.database.unit_of_work() as session:
             asset = await Assets(session).get(asset.id)
         tokens = [asset.token_id, asset.payment_token_id or asset.token_id]
-        paused = [one for one in dict.fromkeys(tokens) if (await runtime.ledger.token(one)).paused]
+        paused = [one for one in dict.fromkeys(tokens) if (await context.ledger.token(one)).paused]
         return asset, result, paused
 
-    asset, result, paused = with_runtime(work)
+    asset, result, paused = with_context(work)
     if as_json:
         show_json({**_fields(asset), "holder_count": result.holder_count, "paused_tokens": paused})
         return
@@ -103,12 +103,12 @@ def sync(
         _set_timer(asset, None if every is None else _seconds(every), as_json=as_json)
         return
 
-    async def work(runtime: Context) -> assets.SyncResult:
-        async with runtime.database.unit_of_work() as session:
+    async def work(context: Context) -> assets.SyncResult:
+        async with context.database.unit_of_work() as session:
             found = await Assets(session).get_by_reference(asset)
-        return await assets.sync(runtime.database, runtime.ledger, found.id)
+        return await assets.sync(context.database, context.ledger, found.id)
 
-    result = with_runtime(work)
+    result = with_context(work)
     if as_json:
         show_json(asdict(result))
         return
@@ -144,14 +144,14 @@ def holders(asset: AssetArgument, page: PageOption = 1, limit: LimitOption = 20,
 
 
 def _set_timer(reference: str, every_seconds: int | None, *, as_json: bool) -> None:
-    async def work(runtime: Context) -> Asset:
-        async with runtime.database.unit_of_work() as session:
+    async def work(context: Context) -> Asset:
+        async with context.database.unit_of_work() as session:
             found = await Assets(session).get_by_reference(reference)
-        await assets.set_sync_timer(runtime.database, found.id, every_seconds, await runtime.database.clock.now())
-        async with runtime.database.unit_of_work() as session:
+        await assets.set_sync_timer(context.database, found.id, every_seconds, await context.database.clock.now())
+        async with context.database.unit_of_work() as session:
             return await Assets(session).get(found.id)
 
-    found = with_runtime(work)
+    found = with_context(work)
     if as_json:
         show_json(_fields(found))
     elif every_seconds is None:

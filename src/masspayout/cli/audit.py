@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from masspayout import audit
 from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_json, show_list
-from masspayout.cli.session import in_transaction, with_runtime
+from masspayout.cli.session import in_transaction, with_context
 from masspayout.db.entities import AuditEntry
 from masspayout.db.repositories import AuditEntries
 
@@ -57,7 +57,7 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Find entries that were changed, deleted, inserted or moved. Exit status 1 when there are any."""
-    found = with_runtime(lambda runtime: audit.verify(runtime.database, known_hash=known_hash))
+    found = with_context(lambda context: audit.verify(context.database, known_hash=known_hash))
     if as_json:
         show_json({**asdict(found), "holds": found.holds})
     elif found.holds:

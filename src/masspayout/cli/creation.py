@@ -16,7 +16,7 @@ from masspayout.cli.options import AssetArgument
 from masspayout.cli.output import JsonOption, out, show_fields, show_json
 from masspayout.cli.reports import distribution_fields
 from masspayout.cli.series import series_fields
-from masspayout.cli.session import with_runtime
+from masspayout.cli.session import with_context
 from masspayout.cli.times import parse_duration, parse_time
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Frequency, PayoutType, Series
@@ -100,7 +100,7 @@ def create(
         )
         if execution is not ExecutionType.MANUAL:
             raise Invalid("A list is frozen at once and MANUAL: you start it yourself.", "Leave --execution out.")
-        _show_distribution(with_runtime(lambda runtime: _pay_list(runtime, asset, payout_list, kind, concept)), as_json)
+        _show_distribution(with_context(lambda context: _pay_list(context, asset, payout_list, kind, concept)), as_json)
         return
     timing.check(execution)
     time_zone = find_zone(zone)
@@ -117,9 +117,9 @@ def create(
     )
     plan = timing.plan(zone)
     if plan is None:
-        _show_distribution(with_runtime(lambda runtime: _distribution(runtime, asset, terms)), as_json)
+        _show_distribution(with_context(lambda context: _distribution(context, asset, terms)), as_json)
     else:
-        _show_series(*with_runtime(lambda runtime: _series(runtime, asset, terms, plan)), as_json)
+        _show_series(*with_context(lambda context: _series(context, asset, terms, plan)), as_json)
 
 
 @dataclass(frozen=True)
@@ -163,15 +163,15 @@ class _Timing:
         )
 
 
-async def _distribution(runtime: Context, asset: str, terms: Terms) -> Distribution:
-    found = await _find_asset(runtime, asset)
-    return await Payouts(runtime).create(found, terms)
+async def _distribution(context: Context, asset: str, terms: Terms) -> Distribution:
+    found = await _find_asset(context, asset)
+    return await Payouts(context).create(found, terms)
 
 
 async def _pay_list(
-    runtime: Context, asset: str, path: Path, kind: DistributionType, concept: str | None
+    context: Context, asset: str, path: Path, kind: DistributionType, concept: str | None
 ) -> Distribution:
-    payouts, found = Payouts(runtime), await _find_asset(runtime, asset)
+    payouts, found = Payouts(context), await _find_asset(context, asset)
     token = await payouts.list_token(found)
     entries = read_list(path, token.decimals)
     terms = ListTerms(kind, concept, allow_unpayable=True)
@@ -179,18 +179,18 @@ async def _pay_list(
 
 
 async def _series(
-    runtime: Context, asset: str, terms: Terms, plan: series.Calendar | Trigger
+    context: Context, asset: str, terms: Terms, plan: series.Calendar | Trigger
 ) -> tuple[Series, datetime | None, str]:
     """Return the series, when its first distribution is due, and the account on which deposits arrive."""
-    found = await _find_asset(runtime, asset)
-    made = await Payouts(runtime).create_series(found, terms, plan)
-    async with runtime.database.unit_of_work() as session:
+    found = await _find_asset(context, asset)
+    made = await Payouts(context).create_series(found, terms, plan)
+    async with context.database.unit_of_work() as session:
         next_time = await series.find_next_time(session, made)
-    return made, next_time, found.lifecycle_contract_id or runtime.settings.payer_account_id
+    return made, next_time, found.lifecycle_contract_id or context.settings.payer_account_id
 
 
-async def _find_asset(runtime: Context, reference: str) -> Asset:
-    async with runtime.database.unit_of_work() as session:
+async def _find_asset(context: Context, reference: str) -> Asset:
+    async with context.database.unit_of_work() as session:
         return await Assets(session).get_by_reference(reference)
 
 

@@ -51,21 +51,21 @@ def demo() -> None:
 
 async def _demo() -> None:
     out.print("[bold]Mass Payout[/]: a dividend for 3,000 holders, on the built-in sandbox ledger.")
-    async with opened() as runtime:
-        if not isinstance(runtime.ledger, SandboxLedger):
-            raise Invalid(f"The demo runs on the sandbox, but LEDGER={runtime.settings.ledger}.", "Unset LEDGER.")
-        admin = runtime.ledger.admin
-        actors = await _set_the_stage(runtime, admin)
-        asset = await _import(runtime, actors)
-        dividend = await _plan(runtime, asset)
-        await _pay(runtime, dividend)
-        await _mend_and_retry(runtime, admin, actors, dividend)
-        await _prove(runtime, dividend)
+    async with opened() as context:
+        if not isinstance(context.ledger, SandboxLedger):
+            raise Invalid(f"The demo runs on the sandbox, but LEDGER={context.settings.ledger}.", "Unset LEDGER.")
+        admin = context.ledger.admin
+        actors = await _set_the_stage(context, admin)
+        asset = await _import(context, actors)
+        dividend = await _plan(context, asset)
+        await _pay(context, dividend)
+        await _mend_and_retry(context, admin, actors, dividend)
+        await _prove(context, dividend)
         await admin.set_faults(Faults())
         _what_next(actors, dividend)
 
 
-async def _set_the_stage(runtime: Context, admin: SandboxAdministration) -> _Cast:
+async def _set_the_stage(context: Context, admin: SandboxAdministration) -> _Cast:
     """Make a bond with a heavy-tailed register, a euro to pay in, a funded payer, and some trouble."""
     number = 5000 + 100 * len(await admin.tokens())
     actors = _Cast(
@@ -84,22 +84,22 @@ async def _set_the_stage(runtime: Context, admin: SandboxAdministration) -> _Cas
         holders=zip(actors.accounts, balances, strict=True),
     )
     await admin.create_token(actors.euro, name="Demo Euro", symbol="EURD", decimals=_EURO_DECIMALS)
-    await admin.deposit(actors.euro, 400_000 * 10**_EURO_DECIMALS, runtime.settings.payer_account_id)
+    await admin.deposit(actors.euro, 400_000 * 10**_EURO_DECIMALS, context.settings.payer_account_id)
     await admin.freeze(actors.frozen, actors.euro)
     await admin.dissociate(actors.unassociated, actors.euro)
     await admin.set_faults(Faults(lose_answer_percent=5, duplicate_percent=5))
     return actors
 
 
-async def _import(runtime: Context, actors: _Cast) -> Asset:
+async def _import(context: Context, actors: _Cast) -> Asset:
     _say("Import it, with its holders.", f"masspayout asset import {actors.bond} --payment-token {actors.euro}")
-    asset = await assets.import_asset(runtime.database, runtime.ledger, actors.bond, payment_token_id=actors.euro)
-    result = await assets.sync(runtime.database, runtime.ledger, asset.id)
+    asset = await assets.import_asset(context.database, context.ledger, actors.bond, payment_token_id=actors.euro)
+    result = await assets.sync(context.database, context.ledger, asset.id)
     out.print(f"  {asset.name} ({asset.symbol}): {result.holder_count:,} holders")
     return asset
 
 
-async def _plan(runtime: Context, asset: Asset) -> Distribution:
+async def _plan(context: Context, asset: Asset) -> Distribution:
     _say(
         "Plan a dividend, pro rata to what each one holds, and review it.",
         f"masspayout distribution create {asset.token_id} --payout PERCENTAGE --amount {_DIVIDEND}",
@@ -110,7 +110,7 @@ async def _plan(runtime: Context, asset: Asset) -> Distribution:
         amount=_DIVIDEND,
         concept="Demo dividend",
     )
-    payouts = Payouts(runtime)
+    payouts = Payouts(context)
     dividend = await payouts.create(asset, terms)
     seen = await payouts.preview(dividend)
     out.print(
@@ -121,19 +121,19 @@ async def _plan(runtime: Context, asset: Asset) -> Distribution:
     return dividend
 
 
-async def _pay(runtime: Context, dividend: Distribution) -> None:
+async def _pay(context: Context, dividend: Distribution) -> None:
     _say(
         "Pay it, over a network that loses 5 % of the answers and doubles 5 % of the messages.",
         f"masspayout distribution execute {dividend.id} --wait",
     )
-    payouts = Payouts(runtime)
+    payouts = Payouts(context)
     await payouts.start(dividend.id)
     await pay_with_progress(payouts, dividend.id, "  paying")
     await _show_state(payouts, dividend)
 
 
 async def _mend_and_retry(
-    runtime: Context, admin: SandboxAdministration, actors: _Cast, dividend: Distribution
+    context: Context, admin: SandboxAdministration, actors: _Cast, dividend: Distribution
 ) -> None:
     _say(
         "Have these accounts mended, and pay those who are unpaid, and nobody else.",
@@ -141,15 +141,15 @@ async def _mend_and_retry(
     )
     await admin.unfreeze(actors.frozen, actors.euro)
     await admin.associate(actors.unassociated, actors.euro)
-    payouts = Payouts(runtime)
+    payouts = Payouts(context)
     await payouts.retry(dividend.id)
     await pay_with_progress(payouts, dividend.id, "  retrying")
     await _show_state(payouts, dividend)
 
 
-async def _prove(runtime: Context, dividend: Distribution) -> None:
+async def _prove(context: Context, dividend: Distribution) -> None:
     _say("Prove it: the ledger's own books against the database.", f"masspayout reconcile {dividend.id}")
-    verdict = await Payouts(runtime).reconcile(dividend.id)
+    verdict = await Payouts(context).reconcile(dividend.id)
     show_verdict(verdict)
     if not verdict.agrees or verdict.ledger_amount != _DIVIDEND:
         raise MassPayoutError(

@@ -27,7 +27,7 @@ from masspayout.cli.output import (
 )
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import distribution_fields, show_failures, show_result, unchecked_sentence
-from masspayout.cli.session import in_transaction, opened, with_payouts, with_runtime
+from masspayout.cli.session import in_transaction, opened, with_context, with_payouts
 from masspayout.context import Context
 from masspayout.db.entities import Approval, Distribution, DistributionStatus
 from masspayout.db.repositories import Approvals, Assets, BatchPayouts, Distributions, Entitlements
@@ -120,12 +120,12 @@ def list_(
 def show(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
     """Show one distribution and how far it is."""
 
-    async def work(runtime: Context) -> tuple[Distribution, PayoutStatus, Sequence[Approval]]:
-        found, status = await Payouts(runtime).look_at(distribution)
-        async with runtime.database.unit_of_work() as session:
+    async def work(context: Context) -> tuple[Distribution, PayoutStatus, Sequence[Approval]]:
+        found, status = await Payouts(context).look_at(distribution)
+        async with context.database.unit_of_work() as session:
             return found, status, await Approvals(session).find_of_distribution(found.id)
 
-    found, status, given = with_runtime(work)
+    found, status, given = with_context(work)
     progress = status.progress
     fields = distribution_fields(found) | {"paid_count": progress.paid_count, "failed_count": progress.failed_count}
     if as_json:
@@ -177,17 +177,17 @@ def holders(
 ) -> None:
     """List who is owed what, and whether they got it."""
     if csv_file is not None:
-        count = with_runtime(lambda runtime: _write_csv(runtime, distribution, csv_file))
+        count = with_context(lambda context: _write_csv(context, distribution, csv_file))
         if str(csv_file) != "-":
             out.print(f"Wrote {count:,} holders to {csv_file}.")
         return
 
-    async def work(runtime: Context) -> Any:
-        found = await Payouts(runtime).find(distribution)
-        async with runtime.database.unit_of_work() as session:
+    async def work(context: Context) -> Any:
+        found = await Payouts(context).find(distribution)
+        async with context.database.unit_of_work() as session:
             return await Entitlements(session, found).find(page, limit, failed=failed)
 
-    found = with_runtime(work)
+    found = with_context(work)
     rows = [(h.account_id, h.payment_amount, h.paid, h.failure_code) for h in found.items]
     if as_json:
         names = ("account_id", "payment_amount", "paid", "failure_code")
@@ -204,15 +204,15 @@ def batches(
 ) -> None:
     """List the batches with their transactions."""
 
-    async def work(runtime: Context) -> Any:
-        found = await Payouts(runtime).find(distribution)
-        async with runtime.database.unit_of_work() as session:
+    async def work(context: Context) -> Any:
+        found = await Payouts(context).find(distribution)
+        async with context.database.unit_of_work() as session:
             of_page = {"after": (page - 1) * limit, "limit": limit}
             return found.batch_count or 0, await BatchPayouts(session).find_of_distribution(found.id, **of_page)
 
     names = ("batch_number", "status", "total_holders", "successful_payments", "failed_payments", "total_amount")
     columns = (*names, "transaction_id", "error_message")
-    batch_count, found = with_runtime(work)
+    batch_count, found = with_context(work)
     rows = [tuple(getattr(batch, name) for name in columns) for batch in found]
     if as_json:
         show_json([dict(zip(columns, row, strict=True)) for row in rows])
@@ -228,8 +228,8 @@ def _waits(distribution: Distribution, counts: Mapping[uuid.UUID, ApprovalCount]
 
 
 async def _start(reference: str, *, wait: bool, again: bool) -> None:
-    async with opened() as runtime:
-        payouts = Payouts(runtime)
+    async with opened() as context:
+        payouts = Payouts(context)
         found = await payouts.find(reference)
         await (payouts.retry(found.id) if again else payouts.start(found.id))
         if not wait:
@@ -240,11 +240,11 @@ async def _start(reference: str, *, wait: bool, again: bool) -> None:
         await show_result(payouts, found.id)
 
 
-async def _write_csv(runtime: Context, reference: str, path: Path) -> int:
+async def _write_csv(context: Context, reference: str, path: Path) -> int:
     count = -1  # the first line has the heads
-    found = await Payouts(runtime).find(reference)
+    found = await Payouts(context).find(reference)
     with _opened_for_writing(path) as file:
-        async for lines in exports.entitlements_csv(runtime.database, found):
+        async for lines in exports.entitlements_csv(context.database, found):
             file.write(lines)
             count += lines.count("\n")
     return count

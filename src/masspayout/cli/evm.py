@@ -7,7 +7,7 @@ import typer
 
 from masspayout.app import Payouts
 from masspayout.cli.output import JsonOption, out, show_json
-from masspayout.cli.session import with_runtime
+from masspayout.cli.session import with_context
 from masspayout.context import Context
 from masspayout.db.entities import Distribution
 from masspayout.db.repositories import Assets
@@ -41,10 +41,10 @@ def deploy(
         "pauser": None if pauser is None else canonical_account_id(pauser),
     }
 
-    async def work(runtime: Context) -> str:
-        return str(await contract_administration(runtime).deploy(token, **roles))
+    async def work(context: Context) -> str:
+        return str(await contract_administration(context).deploy(token, **roles))
 
-    address = with_runtime(work)
+    address = with_context(work)
     if as_json:
         show_json({"contract_id": address, "payment_token_id": token})
         return
@@ -57,10 +57,10 @@ def fund(amount: Amount, *, contract: ContractOption = None, as_json: JsonOption
     """Move payment tokens from the sender's account to the contract."""
     wanted = _amount(amount)
 
-    async def work(runtime: Context) -> Any:
-        return await contract_administration(runtime).fund(_contract(runtime, contract), wanted)
+    async def work(context: Context) -> Any:
+        return await contract_administration(context).fund(_contract(context, contract), wanted)
 
-    _show_holding(with_runtime(work), as_json=as_json)
+    _show_holding(with_context(work), as_json=as_json)
 
 
 @app.command()
@@ -87,17 +87,17 @@ def withdraw(
     wanted = _amount(amount)
     recipient = None if to is None else canonical_account_id(to)
 
-    async def work(runtime: Context) -> Any:
-        address = _contract(runtime, contract)
-        administration = contract_administration(runtime)
+    async def work(context: Context) -> Any:
+        address = _contract(context, contract)
+        administration = contract_administration(context)
 
         async def note(transaction_id: str) -> None:
             token_id = await administration.payment_token(address)
-            await Payouts(runtime).note_withdrawal(address, transaction_id, token_id)
+            await Payouts(context).note_withdrawal(address, transaction_id, token_id)
 
         return await administration.withdraw(address, wanted, recipient, before_sending=note)
 
-    _show_holding(with_runtime(work), as_json=as_json)
+    _show_holding(with_context(work), as_json=as_json)
 
 
 @app.command()
@@ -115,15 +115,15 @@ def plan(
     """Plan a payout that the asset's LifeCycleCashFlow contract pays by its own rule."""
     wanted = None if amount is None else _amount(amount)
 
-    async def work(runtime: Context) -> Distribution:
-        async with runtime.database.unit_of_work() as session:
+    async def work(context: Context) -> Distribution:
+        async with context.database.unit_of_work() as session:
             found = await Assets(session).get_by_reference(asset)
         if found.lifecycle_contract_id is None:
             raise Invalid(
                 f"{found.token_id} has no LifeCycleCashFlow contract.",
                 f"Name it with: masspayout asset import {found.token_id} --lifecycle-contract ID",
             )
-        offer: ContractOffer = await contract_administration(runtime).offer(
+        offer: ContractOffer = await contract_administration(context).offer(
             found.token_id,
             found.lifecycle_contract_id,
             amount=wanted,
@@ -132,9 +132,9 @@ def plan(
             coupon_id=coupon,
             redemption=redemption,
         )
-        return await Payouts(runtime).create_by_contract(found, offer, concept)
+        return await Payouts(context).create_by_contract(found, offer, concept)
 
-    distribution = with_runtime(work)
+    distribution = with_context(work)
     if as_json:
         names = ("id", "payable_count", "total_amount", "excluded_accounts")
         show_json({name: getattr(distribution, name) for name in names})
@@ -150,23 +150,23 @@ def plan(
 def cancel(transaction_id: Annotated[str, typer.Argument(metavar="TRANSACTION", help="Its hash.")]) -> None:
     """Free the nonce of a transaction that gets into no block. Its holders are paid with another one."""
 
-    async def work(runtime: Context) -> str:
-        return str(await contract_administration(runtime).cancel(transaction_id))
+    async def work(context: Context) -> str:
+        return str(await contract_administration(context).cancel(transaction_id))
 
-    out.print(f"{with_runtime(work)} takes the place of {transaction_id}. Whichever gets into a block counts.")
+    out.print(f"{with_context(work)} takes the place of {transaction_id}. Whichever gets into a block counts.")
 
 
 def _set_paused(contract: str | None, *, paused: bool) -> None:
-    async def work(runtime: Context) -> str:
-        address = _contract(runtime, contract)
-        await contract_administration(runtime).set_paused(address, paused=paused)
+    async def work(context: Context) -> str:
+        address = _contract(context, contract)
+        await contract_administration(context).set_paused(address, paused=paused)
         return address
 
-    out.print(f"The contract {with_runtime(work)} is {'paused' if paused else 'not paused'}.")
+    out.print(f"The contract {with_context(work)} is {'paused' if paused else 'not paused'}.")
 
 
-def _contract(runtime: Context, contract: str | None) -> str:
-    address = canonical_account_id(contract or runtime.settings.payer_account_id, what="contract")
+def _contract(context: Context, contract: str | None) -> str:
+    address = canonical_account_id(contract or context.settings.payer_account_id, what="contract")
     if not address.startswith("0x"):
         raise Invalid(
             f"{address} is no contract on an EVM chain.", "Name one with --contract, or set PAYER_ACCOUNT_ID to it."

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.automation import EventReader, Polled, event_listeners
 from masspayout.cli.output import JsonOption, out, show_json, show_table
-from masspayout.cli.session import in_transaction, with_runtime
+from masspayout.cli.session import in_transaction, with_context
 from masspayout.cli.times import parse_time
 from masspayout.context import Context
 from masspayout.db.entities import EventListener
@@ -36,10 +36,10 @@ def add(
     """Begin to listen. A worker reads what is new every second."""
     since_time = None if since is None else parse_time(since)
 
-    async def work(runtime: Context) -> EventListener:
-        return await event_listeners.add(runtime.database, contract_id, since=since_time)
+    async def work(context: Context) -> EventListener:
+        return await event_listeners.add(context.database, contract_id, since=since_time)
 
-    listener = with_runtime(work)
+    listener = with_context(work)
     if as_json:
         show_json(_fields(listener, EventSummary()))
     else:
@@ -100,20 +100,20 @@ def replay(contract_id: Contract, as_json: JsonOption = False) -> None:
 
 
 def _switch(contract_id: str, *, enabled: bool) -> None:
-    async def work(runtime: Context) -> EventListener:
-        return await event_listeners.set_enabled(runtime.database, contract_id, enabled=enabled)
+    async def work(context: Context) -> EventListener:
+        return await event_listeners.set_enabled(context.database, contract_id, enabled=enabled)
 
-    listener = with_runtime(work)
+    listener = with_context(work)
     out.print(f"The listener for {listener.contract_id} is switched {'on' if enabled else 'off'}.")
 
 
 def _read(contract_id: str, read: Callable[..., Awaitable[Polled]]) -> Polled:
-    async def work(runtime: Context) -> Polled:
-        listener = await event_listeners.find(runtime.database, contract_id)
-        reader = EventReader(runtime.database, runtime.ledger, runtime.settings)
-        return await read(reader, listener.id, await runtime.database.clock.now())
+    async def work(context: Context) -> Polled:
+        listener = await event_listeners.find(context.database, contract_id)
+        reader = EventReader(context.database, context.ledger, context.settings)
+        return await read(reader, listener.id, await context.database.clock.now())
 
-    return with_runtime(work)
+    return with_context(work)
 
 
 def _show(polled: Polled, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ import typer
 from masspayout.app import Payouts
 from masspayout.cli.options import LimitOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list, show_table
-from masspayout.cli.session import with_payouts, with_runtime
+from masspayout.cli.session import with_context, with_payouts
 from masspayout.context import Context
 from masspayout.db.entities import Payer, PayerEntry
 from masspayout.db.repositories import Payers
@@ -45,10 +45,10 @@ def list_(as_json: JsonOption = False) -> None:
 def show(payer: PayerArgument, as_json: JsonOption = False) -> None:
     """Show one payer: its state, what its statement comes to, and the payments that nobody can explain."""
 
-    async def work(runtime: Context) -> PayerReport:
-        return await Payouts(runtime).report_payer(await _find(runtime, payer))
+    async def work(context: Context) -> PayerReport:
+        return await Payouts(context).report_payer(await _find(context, payer))
 
-    found = with_runtime(work)
+    found = with_context(work)
     if as_json:
         show_json(payer_fields(found))
         return
@@ -59,12 +59,12 @@ def show(payer: PayerArgument, as_json: JsonOption = False) -> None:
 def statement(payer: PayerArgument, limit: LimitOption = 20, as_json: JsonOption = False) -> None:
     """Show the latest debits of a payer, and the payout that each one paid."""
 
-    async def work(runtime: Context) -> Sequence[tuple[PayerEntry, Any]]:
-        found = await _find(runtime, payer)
-        async with runtime.database.unit_of_work() as session:
+    async def work(context: Context) -> Sequence[tuple[PayerEntry, Any]]:
+        found = await _find(context, payer)
+        async with context.database.unit_of_work() as session:
             return await Payers(session).find_latest(found.id, limit)
 
-    entries = with_runtime(work)
+    entries = with_context(work)
     if as_json:
         show_json({"items": [entry_fields(entry, paid) for entry, paid in entries]})
         return
@@ -160,9 +160,9 @@ def entry_fields(entry: PayerEntry, distribution_id: Any) -> dict[str, Any]:
     }
 
 
-async def _find(runtime: Context, reference: str) -> Payer:
+async def _find(context: Context, reference: str) -> Payer:
     account = canonical_account_id(reference, what="payer")
-    async with runtime.database.unit_of_work() as session:
+    async with context.database.unit_of_work() as session:
         found = await Payers(session).find_of_account(account)
     if not found:
         raise NotFound(f"Nothing was ever paid from {account}.", "List the payers with: masspayout payer list")

@@ -52,8 +52,8 @@ def reconcile(distribution: DistributionArgument, as_json: JsonOption = False) -
 
 
 async def _pay(file: Path, payment_token: str, asset_reference: str | None, terms: ListTerms) -> None:
-    async with opened() as runtime:
-        payouts = Payouts(runtime)
+    async with opened() as context:
+        payouts = Payouts(context)
         token = await payouts.list_token(None, payment_token)
         entries = read_list(file, token.decimals)
         made = await payouts.find_or_create_of_list(asset_reference or token.token_id, token, entries, terms)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from masspayout.cli.session import with_runtime
+from masspayout.cli.session import with_context
 from masspayout.context import Context
 
 HostOption = Annotated[
@@ -20,17 +20,17 @@ def serve(host: HostOption = None, port: PortOption = None) -> None:
     # The web frameworks take as long to load as everything else together, so only who serves loads them.
     from masspayout.cli.serving import serve_alone  # noqa: PLC0415
 
-    async def work(runtime: Context) -> None:
-        await serve_alone(runtime, host, port)
+    async def work(context: Context) -> None:
+        await serve_alone(context, host, port)
 
-    with_runtime(work)
+    with_context(work)
 
 
 def up(host: HostOption = None, port: PortOption = None) -> None:
     """Run everything in one process, until told to stop: API, dashboard and worker."""
     from masspayout.cli.serving import serve_everything  # noqa: PLC0415 - as above
 
-    async def work(runtime: Context) -> None:
-        await serve_everything(runtime, host, port)
+    async def work(context: Context) -> None:
+        await serve_everything(context, host, port)
 
-    with_runtime(work)
+    with_context(work)

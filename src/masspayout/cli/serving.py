@@ -17,38 +17,38 @@ from masspayout.service import access
 from masspayout.worker import run_worker, set_by_signals
 
 
-async def serve_alone(runtime: Context, host: str | None, port: int | None) -> None:
+async def serve_alone(context: Context, host: str | None, port: int | None) -> None:
     """Serve API and dashboard, until told to stop."""
     stop = asyncio.Event()
     with set_by_signals(stop):
-        await _answer(runtime, _application(runtime), host, port, stop)
+        await _answer(context, _application(context), host, port, stop)
 
 
-async def serve_everything(runtime: Context, host: str | None, port: int | None) -> None:
+async def serve_everything(context: Context, host: str | None, port: int | None) -> None:
     """Run API, dashboard and worker in this process, until told to stop."""
     logging.getLogger("masspayout").setLevel(logging.INFO)
     stop = asyncio.Event()
-    app = _application(runtime)
-    working = asyncio.create_task(run_worker(runtime, concurrency=2, stop=stop))
+    app = _application(context)
+    working = asyncio.create_task(run_worker(context, concurrency=2, stop=stop))
     try:
-        await _answer(runtime, app, host, port, stop)
+        await _answer(context, app, host, port, stop)
     finally:
         stop.set()
         await working
 
 
-def _application(runtime: Context) -> FastAPI:
+def _application(context: Context) -> FastAPI:
     """Return the API, and the dashboard beside it."""
-    app = create_app(runtime, with_sign_in_links=False)
-    dashboard.mount(app, runtime)
+    app = create_app(context, with_sign_in_links=False)
+    dashboard.mount(app, context)
     return app
 
 
-async def _answer(runtime: Context, app: FastAPI, host: str | None, port: int | None, stop: asyncio.Event) -> None:
+async def _answer(context: Context, app: FastAPI, host: str | None, port: int | None, stop: asyncio.Event) -> None:
     """Say where the service is and how to come in, and answer requests until told to stop."""
-    settings = runtime.settings
+    settings = context.settings
     host = settings.http_host if host is None else host
-    can_come_in = await _can_anybody_come_in(runtime)
+    can_come_in = await _can_anybody_come_in(context)
     if not can_come_in:
         _require_own_machine(host)
     with listen(host, settings.http_port if port is None else port) as listener:
@@ -56,14 +56,14 @@ async def _answer(runtime: Context, app: FastAPI, host: str | None, port: int | 
         address = f"http://{shown_host}:{listener.getsockname()[1]}"
         out.print(f"Mass Payout answers at {address}; what it can do is said at {address}/docs. Stop it with Ctrl-C.")
         if not can_come_in:
-            await _show_login_link(runtime, address)
+            await _show_login_link(context, address)
         await answer_requests(app, settings, listener, stop)
 
 
-async def _can_anybody_come_in(runtime: Context) -> bool:
-    if runtime.settings.oidc_issuer is not None:
+async def _can_anybody_come_in(context: Context) -> bool:
+    if context.settings.oidc_issuer is not None:
         return True
-    async with runtime.database.unit_of_work() as session:
+    async with context.database.unit_of_work() as session:
         return await access.can_anybody_come_in(session)
 
 
@@ -80,9 +80,9 @@ def _require_own_machine(host: str) -> None:
         )
 
 
-async def _show_login_link(runtime: Context, address: str) -> None:
+async def _show_login_link(context: Context, address: str) -> None:
     """Print a link that logs in, once, who sees this terminal."""
-    async with runtime.database.unit_of_work() as session:
+    async with context.database.unit_of_work() as session:
         user = await access.local_admin(session, operating_system_user().name)
         secret = await access.make_login_link(session, user)
     out.print(f"Nobody has a password or a token yet. This link signs you in, once, as {user.name}:")

@@ -1,4 +1,4 @@
-"""How a command gets at the business: one runtime for as long as it runs."""
+"""How a command gets at the business: one context for as long as it runs."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,34 +18,34 @@ Result = TypeVar("Result")
 
 @asynccontextmanager
 async def opened() -> AsyncIterator[Context]:
-    """Open the runtime that the environment's settings describe."""
+    """Open the context that the environment's settings describe."""
     settings = load_settings()
     logs.install(settings.log_format)
     logs.keep_out(*settings.secrets)
-    async with open_runtime(settings) as runtime:
-        yield runtime
+    async with open_runtime(settings) as context:
+        yield context
 
 
 def with_payouts(work: Callable[[Payouts], Awaitable[Result]]) -> Result:
     """Run one command's work with payouts to its end."""
-    return with_runtime(lambda runtime: work(Payouts(runtime)))
+    return with_context(lambda context: work(Payouts(context)))
 
 
 def in_transaction(work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
     """Run what a command does with the database alone, in one transaction."""
 
-    async def inside(runtime: Context) -> Result:
-        async with runtime.database.unit_of_work() as session:
+    async def inside(context: Context) -> Result:
+        async with context.database.unit_of_work() as session:
             return await work(session)
 
-    return with_runtime(inside)
+    return with_context(inside)
 
 
-def with_runtime(work: Callable[[Context], Awaitable[Result]]) -> Result:
-    """Run one command's work to its end, with a runtime."""
+def with_context(work: Callable[[Context], Awaitable[Result]]) -> Result:
+    """Run one command's work to its end, with a context."""
 
     async def inside() -> Result:
-        async with opened() as runtime:
-            return await work(runtime)
+        async with opened() as context:
+            return await work(context)
 
     return run(inside())

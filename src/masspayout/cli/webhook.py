@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list
-from masspayout.cli.session import in_transaction, with_runtime
+from masspayout.cli.session import in_transaction, with_context
 from masspayout.context import Context
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
 from masspayout.db.repositories import Backlog, Page, Webhooks
@@ -30,10 +30,10 @@ def add(
 ) -> None:
     """Begin to tell a target of events. Its secret, to check signatures with, is shown this once."""
 
-    async def work(runtime: Context) -> tuple[Webhook, str]:
-        return await targets.add(runtime.database, runtime.settings, url, event or targets.DEFAULT_EVENTS)
+    async def work(context: Context) -> tuple[Webhook, str]:
+        return await targets.add(context.database, context.settings, url, event or targets.DEFAULT_EVENTS)
 
-    webhook, secret = with_runtime(work)
+    webhook, secret = with_context(work)
     if as_json:
         show_json({**_fields(webhook, Backlog()), "secret": secret})
         return
@@ -78,22 +78,22 @@ def disable(webhook: WebhookArgument) -> None:
 def remove(webhook: WebhookArgument) -> None:
     """Tell a target nothing any more, and forget its log."""
 
-    async def work(runtime: Context) -> Webhook:
-        found = await _find(runtime, webhook)
-        await targets.remove(runtime.database, found.id)
+    async def work(context: Context) -> Webhook:
+        found = await _find(context, webhook)
+        await targets.remove(context.database, found.id)
         return found
 
-    out.print(f"Removed: {with_runtime(work).url} is told nothing any more.")
+    out.print(f"Removed: {with_context(work).url} is told nothing any more.")
 
 
 @app.command("test")
 def send_test(webhook: WebhookArgument, as_json: JsonOption = False) -> None:
     """Send a test event now and show the answer. Exit status 1 when the target did not take it."""
 
-    async def work(runtime: Context) -> WebhookDelivery:
-        return await Deliverer(runtime.database, runtime.settings).test(await _find(runtime, webhook))
+    async def work(context: Context) -> WebhookDelivery:
+        return await Deliverer(context.database, context.settings).test(await _find(context, webhook))
 
-    delivery = with_runtime(work)
+    delivery = with_context(work)
     if as_json:
         show_json(_delivery_fields(delivery))
     elif delivery.status is DeliveryStatus.DELIVERED:
@@ -114,12 +114,12 @@ def deliveries(
 ) -> None:
     """List what was sent, the latest first, with the answers."""
 
-    async def work(runtime: Context) -> Page[WebhookDelivery]:
-        webhook_id = None if webhook is None else (await _find(runtime, webhook)).id
-        async with runtime.database.unit_of_work() as session:
+    async def work(context: Context) -> Page[WebhookDelivery]:
+        webhook_id = None if webhook is None else (await _find(context, webhook)).id
+        async with context.database.unit_of_work() as session:
             return await Webhooks(session).find_deliveries(webhook_id, status, page, limit)
 
-    found = with_runtime(work)
+    found = with_context(work)
     items = [_delivery_fields(delivery) for delivery in found.items]
     columns: Sequence[str] = (
         "id",
@@ -145,21 +145,21 @@ def deliveries(
 @app.command()
 def redeliver(delivery: Annotated[UUID, typer.Argument(metavar="DELIVERY", help="The delivery's id.")]) -> None:
     """Send an event once more, with the same id and number."""
-    with_runtime(lambda runtime: targets.send_again(runtime.database, delivery))
+    with_context(lambda context: targets.send_again(context.database, delivery))
     out.print("It is sent once more by the next worker: masspayout worker")
 
 
 def _switch(reference: str, *, enabled: bool) -> None:
-    async def work(runtime: Context) -> Webhook:
-        found = await _find(runtime, reference)
-        return await targets.set_enabled(runtime.database, found.id, enabled=enabled)
+    async def work(context: Context) -> Webhook:
+        found = await _find(context, reference)
+        return await targets.set_enabled(context.database, found.id, enabled=enabled)
 
-    webhook = with_runtime(work)
+    webhook = with_context(work)
     out.print(f"{webhook.url} is switched {'on' if webhook.enabled else 'off'}.")
 
 
-async def _find(runtime: Context, reference: str) -> Webhook:
-    async with runtime.database.unit_of_work() as session:
+async def _find(context: Context, reference: str) -> Webhook:
+    async with context.database.unit_of_work() as session:
         return await targets.find(session, reference)
 
 

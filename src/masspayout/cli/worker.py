@@ -8,7 +8,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.cli.output import JsonOption, out, show_json, show_table
-from masspayout.cli.session import in_transaction, with_runtime
+from masspayout.cli.session import in_transaction, with_context
 from masspayout.context import Context
 from masspayout.db.repositories import BackgroundWork, WorkStatus
 from masspayout.worker import run_worker
@@ -18,20 +18,20 @@ app = typer.Typer(help="Do the work that was started elsewhere, until told to st
 
 @app.callback(invoke_without_command=True)
 def worker(
-    context: typer.Context,
+    invocation: typer.Context,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Jobs to run side by side.")] = 2,
     until_idle: Annotated[bool, typer.Option("--until-idle", help="Stop when there is nothing left to do.")] = False,
 ) -> None:
     """Do the work that was started elsewhere, until told to stop. Any number may run, on any number of machines."""
-    if context.invoked_subcommand is not None:
+    if invocation.invoked_subcommand is not None:
         return
 
-    async def work(runtime: Context) -> None:
+    async def work(context: Context) -> None:
         logging.getLogger("masspayout").setLevel(logging.INFO)
         out.print("Worker is running; stop it with Ctrl-C.")
-        await run_worker(runtime, concurrency=concurrency, until_idle=until_idle)
+        await run_worker(context, concurrency=concurrency, until_idle=until_idle)
 
-    with_runtime(work)
+    with_context(work)
 
 
 @app.command()

@@ -11,21 +11,21 @@ from masspayout.kernel.roles import Permission
 from masspayout.reporting import exports
 
 
-def download_routes(runtime: Context) -> APIRouter:
+def download_routes(context: Context) -> APIRouter:
     """Return the routes that files come from."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/payouts/{reference}/holders.csv")
     async def holders(request: Request, reference: str) -> Response:
-        identity = await find_visitor(runtime, request)
+        identity = await find_visitor(context, request)
         if identity is None or not identity.may(Permission.VIEW):
             return RedirectResponse("/sign-in", status_code=303)
         try:
-            distribution = await Payouts(runtime).find(reference)
+            distribution = await Payouts(context).find(reference)
         except NotFound as error:
             return Response(str(error), status_code=404, media_type="text/plain")
         headers = {"Content-Disposition": f'attachment; filename="payout-{distribution.id}.csv"'}
-        lines = exports.entitlements_csv(runtime.database, distribution)
+        lines = exports.entitlements_csv(context.database, distribution)
         return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
     return routes

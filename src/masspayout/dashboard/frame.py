@@ -137,7 +137,7 @@ def _sidebar(visit: Visit, section: str, counts: dict[DistributionStatus, int]) 
 
 
 def _foot(visit: Visit) -> Html:
-    ledger = visit.runtime.settings.ledger
+    ledger = visit.context.settings.ledger
     return h(
         "div",
         h("div", h("strong", visit.identity.name), words(visit.identity.role)),

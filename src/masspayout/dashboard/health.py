@@ -13,20 +13,20 @@ from masspayout.kernel.errors import MassPayoutError
 _LEDGER_PATIENCE_SECONDS = 3.0
 
 
-async def describe(runtime: Context) -> Html:
+async def describe(context: Context) -> Html:
     """Ask everybody, and return a line for each."""
-    async with runtime.database.unit_of_work() as session:
+    async with context.database.unit_of_work() as session:
         work = await BackgroundWork(session).status()
         listeners = await EventListeners(session).find_in_order()
         summaries = await EventListeners(session).summaries()
         newest = (await Assets(session).find_all(limit=1)).items
-    now = await runtime.database.clock.database_now()
+    now = await context.database.clock.database_now()
     alive = [worker for worker in work.workers if now - worker.last_heartbeat < timedelta(seconds=WORKER_ALIVE_SECONDS)]
     failing = [listener.contract_id for listener in listeners if listener.enabled and listener.poll_error]
     set_aside = sum(summary.set_aside for summary in summaries.values())
     enabled = sum(bool(listener.enabled) for listener in listeners)
     lines = [
-        await _ledger_line(runtime, newest[0].token_id if newest else None),
+        await _ledger_line(context, newest[0].token_id if newest else None),
         _line(bool(alive), "Workers", f"{plural(len(alive), 'worker')} at work" if alive else "none is running"),
         _line(not work.jobs.failed, "Jobs", f"{count(work.jobs.waiting + work.jobs.doing)} open")
         if not work.jobs.failed
@@ -38,14 +38,14 @@ async def describe(runtime: Context) -> Html:
     return h("ul", (h("li", line) for line in lines), class_="plain lines")
 
 
-async def _ledger_line(runtime: Context, token_id: str | None) -> Html:
+async def _ledger_line(context: Context, token_id: str | None) -> Html:
     """Ask the ledger for something that it must know."""
-    name = runtime.settings.ledger
+    name = context.settings.ledger
     if token_id is None:
         return _line(True, "Ledger", f"{name}, not asked yet")
     try:
         async with asyncio.timeout(_LEDGER_PATIENCE_SECONDS):
-            await runtime.ledger.token(token_id)
+            await context.ledger.token(token_id)
     except TimeoutError:
         return _line(False, "Ledger", f"{name} does not answer")
     except MassPayoutError as error:

@@ -24,9 +24,9 @@ _RESPONSE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What all pages have in common: the runtime that they show."""
+    """What all pages have in common: the context that they show."""
 
-    runtime: Context
+    context: Context
 
     def page(
         self, path: str, title: str, *, section: str, permission: Permission = Permission.VIEW
@@ -43,11 +43,11 @@ class House:
         def decorate(build: Build) -> Build:
             @ui.page(path, title=f"{title} · Mass Payout", response_timeout=_RESPONSE_SECONDS)
             async def show(request: Request) -> RedirectResponse | None:
-                identity = await find_visitor(self.runtime, request)
+                identity = await find_visitor(self.context, request)
                 if identity is None:
                     back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                     return RedirectResponse(f"/sign-in?next={quote(back)}", status_code=303)
-                visit = Visit(self.runtime, identity, request, source_address(request))
+                visit = Visit(self.context, identity, request, source_address(request))
                 with await frame.show(visit, section):
                     await _build(visit, build, permission)
                 return None

@@ -13,12 +13,12 @@ from masspayout.dashboard.pages import PAGES
 from masspayout.dashboard.sign_in import sign_in_routes
 
 
-def mount(app: FastAPI, runtime: Context) -> None:
+def mount(app: FastAPI, context: Context) -> None:
     """Serve the dashboard from an application, under what its own routes leave free."""
     serve_static_files()
-    pages_app.include_router(sign_in_routes(runtime))
-    pages_app.include_router(download_routes(runtime))
-    house = House(runtime)
+    pages_app.include_router(sign_in_routes(context))
+    pages_app.include_router(download_routes(context))
+    house = House(context)
     for add_page in PAGES:
         add_page(house)
     ui.run_with(

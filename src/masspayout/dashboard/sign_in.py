@@ -22,17 +22,17 @@ from masspayout.service.access import (
 )
 
 
-def sign_in_routes(runtime: Context) -> APIRouter:
+def sign_in_routes(context: Context) -> APIRouter:
     """Return the routes by which browsers get a session and end it."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/sign-in")
     async def form(request: Request, next: str = "/", error: str = "") -> Response:  # noqa: A002 - its name in the address
-        if await find_visitor(runtime, request):
+        if await find_visitor(context, request):
             return RedirectResponse(_inside(next), status_code=303)
-        async with runtime.database.unit_of_work() as session:
+        async with context.database.unit_of_work() as session:
             is_new = not await can_anybody_come_in(session)
-        return _page(_password_form(_inside(next)), _provider(runtime), _hint(is_new), error=error)
+        return _page(_password_form(_inside(next)), _provider(context), _hint(is_new), error=error)
 
     @routes.post("/sign-in")
     async def by_password(
@@ -43,11 +43,11 @@ def sign_in_routes(runtime: Context) -> APIRouter:
     ) -> Response:
         try:
             _, cookie = await log_in(
-                runtime.database, runtime.settings, name, password, source_address=source_address(request)
+                context.database, context.settings, name, password, source_address=source_address(request)
             )
         except MassPayoutError as error:
             return _page(_password_form(_inside(next), name), error=words_of(error), status_code=401)
-        return _with_cookie(request, runtime, cookie, _inside(next))
+        return _with_cookie(request, context, cookie, _inside(next))
 
     @routes.get("/sign-in/{link}")
     async def link_form(link: str) -> Response:
@@ -61,17 +61,17 @@ def sign_in_routes(runtime: Context) -> APIRouter:
     async def by_link(request: Request, link: str) -> Response:
         try:
             _, cookie = await log_in_by_link(
-                runtime.database, runtime.settings, link, source_address=source_address(request)
+                context.database, context.settings, link, source_address=source_address(request)
             )
         except MassPayoutError as error:
             return RedirectResponse(f"/sign-in?{urlencode({'error': words_of(error)})}", status_code=303)
-        return _with_cookie(request, runtime, cookie, "/")
+        return _with_cookie(request, context, cookie, "/")
 
     @routes.post("/sign-out")
     async def sign_out(request: Request) -> Response:
-        identity = await find_visitor(runtime, request)
+        identity = await find_visitor(context, request)
         if identity is not None:
-            await log_out(runtime.database, identity)
+            await log_out(context.database, identity)
         response = RedirectResponse("/sign-in", status_code=303)
         response.delete_cookie(SESSION_COOKIE)
         return response
@@ -79,9 +79,9 @@ def sign_in_routes(runtime: Context) -> APIRouter:
     return routes
 
 
-def _with_cookie(request: Request, runtime: Context, cookie: str, path: str) -> Response:
+def _with_cookie(request: Request, context: Context, cookie: str, path: str) -> Response:
     response = RedirectResponse(path, status_code=303)
-    response.set_cookie(**session_cookie(runtime.settings, cookie, is_https=request.url.scheme == "https"))
+    response.set_cookie(**session_cookie(context.settings, cookie, is_https=request.url.scheme == "https"))
     return response
 
 
@@ -106,9 +106,9 @@ def _password_form(path: str, name: str = "") -> Html:
     )
 
 
-def _provider(runtime: Context) -> Html | None:
+def _provider(context: Context) -> Html | None:
     """Return the way in through the OpenID Connect provider, if there is one. The API has its routes."""
-    issuer = runtime.settings.oidc_issuer
+    issuer = context.settings.oidc_issuer
     if issuer is None:
         return None
     name = urlsplit(issuer).hostname or issuer

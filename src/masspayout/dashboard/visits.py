@@ -12,7 +12,8 @@ from functools import partial, wraps
 from typing import Any, ParamSpec
 
 from fastapi import Request
-from nicegui import Client, context, ui
+from nicegui import Client, ui
+from nicegui import context as page_context
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.app import Payouts
@@ -33,25 +34,25 @@ Arguments = ParamSpec("Arguments")
 class Visit:
     """Somebody who is signed in has a page open."""
 
-    runtime: Context
+    context: Context
     identity: Identity
     request: Request
     source_address: str | None
-    client: Client = field(default_factory=lambda: context.client)
+    client: Client = field(default_factory=lambda: page_context.client)
 
     @property
     def database(self) -> Database:
         """The database that the page shows."""
-        return self.runtime.database
+        return self.context.database
 
     @property
     def payouts(self) -> Payouts:
         """What can be done with payouts."""
-        return Payouts(self.runtime)
+        return Payouts(self.context)
 
     def unit_of_work(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Return one transaction."""
-        return self.runtime.database.unit_of_work()
+        return self.context.database.unit_of_work()
 
     def may(self, permission: Permission) -> bool:
         """Whether the visitor may do something, so that a page shows only what can be pressed."""
@@ -102,13 +103,13 @@ class Visit:
         return ui.timer(seconds, guarded, immediate=False)
 
 
-async def find_visitor(runtime: Context, request: Request) -> Identity | None:
+async def find_visitor(context: Context, request: Request) -> Identity | None:
     """Return who a browser's cookie says it is; nobody when it says nothing good."""
     cookie = request.cookies.get(SESSION_COOKIE)
     if not cookie:
         return None
     try:
-        return await find_session(runtime.database, cookie)
+        return await find_session(context.database, cookie)
     except NotAuthenticated:
         return None
 

@@ -35,7 +35,7 @@ _PAUSE_SECONDS = 1.0
 
 
 async def run_worker(
-    runtime: Context, *, concurrency: int, until_idle: bool = False, stop: asyncio.Event | None = None
+    context: Context, *, concurrency: int, until_idle: bool = False, stop: asyncio.Event | None = None
 ) -> None:
     """Run jobs until told to stop, or until none is left.
 
@@ -43,33 +43,33 @@ async def run_worker(
     them be, and what is left goes to other workers. A second signal ends the process at once, which does no harm.
 
     Args:
-        runtime: What the jobs work with.
+        context: What the jobs work with.
         concurrency: How many jobs run side by side.
         until_idle: Return when the queue is empty instead of waiting for more.
         stop: Stops it likewise when it is set; for a process that does more than this.
     """
-    app = runtime.jobs.app
+    app = context.jobs.app
     stop = stop or asyncio.Event()
-    register_tasks(app, runtime, stop)
+    register_tasks(app, context, stop)
     run_jobs = partial(
         app.run_worker_async, concurrency=concurrency, delete_jobs="successful", install_signal_handlers=False
     )
     lasting = partial(run_jobs, wait=True, fetch_job_polling_interval=2.0)
     with acting_as(system()), set_by_signals(stop):
         async with app.open_async():
-            await _recover(app, runtime)
+            await _recover(app, context)
             if until_idle:
-                await runtime.database.clock.require_right()
-                await run_each_once(runtime)
+                await context.database.clock.require_right()
+                await run_each_once(context)
                 await _until(stop, run_jobs(wait=False))
                 return
-            async with running_periodic_tasks(runtime):
-                await _until(stop, _again_and_again(runtime, stop, lasting))
+            async with running_periodic_tasks(context):
+                await _until(stop, _again_and_again(context, stop, lasting))
 
 
-def register_tasks(app: App, runtime: Context, stop: asyncio.Event) -> None:
+def register_tasks(app: App, context: Context, stop: asyncio.Event) -> None:
     """Tell the job runner what each kind of job does."""
-    payouts = Payouts(runtime, stop=stop)
+    payouts = Payouts(context, stop=stop)
 
     @app.task(name=PAY_DISTRIBUTION, retry=_TRY_AGAIN)
     async def pay_distribution(distribution_id: str) -> None:
@@ -82,19 +82,19 @@ def register_tasks(app: App, runtime: Context, stop: asyncio.Event) -> None:
         except ClockIsOff as error:
             # Another worker may have the right time. The pause is counted by the database's clock.
             _log.error("left to other workers: %s", error)
-            at = await runtime.database.clock.database_now() + timedelta(seconds=CLOCK_PAUSE_SECONDS)
-            async with runtime.database.unit_of_work() as session:
-                await runtime.jobs.enqueue_payment(session, uuid.UUID(distribution_id), batch_count=1, at=at)
+            at = await context.database.clock.database_now() + timedelta(seconds=CLOCK_PAUSE_SECONDS)
+            async with context.database.unit_of_work() as session:
+                await context.jobs.enqueue_payment(session, uuid.UUID(distribution_id), batch_count=1, at=at)
             return
         if status is DistributionStatus.PROCESSING:
             _log.info("distribution %s is left to other workers", distribution_id)
-            async with runtime.database.unit_of_work() as session:
-                await runtime.jobs.enqueue_payment(session, uuid.UUID(distribution_id), batch_count=1)
+            async with context.database.unit_of_work() as session:
+                await context.jobs.enqueue_payment(session, uuid.UUID(distribution_id), batch_count=1)
 
     @app.periodic(cron="* * * * *")
     @app.task(name=RECOVER, pass_context=True, queueing_lock=RECOVER)
-    async def recover(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - periodic tasks get the time
-        await _recover(context.app, runtime)
+    async def recover(job: JobContext, timestamp: int) -> None:  # noqa: ARG001 - periodic tasks get the time
+        await _recover(job.app, context)
 
 
 @contextmanager
@@ -131,7 +131,7 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _again_and_again(
-    runtime: Context, stop: asyncio.Event, run_jobs: Callable[[], Coroutine[Any, Any, None]]
+    context: Context, stop: asyncio.Event, run_jobs: Callable[[], Coroutine[Any, Any, None]]
 ) -> None:
     """Run jobs until told to stop: Procrastinate's worker ends when it loses the database, and the next one follows.
 
@@ -139,7 +139,7 @@ async def _again_and_again(
     """
     while not stop.is_set():
         try:
-            await runtime.database.clock.require_right()
+            await context.database.clock.require_right()
         except (ClockIsOff, DatabaseUnavailable) as error:
             _log.error("no jobs are taken: %s", error)
             await asyncio.sleep(CLOCK_PAUSE_SECONDS if isinstance(error, ClockIsOff) else _PAUSE_SECONDS)
@@ -151,24 +151,24 @@ async def _again_and_again(
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def _recover(app: App, runtime: Context) -> None:
+async def _recover(app: App, context: Context) -> None:
     """Give work back that was left lying: jobs of workers that died, and payouts that no job is about."""
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=WORKER_ALIVE_SECONDS):
         _log.warning("job %s of a worker that is gone is run again", job.id)
         await app.job_manager.retry_job(job)
     running = {job.task_kwargs.get("distribution_id") for job in await _unfinished_payment_jobs(app)}
-    elsewhere = await _alarm_of_those_elsewhere(runtime)
-    async with runtime.database.unit_of_work() as session:
+    elsewhere = await _alarm_of_those_elsewhere(context)
+    async with context.database.unit_of_work() as session:
         for distribution_id in await Distributions(session).find_unfinished():
             if str(distribution_id) not in running and distribution_id not in elsewhere:
                 _log.warning("distribution %s was left half-paid and is taken up again", distribution_id)
-                await runtime.jobs.enqueue_payment(session, distribution_id, batch_count=1)
+                await context.jobs.enqueue_payment(session, distribution_id, batch_count=1)
 
 
-async def _alarm_of_those_elsewhere(runtime: Context) -> set[uuid.UUID]:
+async def _alarm_of_those_elsewhere(context: Context) -> set[uuid.UUID]:
     """Say which distributions wait because the settings lead to another ledger than theirs, and return them."""
     try:
-        elsewhere = await ledger_binding.find_elsewhere(runtime.database, runtime.ledger)
+        elsewhere = await ledger_binding.find_elsewhere(context.database, context.ledger)
     except MassPayoutError as error:
         _log.warning("it is not known which ledger this is: %s", error)
         return set()

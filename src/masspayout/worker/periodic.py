@@ -38,29 +38,29 @@ class PeriodicTask:
     run: Callable[[Context, datetime], Awaitable[object]]
 
 
-async def _run_due(runtime: Context, now: datetime) -> None:
-    await scheduler.run_due(runtime, now, runtime.backoff)
+async def _run_due(context: Context, now: datetime) -> None:
+    await scheduler.run_due(context, now, context.backoff)
 
 
-async def _poll_listeners(runtime: Context, now: datetime) -> None:
-    await EventReader(runtime.database, runtime.ledger, runtime.settings).poll_enabled(now)
-    await contract_pauses.stop_and_resume(runtime)
+async def _poll_listeners(context: Context, now: datetime) -> None:
+    await EventReader(context.database, context.ledger, context.settings).poll_enabled(now)
+    await contract_pauses.stop_and_resume(context)
 
 
-async def _sync_registers(runtime: Context, now: datetime) -> None:
-    await assets.sync_due(runtime.database, runtime.ledger, now)
+async def _sync_registers(context: Context, now: datetime) -> None:
+    await assets.sync_due(context.database, context.ledger, now)
 
 
-async def _deliver_webhooks(runtime: Context, _: datetime) -> None:
-    await Deliverer(runtime.database, runtime.settings).deliver_due()
+async def _deliver_webhooks(context: Context, _: datetime) -> None:
+    await Deliverer(context.database, context.settings).deliver_due()
 
 
-async def _forget_deliveries(runtime: Context, now: datetime) -> None:
-    await Deliverer(runtime.database, runtime.settings).forget_old(now)
+async def _forget_deliveries(context: Context, now: datetime) -> None:
+    await Deliverer(context.database, context.settings).forget_old(now)
 
 
-async def _forget_requests(runtime: Context, _: datetime) -> None:
-    await idempotency.forget_old(runtime.database)
+async def _forget_requests(context: Context, _: datetime) -> None:
+    await idempotency.forget_old(context.database)
 
 
 # Events come first: what they start is due at once.
@@ -75,9 +75,9 @@ PERIODIC = (
 
 
 @asynccontextmanager
-async def running_periodic_tasks(runtime: Context) -> AsyncIterator[None]:
+async def running_periodic_tasks(context: Context) -> AsyncIterator[None]:
     """Keep every periodic task running until the block ends. A round that is under way then is rolled back."""
-    tasks = [asyncio.create_task(_repeat(runtime, task), name=task.name) for task in PERIODIC]
+    tasks = [asyncio.create_task(_repeat(context, task), name=task.name) for task in PERIODIC]
     try:
         yield
     finally:
@@ -86,31 +86,31 @@ async def running_periodic_tasks(runtime: Context) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def run_each_once(runtime: Context) -> None:
+async def run_each_once(context: Context) -> None:
     """Do one round of every periodic task. One that fails is logged, and keeps neither the others nor jobs waiting.
 
     Raises:
         ClockIsOff: The clocks disagree, so this machine is to do nothing.
     """
     for task in PERIODIC:
-        await _run_logged(runtime, task)
+        await _run_logged(context, task)
 
 
-async def _repeat(runtime: Context, task: PeriodicTask) -> None:
+async def _repeat(context: Context, task: PeriodicTask) -> None:
     while True:
         pause_seconds = task.pause_seconds
         try:
-            await _run_logged(runtime, task)
+            await _run_logged(context, task)
         except ClockIsOff as error:
             _log.error("%s: %s", task.name, error)
             pause_seconds = max(pause_seconds, CLOCK_PAUSE_SECONDS)
         await asyncio.sleep(pause_seconds)
 
 
-async def _run_logged(runtime: Context, task: PeriodicTask) -> None:
+async def _run_logged(context: Context, task: PeriodicTask) -> None:
     """Do one round of a task. A round that fails must not end the worker, which has payouts to settle."""
     try:
-        await task.run(runtime, await runtime.database.clock.now())
+        await task.run(context, await context.database.clock.now())
     except (DatabaseUnavailable, LedgerUnavailable) as error:
         _log.warning("%s: %s It is tried again.", task.name, error)
     except ClockIsOff:

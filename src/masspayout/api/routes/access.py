@@ -10,7 +10,7 @@ from masspayout.api.door import Door, requires
 from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.access import AuditEntryShown, TokenMade, TokenShown, TokenWish
 from masspayout.api.paging import Listing, listing
-from masspayout.api.requests import Caller, ClaimHere, PagingHere, RuntimeHere
+from masspayout.api.requests import Caller, ClaimHere, ContextHere, PagingHere
 from masspayout.context import Context
 from masspayout.db.entities import ApiToken
 from masspayout.db.repositories import ApiTokens, Lists
@@ -25,15 +25,15 @@ _PLAIN = "^[ -~]*$"
 
 @router.get("/tokens", response_model=Listing[TokenShown])
 @requires(Permission.MANAGE_ACCESS)
-async def list_tokens(runtime: RuntimeHere, paging: PagingHere) -> dict[str, Any]:
+async def list_tokens(context: ContextHere, paging: PagingHere) -> dict[str, Any]:
     """List the API tokens, newest first, without their secrets."""
-    async with runtime.database.single_statement() as session:
+    async with context.database.single_statement() as session:
         return listing(await Lists(session).tokens(paging.place()))
 
 
 @router.post("/tokens", response_model=TokenMade, status_code=201)
 @requires(Permission.MANAGE_ACCESS, tells_secret=True)
-async def create_token(runtime: RuntimeHere, caller: Caller, wish: TokenWish, claim: ClaimHere) -> dict[str, Any]:
+async def create_token(context: ContextHere, caller: Caller, wish: TokenWish, claim: ClaimHere) -> dict[str, Any]:
     """Make an API token. Its text is in the answer, and nowhere else."""
     if not caller.role.covers(wish.role):
         raise Forbidden(
@@ -41,8 +41,8 @@ async def create_token(runtime: RuntimeHere, caller: Caller, wish: TokenWish, cl
         )
     new_id = claim.new_id
     if claim.is_resumed:
-        await _revoke_untold(runtime, new_id)
-    async with runtime.database.unit_of_work() as session:
+        await _revoke_untold(context, new_id)
+    async with context.database.unit_of_work() as session:
         token, text = await access.create_token(
             session,
             wish.name,
@@ -57,18 +57,18 @@ async def create_token(runtime: RuntimeHere, caller: Caller, wish: TokenWish, cl
 @router.delete("/tokens/{token}", status_code=204)
 @requires(Permission.MANAGE_ACCESS)
 async def revoke_token(
-    request: Request, runtime: RuntimeHere, token: Annotated[UUID, Path(description="The token's id.")]
+    request: Request, context: ContextHere, token: Annotated[UUID, Path(description="The token's id.")]
 ) -> None:
     """Let a token never come in again. It stays on record."""
-    async with runtime.database.unit_of_work() as session:
+    async with context.database.unit_of_work() as session:
         await access.revoke_token(session, await access.find_token(session, str(token)))
     door: Door = request.app.state.door
     door.forget_all()
 
 
-async def _revoke_untold(runtime: Context, token_id: UUID) -> None:
+async def _revoke_untold(context: Context, token_id: UUID) -> None:
     """Revoke a token that a process made which died before it could say its text to anybody."""
-    async with runtime.database.unit_of_work() as session:
+    async with context.database.unit_of_work() as session:
         untold: ApiToken | None = await ApiTokens(session).find_by_id(token_id)
         if untold is not None and untold.revoked_at is None:
             await access.revoke_token(session, untold)
@@ -77,7 +77,7 @@ async def _revoke_untold(runtime: Context, token_id: UUID) -> None:
 @router.get("/audit", response_model=Listing[AuditEntryShown])
 @requires(Permission.VIEW_AUDIT)
 async def list_audit_entries(
-    runtime: RuntimeHere,
+    context: ContextHere,
     paging: PagingHere,
     subject_id: Annotated[
         str | None, Query(max_length=200, pattern=_PLAIN, description="Only what was done to this.")
@@ -90,6 +90,6 @@ async def list_audit_entries(
     ] = None,
 ) -> dict[str, Any]:
     """List what was done, by whom and from where, the latest first."""
-    async with runtime.database.single_statement() as session:
+    async with context.database.single_statement() as session:
         part = await Lists(session).audit_entries(paging.place(), subject_id=subject_id, action=action, actor=actor)
     return listing(part)

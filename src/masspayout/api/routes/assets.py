@@ -9,7 +9,7 @@ from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.assets import AssetImport, AssetPatch, AssetShown, RegisteredHolder, SyncShown
 from masspayout.api.paging import Listing, listing
-from masspayout.api.requests import AssetHere, PagingHere, RuntimeHere
+from masspayout.api.requests import AssetHere, ContextHere, PagingHere
 from masspayout.context import Context
 from masspayout.db.entities import Asset, SyncStatus
 from masspayout.db.repositories import Assets, AssetSort, HolderSort, Lists
@@ -22,30 +22,30 @@ router = APIRouter(tags=["assets"], route_class=GuardedRoute)
 
 @router.post("/assets/import", response_model=AssetShown, status_code=201)
 @requires(Permission.MANAGE_ASSETS)
-async def import_asset(runtime: RuntimeHere, wish: AssetImport, response: Response) -> Asset:
+async def import_asset(context: ContextHere, wish: AssetImport, response: Response) -> Asset:
     """Import a token from the ledger and read who holds it. Importing again renews what is known."""
     asset = await assets.import_asset(
-        runtime.database,
-        runtime.ledger,
+        context.database,
+        context.ledger,
         wish.token_id,
         payment_token_id=wish.payment_token_id,
         lifecycle_contract_id=wish.lifecycle_contract_id,
     )
-    await assets.sync(runtime.database, runtime.ledger, asset.id)
+    await assets.sync(context.database, context.ledger, asset.id)
     response.headers["Location"] = f"/api/v1/assets/{asset.id}"
-    return await _read_again(runtime, asset)
+    return await _read_again(context, asset)
 
 
 @router.get("/assets", response_model=Listing[AssetShown])
 @requires(Permission.VIEW)
 async def list_assets(
-    runtime: RuntimeHere,
+    context: ContextHere,
     paging: PagingHere,
     sync_status: SyncStatus | None = None,
     sort: AssetSort = AssetSort.NEWEST,
 ) -> dict[str, Any]:
     """List the imported assets."""
-    async with runtime.database.single_statement() as session:
+    async with context.database.single_statement() as session:
         part = await Lists(session).assets(paging.place(sort), sort, sync_status=sync_status)
     return listing(part, sort)
 
@@ -59,34 +59,34 @@ async def show_asset(asset: AssetHere) -> Asset:
 
 @router.patch("/assets/{asset}", response_model=AssetShown)
 @requires(Permission.MANAGE_ASSETS)
-async def change_asset(runtime: RuntimeHere, asset: AssetHere, patch: AssetPatch) -> Asset:
+async def change_asset(context: ContextHere, asset: AssetHere, patch: AssetPatch) -> Asset:
     """Change what an asset pays in, its contract, or how often its register is read."""
     if patch.payment_token_id is not None or patch.lifecycle_contract_id is not None:
         await assets.import_asset(
-            runtime.database,
-            runtime.ledger,
+            context.database,
+            context.ledger,
             asset.token_id,
             payment_token_id=patch.payment_token_id,
             lifecycle_contract_id=patch.lifecycle_contract_id,
         )
     if "sync_every_seconds" in patch.model_fields_set:
         await assets.set_sync_timer(
-            runtime.database, asset.id, patch.sync_every_seconds, await runtime.database.clock.now()
+            context.database, asset.id, patch.sync_every_seconds, await context.database.clock.now()
         )
-    return await _read_again(runtime, asset)
+    return await _read_again(context, asset)
 
 
 @router.post("/assets/{asset}/sync", response_model=SyncShown)
 @requires(Permission.MANAGE_ASSETS)
-async def sync_asset(runtime: RuntimeHere, asset: AssetHere) -> assets.SyncResult:
+async def sync_asset(context: ContextHere, asset: AssetHere) -> assets.SyncResult:
     """Read again who holds an asset."""
-    return await assets.sync(runtime.database, runtime.ledger, asset.id)
+    return await assets.sync(context.database, context.ledger, asset.id)
 
 
 @router.get("/assets/{asset}/holders", response_model=Listing[RegisteredHolder], responses=CSV_ANSWER)
 @requires(Permission.VIEW)
 async def list_register(
-    runtime: RuntimeHere,
+    context: ContextHere,
     asset: AssetHere,
     paging: PagingHere,
     sort: Literal[HolderSort.ACCOUNT, HolderSort.ACCOUNT_BACKWARDS, HolderSort.LARGEST_BALANCE] = HolderSort.ACCOUNT,
@@ -94,12 +94,12 @@ async def list_register(
 ) -> Any:
     """List who holds an asset now, or have everybody as CSV."""
     if as_format == "csv":
-        return csv_response(exports.register_csv(runtime.database, asset.id), f"holders-{asset.token_id}")
-    async with runtime.database.single_statement() as session:
+        return csv_response(exports.register_csv(context.database, asset.id), f"holders-{asset.token_id}")
+    async with context.database.single_statement() as session:
         part = await Lists(session).register(asset.id, paging.place(sort), sort)
     return listing(part, sort)
 
 
-async def _read_again(runtime: Context, asset: Asset) -> Asset:
-    async with runtime.database.single_statement() as session:
+async def _read_again(context: Context, asset: Asset) -> Asset:
+    async with context.database.single_statement() as session:
         return await Assets(session).get(asset.id)

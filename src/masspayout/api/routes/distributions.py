@@ -25,11 +25,11 @@ from masspayout.api.paging import Listing, listing
 from masspayout.api.requests import (
     AssetHere,
     ClaimHere,
+    ContextHere,
     DistributionHere,
     DistributionId,
     PagingHere,
     PayoutsHere,
-    RuntimeHere,
 )
 from masspayout.app import Payouts
 from masspayout.context import Context
@@ -69,7 +69,7 @@ EntitlementSort = Literal[HolderSort.ACCOUNT, HolderSort.ACCOUNT_BACKWARDS, Hold
 @router.get("/distributions", response_model=Listing[DistributionShown])
 @requires(Permission.VIEW)
 async def list_distributions(
-    runtime: RuntimeHere,
+    context: ContextHere,
     paging: PagingHere,
     asset_id: AssetQuery = None,
     series_id: SeriesQuery = None,
@@ -96,7 +96,7 @@ async def list_distributions(
         scheduled_from=scheduled_from,
         scheduled_until=scheduled_until,
     )
-    async with runtime.database.single_statement() as session:
+    async with context.database.single_statement() as session:
         part = await Lists(session).distributions(wanted, paging.place(sort), sort)
     return listing(part, sort)
 
@@ -104,7 +104,7 @@ async def list_distributions(
 @router.get("/assets/{asset}/distributions", response_model=Listing[DistributionShown])
 @requires(Permission.VIEW)
 async def list_distributions_of_asset(
-    runtime: RuntimeHere,
+    context: ContextHere,
     asset: AssetHere,
     paging: PagingHere,
     status: DistributionStatus | None = None,
@@ -113,7 +113,7 @@ async def list_distributions_of_asset(
 ) -> dict[str, Any]:
     """List the distributions of an asset."""
     wanted = DistributionFilter(asset_id=asset.id, status=status, type=type)
-    async with runtime.database.single_statement() as session:
+    async with context.database.single_statement() as session:
         part = await Lists(session).distributions(wanted, paging.place(sort), sort)
     return listing(part, sort)
 
@@ -135,7 +135,7 @@ async def preview_distribution(payouts: PayoutsHere, distribution: DistributionH
 @router.get("/distributions/{distribution}/holders", response_model=Listing[EntitlementShown], responses=CSV_ANSWER)
 @requires(Permission.VIEW)
 async def list_entitlements(
-    runtime: RuntimeHere,
+    context: ContextHere,
     distribution: DistributionHere,
     paging: PagingHere,
     paid: bool | None = None,
@@ -146,9 +146,9 @@ async def list_entitlements(
 ) -> Any:
     """List who is owed what and whether they got it, or have everybody as CSV."""
     if as_format == "csv":
-        return csv_response(exports.entitlements_csv(runtime.database, distribution), f"payout-{distribution.id}")
+        return csv_response(exports.entitlements_csv(context.database, distribution), f"payout-{distribution.id}")
     wanted = EntitlementFilter(paid=paid, failure_code=failure_code, batch_number=batch_number)
-    async with runtime.database.single_statement() as session:
+    async with context.database.single_statement() as session:
         part = await Lists(session).entitlements(distribution, wanted, paging.place(sort), sort)
     return listing(part, sort)
 
@@ -156,20 +156,20 @@ async def list_entitlements(
 @router.get("/distributions/{distribution}/batches", response_model=Listing[BatchShown])
 @requires(Permission.VIEW)
 async def list_batches(
-    runtime: RuntimeHere, distribution: DistributionHere, paging: PagingHere, status: BatchStatus | None = None
+    context: ContextHere, distribution: DistributionHere, paging: PagingHere, status: BatchStatus | None = None
 ) -> dict[str, Any]:
     """List the batches, by number."""
-    async with runtime.database.single_statement() as session:
+    async with context.database.single_statement() as session:
         return listing(await Lists(session).batches(distribution.id, paging.place(), status=status))
 
 
 @router.get("/distributions/{distribution}/attempts", response_model=Listing[AttemptShown])
 @requires(Permission.VIEW)
 async def list_attempts(
-    runtime: RuntimeHere, distribution: DistributionHere, paging: PagingHere, status: AttemptStatus | None = None
+    context: ContextHere, distribution: DistributionHere, paging: PagingHere, status: AttemptStatus | None = None
 ) -> dict[str, Any]:
     """List every transaction that was ever signed for it, in that order."""
-    async with runtime.database.single_statement() as session:
+    async with context.database.single_statement() as session:
         return listing(await Lists(session).attempts(distribution.id, paging.place(), status=status))
 
 
@@ -182,15 +182,15 @@ async def reconcile_distribution(payouts: PayoutsHere, distribution: Distributio
 
 @router.get("/distributions/{distribution}/approvals", response_model=ApprovalsShown)
 @requires(Permission.VIEW)
-async def list_approvals(runtime: RuntimeHere, distribution: DistributionHere) -> dict[str, Any]:
+async def list_approvals(context: ContextHere, distribution: DistributionHere) -> dict[str, Any]:
     """Show who approved of it, and how many have to."""
-    return await _approvals(runtime, distribution.id)
+    return await _approvals(context, distribution.id)
 
 
 @router.post("/distributions/{distribution}/approve", response_model=ApprovalsShown)
 @requires(Permission.APPROVE)
 async def approve_distribution(
-    runtime: RuntimeHere,
+    context: ContextHere,
     payouts: PayoutsHere,
     distribution: DistributionId,
     claim: ClaimHere,
@@ -198,7 +198,7 @@ async def approve_distribution(
 ) -> dict[str, Any]:
     """Approve of exactly what it will pay, which the register hash stands for. Its creator cannot."""
     await payouts.approve(distribution, approval.register_hash, resumed=claim.is_resumed)
-    return await _approvals(runtime, distribution)
+    return await _approvals(context, distribution)
 
 
 @router.post("/distributions/{distribution}/execute", response_model=DistributionDetail, status_code=202)
@@ -230,8 +230,8 @@ async def cancel_distribution(payouts: PayoutsHere, distribution: DistributionId
     return await _detail(payouts, distribution)
 
 
-async def _approvals(runtime: Context, distribution_id: uuid.UUID) -> dict[str, Any]:
-    async with runtime.database.unit_of_work() as session:
+async def _approvals(context: Context, distribution_id: uuid.UUID) -> dict[str, Any]:
+    async with context.database.unit_of_work() as session:
         repository = Approvals(session)
         count = (await repository.counts([distribution_id])).get(distribution_id, ApprovalCount(0, 0))
         given = await repository.find_of_distribution(distribution_id)

@@ -9,7 +9,7 @@ from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.base import AccountId
 from masspayout.api.models.listeners import EventShown, ListenerAddition, ListenerPatch, ListenerShown
 from masspayout.api.paging import Listing, listing
-from masspayout.api.requests import ClaimHere, PagingHere, RuntimeHere
+from masspayout.api.requests import ClaimHere, ContextHere, PagingHere
 from masspayout.automation import event_listeners
 from masspayout.db.entities import EventListener, EventStatus
 from masspayout.db.repositories import EventListeners, EventSort, Lists
@@ -22,53 +22,53 @@ ContractPath = Annotated[AccountId, Path(description="A contract, an account tha
 
 @router.get("/listeners", response_model=Listing[ListenerShown])
 @requires(Permission.VIEW)
-async def list_listeners(runtime: RuntimeHere, paging: PagingHere) -> dict[str, Any]:
+async def list_listeners(context: ContextHere, paging: PagingHere) -> dict[str, Any]:
     """List whose events are read."""
-    async with runtime.database.single_statement() as session:
+    async with context.database.single_statement() as session:
         return listing(await Lists(session).listeners(paging.place()))
 
 
 @router.post("/listeners", response_model=ListenerShown, status_code=201)
 @requires(Permission.MANAGE_LISTENERS)
 async def add_listener(
-    runtime: RuntimeHere, addition: ListenerAddition, claim: ClaimHere, response: Response
+    context: ContextHere, addition: ListenerAddition, claim: ClaimHere, response: Response
 ) -> EventListener:
     """Begin to listen. A worker reads what is new every second."""
     response.headers["Location"] = f"/api/v1/listeners/{addition.contract_id}"
     if claim.is_resumed:
-        async with runtime.database.single_statement() as session:
+        async with context.database.single_statement() as session:
             found = await EventListeners(session).find_by_contract_id(addition.contract_id)
         if found is not None:
             return found
-    return await event_listeners.add(runtime.database, addition.contract_id, since=addition.since)
+    return await event_listeners.add(context.database, addition.contract_id, since=addition.since)
 
 
 @router.get("/listeners/{contract_id}", response_model=ListenerShown)
 @requires(Permission.VIEW)
-async def show_listener(runtime: RuntimeHere, contract_id: ContractPath) -> EventListener:
+async def show_listener(context: ContextHere, contract_id: ContractPath) -> EventListener:
     """Show one listener."""
-    return await event_listeners.find(runtime.database, contract_id)
+    return await event_listeners.find(context.database, contract_id)
 
 
 @router.patch("/listeners/{contract_id}", response_model=ListenerShown)
 @requires(Permission.MANAGE_LISTENERS)
-async def change_listener(runtime: RuntimeHere, contract_id: ContractPath, patch: ListenerPatch) -> EventListener:
+async def change_listener(context: ContextHere, contract_id: ContractPath, patch: ListenerPatch) -> EventListener:
     """Switch a listener on or off."""
-    await event_listeners.set_enabled(runtime.database, contract_id, enabled=patch.enabled)
-    return await event_listeners.find(runtime.database, contract_id)
+    await event_listeners.set_enabled(context.database, contract_id, enabled=patch.enabled)
+    return await event_listeners.find(context.database, contract_id)
 
 
 @router.delete("/listeners/{contract_id}", status_code=204)
 @requires(Permission.MANAGE_LISTENERS)
-async def remove_listener(runtime: RuntimeHere, contract_id: ContractPath) -> None:
+async def remove_listener(context: ContextHere, contract_id: ContractPath) -> None:
     """Listen no more. What was read stays."""
-    await event_listeners.remove(runtime.database, contract_id)
+    await event_listeners.remove(context.database, contract_id)
 
 
 @router.get("/events", response_model=Listing[EventShown])
 @requires(Permission.VIEW)
 async def list_events(
-    runtime: RuntimeHere,
+    context: ContextHere,
     paging: PagingHere,
     contract_id: Annotated[AccountId | None, Query(description="Only those of this contract.")] = None,
     name: Annotated[str | None, Query(max_length=100, pattern="^[ -~]*$", description="Only this kind.")] = None,
@@ -76,6 +76,6 @@ async def list_events(
     sort: EventSort = EventSort.LATEST,
 ) -> dict[str, Any]:
     """List what contracts reported."""
-    async with runtime.database.single_statement() as session:
+    async with context.database.single_statement() as session:
         part = await Lists(session).events(paging.place(sort), sort, contract_id=contract_id, name=name, status=status)
     return listing(part, sort)

@@ -11,7 +11,7 @@ from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.series import SeriesShown
 from masspayout.api.paging import Listing, listing
-from masspayout.api.requests import ClaimHere, PagingHere, RuntimeHere, SeriesHere
+from masspayout.api.requests import ClaimHere, ContextHere, PagingHere, SeriesHere
 from masspayout.automation import series as business
 from masspayout.context import Context
 from masspayout.db.entities import Series, SeriesStatus
@@ -25,13 +25,13 @@ router = APIRouter(tags=["series"], route_class=GuardedRoute)
 @router.get("/series", response_model=Listing[SeriesShown])
 @requires(Permission.VIEW)
 async def list_series(
-    runtime: RuntimeHere,
+    context: ContextHere,
     paging: PagingHere,
     asset_id: Annotated[UUID | None, Query(description="Only those of this asset.")] = None,
     status: SeriesStatus | None = None,
 ) -> dict[str, Any]:
     """List what makes distributions by itself, the newest first."""
-    async with runtime.database.single_statement() as session:
+    async with context.database.single_statement() as session:
         return listing(await Lists(session).series(paging.place(), asset_id=asset_id, status=status))
 
 
@@ -44,27 +44,27 @@ async def show_series(series: SeriesHere) -> Series:
 
 @router.post("/series/{series}/pause", response_model=SeriesShown)
 @requires(Permission.PLAN)
-async def pause_series(runtime: RuntimeHere, series: SeriesHere, claim: ClaimHere) -> Series:
+async def pause_series(context: ContextHere, series: SeriesHere, claim: ClaimHere) -> Series:
     """Let nothing of it begin until it is resumed."""
-    return await _move(runtime, series, claim, business.pause, SeriesStatus.PAUSED)
+    return await _move(context, series, claim, business.pause, SeriesStatus.PAUSED)
 
 
 @router.post("/series/{series}/resume", response_model=SeriesShown)
 @requires(Permission.PLAN)
-async def resume_series(runtime: RuntimeHere, series: SeriesHere, claim: ClaimHere) -> Series:
+async def resume_series(context: ContextHere, series: SeriesHere, claim: ClaimHere) -> Series:
     """Let it go on. What fell due meanwhile is treated as after an outage."""
-    return await _move(runtime, series, claim, business.resume, SeriesStatus.ACTIVE)
+    return await _move(context, series, claim, business.resume, SeriesStatus.ACTIVE)
 
 
 @router.post("/series/{series}/cancel", response_model=SeriesShown)
 @requires(Permission.PLAN)
-async def cancel_series(runtime: RuntimeHere, series: SeriesHere, claim: ClaimHere) -> Series:
+async def cancel_series(context: ContextHere, series: SeriesHere, claim: ClaimHere) -> Series:
     """Stop it for good, with whatever of it has not begun."""
-    return await _move(runtime, series, claim, business.cancel, SeriesStatus.CANCELLED)
+    return await _move(context, series, claim, business.cancel, SeriesStatus.CANCELLED)
 
 
 async def _move(
-    runtime: Context,
+    context: Context,
     series: Series,
     claim: Claim,
     move: Callable[[AsyncSession, Series], Awaitable[object]],
@@ -72,7 +72,7 @@ async def _move(
 ) -> Series:
     """Move a series, unless a process did so that died before it could say so; return it as it is now."""
     if not (claim.is_resumed and series.status is to_state):
-        async with runtime.database.unit_of_work() as session:
+        async with context.database.unit_of_work() as session:
             await move(session, series)
-    async with runtime.database.single_statement() as session:
+    async with context.database.single_statement() as session:
         return await business.find(session, str(series.id))

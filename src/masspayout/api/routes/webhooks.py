@@ -9,7 +9,7 @@ from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
 from masspayout.api.models.webhooks import DeliveryShown, WebhookMade, WebhookPatch, WebhookShown, WebhookWish
 from masspayout.api.paging import Listing, listing
-from masspayout.api.requests import ClaimHere, PagingHere, RuntimeHere
+from masspayout.api.requests import ClaimHere, ContextHere, PagingHere
 from masspayout.context import Context
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
 from masspayout.db.repositories import Lists, Webhooks
@@ -24,63 +24,63 @@ DeliveryId = Annotated[UUID, Path(description="The delivery's id.")]
 
 @router.get("/webhooks", response_model=Listing[WebhookShown])
 @requires(Permission.MANAGE_WEBHOOKS)
-async def list_webhooks(runtime: RuntimeHere, paging: PagingHere) -> dict[str, Any]:
+async def list_webhooks(context: ContextHere, paging: PagingHere) -> dict[str, Any]:
     """List who is told of what, newest first."""
-    async with runtime.database.single_statement() as session:
+    async with context.database.single_statement() as session:
         return listing(await Lists(session).webhooks(paging.place()))
 
 
 @router.post("/webhooks", response_model=WebhookMade, status_code=201)
 @requires(Permission.MANAGE_WEBHOOKS, tells_secret=True)
-async def add_webhook(runtime: RuntimeHere, wish: WebhookWish, claim: ClaimHere) -> dict[str, Any]:
+async def add_webhook(context: ContextHere, wish: WebhookWish, claim: ClaimHere) -> dict[str, Any]:
     """Begin to tell a target of events. The secret to check signatures with is in the answer, and nowhere else."""
     if claim.is_resumed:
-        await _remove_untold(runtime, claim.new_id)
+        await _remove_untold(context, claim.new_id)
     webhook, secret = await targets.add(
-        runtime.database, runtime.settings, wish.url, wish.events, webhook_id=claim.new_id
+        context.database, context.settings, wish.url, wish.events, webhook_id=claim.new_id
     )
     return {name: getattr(webhook, name) for name in WebhookShown.model_fields} | {"secret": secret}
 
 
 @router.patch("/webhooks/{webhook}", response_model=WebhookShown)
 @requires(Permission.MANAGE_WEBHOOKS)
-async def change_webhook(runtime: RuntimeHere, webhook: WebhookId, patch: WebhookPatch) -> Webhook:
+async def change_webhook(context: ContextHere, webhook: WebhookId, patch: WebhookPatch) -> Webhook:
     """Switch a target on or off."""
-    await targets.set_enabled(runtime.database, webhook, enabled=patch.enabled)
-    async with runtime.database.single_statement() as session:
+    await targets.set_enabled(context.database, webhook, enabled=patch.enabled)
+    async with context.database.single_statement() as session:
         return await Webhooks(session).get(webhook)
 
 
 @router.delete("/webhooks/{webhook}", status_code=204)
 @requires(Permission.MANAGE_WEBHOOKS)
-async def remove_webhook(runtime: RuntimeHere, webhook: WebhookId) -> None:
+async def remove_webhook(context: ContextHere, webhook: WebhookId) -> None:
     """Tell a target nothing any more, and forget its log."""
-    await targets.remove(runtime.database, webhook)
+    await targets.remove(context.database, webhook)
 
 
 @router.get("/webhooks/{webhook}/deliveries", response_model=Listing[DeliveryShown])
 @requires(Permission.MANAGE_WEBHOOKS)
 async def list_deliveries(
-    runtime: RuntimeHere, webhook: WebhookId, paging: PagingHere, status: DeliveryStatus | None = None
+    context: ContextHere, webhook: WebhookId, paging: PagingHere, status: DeliveryStatus | None = None
 ) -> dict[str, Any]:
     """List what was sent to a target, the latest first, with its answers."""
-    async with runtime.database.single_statement() as session:
+    async with context.database.single_statement() as session:
         await Webhooks(session).get(webhook)
         return listing(await Lists(session).deliveries(webhook, paging.place(), status=status))
 
 
 @router.post("/webhooks/deliveries/{delivery}/redeliver", response_model=DeliveryShown, status_code=202)
 @requires(Permission.MANAGE_WEBHOOKS)
-async def redeliver(runtime: RuntimeHere, delivery: DeliveryId) -> WebhookDelivery:
+async def redeliver(context: ContextHere, delivery: DeliveryId) -> WebhookDelivery:
     """Send an event once more, with the same id and number. A worker does it."""
-    await targets.send_again(runtime.database, delivery)
-    async with runtime.database.single_statement() as session:
+    await targets.send_again(context.database, delivery)
+    async with context.database.single_statement() as session:
         return await Webhooks(session).get_delivery(delivery)
 
 
-async def _remove_untold(runtime: Context, webhook_id: UUID) -> None:
+async def _remove_untold(context: Context, webhook_id: UUID) -> None:
     """Remove a target that a process added which died before it could say the secret to anybody."""
-    async with runtime.database.single_statement() as session:
+    async with context.database.single_statement() as session:
         untold = await Webhooks(session).find_by_id(webhook_id)
     if untold is not None:
-        await targets.remove(runtime.database, webhook_id)
+        await targets.remove(context.database, webhook_id)

@@ -91,7 +91,7 @@ class _Page:
     async def _read_register(self) -> None:
         self._sync.props("loading")
         try:
-            result = await assets.sync(self._visit.database, self._visit.runtime.ledger, self._asset.id)
+            result = await assets.sync(self._visit.database, self._visit.context.ledger, self._asset.id)
         finally:
             self._sync.props(remove="loading")
         change = result.change

@@ -64,7 +64,7 @@ class _Wizard:
                 button("Look it up", look, primary=True)
 
     async def _look_up(self) -> None:
-        self._token = await self._visit.runtime.ledger.token(
+        self._token = await self._visit.context.ledger.token(
             canonical_account_id(self._token_id.value, what="token id")
         )
         self._show_found(self._token)
@@ -103,15 +103,15 @@ class _Wizard:
             return
         self._button.props("loading")
         try:
-            runtime = self._visit.runtime
+            context = self._visit.context
             asset = await assets.import_asset(
-                runtime.database,
-                runtime.ledger,
+                context.database,
+                context.ledger,
                 token.token_id,
                 payment_token_id=self._payment.value.strip() or None,
                 lifecycle_contract_id=self._contract.value.strip() or None,
             )
-            result = await assets.sync(runtime.database, runtime.ledger, asset.id)
+            result = await assets.sync(context.database, context.ledger, asset.id)
         finally:
             self._button.props(remove="loading")
         messages.say(f"{asset.symbol} is imported.")

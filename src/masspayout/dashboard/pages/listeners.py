@@ -158,8 +158,8 @@ class _Page:
         dialog.open()
 
     def _reader(self) -> EventReader:
-        runtime = self._visit.runtime
-        return EventReader(runtime.database, runtime.ledger, runtime.settings)
+        context = self._visit.context
+        return EventReader(context.database, context.ledger, context.settings)
 
 
 def _cursor(listener: EventListener) -> object:

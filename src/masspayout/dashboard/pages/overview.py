@@ -102,7 +102,7 @@ class _Page:
         self._next.content = _next(upcoming, series.items, now)
 
     async def _refresh_health(self) -> None:
-        self._health.content = await health.describe(self._visit.runtime)
+        self._health.content = await health.describe(self._visit.context)
 
 
 def _figures(

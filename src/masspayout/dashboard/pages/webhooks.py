@@ -114,9 +114,9 @@ class _Page:
                     self._button(label, partial(self._again, given_up))
 
     async def _add(self) -> None:
-        runtime = self._visit.runtime
+        context = self._visit.context
         webhook, secret = await targets.add(
-            runtime.database, runtime.settings, self._url.value or "", self._events.value
+            context.database, context.settings, self._url.value or "", self._events.value
         )
         self._url.value = ""
         note = "Deliveries are signed with it. It is shown this once."

@@ -48,7 +48,7 @@ class PayoutActions:
             facts(
                 ("Payout", money_words.name(distribution)),
                 ("Asset", f"{distribution.asset.name} ({distribution.asset.symbol})"),
-                ("From", account(distribution.payer_account_id or self._visit.runtime.settings.payer_account_id)),
+                ("From", account(distribution.payer_account_id or self._visit.context.settings.payer_account_id)),
                 ("Transactions", count(distribution.batch_count) if distribution.batch_count else None),
             ),
             h("p", "Money that was sent cannot be taken back."),

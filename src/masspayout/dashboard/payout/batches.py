@@ -54,5 +54,5 @@ class BatchCard:
             count(batch.successful_payments or 0),
             h("span", count(failed), class_="bad") if failed else "0",
             amount(batch.total_amount, self._state.symbol, exact=True),
-            transaction(self._visit.runtime.settings, batch.transaction_id),
+            transaction(self._visit.context.settings, batch.transaction_id),
         )

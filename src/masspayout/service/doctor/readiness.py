@@ -27,12 +27,12 @@ class Readiness:
 
     def __init__(
         self,
-        runtime: Context,
+        context: Context,
         *,
         patience_seconds: float = _PATIENCE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._runtime = runtime
+        self._context = context
         self._patience_seconds = patience_seconds
         self._clock = clock
         self._looking = asyncio.Lock()
@@ -48,9 +48,9 @@ class Readiness:
             return self._results
 
     async def _look(self) -> Sequence[Result]:
-        examination = Examination(self._runtime.settings, _SLOW_MS)
-        examination.diagnosis = Diagnosis(self._runtime.database.url)
-        examination.ledger = self._runtime.ledger
+        examination = Examination(self._context.settings, _SLOW_MS)
+        examination.diagnosis = Diagnosis(self._context.database.url)
+        examination.ledger = self._context.ledger
         async with examination.opened:
             return await run_checks(CHECKS, examination, self._patience_seconds)
 
