@@ -16,7 +16,7 @@ from masspayout import distributions
 from masspayout.automation import Calendar, Trigger, series
 from masspayout.context import Context
 from masspayout.controls import approvals
-from masspayout.db.entities import Asset, Distribution, DistributionStatus, EntryAnswer, Payer, Series
+from masspayout.db.entities import Approval, Asset, Distribution, DistributionStatus, EntryAnswer, Payer, Series
 from masspayout.db.repositories import Approvals, BatchPayouts, Distributions, Entitlements, SeriesRepository
 from masspayout.distributions import (
     Chosen,
@@ -31,7 +31,7 @@ from masspayout.distributions import (
 )
 from masspayout.entitlements import HashCheck, register_hashes
 from masspayout.kernel.actors import current_actor
-from masspayout.kernel.payout_status import ApprovalCount, PayoutStatus
+from masspayout.kernel.payout_status import ApprovalCount, PayoutStatus, Progress
 from masspayout.kernel.types import PaymentToken
 from masspayout.ledger.contract_offers import ContractOffer
 from masspayout.payments import (
@@ -54,18 +54,31 @@ _BOOKS_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class ListPayout:
-    """The distribution that pays a list.
+class ListWarning:
+    """What somebody should know before a list is paid.
 
     Attributes:
-        distribution: It was there already, or was made now.
-        was_forgotten: The ledger shows payments of the list that the database did not know.
+        was_forgotten: The ledger shows payments of the list that the database does not know.
         unchecked_count: Of how many accounts it is not known whether they can receive the token.
     """
 
-    distribution: Distribution
     was_forgotten: bool = False
     unchecked_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutDetail:
+    """One payout at one moment.
+
+    Attributes:
+        distribution: With its asset.
+        status: How it stands.
+        approvals: Those that count, in the order in which they were given.
+    """
+
+    distribution: Distribution
+    status: PayoutStatus
+    approvals: Sequence[Approval]
 
 
 class Payouts:
@@ -95,7 +108,7 @@ class Payouts:
 
     async def create(self, asset: Asset, terms: Terms) -> Distribution:
         """Create a distribution, as ``distributions.create`` does; one with the id of the terms is left as it is."""
-        made = None if terms.id is None else await self._made_before(terms.id)
+        made = None if terms.id is None else await self.made_before(terms.id)
         return made or await distributions.create(self._context, asset, terms)
 
     async def create_series(self, asset: Asset, terms: Terms, plan: Calendar | Trigger) -> Series:
@@ -131,7 +144,7 @@ class Payouts:
         With ``check_first`` nothing is created unless the funds suffice and everybody can receive the token, as
         ``list_payouts.check`` finds out.
         """
-        made = None if terms.id is None else await self._made_before(terms.id)
+        made = None if terms.id is None else await self.made_before(terms.id)
         if made is not None:
             return made
         if check_first:
@@ -139,12 +152,17 @@ class Payouts:
         return await list_payouts.create(self._context, asset, token, payout_list, terms)
 
     async def find_or_create_of_list(
-        self, asset_token_id: str, token: PaymentToken, payout_list: PayoutList, terms: ListTerms
-    ) -> ListPayout:
+        self,
+        asset_token_id: str,
+        token: PaymentToken,
+        payout_list: PayoutList,
+        terms: ListTerms,
+        warn: Callable[[ListWarning], None],
+    ) -> Distribution:
         """Return the distribution that pays a list: the one that is there, whatever the database forgot, or a new one.
 
         What the ledger shows of the payer is read before, and as long as that leaves it in doubt it is waited. Nothing
-        is written, not even the asset, before all of the list is known to be good.
+        is written, not even the asset, before all of the list is known to be good. ``warn`` is told before that.
 
         Raises:
             InsufficientFunds: The payer holds less than the list's total.
@@ -156,18 +174,24 @@ class Payouts:
             found = await list_payouts.find(session, token, payout_list, terms)
             was_forgotten = await list_payouts.was_paid_before(session, token, payout_list, terms)
         if found is not None:
-            return ListPayout(found)
-        unchecked_count = 0
-        if not was_forgotten:
-            unchecked_count = await list_payouts.check(
-                self._context, token, payout_list, allow_unpayable=terms.allow_unpayable
+            return found
+        if was_forgotten:
+            warn(ListWarning(was_forgotten=True))
+        else:
+            allow_unpayable = terms.allow_unpayable
+            warn(
+                ListWarning(
+                    unchecked_count=await list_payouts.check(
+                        self._context, token, payout_list, allow_unpayable=allow_unpayable
+                    )
+                )
             )
         database, ledger = self._context.database, self._context.ledger
         asset = await assets.import_asset(database, ledger, asset_token_id, for_lists=True)
         made = await list_payouts.create(self._context, asset, token, payout_list, terms)
         # What the ledger shows of a payout that the database had forgotten is adopted by the one that was made.
         await self._attend(token.payer_account_id)
-        return ListPayout(made, was_forgotten, unchecked_count)
+        return made
 
     async def preview(self, distribution: Distribution) -> Preview:
         """Say what executing a frozen distribution would do, as ``previews.preview`` does."""
@@ -231,15 +255,17 @@ class Payouts:
         async with self._context.database.unit_of_work() as session:
             return await distributions.find(session, reference)
 
-    async def look_at(self, reference: str | uuid.UUID) -> tuple[Distribution, PayoutStatus]:
-        """Return a distribution with its asset, and how it stands: both of one moment.
+    async def look_at(self, reference: str | uuid.UUID) -> PayoutDetail:
+        """Return a distribution with its asset, how it stands and who approved of it: all of one moment.
 
         Raises:
             NotFound: There is none, or that is no id.
         """
         async with self._context.database.unit_of_work() as session:
             distribution = await distributions.find(session, reference)
-            return distribution, await _read_status(session, distribution)
+            status = await _read_status(session, distribution)
+            given = await Approvals(session).find_of_distribution(distribution.id) if status.approvals.required else []
+            return PayoutDetail(distribution, status, given)
 
     async def status(self, distribution_id: uuid.UUID) -> PayoutStatus:
         """Say how a distribution stands.
@@ -249,6 +275,11 @@ class Payouts:
         """
         async with self._context.database.unit_of_work() as session:
             return await _read_status(session, await Distributions(session).get(distribution_id))
+
+    async def progress(self, distribution_id: uuid.UUID) -> Progress:
+        """Say how far a distribution is, from its batches' counters: it may be asked often."""
+        async with self._context.database.unit_of_work() as session:
+            return await BatchPayouts(session).progress(distribution_id)
 
     async def reconcile(self, distribution_id: uuid.UUID) -> Reconciliation:
         """Compare the ledger's books with the database, as ``reconciliation.reconcile`` does."""
@@ -309,7 +340,7 @@ class Payouts:
             await self._sleep(state.wait_seconds)
             state = await gate.attend(payer_account_id)
 
-    async def _made_before(self, distribution_id: uuid.UUID) -> Distribution | None:
+    async def made_before(self, distribution_id: uuid.UUID) -> Distribution | None:
         """Return what a process made that died before it could say so."""
         async with self._context.database.unit_of_work() as session:
             return await Distributions(session).find_by_id(distribution_id)

@@ -127,7 +127,7 @@ async def test_a_refusal_names_the_fields_that_it_is_about(admin: httpx.AsyncCli
     terms = {"payout_type": "PERCENTAGE"}
     found = problem(await admin.post(f"/assets/{ASSET_TOKEN}/distributions", json=terms), 422)
     assert found["next_step"] == "Say amount with a number above 0."
-    assert found["errors"] == [{"where": "amount", "what": found["detail"]}]
+    assert found["errors"] == [{"where": "body.amount", "what": found["detail"]}]
 
 
 async def test_assets_are_found_by_token_id_and_uuid(admin: httpx.AsyncClient, world: World) -> None:

@@ -168,7 +168,7 @@ def test_register_hashes_that_an_earlier_version_took_in_the_tokens_order_are_fi
     ("words", "sentence"),
     [
         ((), "It is not said what to pay."),
-        (("--amount", "5", "--redemption"), "--amount and --redemption cannot be paid at once."),
+        (("--amount", "5", "--redemption"), "amount and redemption cannot be paid at once."),
         (("--coupon", "1", "--snapshot", "1"), "Only an amount is divided by a snapshot."),
         (("--amount", "0"), "'0' is not an amount above 0."),
         (("--amount", "0.0000000000000000001"), "decimals"),

@@ -114,6 +114,15 @@ def test_a_next_step_is_stored_as_what_it_is(parts: list[Part]) -> None:
     assert NextStep.from_json(json.loads(json.dumps(step.to_json()))) == step
 
 
+def test_what_another_version_stored_is_said_as_it_was_typed() -> None:
+    stored = [
+        "Then: ",
+        {"action": "FLY", "subjects": ["a"], "typed": "masspayout fly a"},
+        {"field": "X", "typed": "--x"},
+    ]
+    assert NextStep.from_json(stored) == NextStep("Then: ", "masspayout fly a", "--x")
+
+
 def test_an_error_hands_its_next_step_on() -> None:
     first = Conflict("It is so.", "See: ", Action.SHOW_PAYER.on("0.0.7"), " or ", Field.AMOUNT)
     again = Conflict(first.message, first.next_step)

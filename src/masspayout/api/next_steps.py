@@ -20,6 +20,7 @@ _REQUESTS = {
     Action.LIST_UNPAID: "GET /api/v1/distributions/{}/holders?paid=false",
     Action.LIST_BATCHES: "GET /api/v1/distributions/{}/batches",
     Action.PAY_LIST: "POST /api/v1/distributions/ID/execute",
+    Action.PAY_NEW_LIST: "POST /api/v1/assets/ASSET/distributions with the list as text/csv",
     Action.RECONCILE: "GET /api/v1/distributions/{}/reconciliation",
     Action.LIST_SERIES: "GET /api/v1/series",
     Action.SHOW_SERIES: "GET /api/v1/series/{}",
@@ -28,6 +29,8 @@ _REQUESTS = {
     Action.ENABLE_LISTENER: "PATCH /api/v1/listeners/{}",
     Action.LIST_TOKENS: "GET /api/v1/tokens",
     Action.LIST_WEBHOOKS: "GET /api/v1/webhooks",
+    Action.LIST_DELIVERIES: "GET /api/v1/webhooks/ID/deliveries",
+    Action.SEND_DELIVERY_AGAIN: "POST /api/v1/webhooks/deliveries/ID/redeliver",
 }
 
 # Each field that a request has, by its name there.
@@ -36,12 +39,15 @@ _FIELDS = {
     Field.AMOUNT: "amount",
     Field.SCHEDULED_TIME: "scheduled_time",
     Field.EXECUTION_TYPE: "execution_type",
-    Field.RECORD_TIME: "record_time",
     Field.CONCEPT: "concept",
     Field.AGAIN: "again",
     Field.ALLOW_UNPAYABLE: "allow_unpayable=true",
     Field.LIFECYCLE_CONTRACT: "lifecycle_contract_id",
 }
+
+
+# What is said of a list stands in the address: the list itself is the body.
+_OF_LISTS = {Field.AGAIN, Field.ALLOW_UNPAYABLE}
 
 
 def over_http(part: Step | Field) -> str:
@@ -52,7 +58,9 @@ def over_http(part: Step | Field) -> str:
     return f"{as_command(part)} (on the server)" if request is None else part.action.said(request, part.subjects)
 
 
-def name_of(field: Field) -> str | None:
-    """Return what a field is called in requests; None when none has it."""
+def place_of(field: Field) -> str | None:
+    """Return where a request has a field, such as ``body.amount``; None when none has it."""
     name = _FIELDS.get(field)
-    return None if name is None else name.partition("=")[0]
+    if name is None:
+        return None
+    return f"{'query' if field in _OF_LISTS else 'body'}.{name.partition('=')[0]}"

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from masspayout.api.next_steps import name_of, over_http
+from masspayout.api.next_steps import over_http, place_of
 from masspayout.kernel import errors
 from masspayout.kernel.logs import conceal
 
@@ -132,7 +132,7 @@ def _fields_at_fault(error: errors.MassPayoutError) -> list[FieldProblem] | None
     """Return the fields that an error asks to fill in another way, by the names that requests have for them."""
     if not isinstance(error, errors.Invalid):
         return None
-    names = dict.fromkeys(filter(None, map(name_of, error.next_step.fields)))
+    names = dict.fromkeys(filter(None, map(place_of, error.next_step.fields)))
     return [FieldProblem(where=name, what=error.message) for name in names] or None
 
 

@@ -46,6 +46,7 @@ from masspayout.kernel.errors import (
     NotFound,
 )
 from masspayout.kernel.logs import about
+from masspayout.kernel.next_steps import NextStep
 from masspayout.registers import ledger_binding
 
 _log = logging.getLogger(__name__)
@@ -62,10 +63,8 @@ class StartFailure(StrEnum):
     CANNOT_START = "CANNOT_START"  # anything else that only a person can mend
 
 
-_MISSED_MESSAGE = (
-    "Nothing ran when it was due, and it is overdue by more than the catch-up window of its series. "
-    "To pay it all the same, retry it."
-)
+_MISSED_MESSAGE = "Nothing ran when it was due, and it is overdue by more than the catch-up window of its series."
+_PAY_ALL_THE_SAME = NextStep("To pay it all the same, retry it.")
 
 _FAILURES: dict[type[MassPayoutError], StartFailure] = {
     InsufficientFunds: StartFailure.INSUFFICIENT_FUNDS,
@@ -91,7 +90,7 @@ async def run_due(context: Context, now: datetime, backoff: Backoff | None = Non
     await database.clock.require_right()
     await series.make_occurrences(database, now, backoff)
     async with database.unit_of_work() as session:
-        missed = await Distributions(session).fail_missed(now, StartFailure.MISSED, _MISSED_MESSAGE)
+        missed = await Distributions(session).fail_missed(now, StartFailure.MISSED, _MISSED_MESSAGE, _PAY_ALL_THE_SAME)
         for distribution_id in missed:
             _record_failure(session, distribution_id, StartFailure.MISSED)
         due = await Distributions(session).find_pending_scheduled(now)

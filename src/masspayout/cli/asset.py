@@ -7,7 +7,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.cli.options import AssetArgument, LimitOption, PageOption
-from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list, show_table, why_empty
+from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list
 from masspayout.cli.session import in_transaction, with_context
 from masspayout.cli.times import parse_duration
 from masspayout.context import Context
@@ -129,17 +129,16 @@ def holders(asset: AssetArgument, page: PageOption = 1, limit: LimitOption = 20,
 
     found, register = in_transaction(work)
     rows = [(holder.account_id, to_decimal(holder.balance, found.decimals)) for holder in register.items]
-    if as_json:
-        items = [{"account_id": account_id, "balance": balance} for account_id, balance in rows]
-        show_json({"items": items, "total": register.total})
-        return
-    show_table(
+    show_list(
+        [{"account_id": account_id, "balance": balance} for account_id, balance in rows],
         ["ACCOUNT", "BALANCE"],
         rows,
+        total=register.total,
+        as_json=as_json,
         right=["BALANCE"],
-        empty=why_empty(register.total, "Nobody holds it."),
+        empty="Nobody holds it.",
     )
-    if register.total > len(rows):
+    if register.total > len(rows) and not as_json:
         out.print(f"Page {page:,} of {-(-register.total // limit):,}; {register.total:,} holders in all.")
 
 

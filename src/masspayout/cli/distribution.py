@@ -1,7 +1,7 @@
 """``masspayout distribution``: plan a payout, review it, pay it, see who got what."""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
@@ -29,11 +29,11 @@ from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import distribution_fields, show_failures, show_result, unchecked_sentence
 from masspayout.cli.session import in_transaction, opened, with_context, with_payouts
 from masspayout.context import Context
-from masspayout.db.entities import Approval, Distribution, DistributionStatus
+from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import Approvals, Assets, BatchPayouts, Distributions, Entitlements
 from masspayout.distributions import Preview
 from masspayout.kernel.errors import Invalid
-from masspayout.kernel.payout_status import ApprovalCount, PayoutStatus, waits_for
+from masspayout.kernel.payout_status import ApprovalCount, waits_for
 from masspayout.ledger.failures import describe_failure
 from masspayout.reporting import exports
 
@@ -119,13 +119,8 @@ def list_(
 @app.command()
 def show(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
     """Show one distribution and how far it is."""
-
-    async def work(context: Context) -> tuple[Distribution, PayoutStatus, Sequence[Approval]]:
-        found, status = await Payouts(context).look_at(distribution)
-        async with context.database.unit_of_work() as session:
-            return found, status, await Approvals(session).find_of_distribution(found.id)
-
-    found, status, given = with_context(work)
+    detail = with_payouts(lambda payouts: payouts.look_at(distribution))
+    found, status, given = detail.distribution, detail.status, detail.approvals
     progress = status.progress
     fields = distribution_fields(found) | {"paid_count": progress.paid_count, "failed_count": progress.failed_count}
     if as_json:
@@ -189,12 +184,17 @@ def holders(
 
     found = with_context(work)
     rows = [(h.account_id, h.payment_amount, h.paid, h.failure_code) for h in found.items]
-    if as_json:
-        names = ("account_id", "payment_amount", "paid", "failure_code")
-        show_json({"items": [dict(zip(names, row, strict=True)) for row in rows], "total": found.total})
-        return
-    show_table(["ACCOUNT", "AMOUNT", "PAID", "REASON"], rows, right=["AMOUNT"], empty=why_empty(found.total, "Nobody."))
-    if found.total > len(rows):
+    names = ("account_id", "payment_amount", "paid", "failure_code")
+    show_list(
+        [dict(zip(names, row, strict=True)) for row in rows],
+        ["ACCOUNT", "AMOUNT", "PAID", "REASON"],
+        rows,
+        total=found.total,
+        as_json=as_json,
+        right=["AMOUNT"],
+        empty="Nobody.",
+    )
+    if found.total > len(rows) and not as_json:
         out.print(f"Page {page:,} of {-(-found.total // limit):,}; {found.total:,} holders in all.")
 
 

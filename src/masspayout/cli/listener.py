@@ -8,7 +8,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.automation import EventReader, Polled, event_listeners
-from masspayout.cli.output import JsonOption, out, show_json, show_table
+from masspayout.cli.output import JsonOption, out, show_json, show_list
 from masspayout.cli.session import in_transaction, with_context
 from masspayout.cli.times import parse_time
 from masspayout.context import Context
@@ -56,16 +56,17 @@ def list_(as_json: JsonOption = False) -> None:
 
     found, summaries = in_transaction(work)
     items = [_fields(listener, summaries.get(listener.contract_id, EventSummary())) for listener in found]
-    if as_json:
-        show_json({"items": items, "total": len(items)})
-        return
     columns = ["contract_id", "enabled", "read_up_to", "last_polled_at", "handled", "set_aside", "error"]
-    show_table(
+    show_list(
+        items,
         ["CONTRACT", "ON", "READ UP TO", "LAST POLL", "HANDLED", "SET ASIDE", "ERROR"],
         [[item[column] for column in columns] for item in items],
         right=["HANDLED", "SET ASIDE"],
+        as_json=as_json,
         empty="Nobody listens to anything. Begin with: masspayout listener add CONTRACT_ID",
     )
+    if as_json:
+        return
     for item in items:
         if item["refunds"]:
             out.print(

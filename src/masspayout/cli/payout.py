@@ -1,12 +1,13 @@
 """``masspayout pay`` and ``reconcile``: the commands that stand on their own."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from masspayout.app import Payouts
+from masspayout.app import ListWarning, Payouts
 from masspayout.cli.lists import read_list
 from masspayout.cli.options import DistributionArgument
 from masspayout.cli.output import JsonOption, out, run, show_json
@@ -56,12 +57,9 @@ async def _pay(file: Path, payment_token: str, asset_reference: str | None, term
         payouts = Payouts(context)
         token = await payouts.list_token(None, payment_token)
         entries = read_list(file, token.decimals)
-        made = await payouts.find_or_create_of_list(asset_reference or token.token_id, token, entries, terms)
-        if made.was_forgotten:
-            out.print("[bold yellow]The ledger shows payments of this list that the database does not know.[/]")
-        if made.unchecked_count:
-            out.print(unchecked_sentence(made.unchecked_count, len(entries)))
-        distribution = made.distribution
+        asset_id = asset_reference or token.token_id
+        warn = partial(_warn, len(entries))
+        distribution = await payouts.find_or_create_of_list(asset_id, token, entries, terms, warn)
         accounts = "1 account" if len(entries) == 1 else f"{len(entries):,} accounts"
         out.print(f"Distribution {distribution.id}: {accounts}, {distribution.total_amount:,f} in all.")
         await payouts.start_or_resume(distribution.id)
@@ -71,3 +69,10 @@ async def _pay(file: Path, payment_token: str, asset_reference: str | None, term
         await show_result(payouts, distribution.id)
         if not verdict.agrees:
             raise typer.Exit(1)
+
+
+def _warn(account_count: int, warning: ListWarning) -> None:
+    if warning.was_forgotten:
+        out.print("[bold yellow]The ledger shows payments of this list that the database does not know.[/]")
+    if warning.unchecked_count:
+        out.print(unchecked_sentence(warning.unchecked_count, account_count))

@@ -42,7 +42,7 @@ async def pay_with_progress(payouts: Payouts, distribution_id: uuid.UUID, title:
 
 
 async def _show_once(payouts: Payouts, distribution_id: uuid.UUID, show: ShowProgress) -> None:
-    progress = (await payouts.status(distribution_id)).progress
+    progress = await payouts.progress(distribution_id)
     show(progress.done_count, progress.holder_count, progress.failed_count)
 
 

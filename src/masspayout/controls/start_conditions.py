@@ -6,10 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.controls import approvals, funds, limits
 from masspayout.controls.funds import FundsReading
-from masspayout.db.entities import Distribution, DistributionStatus
+from masspayout.db.entities import Distribution
 from masspayout.db.repositories import Assets
 from masspayout.kernel.errors import Conflict, ContractPaused
-from masspayout.kernel.next_steps import Action, NextStep
 from masspayout.kernel.types import Due
 from masspayout.settings import Settings
 
@@ -84,23 +83,4 @@ def overtaken(distribution: Distribution) -> Conflict:
     """Return the error of a distribution that is not any more what the ledger was read for."""
     return Conflict(
         f"Distribution {distribution.id} was changed while the ledger was read: nothing was started.", "Try again."
-    )
-
-
-def conflict(distribution: Distribution, verb: str) -> Conflict:
-    """Return the error that says why nothing can be done with a distribution in its state, and what can.
-
-    Args:
-        distribution: Which one.
-        verb: What was to be done: ``executed``, ``retried``, ``cancelled``.
-    """
-    next_step = {
-        DistributionStatus.PENDING: NextStep("Execute it with: ", Action.EXECUTE_DISTRIBUTION.on(distribution.id)),
-        DistributionStatus.PROCESSING: NextStep("Watch it with: ", Action.SHOW_DISTRIBUTION.on(distribution.id)),
-        DistributionStatus.COMPLETED: NextStep("Prove it with: ", Action.RECONCILE.on(distribution.id)),
-        DistributionStatus.FAILED: NextStep("Pay the unpaid with: ", Action.RETRY_DISTRIBUTION.on(distribution.id)),
-        DistributionStatus.CANCELLED: NextStep("Create a new one with: ", Action.CREATE_DISTRIBUTION),
-    }
-    return Conflict(
-        f"Distribution {distribution.id} cannot be {verb}: it is {distribution.status}.", next_step[distribution.status]
     )

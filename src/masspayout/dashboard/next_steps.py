@@ -22,6 +22,7 @@ _PLACES = {
     Action.LIST_UNPAID: "“Holders” on the payout's page",
     Action.LIST_BATCHES: "“Transactions” on the payout's page",
     Action.PAY_LIST: "“Execute” on its page",
+    Action.PAY_NEW_LIST: "“New payout”",
     Action.RECONCILE: "“Reconcile now” on the payout's page",
     Action.LIST_SERIES: "the page Series",
     Action.SHOW_SERIES: "the series' page",

@@ -123,7 +123,7 @@ _UNPAID = text(f"""
 """)  # noqa: S608 - the pieces are constants
 
 _FAILED_DISTRIBUTIONS = text(f"""
-    SELECT d.id, a.symbol, d.failure_message,
+    SELECT d.id, a.symbol, d.failure_message, d.failure_next_step,
            (SELECT coalesce(sum(b.failed_payments), 0) FROM batch_payout AS b WHERE b.distribution_id = d.id) AS failed
       FROM distribution AS d
       JOIN asset AS a ON a.id = d.asset_id
@@ -132,7 +132,7 @@ _FAILED_DISTRIBUTIONS = text(f"""
 """)  # noqa: S608 - the pieces are constants
 
 _PUT_OFF_DISTRIBUTIONS = text("""
-    SELECT d.id, a.symbol, d.failure_message, d.scheduled_time
+    SELECT d.id, a.symbol, d.failure_message, d.failure_next_step, d.scheduled_time
       FROM distribution AS d JOIN asset AS a ON a.id = d.asset_id
      WHERE d.status = 'PENDING' AND d.failure_message IS NOT NULL
      ORDER BY d.scheduled_time, d.id

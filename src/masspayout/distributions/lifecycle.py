@@ -11,13 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from masspayout import audit
 from masspayout.audit import record_cancelled, record_created
 from masspayout.context import Context
-from masspayout.controls import approvals, start_conditions
+from masspayout.controls import approvals
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, ExecutionType
 from masspayout.db.repositories import Assets, Distributions
 from masspayout.distributions.terms import Terms, check_schedule, from_terms
 from masspayout.entitlements import freeze, freezing, payment_token_of
 from masspayout.kernel.errors import NotFound
 from masspayout.kernel.next_steps import Action
+from masspayout.kernel.payout_status import conflict
 from masspayout.registers import assets, ledger_binding
 
 
@@ -100,7 +101,7 @@ async def cancel(session: AsyncSession, distribution_id: uuid.UUID) -> None:
     distribution = await distributions.get(distribution_id)
     if not await distributions.cancel(distribution_id):
         await session.refresh(distribution)
-        raise start_conditions.conflict(distribution, "cancelled")
+        raise conflict(distribution.id, distribution.status, "cancelled")
     record_cancelled(session, distribution_id)
 
 

@@ -20,6 +20,7 @@ from masspayout.distributions import lifecycle
 from masspayout.entitlements import FreezeReading, freeze, freezing
 from masspayout.kernel.errors import Conflict, Invalid
 from masspayout.kernel.next_steps import Action
+from masspayout.kernel.payout_status import conflict
 from masspayout.kernel.types import Due
 from masspayout.payments import attend
 from masspayout.registers import Binding, ledger_binding
@@ -199,10 +200,11 @@ async def _freeze_if_due(
 ) -> None:
     reading = readiness.freezing
     start_conditions.require_due(distribution, now)
-    start_conditions.require_record_time_passed(distribution, now)
     await start_conditions.require_contract_unpaused(session, distribution)
-    if reading is None and not distribution.is_frozen:
-        raise start_conditions.overtaken(distribution)
+    if not distribution.is_frozen:
+        start_conditions.require_record_time_passed(distribution, now)
+        if reading is None:
+            raise start_conditions.overtaken(distribution)
     await ledger_binding.require_of_distribution(session, readiness.binding.identity, distribution)
     if reading is not None and not distribution.is_frozen:
         await freeze(session, context.settings, distribution, reading)
@@ -225,7 +227,7 @@ async def begin(
         await start_conditions.require_free(session, context.settings, distribution, readiness.funds, due, now)
     if not await repository.begin(distribution_id, now):
         await session.refresh(distribution)
-        raise start_conditions.conflict(distribution, "executed")
+        raise conflict(distribution.id, distribution.status, "executed")
     audit.record_start(session, "distribution.executed", distribution, DistributionStatus.PENDING)
     await context.jobs.enqueue_payment(session, distribution_id, batch_count=distribution.batch_count or 0)
 
@@ -247,7 +249,7 @@ async def _begin_again(
         await start_conditions.require_free(session, context.settings, distribution, readiness.funds, due, now)
     if not await repository.begin_retry(distribution_id, now):
         await session.refresh(distribution)
-        raise start_conditions.conflict(distribution, "retried")
+        raise conflict(distribution.id, distribution.status, "retried")
     what = {} if chosen is None else {"chosen": asdict(chosen)}
     audit.record_start(session, "distribution.retried", distribution, DistributionStatus.FAILED, **what)
     await _reopen(session, distribution, chosen)

@@ -29,6 +29,7 @@ class Action(Enum):
     LIST_UNPAID = "distribution holders {} --failed"
     LIST_BATCHES = "distribution batches {}"
     PAY_LIST = "pay"
+    PAY_NEW_LIST = "pay FILE.csv --payment-token ID"
     RECONCILE = "reconcile {}"
     LIST_SERIES = "series list"
     SHOW_SERIES = "series show {}"
@@ -98,7 +99,6 @@ class Field(Enum):
     AMOUNT = "--amount"
     SCHEDULED_TIME = "--at"
     EXECUTION_TYPE = "--execution"
-    RECORD_TIME = "--record-time"
     CONCEPT = "--concept"
     AGAIN = "--again"
     ALLOW_UNPAYABLE = "--allow-unpayable"
@@ -182,11 +182,16 @@ def _json_of(part: str | Step | Field) -> str | dict[str, Any]:
     if isinstance(part, str):
         return part
     if isinstance(part, Field):
-        return {"field": part.name}
-    return {"action": part.action.name, "subjects": list(part.subjects)}
+        return {"field": part.name, "typed": as_command(part)}
+    return {"action": part.action.name, "subjects": list(part.subjects), "typed": as_command(part)}
 
 
 def _part_of(stored: Any) -> Part:
+    """Return a stored part; of what another version knew by a name that this one has not, what is typed for it."""
     if isinstance(stored, str):
         return stored
-    return Field[stored["field"]] if "field" in stored else Action[stored["action"]].on(*stored["subjects"])
+    if stored.get("field") in Field.__members__:
+        return Field[stored["field"]]
+    if stored.get("action") in Action.__members__:
+        return Action[stored["action"]].on(*stored["subjects"])
+    return str(stored["typed"])

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from masspayout.kernel.errors import Conflict
 from masspayout.kernel.money import subtract
+from masspayout.kernel.next_steps import Action, NextStep
 from masspayout.kernel.states import DistributionStatus
 
 
@@ -99,3 +101,21 @@ class PayoutStatus:
 def waits_for(status: DistributionStatus, approvals: ApprovalCount, *, is_frozen: bool) -> str:
     """Say what a payout waits for before it may begin; nothing when it waits for nobody."""
     return approvals.sentence if is_frozen and status.can_execute and not approvals.is_complete else ""
+
+
+def conflict(distribution_id: uuid.UUID, status: DistributionStatus, verb: str) -> Conflict:
+    """Return the error that tells why nothing can be done with a distribution in its state, and what can.
+
+    Args:
+        distribution_id: Which one.
+        status: Where it is in its life.
+        verb: What was to be done: ``executed``, ``retried``, ``cancelled``.
+    """
+    next_step = {
+        DistributionStatus.PENDING: NextStep("Execute it with: ", Action.EXECUTE_DISTRIBUTION.on(distribution_id)),
+        DistributionStatus.PROCESSING: NextStep("Watch it with: ", Action.SHOW_DISTRIBUTION.on(distribution_id)),
+        DistributionStatus.COMPLETED: NextStep("Prove it with: ", Action.RECONCILE.on(distribution_id)),
+        DistributionStatus.FAILED: NextStep("Pay the unpaid with: ", Action.RETRY_DISTRIBUTION.on(distribution_id)),
+        DistributionStatus.CANCELLED: NextStep("Create a new one with: ", Action.CREATE_DISTRIBUTION),
+    }
+    return Conflict(f"Distribution {distribution_id} cannot be {verb}: it is {status}.", next_step[status])

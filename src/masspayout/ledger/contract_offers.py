@@ -99,5 +99,5 @@ class PayingByRule(Protocol):
         """Refuse a payer that cannot be told who gets what.
 
         Raises:
-            Conflict: It pays by its own rule; the hint says how to plan that.
+            Conflict: It pays by its own rule; the next step says how to plan that.
         """

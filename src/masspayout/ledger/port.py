@@ -238,7 +238,7 @@ class Ledger(Protocol):
             contract_terms: What is to be paid, as in ``Transfer``; without them, anything at all.
 
         Raises:
-            Conflict: It could not; the hint says what to do about it.
+            Conflict: It could not; the next step says what to do about it.
         """
 
     async def tariff(self, payer_account_id: str, token_id: str, contract_terms: str | None = None) -> Tariff:

@@ -10,7 +10,7 @@ def check_transfer(transfer: Transfer, *, at_most: int, setting: str) -> None:
     Args:
         transfer: What is to be signed.
         at_most: How many recipients the ledger takes at once.
-        setting: The setting that says so, for the hint.
+        setting: The setting that says so, for the next step.
 
     Raises:
         LedgerRejected: It has no or too many recipients, one of them twice, or an amount that is not positive.

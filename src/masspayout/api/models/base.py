@@ -63,7 +63,9 @@ def _with_zone(value: object) -> object:
 
 
 # What to do next, in the words of the API.
-ToDo = Annotated[str, BeforeValidator(lambda step: step.said(over_http) if isinstance(step, NextStep) else step)]
+NextStepShown = Annotated[
+    str, BeforeValidator(lambda step: step.said(over_http) if isinstance(step, NextStep) else step)
+]
 
 # An amount of whole tokens, as text: JSON's numbers are read as floats by many.
 Amount = Annotated[

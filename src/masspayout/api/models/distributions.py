@@ -5,7 +5,18 @@ from uuid import UUID
 
 from pydantic import Field
 
-from masspayout.api.models.base import AccountId, Amount, Count, Given, GivenAmount, GivenTime, Shown, Text, Time, ToDo
+from masspayout.api.models.base import (
+    AccountId,
+    Amount,
+    Count,
+    Given,
+    GivenAmount,
+    GivenTime,
+    NextStepShown,
+    Shown,
+    Text,
+    Time,
+)
 from masspayout.db.entities import (
     AttemptStatus,
     BatchStatus,
@@ -52,7 +63,7 @@ class DistributionShown(Shown):
     executed_at: Time | None
     failure_code: str | None
     failure_message: str | None
-    failure_next_step: ToDo | None = Field(description="What to do about it.")
+    failure_next_step: NextStepShown | None = Field(description="What to do about it.")
     approvals_required: Count = Field(description="How many people other than its creator have to approve.")
     created_by_name: str | None
     created_at: Time | None

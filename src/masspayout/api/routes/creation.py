@@ -158,6 +158,9 @@ def _plan(given: DistributionTerms) -> series.Calendar | Trigger | None:
 async def _from_list(
     payouts: Payouts, asset: Asset, path: Path, payment_token_id: str | None, terms: ListTerms
 ) -> Distribution:
+    made = None if terms.id is None else await payouts.made_before(terms.id)
+    if made is not None:
+        return made
     token = await payouts.list_token(asset, payment_token_id)
     entries = await asyncio.to_thread(read_payout_list, path, token.decimals)
     return await payouts.create_of_list(asset, token, entries, terms, check_first=True)

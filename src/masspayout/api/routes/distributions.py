@@ -32,7 +32,6 @@ from masspayout.api.requests import (
     PayoutsHere,
 )
 from masspayout.app import Payouts
-from masspayout.context import Context
 from masspayout.db.entities import (
     AttemptStatus,
     BatchStatus,
@@ -41,7 +40,6 @@ from masspayout.db.entities import (
     ExecutionType,
 )
 from masspayout.db.repositories import (
-    Approvals,
     DistributionFilter,
     DistributionSort,
     EntitlementFilter,
@@ -49,7 +47,6 @@ from masspayout.db.repositories import (
     Lists,
 )
 from masspayout.distributions import Chosen, Preview
-from masspayout.kernel.payout_status import ApprovalCount
 from masspayout.kernel.roles import Permission
 from masspayout.payments import Reconciliation
 from masspayout.reporting import exports
@@ -182,23 +179,19 @@ async def reconcile_distribution(payouts: PayoutsHere, distribution: Distributio
 
 @router.get("/distributions/{distribution}/approvals", response_model=ApprovalsShown)
 @requires(Permission.VIEW)
-async def list_approvals(context: ContextHere, distribution: DistributionHere) -> dict[str, Any]:
+async def list_approvals(payouts: PayoutsHere, distribution: DistributionId) -> dict[str, Any]:
     """Show who approved of it, and how many have to."""
-    return await _approvals(context, distribution.id)
+    return await _approvals(payouts, distribution)
 
 
 @router.post("/distributions/{distribution}/approve", response_model=ApprovalsShown)
 @requires(Permission.APPROVE)
 async def approve_distribution(
-    context: ContextHere,
-    payouts: PayoutsHere,
-    distribution: DistributionId,
-    claim: ClaimHere,
-    approval: ApprovalGiven,
+    payouts: PayoutsHere, distribution: DistributionId, claim: ClaimHere, approval: ApprovalGiven
 ) -> dict[str, Any]:
     """Approve of exactly what it will pay, which the register hash stands for. Its creator cannot."""
     await payouts.approve(distribution, approval.register_hash, resumed=claim.is_resumed)
-    return await _approvals(context, distribution)
+    return await _approvals(payouts, distribution)
 
 
 @router.post("/distributions/{distribution}/execute", response_model=DistributionDetail, status_code=202)
@@ -230,17 +223,15 @@ async def cancel_distribution(payouts: PayoutsHere, distribution: DistributionId
     return await _detail(payouts, distribution)
 
 
-async def _approvals(context: Context, distribution_id: uuid.UUID) -> dict[str, Any]:
-    async with context.database.unit_of_work() as session:
-        repository = Approvals(session)
-        count = (await repository.counts([distribution_id])).get(distribution_id, ApprovalCount(0, 0))
-        given = await repository.find_of_distribution(distribution_id)
-    return {"given": count.given, "required": count.required, "approvals": given}
+async def _approvals(payouts: Payouts, distribution_id: uuid.UUID) -> dict[str, Any]:
+    found = await payouts.look_at(distribution_id)
+    count = found.status.approvals
+    return {"given": count.given, "required": count.required, "approvals": found.approvals}
 
 
 async def _detail(payouts: Payouts, distribution_id: uuid.UUID) -> dict[str, Any]:
-    found, status = await payouts.look_at(distribution_id)
-    columns = {name: getattr(found, name) for name in DistributionShown.model_fields}
+    found = await payouts.look_at(distribution_id)
+    columns, status = {name: getattr(found.distribution, name) for name in DistributionShown.model_fields}, found.status
     return columns | {
         "paid_count": status.progress.paid_count,
         "failed_count": status.progress.failed_count,

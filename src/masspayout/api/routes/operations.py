@@ -5,7 +5,7 @@ from pydantic import BaseModel, Field
 
 from masspayout.api.door import open_to_all, requires
 from masspayout.api.guarded import GuardedRoute
-from masspayout.api.models.base import Shown
+from masspayout.api.models.base import NextStepShown, Shown
 from masspayout.kernel.roles import Permission
 from masspayout.service.doctor import Readiness, Result, Status, is_ready
 from masspayout.service.metrics import CONTENT_TYPE, Metrics
@@ -28,7 +28,7 @@ class CheckShown(Shown):
     name: str = Field(examples=["database"])
     status: Status
     message: str
-    hint: str = Field(description="For a problem, what to do next.")
+    hint: NextStepShown = Field(validation_alias="next_step", description="For a problem, what to do next.")
 
 
 class ReadinessShown(BaseModel):

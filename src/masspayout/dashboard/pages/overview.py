@@ -18,6 +18,7 @@ from masspayout.dashboard.components.progress import progress_bar
 from masspayout.dashboard.formats import amount, count, percent, plain_amount, plural, when, words
 from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Html, h, join
+from masspayout.dashboard.next_steps import in_browser
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Distribution, ExecutionType, Series, SeriesStatus
 from masspayout.db.repositories import (
@@ -30,6 +31,7 @@ from masspayout.db.repositories import (
     WorkStatus,
 )
 from masspayout.kernel.money import add, total
+from masspayout.kernel.next_steps import NextStep
 from masspayout.kernel.roles import Permission
 from masspayout.ledger.failures import FAILURES, describe_failure
 
@@ -197,7 +199,8 @@ def _failure(failed: FailedPayout) -> Html:
         what = f"{plural(failed.unpaid_count, 'holder')} unpaid, {plain_amount(failed.unpaid_amount, token)}"
     else:
         what = "did not start" if not failed.is_frozen else "stopped"
-    why = failed.failure_message or ""
+    next_step = NextStep.from_json(failed.failure_next_step or ())
+    why = f"{failed.failure_message or ''} {next_step.said(in_browser)}".strip()
     if failed.failure_code in FAILURES:
         why = describe_failure(failed.failure_code).sentence
     return join(

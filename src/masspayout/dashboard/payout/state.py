@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from masspayout.dashboard import money_words
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Approval, Distribution
-from masspayout.db.repositories import Approvals
 from masspayout.kernel.payout_status import PayoutStatus
 
 
@@ -36,8 +35,5 @@ async def read_state(visit: Visit, reference: str | uuid.UUID) -> PayoutState:
     Raises:
         NotFound: There is none with this id.
     """
-    distribution, status = await visit.payouts.look_at(reference)
-    if not distribution.approvals_required:
-        return PayoutState(distribution, status, [])
-    async with visit.unit_of_work() as session:
-        return PayoutState(distribution, status, await Approvals(session).find_of_distribution(distribution.id))
+    found = await visit.payouts.look_at(reference)
+    return PayoutState(found.distribution, found.status, found.approvals)

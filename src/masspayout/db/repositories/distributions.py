@@ -123,7 +123,7 @@ class Distributions(Repository[Distribution]):
         )
         return await self.session.scalar(query)
 
-    async def fail_missed(self, now: datetime, code: str, message: str) -> Sequence[uuid.UUID]:
+    async def fail_missed(self, now: datetime, code: str, message: str, next_step: NextStep) -> Sequence[uuid.UUID]:
         """PENDING → FAILED for occurrences that are overdue by more than their series' catch-up window."""
         statement = (
             update(Distribution)
@@ -134,7 +134,12 @@ class Distributions(Repository[Distribution]):
                 Series.status != SeriesStatus.PAUSED,
                 ~_in_catch_up_window(now),
             )
-            .values(status=DistributionStatus.FAILED, failure_code=code, failure_message=message)
+            .values(
+                status=DistributionStatus.FAILED,
+                failure_code=code,
+                failure_message=message,
+                failure_next_step=next_step,
+            )
             .returning(Distribution.id)
             .execution_options(synchronize_session=False)
         )

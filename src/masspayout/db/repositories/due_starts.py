@@ -41,7 +41,7 @@ def _remove_rows(distribution_id: uuid.UUID) -> NextStep:
         "Delete what another program wrote with this distribution_id into holder and batch_payout, then: ",
         Action.RETRY_DISTRIBUTION.on(distribution_id),
         " (execute, while it is PENDING). To pay the amounts in those rows, cancel it and pay them as a list: ",
-        Action.PAY_LIST,
+        Action.PAY_NEW_LIST,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,6 +31,7 @@ _PAID_BY_MONTH = text("""
 
 _FAILURES = text("""
     SELECT d.id AS distribution_id, a.symbol, a.token_id, d.concept, d.type, d.failure_code, d.failure_message,
+           d.failure_next_step,
            d.frozen_at IS NOT NULL AS is_frozen, d.payment_token_id,
            CASE WHEN a.payment_token_id = d.payment_token_id THEN a.payment_token_symbol END AS payment_token_symbol,
            coalesce(batches.failed, 0) AS unpaid_count,
@@ -67,6 +69,7 @@ class FailedPayout:
     type: str
     failure_code: str | None
     failure_message: str | None
+    failure_next_step: list[Any] | None
     is_frozen: bool
     payment_token_id: str | None
     payment_token_symbol: str | None

@@ -297,7 +297,7 @@ class Administration:
 
 def _require_one(choices: Mapping[str, object]) -> None:
     """Refuse to guess which of several things is to be paid."""
-    chosen = [f"--{name}" for name, value in choices.items() if value is not None]
+    chosen = [name for name, value in choices.items() if value is not None]
     if not chosen:
         raise Invalid(
             "It is not said what to pay.",

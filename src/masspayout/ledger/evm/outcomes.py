@@ -16,7 +16,6 @@ from typing import Any
 from masspayout.db.entities import EvmTransaction
 from masspayout.kernel.errors import Invalid, LedgerUnavailable
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
-from masspayout.kernel.next_steps import Action, as_command
 from masspayout.ledger.evm.chain import BlockHeader, Chain, is_success
 from masspayout.ledger.evm.contracts import PayingContract
 from masspayout.ledger.evm.erc20 import transfers_of
@@ -180,8 +179,7 @@ class Outcomes:
         gas = decode_transaction(newest.signed_bytes).gas
         if await self._node.balance_wei(newest.sender) < gas * int(newest.max_fee_wei):
             return f"The sender {newest.sender} cannot pay for its gas: send some of the chain's currency there."
-        free = as_command(Action.FREE_NONCE.on(newest.transaction_id))
-        return f"It is in no block yet. If it never will be, free its nonce: {free}"
+        return "It is in no block yet. If it never will be, its nonce can be freed."
 
     async def _refusal_code(self, version: EvmTransaction, receipt: Json, number: int) -> str:
         """Find out why a transaction was reverted: by doing it again on the state that it met."""

@@ -88,7 +88,6 @@ class HederaLedger:
         self._health = NetworkHealth(network.name, self._mirror, self._nodes, self._first_block, clock)
         self._signer: Signer | None = None
         self._opening = asyncio.Lock()
-        # Of what was lately signed or sent: payer, token and the only recipient, which say of whom a failure is.
         self._traits = LedgerTraits(
             name="hedera",
             recipients_per_transaction=settings.hedera_recipients_per_transaction,
@@ -192,7 +191,7 @@ class HederaLedger:
         """Find out whether a payer could pay in a token as things stand, but for how much it holds.
 
         Raises:
-            Conflict: It could not; the hint says what to do about it.
+            Conflict: It could not; the next step says what to do about it.
             Invalid: There is no key to sign with.
         """
         await self._preflight.require_payer(payer_account_id, token_id, await self._open_signer())

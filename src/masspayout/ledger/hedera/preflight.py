@@ -145,7 +145,7 @@ class Preflight:
         """Check that a payer could pay in a token, but for how much it holds.
 
         Raises:
-            Conflict: It could not; the hint says what to do about it.
+            Conflict: It could not; the next step says what to do about it.
         """
         await self.require_key(payer_account_id, signer)
         obstacle = await self.payer_obstacle(payer_account_id, token_id)

@@ -1,8 +1,13 @@
 """Checks of the work: registers, workers and their jobs, transactions and distributions that came to no end."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
 from masspayout.db.repositories import WORKER_ALIVE_SECONDS
 from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
-from masspayout.kernel.next_steps import Action
+from masspayout.kernel.next_steps import Action, NextStep, Part
 from masspayout.service.doctor.examination import Examination, Problem
 
 _UNDECIDED_SECONDS = 300
@@ -118,6 +123,7 @@ async def what_is_due_starts(examination: Examination) -> str:
     raise Problem(
         f"{len(put_off)} distribution(s) are due and do not start; {first.id} ({first.symbol}): "
         f"{first.failure_message}",
+        *_said_of(first),
         "A worker tries it again after growing pauses. At once: ",
         Action.EXECUTE_DISTRIBUTION.on(first.id),
         details=[f"{row.id} {row.symbol}: {row.failure_message}" for row in put_off],
@@ -133,9 +139,15 @@ async def no_distribution_waits_for_a_person(examination: Examination) -> str:
     raise Problem(
         f"{len(failed)} distribution(s) ended with somebody unpaid; {first.id} ({first.symbol}) with "
         f"{first.failed:,} holder(s): {first.failure_message or 'each of them has a reason of its own.'}",
+        *_said_of(first),
         "See the reasons: ",
         Action.SHOW_DISTRIBUTION.on(first.id),
         ". When they are mended: ",
         Action.RETRY_DISTRIBUTION.on(first.id),
         details=[f"{row.id} {row.symbol}: {row.failed:,} unpaid" for row in failed],
     )
+
+
+def _said_of(row: Row[Any]) -> Sequence[Part]:
+    """Return what is to be done about a distribution, as it is written on it, with a space behind."""
+    return (NextStep.from_json(row.failure_next_step), " ") if row.failure_next_step else ()
