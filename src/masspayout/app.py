@@ -161,8 +161,8 @@ class Payouts:
     ) -> Distribution:
         """Return the distribution that pays a list: the one that is there, whatever the database forgot, or a new one.
 
-        What the ledger shows of the payer is read before, and as long as that leaves it in doubt it is waited. Nothing
-        is written, not even the asset, before all of the list is known to be good. ``warn`` is told before that.
+        What the ledger shows of the payer is read before; while that leaves the payer in doubt, this waits. Nothing is
+        written, not even the asset, before all of the list is known to be good and ``warn`` was told.
 
         Raises:
             InsufficientFunds: The payer holds less than the list's total.
@@ -175,17 +175,13 @@ class Payouts:
             was_forgotten = await list_payouts.was_paid_before(session, token, payout_list, terms)
         if found is not None:
             return found
-        if was_forgotten:
-            warn(ListWarning(was_forgotten=True))
-        else:
-            allow_unpayable = terms.allow_unpayable
-            warn(
-                ListWarning(
-                    unchecked_count=await list_payouts.check(
-                        self._context, token, payout_list, allow_unpayable=allow_unpayable
-                    )
-                )
+        warning = ListWarning(was_forgotten=True)
+        if not was_forgotten:
+            unchecked_count = await list_payouts.check(
+                self._context, token, payout_list, allow_unpayable=terms.allow_unpayable
             )
+            warning = ListWarning(unchecked_count=unchecked_count)
+        warn(warning)
         database, ledger = self._context.database, self._context.ledger
         asset = await assets.import_asset(database, ledger, asset_token_id, for_lists=True)
         made = await list_payouts.create(self._context, asset, token, payout_list, terms)
