@@ -181,11 +181,12 @@ async def test_what_fails_for_a_reason_that_may_pass_is_tried_again_after_growin
     assert problem.status is doctor.Status.PROBLEM
     assert str(bad.id) in problem.message
     assert sentence in problem.message
+    assert problem.hint.startswith(str(found.failure_next_step or "A worker tries it again"))
 
     await write(world, "DROP TRIGGER refuse ON holder")
     assert await run_due(world, DUE + 120 * SECOND, backoff) == 1
     found = await world.find(bad.id)
-    assert (found.status, found.failure_message) == (PROCESSING, None)
+    assert (found.status, found.failure_message, found.failure_next_step) == (PROCESSING, None, None)
 
 
 def settings_of(url: URL) -> Settings:
