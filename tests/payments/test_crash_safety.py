@@ -106,13 +106,13 @@ async def _prepare(url: URL, settings: Settings, holders: Sequence[str] = HOLDER
 
 
 @pytest.mark.longest
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_a_crash_at_any_side_effect_pays_nobody_twice_and_forgets_nobody(story: Story, embedded_server: URL) -> None:
     assert die_everywhere(story, embedded_server) > 100
 
 
 @pytest.mark.longest
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_commits_that_are_lost_at_any_side_effect_pay_nobody_twice_and_forget_nobody(
     story_beside_books: Story, embedded_server: URL
 ) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Generator
 import pytest
 
 # More than any test may take by its own timeout.
-PATIENCE_SECONDS = 1000
+PATIENCE_SECONDS = 1600
 
 # While a test runs, the usual place for errors leads into what pytest captures.
 _stderr = os.dup(2)
