@@ -139,14 +139,11 @@ class Payouts:
     async def create_of_list(
         self, asset: Asset, token: PaymentToken, payout_list: PayoutList, terms: ListTerms, *, check_first: bool = False
     ) -> Distribution:
-        """Create a distribution of a list, as ``list_payouts.create`` does, or leave one with the id of the terms be.
+        """Create a distribution of a list, as ``list_payouts.create`` does.
 
         With ``check_first`` nothing is created unless the funds suffice and everybody can receive the token, as
         ``list_payouts.check`` finds out.
         """
-        made = None if terms.id is None else await self.made_before(terms.id)
-        if made is not None:
-            return made
         if check_first:
             await list_payouts.check(self._context, token, payout_list, allow_unpayable=terms.allow_unpayable)
         return await list_payouts.create(self._context, asset, token, payout_list, terms)
@@ -208,11 +205,9 @@ class Payouts:
     async def approve(self, distribution_id: uuid.UUID, register_hash: str, *, resumed: bool = False) -> ApprovalCount:
         """Approve of a distribution as the current actor, as ``approvals.approve`` does."""
         if resumed:
-            async with self._context.database.unit_of_work() as session:
-                given = await Approvals(session).find_of_distribution(distribution_id)
-                count = await _approval_count(session, distribution_id)
-            if any(approval.person == current_actor().person for approval in given):
-                return count
+            found = await self.look_at(distribution_id)
+            if any(approval.person == current_actor().person for approval in found.approvals):
+                return found.status.approvals
         return await approvals.approve(self._context.database, distribution_id, register_hash)
 
     async def start(self, distribution_id: uuid.UUID, *, resumed: bool = False) -> None:
@@ -260,7 +255,7 @@ class Payouts:
         async with self._context.database.unit_of_work() as session:
             distribution = await distributions.find(session, reference)
             status = await _read_status(session, distribution)
-            given = await Approvals(session).find_of_distribution(distribution.id) if status.approvals.required else []
+            given = await Approvals(session).find_of_distribution(distribution.id) if status.approvals.given else []
             return PayoutDetail(distribution, status, given)
 
     async def status(self, distribution_id: uuid.UUID) -> PayoutStatus:
@@ -346,10 +341,6 @@ class Payouts:
             return (await Distributions(session).get(distribution_id)).status
 
 
-async def _approval_count(session: AsyncSession, distribution_id: uuid.UUID) -> ApprovalCount:
-    return (await Approvals(session).counts([distribution_id])).get(distribution_id, ApprovalCount(0, 0))
-
-
 async def _read_status(session: AsyncSession, distribution: Distribution) -> PayoutStatus:
     progress = await BatchPayouts(session).progress(distribution.id)
     return PayoutStatus(
@@ -359,5 +350,5 @@ async def _read_status(session: AsyncSession, distribution: Distribution) -> Pay
         progress=progress,
         # While nobody has failed, there is no reason to be counted.
         failures=await Entitlements(session, distribution).failure_counts() if progress.failed_count else {},
-        approvals=await _approval_count(session, distribution.id),
+        approvals=(await Approvals(session).counts([distribution.id]))[distribution.id],
     )

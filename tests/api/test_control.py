@@ -49,3 +49,13 @@ async def test_a_target_is_told_its_secret_once(strict: Service) -> None:
     assert (await admin.get(f"/webhooks/{made['id']}/deliveries")).json()["items"] == []
     assert (await admin.delete(f"/webhooks/{made['id']}")).status_code == 204
     assert (await admin.delete(f"/webhooks/{made['id']}")).status_code == 404
+
+
+async def test_who_approved_is_listed_also_where_nobody_has_to(service: Service, world: World) -> None:
+    made = await world.plan("30")
+    path = f"/distributions/{made.id}"
+    answer = await service.client(Role.APPROVER).post(f"{path}/approve", json={"register_hash": made.register_hash})
+    assert answer.status_code == 200, answer.text
+    listed = (await service.client(Role.VIEWER).get(f"{path}/approvals")).json()
+    assert (listed["given"], listed["required"]) == (1, 0)
+    assert [each["actor_name"] for each in listed["approvals"]] == ["a approver"]
