@@ -1,6 +1,6 @@
 """What there is to do next, in the words of the API: requests and their fields."""
 
-from masspayout.kernel.next_steps import Action, Field, Step, as_command
+from masspayout.kernel.next_steps import Action, Field, wording
 
 # Each action, and the request that does it. ``{}`` stands for its subject.
 _REQUESTS = {
@@ -50,12 +50,7 @@ _FIELDS = {
 _OF_LISTS = {Field.AGAIN, Field.ALLOW_UNPAYABLE}
 
 
-def over_http(part: Step | Field) -> str:
-    """Say an action as a request, and a field by its name; what only an operator can do, as the command for it."""
-    if isinstance(part, Field):
-        return _FIELDS.get(part, as_command(part))
-    request = _REQUESTS.get(part.action)
-    return f"{as_command(part)} (on the server)" if request is None else part.action.said(request, part.subjects)
+over_http = wording(_REQUESTS, _FIELDS)
 
 
 def place_of(field: Field) -> str | None:

@@ -2,7 +2,7 @@
 
 from masspayout.db.entities import Distribution
 from masspayout.kernel.errors import MassPayoutError
-from masspayout.kernel.next_steps import Action, Field, Step, as_command
+from masspayout.kernel.next_steps import Action, Field, NextStep, wording
 
 # Each action, and where in the dashboard it is done.
 _PLACES = {
@@ -49,19 +49,19 @@ _LABELS = {
 }
 
 
-def in_browser(part: Step | Field) -> str:
-    """Say where an action is done or a field stands; what only an operator can do, as the command for it."""
-    if isinstance(part, Field):
-        return _LABELS.get(part, as_command(part))
-    return _PLACES.get(part.action) or f"{as_command(part)} (on the server)"
+in_browser = wording(_PLACES, _LABELS)
 
 
 def words_of(error: MassPayoutError) -> str:
     """Say what is wrong, and what to do next."""
-    return f"{error.message} {error.next_step.said(in_browser)}".strip()
+    return with_next_step(error.message, error.next_step)
 
 
 def why_unpaid(distribution: Distribution) -> str:
     """Say why a distribution does not go on, and what to do about it."""
-    next_step = distribution.failure_next_step
-    return f"{distribution.failure_message or ''} {next_step.said(in_browser) if next_step else ''}".strip()
+    return with_next_step(distribution.failure_message, distribution.failure_next_step)
+
+
+def with_next_step(message: str | None, next_step: NextStep | None) -> str:
+    """Return a message and what to do next, where there is either."""
+    return f"{message or ''} {next_step.said(in_browser) if next_step else ''}".strip()

@@ -3,7 +3,7 @@
 Here they are said as an operator types them, for logs and for what only an operator can do.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -85,12 +85,6 @@ class Action(Enum):
         """Say what is to be acted on: an id, an account, a name."""
         return Step(self, tuple(map(str, subjects)))
 
-    def said(self, template: str, subjects: Sequence[str], unknown: str = "ID") -> str:
-        """Put subjects into the places of a template; ``unknown`` stands where there are none."""
-        first, *others = template.split("{}")
-        given = [*subjects, *[unknown] * (len(others) - len(subjects))]
-        return first + "".join(subject + text for subject, text in zip(given, others, strict=False))
-
 
 class Field(Enum):
     """Something that is filled in. The value is the option of a command that it is."""
@@ -130,7 +124,31 @@ def as_command(part: Step | Field) -> str:
     """Say an action or a field as an operator types it."""
     if isinstance(part, Field):
         return part.value
-    return f"masspayout {part.action.said(part.action.value, part.subjects)}"
+    return f"masspayout {_filled(part.action.value, part.subjects)}"
+
+
+def wording(actions: Mapping[Action, str], fields: Mapping[Field, str]) -> Word:
+    """Return how an edge words actions and fields: by its own templates, and else as an operator types them.
+
+    Args:
+        actions: The edge's words for what can be done there; each ``{}`` stands for a subject.
+        fields: Its names for what is filled in there.
+    """
+
+    def word(part: Step | Field) -> str:
+        if isinstance(part, Field):
+            return fields.get(part, as_command(part))
+        template = actions.get(part.action)
+        return f"{as_command(part)} (on the server)" if template is None else _filled(template, part.subjects)
+
+    return word
+
+
+def _filled(template: str, subjects: Sequence[str]) -> str:
+    """Put subjects into the places of a template; ``ID`` stands where there are none."""
+    first, *others = template.split("{}")
+    given = [*subjects, *["ID"] * (len(others) - len(subjects))]
+    return first + "".join(subject + text for subject, text in zip(given, others, strict=False))
 
 
 @dataclass(frozen=True, slots=True, init=False)

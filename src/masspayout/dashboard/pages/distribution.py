@@ -2,6 +2,7 @@
 
 from nicegui import ui
 
+from masspayout.app import PayoutDetail
 from masspayout.dashboard import money_words
 from masspayout.dashboard.components.chips import status_chip
 from masspayout.dashboard.components.layout import card, facts, html, page_head
@@ -17,7 +18,6 @@ from masspayout.dashboard.payout.holders import HolderCard
 from masspayout.dashboard.payout.progress_card import ProgressCard
 from masspayout.dashboard.payout.proof import ProofCard
 from masspayout.dashboard.payout.review import describe_preview
-from masspayout.dashboard.payout.state import PayoutState, read_state
 from masspayout.dashboard.payout.timeline import timeline
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Distribution, DistributionStatus
@@ -32,13 +32,13 @@ def add_page(house: House) -> None:
 
     @house.page("/payouts/{reference}", "Payout", section="ongoing")
     async def show(visit: Visit) -> None:
-        await _Page(visit, await read_state(visit, visit.request.path_params["reference"])).show()
+        await _Page(visit, await visit.payouts.look_at(visit.request.path_params["reference"])).show()
 
 
 class _Page:
     """A payout while somebody looks at it."""
 
-    def __init__(self, visit: Visit, state: PayoutState) -> None:
+    def __init__(self, visit: Visit, state: PayoutDetail) -> None:
         self._visit = visit
         self._state = state
         self._actions = PayoutActions(visit, self._refresh)
@@ -73,7 +73,7 @@ class _Page:
 
     async def _refresh(self) -> None:
         was_frozen = self._state.distribution.is_frozen
-        self._state = await read_state(self._visit, self._state.id)
+        self._state = await self._visit.payouts.look_at(self._state.distribution.id)
         self._show_state()
         if self._state.distribution.is_frozen and not was_frozen:
             await self._fill()
@@ -133,7 +133,7 @@ class _Page:
         except MassPayoutError as error:
             self._review.content = h("p", words_of(error), class_="note")
             return
-        self._review.content = describe_preview(found, self._state.symbol, last)
+        self._review.content = describe_preview(found, money_words.symbol(self._state.distribution), last)
 
 
 def _how(distribution: Distribution) -> str:
@@ -154,11 +154,15 @@ def _not_frozen(distribution: Distribution) -> str:
     return "This payout ended before it was fixed who gets what. Nobody was paid."
 
 
-def _terms(state: PayoutState) -> Html:
+def _terms(state: PayoutDetail) -> Html:
     distribution = state.distribution
+    symbol = money_words.symbol(distribution)
     excluded, included = distribution.excluded_accounts, distribution.included_accounts
     return facts(
-        ("Amount", amount(distribution.amount, state.symbol) if distribution.amount else _unknown_amount(distribution)),
+        (
+            "Amount",
+            amount(distribution.amount, symbol) if distribution.amount else _unknown_amount(distribution),
+        ),
         ("Started by", words(distribution.execution_type)),
         ("Due", when(distribution.scheduled_time) if distribution.scheduled_time else None),
         (
@@ -171,7 +175,7 @@ def _terms(state: PayoutState) -> Html:
         ("Payment token", account(distribution.payment_token_id) if distribution.payment_token_id else None),
         (
             "Stays with payer",
-            amount(distribution.remainder_amount, state.symbol) if distribution.remainder_amount else None,
+            amount(distribution.remainder_amount, symbol) if distribution.remainder_amount else None,
         ),
         ("Excluded", plural(len(excluded), "account") if excluded else None),
         ("Paid all the same", ", ".join(included) if included else None),

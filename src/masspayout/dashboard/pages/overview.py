@@ -18,7 +18,7 @@ from masspayout.dashboard.components.progress import progress_bar
 from masspayout.dashboard.formats import amount, count, percent, plain_amount, plural, when, words
 from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Html, h, join
-from masspayout.dashboard.next_steps import in_browser
+from masspayout.dashboard.next_steps import with_next_step
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Distribution, ExecutionType, Series, SeriesStatus
 from masspayout.db.repositories import (
@@ -199,8 +199,7 @@ def _failure(failed: FailedPayout) -> Html:
         what = f"{plural(failed.unpaid_count, 'holder')} unpaid, {plain_amount(failed.unpaid_amount, token)}"
     else:
         what = "did not start" if not failed.is_frozen else "stopped"
-    next_step = NextStep.from_json(failed.failure_next_step or ())
-    why = f"{failed.failure_message or ''} {next_step.said(in_browser)}".strip()
+    why = with_next_step(failed.failure_message, NextStep.from_json(failed.failure_next_step or ()))
     if failed.failure_code in FAILURES:
         why = describe_failure(failed.failure_code).sentence
     return join(

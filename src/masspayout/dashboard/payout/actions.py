@@ -3,13 +3,13 @@
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+from masspayout.app import PayoutDetail
 from masspayout.dashboard import money_words
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
 from masspayout.dashboard.components.layout import facts
 from masspayout.dashboard.formats import account, count, plain_amount, plural, when
 from masspayout.dashboard.markup import h
-from masspayout.dashboard.payout.state import PayoutState
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import DistributionStatus
 from masspayout.distributions import Chosen
@@ -26,7 +26,7 @@ class PayoutActions:
         self._visit = visit
         self._changed = changed
 
-    def show(self, state: PayoutState) -> None:
+    def show(self, state: PayoutDetail) -> None:
         """Show the buttons that can be pressed now."""
         distribution = state.distribution
         visit = self._visit
@@ -39,7 +39,7 @@ class PayoutActions:
         if visit.may(Permission.PLAN) and distribution.status.can_cancel:
             button("Cancel payout …", visit.handler(Permission.PLAN, partial(self._cancel, state)), danger=True)
 
-    async def _execute(self, state: PayoutState) -> None:
+    async def _execute(self, state: PayoutDetail) -> None:
         distribution = state.distribution
         total = money_words.plain_total(distribution)
         who = f" to {plural(state.status.progress.holder_count, 'holder')}" if distribution.is_frozen else ""
@@ -60,7 +60,7 @@ class PayoutActions:
         messages.say("It has begun. Workers are paying.")
         await self._changed()
 
-    async def _retry(self, state: PayoutState) -> None:
+    async def _retry(self, state: PayoutDetail) -> None:
         distribution = state.distribution
         if not distribution.is_frozen:
             sure = await confirm(
@@ -75,27 +75,27 @@ class PayoutActions:
         await self._visit.payouts.retry(distribution.id)
         await self._begun()
 
-    async def retry_reason(self, state: PayoutState, code: str) -> None:
+    async def retry_reason(self, state: PayoutDetail, code: str) -> None:
         """Try those again who failed for one reason."""
         sentence = describe_failure(code).sentence
         if await _confirm_retry(state, state.status.failures.get(code, 0), f"those with this reason: {sentence}"):
             await self._retry_chosen(state, Chosen(failure_code=code))
 
-    async def retry_accounts(self, state: PayoutState, accounts: Sequence[str]) -> None:
+    async def retry_accounts(self, state: PayoutDetail, accounts: Sequence[str]) -> None:
         """Try some accounts again."""
         named = ", ".join(accounts[:_NAMED]) + (" …" if len(accounts) > _NAMED else "")
         if await _confirm_retry(state, len(accounts), f"{named}. Nobody else is tried"):
             await self._retry_chosen(state, Chosen(accounts=list(accounts)))
 
-    async def _retry_chosen(self, state: PayoutState, chosen: Chosen) -> None:
-        await self._visit.payouts.retry(state.id, chosen=chosen)
+    async def _retry_chosen(self, state: PayoutDetail, chosen: Chosen) -> None:
+        await self._visit.payouts.retry(state.distribution.id, chosen=chosen)
         await self._begun()
 
     async def _begun(self) -> None:
         messages.say("It has begun again. Whoever is paid already is left alone.")
         await self._changed()
 
-    async def _cancel(self, state: PayoutState) -> None:
+    async def _cancel(self, state: PayoutDetail) -> None:
         distribution = state.distribution
         total = money_words.plain_total(distribution)
         sure = await confirm(
@@ -121,20 +121,24 @@ class PayoutActions:
         await self._changed()
 
 
-async def _confirm_retry(state: PayoutState, how_many: int, whom: str) -> bool:
+async def _confirm_retry(state: PayoutDetail, how_many: int, whom: str) -> bool:
     unpaid_count, left = state.status.progress.unpaid_count, state.status.progress.unpaid_amount
+    symbol = money_words.symbol(state.distribution)
     everybody = how_many == unpaid_count
     return await confirm(
         f"Try {plural(how_many, 'holder')} again?",
         facts(
             ("Whom", whom),
-            ("Unpaid in all", f"{plural(unpaid_count, 'holder')}, {plain_amount(left, state.symbol)}"),
+            (
+                "Unpaid in all",
+                f"{plural(unpaid_count, 'holder')}, {plain_amount(left, symbol)}",
+            ),
         ),
         h("p", "Whoever is paid already is left alone: nobody is paid twice."),
-        yes=f"Pay {plain_amount(left, state.symbol)}" if everybody else f"Try {plural(how_many, 'holder')}",
+        yes=f"Pay {plain_amount(left, symbol)}" if everybody else f"Try {plural(how_many, 'holder')}",
     )
 
 
-def may_retry(visit: Visit, state: PayoutState) -> bool:
+def may_retry(visit: Visit, state: PayoutDetail) -> bool:
     """Whether some of the unpaid may be tried again, now and by this visitor."""
     return visit.may(Permission.PAY) and state.distribution.status is DistributionStatus.FAILED

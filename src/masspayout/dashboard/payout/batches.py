@@ -1,5 +1,7 @@
 """The batches of a payout, each with its latest transaction, linked to the ledger's explorer."""
 
+from masspayout.app import PayoutDetail
+from masspayout.dashboard import money_words
 from masspayout.dashboard.components.chips import status_chip
 from masspayout.dashboard.components.empty import empty
 from masspayout.dashboard.components.layout import card, html
@@ -7,7 +9,6 @@ from masspayout.dashboard.components.tables import Pager, numbers, table
 from masspayout.dashboard.explorer import transaction
 from masspayout.dashboard.formats import amount, count
 from masspayout.dashboard.markup import h
-from masspayout.dashboard.payout.state import PayoutState
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import BatchPayout
 from masspayout.db.repositories import BatchPayouts
@@ -18,14 +19,14 @@ _PAGE_SIZE = 10
 class BatchCard:
     """The transactions that pay."""
 
-    def __init__(self, visit: Visit, state: PayoutState) -> None:
+    def __init__(self, visit: Visit, state: PayoutDetail) -> None:
         self._visit = visit
         self._state = state
         with card("Transactions", "one a batch; retries take others", flush=True):
             self._table = html()
             self._pager = Pager(_PAGE_SIZE, self._refresh)
 
-    async def refresh(self, state: PayoutState) -> None:
+    async def refresh(self, state: PayoutDetail) -> None:
         """Show how the batches stand."""
         self._state = state
         await self._refresh()
@@ -35,7 +36,7 @@ class BatchCard:
         async with self._visit.unit_of_work() as session:
             # Batches are numbered without gaps, so a page begins after a number.
             rows = await BatchPayouts(session).find_of_distribution(
-                state.id, after=self._pager.offset, limit=_PAGE_SIZE
+                state.distribution.id, after=self._pager.offset, limit=_PAGE_SIZE
             )
         figures = [numbers("Holders"), numbers("Paid"), numbers("Failed"), numbers("Amount")]
         if rows:
@@ -53,6 +54,6 @@ class BatchCard:
             count(batch.total_holders),
             count(batch.successful_payments or 0),
             h("span", count(failed), class_="bad") if failed else "0",
-            amount(batch.total_amount, self._state.symbol, exact=True),
+            amount(batch.total_amount, money_words.symbol(self._state.distribution), exact=True),
             transaction(self._visit.context.settings, batch.transaction_id),
         )

@@ -5,6 +5,7 @@ from functools import partial
 
 from nicegui import ui
 
+from masspayout.app import PayoutDetail
 from masspayout.dashboard import money_words
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
@@ -12,7 +13,6 @@ from masspayout.dashboard.components.chips import chip
 from masspayout.dashboard.components.layout import card, facts, html
 from masspayout.dashboard.formats import account, plural, when
 from masspayout.dashboard.markup import h, join
-from masspayout.dashboard.payout.state import PayoutState
 from masspayout.dashboard.visits import Visit
 from masspayout.kernel.roles import Permission
 
@@ -26,7 +26,7 @@ class ConsentCard:
         self._place = ui.element("div").classes("stack wide")
         self._shown: object = None
 
-    def refresh(self, state: PayoutState) -> None:
+    def refresh(self, state: PayoutDetail) -> None:
         """Show how it stands, if that is another way than before."""
         given = [approval.id for approval in state.approvals]
         now = (given, state.distribution.approvals_required, state.distribution.status)
@@ -47,7 +47,7 @@ class ConsentCard:
             html(join(h("div", needs), planned_by, h("ul", people, class_="plain lines")), classes="stack")
             self._button(state)
 
-    def _button(self, state: PayoutState) -> None:
+    def _button(self, state: PayoutDetail) -> None:
         if not state.status.approvals.missing or not self._visit.may(Permission.APPROVE):
             return
         me = self._visit.identity.actor(None).person
@@ -61,7 +61,7 @@ class ConsentCard:
                     "Approve …", self._visit.handler(Permission.APPROVE, partial(self._approve, state)), primary=True
                 )
 
-    async def _approve(self, state: PayoutState) -> None:
+    async def _approve(self, state: PayoutDetail) -> None:
         distribution = state.distribution
         register_hash = distribution.register_hash or ""
         total = money_words.plain_total(distribution)

@@ -4,13 +4,13 @@ from functools import partial
 
 from nicegui import ui
 
+from masspayout.app import PayoutDetail
 from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.layout import callout, card, html
 from masspayout.dashboard.formats import plural
 from masspayout.dashboard.markup import h, join
 from masspayout.dashboard.next_steps import in_browser, why_unpaid
 from masspayout.dashboard.payout.actions import PayoutActions, may_retry
-from masspayout.dashboard.payout.state import PayoutState
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import DistributionStatus
 from masspayout.kernel.roles import Permission
@@ -26,7 +26,7 @@ class FailureCard:
         self._place = ui.element("div").classes("stack")
         self._shown: object = None
 
-    def refresh(self, state: PayoutState) -> None:
+    def refresh(self, state: PayoutDetail) -> None:
         """Show the reasons, if they are others than before."""
         distribution = state.distribution
         now = (state.status.failures, distribution.status, distribution.failure_message)
@@ -43,7 +43,7 @@ class FailureCard:
                     for code, number in state.status.failures.items():
                         self._reason(state, code, number)
 
-    def _reason(self, state: PayoutState, code: str, number: int) -> None:
+    def _reason(self, state: PayoutDetail, code: str, number: int) -> None:
         failure = describe_failure(code)
         with ui.element("div").classes("between"):
             html(

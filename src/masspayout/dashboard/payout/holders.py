@@ -5,6 +5,8 @@ from functools import partial
 
 from nicegui import ui
 
+from masspayout.app import PayoutDetail
+from masspayout.dashboard import money_words
 from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.chips import chip
 from masspayout.dashboard.components.empty import empty
@@ -13,7 +15,6 @@ from masspayout.dashboard.components.tables import Pager, numbers, table
 from masspayout.dashboard.formats import account, amount, count, units
 from masspayout.dashboard.markup import Html, h
 from masspayout.dashboard.payout.actions import PayoutActions, may_retry
-from masspayout.dashboard.payout.state import PayoutState
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Entitlement
 from masspayout.db.repositories import Entitlements
@@ -27,13 +28,13 @@ _FILTERS = {"all": "Everybody", "failed": "Failed", "unpaid": "Unpaid", "paid": 
 class HolderCard:
     """The entitlements of a payout that is frozen."""
 
-    def __init__(self, visit: Visit, actions: PayoutActions, state: PayoutState) -> None:
+    def __init__(self, visit: Visit, actions: PayoutActions, state: PayoutDetail) -> None:
         self._visit = visit
         self._actions = actions
         self._state = state
         self._filter = "failed" if state.status.failures else "all"
         self._chosen: set[str] = set()
-        download = h("a", "Download CSV", href=f"/payouts/{state.id}/holders.csv", download="")
+        download = h("a", "Download CSV", href=f"/payouts/{state.distribution.id}/holders.csv", download="")
         with card("Holders", download, flush=True):
             with ui.element("div").classes("card-tools"):
                 self._tabs = ui.element("div").classes("tabs").props('role="group" aria-label="Which holders"')
@@ -47,7 +48,7 @@ class HolderCard:
             self._pager = Pager(_PAGE_SIZE, self._refresh)
         self._signature: object = None
 
-    async def refresh(self, state: PayoutState) -> None:
+    async def refresh(self, state: PayoutDetail) -> None:
         """Show how the holders stand, if anything changed."""
         signature = (state.status.progress.paid_count, state.status.progress.failed_count, state.distribution.status)
         self._state = state
@@ -124,7 +125,7 @@ class HolderCard:
         return (
             account(holder.account_id),
             units(holder.balance, asset.decimals, asset.symbol) if holder.balance else None,
-            amount(holder.payment_amount, self._state.symbol, exact=True),
+            amount(holder.payment_amount, money_words.symbol(self._state.distribution), exact=True),
             _state_of(holder),
             describe_failure(holder.failure_code).sentence if holder.failure_code else None,
         )
@@ -138,7 +139,7 @@ class HolderCard:
                 box.on_value_change(lambda event, holder=holder: self._choose(holder.account_id, event.value))
                 reason = describe_failure(holder.failure_code or "").sentence
                 html(h("div", account(holder.account_id), h("div", reason, class_="note")), classes="grow")
-                html(amount(holder.payment_amount, self._state.symbol, exact=True))
+                html(amount(holder.payment_amount, money_words.symbol(self._state.distribution), exact=True))
                 one = self._visit.handler(Permission.PAY, partial(self._retry, [holder.account_id]))
                 button("Retry …", one, small=True)
 

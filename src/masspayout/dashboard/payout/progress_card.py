@@ -1,10 +1,11 @@
 """How far a payout is: the bar, the rate, the time left, in holders and in money."""
 
+from masspayout.app import PayoutDetail
+from masspayout.dashboard import money_words
 from masspayout.dashboard.components.layout import figure, html
 from masspayout.dashboard.components.progress import Pace, progress_bar
 from masspayout.dashboard.formats import amount, count, percent
 from masspayout.dashboard.markup import h, join
-from masspayout.dashboard.payout.state import PayoutState
 from masspayout.db.entities import DistributionStatus
 
 
@@ -15,25 +16,32 @@ class ProgressCard:
         self._pace = Pace()
         self._card = html(classes="card")
 
-    def refresh(self, state: PayoutState) -> None:
+    def refresh(self, state: PayoutDetail) -> None:
         """Show how it stands."""
         distribution, progress = state.distribution, state.status.progress
         self._card.set_visibility(distribution.is_frozen)
         if not distribution.is_frozen:
             return
         self._pace.note(progress.done_count)
+        symbol = money_words.symbol(distribution)
         is_running = distribution.status is DistributionStatus.PROCESSING
         self._card.content = join(
             h(
                 "div",
-                figure("Total", amount(progress.total_amount, state.symbol), f"{count(progress.holder_count)} holders"),
+                figure(
+                    "Total",
+                    amount(progress.total_amount, symbol),
+                    f"{count(progress.holder_count)} holders",
+                ),
                 figure(
                     "Paid",
-                    amount(progress.paid_amount, state.symbol),
+                    amount(progress.paid_amount, symbol),
                     f"{count(progress.paid_count)} of {count(progress.holder_count)} holders",
                 ),
                 figure(
-                    "Not paid", amount(progress.unpaid_amount, state.symbol), f"{count(progress.unpaid_count)} holders"
+                    "Not paid",
+                    amount(progress.unpaid_amount, symbol),
+                    f"{count(progress.unpaid_count)} holders",
                 ),
                 figure(
                     "Failed",

@@ -2,12 +2,13 @@
 
 from nicegui import ui
 
+from masspayout.app import PayoutDetail
+from masspayout.dashboard import money_words
 from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.layout import callout, card, facts, html
 from masspayout.dashboard.components.tables import numbers, table
 from masspayout.dashboard.formats import account, amount, lines, plural, words
 from masspayout.dashboard.markup import Html, h, join
-from masspayout.dashboard.payout.state import PayoutState
 from masspayout.dashboard.visits import Visit
 from masspayout.kernel.roles import Permission
 from masspayout.payments import Reconciliation
@@ -25,7 +26,7 @@ _MEANINGS = {
 class ProofCard:
     """Reconciles when asked to: it reads every transaction of the payout from the ledger."""
 
-    def __init__(self, visit: Visit, state: PayoutState) -> None:
+    def __init__(self, visit: Visit, state: PayoutDetail) -> None:
         self._visit = visit
         self._state = state
         with card("Reconciliation", "the ledger's books against ours, account by account"):
@@ -38,10 +39,10 @@ class ProofCard:
     async def _reconcile(self) -> None:
         self._button.props("loading")
         try:
-            verdict = await self._visit.payouts.reconcile(self._state.id)
+            verdict = await self._visit.payouts.reconcile(self._state.distribution.id)
         finally:
             self._button.props(remove="loading")
-        self._verdict.content = describe_verdict(verdict, self._state.symbol)
+        self._verdict.content = describe_verdict(verdict, money_words.symbol(self._state.distribution))
         self._button.set_text("Reconcile again")
 
 
