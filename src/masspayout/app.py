@@ -10,14 +10,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import distributions
 from masspayout.automation import Calendar, Trigger, series
 from masspayout.context import Context
 from masspayout.controls import approvals
 from masspayout.db.entities import Approval, Asset, Distribution, DistributionStatus, EntryAnswer, Payer, Series
-from masspayout.db.repositories import Approvals, BatchPayouts, Distributions, Entitlements, SeriesRepository
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.distributions import (
     Chosen,
     ListTerms,
@@ -114,8 +112,8 @@ class Payouts:
     async def create_series(self, asset: Asset, terms: Terms, plan: Calendar | Trigger) -> Series:
         """Create a series, as ``series.create`` does; one with the id of the terms is left as it is."""
         if terms.id is not None:
-            async with self._context.database.unit_of_work() as session:
-                made = await SeriesRepository(session).find_by_id(terms.id)
+            async with self._context.database.unit_of_work() as work:
+                made = await work.series.find_by_id(terms.id)
             if made is not None:
                 return made
         return await series.create(self._context, asset, terms, plan)
@@ -167,9 +165,9 @@ class Payouts:
             LedgerUnavailable: The ledger cannot be read now.
         """
         await self._attend(token.payer_account_id)
-        async with self._context.database.unit_of_work() as session:
-            found = await list_payouts.find(session, token, payout_list, terms)
-            was_forgotten = await list_payouts.was_paid_before(session, token, payout_list, terms)
+        async with self._context.database.unit_of_work() as work:
+            found = await list_payouts.find(work, token, payout_list, terms)
+            was_forgotten = await list_payouts.was_paid_before(work, token, payout_list, terms)
         if found is not None:
             return found
         warning = ListWarning(was_forgotten=True)
@@ -228,8 +226,8 @@ class Payouts:
         """Call a distribution off for which nothing was sent, as ``distributions.cancel`` does."""
         if resumed and await self._status(distribution_id) is DistributionStatus.CANCELLED:
             return
-        async with self._context.database.unit_of_work() as session:
-            await distributions.cancel(session, distribution_id)
+        async with self._context.database.unit_of_work() as work:
+            await distributions.cancel(work, distribution_id)
 
     async def pay(self, distribution_id: uuid.UUID) -> DistributionStatus:
         """Pay what was begun, in this process, until nothing of it is left to do. Other workers may help."""
@@ -243,8 +241,8 @@ class Payouts:
         Raises:
             NotFound: There is none, or that is no id.
         """
-        async with self._context.database.unit_of_work() as session:
-            return await distributions.find(session, reference)
+        async with self._context.database.unit_of_work() as work:
+            return await distributions.find(work, reference)
 
     async def look_at(self, reference: str | uuid.UUID) -> PayoutDetail:
         """Return a distribution with its asset, how it stands and who approved of it: all of one moment.
@@ -252,10 +250,10 @@ class Payouts:
         Raises:
             NotFound: There is none, or that is no id.
         """
-        async with self._context.database.unit_of_work() as session:
-            distribution = await distributions.find(session, reference)
-            status = await _read_status(session, distribution)
-            given = await Approvals(session).find_of_distribution(distribution.id) if status.approvals.given else []
+        async with self._context.database.unit_of_work() as work:
+            distribution = await distributions.find(work, reference)
+            status = await _read_status(work, distribution)
+            given = await work.approvals.find_of_distribution(distribution.id) if status.approvals.given else []
             return PayoutDetail(distribution, status, given)
 
     async def status(self, distribution_id: uuid.UUID) -> PayoutStatus:
@@ -264,13 +262,13 @@ class Payouts:
         Raises:
             NotFound: There is none with this id.
         """
-        async with self._context.database.unit_of_work() as session:
-            return await _read_status(session, await Distributions(session).get(distribution_id))
+        async with self._context.database.unit_of_work() as work:
+            return await _read_status(work, await work.distributions.get(distribution_id))
 
     async def progress(self, distribution_id: uuid.UUID) -> Progress:
         """Say how far a distribution is, from its batches' counters: it may be asked often."""
-        async with self._context.database.unit_of_work() as session:
-            return await BatchPayouts(session).progress(distribution_id)
+        async with self._context.database.unit_of_work() as work:
+            return await work.batch_payouts.progress(distribution_id)
 
     async def reconcile(self, distribution_id: uuid.UUID) -> Reconciliation:
         """Compare the ledger's books with the database, as ``reconciliation.reconcile`` does."""
@@ -333,22 +331,22 @@ class Payouts:
 
     async def made_before(self, distribution_id: uuid.UUID) -> Distribution | None:
         """Return what a process made that died before it could say so."""
-        async with self._context.database.unit_of_work() as session:
-            return await Distributions(session).find_by_id(distribution_id)
+        async with self._context.database.unit_of_work() as work:
+            return await work.distributions.find_by_id(distribution_id)
 
     async def _status(self, distribution_id: uuid.UUID) -> DistributionStatus:
-        async with self._context.database.unit_of_work() as session:
-            return (await Distributions(session).get(distribution_id)).status
+        async with self._context.database.unit_of_work() as work:
+            return (await work.distributions.get(distribution_id)).status
 
 
-async def _read_status(session: AsyncSession, distribution: Distribution) -> PayoutStatus:
-    progress = await BatchPayouts(session).progress(distribution.id)
+async def _read_status(work: UnitOfWork, distribution: Distribution) -> PayoutStatus:
+    progress = await work.batch_payouts.progress(distribution.id)
     return PayoutStatus(
         distribution_id=distribution.id,
         status=distribution.status,
         is_frozen=distribution.is_frozen,
         progress=progress,
         # While nobody has failed, there is no reason to be counted.
-        failures=await Entitlements(session, distribution).failure_counts() if progress.failed_count else {},
-        approvals=(await Approvals(session).counts([distribution.id]))[distribution.id],
+        failures=await work.entitlements(distribution).failure_counts() if progress.failed_count else {},
+        approvals=(await work.approvals.counts([distribution.id]))[distribution.id],
     )

@@ -9,9 +9,10 @@ from datetime import datetime
 
 import procrastinate
 from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout.db.session import connect_arguments, driver_connection
+from masspayout.db.connections import driver_connection
+from masspayout.db.session import connect_arguments
+from masspayout.db.unit_of_work import UnitOfWork
 
 PAY_DISTRIBUTION = "pay_distribution"
 RECOVER = "recover"
@@ -27,10 +28,10 @@ class Jobs:
         self.app = procrastinate.App(connector=procrastinate.PsycopgConnector(kwargs=connect_arguments(url)))
 
     async def enqueue_payment(
-        self, session: AsyncSession, distribution_id: uuid.UUID, *, batch_count: int, at: datetime | None = None
+        self, work: UnitOfWork, distribution_id: uuid.UUID, *, batch_count: int, at: datetime | None = None
     ) -> None:
-        """Have a distribution paid, once the session's transaction commits, or at a time by the database's clock."""
-        connection = await driver_connection(session)
+        """Have a distribution paid, once the unit of work commits, or at a time by the database's clock."""
+        connection = await driver_connection(work)
         job = self.app.configure_task(PAY_DISTRIBUTION, allow_unknown=True, connection=connection, schedule_at=at)
         for _ in range(min(batch_count, _MOST_JOBS_PER_DISTRIBUTION)):
             await job.defer_async(distribution_id=str(distribution_id))

@@ -10,7 +10,6 @@ from masspayout.app import Payouts
 from masspayout.automation import series as series_business
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, Series
-from masspayout.db.repositories import Assets, Distributions
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.service.access import Identity
 from masspayout.service.idempotency import Claim
@@ -55,18 +54,18 @@ async def _asset(context: ContextHere, asset: AssetReference) -> Asset:
         reference = str(UUID(asset))
     except ValueError:
         reference = canonical_account_id(asset, what="asset: it is neither a UUID nor a token id")
-    async with context.database.unit_of_work() as session:
-        return await Assets(session).get_by_reference(reference)
+    async with context.database.unit_of_work() as work:
+        return await work.assets.get_by_reference(reference)
 
 
 async def _distribution(context: ContextHere, distribution: DistributionId) -> Distribution:
-    async with context.database.single_statement() as session:
-        return await Distributions(session).get(distribution)
+    async with context.database.single_statement() as work:
+        return await work.distributions.get(distribution)
 
 
 async def _series(context: ContextHere, series: SeriesId) -> Series:
-    async with context.database.single_statement() as session:
-        return await series_business.find(session, str(series))
+    async with context.database.single_statement() as work:
+        return await series_business.find(work, str(series))
 
 
 AssetHere = Annotated[Asset, Depends(_asset)]

@@ -3,10 +3,9 @@
 import uuid
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
 from masspayout.db.entities import Distribution, DistributionStatus
+from masspayout.db.unit_of_work import UnitOfWork
 
 # What it says of a new one, by the names of its columns.
 _TERMS = (
@@ -24,21 +23,21 @@ _TERMS = (
 )
 
 
-def record_created(session: AsyncSession, distribution: Distribution) -> None:
+def record_created(work: UnitOfWork, distribution: Distribution) -> None:
     """Write down who made a distribution, and its terms."""
     terms = {name: getattr(distribution, name) for name in _TERMS}
-    audit.record(session, "distribution.created", distribution.id, after=terms)
+    audit.record(work, "distribution.created", distribution.id, after=terms)
 
 
-def record_cancelled(session: AsyncSession, distribution_id: uuid.UUID) -> None:
+def record_cancelled(work: UnitOfWork, distribution_id: uuid.UUID) -> None:
     """Write down who called a distribution off."""
     pending, cancelled = DistributionStatus.PENDING, DistributionStatus.CANCELLED
-    audit.record_move(session, "distribution.cancelled", distribution_id, pending, cancelled)
+    audit.record_move(work, "distribution.cancelled", distribution_id, pending, cancelled)
 
 
 def record_start(
-    session: AsyncSession, action: str, distribution: Distribution, before: DistributionStatus, **more: Any
+    work: UnitOfWork, action: str, distribution: Distribution, before: DistributionStatus, **more: Any
 ) -> None:
     """Write down who has a distribution paid, and what it was that they have paid."""
     what = {"register_hash": distribution.register_hash, "total_amount": distribution.total_amount, **more}
-    audit.record_move(session, action, distribution.id, before, DistributionStatus.PROCESSING, **what)
+    audit.record_move(work, action, distribution.id, before, DistributionStatus.PROCESSING, **what)

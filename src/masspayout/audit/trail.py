@@ -10,12 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout.db.entities import AuditEntry
-from masspayout.db.repositories import AuditEntries
 from masspayout.db.repositories.audit_entries import FIRST_PREVIOUS_HASH, hash_of
 from masspayout.db.session import Database
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.actors import current_actor
 from masspayout.kernel.json_forms import json_form
 
@@ -23,24 +21,24 @@ _MOST_BREAKS_KEPT = 100
 
 
 def record(
-    session: AsyncSession,
+    work: UnitOfWork,
     action: str,
     subject_id: uuid.UUID | str,
     *,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Have it written down that the current actor does something, if the session's transaction commits.
+    """Have it written down that the current actor does something, if the unit of work commits.
 
     Args:
-        session: The transaction of the change itself.
+        work: The transaction of the change itself.
         action: What is done, as ``noun.verb``: ``distribution.executed``. The noun is the kind of the subject.
         subject_id: What it is done to.
         before: What it was like, as far as it changes. No secrets.
         after: What it is like then.
     """
     actor = current_actor()
-    AuditEntries(session).note(
+    work.audit_entries.note(
         actor_kind=actor.kind.value,
         actor_id=actor.id,
         actor_name=actor.name,
@@ -54,20 +52,20 @@ def record(
 
 
 def record_move(
-    session: AsyncSession, action: str, subject_id: uuid.UUID, from_status: str, to_status: str, **facts: Any
+    work: UnitOfWork, action: str, subject_id: uuid.UUID, from_status: str, to_status: str, **facts: Any
 ) -> None:
     """Have a change of state written down, with what else there is to say of it."""
-    record(session, action, subject_id, before={"status": from_status}, after={"status": to_status, **facts})
+    record(work, action, subject_id, before={"status": from_status}, after={"status": to_status, **facts})
 
 
 def record_change(
-    session: AsyncSession, action: str, subject_id: uuid.UUID, before: Mapping[str, Any], after: Mapping[str, Any]
+    work: UnitOfWork, action: str, subject_id: uuid.UUID, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> None:
     """Have written down what of something changed; nothing when nothing did."""
     changed = [name for name, value in after.items() if before.get(name) != value]
     if changed:
         was, is_now = ({name: values.get(name) for name in changed} for values in (before, after))
-        record(session, action, subject_id, before=was, after=is_now)
+        record(work, action, subject_id, before=was, after=is_now)
 
 
 @dataclass(slots=True)
@@ -108,8 +106,8 @@ async def verify(database: Database, *, known_hash: str | None = None) -> Verifi
     found = Verification()
     is_known = known_hash is None or known_hash == FIRST_PREVIOUS_HASH
     expected_number = 1
-    async with database.unit_of_work() as session:
-        entries = AuditEntries(session)
+    async with database.unit_of_work() as work:
+        entries = work.audit_entries
         await entries.see_one_moment()
         async for entry in entries.stream():
             expected_number = _check(found, entry, expected_number)
@@ -120,10 +118,10 @@ async def verify(database: Database, *, known_hash: str | None = None) -> Verifi
     return found
 
 
-async def verify_latest(session: AsyncSession, count: int) -> Verification:
+async def verify_latest(work: UnitOfWork, count: int) -> Verification:
     """Verify the latest entries only, which takes the same time however long the trail is."""
     found = Verification()
-    entries = AuditEntries(session)
+    entries = work.audit_entries
     head_number, head_hash = await entries.head()
     before = max(0, head_number - count)
     expected_number = before + 1

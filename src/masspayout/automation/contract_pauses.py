@@ -6,11 +6,9 @@ The assets' column ``contract_paused`` says how things stand; everything here fo
 import logging
 import uuid
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import distributions
 from masspayout.context import Context
-from masspayout.db.repositories import Distributions
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.distributions import starts
 from masspayout.kernel.errors import MassPayoutError
 from masspayout.ledger.failures import CONTRACT_PAUSED
@@ -19,10 +17,10 @@ from masspayout.payments import stops
 _log = logging.getLogger(__name__)
 
 
-async def stop_running(session: AsyncSession) -> None:
+async def stop_running(work: UnitOfWork) -> None:
     """Stop the payouts under way whose contract is paused. What was sent is settled; nothing new is signed."""
-    for distribution_id in await Distributions(session).find_running_though_paused():
-        await stops.stop(session, distribution_id, CONTRACT_PAUSED)
+    for distribution_id in await work.distributions.find_running_though_paused():
+        await stops.stop(work, distribution_id, CONTRACT_PAUSED)
 
 
 async def stop_and_resume(context: Context) -> None:
@@ -31,9 +29,9 @@ async def stop_and_resume(context: Context) -> None:
     What had not begun is due again, and begins as after an outage. What cannot go on, for want of funds say, stays
     FAILED for a person to retry.
     """
-    async with context.database.unit_of_work() as session:
-        await stop_running(session)
-        stopped = await Distributions(session).find_stopped_by_pause(CONTRACT_PAUSED)
+    async with context.database.unit_of_work() as work:
+        await stop_running(work)
+        stopped = await work.distributions.find_stopped_by_pause(CONTRACT_PAUSED)
     for distribution_id in stopped:
         try:
             await _go_on(context, distribution_id)
@@ -44,7 +42,7 @@ async def stop_and_resume(context: Context) -> None:
 
 
 async def _go_on(context: Context, distribution_id: uuid.UUID) -> None:
-    async with context.database.unit_of_work() as session:
-        is_due_again = await distributions.reopen_unfrozen(session, distribution_id)
+    async with context.database.unit_of_work() as work:
+        is_due_again = await distributions.reopen_unfrozen(work, distribution_id)
     if not is_due_again:
         await starts.retry(context, distribution_id)

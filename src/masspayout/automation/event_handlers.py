@@ -15,14 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
 from masspayout.automation import contract_pauses
 from masspayout.automation.series import make_distributions
 from masspayout.automation.triggers import parse_trigger
 from masspayout.db.entities import ContractEvent
-from masspayout.db.repositories import Assets, AutomaticPayouts, ContractEvents
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import Invalid, MassPayoutError, NotFound
 from masspayout.kernel.ledger_time import to_datetime
@@ -67,7 +65,7 @@ async def look_up(ledger: Ledger, name: str, payload: Mapping[str, Any]) -> Name
 class Handling:
     """What handlers work with. ``now`` is the time as of which events are handled."""
 
-    session: AsyncSession
+    work: UnitOfWork
     token: NamedToken
     settings: Settings
     now: datetime
@@ -92,7 +90,7 @@ async def handle(handling: Handling, event: ContractEvent) -> None:
 async def _start_automatic_payouts(handling: Handling, event: ContractEvent) -> None:
     token_id, sender = _account(event, "token_id"), _account(event, "from")
     amount_units, transaction_id = _units(event, "amount_units"), _text(event, "transaction_id")
-    payouts, payer = AutomaticPayouts(handling.session), handling.settings.payer_account_id
+    payouts, payer = handling.work.automatic_payouts, handling.settings.payer_account_id
     if sender == payer or not await payouts.is_paying_account(event.contract_id, payer):
         return
     if await payouts.is_ours(transaction_id):
@@ -113,37 +111,35 @@ async def _start_automatic_payouts(handling: Handling, event: ContractEvent) -> 
         deposit = to_decimal(amount_units, int(series.asset.payment_token_decimals or 0))
         if parse_trigger(str(series.trigger_condition)).matches(deposit):
             due = await payouts.next_due_time(series.id, handling.now)
-            await make_distributions(
-                handling.session, series.id, [due], trigger_event_id=event.id, deposit_amount=deposit
-            )
+            await make_distributions(handling.work, series.id, [due], trigger_event_id=event.id, deposit_amount=deposit)
 
 
 async def _request_sync(handling: Handling, event: ContractEvent) -> None:
-    await Assets(handling.session).request_sync(event.contract_id, handling.now + _SYNC_DELAY)
+    await handling.work.assets.request_sync(event.contract_id, handling.now + _SYNC_DELAY)
 
 
 async def _renew_payment_token(handling: Handling, event: ContractEvent) -> None:
     _account(event, "token_id")
-    latest = await ContractEvents(handling.session).find_latest(event.contract_id, [PAYMENT_TOKEN_CHANGED])
+    latest = await handling.work.contract_events.find_latest(event.contract_id, [PAYMENT_TOKEN_CHANGED])
     token = handling.token
     if latest is None or latest.id != event.id or token is None:
         return
     if isinstance(token, MassPayoutError):
         raise token
-    changed = await Assets(handling.session).renew_payment_token(
+    changed = await handling.work.assets.renew_payment_token(
         event.contract_id, token.token_id, token.symbol, token.decimals
     )
     for asset_id in changed:
-        audit.record(handling.session, "asset.changed", asset_id, after={"payment_token_id": token.token_id})
+        audit.record(handling.work, "asset.changed", asset_id, after={"payment_token_id": token.token_id})
 
 
 async def _pause_or_unpause(handling: Handling, event: ContractEvent) -> None:
-    latest = await ContractEvents(handling.session).find_latest(event.contract_id, [PAUSED, UNPAUSED])
+    latest = await handling.work.contract_events.find_latest(event.contract_id, [PAUSED, UNPAUSED])
     paused = latest is not None and latest.name == PAUSED
-    for asset_id in await Assets(handling.session).set_contract_paused(event.contract_id, paused=paused):
+    for asset_id in await handling.work.assets.set_contract_paused(event.contract_id, paused=paused):
         facts = {"before": {"contract_paused": not paused}, "after": {"contract_paused": paused}}
-        audit.record(handling.session, "asset.changed", asset_id, **facts)
-    await contract_pauses.stop_running(handling.session)
+        audit.record(handling.work, "asset.changed", asset_id, **facts)
+    await contract_pauses.stop_running(handling.work)
 
 
 async def _record_only(handling: Handling, event: ContractEvent) -> None:

@@ -19,7 +19,6 @@ from sqlalchemy.exc import OperationalError
 from masspayout import audit
 from masspayout.automation.event_handlers import Handling, handle, look_up
 from masspayout.db.entities import ContractEvent, EventListener
-from masspayout.db.repositories import ContractEvents, EventListeners
 from masspayout.db.session import Database
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import Conflict, LedgerUnavailable, LedgerUncertain, MassPayoutError
@@ -61,10 +60,10 @@ async def add(database: Database, contract_id: str, *, since: datetime | None = 
     """
     contract_id = canonical_account_id(contract_id, what="contract id")
     since_nanos = None if since is None else to_nanos(since)
-    async with database.unit_of_work() as session:
-        added = await EventListeners(session).add(contract_id, since_nanos)
+    async with database.unit_of_work() as work:
+        added = await work.event_listeners.add(contract_id, since_nanos)
         if added is not None:
-            audit.record(session, "listener.created", added.id, after={"contract_id": contract_id, "since": since})
+            audit.record(work, "listener.created", added.id, after={"contract_id": contract_id, "since": since})
     if added is None:
         raise Conflict(f"There is a listener for {contract_id} already.", "See it with: ", Action.LIST_LISTENERS)
     return added
@@ -78,8 +77,8 @@ async def find(database: Database, contract_id: str) -> EventListener:
         NotFound: Nobody listens to it.
     """
     contract_id = canonical_account_id(contract_id, what="contract id")
-    async with database.unit_of_work() as session:
-        return await EventListeners(session).get_by_contract_id(contract_id)
+    async with database.unit_of_work() as work:
+        return await work.event_listeners.get_by_contract_id(contract_id)
 
 
 async def set_enabled(database: Database, contract_id: str, *, enabled: bool) -> EventListener:
@@ -90,10 +89,10 @@ async def set_enabled(database: Database, contract_id: str, *, enabled: bool) ->
         NotFound: Nobody listens to it.
     """
     listener = await find(database, contract_id)
-    async with database.unit_of_work() as session:
-        await EventListeners(session).set_enabled(listener.id, enabled=enabled)
+    async with database.unit_of_work() as work:
+        await work.event_listeners.set_enabled(listener.id, enabled=enabled)
         audit.record_change(
-            session, "listener.changed", listener.id, {"enabled": bool(listener.enabled)}, {"enabled": enabled}
+            work, "listener.changed", listener.id, {"enabled": bool(listener.enabled)}, {"enabled": enabled}
         )
     return listener
 
@@ -106,9 +105,9 @@ async def remove(database: Database, contract_id: str) -> None:
         NotFound: Nobody listens to it.
     """
     listener = await find(database, contract_id)
-    async with database.unit_of_work() as session:
-        await EventListeners(session).remove(listener.id)
-        audit.record(session, "listener.removed", listener.id, before={"contract_id": listener.contract_id})
+    async with database.unit_of_work() as work:
+        await work.event_listeners.remove(listener.id)
+        audit.record(work, "listener.removed", listener.id, before={"contract_id": listener.contract_id})
 
 
 class EventReader:
@@ -121,8 +120,8 @@ class EventReader:
 
     async def poll_enabled(self, now: datetime) -> Sequence[Polled]:
         """Poll every listener that is switched on. One that cannot be polled says why, and does not hold up others."""
-        async with self._database.unit_of_work() as session:
-            listener_ids = await EventListeners(session).find_enabled()
+        async with self._database.unit_of_work() as work:
+            listener_ids = await work.event_listeners.find_enabled()
         polled = []
         for listener_id in listener_ids:
             try:
@@ -141,8 +140,8 @@ class EventReader:
             Conflict: The listener is switched off.
             LedgerError: The ledger cannot be read now. What was handled before stays so.
         """
-        async with self._database.unit_of_work() as session:
-            listener = await EventListeners(session).get(listener_id)
+        async with self._database.unit_of_work() as work:
+            listener = await work.event_listeners.get(listener_id)
         if not listener.enabled:
             raise Conflict(
                 f"The listener for {listener.contract_id} is switched off.",
@@ -165,32 +164,32 @@ class EventReader:
             LedgerError: The ledger cannot be asked now. What was handled before stays so.
         """
         identity = await self._ledger.identity()
-        async with self._database.unit_of_work() as session:
-            listener = await EventListeners(session).get(listener_id)
-            await ledger_binding.require_of_listener(session, identity, listener)
-            waiting = await ContractEvents(session).find_set_aside(listener.contract_id)
+        async with self._database.unit_of_work() as work:
+            listener = await work.event_listeners.get(listener_id)
+            await ledger_binding.require_of_listener(work, identity, listener)
+            waiting = await work.contract_events.find_set_aside(listener.contract_id)
         replayed = Polled(listener.contract_id)
         for event in waiting:
             named = await look_up(self._ledger, event.name, event.payload)
-            async with self._database.unit_of_work() as session:
-                if not await ContractEvents(session).mark_handled(event.id):
+            async with self._database.unit_of_work() as work:
+                if not await work.contract_events.mark_handled(event.id):
                     continue
-                handled = await self._handle(Handling(session, named, self._settings, now), event)
+                handled = await self._handle(Handling(work, named, self._settings, now), event)
             _count(replayed, handled=handled)
         return replayed
 
     async def _read(self, listener: EventListener, now: datetime) -> Polled:
         """Go through the ledger's events from a little before the cursor."""
         identity = await self._ledger.identity()
-        async with self._database.unit_of_work() as session:
-            await ledger_binding.require_of_listener(session, identity, listener)
+        async with self._database.unit_of_work() as work:
+            await ledger_binding.require_of_listener(work, identity, listener)
         polled = Polled(listener.contract_id)
         overlap_nanos = int(self._settings.listener_overlap_seconds * NANOS_PER_SECOND)
         after = (max(0, (listener.last_processed_timestamp or 0) - overlap_nanos), -1)
         async with aclosing(_chunks(self._ledger.events(listener.contract_id, after=after))) as chunks:
             async for chunk in chunks:
-                async with self._database.unit_of_work() as session:
-                    unseen = await ContractEvents(session).find_unseen(listener.contract_id, chunk)
+                async with self._database.unit_of_work() as work:
+                    unseen = await work.contract_events.find_unseen(listener.contract_id, chunk)
                 for event in unseen:
                     await self._take(listener, event, polled, now)
         return polled
@@ -198,37 +197,37 @@ class EventReader:
     async def _take(self, listener: EventListener, seen: LedgerEvent, polled: Polled, now: datetime) -> None:
         """Write an event down, handle it and move the cursor: all of it in one transaction, or nothing."""
         named = await look_up(self._ledger, seen.name, seen.payload)
-        async with self._database.unit_of_work() as session:
-            if await EventListeners(session).lock(listener.id) is None:
+        async with self._database.unit_of_work() as work:
+            if await work.event_listeners.lock(listener.id) is None:
                 raise Conflict(
                     f"The listener for {listener.contract_id} was switched off while it was polled.",
                     "Switch it on with: ",
                     Action.ENABLE_LISTENER.on(listener.contract_id),
                 )
-            event = await ContractEvents(session).add(listener.contract_id, seen)
+            event = await work.contract_events.add(listener.contract_id, seen)
             if event is None:
                 return
-            handled = await self._handle(Handling(session, named, self._settings, now), event)
-            await EventListeners(session).advance(listener.id, seen.timestamp_nanos, seen.index)
+            handled = await self._handle(Handling(work, named, self._settings, now), event)
+            await work.event_listeners.advance(listener.id, seen.timestamp_nanos, seen.index)
         _count(polled, handled=handled)
 
     async def _handle(self, handling: Handling, event: ContractEvent) -> bool:
         """Handle an event whose row says HANDLED; when that fails, nothing of it stays but the row, SET_ASIDE."""
         try:
-            async with handling.session.begin_nested():
+            async with handling.work.begin_nested():
                 await handle(handling, event)
         except _NOT_ITS_FAULT:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with an event is shown and does not stop others
             _log.warning("event %s of %s is set aside: %r", event.name, event.contract_id, error)
             reason = str(error) if isinstance(error, MassPayoutError) else repr(error)
-            await ContractEvents(handling.session).set_aside(event.id, reason)
+            await handling.work.contract_events.set_aside(event.id, reason)
             return False
         return True
 
     async def _note_poll(self, listener: EventListener, now: datetime, error: str | None) -> None:
-        async with self._database.unit_of_work() as session:
-            await EventListeners(session).note_poll(listener.id, now, error)
+        async with self._database.unit_of_work() as work:
+            await work.event_listeners.note_poll(listener.id, now, error)
 
 
 def _count(polled: Polled, *, handled: bool) -> None:

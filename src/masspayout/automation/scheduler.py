@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
 from masspayout.automation import series
 from masspayout.context import Context
@@ -21,13 +19,11 @@ from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.refusals import is_of_statement
 from masspayout.db.repositories import (
     ROWS_REFUSED,
-    Distributions,
-    DueStarts,
-    SeriesRepository,
     database_reason,
     rows_refused,
 )
 from masspayout.db.session import Database
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.distributions import starts
 from masspayout.kernel.backoff import Backoff
 from masspayout.kernel.errors import (
@@ -89,11 +85,11 @@ async def run_due(context: Context, now: datetime, backoff: Backoff | None = Non
     backoff, database = backoff or Backoff(), context.database
     await database.clock.require_right()
     await series.make_occurrences(database, now, backoff)
-    async with database.unit_of_work() as session:
-        missed = await Distributions(session).fail_missed(now, StartFailure.MISSED, _MISSED_MESSAGE, _PAY_ALL_THE_SAME)
+    async with database.unit_of_work() as work:
+        missed = await work.distributions.fail_missed(now, StartFailure.MISSED, _MISSED_MESSAGE, _PAY_ALL_THE_SAME)
         for distribution_id in missed:
-            _record_failure(session, distribution_id, StartFailure.MISSED)
-        due = await Distributions(session).find_pending_scheduled(now)
+            _record_failure(work, distribution_id, StartFailure.MISSED)
+        due = await work.distributions.find_pending_scheduled(now)
     if missed:
         _log.warning("%d occurrences of series were missed", len(missed))
     started = 0
@@ -139,8 +135,8 @@ async def _put_off(
         *(distribution.id, failures, until),
         exc_info=error,
     )
-    async with database.unit_of_work() as session:
-        await DueStarts(session).note_failure(distribution.id, f"It is due and did not start yet. {reason}", next_step)
+    async with database.unit_of_work() as work:
+        await work.due_starts.note_failure(distribution.id, f"It is due and did not start yet. {reason}", next_step)
 
 
 async def _at_home(context: Context, due: Sequence[Distribution]) -> Sequence[Distribution]:
@@ -162,28 +158,28 @@ async def _start(context: Context, due: Distribution, now: datetime) -> bool:
 
     The ledger is read before the distribution is claimed: of two workers that read it, one begins.
     """
-    async with context.database.unit_of_work() as session:
-        if await _claim(session, due, now) is None:
+    async with context.database.unit_of_work() as work:
+        if await _claim(work, due, now) is None:
             return False
     readiness = await starts.prepare(context, due.id, now, register_since=due.scheduled_time)
-    async with context.database.unit_of_work() as session:
-        distribution = await _claim(session, due, now)
+    async with context.database.unit_of_work() as work:
+        distribution = await _claim(work, due, now)
         if distribution is None:
             return False
-        if not await starts.freeze_for_approval(session, context, distribution, readiness, now):
+        if not await starts.freeze_for_approval(work, context, distribution, readiness, now):
             _log.info("distribution %s, due at %s, waits for approvals", distribution.id, distribution.scheduled_time)
             return False
-        await starts.begin(session, context, distribution.id, readiness, now)
+        await starts.begin(work, context, distribution.id, readiness, now)
     _log.info("distribution %s, due at %s, has begun", distribution.id, distribution.scheduled_time)
     return True
 
 
-async def _claim(session: AsyncSession, due: Distribution, now: datetime) -> Distribution | None:
+async def _claim(work: UnitOfWork, due: Distribution, now: datetime) -> Distribution | None:
     """Take a distribution that is due, unless another worker has it, it is due no more, or its series is paused."""
-    distribution = await Distributions(session).claim_due(due, now)
+    distribution = await work.distributions.claim_due(due, now)
     if distribution is None:
         return None
-    if distribution.series_id and not await SeriesRepository(session).hold_unpaused(distribution.series_id):
+    if distribution.series_id and not await work.series.hold_unpaused(distribution.series_id):
         return None
     return distribution
 
@@ -191,14 +187,14 @@ async def _claim(session: AsyncSession, due: Distribution, now: datetime) -> Dis
 async def _fail(database: Database, distribution: Distribution, error: MassPayoutError) -> None:
     """Say why it cannot start, unless somebody else has started or cancelled it meanwhile."""
     code = _FAILURES.get(type(error), StartFailure.CANNOT_START)
-    async with database.unit_of_work() as session:
-        failed = await Distributions(session).fail_to_start(distribution.id, code, error.message, error.next_step)
+    async with database.unit_of_work() as work:
+        failed = await work.distributions.fail_to_start(distribution.id, code, error.message, error.next_step)
         if failed:
-            _record_failure(session, distribution.id, code)
+            _record_failure(work, distribution.id, code)
     if failed:
         _log.error("distribution %s cannot start: %s", distribution.id, error)
 
 
-def _record_failure(session: AsyncSession, distribution_id: uuid.UUID, code: StartFailure) -> None:
+def _record_failure(work: UnitOfWork, distribution_id: uuid.UUID, code: StartFailure) -> None:
     pending, failed = DistributionStatus.PENDING, DistributionStatus.FAILED
-    audit.record_move(session, "distribution.not_started", distribution_id, pending, failed, failure_code=code)
+    audit.record_move(work, "distribution.not_started", distribution_id, pending, failed, failure_code=code)

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import func
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit
 from masspayout.audit import record_cancelled
@@ -21,9 +20,9 @@ from masspayout.automation.triggers import Trigger
 from masspayout.context import Context
 from masspayout.db.entities import TERM_COLUMNS, Asset, ExecutionType, Frequency, Series, SeriesStatus
 from masspayout.db.refusals import is_of_statement
-from masspayout.db.repositories import Distributions, EventListeners, SeriesRepository
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.distributions import Terms, from_terms, require_ahead
 from masspayout.entitlements import payment_token_of, require_told_amounts
 from masspayout.kernel.backoff import Backoff
@@ -94,10 +93,10 @@ async def create(
     if isinstance(plan, Trigger):
         series.trigger_condition = str(plan)
         offset_nanos = await context.database.clock.offset_nanos()
-        async with context.database.unit_of_work() as session:
-            await _save_armed(session, series, offset_nanos)
-            _record_created(session, series)
-            await _listen_for_deposits(session, series, token.payer_account_id, asset.lifecycle_contract_id)
+        async with context.database.unit_of_work() as work:
+            await _save_armed(work, series, offset_nanos)
+            _record_created(work, series)
+            await _listen_for_deposits(work, series, token.payer_account_id, asset.lifecycle_contract_id)
         return series
     _check_calendar(plan, now)
     series.frequency = plan.frequency
@@ -105,20 +104,20 @@ async def create(
     series.end_time = plan.end_time
     series.time_zone = plan.time_zone
     series.catch_up_seconds = int(plan.catch_up.total_seconds())
-    async with context.database.unit_of_work() as session:
-        await SeriesRepository(session).save(series)
-        _record_created(session, series)
-        await ensure_next(session, series.id, now)
-        await session.refresh(series)
+    async with context.database.unit_of_work() as work:
+        await work.series.save(series)
+        _record_created(work, series)
+        await ensure_next(work, series.id, now)
+        await work.refresh(series)
     return series
 
 
-async def ensure_next(session: AsyncSession, series_id: uuid.UUID, now: datetime) -> bool:
+async def ensure_next(work: UnitOfWork, series_id: uuid.UUID, now: datetime) -> bool:
     """Make the occurrences of a recurring series that fell due, and the next one; end it when there is none.
 
     Returns whether that is all of them: after a long outage it takes several calls.
     """
-    repository = SeriesRepository(session)
+    repository = work.series
     series = await repository.lock_active(series_id)
     if series is None or series.frequency is None or series.start_time is None:
         return True
@@ -131,17 +130,17 @@ async def ensure_next(session: AsyncSession, series_id: uuid.UUID, now: datetime
         time = occurrence(series.frequency, series.start_time, zone, number)
         if series.end_time is not None and time > series.end_time:
             await repository.move(series_id, {SeriesStatus.ACTIVE}, SeriesStatus.ENDED)
-            audit.record_move(session, "series.ended", series_id, SeriesStatus.ACTIVE, SeriesStatus.ENDED)
+            audit.record_move(work, "series.ended", series_id, SeriesStatus.ACTIVE, SeriesStatus.ENDED)
             break
         times.append(time)
         number += 1
-    await make_distributions(session, series_id, times)
+    await make_distributions(work, series_id, times)
     await repository.advance(series_id, number)
     return len(times) < _OCCURRENCES_AT_ONCE
 
 
 async def make_distributions(
-    session: AsyncSession,
+    work: UnitOfWork,
     series_id: uuid.UUID,
     times: Sequence[datetime],
     *,
@@ -151,20 +150,20 @@ async def make_distributions(
     """Make the distributions of a series that are due at these times; those that are there already stay as they are.
 
     Args:
-        session: The caller's transaction.
+        work: The caller's transaction.
         series_id: Whose terms they have.
         times: When each is due.
         trigger_event_id: The event that is the reason for it.
         deposit_amount: What a series without an amount of its own pays out, in whole payment tokens.
     """
-    made = await SeriesRepository(session).add_distributions(
+    made = await work.series.add_distributions(
         series_id, times, trigger_event_id=trigger_event_id, deposit_amount=deposit_amount
     )
     for distribution_id, time in made:
         facts = {"series_id": series_id, "scheduled_time": time}
         if deposit_amount is not None:
             facts |= {"trigger_event_id": trigger_event_id, "deposit_amount": deposit_amount}
-        audit.record(session, "distribution.created", distribution_id, after=facts)
+        audit.record(work, "distribution.created", distribution_id, after=facts)
 
 
 async def make_occurrences(database: Database, now: datetime, backoff: Backoff) -> None:
@@ -175,8 +174,8 @@ async def make_occurrences(database: Database, now: datetime, backoff: Backoff) 
     Raises:
         DatabaseUnavailable: The database cannot be reached.
     """
-    async with database.unit_of_work() as session:
-        series_ids = await SeriesRepository(session).find_without_next(now)
+    async with database.unit_of_work() as work:
+        series_ids = await work.series.find_without_next(now)
     for series_id in series_ids:
         if backoff.holds(series_id, now):
             continue
@@ -194,88 +193,88 @@ async def make_occurrences(database: Database, now: datetime, backoff: Backoff) 
 async def _make_occurrences_of(database: Database, series_id: uuid.UUID, now: datetime) -> None:
     is_complete = False
     while not is_complete:
-        async with database.unit_of_work() as session:
-            is_complete = await ensure_next(session, series_id, now)
+        async with database.unit_of_work() as work:
+            is_complete = await ensure_next(work, series_id, now)
 
 
-async def find(session: AsyncSession, reference: str) -> Series:
+async def find(work: UnitOfWork, reference: str) -> Series:
     """Return a series by its id.
 
     Raises:
         NotFound: There is none, or the reference is no id.
     """
-    return await SeriesRepository(session).get_by_text(reference)
+    return await work.series.get_by_text(reference)
 
 
-async def find_next_time(session: AsyncSession, series: Series) -> datetime | None:
+async def find_next_time(work: UnitOfWork, series: Series) -> datetime | None:
     """Return when the first distribution of a series that has not begun is due; None when there is none."""
-    return (await SeriesRepository(session).find_next_times([series.id])).get(series.id)
+    return (await work.series.find_next_times([series.id])).get(series.id)
 
 
-async def pause(session: AsyncSession, series: Series) -> None:
+async def pause(work: UnitOfWork, series: Series) -> None:
     """Let nothing of a series begin until it is resumed: ACTIVE → PAUSED.
 
     Raises:
         Conflict: It is not active.
     """
-    await _move(session, series, {SeriesStatus.ACTIVE}, SeriesStatus.PAUSED, "paused")
+    await _move(work, series, {SeriesStatus.ACTIVE}, SeriesStatus.PAUSED, "paused")
 
 
-async def resume(session: AsyncSession, series: Series) -> None:
+async def resume(work: UnitOfWork, series: Series) -> None:
     """Let a series go on: PAUSED → ACTIVE. What fell due meanwhile is treated as after an outage.
 
     Raises:
         Conflict: It is not paused.
     """
-    await _move(session, series, {SeriesStatus.PAUSED}, SeriesStatus.ACTIVE, "resumed")
+    await _move(work, series, {SeriesStatus.PAUSED}, SeriesStatus.ACTIVE, "resumed")
 
 
-async def cancel(session: AsyncSession, series: Series) -> int:
+async def cancel(work: UnitOfWork, series: Series) -> int:
     """Stop a series for good, with whatever of it has not begun. Returns how many distributions were called off.
 
     Raises:
         Conflict: It ended or was cancelled before.
     """
-    await _move(session, series, {SeriesStatus.ACTIVE, SeriesStatus.PAUSED}, SeriesStatus.CANCELLED, "cancelled")
-    cancelled = await Distributions(session).cancel_pending_of_series(series.id)
+    await _move(work, series, {SeriesStatus.ACTIVE, SeriesStatus.PAUSED}, SeriesStatus.CANCELLED, "cancelled")
+    cancelled = await work.distributions.cancel_pending_of_series(series.id)
     for distribution_id in cancelled:
-        record_cancelled(session, distribution_id)
+        record_cancelled(work, distribution_id)
     return len(cancelled)
 
 
-async def _save_armed(session: AsyncSession, series: Series, offset_nanos: int) -> None:
+async def _save_armed(work: UnitOfWork, series: Series, offset_nanos: int) -> None:
     """Save a series that deposits start, with the time of its making by their clock: an advanced sandbox is ahead."""
     if offset_nanos:
         series.created_at = func.now() + timedelta(microseconds=offset_nanos // 1000)
-    await SeriesRepository(session).save(series)
-    await session.refresh(series)
+    await work.series.save(series)
+    await work.refresh(series)
 
 
-async def _listen_for_deposits(session: AsyncSession, series: Series, *account_ids: str | None) -> None:
+async def _listen_for_deposits(work: UnitOfWork, series: Series, *account_ids: str | None) -> None:
     """See to it that somebody listens to these accounts from now on; where somebody does, nothing changes."""
     since_nanos = None if series.created_at is None else to_nanos(series.created_at)
     for account_id in account_ids:
         if account_id is not None:
-            added = await EventListeners(session).add(account_id, since_nanos)
+            added = await work.event_listeners.add(account_id, since_nanos)
             if added is not None:
                 facts = {"contract_id": account_id, "series_id": series.id}
-                audit.record(session, "listener.created", added.id, after=facts)
+                audit.record(work, "listener.created", added.id, after=facts)
 
 
 async def _move(
-    session: AsyncSession, series: Series, from_states: set[SeriesStatus], to_state: SeriesStatus, verb: str
+    work: UnitOfWork, series: Series, from_states: set[SeriesStatus], to_state: SeriesStatus, verb: str
 ) -> None:
-    repository = SeriesRepository(session)
+    repository = work.series
     if not await repository.move(series.id, from_states, to_state):
         status = (await repository.get(series.id)).status
         raise Conflict(
             f"Series {series.id} cannot be {verb}: it is {status}.", "See: ", Action.SHOW_SERIES.on(series.id)
         )
-    audit.record_move(session, f"series.{verb}", series.id, series.status, to_state)
+    audit.record_move(work, f"series.{verb}", series.id, series.status, to_state)
 
 
-def _record_created(session: AsyncSession, series: Series) -> None:
-    audit.record(session, "series.created", series.id, after={name: getattr(series, name) for name in _RECORDED})
+def _record_created(work: UnitOfWork, series: Series) -> None:
+    audit.record(work, "series.created", series.id, after={name: getattr(series, name) for name in _RECORDED})
 
 
 def _check_calendar(calendar: Calendar, now: datetime) -> None:

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.cli.options import AssetArgument, LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list
@@ -12,7 +11,7 @@ from masspayout.cli.session import in_transaction, with_context
 from masspayout.cli.times import parse_duration
 from masspayout.context import Context
 from masspayout.db.entities import Asset
-from masspayout.db.repositories import Assets, Holders
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.money import to_decimal
 from masspayout.registers import assets
@@ -38,8 +37,8 @@ def import_(
             lifecycle_contract_id=lifecycle_contract,
         )
         result = await assets.sync(context.database, context.ledger, asset.id)
-        async with context.database.unit_of_work() as session:
-            asset = await Assets(session).get(asset.id)
+        async with context.database.unit_of_work() as work:
+            asset = await work.assets.get(asset.id)
         tokens = [asset.token_id, asset.payment_token_id or asset.token_id]
         paused = [one for one in dict.fromkeys(tokens) if (await context.ledger.token(one)).paused]
         return asset, result, paused
@@ -59,8 +58,8 @@ def import_(
 def list_(page: PageOption = 1, limit: LimitOption = 20, as_json: JsonOption = False) -> None:
     """List the imported assets, newest first."""
 
-    async def work(session: AsyncSession) -> Any:
-        return await Assets(session).find_all(page, limit)
+    async def work(work: UnitOfWork) -> Any:
+        return await work.assets.find_all(page, limit)
 
     found = in_transaction(work)
     show_list(
@@ -77,8 +76,8 @@ def list_(page: PageOption = 1, limit: LimitOption = 20, as_json: JsonOption = F
 def show(asset: AssetArgument, as_json: JsonOption = False) -> None:
     """Show one asset."""
 
-    async def work(session: AsyncSession) -> Asset:
-        return await Assets(session).get_by_reference(asset)
+    async def work(work: UnitOfWork) -> Asset:
+        return await work.assets.get_by_reference(asset)
 
     found = in_transaction(work)
     if as_json:
@@ -104,8 +103,8 @@ def sync(
         return
 
     async def work(context: Context) -> assets.SyncResult:
-        async with context.database.unit_of_work() as session:
-            found = await Assets(session).get_by_reference(asset)
+        async with context.database.unit_of_work() as work:
+            found = await work.assets.get_by_reference(asset)
         return await assets.sync(context.database, context.ledger, found.id)
 
     result = with_context(work)
@@ -123,9 +122,9 @@ def sync(
 def holders(asset: AssetArgument, page: PageOption = 1, limit: LimitOption = 20, as_json: JsonOption = False) -> None:
     """List who holds an asset, by account id."""
 
-    async def work(session: AsyncSession) -> Any:
-        found = await Assets(session).get_by_reference(asset)
-        return found, await Holders(session).find_register(found.id, page, limit)
+    async def work(work: UnitOfWork) -> Any:
+        found = await work.assets.get_by_reference(asset)
+        return found, await work.holders.find_register(found.id, page, limit)
 
     found, register = in_transaction(work)
     rows = [(holder.account_id, to_decimal(holder.balance, found.decimals)) for holder in register.items]
@@ -144,11 +143,11 @@ def holders(asset: AssetArgument, page: PageOption = 1, limit: LimitOption = 20,
 
 def _set_timer(reference: str, every_seconds: int | None, *, as_json: bool) -> None:
     async def work(context: Context) -> Asset:
-        async with context.database.unit_of_work() as session:
-            found = await Assets(session).get_by_reference(reference)
+        async with context.database.unit_of_work() as work:
+            found = await work.assets.get_by_reference(reference)
         await assets.set_sync_timer(context.database, found.id, every_seconds, await context.database.clock.now())
-        async with context.database.unit_of_work() as session:
-            return await Assets(session).get(found.id)
+        async with context.database.unit_of_work() as work:
+            return await work.assets.get(found.id)
 
     found = with_context(work)
     if as_json:

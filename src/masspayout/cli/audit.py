@@ -6,14 +6,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit
 from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_json, show_list
 from masspayout.cli.session import in_transaction, with_context
 from masspayout.db.entities import AuditEntry
-from masspayout.db.repositories import AuditEntries
+from masspayout.db.unit_of_work import UnitOfWork
 
 app = typer.Typer(help="Who did what, from where; and whether the record of it is whole.", no_args_is_help=True)
 
@@ -29,8 +28,8 @@ def list_(
 ) -> None:
     """List what was done, the latest first."""
 
-    async def work(session: AsyncSession) -> Any:
-        return await AuditEntries(session).find(subject_id=about, action=action, actor=actor, page=page, limit=limit)
+    async def work(work: UnitOfWork) -> Any:
+        return await work.audit_entries.find(subject_id=about, action=action, actor=actor, page=page, limit=limit)
 
     found = in_transaction(work)
     show_list(

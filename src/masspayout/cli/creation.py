@@ -20,7 +20,6 @@ from masspayout.cli.session import with_context
 from masspayout.cli.times import parse_duration, parse_time
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Frequency, PayoutType, Series
-from masspayout.db.repositories import Assets
 from masspayout.distributions import ListTerms, Terms, timing_misfits
 from masspayout.kernel.errors import Invalid
 
@@ -184,14 +183,14 @@ async def _series(
     """Return the series, when its first distribution is due, and the account on which deposits arrive."""
     found = await _find_asset(context, asset)
     made = await Payouts(context).create_series(found, terms, plan)
-    async with context.database.unit_of_work() as session:
-        next_time = await series.find_next_time(session, made)
+    async with context.database.unit_of_work() as work:
+        next_time = await series.find_next_time(work, made)
     return made, next_time, found.lifecycle_contract_id or context.settings.payer_account_id
 
 
 async def _find_asset(context: Context, reference: str) -> Asset:
-    async with context.database.unit_of_work() as session:
-        return await Assets(session).get_by_reference(reference)
+    async with context.database.unit_of_work() as work:
+        return await work.assets.get_by_reference(reference)
 
 
 def _show_distribution(distribution: Distribution, as_json: bool) -> None:

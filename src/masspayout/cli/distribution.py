@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.app import Payouts
 from masspayout.cli import approval, creation
@@ -30,7 +29,7 @@ from masspayout.cli.reports import distribution_fields, show_failures, show_resu
 from masspayout.cli.session import in_transaction, opened, with_context, with_payouts
 from masspayout.context import Context
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.db.repositories import Approvals, Assets, BatchPayouts, Distributions, Entitlements
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.distributions import Preview
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.payout_status import ApprovalCount, waits_for
@@ -90,10 +89,10 @@ def list_(
 ) -> None:
     """List distributions, newest first."""
 
-    async def work(session: AsyncSession) -> Any:
-        asset_id = None if asset is None else (await Assets(session).get_by_reference(asset)).id
-        page_found = await Distributions(session).find_of_asset(asset_id, status, page, limit)
-        return page_found, await Approvals(session).counts([item.id for item in page_found.items])
+    async def work(work: UnitOfWork) -> Any:
+        asset_id = None if asset is None else (await work.assets.get_by_reference(asset)).id
+        page_found = await work.distributions.find_of_asset(asset_id, status, page, limit)
+        return page_found, await work.approvals.counts([item.id for item in page_found.items])
 
     found, counts = in_transaction(work)
     show_list(
@@ -179,8 +178,8 @@ def holders(
 
     async def work(context: Context) -> Any:
         found = await Payouts(context).find(distribution)
-        async with context.database.unit_of_work() as session:
-            return await Entitlements(session, found).find(page, limit, failed=failed)
+        async with context.database.unit_of_work() as work:
+            return await work.entitlements(found).find(page, limit, failed=failed)
 
     found = with_context(work)
     rows = [(h.account_id, h.payment_amount, h.paid, h.failure_code) for h in found.items]
@@ -206,9 +205,9 @@ def batches(
 
     async def work(context: Context) -> Any:
         found = await Payouts(context).find(distribution)
-        async with context.database.unit_of_work() as session:
+        async with context.database.unit_of_work() as work:
             of_page = {"after": (page - 1) * limit, "limit": limit}
-            return found.batch_count or 0, await BatchPayouts(session).find_of_distribution(found.id, **of_page)
+            return found.batch_count or 0, await work.batch_payouts.find_of_distribution(found.id, **of_page)
 
     names = ("batch_number", "status", "total_holders", "successful_payments", "failed_payments", "total_amount")
     columns = (*names, "transaction_id", "error_message")

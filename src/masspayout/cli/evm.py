@@ -10,7 +10,6 @@ from masspayout.cli.output import JsonOption, out, show_json
 from masspayout.cli.session import with_context
 from masspayout.context import Context
 from masspayout.db.entities import Distribution
-from masspayout.db.repositories import Assets
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import Invalid
 from masspayout.ledger.contract_offers import ContractOffer
@@ -116,8 +115,8 @@ def plan(
     wanted = None if amount is None else _amount(amount)
 
     async def work(context: Context) -> Distribution:
-        async with context.database.unit_of_work() as session:
-            found = await Assets(session).get_by_reference(asset)
+        async with context.database.unit_of_work() as work:
+            found = await work.assets.get_by_reference(asset)
         if found.lifecycle_contract_id is None:
             raise Invalid(
                 f"{found.token_id} has no LifeCycleCashFlow contract.",

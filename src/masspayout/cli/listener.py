@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.automation import EventReader, Polled, event_listeners
 from masspayout.cli.output import JsonOption, out, show_json, show_list
@@ -13,7 +12,8 @@ from masspayout.cli.session import in_transaction, with_context
 from masspayout.cli.times import parse_time
 from masspayout.context import Context
 from masspayout.db.entities import EventListener
-from masspayout.db.repositories import EventListeners, EventSummary
+from masspayout.db.repositories import EventSummary
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.ledger_time import to_datetime
 
 app = typer.Typer(
@@ -50,8 +50,8 @@ def add(
 def list_(as_json: JsonOption = False) -> None:
     """List the listeners: how far each has read, what it handled, and what it set aside and why."""
 
-    async def work(session: AsyncSession) -> Any:
-        listeners = EventListeners(session)
+    async def work(work: UnitOfWork) -> Any:
+        listeners = work.event_listeners
         return await listeners.find_in_order(), await listeners.summaries()
 
     found, summaries = in_transaction(work)

@@ -11,7 +11,6 @@ from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_
 from masspayout.cli.session import with_context, with_payouts
 from masspayout.context import Context
 from masspayout.db.entities import Payer, PayerEntry
-from masspayout.db.repositories import Payers
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import NotFound
 from masspayout.payments import PayerReport
@@ -61,8 +60,8 @@ def statement(payer: PayerArgument, limit: LimitOption = 20, as_json: JsonOption
 
     async def work(context: Context) -> Sequence[tuple[PayerEntry, Any]]:
         found = await _find(context, payer)
-        async with context.database.unit_of_work() as session:
-            return await Payers(session).find_latest(found.id, limit)
+        async with context.database.unit_of_work() as work:
+            return await work.payers.find_latest(found.id, limit)
 
     entries = with_context(work)
     if as_json:
@@ -162,8 +161,8 @@ def entry_fields(entry: PayerEntry, distribution_id: Any) -> dict[str, Any]:
 
 async def _find(context: Context, reference: str) -> Payer:
     account = canonical_account_id(reference, what="payer")
-    async with context.database.unit_of_work() as session:
-        found = await Payers(session).find_of_account(account)
+    async with context.database.unit_of_work() as work:
+        found = await work.payers.find_of_account(account)
     if not found:
         raise NotFound(f"Nothing was ever paid from {account}.", "List the payers with: masspayout payer list")
     return found[-1]

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.automation import series
 from masspayout.cli.options import LimitOption, PageOption
@@ -13,7 +12,7 @@ from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_
 from masspayout.cli.session import in_transaction
 from masspayout.cli.times import duration_text
 from masspayout.db.entities import Distribution, Series, SeriesStatus
-from masspayout.db.repositories import Assets, Distributions, SeriesRepository
+from masspayout.db.unit_of_work import UnitOfWork
 
 app = typer.Typer(help="Payouts that run by themselves: on a calendar, or on deposits.", no_args_is_help=True)
 
@@ -32,9 +31,9 @@ def list_(
 ) -> None:
     """List series, newest first, each with when its next distribution is due."""
 
-    async def work(session: AsyncSession) -> Any:
-        asset_id = None if asset is None else (await Assets(session).get_by_reference(asset)).id
-        repository = SeriesRepository(session)
+    async def work(work: UnitOfWork) -> Any:
+        asset_id = None if asset is None else (await work.assets.get_by_reference(asset)).id
+        repository = work.series
         found = await repository.find_of_asset(asset_id, status, page, limit)
         return found, await repository.find_next_times([item.id for item in found.items])
 
@@ -59,10 +58,10 @@ def list_(
 def show(reference: SeriesArgument, as_json: JsonOption = False) -> None:
     """Show one series, its next distribution and the latest ones."""
 
-    async def work(session: AsyncSession) -> tuple[Series, datetime | None, Sequence[Distribution]]:
-        found = await series.find(session, reference)
-        next_time = await series.find_next_time(session, found)
-        return found, next_time, await Distributions(session).find_of_series(found.id, _LATEST)
+    async def work(work: UnitOfWork) -> tuple[Series, datetime | None, Sequence[Distribution]]:
+        found = await series.find(work, reference)
+        next_time = await series.find_next_time(work, found)
+        return found, next_time, await work.distributions.find_of_series(found.id, _LATEST)
 
     found, next_time, latest = in_transaction(work)
     columns = ("id", "scheduled_time", "status", "total_amount", "failure_code")
@@ -120,10 +119,10 @@ def series_fields(found: Series, next_time: datetime | None) -> dict[str, Any]:
     return {name: getattr(found, name) for name in names} | {"next_time": next_time}
 
 
-def _changed(reference: str, change: Callable[[AsyncSession, Series], Awaitable[object]]) -> Series:
-    async def work(session: AsyncSession) -> Series:
-        found = await series.find(session, reference)
-        await change(session, found)
+def _changed(reference: str, change: Callable[[UnitOfWork, Series], Awaitable[object]]) -> Series:
+    async def work(work: UnitOfWork) -> Series:
+        found = await series.find(work, reference)
+        await change(work, found)
         return found
 
     return in_transaction(work)

@@ -63,8 +63,8 @@ async def _answer(context: Context, app: FastAPI, host: str | None, port: int | 
 async def _can_anybody_come_in(context: Context) -> bool:
     if context.settings.oidc_issuer is not None:
         return True
-    async with context.database.unit_of_work() as session:
-        return await access.can_anybody_come_in(session)
+    async with context.database.unit_of_work() as work:
+        return await access.can_anybody_come_in(work)
 
 
 def _require_own_machine(host: str) -> None:
@@ -82,9 +82,9 @@ def _require_own_machine(host: str) -> None:
 
 async def _show_login_link(context: Context, address: str) -> None:
     """Print a link that logs in, once, who sees this terminal."""
-    async with context.database.unit_of_work() as session:
-        user = await access.local_admin(session, operating_system_user().name)
-        secret = await access.make_login_link(session, user)
+    async with context.database.unit_of_work() as work:
+        user = await access.local_admin(work, operating_system_user().name)
+        secret = await access.make_login_link(work, user)
     out.print(f"Nobody has a password or a token yet. This link signs you in, once, as {user.name}:")
     out.print(f"  {address}/sign-in/{secret}")
     out.print("For a program, make a token: masspayout token create NAME --role operator")

@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout.app import Payouts
 from masspayout.cli.output import run
 from masspayout.context import Context
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel import logs
 from masspayout.runtime import open_runtime
 from masspayout.settings import load_settings
@@ -31,12 +30,12 @@ def with_payouts(work: Callable[[Payouts], Awaitable[Result]]) -> Result:
     return with_context(lambda context: work(Payouts(context)))
 
 
-def in_transaction(work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
+def in_transaction(act: Callable[[UnitOfWork], Awaitable[Result]]) -> Result:
     """Run what a command does with the database alone, in one transaction."""
 
     async def inside(context: Context) -> Result:
-        async with context.database.unit_of_work() as session:
-            return await work(session)
+        async with context.database.unit_of_work() as work:
+            return await act(work)
 
     return with_context(inside)
 

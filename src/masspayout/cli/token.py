@@ -3,13 +3,12 @@
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.cli.output import JsonOption, out, show_json, show_list
 from masspayout.cli.session import in_transaction
 from masspayout.cli.times import parse_duration
 from masspayout.db.entities import ApiToken
-from masspayout.db.repositories import ApiTokens
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.roles import Role
 from masspayout.service import access
 
@@ -29,9 +28,9 @@ def create(
     """Make an API token. It is shown once, and kept nowhere."""
     expires_in = None if expires is None else parse_duration(expires)
 
-    async def work(session: AsyncSession) -> tuple[ApiToken, str]:
-        owner_id = None if user is None else (await access.find_user(session, user)).id
-        return await access.create_token(session, name, role=role, expires_in=expires_in, owner_id=owner_id)
+    async def work(work: UnitOfWork) -> tuple[ApiToken, str]:
+        owner_id = None if user is None else (await access.find_user(work, user)).id
+        return await access.create_token(work, name, role=role, expires_in=expires_in, owner_id=owner_id)
 
     token, text = in_transaction(work)
     if as_json:
@@ -45,8 +44,8 @@ def create(
 def list_(as_json: JsonOption = False) -> None:
     """List the tokens, newest first, without their secrets."""
 
-    async def work(session: AsyncSession) -> Any:
-        return await ApiTokens(session).find_older(None, limit=1000)
+    async def work(work: UnitOfWork) -> Any:
+        return await work.api_tokens.find_older(None, limit=1000)
 
     items = [_fields(token) for token in in_transaction(work)]
     columns = ("prefix", "name", "role", "expires_at", "last_used_at", "revoked_at")
@@ -65,9 +64,9 @@ def revoke(
 ) -> None:
     """Let a token never come in again."""
 
-    async def work(session: AsyncSession) -> ApiToken:
-        found = await access.find_token(session, token)
-        await access.revoke_token(session, found)
+    async def work(work: UnitOfWork) -> ApiToken:
+        found = await access.find_token(work, token)
+        await access.revoke_token(work, found)
         return found
 
     found = in_transaction(work)

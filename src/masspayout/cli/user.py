@@ -5,12 +5,11 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.cli.output import JsonOption, out, show_list
 from masspayout.cli.session import in_transaction
 from masspayout.db.entities import User
-from masspayout.db.repositories import Users
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.roles import Role
 from masspayout.service import access
 
@@ -28,8 +27,8 @@ def add(name: NameArgument, role: RoleOption = Role.VIEWER, password_stdin: Pass
     """Add a user, with a password."""
     password = _password(password_stdin)
 
-    async def work(session: AsyncSession) -> User:
-        return await access.add_user(session, name, role=role, password=password)
+    async def work(work: UnitOfWork) -> User:
+        return await access.add_user(work, name, role=role, password=password)
 
     user = in_transaction(work)
     out.print(f"{user.name} may log in, as {user.role}.")
@@ -39,8 +38,8 @@ def add(name: NameArgument, role: RoleOption = Role.VIEWER, password_stdin: Pass
 def list_(as_json: JsonOption = False) -> None:
     """List the users."""
 
-    async def work(session: AsyncSession) -> Any:
-        return await Users(session).find_in_order()
+    async def work(work: UnitOfWork) -> Any:
+        return await work.users.find_in_order()
 
     items = [_fields(user) for user in in_transaction(work)]
     show_list(
@@ -55,21 +54,21 @@ def list_(as_json: JsonOption = False) -> None:
 @app.command()
 def disable(name: NameArgument) -> None:
     """Keep a user out at once, with every session and token. The user stays on record."""
-    user = _changed(name, lambda session, user: access.set_disabled(session, user, disabled=True))
+    user = _changed(name, lambda work, user: access.set_disabled(work, user, disabled=True))
     out.print(f"{user.name} is kept out.")
 
 
 @app.command()
 def enable(name: NameArgument) -> None:
     """Let a user in again who was disabled."""
-    user = _changed(name, lambda session, user: access.set_disabled(session, user, disabled=False))
+    user = _changed(name, lambda work, user: access.set_disabled(work, user, disabled=False))
     out.print(f"{user.name} may log in again, as {user.role}.")
 
 
 @app.command()
 def role(name: NameArgument, role: Annotated[Role, typer.Argument(metavar="ROLE", help="What they may do.")]) -> None:
     """Give a user another role."""
-    user = _changed(name, lambda session, user: access.set_role(session, user, role))
+    user = _changed(name, lambda work, user: access.set_role(work, user, role))
     out.print(f"{user.name} is {user.role}.")
 
 
@@ -77,7 +76,7 @@ def role(name: NameArgument, role: Annotated[Role, typer.Argument(metavar="ROLE"
 def password(name: NameArgument, password_stdin: PasswordOption = False) -> None:
     """Give a user another password, and end all sessions that began with the old one."""
     new_password = _password(password_stdin)
-    user = _changed(name, lambda session, user: access.set_password(session, user, new_password))
+    user = _changed(name, lambda work, user: access.set_password(work, user, new_password))
     out.print(f"{user.name} has a new password, and must log in again.")
 
 
@@ -85,17 +84,17 @@ def password(name: NameArgument, password_stdin: PasswordOption = False) -> None
 def link(name: NameArgument) -> None:
     """Print the end of a link that logs a user in once, within a quarter of an hour."""
 
-    async def work(session: AsyncSession) -> str:
-        return await access.make_login_link(session, await access.find_user(session, name))
+    async def work(work: UnitOfWork) -> str:
+        return await access.make_login_link(work, await access.find_user(work, name))
 
     secret = in_transaction(work)
     out.print(f"/sign-in/{secret}")
 
 
-def _changed(name: str, change: Callable[[AsyncSession, User], Awaitable[None]]) -> User:
-    async def work(session: AsyncSession) -> User:
-        user = await access.find_user(session, name)
-        await change(session, user)
+def _changed(name: str, change: Callable[[UnitOfWork, User], Awaitable[None]]) -> User:
+    async def work(work: UnitOfWork) -> User:
+        user = await access.find_user(work, name)
+        await change(work, user)
         return user
 
     return in_transaction(work)

@@ -5,14 +5,14 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list
 from masspayout.cli.session import in_transaction, with_context
 from masspayout.context import Context
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
-from masspayout.db.repositories import Backlog, Page, Webhooks
+from masspayout.db.repositories import Backlog, Page
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.service.webhooks import Deliverer, targets
 
 app = typer.Typer(help="Tell other systems what becomes of payouts.", no_args_is_help=True)
@@ -46,8 +46,8 @@ def add(
 def list_(as_json: JsonOption = False) -> None:
     """List the targets, with how many deliveries wait and how many were given up."""
 
-    async def work(session: AsyncSession) -> Any:
-        webhooks = Webhooks(session)
+    async def work(work: UnitOfWork) -> Any:
+        webhooks = work.webhooks
         return (await webhooks.find_all(limit=1000)).items, await webhooks.backlogs()
 
     found, backlogs = in_transaction(work)
@@ -116,8 +116,8 @@ def deliveries(
 
     async def work(context: Context) -> Page[WebhookDelivery]:
         webhook_id = None if webhook is None else (await _find(context, webhook)).id
-        async with context.database.unit_of_work() as session:
-            return await Webhooks(session).find_deliveries(webhook_id, status, page, limit)
+        async with context.database.unit_of_work() as work:
+            return await work.webhooks.find_deliveries(webhook_id, status, page, limit)
 
     found = with_context(work)
     items = [_delivery_fields(delivery) for delivery in found.items]
@@ -159,8 +159,8 @@ def _switch(reference: str, *, enabled: bool) -> None:
 
 
 async def _find(context: Context, reference: str) -> Webhook:
-    async with context.database.unit_of_work() as session:
-        return await targets.find(session, reference)
+    async with context.database.unit_of_work() as work:
+        return await targets.find(work, reference)
 
 
 def _fields(webhook: Webhook, backlog: Backlog) -> dict[str, Any]:

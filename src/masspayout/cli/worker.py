@@ -5,12 +5,12 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.cli.output import JsonOption, out, show_json, show_table
 from masspayout.cli.session import in_transaction, with_context
 from masspayout.context import Context
-from masspayout.db.repositories import BackgroundWork, WorkStatus
+from masspayout.db.repositories import WorkStatus
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.worker import run_worker
 
 app = typer.Typer(help="Do the work that was started elsewhere, until told to stop; or see how it stands.")
@@ -38,8 +38,8 @@ def worker(
 def status(as_json: JsonOption = False) -> None:
     """Show which workers are alive, what waits for them, and how far the distributions under way are."""
 
-    async def work(session: AsyncSession) -> WorkStatus:
-        return await BackgroundWork(session).status()
+    async def work(work: UnitOfWork) -> WorkStatus:
+        return await work.background_work.status()
 
     found = in_transaction(work)
     if as_json:

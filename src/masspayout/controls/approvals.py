@@ -7,12 +7,10 @@ as the distribution is that; whatever is changed afterwards, it counts no more. 
 import uuid
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
 from masspayout.db.entities import Distribution
-from masspayout.db.repositories import Approvals, Distributions, Entitlements
 from masspayout.db.session import Database
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.actors import Actor, current_actor
 from masspayout.kernel.errors import ApprovalsMissing, Conflict
 from masspayout.kernel.next_steps import Action, NextStep
@@ -20,7 +18,7 @@ from masspayout.kernel.payout_status import ApprovalCount
 from masspayout.settings import Settings
 
 
-async def demand(session: AsyncSession, settings: Settings, distribution: Distribution) -> ApprovalCount:
+async def demand(work: UnitOfWork, settings: Settings, distribution: Distribution) -> ApprovalCount:
     """Have a frozen distribution wait for as many approvals as it needs, and say how many it has.
 
     What it once needed it needs for ever: settings that ask for less hold for what is frozen from then on.
@@ -33,19 +31,19 @@ async def demand(session: AsyncSession, settings: Settings, distribution: Distri
             required = settings.approvals_required
     if not required and not distribution.approvals_required:
         return ApprovalCount(0, 0)
-    count = await Approvals(session).require(distribution.id, required)
-    await session.refresh(distribution, ["approvals_required"])
+    count = await work.approvals.require(distribution.id, required)
+    await work.refresh(distribution, ["approvals_required"])
     return count
 
 
-async def require(session: AsyncSession, settings: Settings, distribution: Distribution) -> None:
+async def require(work: UnitOfWork, settings: Settings, distribution: Distribution) -> None:
     """Check that a frozen distribution has all approvals that it needs, and is still what was approved.
 
     Raises:
         ApprovalsMissing: It has fewer.
         Conflict: The entitlements are not those that were approved: somebody changed them in the database.
     """
-    count = await demand(session, settings, distribution)
+    count = await demand(work, settings, distribution)
     if not count.required:
         return
     if not count.is_complete:
@@ -54,7 +52,7 @@ async def require(session: AsyncSession, settings: Settings, distribution: Distr
             "Somebody other than its creator has to say: ",
             Action.APPROVE_DISTRIBUTION.on(distribution.id),
         )
-    totals = await Entitlements(session, distribution).totals()
+    totals = await work.entitlements(distribution).totals()
     if totals.register_hash != distribution.register_hash:
         raise Conflict(
             f"The entitlements of distribution {distribution.id} are not those that were approved: "
@@ -83,14 +81,14 @@ async def approve(database: Database, distribution_id: uuid.UUID, register_hash:
             than the approver saw, or is past being approved.
     """
     actor, now = current_actor(), await database.clock.now()
-    async with database.unit_of_work() as session:
-        return await _approve(session, actor, distribution_id, register_hash, now)
+    async with database.unit_of_work() as work:
+        return await _approve(work, actor, distribution_id, register_hash, now)
 
 
 async def _approve(
-    session: AsyncSession, actor: Actor, distribution_id: uuid.UUID, register_hash: str, now: datetime
+    work: UnitOfWork, actor: Actor, distribution_id: uuid.UUID, register_hash: str, now: datetime
 ) -> ApprovalCount:
-    distribution = await Distributions(session).get(distribution_id)
+    distribution = await work.distributions.get(distribution_id)
     if not actor.kind.can_approve:
         raise Conflict(
             f"{actor} is no person, and only people approve of payouts.", "Approve of it as somebody who is logged in."
@@ -100,7 +98,7 @@ async def _approve(
         "actor_name": actor.name,
         "source_address": actor.source_address,
     }
-    approvals = Approvals(session)
+    approvals = work.approvals
     if not await approvals.approve(
         distribution_id,
         register_hash=register_hash.strip().lower(),
@@ -108,10 +106,10 @@ async def _approve(
         approved_at=now,
         **who,
     ):
-        await session.refresh(distribution)
+        await work.refresh(distribution)
         raise _refusal(distribution, register_hash, actor.person)
     facts = {"register_hash": distribution.register_hash, "total_amount": distribution.total_amount}
-    audit.record(session, "distribution.approved", distribution_id, after=facts)
+    audit.record(work, "distribution.approved", distribution_id, after=facts)
     return (await approvals.counts([distribution_id]))[distribution_id]
 
 

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout.db.entities import Distribution
-from masspayout.db.repositories import BatchPayouts, Payers
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import Conflict, InsufficientFunds
 from masspayout.kernel.money import add, subtract, to_decimal
 from masspayout.kernel.next_steps import Action, NextStep
@@ -101,7 +99,7 @@ def check(reading: FundsReading, due: Due, promised_amount: Decimal = Decimal(0)
         _require_fees(fees, token, due)
 
 
-async def reserve(session: AsyncSession, reading: FundsReading, due: Due) -> None:
+async def reserve(work: UnitOfWork, reading: FundsReading, due: Due) -> None:
     """Check that a payer could pay beside all that is under way, in the transaction in which a payout begins.
 
     Of several that begin at once, each waits until it is known whether those before it did. The ledger was read before
@@ -112,12 +110,12 @@ async def reserve(session: AsyncSession, reading: FundsReading, due: Due) -> Non
         InsufficientFunds: It holds less than is due and promised; the shortfall is named.
     """
     payer = reading.token.payer_account_id
-    promised_amount = await BatchPayouts(session).promised_amount(payer, reading.token.token_id)
+    promised_amount = await work.batch_payouts.promised_amount(payer, reading.token.token_id)
     try:
         check(reading, due, promised_amount)
     except InsufficientFunds as error:
         lacks_funds = _missing_amount(reading, due, promised_amount) > 0
-        if not lacks_funds or not await Payers(session).may_miss_payments(payer):
+        if not lacks_funds or not await work.payers.may_miss_payments(payer):
             raise
         next_step = NextStep(
             "The database was restored, and may not know all that was paid. Find out first: ", Action.RECOVER

@@ -3,10 +3,8 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout.db.entities import Distribution
-from masspayout.db.repositories import PayoutStarts
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import LimitExceeded
 from masspayout.settings import Settings
 
@@ -14,7 +12,7 @@ _DAY = timedelta(hours=24)
 
 
 async def spend(
-    session: AsyncSession, settings: Settings, distribution: Distribution, amount: Decimal, now: datetime
+    work: UnitOfWork, settings: Settings, distribution: Distribution, amount: Decimal, now: datetime
 ) -> None:
     """Give an amount of a frozen distribution free to be paid, in the transaction in which it begins.
 
@@ -33,7 +31,7 @@ async def spend(
             f"and one payout may be {most:,f} at most.",
             "Divide it into several, or raise LIMIT_PER_DISTRIBUTION_AMOUNT.",
         )
-    starts = PayoutStarts(session)
+    starts = work.payout_starts
     most_a_day = settings.limit_per_day.of(token_id)
     if most_a_day is not None:
         begun = await starts.lock_and_sum(token_id, now - _DAY, with_distribution=distribution.id, amount=amount)

@@ -2,12 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout.controls import approvals, funds, limits
 from masspayout.controls.funds import FundsReading
 from masspayout.db.entities import Distribution
-from masspayout.db.repositories import Assets
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import Conflict, ContractPaused
 from masspayout.kernel.types import Due
 from masspayout.settings import Settings
@@ -42,13 +40,13 @@ def require_record_time_passed(distribution: Distribution, now: datetime) -> Non
         )
 
 
-async def require_contract_unpaused(session: AsyncSession, distribution: Distribution) -> None:
+async def require_contract_unpaused(work: UnitOfWork, distribution: Distribution) -> None:
     """Refuse what the asset's contract stands still for.
 
     Raises:
         ContractPaused: It is paused.
     """
-    asset = await Assets(session).get(distribution.asset_id)
+    asset = await work.assets.get(distribution.asset_id)
     if asset.contract_paused:
         raise ContractPaused(
             f"The contract {asset.lifecycle_contract_id} of {asset.token_id} is paused, so nobody is paid.",
@@ -57,7 +55,7 @@ async def require_contract_unpaused(session: AsyncSession, distribution: Distrib
 
 
 async def require_free(
-    session: AsyncSession,
+    work: UnitOfWork,
     settings: Settings,
     distribution: Distribution,
     funds_reading: FundsReading | None,
@@ -74,9 +72,9 @@ async def require_free(
     """
     if funds_reading is None or funds_reading.token != funds.frozen_token(distribution):
         raise overtaken(distribution)
-    await approvals.require(session, settings, distribution)
-    await funds.reserve(session, funds_reading, due)
-    await limits.spend(session, settings, distribution, due.amount, now)
+    await approvals.require(work, settings, distribution)
+    await funds.reserve(work, funds_reading, due)
+    await limits.spend(work, settings, distribution, due.amount, now)
 
 
 def overtaken(distribution: Distribution) -> Conflict:

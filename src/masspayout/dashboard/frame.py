@@ -11,7 +11,6 @@ from masspayout.dashboard.formats import count, words
 from masspayout.dashboard.markup import Html, h, join
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import DistributionStatus
-from masspayout.db.repositories import Distributions
 from masspayout.kernel.roles import Permission
 
 STATIC = Path(__file__).parent / "static"
@@ -85,8 +84,8 @@ def head_links() -> Html:
 
 async def show(visit: Visit, section: str) -> AbstractContextManager[None]:
     """Show the frame, and return the place where the page is to be built."""
-    async with visit.unit_of_work() as session:
-        counts = await Distributions(session).count_by_status()
+    async with visit.unit_of_work() as work:
+        counts = await work.distributions.count_by_status()
     ui.html(h("a", "Skip to content", href="#main", class_="skip-link"), sanitize=False)
     with ui.element("div").classes("shell"):
         ui.html(_sidebar(visit, section, counts), sanitize=False, tag="div")

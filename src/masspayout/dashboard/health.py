@@ -7,7 +7,7 @@ from masspayout.context import Context
 from masspayout.dashboard.components.chips import chip
 from masspayout.dashboard.formats import count, plural
 from masspayout.dashboard.markup import Html, h
-from masspayout.db.repositories import WORKER_ALIVE_SECONDS, Assets, BackgroundWork, EventListeners
+from masspayout.db.repositories import WORKER_ALIVE_SECONDS
 from masspayout.kernel.errors import MassPayoutError
 
 _LEDGER_PATIENCE_SECONDS = 3.0
@@ -15,22 +15,24 @@ _LEDGER_PATIENCE_SECONDS = 3.0
 
 async def describe(context: Context) -> Html:
     """Ask everybody, and return a line for each."""
-    async with context.database.unit_of_work() as session:
-        work = await BackgroundWork(session).status()
-        listeners = await EventListeners(session).find_in_order()
-        summaries = await EventListeners(session).summaries()
-        newest = (await Assets(session).find_all(limit=1)).items
+    async with context.database.unit_of_work() as work:
+        background = await work.background_work.status()
+        listeners = await work.event_listeners.find_in_order()
+        summaries = await work.event_listeners.summaries()
+        newest = (await work.assets.find_all(limit=1)).items
     now = await context.database.clock.database_now()
-    alive = [worker for worker in work.workers if now - worker.last_heartbeat < timedelta(seconds=WORKER_ALIVE_SECONDS)]
+    alive = [
+        worker for worker in background.workers if now - worker.last_heartbeat < timedelta(seconds=WORKER_ALIVE_SECONDS)
+    ]
     failing = [listener.contract_id for listener in listeners if listener.enabled and listener.poll_error]
     set_aside = sum(summary.set_aside for summary in summaries.values())
     enabled = sum(bool(listener.enabled) for listener in listeners)
     lines = [
         await _ledger_line(context, newest[0].token_id if newest else None),
         _line(bool(alive), "Workers", f"{plural(len(alive), 'worker')} at work" if alive else "none is running"),
-        _line(not work.jobs.failed, "Jobs", f"{count(work.jobs.waiting + work.jobs.doing)} open")
-        if not work.jobs.failed
-        else _line(False, "Jobs", f"{count(work.jobs.failed)} were given up"),
+        _line(not background.jobs.failed, "Jobs", f"{count(background.jobs.waiting + background.jobs.doing)} open")
+        if not background.jobs.failed
+        else _line(False, "Jobs", f"{count(background.jobs.failed)} were given up"),
         _line(not failing, "Listeners", f"cannot read {failing[0]}" if failing else f"{count(enabled)} switched on"),
     ]
     if set_aside:

@@ -30,8 +30,8 @@ def sign_in_routes(context: Context) -> APIRouter:
     async def form(request: Request, next: str = "/", error: str = "") -> Response:  # noqa: A002 - its name in the address
         if await find_visitor(context, request):
             return RedirectResponse(_inside(next), status_code=303)
-        async with context.database.unit_of_work() as session:
-            is_new = not await can_anybody_come_in(session)
+        async with context.database.unit_of_work() as work:
+            is_new = not await can_anybody_come_in(work)
         return _page(_password_form(_inside(next)), _provider(context), _hint(is_new), error=error)
 
     @routes.post("/sign-in")

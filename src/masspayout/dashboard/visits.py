@@ -14,12 +14,12 @@ from typing import Any, ParamSpec
 from fastapi import Request
 from nicegui import Client, ui
 from nicegui import context as page_context
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.app import Payouts
 from masspayout.context import Context
 from masspayout.dashboard.components import messages
 from masspayout.db.session import Database
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.actors import acting_as
 from masspayout.kernel.errors import MassPayoutError, NotAuthenticated
 from masspayout.kernel.roles import Permission
@@ -50,7 +50,7 @@ class Visit:
         """What can be done with payouts."""
         return Payouts(self.context)
 
-    def unit_of_work(self) -> AbstractAsyncContextManager[AsyncSession]:
+    def unit_of_work(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Return one transaction."""
         return self.context.database.unit_of_work()
 

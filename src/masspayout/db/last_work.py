@@ -17,10 +17,10 @@ _WORK = "work to be done last"
 # In the session's info: of a unit of work of a single statement, in whose transaction nothing else can be.
 SINGLE_STATEMENT = "of a single statement"
 
-Work = Callable[[AsyncSession], Awaitable[None]]
+LastWork = Callable[[AsyncSession], Awaitable[None]]
 
 
-def do_last(session: AsyncSession, work: Work) -> None:
+def do_last(session: AsyncSession, work: LastWork) -> None:
     """Have some work done once, just before the session's unit of work commits.
 
     Raises:

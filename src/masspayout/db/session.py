@@ -4,19 +4,19 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection
 from sqlalchemy import URL, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from masspayout.db.last_work import SINGLE_STATEMENT, run_last_work
 from masspayout.db.refusals import is_refusal, unavailable
 from masspayout.db.replication import UnconfirmedCommits
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.clock import Clock
 from masspayout.kernel.errors import DatabaseUnavailable
 from masspayout.kernel.next_steps import Action
@@ -62,11 +62,11 @@ class Database:
         )
         _try_idle_connections_before_use(self._engine)
         self._unconfirmed = UnconfirmedCommits(self._engine)
-        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+        self._sessions = async_sessionmaker(self._engine, class_=UnitOfWork, expire_on_commit=False)
         # On the same pool: the server commits each statement by itself.
         autocommitting = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._single_statements = async_sessionmaker(
-            autocommitting, expire_on_commit=False, info={SINGLE_STATEMENT: True}
+            autocommitting, class_=UnitOfWork, expire_on_commit=False, info={SINGLE_STATEMENT: True}
         )
         for sessions in (self._sessions, self._single_statements):
             sessions.configure(sync_session_class=_session_class(self._unconfirmed))
@@ -74,42 +74,42 @@ class Database:
             logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
 
     @asynccontextmanager
-    async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
+    async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
         Raises:
             DatabaseUnavailable: The server cannot be reached or refuses us.
         """
-        async with self._working(self._sessions) as session:
-            yield session
+        async with self._working(self._sessions) as work:
+            yield work
 
     @asynccontextmanager
-    async def single_statement(self) -> AsyncIterator[AsyncSession]:
+    async def single_statement(self) -> AsyncIterator[UnitOfWork]:
         """A unit of work of one statement, which is committed when it was executed: one exchange instead of three.
 
         Raises:
             DatabaseUnavailable: The server cannot be reached or refuses us.
         """
-        async with self._working(self._single_statements) as session:
-            yield session
+        async with self._working(self._single_statements) as work:
+            yield work
 
     async def _read_clock(self) -> int:
-        async with self.single_statement() as session:
-            nanos: int = (await session.scalars(_NOW_NANOS)).one()
+        async with self.single_statement() as work:
+            nanos: int = (await work.scalars(_NOW_NANOS)).one()
             return nanos
 
     @asynccontextmanager
-    async def _working(self, sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[AsyncSession]:
-        async with sessions() as session:
+    async def _working(self, sessions: async_sessionmaker[UnitOfWork]) -> AsyncIterator[UnitOfWork]:
+        async with sessions() as work:
             try:
-                async with session.begin():
-                    yield session
-                    await run_last_work(session)
+                async with work.begin():
+                    yield work
+                    await run_last_work(work)
             except (DBAPIError, psycopg.Error) as error:
                 if not is_refusal(error):
                     raise
                 raise unavailable(self.url, error) from error
-            if self._unconfirmed.take(session):
+            if self._unconfirmed.take(work):
                 raise DatabaseUnavailable(
                     "The database's server stopped waiting for its synchronous standby: the standby may lack what was "
                     "committed, so it counts as not done.",
@@ -149,13 +149,6 @@ def _try_idle_connections_before_use(engine: AsyncEngine) -> None:
 
     event.listen(engine.sync_engine, "checkin", remember)
     event.listen(engine.sync_engine, "checkout", try_if_idle)
-
-
-async def driver_connection(session: AsyncSession) -> AsyncConnection:
-    """Return the psycopg connection under a session, for COPY and for jobs that belong to its transaction."""
-    connection = await session.connection()
-    raw = await connection.get_raw_connection()
-    return cast("AsyncConnection", raw.driver_connection)
 
 
 def connect_arguments(url: URL) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from psycopg import errors
 from psycopg.sql import SQL, Identifier
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout.db.session import driver_connection
+from masspayout.db.connections import driver_connection
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from masspayout.audit import record_created
 from masspayout.context import Context
 from masspayout.controls import approvals
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, ExecutionType
-from masspayout.db.repositories import AnnouncedPayouts, Assets, Distributions, refusing_second_obligation
+from masspayout.db.repositories import refusing_second_obligation
 from masspayout.entitlements import freeze_offer
 from masspayout.kernel.errors import Conflict, NobodyEligible
 from masspayout.kernel.next_steps import Action
@@ -28,16 +28,16 @@ async def create(context: Context, asset: Asset, offer: ContractOffer, *, concep
     """
     binding = await ledger_binding.bind(context.ledger, context.settings)
     with refusing_second_obligation(_exists_already()):
-        async with context.database.unit_of_work() as session:
-            await Assets(session).lock_for_sync(asset.id)
-            known = await AnnouncedPayouts(session).find(asset.id, offer.terms)
+        async with context.database.unit_of_work() as work:
+            await work.assets.lock_for_sync(asset.id)
+            known = await work.announced_payouts.find(asset.id, offer.terms)
             if known is not None and known.status not in _followed_by(offer):
                 raise _exists_already() if offer.key else _has_not_ended(known)
-            redeemed = set() if offer.key else await AnnouncedPayouts(session).redeemed(asset.id, offer.terms)
+            redeemed = set() if offer.key else await work.announced_payouts.redeemed(asset.id, offer.terms)
             offer, left_out = _without(offer, redeemed)
             if not offer.owed:
                 raise _nobody_to_pay(asset, left_out)
-            distribution = await Distributions(session).save(
+            distribution = await work.distributions.save(
                 Distribution(
                     asset_id=asset.id,
                     type=DistributionType(offer.kind),
@@ -49,9 +49,9 @@ async def create(context: Context, asset: Asset, offer: ContractOffer, *, concep
                     excluded_accounts=left_out,
                 )
             )
-            record_created(session, distribution)
-            await freeze_offer(session, binding, distribution, offer)
-            await approvals.demand(session, context.settings, distribution)
+            record_created(work, distribution)
+            await freeze_offer(work, binding, distribution, offer)
+            await approvals.demand(work, context.settings, distribution)
     return distribution
 
 

@@ -6,14 +6,12 @@ Every change of state is one compare-and-set; whoever comes second gets a Confli
 import uuid
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
 from masspayout.audit import record_cancelled, record_created
 from masspayout.context import Context
 from masspayout.controls import approvals
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, ExecutionType
-from masspayout.db.repositories import Assets, Distributions
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.distributions.terms import Terms, check_schedule, from_terms
 from masspayout.entitlements import freeze, freezing, payment_token_of
 from masspayout.kernel.errors import NotFound
@@ -45,15 +43,15 @@ async def create(context: Context, asset: Asset, terms: Terms, *, now: datetime 
         binding = await ledger_binding.bind(ledger, settings)
         await read_register(context, distribution, identity=binding.identity)
         if not waits:
-            async with database.unit_of_work() as session:
-                asset = await Assets(session).get(asset.id)
+            async with database.unit_of_work() as work:
+                asset = await work.assets.get(asset.id)
             reading = await freezing.read(ledger, settings, binding, distribution, asset)
-    async with database.unit_of_work() as session:
-        await Distributions(session).save(distribution)
-        record_created(session, distribution)
+    async with database.unit_of_work() as work:
+        await work.distributions.save(distribution)
+        record_created(work, distribution)
         if reading is not None:
-            await freeze(session, settings, distribution, reading)
-            await approvals.demand(session, settings, distribution)
+            await freeze(work, settings, distribution, reading)
+            await approvals.demand(work, settings, distribution)
     return distribution
 
 
@@ -74,38 +72,38 @@ async def read_register(
     if distribution.is_frozen or (distribution.record_time is not None and distribution.contract_terms is None):
         return
     if since is not None:
-        async with context.database.unit_of_work() as session:
-            read_at = (await Assets(session).get(distribution.asset_id)).last_synced_at
+        async with context.database.unit_of_work() as work:
+            read_at = (await work.assets.get(distribution.asset_id)).last_synced_at
         if read_at is not None and read_at >= since:
             return
     await assets.sync(context.database, context.ledger, distribution.asset_id, identity=identity)
 
 
-async def reopen_unfrozen(session: AsyncSession, distribution_id: uuid.UUID) -> bool:
+async def reopen_unfrozen(work: UnitOfWork, distribution_id: uuid.UUID) -> bool:
     """FAILED → PENDING for one that never got as far as its freeze. False when it is none of those."""
-    if not await Distributions(session).reopen_unfrozen(distribution_id):
+    if not await work.distributions.reopen_unfrozen(distribution_id):
         return False
     audit.record_move(
-        session, "distribution.reopened", distribution_id, DistributionStatus.FAILED, DistributionStatus.PENDING
+        work, "distribution.reopened", distribution_id, DistributionStatus.FAILED, DistributionStatus.PENDING
     )
     return True
 
 
-async def cancel(session: AsyncSession, distribution_id: uuid.UUID) -> None:
+async def cancel(work: UnitOfWork, distribution_id: uuid.UUID) -> None:
     """Call a distribution off for which nothing was sent: PENDING → CANCELLED.
 
     Raises:
         Conflict: It is not pending any more.
     """
-    distributions = Distributions(session)
+    distributions = work.distributions
     distribution = await distributions.get(distribution_id)
     if not await distributions.cancel(distribution_id):
-        await session.refresh(distribution)
+        await work.refresh(distribution)
         raise conflict(distribution.id, distribution.status, "cancelled")
-    record_cancelled(session, distribution_id)
+    record_cancelled(work, distribution_id)
 
 
-async def find(session: AsyncSession, reference: str | uuid.UUID) -> Distribution:
+async def find(work: UnitOfWork, reference: str | uuid.UUID) -> Distribution:
     """Return a distribution by its id, or by its id as somebody wrote it, with its asset.
 
     Raises:
@@ -113,7 +111,7 @@ async def find(session: AsyncSession, reference: str | uuid.UUID) -> Distributio
     """
     try:
         distribution_id = reference if isinstance(reference, uuid.UUID) else uuid.UUID(reference)
-        found = await Distributions(session).find_by_id(distribution_id, with_asset=True)
+        found = await work.distributions.find_by_id(distribution_id, with_asset=True)
     except ValueError:
         found = None
     if found is None:

@@ -6,14 +6,13 @@ however often it is sent, and whatever the database forgot.
 
 import uuid
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout.audit import record_created
 from masspayout.context import Context
 from masspayout.controls import approvals, funds
 from masspayout.db.entities import Asset, Distribution, ExecutionType
-from masspayout.db.repositories import Distributions, Payers, refusing_second_obligation
+from masspayout.db.repositories import refusing_second_obligation
 from masspayout.db.types import uuid7
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.distributions import starts
 from masspayout.distributions.payout_lists import PayoutList, content_key
 from masspayout.distributions.terms import ListTerms
@@ -126,31 +125,27 @@ async def create(
         ".",
     )
     with refusing_second_obligation(taken):
-        async with context.database.unit_of_work() as session:
-            if await Distributions(session).find_by_obligation(*keys) is not None:
+        async with context.database.unit_of_work() as work:
+            if await work.distributions.find_by_obligation(*keys) is not None:
                 raise taken
-            totals = await Distributions(session).create_distribution_with_holders(
+            totals = await work.distributions.create_distribution_with_holders(
                 distribution, shares, decimals=token.decimals, batch_size=binding.batch_size
             )
-            record_created(session, distribution)
-            await record_freeze(session, binding, distribution, token, totals, None, promised=total_amount)
-            await approvals.demand(session, context.settings, distribution)
+            record_created(work, distribution)
+            await record_freeze(work, binding, distribution, token, totals, None, promised=total_amount)
+            await approvals.demand(work, context.settings, distribution)
     return distribution
 
 
-async def find(
-    session: AsyncSession, token: PaymentToken, payout_list: PayoutList, terms: ListTerms
-) -> Distribution | None:
+async def find(work: UnitOfWork, token: PaymentToken, payout_list: PayoutList, terms: ListTerms) -> Distribution | None:
     """Return the distribution that pays this very list, if there is one."""
-    return await Distributions(session).find_by_obligation(*_obligation_keys(token, payout_list, terms))
+    return await work.distributions.find_by_obligation(*_obligation_keys(token, payout_list, terms))
 
 
-async def was_paid_before(
-    session: AsyncSession, token: PaymentToken, payout_list: PayoutList, terms: ListTerms
-) -> bool:
+async def was_paid_before(work: UnitOfWork, token: PaymentToken, payout_list: PayoutList, terms: ListTerms) -> bool:
     """Whether the ledger shows payments of this very list that the database does not know."""
     key = _obligation_keys(token, payout_list, terms)[0]
-    return await Payers(session).has_unmatched_of(token.payer_account_id, key)
+    return await work.payers.has_unmatched_of(token.payer_account_id, key)
 
 
 def _obligation_keys(token: PaymentToken, payout_list: PayoutList, terms: ListTerms) -> tuple[str, ...]:
@@ -173,8 +168,8 @@ async def start_or_resume(context: Context, distribution_id: uuid.UUID) -> None:
     Raises:
         Conflict: It is paid already.
     """
-    async with context.database.unit_of_work() as session:
-        distribution = await Distributions(session).get(distribution_id)
+    async with context.database.unit_of_work() as work:
+        distribution = await work.distributions.get(distribution_id)
     if distribution.status.can_execute:
         await starts.execute(context, distribution_id)
     elif distribution.status.can_retry:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from masspayout.context import Context
 from masspayout.controls import frozen_token, held_amount
 from masspayout.db.entities import Asset, Distribution
-from masspayout.db.repositories import Assets, Entitlements, Trial
+from masspayout.db.repositories import Trial
 from masspayout.distributions import lifecycle
 from masspayout.distributions.payout_lists import PayoutList
 from masspayout.distributions.terms import Terms, from_terms
@@ -79,8 +79,8 @@ async def preview(context: Context, distribution: Distribution) -> Preview:
     largest = Decimal(0)
     smallest = distribution.total_amount or Decimal(0)
     recipients = Spool()
-    async with context.database.unit_of_work() as session:
-        async for holder in Entitlements(session, distribution).stream():
+    async with context.database.unit_of_work() as work:
+        async for holder in work.entitlements(distribution).stream():
             amount = holder.payment_amount
             if amount is not None and holder.is_payable:
                 largest, smallest = max(largest, amount), min(smallest, amount)
@@ -121,8 +121,8 @@ async def trial(
     planned = from_terms(asset, terms, token)
     binding = await ledger_binding.bind(ledger, settings)
     await lifecycle.read_register(context, planned, identity=binding.identity)
-    async with context.database.unit_of_work() as session:
-        asset = await Assets(session).get(asset.id)
+    async with context.database.unit_of_work() as work:
+        asset = await work.assets.get(asset.id)
     reading = await freezing.read(ledger, settings, binding, planned, asset)
     division, recipients = await _divide(context, planned, amount, reading)
     return await _ask_ledger(context, token, division, _accounts_of(recipients), checked)
@@ -133,12 +133,12 @@ async def _divide(
 ) -> tuple[_Division, Spool]:
     """Work out the shares of an amount as a freeze would, and return what they come to and who has one."""
     decimals, recipients = reading.token.decimals, Spool()
-    async with context.database.unit_of_work() as session:
-        asset = await Assets(session).get(planned.asset_id)
-        await bring_balances(session, reading, asset)
+    async with context.database.unit_of_work() as work:
+        asset = await work.assets.get(planned.asset_id)
+        await bring_balances(work, reading, asset)
         excluded = excluded_accounts(planned, asset, reading.token)
         is_staged = reading.balances is not None
-        shares = Trial(session, planned, to_units(amount, decimals), excluded, staged=is_staged)
+        shares = Trial(work, planned, to_units(amount, decimals), excluded, staged=is_staged)
         totals = await shares.totals()
         if totals.entitlement_count == 0:
             raise nobody_holds(asset)

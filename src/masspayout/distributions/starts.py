@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
 from masspayout.context import Context
 from masspayout.controls import FundsReading, approvals, frozen_token, funds, start_conditions
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.db.repositories import Assets, BatchPayouts, Distributions, Entitlements
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.distributions import lifecycle
 from masspayout.entitlements import FreezeReading, freeze, freezing
 from masspayout.kernel.errors import Conflict, Invalid
@@ -71,8 +69,8 @@ async def execute(context: Context, distribution_id: uuid.UUID, *, now: datetime
     now = now or await context.database.clock.now()
     readiness = await prepare(context, distribution_id, now)
     await _require_approvals_of_frozen(context, distribution_id, readiness, now)
-    async with context.database.unit_of_work() as session:
-        await begin(session, context, distribution_id, readiness, now)
+    async with context.database.unit_of_work() as work:
+        await begin(work, context, distribution_id, readiness, now)
 
 
 async def retry(
@@ -97,11 +95,11 @@ async def retry(
     now = now or await context.database.clock.now()
     readiness = await prepare(context, distribution_id, now)
     await _require_approvals_of_frozen(context, distribution_id, readiness, now)
-    async with context.database.unit_of_work() as session:
-        if chosen is None and await lifecycle.reopen_unfrozen(session, distribution_id):
-            await begin(session, context, distribution_id, readiness, now)
+    async with context.database.unit_of_work() as work:
+        if chosen is None and await lifecycle.reopen_unfrozen(work, distribution_id):
+            await begin(work, context, distribution_id, readiness, now)
         else:
-            await _begin_again(session, context, distribution_id, readiness, chosen, now)
+            await _begin_again(work, context, distribution_id, readiness, chosen, now)
 
 
 async def prepare(
@@ -124,8 +122,8 @@ async def prepare(
         ClockIsOff: This machine's clock is far from the database's.
     """
     database, ledger, settings = context.database, context.ledger, context.settings
-    async with database.unit_of_work() as session:
-        distribution = await Distributions(session).get(distribution_id)
+    async with database.unit_of_work() as work:
+        distribution = await work.distributions.get(distribution_id)
     binding = await ledger_binding.bind(ledger, settings)
     if not distribution.status.can_execute and not distribution.status.can_retry:
         return Readiness(binding)
@@ -137,10 +135,10 @@ async def prepare(
         return Readiness(binding, funds=await funds.read(ledger, frozen_token(distribution)))
     await _require_freezable(context, distribution, now)
     await lifecycle.read_register(context, distribution, since=register_since, identity=binding.identity)
-    async with database.unit_of_work() as session:
+    async with database.unit_of_work() as work:
         # What a token announced may have been put off, or called off.
-        distribution = await Distributions(session).get(distribution_id)
-        asset = await Assets(session).get(distribution.asset_id)
+        distribution = await work.distributions.get(distribution_id)
+        asset = await work.assets.get(distribution.asset_id)
     if not distribution.status.can_execute and not distribution.status.can_retry:
         return Readiness(binding)
     start_conditions.require_due(distribution, now)
@@ -151,8 +149,8 @@ async def prepare(
 async def _require_freezable(context: Context, distribution: Distribution, now: datetime) -> None:
     """Refuse what cannot be frozen yet, before the ledger is read for it."""
     start_conditions.require_due(distribution, now)
-    async with context.database.unit_of_work() as session:
-        await start_conditions.require_contract_unpaused(session, distribution)
+    async with context.database.unit_of_work() as work:
+        await start_conditions.require_contract_unpaused(work, distribution)
     start_conditions.require_record_time_passed(distribution, now)
 
 
@@ -167,18 +165,18 @@ async def _require_approvals_of_frozen(
     settings = context.settings
     if readiness.freezing is None or not settings.approvals_required:
         return
-    async with context.database.unit_of_work() as session:
-        await lifecycle.reopen_unfrozen(session, distribution_id)
-        found = await Distributions(session).get(distribution_id)
-        if await freeze_for_approval(session, context, found, readiness, now):
-            await session.rollback()
+    async with context.database.unit_of_work() as work:
+        await lifecycle.reopen_unfrozen(work, distribution_id)
+        found = await work.distributions.get(distribution_id)
+        if await freeze_for_approval(work, context, found, readiness, now):
+            await work.rollback()
             return
-    async with context.database.unit_of_work() as session:
-        await approvals.require(session, settings, await Distributions(session).get(distribution_id))
+    async with context.database.unit_of_work() as work:
+        await approvals.require(work, settings, await work.distributions.get(distribution_id))
 
 
 async def freeze_for_approval(
-    session: AsyncSession, context: Context, distribution: Distribution, readiness: Readiness, now: datetime
+    work: UnitOfWork, context: Context, distribution: Distribution, readiness: Readiness, now: datetime
 ) -> bool:
     """Freeze a distribution that is due if it may need approvals. Return whether it has all that it needs.
 
@@ -191,74 +189,74 @@ async def freeze_for_approval(
     """
     if not context.settings.approvals_required and not distribution.approvals_required:
         return True
-    await _freeze_if_due(session, context, distribution, readiness, now)
-    return (await approvals.demand(session, context.settings, distribution)).is_complete
+    await _freeze_if_due(work, context, distribution, readiness, now)
+    return (await approvals.demand(work, context.settings, distribution)).is_complete
 
 
 async def _freeze_if_due(
-    session: AsyncSession, context: Context, distribution: Distribution, readiness: Readiness, now: datetime
+    work: UnitOfWork, context: Context, distribution: Distribution, readiness: Readiness, now: datetime
 ) -> None:
     reading = readiness.freezing
     start_conditions.require_due(distribution, now)
-    await start_conditions.require_contract_unpaused(session, distribution)
+    await start_conditions.require_contract_unpaused(work, distribution)
     if not distribution.is_frozen:
         start_conditions.require_record_time_passed(distribution, now)
         if reading is None:
             raise start_conditions.overtaken(distribution)
-    await ledger_binding.require_of_distribution(session, readiness.binding.identity, distribution)
+    await ledger_binding.require_of_distribution(work, readiness.binding.identity, distribution)
     if reading is not None and not distribution.is_frozen:
-        await freeze(session, context.settings, distribution, reading)
-        await approvals.demand(session, context.settings, distribution)
+        await freeze(work, context.settings, distribution, reading)
+        await approvals.demand(work, context.settings, distribution)
 
 
 async def begin(
-    session: AsyncSession, context: Context, distribution_id: uuid.UUID, readiness: Readiness, now: datetime
+    work: UnitOfWork, context: Context, distribution_id: uuid.UUID, readiness: Readiness, now: datetime
 ) -> None:
     """Start paying a distribution that was prepared, with the jobs that do it, in the caller's transaction.
 
     Raises:
         MassPayoutError: As ``execute`` raises it.
     """
-    repository = Distributions(session)
+    repository = work.distributions
     distribution = await repository.get(distribution_id)
     if distribution.status.can_execute:
-        await _freeze_if_due(session, context, distribution, readiness, now)
-        due = await Entitlements(session, distribution).unpaid()
-        await start_conditions.require_free(session, context.settings, distribution, readiness.funds, due, now)
+        await _freeze_if_due(work, context, distribution, readiness, now)
+        due = await work.entitlements(distribution).unpaid()
+        await start_conditions.require_free(work, context.settings, distribution, readiness.funds, due, now)
     if not await repository.begin(distribution_id, now):
-        await session.refresh(distribution)
+        await work.refresh(distribution)
         raise conflict(distribution.id, distribution.status, "executed")
-    audit.record_start(session, "distribution.executed", distribution, DistributionStatus.PENDING)
-    await context.jobs.enqueue_payment(session, distribution_id, batch_count=distribution.batch_count or 0)
+    audit.record_start(work, "distribution.executed", distribution, DistributionStatus.PENDING)
+    await context.jobs.enqueue_payment(work, distribution_id, batch_count=distribution.batch_count or 0)
 
 
 async def _begin_again(
-    session: AsyncSession,
+    work: UnitOfWork,
     context: Context,
     distribution_id: uuid.UUID,
     readiness: Readiness,
     chosen: Chosen | None,
     now: datetime,
 ) -> None:
-    repository = Distributions(session)
+    repository = work.distributions
     distribution = await repository.get(distribution_id)
     if distribution.status.can_retry:
-        await ledger_binding.require_of_distribution(session, readiness.binding.identity, distribution)
-        await start_conditions.require_contract_unpaused(session, distribution)
-        due = await _due_at_retry(session, distribution, chosen)
-        await start_conditions.require_free(session, context.settings, distribution, readiness.funds, due, now)
+        await ledger_binding.require_of_distribution(work, readiness.binding.identity, distribution)
+        await start_conditions.require_contract_unpaused(work, distribution)
+        due = await _due_at_retry(work, distribution, chosen)
+        await start_conditions.require_free(work, context.settings, distribution, readiness.funds, due, now)
     if not await repository.begin_retry(distribution_id, now):
-        await session.refresh(distribution)
+        await work.refresh(distribution)
         raise conflict(distribution.id, distribution.status, "retried")
     what = {} if chosen is None else {"chosen": asdict(chosen)}
-    audit.record_start(session, "distribution.retried", distribution, DistributionStatus.FAILED, **what)
-    await _reopen(session, distribution, chosen)
-    await context.jobs.enqueue_payment(session, distribution_id, batch_count=distribution.batch_count or 0)
+    audit.record_start(work, "distribution.retried", distribution, DistributionStatus.FAILED, **what)
+    await _reopen(work, distribution, chosen)
+    await context.jobs.enqueue_payment(work, distribution_id, batch_count=distribution.batch_count or 0)
 
 
-async def _due_at_retry(session: AsyncSession, distribution: Distribution, chosen: Chosen | None) -> Due:
+async def _due_at_retry(work: UnitOfWork, distribution: Distribution, chosen: Chosen | None) -> Due:
     """Return what is due to those who are to be tried again; refuse accounts that nothing can be retried for."""
-    entitlements = Entitlements(session, distribution)
+    entitlements = work.entitlements(distribution)
     if chosen is None:
         return await entitlements.unpaid()
     if chosen.accounts and (strangers := await entitlements.find_not_failed(chosen.accounts)):
@@ -272,9 +270,9 @@ async def _due_at_retry(session: AsyncSession, distribution: Distribution, chose
     return await entitlements.failed(chosen.accounts, chosen.failure_code)
 
 
-async def _reopen(session: AsyncSession, distribution: Distribution, chosen: Chosen | None) -> None:
+async def _reopen(work: UnitOfWork, distribution: Distribution, chosen: Chosen | None) -> None:
     """Open the batches again of those who are to be tried again."""
-    batches = BatchPayouts(session)
+    batches = work.batch_payouts
     if chosen is None:
         await batches.reopen_failed(distribution.id)
     elif not await batches.reopen_some(distribution.id, chosen.accounts, chosen.failure_code):

@@ -9,20 +9,13 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
 from masspayout.db.entities import Asset, Distribution
 from masspayout.db.repositories import (
-    Assets,
-    ContractEvents,
-    Distributions,
-    DueStarts,
-    Freeze,
-    Holders,
     analyse_large,
     refusing_rows,
 )
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import Conflict, Invalid, NobodyEligible
 from masspayout.kernel.money import subtract, to_decimal, to_units
 from masspayout.kernel.next_steps import Action, Field
@@ -119,9 +112,7 @@ async def _announced_offer(ledger: Ledger, distribution: Distribution, asset: As
     return offer
 
 
-async def freeze(
-    session: AsyncSession, settings: Settings, distribution: Distribution, reading: FreezeReading
-) -> Totals:
+async def freeze(work: UnitOfWork, settings: Settings, distribution: Distribution, reading: FreezeReading) -> Totals:
     """Write the entitlements of a distribution and plan its batches, in the caller's transaction.
 
     The balances are those of ``record_time`` where it is set, else those of the register.
@@ -133,17 +124,17 @@ async def freeze(
         NobodyEligible: There is nobody, or everybody's share rounds down to nothing.
     """
     # Syncs and other freezes of the asset end before ours begins; what they changed is read after that.
-    await Assets(session).lock_for_sync(distribution.asset_id)
-    asset = await Assets(session).get(distribution.asset_id)
-    await ledger_binding.require_of_asset(session, reading.binding.identity, asset)
-    await session.refresh(distribution)
+    await work.assets.lock_for_sync(distribution.asset_id)
+    asset = await work.assets.get(distribution.asset_id)
+    await ledger_binding.require_of_asset(work, reading.binding.identity, asset)
+    await work.refresh(distribution)
     if distribution.is_frozen or not distribution.status.can_execute:
         raise _cannot_be_frozen(distribution)
-    await DueStarts(session).require_no_foreign_rows(distribution)
+    await work.due_starts.require_no_foreign_rows(distribution)
     if reading.offer is not None:
-        return await freeze_offer(session, reading.binding, distribution, reading.offer)
+        return await freeze_offer(work, reading.binding, distribution, reading.offer)
     _require_unchanged(settings, distribution, asset, reading)
-    snapshot_at = await bring_balances(session, reading, asset)
+    snapshot_at = await bring_balances(work, reading, asset)
     excluded = excluded_accounts(distribution, asset, reading.token)
     if distribution.amount is None or distribution.payout_type is None:
         raise Invalid(
@@ -156,7 +147,7 @@ async def freeze(
         )
     decimals = reading.token.decimals
     with refusing_rows(distribution.id):
-        totals = await Freeze(session, distribution).write_division(
+        totals = await work.freeze(distribution).write_division(
             to_units(distribution.amount, decimals),
             decimals,
             excluded,
@@ -166,7 +157,7 @@ async def freeze(
     if totals.entitlement_count == 0:
         raise nobody_holds(asset)
     await record_freeze(
-        session, reading.binding, distribution, reading.token, totals, snapshot_at, promised=distribution.amount
+        work, reading.binding, distribution, reading.token, totals, snapshot_at, promised=distribution.amount
     )
     return totals
 
@@ -180,9 +171,7 @@ def _require_unchanged(settings: Settings, distribution: Distribution, asset: As
         )
 
 
-async def freeze_offer(
-    session: AsyncSession, binding: Binding, distribution: Distribution, offer: ContractOffer
-) -> Totals:
+async def freeze_offer(work: UnitOfWork, binding: Binding, distribution: Distribution, offer: ContractOffer) -> Totals:
     """Write the entitlements as a contract will pay them, and plan the batches, in the caller's transaction.
 
     Raises:
@@ -193,8 +182,8 @@ async def freeze_offer(
     token = PaymentToken(offer.token_id, offer.decimals, offer.contract_id)
     distribution.amount = to_decimal(offer.promised_units, token.decimals)
     with refusing_rows(distribution.id):
-        totals = await Freeze(session, distribution).write_shares(owed, token.decimals, binding.batch_size)
-    await record_freeze(session, binding, distribution, token, totals, offer.snapshot_at, promised=distribution.amount)
+        totals = await work.freeze(distribution).write_shares(owed, token.decimals, binding.batch_size)
+    await record_freeze(work, binding, distribution, token, totals, offer.snapshot_at, promised=distribution.amount)
     return totals
 
 
@@ -211,7 +200,7 @@ def _in_account_order(offer: ContractOffer) -> Sequence[Share]:
 
 
 async def record_freeze(
-    session: AsyncSession,
+    work: UnitOfWork,
     binding: Binding,
     distribution: Distribution,
     token: PaymentToken,
@@ -227,11 +216,11 @@ async def record_freeze(
         Conflict: Somebody else froze or cancelled it in the meantime.
         NobodyEligible: There is nothing to pay.
     """
-    asset = await Assets(session).get(distribution.asset_id)
-    await ledger_binding.require_of_asset(session, binding.identity, asset)
+    asset = await work.assets.get(distribution.asset_id)
+    await ledger_binding.require_of_asset(work, binding.identity, asset)
     if totals.payable_count == 0:
         raise nothing_to_pay(promised, totals.entitlement_count)
-    obligation = await _obligation(session, distribution)
+    obligation = await _obligation(work, distribution)
     facts = {
         "snapshot_at": snapshot_at,
         "register_hash": totals.register_hash,
@@ -247,18 +236,18 @@ async def record_freeze(
         "total_amount": totals.total_amount,
         "remainder_amount": subtract(promised, totals.total_amount),
     }
-    if not await Distributions(session).mark_frozen(distribution.id, **facts):
+    if not await work.distributions.mark_frozen(distribution.id, **facts):
         raise _cannot_be_frozen(distribution)
-    await analyse_large(session, totals)
-    audit.record(session, "distribution.frozen", distribution.id, after=facts)
-    await session.refresh(distribution)
+    await analyse_large(work, totals)
+    audit.record(work, "distribution.frozen", distribution.id, after=facts)
+    await work.refresh(distribution)
 
 
-async def _obligation(session: AsyncSession, distribution: Distribution) -> str:
+async def _obligation(work: UnitOfWork, distribution: Distribution) -> str:
     """Return the key of what a distribution pays; it is made of its series where it has no key of its own."""
     if distribution.obligation_key is None and distribution.series_id is not None:
         if distribution.trigger_event_id is not None:
-            event = await ContractEvents(session).get(distribution.trigger_event_id)
+            event = await work.contract_events.get(distribution.trigger_event_id)
             position = (event.contract_id, event.timestamp_nanos, event.event_index)
             return key_of_deposit(distribution.series_id, *position)
         if distribution.scheduled_time is not None:
@@ -298,14 +287,14 @@ def _cannot_be_frozen(distribution: Distribution) -> Conflict:
     )
 
 
-async def bring_balances(session: AsyncSession, reading: FreezeReading, asset: Asset) -> datetime | None:
+async def bring_balances(work: UnitOfWork, reading: FreezeReading, asset: Asset) -> datetime | None:
     """Bring the balances into place that a freeze divides by, and return the time that they are of.
 
     Raises:
         Conflict: The register was never read.
     """
     if reading.balances is not None:
-        await Holders(session).stage(reading.balances.pages())
+        await work.holders.stage(reading.balances.pages())
         return reading.taken_at
     if asset.last_synced_at is None:
         raise Conflict(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from masspayout import audit
 from masspayout.db.entities import Asset, Distribution
-from masspayout.db.repositories import Assets, Distributions, Entitlements, RegisterHashes, register_hash_of
+from masspayout.db.repositories import register_hash_of
 from masspayout.db.session import Database
 from masspayout.kernel.errors import Conflict, MassPayoutError
 from masspayout.kernel.money import to_decimal
@@ -85,22 +85,22 @@ async def fix(database: Database, ledger: Ledger, distribution_id: uuid.UUID | N
     """
     if distribution_id is not None:
         return [await _fix_one(database, ledger, distribution_id)]
-    async with database.unit_of_work() as session:
-        found = await RegisterHashes(session).find_frozen()
+    async with database.unit_of_work() as work:
+        found = await work.register_hashes.find_frozen()
     return [await _fix_one(database, ledger, each) for each in found]
 
 
 async def _fix_one(database: Database, ledger: Ledger, distribution_id: uuid.UUID) -> HashCheck:
-    async with database.unit_of_work() as session:
-        distribution = await Distributions(session).get(distribution_id)
-        asset = await Assets(session).get(distribution.asset_id)
+    async with database.unit_of_work() as work:
+        distribution = await work.distributions.get(distribution_id)
+        asset = await work.assets.get(distribution.asset_id)
         if not distribution.is_frozen:
             raise Conflict(
                 f"Distribution {distribution_id} is not frozen yet, so it has no register hash.",
                 "See: ",
                 Action.SHOW_DISTRIBUTION.on(distribution_id),
             )
-        true_hash = await Entitlements(session, distribution).register_hash()
+        true_hash = await work.entitlements(distribution).register_hash()
     if true_hash == distribution.register_hash:
         return HashCheck(distribution_id, HashState.FITS, "The register hash fits the entitlements.")
     try:
@@ -135,8 +135,8 @@ async def _fix_as_offered(database: Database, distribution: Distribution, offer:
         for share in offer.owed
         if share.account_id not in distribution.excluded_accounts
     }
-    async with database.unit_of_work() as session:
-        entitlements = Entitlements(session, distribution)
+    async with database.unit_of_work() as work:
+        entitlements = work.entitlements(distribution)
         frozen = {
             holder.account_id: _Entitlement(holder.balance, holder.payment_amount or Decimal(0))
             async for holder in entitlements.stream()
@@ -146,14 +146,14 @@ async def _fix_as_offered(database: Database, distribution: Distribution, offer:
             message = "The entitlements are not what the contract says; nothing was changed."
             return HashCheck(distribution.id, HashState.DIFFERS, message, differences)
         before, after = distribution.register_hash, await entitlements.register_hash() or ""
-        hashes = RegisterHashes(session)
+        hashes = work.register_hashes
         if not await hashes.replace(distribution.id, before, after):
             return HashCheck(distribution.id, HashState.DIFFERS, "Another process changed its hash; check it again.")
         in_listed_order = before == register_hash_of((account, *frozen[account]) for account in offered)
         kept = await hashes.rebind_approvals(distribution.id, before, after) if in_listed_order else 0
         message = _IN_LISTED_ORDER if in_listed_order else _IN_UNKNOWN_ORDER
         audit.record(
-            session,
+            work,
             "distribution.hash_fixed",
             distribution.id,
             before={"register_hash": before},

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
 from masspayout.db.entities import AttemptStatus, BatchPayout, Distribution, Payer, PayerEntry
-from masspayout.db.repositories import Adoptions, AttachedRow, Attempts, BatchPayouts
+from masspayout.db.repositories import AttachedRow
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.money import to_decimal, to_units
 from masspayout.kernel.obligations import Mark
 
@@ -65,11 +64,11 @@ class Target:
 class Adoption:
     """Explains entries of one payer's statement, inside one unit of work."""
 
-    def __init__(self, session: AsyncSession, payer: Payer, installation_code: str) -> None:
-        self._session = session
+    def __init__(self, work: UnitOfWork, payer: Payer, installation_code: str) -> None:
+        self._work = work
         self._payer = payer
         self._installation_code = installation_code
-        self._adoptions = Adoptions(session)
+        self._adoptions = work.adoptions
         self._adopted: Counter[uuid.UUID] = Counter()
         # A payout has thousands of transactions, all of one mark.
         self._marked: dict[tuple[str, str | None, uuid.UUID | None], Sequence[Distribution]] = {}
@@ -93,7 +92,7 @@ class Adoption:
         """Have it written down in the audit trail what was adopted."""
         for distribution_id, count in self._adopted.items():
             facts = {"payer": self._payer.account, "transactions": count}
-            audit.record(self._session, "distribution.payments_adopted", distribution_id, after=facts)
+            audit.record(self._work, "distribution.payments_adopted", distribution_id, after=facts)
 
     async def _target_of(self, entry: PayerEntry, units: Mapping[str, int]) -> Target | Finding:
         """Return the batch that an entry says it paid, locked; or the only one that it can have paid."""
@@ -124,13 +123,13 @@ class Adoption:
         return await self._adoptions.find_owing(payer, token_id, first, units[first])
 
     async def _adopt(self, entry: PayerEntry, target: Target, rows: Mapping[str, AttachedRow]) -> None:
-        attempts = Attempts(self._session)
+        attempts = self._work.attempts
         reserved_ids = {row.attempt_id for row in rows.values() if row.attempt_status is AttemptStatus.RESERVED}
         for attempt_id in filter(None, reserved_ids):
             # It was not signed since; if it was before, that is what the ledger shows.
             reserved = await attempts.get(attempt_id)
             await attempts.close_unsigned(reserved, "NUMBER_USED_BEFORE")
-            await BatchPayouts(self._session).release(target.batch, reserved.id)
+            await self._work.batch_payouts.release(target.batch, reserved.id)
         decimals = int(target.distribution.payment_token_decimals or 0)
         await self._adoptions.adopt(entry, target.batch, to_decimal(sum(map(int, entry.units)), decimals))
 

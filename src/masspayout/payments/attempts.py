@@ -14,12 +14,10 @@ import logging
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, BatchStatus, Distribution
-from masspayout.db.repositories import Attempts, BatchPayouts, Claims, Distributions, Payers
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import LedgerError, LedgerRejected, LedgerUnavailable, LedgerUncertain
 from masspayout.kernel.money import to_units, total
 from masspayout.kernel.types import Sender
@@ -59,8 +57,8 @@ class BatchAttempts:
         account = str(distribution.payer_account_id)
         gate = self.gate.state(account) or await self.gate.attend(account)
         sender = await self._ledger.sender(account)
-        async with self._database.unit_of_work() as session:
-            batch = await Claims(session).claim(
+        async with self._database.unit_of_work() as work:
+            batch = await work.claims.claim(
                 distribution.id,
                 after=after,
                 claim_seconds=self._settings.claim_seconds,
@@ -69,7 +67,7 @@ class BatchAttempts:
             if batch is None:
                 return None
             claimed = ClaimedBatch(distribution, batch.id, batch.batch_number, gate)
-            await self._open_or_reserve(session, claimed, batch, sender)
+            await self._open_or_reserve(work, claimed, batch, sender)
         return claimed
 
     async def pay(self, claimed: ClaimedBatch) -> None:
@@ -103,39 +101,39 @@ class BatchAttempts:
         except (LedgerUnavailable, LedgerUncertain) as error:
             await self._sign_later(claimed.batch_id, error)
             return
-        async with self._database.unit_of_work() as session:
-            batch = await BatchPayouts(session).lock(claimed.batch_id)
+        async with self._database.unit_of_work() as work:
+            batch = await work.batch_payouts.lock(claimed.batch_id)
             if batch.status.is_open:
-                await self._open_or_reserve(session, claimed, batch, sender)
+                await self._open_or_reserve(work, claimed, batch, sender)
 
     async def _sign_later(self, batch_id: uuid.UUID, error: LedgerError) -> None:
         """Leave a batch alone whose next transaction cannot be made now."""
         _log.warning("batch %s is signed later: %s", batch_id, error)
-        async with self._database.single_statement() as session:
-            await Claims(session).hold(batch_id, self._settings.look_again_max_seconds)
+        async with self._database.single_statement() as work:
+            await work.claims.hold(batch_id, self._settings.look_again_max_seconds)
 
     async def _open_or_reserve(
-        self, session: AsyncSession, claimed: ClaimedBatch, batch: BatchPayout, sender: Sender
+        self, work: UnitOfWork, claimed: ClaimedBatch, batch: BatchPayout, sender: Sender
     ) -> None:
         """Find the attempt of a batch that could still pay, or reserve the next one; close it when nobody waits.
 
         When the gate is closed and something would have to be signed, the batch is let go again.
         """
-        attempts, payer_id = Attempts(session), claimed.gate.payer_id if claimed.gate.is_open else None
+        attempts, payer_id = work.attempts, claimed.gate.payer_id if claimed.gate.is_open else None
         claimed.attempt, claimed.holders, claimed.is_unsent = None, None, False
         if not batch.is_first_claim and (found := await attempts.find_open(batch.id)) is not None:
-            if found.status is not AttemptStatus.RESERVED or await Payers(session).is_cleared(payer_id):
+            if found.status is not AttemptStatus.RESERVED or await work.payers.is_cleared(payer_id):
                 claimed.attempt = found
             else:
-                await self._let_go(session, claimed)
+                await self._let_go(work, claimed)
             return
         attempt_id = uuid7()
-        holders = await Claims(session).attach(batch, attempt_id, payer_id)
+        holders = await work.claims.attach(batch, attempt_id, payer_id)
         if holders is None:
-            await self._let_go(session, claimed)
+            await self._let_go(work, claimed)
             return
         if not holders:
-            await _write_tally(session, batch, slices=batch.slices, may_close=True)
+            await _write_tally(work, batch, slices=batch.slices, may_close=True)
             return
         attempt = Attempt(
             id=attempt_id,
@@ -147,9 +145,9 @@ class BatchAttempts:
         )
         claimed.attempt, claimed.holders = await attempts.reserve(attempt, sender), holders
 
-    async def _let_go(self, session: AsyncSession, claimed: ClaimedBatch) -> None:
+    async def _let_go(self, work: UnitOfWork, claimed: ClaimedBatch) -> None:
         """Undo a claim, because the gate of the payer is closed, and have the payer attended to."""
-        await session.rollback()
+        await work.rollback()
         self.gate.close(str(claimed.distribution.payer_account_id))
 
     async def _sign(self, claimed: ClaimedBatch, attempt: Attempt) -> bool:
@@ -160,8 +158,8 @@ class BatchAttempts:
         holders = claimed.holders
         if holders is None:
             found = (claimed.distribution.id, claimed.batch_number, attempt.id)
-            async with self._database.single_statement() as session:
-                holders = await Claims(session).attached(*found)
+            async with self._database.single_statement() as work:
+                holders = await work.claims.attached(*found)
         try:
             signed = await self._ledger.prepare(claimed.transfer(attempt, holders))
         except LedgerRejected as error:
@@ -170,8 +168,8 @@ class BatchAttempts:
         except (LedgerUnavailable, LedgerUncertain) as error:
             await self._sign_later(claimed.batch_id, error)
             return False
-        async with self._database.single_statement() as session:
-            stored = await Attempts(session).store_signed(attempt, signed, claim_seconds=self._settings.claim_seconds)
+        async with self._database.single_statement() as work:
+            stored = await work.attempts.store_signed(attempt, signed, claim_seconds=self._settings.claim_seconds)
         if not stored:
             return await self._read_again(claimed, attempt)
         attempt.transaction_id, attempt.signed_bytes = signed.transaction_id, signed.signed_bytes
@@ -184,8 +182,8 @@ class BatchAttempts:
 
         Returns False when the database does not know it any more; then nothing of it is sent.
         """
-        async with self._database.unit_of_work() as session:
-            found = await Attempts(session).find_by_id(attempt.id)
+        async with self._database.unit_of_work() as work:
+            found = await work.attempts.find_by_id(attempt.id)
         if found is None:
             doubt = f"The database does not know attempt {attempt.id} any more, which was committed."
             self.gate.close(str(claimed.distribution.payer_account_id), doubt)
@@ -196,20 +194,20 @@ class BatchAttempts:
 
     async def _settle_unsigned(self, claimed: ClaimedBatch, attempt: Attempt, code: str) -> bool:
         """Close a reserved attempt of which the ledger said that it would fail. Returns whether its batch goes on."""
-        async with self._database.unit_of_work() as session:
-            batch = await BatchPayouts(session).lock(attempt.batch_payout_id)
-            if not await Attempts(session).close_unsigned(attempt, code):
-                await session.rollback()
+        async with self._database.unit_of_work() as work:
+            batch = await work.batch_payouts.lock(attempt.batch_payout_id)
+            if not await work.attempts.close_unsigned(attempt, code):
+                await work.rollback()
                 return await self._read_again(claimed, attempt)
-            goes_on = await self._settle_refused(session, batch, attempt.id, attempt.recipient_count, code)
+            goes_on = await self._settle_refused(work, batch, attempt.id, attempt.recipient_count, code)
         attempt.status = AttemptStatus.DEAD
         return goes_on
 
     async def _find_out(self, claimed: ClaimedBatch, attempt: Attempt) -> Outcome:
         """Send what may not have been sent yet, and ask the ledger what became of it."""
         if attempt.status is AttemptStatus.SIGNED:
-            async with self._database.single_statement() as session:
-                is_ours_to_send = await Attempts(session).mark_submitted(attempt.id)
+            async with self._database.single_statement() as work:
+                is_ours_to_send = await work.attempts.mark_submitted(attempt.id)
             if not is_ours_to_send and not await self._read_again(claimed, attempt):
                 return Undecided("The database has lost it; it was not sent.")
         elif not claimed.is_unsent:
@@ -227,8 +225,8 @@ class BatchAttempts:
         except LedgerRejected as error:
             # It may still succeed if the same bytes got in before; if it proves dead, this is the reason.
             attempt.outcome_code = attempt.outcome_code or error.code
-            async with self._database.unit_of_work() as session:
-                await Attempts(session).note_rejection(attempt.id, error.code)
+            async with self._database.unit_of_work() as work:
+                await work.attempts.note_rejection(attempt.id, error.code)
         except LedgerError as error:
             _log.info("transaction %s: %s", attempt.transaction_id, error.message)
 
@@ -244,22 +242,22 @@ class BatchAttempts:
         pause_seconds = min(
             settings.look_again_seconds * 2.0 ** min(attempt.looks, 30), settings.look_again_max_seconds
         )
-        async with self._database.unit_of_work() as session:
-            await Attempts(session).note_look(attempt.id, outcome.reason)
-            await Claims(session).hold(attempt.batch_payout_id, pause_seconds)
+        async with self._database.unit_of_work() as work:
+            await work.attempts.note_look(attempt.id, outcome.reason)
+            await work.claims.hold(attempt.batch_payout_id, pause_seconds)
 
     async def _complete(self, attempt: Attempt, outcome: Settled | Refused | Dead) -> bool:
         """Write down the usual outcome: one attempt paid everybody of its batch."""
         if not isinstance(outcome, Settled) or outcome.failures or outcome.paid_units:
             return False
-        async with self._database.single_statement() as session:
-            return await BatchPayouts(session).complete(attempt.batch_payout_id, attempt.id, _SUCCESS)
+        async with self._database.single_statement() as work:
+            return await work.batch_payouts.complete(attempt.batch_payout_id, attempt.id, _SUCCESS)
 
     async def _settle(self, attempt: Attempt, outcome: Settled | Refused | Dead) -> bool:
         """Write an outcome down, all of it or nothing. Returns whether the batch goes on at once."""
-        async with self._database.unit_of_work() as session:
-            batch = await BatchPayouts(session).lock(attempt.batch_payout_id)
-            attempts = Attempts(session)
+        async with self._database.unit_of_work() as work:
+            batch = await work.batch_payouts.lock(attempt.batch_payout_id)
+            attempts = work.attempts
             if isinstance(outcome, Dead):
                 first = await attempts.mark_dead(attempt.id, outcome.proof)
                 refusal = attempt.outcome_code
@@ -269,13 +267,13 @@ class BatchAttempts:
             if not first:
                 return True
             if isinstance(outcome, Settled):
-                return await self._settle_paid(session, batch, attempt, outcome)
+                return await self._settle_paid(work, batch, attempt, outcome)
             code = refusal or TRANSACTION_EXPIRED
-            return await self._settle_refused(session, batch, attempt.id, attempt.recipient_count, code)
+            return await self._settle_refused(work, batch, attempt.id, attempt.recipient_count, code)
 
-    async def _settle_paid(self, session: AsyncSession, batch: BatchPayout, attempt: Attempt, outcome: Settled) -> bool:
-        batches = BatchPayouts(session)
-        unpaid = {**outcome.failures, **await self._paid_otherwise(session, batch, attempt.id, outcome)}
+    async def _settle_paid(self, work: UnitOfWork, batch: BatchPayout, attempt: Attempt, outcome: Settled) -> bool:
+        batches = work.batch_payouts
+        unpaid = {**outcome.failures, **await self._paid_otherwise(work, batch, attempt.id, outcome)}
         transient = {
             account_id
             for account_id, code in unpaid.items()
@@ -285,22 +283,22 @@ class BatchAttempts:
         await batches.mark_paid(batch, attempt.id, list(unpaid))
         if failures:
             await batches.mark_failed(batch, attempt.id, failures)
-        await self._stop_if_everybody(session, batch, failures.values())
-        await _write_tally(session, batch, slices=(batch.slices or [])[1:])
+        await self._stop_if_everybody(work, batch, failures.values())
+        await _write_tally(work, batch, slices=(batch.slices or [])[1:])
         if transient:
-            await self._pause(session, batch, attempt.id)
+            await self._pause(work, batch, attempt.id)
         return not transient
 
     @staticmethod
     async def _paid_otherwise(
-        session: AsyncSession, batch: BatchPayout, attempt_id: uuid.UUID, outcome: Settled
+        work: UnitOfWork, batch: BatchPayout, attempt_id: uuid.UUID, outcome: Settled
     ) -> Mapping[str, str]:
         """Return who got another amount than they are owed, of a payer that works it out itself: they are not paid."""
         if not outcome.paid_units:
             return {}
-        distribution = await Distributions(session).get(batch.distribution_id)
+        distribution = await work.distributions.get(batch.distribution_id)
         decimals = int(distribution.payment_token_decimals or 0)
-        owed = await Claims(session).attached(batch.distribution_id, batch.batch_number, attempt_id)
+        owed = await work.claims.attached(batch.distribution_id, batch.batch_number, attempt_id)
         return {
             account_id: OTHER_AMOUNT_PAID
             for account_id, amount in owed.items()
@@ -309,34 +307,34 @@ class BatchAttempts:
         }
 
     async def _settle_refused(
-        self, session: AsyncSession, batch: BatchPayout, attempt_id: uuid.UUID, recipient_count: int, code: str
+        self, work: UnitOfWork, batch: BatchPayout, attempt_id: uuid.UUID, recipient_count: int, code: str
     ) -> bool:
         """Nobody was paid. Split until the bad one stands alone, stop everything, or try again: as the code says."""
-        batches = BatchPayouts(session)
+        batches = work.batch_payouts
         failure_class = describe_failure(code).failure_class
         slices = list(batch.slices or [recipient_count])
         if failure_class is FailureClass.TRANSIENT and not self._is_patience_over(batch):
-            await self._pause(session, batch, attempt_id)
+            await self._pause(work, batch, attempt_id)
             return False
         if failure_class is FailureClass.RECIPIENT and recipient_count > 1:
             await batches.release(batch, attempt_id)
             half = recipient_count // 2
             slices[:1] = [recipient_count - half, half]
         else:
-            holders = await Claims(session).attached(batch.distribution_id, batch.batch_number, attempt_id)
+            holders = await work.claims.attached(batch.distribution_id, batch.batch_number, attempt_id)
             await batches.mark_failed(batch, attempt_id, dict.fromkeys(holders, code))
-            await self._stop_if_everybody(session, batch, [code])
+            await self._stop_if_everybody(work, batch, [code])
             slices[:1] = []
-        await _write_tally(session, batch, slices=slices)
+        await _write_tally(work, batch, slices=slices)
         return True
 
     def _is_patience_over(self, batch: BatchPayout) -> bool:
         """Whether failures that nobody is to blame for are now written on the holders, for a person to retry."""
         return batch.transient_failures >= self._settings.transient_retries
 
-    async def _pause(self, session: AsyncSession, batch: BatchPayout, attempt_id: uuid.UUID) -> None:
+    async def _pause(self, work: UnitOfWork, batch: BatchPayout, attempt_id: uuid.UUID) -> None:
         """Let the unpaid holders go, free for a new transaction after a pause that grows from failure to failure."""
-        batches = BatchPayouts(session)
+        batches = work.batch_payouts
         await batches.release(batch, attempt_id)
         await batches.hold_after_failure(
             batch.id,
@@ -346,17 +344,17 @@ class BatchAttempts:
         )
 
     @staticmethod
-    async def _stop_if_everybody(session: AsyncSession, batch: BatchPayout, codes: Iterable[str]) -> None:
+    async def _stop_if_everybody(work: UnitOfWork, batch: BatchPayout, codes: Iterable[str]) -> None:
         for code in codes:
             if describe_failure(code).failure_class is FailureClass.EVERYBODY:
-                await stops.stop(session, batch.distribution_id, code)
+                await stops.stop(work, batch.distribution_id, code)
 
 
 async def _write_tally(
-    session: AsyncSession, batch: BatchPayout, *, slices: Sequence[int] | None, may_close: bool = False
+    work: UnitOfWork, batch: BatchPayout, *, slices: Sequence[int] | None, may_close: bool = False
 ) -> None:
     """Count how the holders of a batch stand, write it on the batch, and close the batch if nobody waits any more."""
-    batches = BatchPayouts(session)
+    batches = work.batch_payouts
     tally = await batches.tally(batch)
     status = BatchStatus.PROCESSING
     if may_close or not tally.waiting:

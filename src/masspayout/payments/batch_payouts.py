@@ -5,12 +5,10 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.db.repositories import Attempts, BatchPayouts, Distributions, DueStarts
 from masspayout.db.session import Database
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import LedgerUnavailable
 from masspayout.kernel.logs import about
 from masspayout.ledger.port import Ledger
@@ -65,17 +63,17 @@ class DistributionPayer:
 
     async def _pay(self, distribution_id: uuid.UUID) -> DistributionStatus:
         while True:
-            async with self._database.unit_of_work() as session:
-                distribution = await Distributions(session).get(distribution_id)
+            async with self._database.unit_of_work() as work:
+                distribution = await work.distributions.get(distribution_id)
             if distribution.status is not DistributionStatus.PROCESSING:
                 return distribution.status
             account = str(distribution.payer_account_id)
             await self._clocks.require_right()
             if await self._is_at_home(distribution):
                 await self._sweep_if_possible(distribution, account)
-            async with self._database.unit_of_work() as session:
-                wait_seconds = await BatchPayouts(session).seconds_until_claimable(distribution_id)
-                ended = await _finish(session, distribution_id) if wait_seconds is None else None
+            async with self._database.unit_of_work() as work:
+                wait_seconds = await work.batch_payouts.seconds_until_claimable(distribution_id)
+                ended = await _finish(work, distribution_id) if wait_seconds is None else None
             if ended is not None:
                 _log.info("distribution %s is %s", distribution_id, ended)
             if wait_seconds is not None:
@@ -91,10 +89,10 @@ class DistributionPayer:
         """
         gate = self._attempts.gate.state(account)
         if gate is not None and not gate.is_open:
-            async with self._database.unit_of_work() as session:
-                is_under_way = await Attempts(session).has_sent(distribution.id)
+            async with self._database.unit_of_work() as work:
+                is_under_way = await work.attempts.has_sent(distribution.id)
                 if gate.needs_person and not is_under_way:
-                    await DueStarts(session).note_wait(distribution.id, gate.stop(account))
+                    await work.due_starts.note_wait(distribution.id, gate.stop(account))
             if gate.needs_person and not is_under_way:
                 raise gate.stop(account)
             wait_seconds = max(wait_seconds, gate.wait_seconds)
@@ -117,8 +115,8 @@ class DistributionPayer:
         try:
             gate = await self._attempts.gate.attend(account)
             if gate.is_open and distribution.failure_message and not distribution.failure_code:
-                async with self._database.unit_of_work() as session:
-                    await DueStarts(session).note_wait(distribution.id, None)
+                async with self._database.unit_of_work() as work:
+                    await work.due_starts.note_wait(distribution.id, None)
             await self._sweep(distribution, account)
         except LedgerUnavailable as error:
             _log.warning("%s Distribution %s waits.", error.message, distribution.id)
@@ -151,10 +149,10 @@ class DistributionPayer:
             raise group_error.exceptions[0] from None
 
 
-async def _finish(session: AsyncSession, distribution_id: uuid.UUID) -> DistributionStatus | None:
+async def _finish(work: UnitOfWork, distribution_id: uuid.UUID) -> DistributionStatus | None:
     """Write down how it ended and return it; None when somebody else was first."""
-    status = await Distributions(session).finish(distribution_id)
+    status = await work.distributions.finish(distribution_id)
     if status is not None:
         processing = DistributionStatus.PROCESSING
-        audit.record_move(session, "distribution.finished", distribution_id, processing, status)
+        audit.record_move(work, "distribution.finished", distribution_id, processing, status)
     return status

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from masspayout.db.entities import Attempt, AttemptStatus, Distribution, Entitlement
-from masspayout.db.repositories import Attempts
 from masspayout.db.session import Database
 from masspayout.kernel.money import to_decimal
 from masspayout.ledger.port import Ledger
@@ -51,8 +50,8 @@ async def compare_accounts(
     """
     decimals = distribution.payment_token_decimals or 0
     for first in range(1, (distribution.batch_count or 0) + 1, _BATCHES_AT_ONCE):
-        async with database.unit_of_work() as session:
-            attempts = Attempts(session)
+        async with database.unit_of_work() as work:
+            attempts = work.attempts
             holders = await attempts.find_holders(distribution.id, first, first + _BATCHES_AT_ONCE - 1)
             signed = await attempts.find_of_batches(distribution.id, first, first + _BATCHES_AT_ONCE - 1)
         transfers = await ledger.transferred_units([one.transaction_id for one in signed if one.transaction_id])

@@ -4,11 +4,9 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout.audit import record_created
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Payer, PayerEntry
-from masspayout.db.repositories import Adoptions, Distributions
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.entitlements import record_freeze
 from masspayout.kernel.money import to_decimal
 from masspayout.kernel.obligations import Mark
@@ -18,7 +16,7 @@ from masspayout.registers import Binding, ledger_binding
 
 
 async def rebuild(
-    session: AsyncSession,
+    work: UnitOfWork,
     binding: Binding,
     token: TokenInformation,
     asset: Asset,
@@ -30,7 +28,7 @@ async def rebuild(
     Whoever got something by several of them has one entitlement of the sum.
 
     Args:
-        session: The transaction in which a person says so.
+        work: The transaction in which a person says so.
         binding: Where they were paid.
         token: What they were paid in.
         asset: What the payout is of: the token that was paid stands for an asset that is not known.
@@ -50,26 +48,26 @@ async def rebuild(
         execution_type=ExecutionType.MANUAL,
         amount=total_amount,
         concept="Found on the ledger",
-        obligation_key=await _free_key(session, entries[0]),
+        obligation_key=await _free_key(work, entries[0]),
         executed_at=entries[0].occurred_at,
     )
     shares = [Share(account, 0, units[account]) for account in sorted(units, key=str.encode)]
-    totals = await Distributions(session).create_distribution_with_holders(
+    totals = await work.distributions.create_distribution_with_holders(
         distribution, shares, decimals=token.decimals, batch_size=len(shares)
     )
-    record_created(session, distribution)
+    record_created(work, distribution)
     payment_token = PaymentToken(token.token_id, token.decimals, payer.account)
-    await record_freeze(session, binding, distribution, payment_token, totals, None, promised=total_amount)
-    await ledger_binding.require_of_distribution(session, binding.identity, distribution)
+    await record_freeze(work, binding, distribution, payment_token, totals, None, promised=total_amount)
+    await ledger_binding.require_of_distribution(work, binding.identity, distribution)
     amounts = [to_decimal(sum(map(int, entry.units)), token.decimals) for entry in entries]
-    await Adoptions(session).close_rebuilt(distribution.id, [entry.id for entry in entries], amounts)
+    await work.adoptions.close_rebuilt(distribution.id, [entry.id for entry in entries], amounts)
     return distribution.id
 
 
-async def _free_key(session: AsyncSession, entry: PayerEntry) -> str | None:
+async def _free_key(work: UnitOfWork, entry: PayerEntry) -> str | None:
     """Return the key that an entry is marked with, unless a payout of this database has it."""
     mark = Mark.read(entry.mark)
     if mark is None or mark.obligation is None:
         return None
-    found = await Distributions(session).find_by_obligation(mark.obligation)
+    found = await work.distributions.find_by_obligation(mark.obligation)
     return mark.obligation if found is None else None

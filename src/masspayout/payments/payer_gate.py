@@ -12,12 +12,11 @@ import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
 from masspayout.db.entities import Payer, PayerEntry
 from masspayout.db.repositories import Payers
 from masspayout.db.session import Database
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import LedgerUnavailable, PayerStopped
 from masspayout.kernel.next_steps import Action, NextStep
 from masspayout.kernel.obligations import is_mark
@@ -145,8 +144,8 @@ class PayerGate:
         ledger = self._identity or await self._ledger.identity()
         settling_seconds = await self._ledger.settling_seconds()
         present = await self._ledger_now()
-        async with self._database.unit_of_work() as session:
-            payers = Payers(session)
+        async with self._database.unit_of_work() as work:
+            payers = work.payers
             payer = await payer_statements.find_or_register(payers, ledger, account)
             payer = await payers.lock(payer.id)
             facts = await payers.facts()
@@ -155,7 +154,7 @@ class PayerGate:
             if payer.identity != facts.identity:
                 doubt = doubt or _RESTORED
             if doubt is not None:
-                _set_doubt(session, payer, doubt, now, settling_seconds)
+                _set_doubt(work, payer, doubt, now, settling_seconds)
             elif payer.cleared_for not in (None, facts.clearance):
                 # The server was started anew: nothing says that anything is lost, but the disk may have been put back.
                 payer.cleared_for, payer.read_required_until = None, now if settling_seconds else None
@@ -172,13 +171,13 @@ class PayerGate:
     async def _judge(self, payer_id: uuid.UUID, began_at: datetime) -> GateState:
         """Adopt what can be, and open or close the gate, by a statement whose reading began at a time."""
         settling = timedelta(seconds=await self._ledger.settling_seconds())
-        async with self._database.unit_of_work() as session:
-            payers = Payers(session)
+        async with self._database.unit_of_work() as work:
+            payers = work.payers
             payer, facts, installation = await payers.lock(payer_id), await payers.facts(), await payers.installation()
             await payers.match(payer_id)
-            findings = await self._explain(session, payer, installation.code, settling)
+            findings = await self._explain(work, payer, installation.code, settling)
             if findings.get(Finding.UNMARKED) and await self._answer_unmarked(payers, payer, facts.time):
-                findings = await self._explain(session, payer, installation.code, settling)
+                findings = await self._explain(work, payer, installation.code, settling)
             vanished = await _find_vanished(payers, payer, settling, began_at)
             payer.read_at = facts.time
             state = _state_of(payer, findings, installation.code, vanished)
@@ -202,12 +201,12 @@ class PayerGate:
         return True
 
     async def _explain(
-        self, session: AsyncSession, payer: Payer, installation_code: str, settling: timedelta
+        self, work: UnitOfWork, payer: Payer, installation_code: str, settling: timedelta
     ) -> dict[Finding, PayerEntry]:
         """Explain the unmatched entries of a payer; return the first one of each kind that could not be."""
-        adoption, last = Adoption(session, payer, installation_code), None
+        adoption, last = Adoption(work, payer, installation_code), None
         findings: dict[Finding, PayerEntry] = {}
-        while entries := await Payers(session).find_unmatched(payer.id, after=last):
+        while entries := await work.payers.find_unmatched(payer.id, after=last):
             for entry in entries:
                 finding = await self._explain_one(adoption, payer, entry, settling)
                 if finding is not Finding.ADOPTED:
@@ -245,10 +244,10 @@ async def attend(
     return await PayerGate(database, ledger, settings, identity).attend(account)
 
 
-def _set_doubt(session: AsyncSession, payer: Payer, reason: str, now: datetime, settling_seconds: int) -> None:
+def _set_doubt(work: UnitOfWork, payer: Payer, reason: str, now: datetime, settling_seconds: int) -> None:
     payer.doubt_since, payer.doubt_reason, payer.cleared_for = now, reason, None
     payer.read_required_until = now + timedelta(seconds=settling_seconds) if settling_seconds else None
-    audit.record(session, "payer.doubted", payer.account, after={"reason": reason, "doubt_since": now})
+    audit.record(work, "payer.doubted", payer.account, after={"reason": reason, "doubt_since": now})
 
 
 def _closed_until_synchronous(state: GateState) -> GateState:

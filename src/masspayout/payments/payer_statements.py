@@ -3,7 +3,7 @@
 import logging
 
 from masspayout.db.entities import Payer
-from masspayout.db.repositories import PayerBalances, Payers
+from masspayout.db.repositories import Payers
 from masspayout.db.session import Database
 from masspayout.kernel.errors import LedgerUnavailable
 from masspayout.ledger.identity import contradict
@@ -39,8 +39,8 @@ async def read_on(database: Database, ledger: Ledger, payer: Payer) -> None:
     """
     entry_count = 0
     async for page in ledger.statement(payer.account, after=payer.cursor):
-        async with database.unit_of_work() as session:
-            if not await Payers(session).add_page(payer, page):
+        async with database.unit_of_work() as work:
+            if not await work.payers.add_page(payer, page):
                 return  # another process reads it, and has read on
         payer.cursor, payer.read_until = page.cursor, page.read_until
         entry_count += len(page.entries)
@@ -57,14 +57,14 @@ async def learn_opening(database: Database, ledger: Ledger, payer: Payer, token_
     """
     if payer.beginning is None:
         return
-    async with database.unit_of_work() as session:
-        is_unknown = await PayerBalances(session).has_unknown_opening(payer.id, token_id)
+    async with database.unit_of_work() as work:
+        is_unknown = await work.payer_balances.has_unknown_opening(payer.id, token_id)
     if not is_unknown:
         return
     held_units = await ledger.held_units_at(payer.account, token_id, payer.beginning)
     if held_units is not None:
-        async with database.unit_of_work() as session:
-            await PayerBalances(session).set_opening(payer.id, token_id, held_units)
+        async with database.unit_of_work() as work:
+            await work.payer_balances.set_opening(payer.id, token_id, held_units)
 
 
 async def read_again(database: Database, ledger: Ledger, payer: Payer, first: int, last: int) -> None:
@@ -82,8 +82,8 @@ async def read_again(database: Database, ledger: Ledger, payer: Payer, first: in
     """
     after = first - 1
     async for page in ledger.statement(payer.account, after=after):
-        async with database.unit_of_work() as session:
-            await Payers(session).replace_entries(payer, page, after)
+        async with database.unit_of_work() as work:
+            await work.payers.replace_entries(payer, page, after)
         after = page.cursor
         if after >= last:
             return

@@ -11,11 +11,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout.db.entities import Distribution, Payer
-from masspayout.db.repositories import Distributions, Entitlements, PayerBalances, Payers, Reconciliations
 from masspayout.db.session import Database
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import Conflict
 from masspayout.kernel.money import add, to_decimal
 from masspayout.ledger.port import Ledger
@@ -88,8 +86,8 @@ async def reconcile(database: Database, ledger: Ledger, distribution_id: uuid.UU
         Conflict: It is not frozen, so nobody is owed anything yet.
         LedgerUnavailable: The ledger cannot be read now.
     """
-    async with database.unit_of_work() as session:
-        distribution = await Distributions(session).get(distribution_id)
+    async with database.unit_of_work() as work:
+        distribution = await work.distributions.get(distribution_id)
     if not distribution.is_frozen:
         raise Conflict(
             f"Distribution {distribution_id} is not frozen yet: nobody is owed anything.",
@@ -99,14 +97,14 @@ async def reconcile(database: Database, ledger: Ledger, distribution_id: uuid.UU
     payer = await _read_statement(database, ledger, distribution)
     delay_seconds = await ledger.delay_seconds()
     verdict = Reconciliation(distribution_id)
-    async with database.unit_of_work() as session:
-        if await Entitlements(session, distribution).register_hash() != distribution.register_hash:
+    async with database.unit_of_work() as work:
+        if await work.entitlements(distribution).register_hash() != distribution.register_hash:
             verdict.breaks.append(Break(BreakKind.REGISTER_CHANGED, "", Decimal(0), Decimal(0)))
     if distribution.contract_terms is not None:
         await _compare_by_transactions(database, ledger, verdict, distribution, delay_seconds)
         return verdict
-    async with database.unit_of_work() as session:
-        await _compare(session, verdict, distribution, payer, delay_seconds)
+    async with database.unit_of_work() as work:
+        await _compare(work, verdict, distribution, payer, delay_seconds)
     await _check_balance(database, ledger, verdict, distribution, payer)
     return verdict
 
@@ -114,9 +112,9 @@ async def reconcile(database: Database, ledger: Ledger, distribution_id: uuid.UU
 async def _read_statement(database: Database, ledger: Ledger, distribution: Distribution) -> Payer:
     """Read the payer's statement on, and what is known of the distribution in it once more: as the ledger says now."""
     identity, account = await ledger.identity(), str(distribution.payer_account_id)
-    async with database.unit_of_work() as session:
-        payer = await payer_statements.find_or_register(Payers(session), identity, account)
-        window = await Reconciliations(session, distribution).window(payer)
+    async with database.unit_of_work() as work:
+        payer = await payer_statements.find_or_register(work.payers, identity, account)
+        window = await work.reconciliation(distribution).window(payer)
     if window is not None:
         await payer_statements.read_again(database, ledger, payer, *window)
     await payer_statements.read_on(database, ledger, payer)
@@ -124,10 +122,10 @@ async def _read_statement(database: Database, ledger: Ledger, distribution: Dist
 
 
 async def _compare(
-    session: AsyncSession, verdict: Reconciliation, distribution: Distribution, payer: Payer, delay_seconds: int
+    work: UnitOfWork, verdict: Reconciliation, distribution: Distribution, payer: Payer, delay_seconds: int
 ) -> None:
-    await Payers(session).match(payer.id)
-    comparison = Reconciliations(session, distribution)
+    await work.payers.match(payer.id)
+    comparison = work.reconciliation(distribution)
     decimals = distribution.payment_token_decimals or 0
     totals = await comparison.totals(delay_seconds)
     verdict.due_count, verdict.due_amount = totals.due_count, to_decimal(int(totals.due_units), decimals)
@@ -172,8 +170,8 @@ async def _check_balance(
         return
     await payer_statements.learn_opening(database, ledger, payer, token_id)
     held_units = await ledger.held_units_at(payer.account, token_id, payer.cursor)
-    async with database.unit_of_work() as session:
-        stated_units = await PayerBalances(session).stated_units(payer.id, token_id, payer.cursor)
+    async with database.unit_of_work() as work:
+        stated_units = await work.payer_balances.stated_units(payer.id, token_id, payer.cursor)
     if held_units is None or stated_units is None or held_units == stated_units:
         return
     amounts = [to_decimal(units, decimals) for units in (stated_units, held_units)]

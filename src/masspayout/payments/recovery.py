@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
 from masspayout.db.entities import EntryAnswer, Payer, PayerBalance, PayerEntry
-from masspayout.db.repositories import PayerBalances, Payers, RevivedState
+from masspayout.db.repositories import Payers
 from masspayout.db.session import Database
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.actors import current_actor
 from masspayout.kernel.errors import Conflict, Invalid, NotFound
 from masspayout.kernel.next_steps import Action, Field
@@ -74,20 +73,20 @@ class Answered:
 
 async def list_payers(database: Database) -> Sequence[Payer]:
     """Return the payers that this database knows."""
-    async with database.unit_of_work() as session:
-        return await Payers(session).find_known()
+    async with database.unit_of_work() as work:
+        return await work.payers.find_known()
 
 
 async def report(database: Database, payer: Payer, gate: GateState | None = None) -> PayerReport:
     """Return how a payer stands, from the database alone."""
-    async with database.unit_of_work() as session:
-        payers = Payers(session)
+    async with database.unit_of_work() as work:
+        payers = work.payers
         return PayerReport(
             payer=await payers.get(payer.id),
             gate=gate,
             unknown_count=await payers.count_unmatched(payer.id),
             unknown=await payers.find_unmatched(payer.id, limit=_ENTRIES_SHOWN),
-            balances=await PayerBalances(session).find_of_payer(payer.id),
+            balances=await work.payer_balances.find_of_payer(payer.id),
         )
 
 
@@ -106,9 +105,9 @@ async def recover(
         LedgerUnavailable: A statement cannot be read now; what was read is kept.
     """
     identity = await ledger.identity()
-    async with database.unit_of_work() as session:
-        secured = await _secure(session)
-        known = await Payers(session).find_known()
+    async with database.unit_of_work() as work:
+        secured = await _secure(work)
+        known = await work.payers.find_known()
     accounts = [payer.account for payer in known if not contradict(payer.ledger, identity)]
     wanted = [account] if account else list(dict.fromkeys([*accounts, settings.payer_account_id]))
     reports = []
@@ -119,8 +118,8 @@ async def recover(
             if each in accounts or not accounts:
                 raise
             continue  # the settings name an account that cannot pay here, and others have paid
-        async with database.unit_of_work() as session:
-            payer = await Payers(session).get(gate.payer_id)
+        async with database.unit_of_work() as work:
+            payer = await work.payers.get(gate.payer_id)
         reports.append(await report(database, payer, gate))
     return secured, reports
 
@@ -138,30 +137,30 @@ async def answer(
     """
     if not reason.strip():
         raise Invalid("The reason is missing.", "Add ", Field.REASON, " with what happened, and how you know.")
-    async with database.unit_of_work() as session:
-        entry = await _find_unexplained(Payers(session), transaction_id)
-        await _require_read(Payers(session), entry.payer_id)
+    async with database.unit_of_work() as work:
+        entry = await _find_unexplained(work.payers, transaction_id)
+        await _require_read(work.payers, entry.payer_id)
     binding = await ledger_binding.bind(ledger, settings)
     asset = token = None
     if given is EntryAnswer.LOST_PAYOUT:
         asset = await assets.import_asset(database, ledger, entry.token_id, for_lists=True)
         token = await ledger.token(entry.token_id)
-    async with database.unit_of_work() as session:
-        entries = await Payers(session).find_unmatched_alike(entry)
+    async with database.unit_of_work() as work:
+        entries = await work.payers.find_unmatched_alike(entry)
         if not entries:
             raise Conflict(f"The transaction {transaction_id} is explained already.", "See: ", Action.LIST_PAYERS)
         if settings.approvals_required and _is_first(entries, given, transaction_id):
             for each in entries:
                 each.proposed_answer, each.reason, each.answered_by = given, reason, current_actor().person
-            _record(session, entries, "payer.answer_proposed", given, reason)
+            _record(work, entries, "payer.answer_proposed", given, reason)
             return Answered(len(entries), needs_another=True)
         for each in entries:
             each.answer, each.reason, each.answered_by = given, reason, current_actor().person
-        _record(session, entries, "payer.answered", given, reason)
+        _record(work, entries, "payer.answered", given, reason)
         made = None
         if asset is not None and token is not None:
-            payer = await Payers(session).get(entry.payer_id)
-            made = await lost_payouts.rebuild(session, binding, token, asset, payer, entries)
+            payer = await work.payers.get(entry.payer_id)
+            made = await lost_payouts.rebuild(work, binding, token, asset, payer, entries)
     return Answered(len(entries), distribution_id=made)
 
 
@@ -191,8 +190,8 @@ async def begin_statement(database: Database, ledger: Ledger, account: str, sinc
             f"The time {since:%Y-%m-%d %H:%M:%S} UTC lies ahead.", "Give one that has passed, with ", Field.SINCE, "."
         )
     identity, position = await ledger.identity(), await ledger.statement_position(since)
-    async with database.unit_of_work() as session:
-        payers = Payers(session)
+    async with database.unit_of_work() as work:
+        payers = work.payers
         payer = await payer_statements.find_or_register(payers, identity, account)
         if await payers.may_miss_payments(account):
             raise Conflict(
@@ -210,14 +209,14 @@ async def begin_statement(database: Database, ledger: Ledger, account: str, sinc
         if not await payers.begin_at(payer.id, position):
             raise Conflict(f"The statement of {account} was begun before.", "See: ", Action.SHOW_PAYER.on(account))
         after = {"account": account, "since": since, "position": position, "reason": reason}
-        audit.record(session, "payer.statement_begun", payer.id, after=after)
+        audit.record(work, "payer.statement_begun", payer.id, after=after)
 
 
 async def note_withdrawal(database: Database, ledger: Ledger, account: str, transaction_id: str, token_id: str) -> None:
     """Write down, before it is sent, that a debit of a payer is a withdrawal of ours and pays nobody."""
     identity = await ledger.identity()
-    async with database.unit_of_work() as session:
-        payers = Payers(session)
+    async with database.unit_of_work() as work:
+        payers = work.payers
         payer = await payer_statements.find_or_register(payers, identity, account)
         await payers.answer_beforehand(
             payer.id, transaction_id, token_id, "A withdrawal from the contract by an operator."
@@ -226,21 +225,21 @@ async def note_withdrawal(database: Database, ledger: Ledger, account: str, tran
 
 async def make_copy(database: Database) -> str:
     """Make this database an installation of its own: it signs for no payer that it inherited. Return its code."""
-    async with database.unit_of_work() as session:
-        before = (await Payers(session).installation()).code
-        code = await Payers(session).become_another()
-        audit.record(session, "installation.copied", code, before={"code": before}, after={"code": code})
+    async with database.unit_of_work() as work:
+        before = (await work.payers.installation()).code
+        code = await work.payers.become_another()
+        audit.record(work, "installation.copied", code, before={"code": before}, after={"code": code})
     return code
 
 
-async def _secure(session: AsyncSession) -> Secured | None:
+async def _secure(work: UnitOfWork) -> Secured | None:
     """End all sessions and tokens and hold what is scheduled, once, when the database is not the one that it was."""
-    payers = Payers(session)
+    payers = work.payers
     installation, facts = await payers.installation(), await payers.facts()
     if facts.identity in (installation.identity, installation.secured_for):
         return None
     installation.secured_for = facts.identity
-    revived = RevivedState(session)
+    revived = work.revived_state
     held = await revived.hold_scheduled()
     secured = Secured(
         sessions=await revived.end_sessions(facts.time),
@@ -254,7 +253,7 @@ async def _secure(session: AsyncSession) -> Secured | None:
         "series": secured.series,
         "held": {str(distribution_id): time for distribution_id, time in held},
     }
-    audit.record(session, "installation.secured", installation.code, after=after)
+    audit.record(work, "installation.secured", installation.code, after=after)
     return secured
 
 
@@ -300,6 +299,6 @@ def _is_first(entries: Sequence[PayerEntry], given: EntryAnswer, transaction_id:
     return False
 
 
-def _record(session: AsyncSession, entries: Sequence[PayerEntry], action: str, given: EntryAnswer, reason: str) -> None:
+def _record(work: UnitOfWork, entries: Sequence[PayerEntry], action: str, given: EntryAnswer, reason: str) -> None:
     facts = {"answer": given, "reason": reason, "transactions": len(entries), "first": entries[0].transaction_id}
-    audit.record(session, action, entries[0].payer_id, after=facts)
+    audit.record(work, action, entries[0].payer_id, after=facts)

@@ -2,15 +2,13 @@
 
 import uuid
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
-from masspayout.db.repositories import Distributions
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.ledger.failures import describe_failure
 
 
-async def stop(session: AsyncSession, distribution_id: uuid.UUID, code: str) -> None:
+async def stop(work: UnitOfWork, distribution_id: uuid.UUID, code: str) -> None:
     """Begin no other batch, because of a failure that concerns everybody. What was sent is settled."""
     failure = describe_failure(code)
-    if await Distributions(session).stop(distribution_id, code, failure.sentence, failure.next_step):
-        audit.record(session, "distribution.stopped", distribution_id, after={"failure_code": code})
+    if await work.distributions.stop(distribution_id, code, failure.sentence, failure.next_step):
+        audit.record(work, "distribution.stopped", distribution_id, after={"failure_code": code})

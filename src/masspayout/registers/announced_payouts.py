@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
 from masspayout.audit import record_cancelled, record_created
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType
-from masspayout.db.repositories import AnnouncedPayouts
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.obligations import key_of_announced
 from masspayout.ledger.contract_offers import AnnouncedPayout, Announcing
 from masspayout.ledger.port import Ledger
@@ -32,28 +30,26 @@ async def read(ledger: Ledger, asset: Asset) -> Sequence[AnnouncedPayout]:
     return await ledger.announced_payouts(asset.token_id, asset.lifecycle_contract_id)
 
 
-async def keep_in_step(
-    session: AsyncSession, asset: Asset, announcements: Sequence[AnnouncedPayout], now: datetime
-) -> None:
+async def keep_in_step(work: UnitOfWork, asset: Asset, announcements: Sequence[AnnouncedPayout], now: datetime) -> None:
     """Make the distributions of an asset what its token announces, in the transaction that holds the asset's lock.
 
     What is frozen, begun, or called off by a person stays as it is.
     """
     for announced in announcements:
-        known = await AnnouncedPayouts(session).find(asset.id, announced.terms)
+        known = await work.announced_payouts.find(asset.id, announced.terms)
         if known is None:
-            await _import(session, asset, announced, now)
+            await _import(work, asset, announced, now)
         elif announced.cancelled:
-            if await AnnouncedPayouts(session).cancel_unfrozen(known.id):
-                record_cancelled(session, known.id)
+            if await work.announced_payouts.cancel_unfrozen(known.id):
+                record_cancelled(work, known.id)
         else:
-            await _move(session, known, _dates(announced, known, now))
+            await _move(work, known, _dates(announced, known, now))
 
 
-async def _import(session: AsyncSession, asset: Asset, announced: AnnouncedPayout, now: datetime) -> None:
+async def _import(work: UnitOfWork, asset: Asset, announced: AnnouncedPayout, now: datetime) -> None:
     if announced.cancelled:
         return
-    imported = await AnnouncedPayouts(session).add(
+    imported = await work.announced_payouts.add(
         asset_id=asset.id,
         type=DistributionType(announced.kind),
         concept=f"{announced.kind.capitalize()} {announced.number}",
@@ -62,13 +58,13 @@ async def _import(session: AsyncSession, asset: Asset, announced: AnnouncedPayou
         **_dates(announced, None, now),
     )
     if imported is not None:
-        record_created(session, imported)
+        record_created(work, imported)
 
 
-async def _move(session: AsyncSession, known: Distribution, dates: Mapping[str, Any]) -> None:
+async def _move(work: UnitOfWork, known: Distribution, dates: Mapping[str, Any]) -> None:
     before = {name: getattr(known, name) for name in _DATES}
-    if dates != before and await AnnouncedPayouts(session).move_unfrozen(known.id, dates):
-        audit.record_change(session, "distribution.changed", known.id, before, dates)
+    if dates != before and await work.announced_payouts.move_unfrozen(known.id, dates):
+        audit.record_change(work, "distribution.changed", known.id, before, dates)
 
 
 def _dates(announced: AnnouncedPayout, known: Distribution | None, now: datetime) -> dict[str, Any]:

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
 from masspayout.db.entities import Asset
-from masspayout.db.repositories import Assets, Holders, Homes, RegisterChange
+from masspayout.db.repositories import RegisterChange
 from masspayout.db.session import Database
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.actors import ActorKind, current_actor
 from masspayout.kernel.errors import AnotherLedger, Invalid, MassPayoutError
@@ -80,24 +79,24 @@ async def import_asset(
     """
     facts = await _facts(ledger, token_id, payment_token_id, lifecycle_contract_id, for_lists=for_lists)
     identity = await ledger.identity()
-    async with database.unit_of_work() as session:
-        assets = Assets(session)
+    async with database.unit_of_work() as work:
+        assets = work.assets
         known = await assets.find_by_token_id(token_id=str(facts["token_id"]))
-        facts["ledger_identity"] = identity if known is None else await _home(session, known, identity)
+        facts["ledger_identity"] = identity if known is None else await _home(work, known, identity)
         before = None if known is None else {name: getattr(known, name) for name in facts}
         asset = await assets.upsert(facts)
         if before is None:
-            audit.record(session, "asset.imported", asset.id, after=facts)
+            audit.record(work, "asset.imported", asset.id, after=facts)
         else:
-            audit.record_change(session, "asset.changed", asset.id, before, facts)
+            audit.record_change(work, "asset.changed", asset.id, before, facts)
         return asset
 
 
-async def _home(session: AsyncSession, known: Asset, identity: str) -> str:
+async def _home(work: UnitOfWork, known: Asset, identity: str) -> str:
     """Return the ledger that an asset belongs to from now on. With nothing planned, it may move to another one."""
     if not contradict(known.ledger_identity or identity, identity):
         return max(known.ledger_identity or "", identity, key=len)  # the one that says more
-    if await Homes(session).has_plans(known):
+    if await work.homes.has_plans(known):
         raise AnotherLedger(
             f"Asset {known.token_id} was imported from the ledger {known.ledger_identity}, payouts on it are still to "
             f"come, and the settings lead to {identity} now: nothing was done.",
@@ -171,18 +170,18 @@ async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID, *, ident
         Invalid: The token's supply has outgrown 64 bits.
         LedgerUnavailable: The ledger cannot be read now.
     """
-    async with database.unit_of_work() as session:
-        asset = await Assets(session).get(asset_id)
-        await Assets(session).begin_sync(asset.id)
+    async with database.unit_of_work() as work:
+        asset = await work.assets.get(asset_id)
+        await work.assets.begin_sync(asset.id)
     try:
         reading = await _read(ledger, asset, identity or await ledger.identity())
         now = await database.clock.now()
-        async with database.unit_of_work() as session:
-            return await _merge(session, asset, reading, now)
+        async with database.unit_of_work() as work:
+            return await _merge(work, asset, reading, now)
     except Exception as error:
         reason = error.message if isinstance(error, MassPayoutError) else repr(error)
-        async with database.unit_of_work() as session:
-            await Assets(session).fail_sync(asset.id, reason)
+        async with database.unit_of_work() as work:
+            await work.assets.fail_sync(asset.id, reason)
         raise
 
 
@@ -194,12 +193,12 @@ async def _read(ledger: Ledger, asset: Asset, identity: str) -> _Reading:
     return _Reading(identity, holders, snapshot.taken_at, await announced_payouts.read(ledger, asset))
 
 
-async def _merge(session: AsyncSession, before: Asset, reading: _Reading, now: datetime) -> SyncResult:
+async def _merge(work: UnitOfWork, before: Asset, reading: _Reading, now: datetime) -> SyncResult:
     """Make the register what was read, unless somebody has merged a later reading since the asset was read."""
-    assets, holders = Assets(session), Holders(session)
+    assets, holders = work.assets, work.holders
     await assets.lock_for_sync(before.id)
     asset = await assets.get(before.id)
-    await ledger_binding.require_of_asset(session, reading.identity, asset)
+    await ledger_binding.require_of_asset(work, reading.identity, asset)
     merged_at = asset.last_synced_at
     if merged_at is not None and merged_at != before.last_synced_at and merged_at > reading.taken_at:
         return SyncResult(asset.holder_count or 0, merged_at, RegisterChange(added=0, changed=0, removed=0))
@@ -207,9 +206,9 @@ async def _merge(session: AsyncSession, before: Asset, reading: _Reading, now: d
     change = await holders.merge_staged(asset.id)
     held_units = await holders.staged_units()
     await assets.end_sync(asset.id, reading.taken_at, holder_count=holder_count, held_units=held_units)
-    await announced_payouts.keep_in_step(session, asset, reading.announced, now)
+    await announced_payouts.keep_in_step(work, asset, reading.announced, now)
     if current_actor().kind is not ActorKind.SYSTEM:
-        audit.record(session, "asset.synced", asset.id, after={"holder_count": holder_count, **asdict(change)})
+        audit.record(work, "asset.synced", asset.id, after={"holder_count": holder_count, **asdict(change)})
     return SyncResult(holder_count, reading.taken_at, change)
 
 
@@ -224,10 +223,10 @@ async def set_sync_timer(database: Database, asset_id: uuid.UUID, every_seconds:
             f"A register cannot be read every {every_seconds:,} seconds.",
             f"Give a time from {_SHORTEST_TIMER_SECONDS} seconds (1m) to {_LONGEST_TIMER_SECONDS:,} seconds (365d).",
         )
-    async with database.unit_of_work() as session:
-        before = {"sync_every_seconds": (await Assets(session).get(asset_id)).sync_every_seconds}
-        await Assets(session).set_timer(asset_id, every_seconds, None if every_seconds is None else now)
-        audit.record_change(session, "asset.changed", asset_id, before, {"sync_every_seconds": every_seconds})
+    async with database.unit_of_work() as work:
+        before = {"sync_every_seconds": (await work.assets.get(asset_id)).sync_every_seconds}
+        await work.assets.set_timer(asset_id, every_seconds, None if every_seconds is None else now)
+        audit.record_change(work, "asset.changed", asset_id, before, {"sync_every_seconds": every_seconds})
 
 
 async def sync_due(database: Database, ledger: Ledger, now: datetime) -> int:
@@ -249,14 +248,14 @@ async def sync_due(database: Database, ledger: Ledger, now: datetime) -> int:
         except Exception:  # noqa: BLE001 - whatever is wrong with one register must not hold up the others
             _log.exception("the register of %s could not be read", asset.token_id)
             following = now + _TRY_AGAIN
-        async with database.unit_of_work() as session:
-            await Assets(session).end_claimed_sync(asset.id, claimed_until, following)
+        async with database.unit_of_work() as work:
+            await work.assets.end_claimed_sync(asset.id, claimed_until, following)
     return count
 
 
 async def _claim(database: Database, now: datetime, until: datetime) -> Asset | None:
-    async with database.unit_of_work() as session:
-        return await Assets(session).claim_due_sync(now, until)
+    async with database.unit_of_work() as work:
+        return await work.assets.claim_due_sync(now, until)
 
 
 def _require_storable(token: TokenInformation) -> None:

@@ -7,11 +7,10 @@ the one that it first read. Of rows that are older than this knowledge, the next
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout.db.entities import Asset, Distribution, EventListener
-from masspayout.db.repositories import Homes, Unfinished
+from masspayout.db.repositories import Unfinished
 from masspayout.db.session import Database
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import AnotherLedger
 from masspayout.kernel.next_steps import Action
 from masspayout.ledger.identity import contradict, settings_of
@@ -67,17 +66,17 @@ def require(identity: str, home: str | None, what: str) -> None:
         )
 
 
-async def require_of_asset(session: AsyncSession, identity: str, asset: Asset) -> None:
+async def require_of_asset(work: UnitOfWork, identity: str, asset: Asset) -> None:
     """Check that the ledger is the one that an asset was imported from.
 
     Raises:
         AnotherLedger: The asset was imported from another one.
     """
     require(identity, asset.ledger_identity, f"Asset {asset.token_id} was imported from")
-    await Homes(session).note(asset, identity)
+    await work.homes.note(asset, identity)
 
 
-async def require_of_distribution(session: AsyncSession, identity: str, distribution: Distribution) -> None:
+async def require_of_distribution(work: UnitOfWork, identity: str, distribution: Distribution) -> None:
     """Check that the ledger is the one that a distribution was frozen on.
 
     Raises:
@@ -85,7 +84,7 @@ async def require_of_distribution(session: AsyncSession, identity: str, distribu
     """
     require_began_on(identity, distribution)
     if distribution.is_frozen:
-        await Homes(session).note(distribution, identity)
+        await work.homes.note(distribution, identity)
 
 
 async def require_home(database: Database, ledger: Ledger, distribution: Distribution) -> None:
@@ -103,18 +102,18 @@ async def require_home(database: Database, ledger: Ledger, distribution: Distrib
     identity = await ledger.identity()
     require_began_on(identity, distribution)
     if distribution.is_frozen and distribution.ledger_identity is None:
-        async with database.unit_of_work() as session:
-            await Homes(session).note(distribution, identity)
+        async with database.unit_of_work() as work:
+            await work.homes.note(distribution, identity)
 
 
-async def require_of_listener(session: AsyncSession, identity: str, listener: EventListener) -> None:
+async def require_of_listener(work: UnitOfWork, identity: str, listener: EventListener) -> None:
     """Check that the ledger is the one whose events a listener's cursor stands among.
 
     Raises:
         AnotherLedger: It is another one.
     """
     require(identity, listener.ledger_identity, f"The listener for {listener.contract_id} reads")
-    await Homes(session).note(listener, identity)
+    await work.homes.note(listener, identity)
 
 
 async def find_elsewhere(database: Database, ledger: Ledger) -> Sequence[Unfinished]:
@@ -123,8 +122,8 @@ async def find_elsewhere(database: Database, ledger: Ledger) -> Sequence[Unfinis
     Raises:
         LedgerUnavailable: Which one it is cannot be found out now.
     """
-    async with database.unit_of_work() as session:
-        unfinished = await Homes(session).find_unfinished()
+    async with database.unit_of_work() as work:
+        unfinished = await work.homes.find_unfinished()
     return await elsewhere(ledger, unfinished)
 
 

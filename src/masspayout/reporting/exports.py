@@ -9,11 +9,9 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout.db.entities import Distribution, Entitlement, RegisterEntry
-from masspayout.db.repositories import Entitlements, Holders
 from masspayout.db.session import Database
+from masspayout.db.unit_of_work import UnitOfWork
 
 ENTITLEMENT_COLUMNS = ("account_id", "balance", "payment_amount", "paid", "failure_code")
 REGISTER_COLUMNS = ("account_id", "balance")
@@ -55,8 +53,8 @@ def csv_text(rows: Iterable[Sequence[Any]]) -> str:
 def entitlements_csv(database: Database, distribution: Distribution) -> AsyncIterator[str]:
     """Stream who is owed what by a distribution."""
 
-    def find_after(session: AsyncSession, account_id: str) -> Awaitable[Sequence[Entitlement]]:
-        return Entitlements(session, distribution).find_after(account_id, _CHUNK_SIZE)
+    def find_after(work: UnitOfWork, account_id: str) -> Awaitable[Sequence[Entitlement]]:
+        return work.entitlements(distribution).find_after(account_id, _CHUNK_SIZE)
 
     return _csv(database, ENTITLEMENT_COLUMNS, find_after)
 
@@ -64,8 +62,8 @@ def entitlements_csv(database: Database, distribution: Distribution) -> AsyncIte
 def register_csv(database: Database, asset_id: uuid.UUID) -> AsyncIterator[str]:
     """Stream who holds an asset, in smallest units."""
 
-    def find_after(session: AsyncSession, account_id: str) -> Awaitable[Sequence[RegisterEntry]]:
-        return Holders(session).find_register_after(asset_id, account_id, _CHUNK_SIZE)
+    def find_after(work: UnitOfWork, account_id: str) -> Awaitable[Sequence[RegisterEntry]]:
+        return work.holders.find_register_after(asset_id, account_id, _CHUNK_SIZE)
 
     return _csv(database, REGISTER_COLUMNS, find_after)
 
@@ -73,7 +71,7 @@ def register_csv(database: Database, asset_id: uuid.UUID) -> AsyncIterator[str]:
 async def _csv(
     database: Database,
     columns: Sequence[str],
-    find_after: Callable[[AsyncSession, str], Awaitable[Sequence[Entitlement | RegisterEntry]]],
+    find_after: Callable[[UnitOfWork, str], Awaitable[Sequence[Entitlement | RegisterEntry]]],
 ) -> AsyncIterator[str]:
     """Yield holders by account id, some thousand lines at a time.
 
@@ -82,8 +80,8 @@ async def _csv(
     yield csv_text([columns])
     last = ""
     while True:
-        async with database.single_statement() as session:
-            holders = await find_after(session, last)
+        async with database.single_statement() as work:
+            holders = await find_after(work, last)
         if not holders:
             return
         yield csv_text([getattr(holder, column) for column in columns] for holder in holders)

@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from masspayout.db.entities import IdempotentRequest
-from masspayout.db.repositories import IdempotentRequests
 from masspayout.db.session import Database
 from masspayout.kernel.errors import Conflict, Invalid
 
@@ -63,12 +62,12 @@ async def claim(database: Database, asked_by: str, key: str, digest: str) -> Cla
         Conflict: Somebody is working on it.
         Invalid: The key belongs to another request.
     """
-    async with database.single_statement() as session:
-        claimed = await IdempotentRequests(session).claim(asked_by, key, digest, seconds=_CLAIM_SECONDS)
+    async with database.single_statement() as work:
+        claimed = await work.idempotent_requests.claim(asked_by, key, digest, seconds=_CLAIM_SECONDS)
     if claimed is not None:
         return Claim(*claimed)
-    async with database.single_statement() as session:
-        found = await IdempotentRequests(session).find(asked_by, key)
+    async with database.single_statement() as work:
+        found = await work.idempotent_requests.find(asked_by, key)
     if found is not None and found.digest != digest:
         raise Invalid(
             f"The idempotency key {key!r} was used for another request.", "Use a new key for each thing that you want."
@@ -93,8 +92,8 @@ class Holding:
 
     async def keep(self, answer: Answer) -> None:
         """Keep the answer to the request, for whoever sends it again."""
-        async with self._database.single_statement() as session:
-            await IdempotentRequests(session).answer(
+        async with self._database.single_statement() as work:
+            await work.idempotent_requests.answer(
                 self._claimed.id,
                 response_status=answer.status,
                 response_type=answer.media_type,
@@ -105,8 +104,8 @@ class Holding:
 
     async def hold(self, seconds: float) -> None:
         """Claim the request for a while longer; with 0, let others have it, unless it is answered."""
-        async with self._database.single_statement() as session:
-            await IdempotentRequests(session).hold(self._claimed.id, seconds)
+        async with self._database.single_statement() as work:
+            await work.idempotent_requests.hold(self._claimed.id, seconds)
 
     async def renew(self) -> None:
         """Go on claiming it."""
@@ -129,8 +128,8 @@ async def held(database: Database, claimed: Claim) -> AsyncIterator[Holding]:
 
 async def forget_old(database: Database) -> int:
     """Forget the requests that nobody will send again. Return how many there were."""
-    async with database.single_statement() as session:
-        return await IdempotentRequests(session).forget_old(KEPT_SECONDS)
+    async with database.single_statement() as work:
+        return await work.idempotent_requests.forget_old(KEPT_SECONDS)
 
 
 def _answer_of(found: IdempotentRequest) -> Answer:

@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from masspayout.db.entities import BatchStatus, DistributionStatus
-from masspayout.db.repositories import Monitoring, Readings
+from masspayout.db.repositories import Readings
 from masspayout.db.session import Database
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -60,8 +60,8 @@ class Metrics:
         async with self._reading:
             if self._clock() - self._read_at > _KEPT_SECONDS:
                 started = time.perf_counter()
-                async with self._database.unit_of_work() as session:
-                    readings = await Monitoring(session).read()
+                async with self._database.unit_of_work() as work:
+                    readings = await work.monitoring.read()
                 self._text = _exposition(readings, time.perf_counter() - started)
                 self._read_at = self._clock()
             return self._text

@@ -17,7 +17,7 @@ from procrastinate.jobs import Job
 from masspayout.app import Payouts
 from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus
-from masspayout.db.repositories import WORKER_ALIVE_SECONDS, Distributions
+from masspayout.db.repositories import WORKER_ALIVE_SECONDS
 from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
 from masspayout.kernel.actors import acting_as, system
 from masspayout.kernel.errors import AnotherLedger, ClockIsOff, DatabaseUnavailable, MassPayoutError
@@ -83,13 +83,13 @@ def register_tasks(app: App, context: Context, stop: asyncio.Event) -> None:
             # Another worker may have the right time. The pause is counted by the database's clock.
             _log.error("left to other workers: %s", error)
             at = await context.database.clock.database_now() + timedelta(seconds=CLOCK_PAUSE_SECONDS)
-            async with context.database.unit_of_work() as session:
-                await context.jobs.enqueue_payment(session, uuid.UUID(distribution_id), batch_count=1, at=at)
+            async with context.database.unit_of_work() as work:
+                await context.jobs.enqueue_payment(work, uuid.UUID(distribution_id), batch_count=1, at=at)
             return
         if status is DistributionStatus.PROCESSING:
             _log.info("distribution %s is left to other workers", distribution_id)
-            async with context.database.unit_of_work() as session:
-                await context.jobs.enqueue_payment(session, uuid.UUID(distribution_id), batch_count=1)
+            async with context.database.unit_of_work() as work:
+                await context.jobs.enqueue_payment(work, uuid.UUID(distribution_id), batch_count=1)
 
     @app.periodic(cron="* * * * *")
     @app.task(name=RECOVER, pass_context=True, queueing_lock=RECOVER)
@@ -158,11 +158,11 @@ async def _recover(app: App, context: Context) -> None:
         await app.job_manager.retry_job(job)
     running = {job.task_kwargs.get("distribution_id") for job in await _unfinished_payment_jobs(app)}
     elsewhere = await _alarm_of_those_elsewhere(context)
-    async with context.database.unit_of_work() as session:
-        for distribution_id in await Distributions(session).find_unfinished():
+    async with context.database.unit_of_work() as work:
+        for distribution_id in await work.distributions.find_unfinished():
             if str(distribution_id) not in running and distribution_id not in elsewhere:
                 _log.warning("distribution %s was left half-paid and is taken up again", distribution_id)
-                await context.jobs.enqueue_payment(session, distribution_id, batch_count=1)
+                await context.jobs.enqueue_payment(work, distribution_id, batch_count=1)
 
 
 async def _alarm_of_those_elsewhere(context: Context) -> set[uuid.UUID]:

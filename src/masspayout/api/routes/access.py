@@ -13,7 +13,6 @@ from masspayout.api.paging import Listing, listing
 from masspayout.api.requests import Caller, ClaimHere, ContextHere, PagingHere
 from masspayout.context import Context
 from masspayout.db.entities import ApiToken
-from masspayout.db.repositories import ApiTokens, Lists
 from masspayout.kernel.errors import Forbidden
 from masspayout.kernel.roles import Permission
 from masspayout.service import access
@@ -27,8 +26,8 @@ _PLAIN = "^[ -~]*$"
 @requires(Permission.MANAGE_ACCESS)
 async def list_tokens(context: ContextHere, paging: PagingHere) -> dict[str, Any]:
     """List the API tokens, newest first, without their secrets."""
-    async with context.database.single_statement() as session:
-        return listing(await Lists(session).tokens(paging.place()))
+    async with context.database.single_statement() as work:
+        return listing(await work.lists.tokens(paging.place()))
 
 
 @router.post("/tokens", response_model=TokenMade, status_code=201)
@@ -42,9 +41,9 @@ async def create_token(context: ContextHere, caller: Caller, wish: TokenWish, cl
     new_id = claim.new_id
     if claim.is_resumed:
         await _revoke_untold(context, new_id)
-    async with context.database.unit_of_work() as session:
+    async with context.database.unit_of_work() as work:
         token, text = await access.create_token(
-            session,
+            work,
             wish.name,
             role=wish.role,
             expires_in=None if wish.expires_in_days is None else timedelta(days=wish.expires_in_days),
@@ -60,18 +59,18 @@ async def revoke_token(
     request: Request, context: ContextHere, token: Annotated[UUID, Path(description="The token's id.")]
 ) -> None:
     """Let a token never come in again. It stays on record."""
-    async with context.database.unit_of_work() as session:
-        await access.revoke_token(session, await access.find_token(session, str(token)))
+    async with context.database.unit_of_work() as work:
+        await access.revoke_token(work, await access.find_token(work, str(token)))
     door: Door = request.app.state.door
     door.forget_all()
 
 
 async def _revoke_untold(context: Context, token_id: UUID) -> None:
     """Revoke a token that a process made which died before it could say its text to anybody."""
-    async with context.database.unit_of_work() as session:
-        untold: ApiToken | None = await ApiTokens(session).find_by_id(token_id)
+    async with context.database.unit_of_work() as work:
+        untold: ApiToken | None = await work.api_tokens.find_by_id(token_id)
         if untold is not None and untold.revoked_at is None:
-            await access.revoke_token(session, untold)
+            await access.revoke_token(work, untold)
 
 
 @router.get("/audit", response_model=Listing[AuditEntryShown])
@@ -90,6 +89,6 @@ async def list_audit_entries(
     ] = None,
 ) -> dict[str, Any]:
     """List what was done, by whom and from where, the latest first."""
-    async with context.database.single_statement() as session:
-        part = await Lists(session).audit_entries(paging.place(), subject_id=subject_id, action=action, actor=actor)
+    async with context.database.single_statement() as work:
+        part = await work.lists.audit_entries(paging.place(), subject_id=subject_id, action=action, actor=actor)
     return listing(part)

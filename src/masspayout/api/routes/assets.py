@@ -12,7 +12,7 @@ from masspayout.api.paging import Listing, listing
 from masspayout.api.requests import AssetHere, ContextHere, PagingHere
 from masspayout.context import Context
 from masspayout.db.entities import Asset, SyncStatus
-from masspayout.db.repositories import Assets, AssetSort, HolderSort, Lists
+from masspayout.db.repositories import AssetSort, HolderSort
 from masspayout.kernel.roles import Permission
 from masspayout.registers import assets
 from masspayout.reporting import exports
@@ -45,8 +45,8 @@ async def list_assets(
     sort: AssetSort = AssetSort.NEWEST,
 ) -> dict[str, Any]:
     """List the imported assets."""
-    async with context.database.single_statement() as session:
-        part = await Lists(session).assets(paging.place(sort), sort, sync_status=sync_status)
+    async with context.database.single_statement() as work:
+        part = await work.lists.assets(paging.place(sort), sort, sync_status=sync_status)
     return listing(part, sort)
 
 
@@ -95,11 +95,11 @@ async def list_register(
     """List who holds an asset now, or have everybody as CSV."""
     if as_format == "csv":
         return csv_response(exports.register_csv(context.database, asset.id), f"holders-{asset.token_id}")
-    async with context.database.single_statement() as session:
-        part = await Lists(session).register(asset.id, paging.place(sort), sort)
+    async with context.database.single_statement() as work:
+        part = await work.lists.register(asset.id, paging.place(sort), sort)
     return listing(part, sort)
 
 
 async def _read_again(context: Context, asset: Asset) -> Asset:
-    async with context.database.single_statement() as session:
-        return await Assets(session).get(asset.id)
+    async with context.database.single_statement() as work:
+        return await work.assets.get(asset.id)

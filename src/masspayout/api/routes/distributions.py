@@ -44,7 +44,6 @@ from masspayout.db.repositories import (
     DistributionSort,
     EntitlementFilter,
     HolderSort,
-    Lists,
 )
 from masspayout.distributions import Chosen, Preview
 from masspayout.kernel.roles import Permission
@@ -93,8 +92,8 @@ async def list_distributions(
         scheduled_from=scheduled_from,
         scheduled_until=scheduled_until,
     )
-    async with context.database.single_statement() as session:
-        part = await Lists(session).distributions(wanted, paging.place(sort), sort)
+    async with context.database.single_statement() as work:
+        part = await work.lists.distributions(wanted, paging.place(sort), sort)
     return listing(part, sort)
 
 
@@ -110,8 +109,8 @@ async def list_distributions_of_asset(
 ) -> dict[str, Any]:
     """List the distributions of an asset."""
     wanted = DistributionFilter(asset_id=asset.id, status=status, type=type)
-    async with context.database.single_statement() as session:
-        part = await Lists(session).distributions(wanted, paging.place(sort), sort)
+    async with context.database.single_statement() as work:
+        part = await work.lists.distributions(wanted, paging.place(sort), sort)
     return listing(part, sort)
 
 
@@ -145,8 +144,8 @@ async def list_entitlements(
     if as_format == "csv":
         return csv_response(exports.entitlements_csv(context.database, distribution), f"payout-{distribution.id}")
     wanted = EntitlementFilter(paid=paid, failure_code=failure_code, batch_number=batch_number)
-    async with context.database.single_statement() as session:
-        part = await Lists(session).entitlements(distribution, wanted, paging.place(sort), sort)
+    async with context.database.single_statement() as work:
+        part = await work.lists.entitlements(distribution, wanted, paging.place(sort), sort)
     return listing(part, sort)
 
 
@@ -156,8 +155,8 @@ async def list_batches(
     context: ContextHere, distribution: DistributionHere, paging: PagingHere, status: BatchStatus | None = None
 ) -> dict[str, Any]:
     """List the batches, by number."""
-    async with context.database.single_statement() as session:
-        return listing(await Lists(session).batches(distribution.id, paging.place(), status=status))
+    async with context.database.single_statement() as work:
+        return listing(await work.lists.batches(distribution.id, paging.place(), status=status))
 
 
 @router.get("/distributions/{distribution}/attempts", response_model=Listing[AttemptShown])
@@ -166,8 +165,8 @@ async def list_attempts(
     context: ContextHere, distribution: DistributionHere, paging: PagingHere, status: AttemptStatus | None = None
 ) -> dict[str, Any]:
     """List every transaction that was ever signed for it, in that order."""
-    async with context.database.single_statement() as session:
-        return listing(await Lists(session).attempts(distribution.id, paging.place(), status=status))
+    async with context.database.single_statement() as work:
+        return listing(await work.lists.attempts(distribution.id, paging.place(), status=status))
 
 
 @router.get("/distributions/{distribution}/reconciliation", response_model=ReconciliationShown)

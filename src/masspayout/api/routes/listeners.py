@@ -12,7 +12,7 @@ from masspayout.api.paging import Listing, listing
 from masspayout.api.requests import ClaimHere, ContextHere, PagingHere
 from masspayout.automation import event_listeners
 from masspayout.db.entities import EventListener, EventStatus
-from masspayout.db.repositories import EventListeners, EventSort, Lists
+from masspayout.db.repositories import EventSort
 from masspayout.kernel.roles import Permission
 
 router = APIRouter(tags=["listeners"], route_class=GuardedRoute)
@@ -24,8 +24,8 @@ ContractPath = Annotated[AccountId, Path(description="A contract, an account tha
 @requires(Permission.VIEW)
 async def list_listeners(context: ContextHere, paging: PagingHere) -> dict[str, Any]:
     """List whose events are read."""
-    async with context.database.single_statement() as session:
-        return listing(await Lists(session).listeners(paging.place()))
+    async with context.database.single_statement() as work:
+        return listing(await work.lists.listeners(paging.place()))
 
 
 @router.post("/listeners", response_model=ListenerShown, status_code=201)
@@ -36,8 +36,8 @@ async def add_listener(
     """Begin to listen. A worker reads what is new every second."""
     response.headers["Location"] = f"/api/v1/listeners/{addition.contract_id}"
     if claim.is_resumed:
-        async with context.database.single_statement() as session:
-            found = await EventListeners(session).find_by_contract_id(addition.contract_id)
+        async with context.database.single_statement() as work:
+            found = await work.event_listeners.find_by_contract_id(addition.contract_id)
         if found is not None:
             return found
     return await event_listeners.add(context.database, addition.contract_id, since=addition.since)
@@ -76,6 +76,6 @@ async def list_events(
     sort: EventSort = EventSort.LATEST,
 ) -> dict[str, Any]:
     """List what contracts reported."""
-    async with context.database.single_statement() as session:
-        part = await Lists(session).events(paging.place(sort), sort, contract_id=contract_id, name=name, status=status)
+    async with context.database.single_statement() as work:
+        part = await work.lists.events(paging.place(sort), sort, contract_id=contract_id, name=name, status=status)
     return listing(part, sort)

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.api.door import requires
 from masspayout.api.guarded import GuardedRoute
@@ -15,7 +14,7 @@ from masspayout.api.requests import ClaimHere, ContextHere, PagingHere, SeriesHe
 from masspayout.automation import series as business
 from masspayout.context import Context
 from masspayout.db.entities import Series, SeriesStatus
-from masspayout.db.repositories import Lists
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.roles import Permission
 from masspayout.service.idempotency import Claim
 
@@ -31,8 +30,8 @@ async def list_series(
     status: SeriesStatus | None = None,
 ) -> dict[str, Any]:
     """List what makes distributions by itself, the newest first."""
-    async with context.database.single_statement() as session:
-        return listing(await Lists(session).series(paging.place(), asset_id=asset_id, status=status))
+    async with context.database.single_statement() as work:
+        return listing(await work.lists.series(paging.place(), asset_id=asset_id, status=status))
 
 
 @router.get("/series/{series}", response_model=SeriesShown)
@@ -67,12 +66,12 @@ async def _move(
     context: Context,
     series: Series,
     claim: Claim,
-    move: Callable[[AsyncSession, Series], Awaitable[object]],
+    move: Callable[[UnitOfWork, Series], Awaitable[object]],
     to_state: SeriesStatus,
 ) -> Series:
     """Move a series, unless a process did so that died before it could say so; return it as it is now."""
     if not (claim.is_resumed and series.status is to_state):
-        async with context.database.unit_of_work() as session:
-            await move(session, series)
-    async with context.database.single_statement() as session:
-        return await business.find(session, str(series.id))
+        async with context.database.unit_of_work() as work:
+            await move(work, series)
+    async with context.database.single_statement() as work:
+        return await business.find(work, str(series.id))

@@ -12,7 +12,6 @@ from masspayout.api.paging import Listing, listing
 from masspayout.api.requests import ClaimHere, ContextHere, PagingHere
 from masspayout.context import Context
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
-from masspayout.db.repositories import Lists, Webhooks
 from masspayout.kernel.roles import Permission
 from masspayout.service.webhooks import targets
 
@@ -26,8 +25,8 @@ DeliveryId = Annotated[UUID, Path(description="The delivery's id.")]
 @requires(Permission.MANAGE_WEBHOOKS)
 async def list_webhooks(context: ContextHere, paging: PagingHere) -> dict[str, Any]:
     """List who is told of what, newest first."""
-    async with context.database.single_statement() as session:
-        return listing(await Lists(session).webhooks(paging.place()))
+    async with context.database.single_statement() as work:
+        return listing(await work.lists.webhooks(paging.place()))
 
 
 @router.post("/webhooks", response_model=WebhookMade, status_code=201)
@@ -47,8 +46,8 @@ async def add_webhook(context: ContextHere, wish: WebhookWish, claim: ClaimHere)
 async def change_webhook(context: ContextHere, webhook: WebhookId, patch: WebhookPatch) -> Webhook:
     """Switch a target on or off."""
     await targets.set_enabled(context.database, webhook, enabled=patch.enabled)
-    async with context.database.single_statement() as session:
-        return await Webhooks(session).get(webhook)
+    async with context.database.single_statement() as work:
+        return await work.webhooks.get(webhook)
 
 
 @router.delete("/webhooks/{webhook}", status_code=204)
@@ -64,9 +63,9 @@ async def list_deliveries(
     context: ContextHere, webhook: WebhookId, paging: PagingHere, status: DeliveryStatus | None = None
 ) -> dict[str, Any]:
     """List what was sent to a target, the latest first, with its answers."""
-    async with context.database.single_statement() as session:
-        await Webhooks(session).get(webhook)
-        return listing(await Lists(session).deliveries(webhook, paging.place(), status=status))
+    async with context.database.single_statement() as work:
+        await work.webhooks.get(webhook)
+        return listing(await work.lists.deliveries(webhook, paging.place(), status=status))
 
 
 @router.post("/webhooks/deliveries/{delivery}/redeliver", response_model=DeliveryShown, status_code=202)
@@ -74,13 +73,13 @@ async def list_deliveries(
 async def redeliver(context: ContextHere, delivery: DeliveryId) -> WebhookDelivery:
     """Send an event once more, with the same id and number. A worker does it."""
     await targets.send_again(context.database, delivery)
-    async with context.database.single_statement() as session:
-        return await Webhooks(session).get_delivery(delivery)
+    async with context.database.single_statement() as work:
+        return await work.webhooks.get_delivery(delivery)
 
 
 async def _remove_untold(context: Context, webhook_id: UUID) -> None:
     """Remove a target that a process added which died before it could say the secret to anybody."""
-    async with context.database.single_statement() as session:
-        untold = await Webhooks(session).find_by_id(webhook_id)
+    async with context.database.single_statement() as work:
+        untold = await work.webhooks.find_by_id(webhook_id)
     if untold is not None:
         await targets.remove(context.database, webhook_id)

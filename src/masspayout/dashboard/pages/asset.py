@@ -15,7 +15,6 @@ from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Html, h, join
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Asset
-from masspayout.db.repositories import Assets, Distributions, Holders
 from masspayout.kernel.roles import Permission
 from masspayout.registers import assets
 
@@ -31,8 +30,8 @@ def add_page(house: House) -> None:
 
     @house.page("/assets/{reference}", "Asset", section="assets")
     async def show(visit: Visit) -> None:
-        async with visit.unit_of_work() as session:
-            asset = await Assets(session).get_by_reference(visit.request.path_params["reference"])
+        async with visit.unit_of_work() as work:
+            asset = await work.assets.get_by_reference(visit.request.path_params["reference"])
         await _Page(visit, asset).show()
 
 
@@ -102,9 +101,9 @@ class _Page:
         await self._refresh()
 
     async def _refresh(self) -> None:
-        async with self._visit.unit_of_work() as session:
-            self._asset = asset = await Assets(session).get(self._asset.id)
-            payouts = await Distributions(session).find_of_asset(asset.id, None, 1, _PAYOUTS_SHOWN)
+        async with self._visit.unit_of_work() as work:
+            self._asset = asset = await work.assets.get(self._asset.id)
+            payouts = await work.distributions.find_of_asset(asset.id, None, 1, _PAYOUTS_SHOWN)
         self._notes.content = _notes(asset, may_mend=self._visit.may(Permission.MANAGE_ASSETS))
         self._figures.content = _figures(asset)
         self._about.content = _about(asset)
@@ -141,8 +140,8 @@ class _Page:
 
     async def _show_register(self) -> None:
         asset, prefix = self._asset, (self._search.value or "").strip().lower()
-        async with self._visit.unit_of_work() as session:
-            holders = Holders(session)
+        async with self._visit.unit_of_work() as work:
+            holders = work.holders
             rows = await holders.find_sorted(
                 asset.id,
                 prefix=prefix,
@@ -179,8 +178,8 @@ class _Page:
             self._concentration.content = h("p", "There is nobody to compare.", class_="note")
             return
         counts = [number for number, _ in _GROUPS]
-        async with self._visit.unit_of_work() as session:
-            together = await Holders(session).largest_units(asset.id, counts)
+        async with self._visit.unit_of_work() as work:
+            together = await work.holders.largest_units(asset.id, counts)
         parts: list[tuple[str, int]] = []
         before = 0
         for (number, name), held in zip(_GROUPS, together, strict=True):

@@ -10,7 +10,7 @@ from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Html, h
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Asset
-from masspayout.db.repositories import Assets, Page
+from masspayout.db.repositories import Page
 from masspayout.kernel.roles import Permission
 
 
@@ -37,8 +37,8 @@ class _Page:
         self._visit.every(3.0, assets.refresh)
 
     async def _read(self, wanted: str, page: int, size: int) -> tuple[Page[Asset], Html]:
-        async with self._visit.unit_of_work() as session:
-            found = await Assets(session).search(wanted, page, size)
+        async with self._visit.unit_of_work() as work:
+            found = await work.assets.search(wanted, page, size)
         if found.items:
             heads = ["Asset", "Token", "Pays in", numbers("Holders"), numbers("Supply"), "Register", "Read"]
             return found, table(heads, map(_row, found.items), label="Assets")

@@ -14,7 +14,6 @@ from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Content, Html, h, join
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import AuditEntry
-from masspayout.db.repositories import AuditEntries
 from masspayout.kernel.roles import Permission
 
 _PAGE_SIZE = 25
@@ -63,8 +62,8 @@ class _Page:
         await self._refresh()
 
     async def _refresh(self) -> None:
-        async with self._visit.unit_of_work() as session:
-            found = await AuditEntries(session).find(
+        async with self._visit.unit_of_work() as work:
+            found = await work.audit_entries.find(
                 subject_id=_wanted(self._subject),
                 action=_wanted(self._action),
                 actor=_wanted(self._actor),

@@ -21,7 +21,6 @@ from masspayout.dashboard.payout.review import describe_preview
 from masspayout.dashboard.payout.timeline import timeline
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.db.repositories import Distributions
 from masspayout.kernel.errors import MassPayoutError
 
 _REFRESH_SECONDS = 1.0
@@ -127,8 +126,8 @@ class _Page:
     async def _show_review(self) -> None:
         distribution = self._state.distribution
         try:
-            async with self._visit.unit_of_work() as session:
-                last = await Distributions(session).find_last_begun(distribution.asset_id)
+            async with self._visit.unit_of_work() as work:
+                last = await work.distributions.find_last_begun(distribution.asset_id)
             found = await self._visit.payouts.preview(distribution)
         except MassPayoutError as error:
             self._review.content = h("p", words_of(error), class_="note")

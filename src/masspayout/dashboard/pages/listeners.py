@@ -17,7 +17,7 @@ from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import h, join
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import EventListener
-from masspayout.db.repositories import ContractEvents, EventListeners, EventSummary
+from masspayout.db.repositories import EventSummary
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 from masspayout.kernel.roles import Permission
 
@@ -69,9 +69,9 @@ class _Page:
         await self._refresh()
 
     async def _refresh(self) -> None:
-        async with self._visit.unit_of_work() as session:
-            listeners = await EventListeners(session).find_in_order()
-            summaries = await EventListeners(session).summaries()
+        async with self._visit.unit_of_work() as work:
+            listeners = await work.event_listeners.find_in_order()
+            summaries = await work.event_listeners.summaries()
         now = [
             (
                 each.contract_id,
@@ -144,8 +144,8 @@ class _Page:
         await self._refresh()
 
     async def _see(self, contract_id: str) -> None:
-        async with self._visit.unit_of_work() as session:
-            events = await ContractEvents(session).find_set_aside(contract_id)
+        async with self._visit.unit_of_work() as work:
+            events = await work.contract_events.find_set_aside(contract_id)
         rows = [
             (each.name, when(_time(each.timestamp_nanos)), each.error, h("span", str(each.payload), class_="mono"))
             for each in events[:_EVENTS_SHOWN]

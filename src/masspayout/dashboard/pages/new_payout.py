@@ -19,7 +19,6 @@ from masspayout.dashboard.planning.draft import Draft
 from masspayout.dashboard.planning.form import PayoutForm
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Asset, ExecutionType
-from masspayout.db.repositories import Assets, Distributions
 from masspayout.kernel.errors import MassPayoutError
 from masspayout.kernel.roles import Permission
 
@@ -41,8 +40,8 @@ def add_page(house: House) -> None:
     @house.page("/payouts/new", "New payout", section="new", permission=Permission.PLAN)
     async def show(visit: Visit) -> None:
         wanted = visit.argument("asset")
-        async with visit.unit_of_work() as session:
-            repository = Assets(session)
+        async with visit.unit_of_work() as work:
+            repository = work.assets
             assets = [each for each in (await repository.search("", 1, _MOST_ASSETS)).items if each.payment_token_id]
             chosen = await repository.get_by_reference(wanted) if wanted else None
         chosen = chosen or (assets[0] if assets else None)
@@ -116,8 +115,8 @@ class _Page:
         try:
             self._preview.content = h("p", "Reading the register …", class_="note")
             found = await creation.preview(self._visit.payouts, draft, checked)
-            async with self._visit.unit_of_work() as session:
-                last = await Distributions(session).find_last_begun(draft.asset.id)
+            async with self._visit.unit_of_work() as work:
+                last = await work.distributions.find_last_begun(draft.asset.id)
         except MassPayoutError as error:
             self._preview.content = callout("bad", error.message, error.next_step.said(in_browser))
             return

@@ -22,12 +22,8 @@ from masspayout.dashboard.next_steps import with_next_step
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Distribution, ExecutionType, Series, SeriesStatus
 from masspayout.db.repositories import (
-    Assets,
-    BackgroundWork,
     FailedPayout,
-    Overview,
     PaidInMonth,
-    SeriesRepository,
     WorkStatus,
 )
 from masspayout.kernel.money import add, total
@@ -56,8 +52,8 @@ class _Page:
 
     async def show(self) -> None:
         visit = self._visit
-        async with visit.unit_of_work() as session:
-            has_assets = bool((await Assets(session).find_all(limit=1)).total)
+        async with visit.unit_of_work() as work:
+            has_assets = bool((await work.assets.find_all(limit=1)).total)
         with page_head("Overview", "Money paid, what comes next, and what waits for somebody."):
             if visit.may(Permission.PLAN) and has_assets:
                 html(h("a", "New payout", href="/payouts/new", class_="btn-link primary"))
@@ -89,16 +85,16 @@ class _Page:
     async def _refresh(self) -> None:
         now = await self._visit.database.clock.now()
         since = _month_start(now, back=_MONTHS - 1)
-        async with self._visit.unit_of_work() as session:
-            overview = Overview(session)
+        async with self._visit.unit_of_work() as work:
+            overview = work.overview
             paid = await overview.paid_by_month(since)
             failures, failure_count = await overview.failures(_SHOWN)
             waiting = await overview.awaiting_approval(_SHOWN)
             upcoming = await overview.upcoming()
-            series = await SeriesRepository(session).find_of_asset(None, SeriesStatus.ACTIVE, limit=100)
-            work = await BackgroundWork(session).status()
-        self._figures.content = _figures(paid, upcoming, failure_count, work, now)
-        self._running.content = _running(work)
+            series = await work.series.find_of_asset(None, SeriesStatus.ACTIVE, limit=100)
+            background = await work.background_work.status()
+        self._figures.content = _figures(paid, upcoming, failure_count, background, now)
+        self._running.content = _running(background)
         self._failures.content = _waiting(waiting, failures, failure_count)
         self._months.content = _months(paid, since)
         self._next.content = _next(upcoming, series.items, now)

@@ -15,7 +15,7 @@ from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Content, Html, h
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.db.repositories import BatchPayouts, Distributions, Page
+from masspayout.db.repositories import Page
 from masspayout.kernel.payout_status import Progress
 from masspayout.kernel.roles import Permission
 
@@ -84,12 +84,10 @@ class _Page:
         self._visit.every(2.0, payouts.refresh)
 
     async def _read(self, wanted: str, page: int, size: int) -> tuple[Page[Distribution], Html]:
-        async with self._visit.unit_of_work() as session:
-            found = await Distributions(session).find_in_states(
-                self._list.states, contains=wanted, page=page, limit=size
-            )
+        async with self._visit.unit_of_work() as work:
+            found = await work.distributions.find_in_states(self._list.states, contains=wanted, page=page, limit=size)
             progress = {
-                each.id: await BatchPayouts(session).progress(each.id)
+                each.id: await work.batch_payouts.progress(each.id)
                 for each in found.items
                 if not each.status.is_final and each.executed_at
             }

@@ -20,7 +20,7 @@ from masspayout.dashboard.markup import Content, Html, h
 from masspayout.dashboard.next_steps import why_unpaid
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Asset, Series, SeriesStatus
-from masspayout.db.repositories import Assets, Distributions, Page, SeriesRepository
+from masspayout.db.repositories import Page
 from masspayout.kernel.roles import Permission
 
 _OCCURRENCES_SHOWN = 50
@@ -35,9 +35,9 @@ def add_page(house: House) -> None:
 
     @house.page("/series/{reference}", "Series", section="series")
     async def show_one(visit: Visit) -> None:
-        async with visit.unit_of_work() as session:
-            found = await series_business.find(session, visit.request.path_params["reference"])
-            asset = await Assets(session).get(found.asset_id)
+        async with visit.unit_of_work() as work:
+            found = await series_business.find(work, visit.request.path_params["reference"])
+            asset = await work.assets.get(found.asset_id)
         await _One(visit, found, asset).show()
 
 
@@ -56,8 +56,8 @@ class _List:
         self._visit.every(3.0, series.refresh)
 
     async def _read(self, _wanted: str, page: int, size: int) -> tuple[Page[Series], Html]:
-        async with self._visit.unit_of_work() as session:
-            repository = SeriesRepository(session)
+        async with self._visit.unit_of_work() as work:
+            repository = work.series
             found = await repository.find_of_asset(None, None, page, size)
             next_times = await repository.find_next_times([each.id for each in found.items])
         if found.items:
@@ -96,10 +96,10 @@ class _One:
         self._visit.every(2.0, self._refresh)
 
     async def _refresh(self) -> None:
-        async with self._visit.unit_of_work() as session:
-            self._series = series = await series_business.find(session, str(self._series.id))
-            made = await Distributions(session).find_of_series(series.id, _OCCURRENCES_SHOWN)
-            next_time = await series_business.find_next_time(session, series)
+        async with self._visit.unit_of_work() as work:
+            self._series = series = await series_business.find(work, str(self._series.id))
+            made = await work.distributions.find_of_series(series.id, _OCCURRENCES_SHOWN)
+            next_time = await series_business.find_next_time(work, series)
         symbol = self._asset.payment_token_symbol
         rows = [
             (
@@ -141,8 +141,8 @@ class _One:
         return self._visit.handler(Permission.PLAN, action)
 
     async def _pause(self) -> None:
-        async with self._visit.unit_of_work() as session:
-            await series_business.pause(session, self._series)
+        async with self._visit.unit_of_work() as work:
+            await series_business.pause(work, self._series)
         messages.say("Paused: nothing of it begins until it is resumed.")
         await self._refresh()
 
@@ -153,8 +153,8 @@ class _One:
         )
         if not await confirm("Resume this series?", h("p", text), yes="Resume"):
             return
-        async with self._visit.unit_of_work() as session:
-            await series_business.resume(session, self._series)
+        async with self._visit.unit_of_work() as work:
+            await series_business.resume(work, self._series)
         messages.say("It goes on.")
         await self._refresh()
 
@@ -170,8 +170,8 @@ class _One:
         )
         if not sure:
             return
-        async with self._visit.unit_of_work() as session:
-            called_off = await series_business.cancel(session, series)
+        async with self._visit.unit_of_work() as work:
+            called_off = await series_business.cancel(work, series)
         messages.say(f"Cancelled, with {called_off:,} planned payouts.")
         await self._refresh()
 

@@ -20,7 +20,6 @@ from masspayout.dashboard.markup import h, join
 from masspayout.dashboard.pages.users import ROLES
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import ApiToken
-from masspayout.db.repositories import ApiTokens, Users
 from masspayout.kernel.roles import Permission, Role
 from masspayout.service import access
 
@@ -46,8 +45,8 @@ class _Page:
 
     async def show(self) -> None:
         page_head("API tokens", "Programs show one to be let in. Give each its own, with the least role.")
-        async with self._visit.unit_of_work() as session:
-            users = await Users(session).find_in_order()
+        async with self._visit.unit_of_work() as work:
+            users = await work.users.find_in_order()
         owners = {_NOBODY: "nobody"} | {str(user.id): user.name for user in users if not user.disabled}
         self._list = ui.element("div").classes("stack")
         self._pager = Pager(_PAGE_SIZE, self._refresh)
@@ -59,8 +58,8 @@ class _Page:
         await self._refresh()
 
     async def _refresh(self) -> None:
-        async with self._visit.unit_of_work() as session:
-            found = await ApiTokens(session).find_all(self._pager.page, _PAGE_SIZE)
+        async with self._visit.unit_of_work() as work:
+            found = await work.api_tokens.find_all(self._pager.page, _PAGE_SIZE)
         self._list.clear()
         with self._list:
             if not found.items:
@@ -88,10 +87,10 @@ class _Page:
 
     async def _make(self) -> None:
         days, owner = self._life.value, self._owner.value
-        async with self._visit.unit_of_work() as session:
-            owner_user = await Users(session).get(uuid.UUID(owner)) if owner else None
+        async with self._visit.unit_of_work() as work:
+            owner_user = await work.users.get(uuid.UUID(owner)) if owner else None
             token, text = await access.create_token(
-                session,
+                work,
                 self._name.value or "",
                 role=Role(self._role.value),
                 expires_in=timedelta(days=days) if days else None,
@@ -106,7 +105,7 @@ class _Page:
         text = h("p", "Whatever program uses it is kept out at once, for ever. ", used)
         if not await confirm(f"Revoke {token.name!r}?", text, yes="Revoke it", danger=True):
             return
-        async with self._visit.unit_of_work() as session:
-            await access.revoke_token(session, await ApiTokens(session).get(token.id))
+        async with self._visit.unit_of_work() as work:
+            await access.revoke_token(work, await work.api_tokens.get(token.id))
         messages.say(f"{token.name} is revoked.")
         await self._refresh()

@@ -16,7 +16,6 @@ from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import h, join
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import User
-from masspayout.db.repositories import Users
 from masspayout.kernel.roles import Permission, Role
 from masspayout.service import access
 
@@ -55,8 +54,8 @@ class _Page:
         await self._refresh()
 
     async def _refresh(self) -> None:
-        async with self._visit.unit_of_work() as session:
-            users = await Users(session).find_in_order()
+        async with self._visit.unit_of_work() as work:
+            users = await work.users.find_in_order()
         self._list.clear()
         with self._list:
             for user in users:
@@ -86,17 +85,17 @@ class _Page:
         button(label, self._visit.handler(_MANAGE, action), small=True, danger=danger)
 
     async def _add(self) -> None:
-        async with self._visit.unit_of_work() as session:
+        async with self._visit.unit_of_work() as work:
             user = await access.add_user(
-                session, self._name.value or "", role=self._role.value, password=self._password.value or None
+                work, self._name.value or "", role=self._role.value, password=self._password.value or None
             )
         self._name.value = self._password.value = ""
         messages.say(f"{user.name} may come in as {user.role}.")
         await self._refresh()
 
     async def _link(self, user: User) -> None:
-        async with self._visit.unit_of_work() as session:
-            secret = await access.make_login_link(session, user)
+        async with self._visit.unit_of_work() as work:
+            secret = await access.make_login_link(work, user)
         base = str(self._visit.request.base_url).rstrip("/")
         show_secret(
             f"A link that signs {user.name} in",
@@ -113,8 +112,8 @@ class _Page:
         )
         if password is None:
             return
-        async with self._visit.unit_of_work() as session:
-            await access.set_password(session, await Users(session).get(user.id), password)
+        async with self._visit.unit_of_work() as work:
+            await access.set_password(work, await work.users.get(user.id), password)
         messages.say(f"{user.name} has a new password.")
 
     async def _set_role(self, user: User) -> None:
@@ -126,8 +125,8 @@ class _Page:
         )
         if role is None:
             return
-        async with self._visit.unit_of_work() as session:
-            await access.set_role(session, await Users(session).get(user.id), Role(role))
+        async with self._visit.unit_of_work() as work:
+            await access.set_role(work, await work.users.get(user.id), Role(role))
         messages.say(f"{user.name} is {role} now.")
         await self._refresh()
 
@@ -136,8 +135,8 @@ class _Page:
             text = f"All sessions and tokens of {user.name} end at once. They can be let in again later."
             if not await confirm(f"Keep {user.name} out?", h("p", text), yes=f"Keep {user.name} out", danger=True):
                 return
-        async with self._visit.unit_of_work() as session:
-            await access.set_disabled(session, await Users(session).get(user.id), disabled=not user.disabled)
+        async with self._visit.unit_of_work() as work:
+            await access.set_disabled(work, await work.users.get(user.id), disabled=not user.disabled)
         messages.say(f"{user.name} is {'let in again' if user.disabled else 'kept out'}.")
         await self._refresh()
 

@@ -18,7 +18,7 @@ from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Content, h, join
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
-from masspayout.db.repositories import Backlog, Webhooks
+from masspayout.db.repositories import Backlog
 from masspayout.kernel.roles import Permission
 from masspayout.service.webhooks import targets
 
@@ -57,10 +57,10 @@ class _Page:
         self._visit.every(3.0, self._refresh)
 
     async def _refresh(self) -> None:
-        async with self._visit.unit_of_work() as session:
-            found = await Webhooks(session).find_all(1, _MOST_TARGETS)
-            backlogs = await Webhooks(session).backlogs()
-            log = await Webhooks(session).find_deliveries(None, None, self._pager.page, _PAGE_SIZE)
+        async with self._visit.unit_of_work() as work:
+            found = await work.webhooks.find_all(1, _MOST_TARGETS)
+            backlogs = await work.webhooks.backlogs()
+            log = await work.webhooks.find_deliveries(None, None, self._pager.page, _PAGE_SIZE)
         now = (
             [(each.id, each.enabled, backlogs.get(each.id)) for each in found.items],
             [(each.id, each.status, each.tries) for each in log.items],

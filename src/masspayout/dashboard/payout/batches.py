@@ -11,7 +11,6 @@ from masspayout.dashboard.formats import amount, count
 from masspayout.dashboard.markup import h
 from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import BatchPayout
-from masspayout.db.repositories import BatchPayouts
 
 _PAGE_SIZE = 10
 
@@ -33,9 +32,9 @@ class BatchCard:
 
     async def _refresh(self) -> None:
         state = self._state
-        async with self._visit.unit_of_work() as session:
+        async with self._visit.unit_of_work() as work:
             # Batches are numbered without gaps, so a page begins after a number.
-            rows = await BatchPayouts(session).find_of_distribution(
+            rows = await work.batch_payouts.find_of_distribution(
                 state.distribution.id, after=self._pager.offset, limit=_PAGE_SIZE
             )
         figures = [numbers("Holders"), numbers("Paid"), numbers("Failed"), numbers("Amount")]

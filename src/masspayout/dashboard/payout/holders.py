@@ -86,8 +86,8 @@ class HolderCard:
     async def _refresh(self) -> None:
         state, prefix = self._state, (self._search.value or "").strip().lower()
         self._show_tabs()
-        async with self._visit.unit_of_work() as session:
-            entitlements = Entitlements(session, state.distribution)
+        async with self._visit.unit_of_work() as work:
+            entitlements = work.entitlements(state.distribution)
             if prefix:
                 rows = await entitlements.find_by_prefix(prefix, _PAGE_SIZE)
                 total = len(rows)

@@ -7,9 +7,9 @@ from decimal import Decimal
 from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
+from masspayout.db.connections import driver_connection
 from masspayout.db.entities import Attempt, EvmToken, EvmTransaction, evm_balance_change
 from masspayout.db.repositories.base import Repository
-from masspayout.db.session import driver_connection
 from masspayout.db.types import uuid7
 
 _PAGE_SIZE = 5000

@@ -15,8 +15,8 @@ from itertools import islice
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from masspayout.db.connections import driver_connection
 from masspayout.db.entities import Distribution, PayoutType
-from masspayout.db.session import driver_connection
 from masspayout.db.statistics import refresh_statistics
 from masspayout.db.types import uuid7_series
 from masspayout.kernel.money import to_decimal

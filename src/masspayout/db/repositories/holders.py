@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import Select, func, select, text, tuple_
 
+from masspayout.db.connections import driver_connection
 from masspayout.db.entities import RegisterEntry
 from masspayout.db.repositories.base import FIRST_ID, NTH_ID, Page, Repository, read_page
-from masspayout.db.session import driver_connection
 from masspayout.db.statistics import refresh_statistics
 
 # A balance list on its way in: one temporary table, gone when the transaction ends.

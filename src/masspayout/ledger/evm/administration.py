@@ -8,7 +8,6 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from masspayout.db.repositories import Attempts
 from masspayout.db.session import Database
 from masspayout.kernel.errors import Conflict, InsufficientFunds, Invalid, LedgerError, LedgerUncertain
 from masspayout.kernel.money import to_decimal, to_units
@@ -248,13 +247,13 @@ class Administration:
         floor = await self._ledger.node.transaction_count(sender.address, "pending")
         account_id = f"eip155:{chain_id}:{sender.address}"
         # Reserved first, and committed: nobody waits for a number while a signature is made.
-        async with self._database.unit_of_work() as session:
-            nonce = await Attempts(session).next_number(Sender(account_id, floor))
+        async with self._database.unit_of_work() as work:
+            nonce = await work.attempts.next_number(Sender(account_id, floor))
         try:
             signed = await self._ledger.transactions.sign(sender, nonce, to, data, gas, token_id)
         except LedgerError:
-            async with self._database.unit_of_work() as session:
-                await Attempts(session).return_number(account_id, nonce)
+            async with self._database.unit_of_work() as work:
+                await work.attempts.return_number(account_id, nonce)
             raise
         if before_sending is not None:
             await before_sending(signed.transaction_id)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from masspayout.db.repositories import EvmTransactions
 from masspayout.db.session import Database
 from masspayout.kernel.errors import LedgerRejected, LedgerUnavailable
 from masspayout.kernel.next_steps import Action
@@ -66,8 +65,8 @@ class Delivery:
         if next_nonce > signed.nonce:
             await self._require_known(signed, [signed.hash])
             return
-        async with self._database.unit_of_work() as session:
-            earlier = await EvmTransactions(session).find_by_nonces(
+        async with self._database.unit_of_work() as work:
+            earlier = await work.evm_transactions.find_by_nonces(
                 signed.chain_id, signed.sender, next_nonce, signed.nonce - 1
             )
         for sent in (*(version.signed_bytes for version in earlier), signed_bytes):

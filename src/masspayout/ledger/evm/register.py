@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from masspayout.db.entities import EvmToken
-from masspayout.db.repositories import BalanceChange, EvmTokens
+from masspayout.db.repositories import BalanceChange
 from masspayout.db.session import Database
 from masspayout.kernel.errors import Conflict, LedgerRejected, LedgerUnavailable
 from masspayout.ledger.evm.chain import BlockHeader, Chain
@@ -71,15 +71,15 @@ class Registers:
         token = await self._find(chain_id, token_id)
         if token is not None and token.read_block_hash and not await self._is_on_chain(token, final):
             _log.warning("the blocks in which %s was read are gone: it is read again", token_id)
-            async with self._database.unit_of_work() as session:
-                await EvmTokens(session).forget(token)
+            async with self._database.unit_of_work() as work:
+                await work.evm_tokens.forget(token)
             token = None
         if token is None:
             first_block = await first_block_of(
                 self._node, token_id, min(self._settings.evm_start_block, final.number), final.number
             )
-            async with self._database.unit_of_work() as session:
-                await EvmTokens(session).begin(chain_id, token_id, first_block)
+            async with self._database.unit_of_work() as work:
+                await work.evm_tokens.begin(chain_id, token_id, first_block)
             token = await self._find(chain_id, token_id)
         assert token is not None  # noqa: S101 - it was made above, and nobody else forgets it
         return token
@@ -91,23 +91,23 @@ class Registers:
         return (await self._chain.header(token.read_block)).hash == token.read_block_hash
 
     async def _find(self, chain_id: int, token_id: str) -> EvmToken | None:
-        async with self._database.unit_of_work() as session:
-            return await EvmTokens(session).find(chain_id, token_id)
+        async with self._database.unit_of_work() as work:
+            return await work.evm_tokens.find(chain_id, token_id)
 
     async def _keep(self, token: EvmToken, logs: Sequence[Json], last: int, final: BlockHeader) -> EvmToken:
         """Store what a range of blocks did, unless another process has; return how far the token is read now."""
         header = final if last == final.number else await self._chain.header(last)
-        async with self._database.unit_of_work() as session:
-            if await EvmTokens(session).advance(token, last, header.hash):
-                await EvmTokens(session).add_changes(token, _changes(logs))
+        async with self._database.unit_of_work() as work:
+            if await work.evm_tokens.advance(token, last, header.hash):
+                await work.evm_tokens.add_changes(token, _changes(logs))
         read_on = await self._find(token.chain_id, token.token_id)
         if read_on is None:
             raise Conflict(f"The register of {token.token_id} was begun anew meanwhile.", "Read it again.")
         return read_on
 
     async def _holders(self, token: EvmToken, block_number: int) -> AsyncIterator[Sequence[HolderBalance]]:
-        async with self._database.unit_of_work() as session:
-            async for page in EvmTokens(session).stream_balances(token, block_number):
+        async with self._database.unit_of_work() as work:
+            async for page in work.evm_tokens.stream_balances(token, block_number):
                 yield [HolderBalance(account, units) for account, units in page if account != ZERO_ADDRESS]
 
     async def _compare(self, token: EvmToken, block: BlockHeader, final: BlockHeader) -> None:
@@ -122,8 +122,8 @@ class Registers:
                 raise LedgerUnavailable(f"The node cannot tell {token.token_id}'s supply: {error.message}.") from None
             await self._compare(token, final, final)
             return
-        async with self._database.unit_of_work() as session:
-            told_units = await EvmTokens(session).total_units(token, block.number, besides=ZERO_ADDRESS)
+        async with self._database.unit_of_work() as work:
+            told_units = await work.evm_tokens.total_units(token, block.number, besides=ZERO_ADDRESS)
         if told_units != supply_units:
             raise _mismatch(
                 token.token_id,

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from masspayout.db.entities import EvmTransaction
-from masspayout.db.repositories import EvmTransactions
 from masspayout.db.session import Database
 from masspayout.kernel.errors import AnotherLedger, Conflict, LedgerRejected, NotFound
 from masspayout.kernel.next_steps import Action
@@ -52,8 +51,8 @@ class Transactions:
             AnotherLedger: It is another one.
         """
         chain_id, found = await self._chain.chain_id(), await self._chain.identity()
-        async with self._database.unit_of_work() as session:
-            home = await EvmTransactions(session).find_last_home(chain_id, sender)
+        async with self._database.unit_of_work() as work:
+            home = await work.evm_transactions.find_last_home(chain_id, sender)
         if home is not None and contradict(home, found):
             raise AnotherLedger(
                 f"The database knows the nonces of {sender} on the ledger {home}, and the settings lead to {found} "
@@ -71,8 +70,8 @@ class Transactions:
             LedgerUnavailable: Gas costs more than the operator allows now.
         """
         chain_id = await self._chain.chain_id()
-        async with self._database.unit_of_work() as session:
-            stored = await EvmTransactions(session).find_of_nonce(chain_id, sender.address, nonce)
+        async with self._database.unit_of_work() as work:
+            stored = await work.evm_transactions.find_of_nonce(chain_id, sender.address, nonce)
         earlier = _of_call(stored, to, data)
         if earlier is not None:
             return earlier
@@ -81,8 +80,8 @@ class Transactions:
         final = await self._chain.final()
         version = await self._sign(sender, nonce, to, data, gas, fees)
         version.token_id, version.signed_at_block = token_id, final.number
-        async with self._database.unit_of_work() as session:
-            transactions = EvmTransactions(session)
+        async with self._database.unit_of_work() as work:
+            transactions = work.evm_transactions
             await transactions.lock_nonce(chain_id, sender.address, nonce)
             stored = await transactions.find_of_nonce(chain_id, sender.address, nonce)
             earlier = _of_call(stored, to, data)
@@ -147,18 +146,18 @@ class Transactions:
 
     async def versions(self, transaction_ids: Sequence[str]) -> Mapping[str, list[EvmTransaction]]:
         """Return every version of some transactions, the oldest first."""
-        async with self._database.unit_of_work() as session:
-            return await EvmTransactions(session).find_versions(transaction_ids)
+        async with self._database.unit_of_work() as work:
+            return await work.evm_transactions.find_versions(transaction_ids)
 
     async def ids_of(self, hashes: Sequence[str]) -> Mapping[str, str]:
         """Return by which ids some hashes are known, where they are ours."""
-        async with self._database.unit_of_work() as session:
-            return await EvmTransactions(session).find_ids(hashes)
+        async with self._database.unit_of_work() as work:
+            return await work.evm_transactions.find_ids(hashes)
 
     async def of_nonce(self, version: EvmTransaction) -> Sequence[EvmTransaction]:
         """Return everything that was signed for the nonce of a version, the oldest first."""
-        async with self._database.unit_of_work() as session:
-            return await EvmTransactions(session).find_of_nonce(version.chain_id, version.sender, version.nonce)
+        async with self._database.unit_of_work() as work:
+            return await work.evm_transactions.find_of_nonce(version.chain_id, version.sender, version.nonce)
 
     async def adopt(self, version: EvmTransaction, found: DecodedTransaction) -> EvmTransaction | None:
         """Return a transaction that was found on the chain as a version of ours, if it is the same call; else None.
@@ -178,8 +177,8 @@ class Transactions:
             ledger_identity=version.ledger_identity,
         )
         adopted = _as_version_of(version, adopted)
-        async with self._database.unit_of_work() as session:
-            await EvmTransactions(session).adopt(adopted)
+        async with self._database.unit_of_work() as work:
+            await work.evm_transactions.adopt(adopted)
         return adopted
 
     async def _renewed(self, transaction_id: str, versions: Sequence[EvmTransaction]) -> EvmTransaction:
@@ -207,11 +206,11 @@ class Transactions:
 
         When somebody else has stored another one meanwhile, it is that one, and what was signed is forgotten.
         """
-        async with self._database.unit_of_work() as session:
-            locked = await EvmTransactions(session).lock_versions(newest.transaction_id)
+        async with self._database.unit_of_work() as work:
+            locked = await work.evm_transactions.lock_versions(newest.transaction_id)
             if locked[-1].hash != newest.hash:
                 return locked[-1]
-            await EvmTransactions(session).remember(newer)
+            await work.evm_transactions.remember(newer)
         return newer
 
     async def _is_recent(self, version: EvmTransaction) -> bool:
@@ -230,8 +229,8 @@ class Transactions:
         first = await self._node.transaction_count(waiting.sender, "pending")
         if first >= waiting.nonce:
             return
-        async with self._database.unit_of_work() as session:
-            stored = await EvmTransactions(session).find_by_nonces(
+        async with self._database.unit_of_work() as work:
+            stored = await work.evm_transactions.find_by_nonces(
                 waiting.chain_id, waiting.sender, first, waiting.nonce - 1
             )
         missing = sorted(set(range(first, waiting.nonce)) - {version.nonce for version in stored})
@@ -248,8 +247,8 @@ class Transactions:
     async def _sign_filling(self, sender: SenderAccount, nonce: int, waiting: EvmTransaction) -> EvmTransaction:
         """Sign a transaction that pays nobody, and store it: as a version of what an attempt never stored, if any."""
         filling = await self._sign(sender, nonce, sender.address, b"", _PLAIN_TRANSFER_GAS, await self.fees.current())
-        async with self._database.unit_of_work() as session:
-            transactions = EvmTransactions(session)
+        async with self._database.unit_of_work() as work:
+            transactions = work.evm_transactions
             await transactions.lock_nonce(waiting.chain_id, waiting.sender, nonce)
             stored = await transactions.find_of_nonce(waiting.chain_id, waiting.sender, nonce)
             if stored:

@@ -17,12 +17,11 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout import audit
 from masspayout.db.entities import User
-from masspayout.db.repositories import Users
 from masspayout.db.session import Database
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import Conflict, Forbidden, Invalid, NotAuthenticated
 from masspayout.kernel.roles import Role
 from masspayout.service.access.identities import Identity
@@ -101,9 +100,9 @@ class OpenIdProvider:
         """
         claims = await self._claims(redirect_address, answer, _read_begun(brought_back))
         role = self._role_of(claims)
-        async with database.unit_of_work() as session:
-            user = await self._user(session, claims, role)
-            return await begin_session(session, self._settings, user, source_address)
+        async with database.unit_of_work() as work:
+            user = await self._user(work, claims, role)
+            return await begin_session(work, self._settings, user, source_address)
 
     async def _claims(self, redirect_address: str, answer: Mapping[str, str], begun: _Begun) -> dict[str, Any]:
         if "error" in answer:
@@ -155,16 +154,16 @@ class OpenIdProvider:
             )
         return max(found, key=list(Role).index)
 
-    async def _user(self, session: AsyncSession, claims: Mapping[str, Any], role: Role) -> User:
+    async def _user(self, work: UnitOfWork, claims: Mapping[str, Any], role: Role) -> User:
         """Return the user whom the provider knows, with the role that it names now; a new one the first time."""
-        users = Users(session)
+        users = work.users
         subject = str(claims["sub"])
         user = await users.find_by_oidc(self._issuer, subject)
         if user is not None:
             if user.disabled:
                 raise Forbidden(f"The user {user.name!r} is disabled.", "Ask an admin.")
             if user.role is not role:
-                await set_role(session, user, role)
+                await set_role(work, user, role)
             return user
         name = canonical_name(next(str(claims[claim]) for claim in _NAME_CLAIMS if claims.get(claim)))
         added = await users.add(User(name=name, role=role, oidc_issuer=self._issuer, oidc_subject=subject))
@@ -172,7 +171,7 @@ class OpenIdProvider:
             raise Conflict(
                 f"There is a user {name!r} who does not come from the provider.", "Ask an admin to tell the two apart."
             )
-        audit.record(session, "user.created", added.id, after={"name": name, "role": role})
+        audit.record(work, "user.created", added.id, after={"name": name, "role": role})
         return added
 
     async def _discover(self) -> dict[str, Any]:

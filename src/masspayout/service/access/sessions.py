@@ -2,12 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
 from masspayout.db.entities import LoginLink, LoginSession, User
-from masspayout.db.repositories import LoginLinks, LoginSessions, Users
 from masspayout.db.session import Database
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.actors import acting_as
 from masspayout.kernel.errors import NotAuthenticated
 from masspayout.kernel.next_steps import Action
@@ -31,23 +29,23 @@ async def log_in(
     """
     attempt = LoginAttempt(database, name.strip().lower(), source_address)
     await attempt.begin()
-    async with database.unit_of_work() as session:
-        user = await Users(session).find_by_name(name.strip().lower())
+    async with database.unit_of_work() as work:
+        user = await work.users.find_by_name(name.strip().lower())
     is_right = await verify_password(password, None if user is None else user.password_hash)
     if user is None or not is_right or user.disabled:
         raise NotAuthenticated("The name or the password is wrong.", "Try again, or ask an admin for a new password.")
     await attempt.succeed()
-    async with database.unit_of_work() as session:
-        return await begin_session(session, settings, user, source_address)
+    async with database.unit_of_work() as work:
+        return await begin_session(work, settings, user, source_address)
 
 
-async def make_login_link(session: AsyncSession, user: User) -> str:
+async def make_login_link(work: UnitOfWork, user: User) -> str:
     """Make the secret of a link that logs a user in, once, within a quarter of an hour."""
     secret = new_secret(SecretKind.LINK)
     link = LoginLink(
         user_id=user.id, prefix=secret.prefix, digest=secret.digest, expires_at=datetime.now(UTC) + _LINK_LIFE
     )
-    await LoginLinks(session).save(link)
+    await work.login_links.save(link)
     return secret.text
 
 
@@ -60,19 +58,19 @@ async def log_in_by_link(
         NotAuthenticated: It is no link, or it was used, or its time is over.
     """
     prefix = prefix_of(text, SecretKind.LINK)
-    async with database.unit_of_work() as session:
-        link = None if prefix is None else await LoginLinks(session).find_by_prefix(prefix)
+    async with database.unit_of_work() as work:
+        link = None if prefix is None else await work.login_links.find_by_prefix(prefix)
         now = datetime.now(UTC)
-        if link is None or not matches(text, link.digest) or not await LoginLinks(session).use(link.id, now):
+        if link is None or not matches(text, link.digest) or not await work.login_links.use(link.id, now):
             raise _stale_link()
-        user = await Users(session).get(link.user_id)
+        user = await work.users.get(link.user_id)
         if user.disabled:
             raise _stale_link()
-        return await begin_session(session, settings, user, source_address)
+        return await begin_session(work, settings, user, source_address)
 
 
 async def begin_session(
-    session: AsyncSession, settings: Settings, user: User, source_address: str | None
+    work: UnitOfWork, settings: Settings, user: User, source_address: str | None
 ) -> tuple[Identity, str]:
     """Begin a session of somebody who has proven to be this user. Returns who it is, and the text of the cookie."""
     secret = new_secret(SecretKind.SESSION)
@@ -84,11 +82,11 @@ async def begin_session(
         expires_at=datetime.now(UTC) + timedelta(hours=settings.session_hours),
         source_address=source_address,
     )
-    session.add(user)
-    await LoginSessions(session).save(login)
+    work.add(user)
+    await work.login_sessions.save(login)
     identity = Identity.of_session(login)
     with acting_as(identity.actor(source_address)):
-        audit.record(session, "user.logged_in", user.id)
+        audit.record(work, "user.logged_in", user.id)
     return identity, secret.text
 
 
@@ -101,8 +99,8 @@ async def find_session(database: Database, text: str) -> Identity:
     prefix = prefix_of(text, SecretKind.SESSION)
     login = None
     if prefix is not None:
-        async with database.single_statement() as session:
-            login = await LoginSessions(session).find_by_prefix(prefix)
+        async with database.single_statement() as work:
+            login = await work.login_sessions.find_by_prefix(prefix)
     if login is None or not matches(text, login.digest):
         raise NotAuthenticated("You are not logged in.", "Log in.")
     if login.ended_at is not None or login.expires_at <= datetime.now(UTC) or login.user.disabled:
@@ -112,8 +110,8 @@ async def find_session(database: Database, text: str) -> Identity:
 
 async def log_out(database: Database, identity: Identity) -> None:
     """End the session that somebody came in with."""
-    async with database.unit_of_work() as session:
-        await LoginSessions(session).end(identity.credential_id, datetime.now(UTC))
+    async with database.unit_of_work() as work:
+        await work.login_sessions.end(identity.credential_id, datetime.now(UTC))
 
 
 def _stale_link() -> NotAuthenticated:

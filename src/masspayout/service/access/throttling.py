@@ -5,7 +5,6 @@ What is counted is in the database, so it holds for all processes and survives t
 
 import math
 
-from masspayout.db.repositories import LoginThrottles
 from masspayout.db.session import Database
 from masspayout.kernel.errors import TooManyRequests
 from masspayout.service.access.secrets import digest_of
@@ -31,8 +30,8 @@ class LoginAttempt:
         Raises:
             TooManyRequests: There were too many failures; it is said how long to wait.
         """
-        async with self._database.unit_of_work() as session:
-            throttles = LoginThrottles(session)
+        async with self._database.unit_of_work() as work:
+            throttles = work.login_throttles
             for key, allowed in self._allowed.items():
                 if await throttles.count_attempt(key, allowed=allowed):
                     continue
@@ -43,5 +42,5 @@ class LoginAttempt:
 
     async def succeed(self) -> None:
         """Forget the failures for this name; those from the address stay, which others may be guessing from."""
-        async with self._database.unit_of_work() as session:
-            await LoginThrottles(session).forget(self._name_key)
+        async with self._database.unit_of_work() as work:
+            await work.login_throttles.forget(self._name_key)

@@ -3,12 +3,10 @@
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
 from masspayout.db.entities import ApiToken
-from masspayout.db.repositories import ApiTokens
 from masspayout.db.session import Database
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import Conflict, Invalid, NotAuthenticated, NotFound
 from masspayout.kernel.next_steps import Action
 from masspayout.kernel.roles import Role
@@ -22,7 +20,7 @@ _LAST_USED_PRECISION = timedelta(minutes=1)
 
 
 async def create_token(
-    session: AsyncSession,
+    work: UnitOfWork,
     name: str,
     *,
     role: Role,
@@ -33,7 +31,7 @@ async def create_token(
     """Make a token. Returns it, and its text, which nobody can see ever again.
 
     Args:
-        session: The caller's transaction.
+        work: The caller's transaction.
         name: What people call it.
         role: What it is there for.
         expires_in: How long it is good; None: until it is revoked.
@@ -59,19 +57,19 @@ async def create_token(
     )
     if token_id is not None:
         token.id = token_id
-    await ApiTokens(session).save(token)
+    await work.api_tokens.save(token)
     names = ("name", "prefix", "role", "owner_id", "expires_at")
-    audit.record(session, "token.created", token.id, after={name: getattr(token, name) for name in names})
+    audit.record(work, "token.created", token.id, after={name: getattr(token, name) for name in names})
     return token, secret.text
 
 
-async def find_token(session: AsyncSession, reference: str) -> ApiToken:
+async def find_token(work: UnitOfWork, reference: str) -> ApiToken:
     """Return a token by its id, or by the prefix that its text has.
 
     Raises:
         NotFound: There is no such token.
     """
-    tokens = ApiTokens(session)
+    tokens = work.api_tokens
     try:
         found = await tokens.find_by_id(uuid.UUID(reference))
     except ValueError:
@@ -82,15 +80,15 @@ async def find_token(session: AsyncSession, reference: str) -> ApiToken:
     return found
 
 
-async def revoke_token(session: AsyncSession, token: ApiToken) -> None:
+async def revoke_token(work: UnitOfWork, token: ApiToken) -> None:
     """Let a token never come in again.
 
     Raises:
         Conflict: It was revoked before.
     """
-    if not await ApiTokens(session).revoke(token.id, datetime.now(UTC)):
+    if not await work.api_tokens.revoke(token.id, datetime.now(UTC)):
         raise Conflict(f"The token {token.name!r} is revoked already.", "Make a new one if you need one.")
-    audit.record(session, "token.revoked", token.id, before={"name": token.name, "prefix": token.prefix})
+    audit.record(work, "token.revoked", token.id, before={"name": token.name, "prefix": token.prefix})
 
 
 async def authenticate_token(database: Database, text: str) -> Identity:
@@ -102,8 +100,8 @@ async def authenticate_token(database: Database, text: str) -> Identity:
     prefix = prefix_of(text, SecretKind.TOKEN)
     if prefix is None:
         raise NotAuthenticated("This is not an API token.", "Send one as Authorization: Bearer mpt_….")
-    async with database.single_statement() as session:
-        token = await ApiTokens(session).find_by_prefix(prefix)
+    async with database.single_statement() as work:
+        token = await work.api_tokens.find_by_prefix(prefix)
     if token is None or not matches(text, token.digest):
         raise NotAuthenticated("There is no such API token.", "Check it, or have an admin make a new one.")
     now = datetime.now(UTC)
@@ -114,6 +112,6 @@ async def authenticate_token(database: Database, text: str) -> Identity:
     if token.owner is not None and token.owner.disabled:
         raise NotAuthenticated("The user whom this API token belongs to is disabled.", "Ask an admin.")
     if token.last_used_at is None or now - token.last_used_at >= _LAST_USED_PRECISION:
-        async with database.single_statement() as session:
-            await ApiTokens(session).note_use(token.id, now)
+        async with database.single_statement() as work:
+            await work.api_tokens.note_use(token.id, now)
     return Identity.of_token(token)

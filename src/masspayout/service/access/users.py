@@ -3,11 +3,9 @@
 import re
 from datetime import UTC, datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
 from masspayout.db.entities import User
-from masspayout.db.repositories import LoginSessions, Users
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import Conflict, Invalid, NotFound
 from masspayout.kernel.next_steps import Action
 from masspayout.kernel.roles import Role
@@ -32,7 +30,7 @@ def canonical_name(text: str) -> str:
     return name
 
 
-async def add_user(session: AsyncSession, name: str, *, role: Role, password: str | None = None) -> User:
+async def add_user(work: UnitOfWork, name: str, *, role: Role, password: str | None = None) -> User:
     """Add a user. One without a password comes in by a login link only.
 
     Raises:
@@ -41,68 +39,68 @@ async def add_user(session: AsyncSession, name: str, *, role: Role, password: st
     """
     name = canonical_name(name)
     password_hash = None if password is None else await hash_password(password, user_name=name)
-    user = await Users(session).add(User(name=name, role=role, password_hash=password_hash))
+    user = await work.users.add(User(name=name, role=role, password_hash=password_hash))
     if user is None:
         raise Conflict(
             f"There is a user {name!r} already.", "Change the password with: ", Action.CHANGE_PASSWORD.on(name)
         )
-    audit.record(session, "user.created", user.id, after={"name": user.name, "role": user.role})
+    audit.record(work, "user.created", user.id, after={"name": user.name, "role": user.role})
     return user
 
 
-async def local_admin(session: AsyncSession, name: str) -> User:
+async def local_admin(work: UnitOfWork, name: str) -> User:
     """Return the user for whoever runs this process, who has the database anyway; an admin without a password.
 
     Raises:
         Conflict: There is one of this name, who is disabled.
     """
     name = _NOT_IN_NAMES.sub("-", name.lower()).strip("-")[:100] or "admin"
-    user = await Users(session).find_by_name(name) or await add_user(session, name, role=Role.ADMIN)
+    user = await work.users.find_by_name(name) or await add_user(work, name, role=Role.ADMIN)
     if user.disabled:
         raise Conflict(f"The user {name!r} is disabled.", "Add another: ", Action.ADD_ADMIN)
     return user
 
 
-async def find_user(session: AsyncSession, name: str) -> User:
+async def find_user(work: UnitOfWork, name: str) -> User:
     """Return a user by name.
 
     Raises:
         NotFound: There is none of this name.
     """
-    user = await Users(session).find_by_name(name.strip().lower())
+    user = await work.users.find_by_name(name.strip().lower())
     if user is None:
         raise NotFound(f"There is no user {name!r}.", "See who there is with: ", Action.LIST_USERS)
     return user
 
 
-async def set_password(session: AsyncSession, user: User, password: str) -> None:
+async def set_password(work: UnitOfWork, user: User, password: str) -> None:
     """Give a user another password, and end all sessions that began with the old one.
 
     Raises:
         Invalid: The password is too easy to guess.
     """
     user.password_hash = await hash_password(password, user_name=user.name)
-    await Users(session).save(user)
-    await LoginSessions(session).end_of_user(user.id, datetime.now(UTC))
-    audit.record(session, "user.password_changed", user.id, after={"name": user.name})
+    await work.users.save(user)
+    await work.login_sessions.end_of_user(user.id, datetime.now(UTC))
+    audit.record(work, "user.password_changed", user.id, after={"name": user.name})
 
 
-async def set_disabled(session: AsyncSession, user: User, *, disabled: bool) -> None:
+async def set_disabled(work: UnitOfWork, user: User, *, disabled: bool) -> None:
     """Keep a user out, with every session and token; or let the user in again."""
-    audit.record_change(session, "user.changed", user.id, {"disabled": user.disabled}, {"disabled": disabled})
+    audit.record_change(work, "user.changed", user.id, {"disabled": user.disabled}, {"disabled": disabled})
     user.disabled = disabled
-    await Users(session).save(user)
+    await work.users.save(user)
     if disabled:
-        await LoginSessions(session).end_of_user(user.id, datetime.now(UTC))
+        await work.login_sessions.end_of_user(user.id, datetime.now(UTC))
 
 
-async def set_role(session: AsyncSession, user: User, role: Role) -> None:
+async def set_role(work: UnitOfWork, user: User, role: Role) -> None:
     """Give a user another role; it counts from the next request on."""
-    audit.record_change(session, "user.changed", user.id, {"role": user.role}, {"role": role})
+    audit.record_change(work, "user.changed", user.id, {"role": user.role}, {"role": role})
     user.role = role
-    await Users(session).save(user)
+    await work.users.save(user)
 
 
-async def can_anybody_come_in(session: AsyncSession) -> bool:
+async def can_anybody_come_in(work: UnitOfWork) -> bool:
     """Whether there is a user with a password, or a good token."""
-    return await Users(session).can_anybody_come_in(datetime.now(UTC))
+    return await work.users.can_anybody_come_in(datetime.now(UTC))

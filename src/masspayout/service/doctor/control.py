@@ -1,8 +1,7 @@
 """Checks of what keeps payouts honest and others informed: the audit trail, and the webhooks."""
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.next_steps import Action
 from masspayout.service.doctor.examination import Examination, Problem
 
@@ -18,8 +17,8 @@ async def audit_trail_is_whole(examination: Examination) -> str:
             "Find out who did that, execute ALTER TABLE audit_entry ENABLE TRIGGER refuse_change, then: ",
             Action.VERIFY_AUDIT,
         )
-    async with examination.diagnosis.connection() as connection, AsyncSession(connection) as session:
-        found = await audit.verify_latest(session, _LATEST_ENTRIES)
+    async with examination.diagnosis.connection() as connection, UnitOfWork(connection) as work:
+        found = await audit.verify_latest(work, _LATEST_ENTRIES)
     if not found.holds:
         raise Problem(
             f"The audit trail was tampered with, in {found.break_count} place(s) of its latest entries: "

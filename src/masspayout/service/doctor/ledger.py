@@ -3,10 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout.db.diagnosis import Unpaid
-from masspayout.db.repositories import Homes
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import NotFound
 from masspayout.kernel.money import subtract, to_decimal, total
 from masspayout.kernel.next_steps import Action, NextStep
@@ -21,8 +19,8 @@ async def ledger_answers(examination: Examination) -> str:
 
     A sandbox is asked about those only: one that was never used is left alone.
     """
-    async with examination.diagnosis.connection() as connection, AsyncSession(connection) as session:
-        homes = await Homes(session).find_token_homes()
+    async with examination.diagnosis.connection() as connection, UnitOfWork(connection) as work:
+        homes = await work.homes.find_token_homes()
     examination.ledger = examination.opening.make_ledger(examination.url, examination.settings, examination.clock)
     examination.opened.push_async_callback(examination.ledger.close)
     name = examination.ledger.traits.name
@@ -48,8 +46,8 @@ async def ledger_answers(examination: Examination) -> str:
 
 async def nothing_waits_elsewhere(examination: Examination) -> str:
     """Whatever is to be paid, or is being paid, belongs to the ledger that the settings lead to."""
-    async with examination.diagnosis.connection() as connection, AsyncSession(connection) as session:
-        unfinished = await Homes(session).find_unfinished()
+    async with examination.diagnosis.connection() as connection, UnitOfWork(connection) as work:
+        unfinished = await work.homes.find_unfinished()
     elsewhere = await ledger_binding.elsewhere(examination.ledger, unfinished)
     if not elsewhere:
         return "Nothing waits on another one."

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout.db.entities import Payer
-from masspayout.db.repositories import Homes, Payers
+from masspayout.db.repositories import Payers
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.movements import StatementEntry
 from masspayout.kernel.next_steps import Action
@@ -35,9 +34,9 @@ class _Findings:
 
 async def payers_are_explained(examination: Examination) -> str:
     """Whatever the ledger shows that left a payer is a payment of ours, or somebody said what it was."""
-    async with examination.diagnosis.connection() as connection, AsyncSession(connection) as session:
-        payers = Payers(session)
-        is_new = not await payers.find_known() and not await Homes(session).find_token_homes()
+    async with examination.diagnosis.connection() as connection, UnitOfWork(connection) as work:
+        payers = work.payers
+        is_new = not await payers.find_known() and not await work.homes.find_token_homes()
         is_left_alone = not examination.settings.sandbox_database_url and not await examination.ledger.examine()
         if is_new and is_left_alone:
             return "Nothing was paid yet, and the ledger is one that is left alone until it is used."

@@ -18,7 +18,6 @@ from http import HTTPStatus
 import httpcore
 
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery, WebhookEvent
-from masspayout.db.repositories import Webhooks
 from masspayout.db.session import Database
 from masspayout.kernel.errors import MassPayoutError
 from masspayout.kernel.json_forms import json_form
@@ -65,10 +64,10 @@ class Deliverer:
 
         Returns how many deliveries were taken.
         """
-        async with self._database.unit_of_work() as session:
-            await Webhooks(session).fan_out(_EVENTS_AT_ONCE)
-        async with self._database.unit_of_work() as session:
-            targets = await Webhooks(session).find_enabled()
+        async with self._database.unit_of_work() as work:
+            await work.webhooks.fan_out(_EVENTS_AT_ONCE)
+        async with self._database.unit_of_work() as work:
+            targets = await work.webhooks.find_enabled()
         if not targets:
             return 0
         async with connection_pool(allow_private=self._settings.webhook_allow_private) as pool:
@@ -76,33 +75,31 @@ class Deliverer:
 
     async def test(self, webhook: Webhook) -> WebhookDelivery:
         """Send an event of type ``webhook.test`` to a target now, and return what came of it."""
-        async with self._database.unit_of_work() as session:
+        async with self._database.unit_of_work() as work:
             event = WebhookEvent(
                 type="webhook.test",
                 data={"webhook_id": str(webhook.id)},
                 dispatched_at=await self._database.clock.database_now(),
             )
-            added = await Webhooks(session).add_delivery(
-                webhook.id, event, claim=timedelta(seconds=self._claim_seconds())
-            )
-        async with self._database.unit_of_work() as session:
-            delivery = await Webhooks(session).get_delivery(added.id)
+            added = await work.webhooks.add_delivery(webhook.id, event, claim=timedelta(seconds=self._claim_seconds()))
+        async with self._database.unit_of_work() as work:
+            delivery = await work.webhooks.get_delivery(added.id)
         async with connection_pool(allow_private=self._settings.webhook_allow_private) as pool:
             await self._deliver(pool, delivery)
-        async with self._database.unit_of_work() as session:
-            return await Webhooks(session).get_delivery(added.id)
+        async with self._database.unit_of_work() as work:
+            return await work.webhooks.get_delivery(added.id)
 
     async def forget_old(self, now: datetime) -> int:
         """Delete events and deliveries that were done with long ago."""
-        async with self._database.unit_of_work() as session:
-            return await Webhooks(session).forget(now - timedelta(days=self._settings.webhook_keep_days))
+        async with self._database.unit_of_work() as work:
+            return await work.webhooks.forget(now - timedelta(days=self._settings.webhook_keep_days))
 
     async def _deliver_to(self, pool: httpcore.AsyncConnectionPool, target: Webhook) -> int:
         """Send what is due to one target, some at a time, until nothing is or something goes wrong."""
         taken = 0
         for _ in range(_ROUNDS):
-            async with self._database.unit_of_work() as session:
-                due = await Webhooks(session).claim(target.id, limit=_SENT_AT_ONCE, claim_seconds=self._claim_seconds())
+            async with self._database.unit_of_work() as work:
+                due = await work.webhooks.claim(target.id, limit=_SENT_AT_ONCE, claim_seconds=self._claim_seconds())
             statuses = await asyncio.gather(*(self._deliver(pool, delivery) for delivery in due))
             taken += statuses.count(DeliveryStatus.DELIVERED)
             if len(due) < _SENT_AT_ONCE or any(status is not DeliveryStatus.DELIVERED for status in statuses):
@@ -112,8 +109,8 @@ class Deliverer:
     async def _deliver(self, pool: httpcore.AsyncConnectionPool, delivery: WebhookDelivery) -> DeliveryStatus | None:
         answer = await self._send(pool, delivery)
         settings = self._settings
-        async with self._database.unit_of_work() as session:
-            status = await Webhooks(session).record(
+        async with self._database.unit_of_work() as work:
+            status = await work.webhooks.record(
                 delivery.id,
                 response_status=answer.status,
                 response_ms=answer.milliseconds,

@@ -5,13 +5,11 @@ import secrets
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from masspayout import audit
 from masspayout.db.entities import Webhook
-from masspayout.db.repositories import Webhooks
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import Conflict, Invalid
 from masspayout.kernel.next_steps import Action
 from masspayout.service.webhooks.addresses import check_target
@@ -52,13 +50,13 @@ async def add(
     wanted = _check_events(events)
     await check_target(url, allow_private=settings.webhook_allow_private)
     secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
-    async with database.unit_of_work() as session:
-        webhook = await Webhooks(session).save(
+    async with database.unit_of_work() as work:
+        webhook = await work.webhooks.save(
             Webhook(
                 id=webhook_id or uuid7(), url=url, events=wanted, sealed_secret=seal(settings, secret), enabled=True
             )
         )
-        audit.record(session, "webhook.created", webhook.id, after={"url": url, "events": wanted})
+        audit.record(work, "webhook.created", webhook.id, after={"url": url, "events": wanted})
     return webhook, secret
 
 
@@ -68,10 +66,10 @@ async def remove(database: Database, webhook_id: uuid.UUID) -> None:
     Raises:
         NotFound: There is no such target.
     """
-    async with database.unit_of_work() as session:
-        webhook = await Webhooks(session).get(webhook_id)
-        if await Webhooks(session).remove(webhook_id):
-            audit.record(session, "webhook.removed", webhook_id, before={"url": webhook.url, "events": webhook.events})
+    async with database.unit_of_work() as work:
+        webhook = await work.webhooks.get(webhook_id)
+        if await work.webhooks.remove(webhook_id):
+            audit.record(work, "webhook.removed", webhook_id, before={"url": webhook.url, "events": webhook.events})
 
 
 async def set_enabled(database: Database, webhook_id: uuid.UUID, *, enabled: bool) -> Webhook:
@@ -80,23 +78,23 @@ async def set_enabled(database: Database, webhook_id: uuid.UUID, *, enabled: boo
     Raises:
         NotFound: There is no such target.
     """
-    async with database.unit_of_work() as session:
-        webhooks = Webhooks(session)
+    async with database.unit_of_work() as work:
+        webhooks = work.webhooks
         webhook = await webhooks.get(webhook_id)
         if await webhooks.set_enabled(webhook_id, enabled=enabled):
             audit.record(
-                session, "webhook.changed", webhook_id, before={"enabled": not enabled}, after={"enabled": enabled}
+                work, "webhook.changed", webhook_id, before={"enabled": not enabled}, after={"enabled": enabled}
             )
         return await webhooks.get(webhook.id)
 
 
-async def find(session: AsyncSession, reference: str) -> Webhook:
+async def find(work: UnitOfWork, reference: str) -> Webhook:
     """Return a target by its id.
 
     Raises:
         NotFound: There is none, or the reference is no id.
     """
-    return await Webhooks(session).get_by_text(reference)
+    return await work.webhooks.get_by_text(reference)
 
 
 async def send_again(database: Database, delivery_id: uuid.UUID) -> None:
@@ -106,9 +104,9 @@ async def send_again(database: Database, delivery_id: uuid.UUID) -> None:
         NotFound: There is no such delivery.
         Conflict: It is about to be sent anyway.
     """
-    async with database.unit_of_work() as session:
-        delivery = await Webhooks(session).get_delivery(delivery_id)
-        if not await Webhooks(session).send_again(delivery.id):
+    async with database.unit_of_work() as work:
+        delivery = await work.webhooks.get_delivery(delivery_id)
+        if not await work.webhooks.send_again(delivery.id):
             raise Conflict(
                 f"Delivery {delivery.id} was not given up: it is sent at {delivery.next_try_at:%Y-%m-%d %H:%M:%S} UTC.",
                 "A worker sends it: ",
