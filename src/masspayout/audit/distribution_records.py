@@ -5,7 +5,7 @@ from typing import Any
 
 from masspayout import audit
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.db.unit_of_work import UnitOfWork
+from masspayout.db.store import Recorder
 
 # What it says of a new one, by the names of its columns.
 _TERMS = (
@@ -23,20 +23,20 @@ _TERMS = (
 )
 
 
-def record_created(work: UnitOfWork, distribution: Distribution) -> None:
+def record_created(work: Recorder, distribution: Distribution) -> None:
     """Write down who made a distribution, and its terms."""
     terms = {name: getattr(distribution, name) for name in _TERMS}
     audit.record(work, "distribution.created", distribution.id, after=terms)
 
 
-def record_cancelled(work: UnitOfWork, distribution_id: uuid.UUID) -> None:
+def record_cancelled(work: Recorder, distribution_id: uuid.UUID) -> None:
     """Write down who called a distribution off."""
     pending, cancelled = DistributionStatus.PENDING, DistributionStatus.CANCELLED
     audit.record_move(work, "distribution.cancelled", distribution_id, pending, cancelled)
 
 
 def record_start(
-    work: UnitOfWork, action: str, distribution: Distribution, before: DistributionStatus, **more: Any
+    work: Recorder, action: str, distribution: Distribution, before: DistributionStatus, **more: Any
 ) -> None:
     """Write down who has a distribution paid, and what it was that they have paid."""
     what = {"register_hash": distribution.register_hash, "total_amount": distribution.total_amount, **more}

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from masspayout.db.entities import AuditEntry
 from masspayout.db.repositories.audit_entries import FIRST_PREVIOUS_HASH, hash_of
 from masspayout.db.session import Database
+from masspayout.db.store import Recorder
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.actors import current_actor
 from masspayout.kernel.json_forms import json_form
@@ -21,7 +22,7 @@ _MOST_BREAKS_KEPT = 100
 
 
 def record(
-    work: UnitOfWork,
+    work: Recorder,
     action: str,
     subject_id: uuid.UUID | str,
     *,
@@ -52,14 +53,14 @@ def record(
 
 
 def record_move(
-    work: UnitOfWork, action: str, subject_id: uuid.UUID, from_status: str, to_status: str, **facts: Any
+    work: Recorder, action: str, subject_id: uuid.UUID, from_status: str, to_status: str, **facts: Any
 ) -> None:
     """Have a change of state written down, with what else there is to say of it."""
     record(work, action, subject_id, before={"status": from_status}, after={"status": to_status, **facts})
 
 
 def record_change(
-    work: UnitOfWork, action: str, subject_id: uuid.UUID, before: Mapping[str, Any], after: Mapping[str, Any]
+    work: Recorder, action: str, subject_id: uuid.UUID, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> None:
     """Have written down what of something changed; nothing when nothing did."""
     changed = [name for name, value in after.items() if before.get(name) != value]

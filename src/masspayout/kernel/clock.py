@@ -108,6 +108,10 @@ class Clock:
         """Return what the machine's clock says."""
         return to_datetime(self._host())
 
+    def steady_seconds(self) -> float:
+        """Return the time of a clock that nobody can set, to measure how long something took or lies back."""
+        return self._steady() / NANOS_PER_SECOND
+
     async def require_right(self) -> None:
         """Refuse to start or to sign anything while the machine's clock and the database's are far apart.
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from masspayout import audit
 from masspayout.db.entities import AttemptStatus, BatchPayout, Distribution, Payer, PayerEntry
 from masspayout.db.repositories import AttachedRow
-from masspayout.db.unit_of_work import UnitOfWork
+from masspayout.db.store import Work
 from masspayout.kernel.money import to_decimal, to_units
 from masspayout.kernel.obligations import Mark
 
@@ -64,7 +64,7 @@ class Target:
 class Adoption:
     """Explains entries of one payer's statement, inside one unit of work."""
 
-    def __init__(self, work: UnitOfWork, payer: Payer, installation_code: str) -> None:
+    def __init__(self, work: Work, payer: Payer, installation_code: str) -> None:
         self._work = work
         self._payer = payer
         self._installation_code = installation_code
@@ -124,12 +124,12 @@ class Adoption:
 
     async def _adopt(self, entry: PayerEntry, target: Target, rows: Mapping[str, AttachedRow]) -> None:
         attempts = self._work.attempts
-        reserved_ids = {row.attempt_id for row in rows.values() if row.attempt_status is AttemptStatus.RESERVED}
-        for attempt_id in filter(None, reserved_ids):
+        reserved = [row.attempt_id for row in rows.values() if row.attempt_status is AttemptStatus.RESERVED]
+        for attempt_id in filter(None, dict.fromkeys(reserved)):
             # It was not signed since; if it was before, that is what the ledger shows.
-            reserved = await attempts.get(attempt_id)
-            await attempts.close_unsigned(reserved, "NUMBER_USED_BEFORE")
-            await self._work.batch_payouts.release(target.batch, reserved.id)
+            attempt = await attempts.get(attempt_id)
+            await attempts.close_unsigned(attempt, "NUMBER_USED_BEFORE")
+            await self._work.batch_payouts.release(target.batch, attempt.id)
         decimals = int(target.distribution.payment_token_decimals or 0)
         await self._adoptions.adopt(entry, target.batch, to_decimal(sum(map(int, entry.units)), decimals))
 

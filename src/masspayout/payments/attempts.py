@@ -15,9 +15,8 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 
 from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, BatchStatus, Distribution
-from masspayout.db.session import Database
+from masspayout.db.store import Store, Work
 from masspayout.db.types import uuid7
-from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import LedgerError, LedgerRejected, LedgerUnavailable, LedgerUncertain
 from masspayout.kernel.money import to_units, total
 from masspayout.kernel.types import Sender
@@ -36,11 +35,11 @@ _SUCCESS = "SUCCESS"
 class BatchAttempts:
     """Brings one batch to its end, attempt by attempt."""
 
-    def __init__(self, database: Database, ledger: Ledger, settings: Settings) -> None:
-        self._database = database
+    def __init__(self, store: Store, ledger: Ledger, settings: Settings) -> None:
+        self._store = store
         self._ledger = ledger
         self._settings = settings
-        self.gate = PayerGate(database, ledger, settings)
+        self.gate = PayerGate(store, ledger, settings)
 
     async def claim(self, distribution: Distribution, *, after: int) -> ClaimedBatch | None:
         """Claim the next open batch after a number, and reserve an attempt for it; None if there is none.
@@ -57,7 +56,7 @@ class BatchAttempts:
         account = str(distribution.payer_account_id)
         gate = self.gate.state(account) or await self.gate.attend(account)
         sender = await self._ledger.sender(account)
-        async with self._database.unit_of_work() as work:
+        async with self._store.unit_of_work() as work:
             batch = await work.claims.claim(
                 distribution.id,
                 after=after,
@@ -101,7 +100,7 @@ class BatchAttempts:
         except (LedgerUnavailable, LedgerUncertain) as error:
             await self._sign_later(claimed.batch_id, error)
             return
-        async with self._database.unit_of_work() as work:
+        async with self._store.unit_of_work() as work:
             batch = await work.batch_payouts.lock(claimed.batch_id)
             if batch.status.is_open:
                 await self._open_or_reserve(work, claimed, batch, sender)
@@ -109,12 +108,10 @@ class BatchAttempts:
     async def _sign_later(self, batch_id: uuid.UUID, error: LedgerError) -> None:
         """Leave a batch alone whose next transaction cannot be made now."""
         _log.warning("batch %s is signed later: %s", batch_id, error)
-        async with self._database.single_statement() as work:
+        async with self._store.single_statement() as work:
             await work.claims.hold(batch_id, self._settings.look_again_max_seconds)
 
-    async def _open_or_reserve(
-        self, work: UnitOfWork, claimed: ClaimedBatch, batch: BatchPayout, sender: Sender
-    ) -> None:
+    async def _open_or_reserve(self, work: Work, claimed: ClaimedBatch, batch: BatchPayout, sender: Sender) -> None:
         """Find the attempt of a batch that could still pay, or reserve the next one; close it when nobody waits.
 
         When the gate is closed and something would have to be signed, the batch is let go again.
@@ -145,7 +142,7 @@ class BatchAttempts:
         )
         claimed.attempt, claimed.holders = await attempts.reserve(attempt, sender), holders
 
-    async def _let_go(self, work: UnitOfWork, claimed: ClaimedBatch) -> None:
+    async def _let_go(self, work: Work, claimed: ClaimedBatch) -> None:
         """Undo a claim, because the gate of the payer is closed, and have the payer attended to."""
         await work.rollback()
         self.gate.close(str(claimed.distribution.payer_account_id))
@@ -158,7 +155,7 @@ class BatchAttempts:
         holders = claimed.holders
         if holders is None:
             found = (claimed.distribution.id, claimed.batch_number, attempt.id)
-            async with self._database.single_statement() as work:
+            async with self._store.single_statement() as work:
                 holders = await work.claims.attached(*found)
         try:
             signed = await self._ledger.prepare(claimed.transfer(attempt, holders))
@@ -168,7 +165,7 @@ class BatchAttempts:
         except (LedgerUnavailable, LedgerUncertain) as error:
             await self._sign_later(claimed.batch_id, error)
             return False
-        async with self._database.single_statement() as work:
+        async with self._store.single_statement() as work:
             stored = await work.attempts.store_signed(attempt, signed, claim_seconds=self._settings.claim_seconds)
         if not stored:
             return await self._read_again(claimed, attempt)
@@ -182,7 +179,7 @@ class BatchAttempts:
 
         Returns False when the database does not know it any more; then nothing of it is sent.
         """
-        async with self._database.unit_of_work() as work:
+        async with self._store.unit_of_work() as work:
             found = await work.attempts.find_by_id(attempt.id)
         if found is None:
             doubt = f"The database does not know attempt {attempt.id} any more, which was committed."
@@ -194,7 +191,7 @@ class BatchAttempts:
 
     async def _settle_unsigned(self, claimed: ClaimedBatch, attempt: Attempt, code: str) -> bool:
         """Close a reserved attempt of which the ledger said that it would fail. Returns whether its batch goes on."""
-        async with self._database.unit_of_work() as work:
+        async with self._store.unit_of_work() as work:
             batch = await work.batch_payouts.lock(attempt.batch_payout_id)
             if not await work.attempts.close_unsigned(attempt, code):
                 await work.rollback()
@@ -206,7 +203,7 @@ class BatchAttempts:
     async def _find_out(self, claimed: ClaimedBatch, attempt: Attempt) -> Outcome:
         """Send what may not have been sent yet, and ask the ledger what became of it."""
         if attempt.status is AttemptStatus.SIGNED:
-            async with self._database.single_statement() as work:
+            async with self._store.single_statement() as work:
                 is_ours_to_send = await work.attempts.mark_submitted(attempt.id)
             if not is_ours_to_send and not await self._read_again(claimed, attempt):
                 return Undecided("The database has lost it; it was not sent.")
@@ -225,7 +222,7 @@ class BatchAttempts:
         except LedgerRejected as error:
             # It may still succeed if the same bytes got in before; if it proves dead, this is the reason.
             attempt.outcome_code = attempt.outcome_code or error.code
-            async with self._database.unit_of_work() as work:
+            async with self._store.unit_of_work() as work:
                 await work.attempts.note_rejection(attempt.id, error.code)
         except LedgerError as error:
             _log.info("transaction %s: %s", attempt.transaction_id, error.message)
@@ -242,7 +239,7 @@ class BatchAttempts:
         pause_seconds = min(
             settings.look_again_seconds * 2.0 ** min(attempt.looks, 30), settings.look_again_max_seconds
         )
-        async with self._database.unit_of_work() as work:
+        async with self._store.unit_of_work() as work:
             await work.attempts.note_look(attempt.id, outcome.reason)
             await work.claims.hold(attempt.batch_payout_id, pause_seconds)
 
@@ -250,12 +247,12 @@ class BatchAttempts:
         """Write down the usual outcome: one attempt paid everybody of its batch."""
         if not isinstance(outcome, Settled) or outcome.failures or outcome.paid_units:
             return False
-        async with self._database.single_statement() as work:
+        async with self._store.single_statement() as work:
             return await work.batch_payouts.complete(attempt.batch_payout_id, attempt.id, _SUCCESS)
 
     async def _settle(self, attempt: Attempt, outcome: Settled | Refused | Dead) -> bool:
         """Write an outcome down, all of it or nothing. Returns whether the batch goes on at once."""
-        async with self._database.unit_of_work() as work:
+        async with self._store.unit_of_work() as work:
             batch = await work.batch_payouts.lock(attempt.batch_payout_id)
             attempts = work.attempts
             if isinstance(outcome, Dead):
@@ -271,7 +268,7 @@ class BatchAttempts:
             code = refusal or TRANSACTION_EXPIRED
             return await self._settle_refused(work, batch, attempt.id, attempt.recipient_count, code)
 
-    async def _settle_paid(self, work: UnitOfWork, batch: BatchPayout, attempt: Attempt, outcome: Settled) -> bool:
+    async def _settle_paid(self, work: Work, batch: BatchPayout, attempt: Attempt, outcome: Settled) -> bool:
         batches = work.batch_payouts
         unpaid = {**outcome.failures, **await self._paid_otherwise(work, batch, attempt.id, outcome)}
         transient = {
@@ -291,7 +288,7 @@ class BatchAttempts:
 
     @staticmethod
     async def _paid_otherwise(
-        work: UnitOfWork, batch: BatchPayout, attempt_id: uuid.UUID, outcome: Settled
+        work: Work, batch: BatchPayout, attempt_id: uuid.UUID, outcome: Settled
     ) -> Mapping[str, str]:
         """Return who got another amount than they are owed, of a payer that works it out itself: they are not paid."""
         if not outcome.paid_units:
@@ -307,7 +304,7 @@ class BatchAttempts:
         }
 
     async def _settle_refused(
-        self, work: UnitOfWork, batch: BatchPayout, attempt_id: uuid.UUID, recipient_count: int, code: str
+        self, work: Work, batch: BatchPayout, attempt_id: uuid.UUID, recipient_count: int, code: str
     ) -> bool:
         """Nobody was paid. Split until the bad one stands alone, stop everything, or try again: as the code says."""
         batches = work.batch_payouts
@@ -332,7 +329,7 @@ class BatchAttempts:
         """Whether failures that nobody is to blame for are now written on the holders, for a person to retry."""
         return batch.transient_failures >= self._settings.transient_retries
 
-    async def _pause(self, work: UnitOfWork, batch: BatchPayout, attempt_id: uuid.UUID) -> None:
+    async def _pause(self, work: Work, batch: BatchPayout, attempt_id: uuid.UUID) -> None:
         """Let the unpaid holders go, free for a new transaction after a pause that grows from failure to failure."""
         batches = work.batch_payouts
         await batches.release(batch, attempt_id)
@@ -344,14 +341,14 @@ class BatchAttempts:
         )
 
     @staticmethod
-    async def _stop_if_everybody(work: UnitOfWork, batch: BatchPayout, codes: Iterable[str]) -> None:
+    async def _stop_if_everybody(work: Work, batch: BatchPayout, codes: Iterable[str]) -> None:
         for code in codes:
             if describe_failure(code).failure_class is FailureClass.EVERYBODY:
                 await stops.stop(work, batch.distribution_id, code)
 
 
 async def _write_tally(
-    work: UnitOfWork, batch: BatchPayout, *, slices: Sequence[int] | None, may_close: bool = False
+    work: Work, batch: BatchPayout, *, slices: Sequence[int] | None, may_close: bool = False
 ) -> None:
     """Count how the holders of a batch stand, write it on the batch, and close the batch if nobody waits any more."""
     batches = work.batch_payouts

@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from masspayout import audit
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.db.session import Database
-from masspayout.db.unit_of_work import UnitOfWork
+from masspayout.db.store import Store, Work
 from masspayout.kernel.errors import LedgerUnavailable
 from masspayout.kernel.logs import about
 from masspayout.ledger.port import Ledger
@@ -34,18 +33,18 @@ class DistributionPayer:
 
     def __init__(
         self,
-        database: Database,
+        store: Store,
         ledger: Ledger,
         settings: Settings,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         stop: asyncio.Event | None = None,
     ) -> None:
-        self._database = database
+        self._store = store
         self._ledger = ledger
         self._settings = settings
-        self._attempts = BatchAttempts(database, ledger, settings)
-        self._clocks = ClockGuard(database.clock, ledger)
+        self._attempts = BatchAttempts(store, ledger, settings)
+        self._clocks = ClockGuard(store.clock, ledger)
         self._sleep = sleep
         self._stop = stop or asyncio.Event()
 
@@ -63,7 +62,7 @@ class DistributionPayer:
 
     async def _pay(self, distribution_id: uuid.UUID) -> DistributionStatus:
         while True:
-            async with self._database.unit_of_work() as work:
+            async with self._store.unit_of_work() as work:
                 distribution = await work.distributions.get(distribution_id)
             if distribution.status is not DistributionStatus.PROCESSING:
                 return distribution.status
@@ -71,7 +70,7 @@ class DistributionPayer:
             await self._clocks.require_right()
             if await self._is_at_home(distribution):
                 await self._sweep_if_possible(distribution, account)
-            async with self._database.unit_of_work() as work:
+            async with self._store.unit_of_work() as work:
                 wait_seconds = await work.batch_payouts.seconds_until_claimable(distribution_id)
                 ended = await _finish(work, distribution_id) if wait_seconds is None else None
             if ended is not None:
@@ -89,7 +88,7 @@ class DistributionPayer:
         """
         gate = self._attempts.gate.state(account)
         if gate is not None and not gate.is_open:
-            async with self._database.unit_of_work() as work:
+            async with self._store.unit_of_work() as work:
                 is_under_way = await work.attempts.has_sent(distribution.id)
                 if gate.needs_person and not is_under_way:
                     await work.due_starts.note_wait(distribution.id, gate.stop(account))
@@ -104,7 +103,7 @@ class DistributionPayer:
         Returns False while the ledger is away, and nobody can tell.
         """
         try:
-            await ledger_binding.require_home(self._database, self._ledger, distribution)
+            await ledger_binding.require_home(self._store, self._ledger, distribution)
         except LedgerUnavailable as error:
             _log.warning("%s Distribution %s waits.", error.message, distribution.id)
             return False
@@ -115,7 +114,7 @@ class DistributionPayer:
         try:
             gate = await self._attempts.gate.attend(account)
             if gate.is_open and distribution.failure_message and not distribution.failure_code:
-                async with self._database.unit_of_work() as work:
+                async with self._store.unit_of_work() as work:
                     await work.due_starts.note_wait(distribution.id, None)
             await self._sweep(distribution, account)
         except LedgerUnavailable as error:
@@ -149,7 +148,7 @@ class DistributionPayer:
             raise group_error.exceptions[0] from None
 
 
-async def _finish(work: UnitOfWork, distribution_id: uuid.UUID) -> DistributionStatus | None:
+async def _finish(work: Work, distribution_id: uuid.UUID) -> DistributionStatus | None:
     """Write down how it ended and return it; None when somebody else was first."""
     status = await work.distributions.finish(distribution_id)
     if status is not None:

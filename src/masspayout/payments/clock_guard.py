@@ -1,6 +1,5 @@
 """The guard of the clocks: nothing is signed while machine, database and ledger do not agree on the time."""
 
-import time
 from datetime import timedelta
 
 from masspayout.kernel.clock import LARGEST_DIFFERENCE_SECONDS, Clock, in_words
@@ -38,7 +37,7 @@ class ClockGuard:
         await self._clock.require_right()
         if not self._ledger.traits.signs_times:
             return
-        if self._agreed_at is not None and time.monotonic() - self._agreed_at < _ASK_AGAIN_SECONDS:
+        if self._agreed_at is not None and self._clock.steady_seconds() - self._agreed_at < _ASK_AGAIN_SECONDS:
             return
         try:
             lead_seconds = await self._ledger.clock_lead_seconds()
@@ -46,7 +45,7 @@ class ClockGuard:
             # Only what is certain stops anybody. Whoever signs next finds out that the ledger is away.
             return
         await require_not_behind(self._clock, lead_seconds)
-        self._agreed_at = time.monotonic()
+        self._agreed_at = self._clock.steady_seconds()
 
 
 async def require_not_behind(clock: Clock, lead_seconds: float | None) -> None:

@@ -7,16 +7,13 @@ this process committed. A hint is never a condition; it only says how far the st
 
 import asyncio
 import logging
-import time
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from masspayout import audit
 from masspayout.db.entities import Payer, PayerEntry
-from masspayout.db.repositories import Payers
-from masspayout.db.session import Database
-from masspayout.db.unit_of_work import UnitOfWork
+from masspayout.db.store import PayersPort, Store, Work
 from masspayout.kernel.errors import LedgerUnavailable, PayerStopped
 from masspayout.kernel.next_steps import Action, NextStep
 from masspayout.kernel.obligations import is_mark
@@ -80,8 +77,8 @@ class GateState:
 class PayerGate:
     """The gates of the payers that this process signs for."""
 
-    def __init__(self, database: Database, ledger: Ledger, settings: Settings, identity: str | None = None) -> None:
-        self._database = database
+    def __init__(self, store: Store, ledger: Ledger, settings: Settings, identity: str | None = None) -> None:
+        self._store = store
         self._ledger = ledger
         self._settings = settings
         self._identity = identity
@@ -119,9 +116,9 @@ class PayerGate:
             if known is not None and not self._is_due(account, known):
                 return known
             payer, began_at = await self._begin(account, is_first_read=known is None)
-            await payer_statements.read_on(self._database, self._ledger, payer)
+            await payer_statements.read_on(self._store, self._ledger, payer)
             found = await self._judge(payer.id, began_at)
-            self._states[account], self._read_at[account] = found, time.monotonic()
+            self._states[account], self._read_at[account] = found, self._store.clock.steady_seconds()
             if not found.is_open and (known is None or known.sentence != found.sentence):
                 _log.warning("payer %s: %s", account, found.sentence)
             return found
@@ -132,19 +129,19 @@ class PayerGate:
             await self.attend(account)
         except LedgerUnavailable as error:
             _log.warning("payer %s: its statement cannot be read now: %s", account, error)
-            self._read_at[account] = time.monotonic()
+            self._read_at[account] = self._store.clock.steady_seconds()
 
     def _is_due(self, account: str, known: GateState) -> bool:
         read_at = self._read_at.get(account)
         pause_seconds = self._settings.statement_seconds if known.is_open else known.wait_seconds
-        return read_at is None or time.monotonic() - read_at >= pause_seconds
+        return read_at is None or self._store.clock.steady_seconds() - read_at >= pause_seconds
 
     async def _begin(self, account: str, *, is_first_read: bool) -> tuple[Payer, datetime]:
         """Return the payer's row, with what hints at a database that forgot written on it, and the database's time."""
         ledger = self._identity or await self._ledger.identity()
         settling_seconds = await self._ledger.settling_seconds()
         present = await self._ledger_now()
-        async with self._database.unit_of_work() as work:
+        async with self._store.unit_of_work() as work:
             payers = work.payers
             payer = await payer_statements.find_or_register(payers, ledger, account)
             payer = await payers.lock(payer.id)
@@ -166,12 +163,12 @@ class PayerGate:
     async def _ledger_now(self) -> datetime:
         """Return the ledger's time: ours, or a later one that it has shown by now."""
         lead_seconds = await self._ledger.clock_lead_seconds()
-        return await self._database.clock.now() + timedelta(seconds=max(0.0, lead_seconds or 0.0))
+        return await self._store.clock.now() + timedelta(seconds=max(0.0, lead_seconds or 0.0))
 
     async def _judge(self, payer_id: uuid.UUID, began_at: datetime) -> GateState:
         """Adopt what can be, and open or close the gate, by a statement whose reading began at a time."""
         settling = timedelta(seconds=await self._ledger.settling_seconds())
-        async with self._database.unit_of_work() as work:
+        async with self._store.unit_of_work() as work:
             payers = work.payers
             payer, facts, installation = await payers.lock(payer_id), await payers.facts(), await payers.installation()
             await payers.match(payer_id)
@@ -190,7 +187,7 @@ class PayerGate:
         return state
 
     @staticmethod
-    async def _answer_unmarked(payers: Payers, payer: Payer, now: datetime) -> bool:
+    async def _answer_unmarked(payers: PayersPort, payer: Payer, now: datetime) -> bool:
         """Answer what carries no mark and needs no person: a contract keeps count itself, or it was there before us."""
         if await payers.pays_by_rule(payer.account):
             await payers.answer_unmarked(payer.id, _FAR_AHEAD, _BY_RULE)
@@ -201,7 +198,7 @@ class PayerGate:
         return True
 
     async def _explain(
-        self, work: UnitOfWork, payer: Payer, installation_code: str, settling: timedelta
+        self, work: Work, payer: Payer, installation_code: str, settling: timedelta
     ) -> dict[Finding, PayerEntry]:
         """Explain the unmatched entries of a payer; return the first one of each kind that could not be."""
         adoption, last = Adoption(work, payer, installation_code), None
@@ -227,12 +224,12 @@ class PayerGate:
 
 
 async def attend(
-    database: Database, ledger: Ledger, settings: Settings, account: str, *, identity: str | None = None
+    store: Store, ledger: Ledger, settings: Settings, account: str, *, identity: str | None = None
 ) -> GateState:
     """Read a payer's statement once, adopt what it explains, and return whether the payer is open.
 
     Args:
-        database: Where the statement is kept.
+        store: Where the statement is kept.
         ledger: Where it is read.
         settings: What a gate has to keep.
         account: Whose it is.
@@ -241,10 +238,10 @@ async def attend(
     Raises:
         LedgerUnavailable: The statement cannot be read now.
     """
-    return await PayerGate(database, ledger, settings, identity).attend(account)
+    return await PayerGate(store, ledger, settings, identity).attend(account)
 
 
-def _set_doubt(work: UnitOfWork, payer: Payer, reason: str, now: datetime, settling_seconds: int) -> None:
+def _set_doubt(work: Work, payer: Payer, reason: str, now: datetime, settling_seconds: int) -> None:
     payer.doubt_since, payer.doubt_reason, payer.cleared_for = now, reason, None
     payer.read_required_until = now + timedelta(seconds=settling_seconds) if settling_seconds else None
     audit.record(work, "payer.doubted", payer.account, after={"reason": reason, "doubt_since": now})
@@ -261,7 +258,7 @@ def _closed_until_synchronous(state: GateState) -> GateState:
     )
 
 
-async def _find_vanished(payers: Payers, payer: Payer, settling: timedelta, began_at: datetime) -> str | None:
+async def _find_vanished(payers: PayersPort, payer: Payer, settling: timedelta, began_at: datetime) -> str | None:
     """Return a payment that settled since the last reading and that this one should have shown, and did not."""
     if not settling:
         return None

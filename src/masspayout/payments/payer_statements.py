@@ -3,8 +3,7 @@
 import logging
 
 from masspayout.db.entities import Payer
-from masspayout.db.repositories import Payers
-from masspayout.db.session import Database
+from masspayout.db.store import PayersPort, Store
 from masspayout.kernel.errors import LedgerUnavailable
 from masspayout.ledger.identity import contradict
 from masspayout.ledger.port import Ledger
@@ -15,7 +14,7 @@ _log = logging.getLogger(__name__)
 _ENTRIES_A_LINE = 10_000
 
 
-async def find_or_register(payers: Payers, ledger_identity: str, account: str) -> Payer:
+async def find_or_register(payers: PayersPort, ledger_identity: str, account: str) -> Payer:
     """Return the row of a payer; one that is new to this database is written.
 
     Args:
@@ -31,7 +30,7 @@ async def find_or_register(payers: Payers, ledger_identity: str, account: str) -
     raise LedgerUnavailable(f"The payer {account} could not be written down.", "Try again.")
 
 
-async def read_on(database: Database, ledger: Ledger, payer: Payer) -> None:
+async def read_on(store: Store, ledger: Ledger, payer: Payer) -> None:
     """Read a statement from its cursor to what the ledger shows by now. Interrupted, it goes on where it stopped.
 
     Raises:
@@ -39,7 +38,7 @@ async def read_on(database: Database, ledger: Ledger, payer: Payer) -> None:
     """
     entry_count = 0
     async for page in ledger.statement(payer.account, after=payer.cursor):
-        async with database.unit_of_work() as work:
+        async with store.unit_of_work() as work:
             if not await work.payers.add_page(payer, page):
                 return  # another process reads it, and has read on
         payer.cursor, payer.read_until = page.cursor, page.read_until
@@ -49,7 +48,7 @@ async def read_on(database: Database, ledger: Ledger, payer: Payer) -> None:
             entry_count = 0
 
 
-async def learn_opening(database: Database, ledger: Ledger, payer: Payer, token_id: str) -> None:
+async def learn_opening(store: Store, ledger: Ledger, payer: Payer, token_id: str) -> None:
     """Ask what a payer held of a token when its statement began, where a person said when that is.
 
     Raises:
@@ -57,21 +56,21 @@ async def learn_opening(database: Database, ledger: Ledger, payer: Payer, token_
     """
     if payer.beginning is None:
         return
-    async with database.unit_of_work() as work:
+    async with store.unit_of_work() as work:
         is_unknown = await work.payer_balances.has_unknown_opening(payer.id, token_id)
     if not is_unknown:
         return
     held_units = await ledger.held_units_at(payer.account, token_id, payer.beginning)
     if held_units is not None:
-        async with database.unit_of_work() as work:
+        async with store.unit_of_work() as work:
             await work.payer_balances.set_opening(payer.id, token_id, held_units)
 
 
-async def read_again(database: Database, ledger: Ledger, payer: Payer, first: int, last: int) -> None:
+async def read_again(store: Store, ledger: Ledger, payer: Payer, first: int, last: int) -> None:
     """Read a part of a statement once more that was read before, and keep what the ledger says now.
 
     Args:
-        database: Where it is kept.
+        store: Where it is kept.
         ledger: Where it is read.
         payer: Whose it is.
         first: The first position of the part.
@@ -82,7 +81,7 @@ async def read_again(database: Database, ledger: Ledger, payer: Payer, first: in
     """
     after = first - 1
     async for page in ledger.statement(payer.account, after=after):
-        async with database.unit_of_work() as work:
+        async with store.unit_of_work() as work:
             await work.payers.replace_entries(payer, page, after)
         after = page.cursor
         if after >= last:

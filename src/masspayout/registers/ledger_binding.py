@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from masspayout.db.entities import Asset, Distribution, EventListener
 from masspayout.db.repositories import Unfinished
 from masspayout.db.session import Database
+from masspayout.db.store import Store
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import AnotherLedger
 from masspayout.kernel.next_steps import Action
@@ -87,11 +88,11 @@ async def require_of_distribution(work: UnitOfWork, identity: str, distribution:
         await work.homes.note(distribution, identity)
 
 
-async def require_home(database: Database, ledger: Ledger, distribution: Distribution) -> None:
+async def require_home(store: Store, ledger: Ledger, distribution: Distribution) -> None:
     """Check that the ledger is the one that a distribution was frozen on. It is asked outside of any transaction.
 
     Args:
-        database: Where the ledger is written down that is not known yet.
+        store: Where the ledger is written down that is not known yet.
         ledger: The one that the settings lead to.
         distribution: It was read before, and its ledger does not change.
 
@@ -102,7 +103,7 @@ async def require_home(database: Database, ledger: Ledger, distribution: Distrib
     identity = await ledger.identity()
     require_began_on(identity, distribution)
     if distribution.is_frozen and distribution.ledger_identity is None:
-        async with database.unit_of_work() as work:
+        async with store.unit_of_work() as work:
             await work.homes.note(distribution, identity)
 
 
