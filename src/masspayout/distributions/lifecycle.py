@@ -14,7 +14,7 @@ from masspayout.db.entities import Asset, Distribution, DistributionStatus, Exec
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.distributions.terms import Terms, check_schedule, from_terms
 from masspayout.entitlements import freeze, freezing, payment_token_of
-from masspayout.kernel.errors import NotFound
+from masspayout.kernel.errors import Conflict, NotFound
 from masspayout.kernel.next_steps import Action
 from masspayout.kernel.payout_status import conflict
 from masspayout.registers import assets, ledger_binding
@@ -93,10 +93,17 @@ async def cancel(work: UnitOfWork, distribution_id: uuid.UUID) -> None:
     """Call a distribution off for which nothing was sent: PENDING → CANCELLED.
 
     Raises:
-        Conflict: It is not pending any more.
+        Conflict: It is not pending any more; or the database was restored, and may have forgotten that it was paid.
     """
     distributions = work.distributions
     distribution = await distributions.get(distribution_id)
+    if distribution.status.can_cancel and await work.payers.may_miss_payments(distribution.payer_account_id):
+        raise Conflict(
+            f"Distribution {distribution.id} may have been paid: the database was restored, and what the ledger shows "
+            "was not read since.",
+            "Find out first: ",
+            Action.RECOVER,
+        )
     if not await distributions.cancel(distribution_id):
         await work.refresh(distribution)
         raise conflict(distribution.id, distribution.status, "cancelled")

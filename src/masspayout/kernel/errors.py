@@ -17,6 +17,7 @@
     ├── Forbidden             it is known who asks, and it is not allowed to them
     ├── TooManyRequests       the same may be asked again after a while
     ├── DatabaseUnavailable   PostgreSQL cannot be reached, or refuses us
+    │   └── DatabaseForgot    it does not know any more what was committed: it was restored, or failed over
     ├── DatabaseMismatch      the schema is not the one this version works with
     └── LedgerError
         ├── LedgerRejected    the ledger gave a final no, with its code
@@ -127,6 +128,10 @@ class TooManyRequests(MassPayoutError):
 
 class DatabaseUnavailable(MassPayoutError):
     """PostgreSQL cannot be reached, or refuses the connection."""
+
+
+class DatabaseForgot(DatabaseUnavailable):
+    """A row is gone that is never deleted: another database answers than the one that it was committed in."""
 
 
 class DatabaseMismatch(MassPayoutError):

@@ -1,8 +1,8 @@
 """Adoption: payments that the ledger shows and the database forgot are written down as the settled attempts they were.
 
 A payment is adopted when it says which payout it paid, by its mark, and paid accounts of one planned batch exactly what
-they are owed and have not been paid; or, unmarked, when it paid exactly one planned batch. Anything else is for a
-person to explain.
+they are owed and have not been paid; or, unmarked, when it paid exactly one planned batch of several accounts. Anything
+else is for a person to explain.
 """
 
 import uuid
@@ -20,6 +20,10 @@ from masspayout.kernel.money import to_decimal, to_units
 from masspayout.kernel.obligations import Mark
 
 _CONTRACT_KEY = "0x"
+
+# One account that is sent just what it is owed may be sent it for something else: rent is no dividend. Two accounts
+# with their two amounts, and nobody else of the batch left out, are the batch.
+_FEWEST_UNMARKED = 2
 
 
 class Finding(StrEnum):
@@ -120,6 +124,8 @@ class Adoption:
             return [(distribution, mark.batch_number) for distribution in self._marked[key]]
         if (entry.mark or "").startswith(_CONTRACT_KEY):
             return await self._adoptions.find_by_ledger_key(payer, token_id, str(entry.mark), first)
+        if len(units) < _FEWEST_UNMARKED:
+            return []
         return await self._adoptions.find_owing(payer, token_id, first, units[first])
 
     async def _adopt(self, entry: PayerEntry, target: Target, rows: Mapping[str, AttachedRow]) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, BatchStatus, Distribution
 from masspayout.db.store import Store, Work
 from masspayout.db.types import uuid7
-from masspayout.kernel.errors import LedgerError, LedgerRejected, LedgerUnavailable, LedgerUncertain
+from masspayout.kernel.errors import DatabaseForgot, LedgerError, LedgerRejected, LedgerUnavailable, LedgerUncertain
 from masspayout.kernel.money import to_units, total
 from masspayout.kernel.types import Sender
 from masspayout.ledger.failures import OTHER_AMOUNT_PAID, TRANSACTION_EXPIRED, FailureClass, describe_failure
@@ -71,6 +71,12 @@ class BatchAttempts:
 
     async def pay(self, claimed: ClaimedBatch) -> None:
         """Pay what is unpaid of a batch. Returns when it is closed, or when it must be looked at again later."""
+        try:
+            await self._pay(claimed)
+        except DatabaseForgot as error:
+            self.gate.close(str(claimed.distribution.payer_account_id), error.message)
+
+    async def _pay(self, claimed: ClaimedBatch) -> None:
         while (attempt := claimed.attempt) is not None:
             if attempt.status is AttemptStatus.RESERVED:
                 goes_on = await self._sign(claimed, attempt)

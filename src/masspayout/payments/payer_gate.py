@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from masspayout import audit
 from masspayout.db.entities import Payer, PayerEntry
+from masspayout.db.repositories import DatabaseFacts
 from masspayout.db.store import PayersPort, Store, Work
 from masspayout.kernel.errors import LedgerUnavailable, PayerStopped
 from masspayout.kernel.next_steps import Action, NextStep
@@ -115,9 +116,11 @@ class PayerGate:
             known = self._states.get(account)
             if known is not None and not self._is_due(account, known):
                 return known
-            payer, began_at = await self._begin(account, is_first_read=known is None)
+            payer, began = await self._begin(account, is_first_read=known is None)
             await payer_statements.read_on(self._store, self._ledger, payer)
-            found = await self._judge(payer.id, began_at)
+            found = await self._judge(payer.id, began)
+            if account in self._doubts:  # somebody came upon a reason meanwhile
+                found = replace(found, is_open=False)
             self._states[account], self._read_at[account] = found, self._store.clock.steady_seconds()
             if not found.is_open and (known is None or known.sentence != found.sentence):
                 _log.warning("payer %s: %s", account, found.sentence)
@@ -132,12 +135,14 @@ class PayerGate:
             self._read_at[account] = self._store.clock.steady_seconds()
 
     def _is_due(self, account: str, known: GateState) -> bool:
+        if account in self._doubts:
+            return True
         read_at = self._read_at.get(account)
         pause_seconds = self._settings.statement_seconds if known.is_open else known.wait_seconds
         return read_at is None or self._store.clock.steady_seconds() - read_at >= pause_seconds
 
-    async def _begin(self, account: str, *, is_first_read: bool) -> tuple[Payer, datetime]:
-        """Return the payer's row, with what hints at a database that forgot written on it, and the database's time."""
+    async def _begin(self, account: str, *, is_first_read: bool) -> tuple[Payer, DatabaseFacts]:
+        """Return the payer's row, with what hints at a database that forgot written on it, and whose row it is."""
         ledger = self._identity or await self._ledger.identity()
         settling_seconds = await self._ledger.settling_seconds()
         present = await self._ledger_now()
@@ -147,7 +152,7 @@ class PayerGate:
             payer = await payers.lock(payer.id)
             facts = await payers.facts()
             now = max(present, payer.read_until or present)
-            doubt = self._doubts.pop(account, None)
+            noted = doubt = self._doubts.get(account)
             if payer.identity != facts.identity:
                 doubt = doubt or _RESTORED
             if doubt is not None:
@@ -158,24 +163,29 @@ class PayerGate:
             payer.identity = facts.identity
             if is_first_read or doubt is not None:
                 payer.watched_since = now
-        return payer, facts.time
+        if self._doubts.get(account) is noted:  # it is written on the payer now
+            self._doubts.pop(account, None)
+        return payer, facts
 
     async def _ledger_now(self) -> datetime:
         """Return the ledger's time: ours, or a later one that it has shown by now."""
         lead_seconds = await self._ledger.clock_lead_seconds()
         return await self._store.clock.now() + timedelta(seconds=max(0.0, lead_seconds or 0.0))
 
-    async def _judge(self, payer_id: uuid.UUID, began_at: datetime) -> GateState:
-        """Adopt what can be, and open or close the gate, by a statement whose reading began at a time."""
+    async def _judge(self, payer_id: uuid.UUID, began: DatabaseFacts) -> GateState:
+        """Adopt what can be, and open or close the gate, by a statement that was read since some facts were true."""
         settling = timedelta(seconds=await self._ledger.settling_seconds())
         async with self._store.unit_of_work() as work:
             payers = work.payers
             payer, facts, installation = await payers.lock(payer_id), await payers.facts(), await payers.installation()
+            if facts.clearance != began.clearance:
+                # Another database answers than the one that the statement was read into: it is read again.
+                return GateState(payer_id, installation.code, is_open=False, sentence=_RESTORED)
             await payers.match(payer_id)
             findings = await self._explain(work, payer, installation.code, settling)
             if findings.get(Finding.UNMARKED) and await self._answer_unmarked(payers, payer, facts.time):
                 findings = await self._explain(work, payer, installation.code, settling)
-            vanished = await _find_vanished(payers, payer, settling, began_at)
+            vanished = await _find_vanished(payers, payer, settling, began.time)
             payer.read_at = facts.time
             state = _state_of(payer, findings, installation.code, vanished)
             if state.is_open and self._settings.require_synchronous and not facts.is_synchronous:

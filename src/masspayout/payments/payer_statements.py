@@ -33,19 +33,32 @@ async def find_or_register(payers: PayersPort, ledger_identity: str, account: st
 async def read_on(store: Store, ledger: Ledger, payer: Payer) -> None:
     """Read a statement from its cursor to what the ledger shows by now. Interrupted, it goes on where it stopped.
 
+    Several processes may do so at once. Each goes on from where the others are, until it has seen the end itself: what
+    is concluded from a statement is concluded from all of it.
+
     Raises:
+        DatabaseForgot: The payer is gone.
         LedgerUnavailable: The ledger cannot be read now.
     """
+    while not await _read_to_end(store, ledger, payer):
+        async with store.unit_of_work() as work:
+            found = await work.payers.lock(payer.id)
+        payer.cursor, payer.read_until = found.cursor, found.read_until
+
+
+async def _read_to_end(store: Store, ledger: Ledger, payer: Payer) -> bool:
+    """Read a statement to its end. False when another process has read on meanwhile."""
     entry_count = 0
     async for page in ledger.statement(payer.account, after=payer.cursor):
         async with store.unit_of_work() as work:
             if not await work.payers.add_page(payer, page):
-                return  # another process reads it, and has read on
+                return False
         payer.cursor, payer.read_until = page.cursor, page.read_until
         entry_count += len(page.entries)
         if entry_count >= _ENTRIES_A_LINE:
             _log.info("payer %s: its statement is read up to %s", payer.account, page.read_until)
             entry_count = 0
+    return True
 
 
 async def learn_opening(store: Store, ledger: Ledger, payer: Payer, token_id: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.base import Executable
 
 from masspayout.db.entities import Base
-from masspayout.kernel.errors import NotFound
+from masspayout.kernel.errors import DatabaseForgot, NotFound
 from masspayout.kernel.next_steps import Action, Part
 
 Entity = TypeVar("Entity", bound=Base)
@@ -83,6 +83,21 @@ class Repository(Generic[Entity]):
             found = None
         if found is None:
             raise NotFound(f"There is no {self.noun} {reference!r}.", *self._see_list())
+        return found
+
+    async def _lock_by_id(self, entity_id: uuid.UUID) -> Entity:
+        """Lock one row, of those that are never deleted, and read it again.
+
+        Raises:
+            DatabaseForgot: It is gone.
+        """
+        found = await self.session.get(self.entity, entity_id, populate_existing=True, with_for_update=True)
+        if found is None:
+            raise DatabaseForgot(
+                f"The database does not know {self.noun} {entity_id} any more, which was committed.",
+                "Find out what was lost: ",
+                Action.RECOVER,
+            )
         return found
 
     def _see_list(self) -> Sequence[Part]:

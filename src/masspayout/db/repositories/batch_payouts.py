@@ -175,9 +175,12 @@ class BatchPayouts(Repository[BatchPayout]):
         return None if seconds is None else max(0.0, float(seconds))
 
     async def lock(self, batch_id: uuid.UUID) -> BatchPayout:
-        """Lock one batch and read it again: what is decided next is decided on what is true now."""
-        query = select(BatchPayout).where(BatchPayout.id == batch_id).with_for_update()
-        return (await self.session.scalars(query, execution_options={"populate_existing": True})).one()
+        """Lock one batch and read it again: what is decided next is decided on what is true now.
+
+        Raises:
+            DatabaseForgot: It is gone.
+        """
+        return await self._lock_by_id(batch_id)
 
     async def hold_after_failure(
         self, batch_id: uuid.UUID, *, failures: int, shortest_seconds: float, longest_seconds: float

@@ -90,7 +90,7 @@ _MATCH = text("""
 _MAY_MISS_PAYMENTS = text("""
     SELECT coalesce(bool_or(payer.identity <> masspayout_identity() OR payer.doubt_since IS NOT NULL),
                     (SELECT identity <> masspayout_identity() FROM installation))
-      FROM payer WHERE account = :account
+      FROM payer WHERE account = coalesce(CAST(:account AS VARCHAR), account)
 """)
 
 
@@ -158,14 +158,20 @@ class Payers(Repository[Payer]):
         query = select(exists().where(Payer.id == payer_id, Payer.cleared_for == text(CLEARANCE)))
         return bool(await self.session.scalar(query))
 
-    async def may_miss_payments(self, account: str) -> bool:
-        """Whether the database was restored, copied or failed over, and a payer's statement was not read since."""
+    async def may_miss_payments(self, account: str | None) -> bool:
+        """Whether the database was restored, copied or failed over, and a payer's statement was not read since.
+
+        Without an account, that of any payer.
+        """
         return bool(await self.session.scalar(_MAY_MISS_PAYMENTS, {"account": account}))
 
     async def lock(self, payer_id: uuid.UUID) -> Payer:
-        """Lock one payer and read it again."""
-        query = select(Payer).where(Payer.id == payer_id).with_for_update()
-        return (await self.session.scalars(query, execution_options={"populate_existing": True})).one()
+        """Lock one payer and read it again.
+
+        Raises:
+            DatabaseForgot: It is gone.
+        """
+        return await self._lock_by_id(payer_id)
 
     async def add_page(self, payer: Payer, page: StatementPage) -> bool:
         """Write a page of a payer's statement and move its cursor. False when somebody else has read on since."""
