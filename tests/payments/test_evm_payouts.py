@@ -180,6 +180,26 @@ async def test_a_node_that_keeps_no_later_nonces_is_sent_the_earlier_ones_of_oth
         assert (await world.reconcile(dividend_id)).agrees
 
 
+async def test_what_has_long_waited_for_a_nonce_sends_what_other_batches_stored_for_earlier_ones(
+    harness: EvmHarness, database: Database
+) -> None:
+    """As when all workers wait for this one, and none of them has time for the others."""
+    async with harness.another(evm_recipients_per_transaction=10, claim_seconds=0.1) as small:
+        world, dividend_id = await executed_dividend(small, database)
+        harness.way.faults = Faults(lose_request_percent=100)
+        assert await pay_until_it_waits(small, database, dividend_id) is DistributionStatus.PROCESSING
+        ids = [batch.transaction_id for batch in (await world.find(dividend_id)).batches]
+        versions = [group[0] for group in (await small.ledger.transactions.versions([*filter(None, ids)])).values()]
+        last = max(versions, key=lambda version: version.nonce)
+        assert last.nonce > 0
+        harness.way.faults = Faults()
+    async with harness.another(evm_recipients_per_transaction=10, evm_replace_seconds=0.001) as patient:
+        await patient.ledger.submit(last.signed_bytes)
+        for version in versions:
+            if version.sender == last.sender:
+                assert isinstance(await patient.ledger.outcome(version.transaction_id), Settled)
+
+
 async def test_nothing_starts_that_could_not_be_paid(harness: EvmHarness, database: Database) -> None:
     world, dividend_id = await planned_dividend(harness, database, HOLDERS[:3])
     assert harness.contract is not None

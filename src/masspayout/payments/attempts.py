@@ -246,8 +246,8 @@ class BatchAttempts:
             settings.look_again_seconds * 2.0 ** min(attempt.looks, 30), settings.look_again_max_seconds
         )
         async with self._store.unit_of_work() as work:
-            await work.attempts.note_look(attempt.id, outcome.reason)
             await work.claims.hold(attempt.batch_payout_id, pause_seconds)
+            await work.attempts.note_look(attempt.id, outcome.reason)
 
     async def _complete(self, attempt: Attempt, outcome: Settled | Refused | Dead) -> bool:
         """Write down the usual outcome: one attempt paid everybody of its batch."""

@@ -48,14 +48,19 @@ _RETURN_NUMBER = text("""
 """)
 
 # The batch shows its latest transaction, and is held by whoever signed it. Who stores the bytes sends them at once, so
-# both are one statement: a commit of its own between the two would tell nobody anything.
+# both are one statement: a commit of its own between the two would tell nobody anything. The batch is locked first, as
+# everybody does who changes both: else two who sign the same attempt could wait for each other.
 _STORE_SIGNED = text("""
-    WITH signed AS (
+    WITH batch AS MATERIALIZED (
+        SELECT b.id FROM batch_payout AS b JOIN attempt AS a ON a.batch_payout_id = b.id
+         WHERE a.id = :id FOR UPDATE OF b
+    ), signed AS (
         UPDATE attempt
            SET status = 'SUBMITTED', submitted_at = now(), transaction_id = :transaction_id,
                signed_bytes = :signed_bytes, expires_at = :expires_at, updated_at = now()
-         WHERE id = :id AND status || '' = 'RESERVED'
-        RETURNING batch_payout_id
+          FROM batch
+         WHERE attempt.id = :id AND attempt.status || '' = 'RESERVED' AND attempt.batch_payout_id = batch.id
+        RETURNING attempt.batch_payout_id
     )
     UPDATE batch_payout
        SET transaction_id = :transaction_id, claimed_until = now() + make_interval(secs => :claim_seconds),

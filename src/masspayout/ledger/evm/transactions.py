@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from masspayout.db.entities import EvmTransaction
 from masspayout.db.session import Database
-from masspayout.kernel.errors import AnotherLedger, Conflict, LedgerRejected, NotFound
+from masspayout.kernel.errors import AnotherLedger, Conflict, LedgerError, LedgerRejected, NotFound
 from masspayout.kernel.next_steps import Action
 from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.delivery import NO_GAS_MONEY, NONCE_TAKEN, Delivery
@@ -219,7 +219,10 @@ class Transactions:
         return age_seconds < self._settings.evm_replace_seconds
 
     async def _fill_abandoned(self, waiting: EvmTransaction) -> None:
-        """Fill the nonces that a transaction has long waited for, and that nobody has stored a transaction for.
+        """Send what stands before a transaction that has long waited, and fill the nonces that nobody signed for.
+
+        What is stored for an earlier nonce belongs to another payout, as a rule: whoever pays that one may be long in
+        coming, and cannot if all who could are waiting for this one.
 
         A worker that signs for one of them later than that finds it used, proves its own transaction dead by this one,
         and takes another number. A nonce that the node has a transaction for is left alone.
@@ -233,6 +236,8 @@ class Transactions:
             stored = await work.evm_transactions.find_by_nonces(
                 waiting.chain_id, waiting.sender, first, waiting.nonce - 1
             )
+        for version in stored[:_MOST_FILLED]:
+            await self._send_again(version)
         missing = sorted(set(range(first, waiting.nonce)) - {version.nonce for version in stored})
         sender = await self._senders.find(waiting.sender)
         if sender is None:
@@ -243,6 +248,13 @@ class Transactions:
             await self._delivery.hand_over(
                 decode_transaction(filling.signed_bytes), filling.signed_bytes, [filling.hash]
             )
+
+    async def _send_again(self, version: EvmTransaction) -> None:
+        try:
+            signed = decode_transaction(version.signed_bytes)
+            await self._delivery.hand_over(signed, version.signed_bytes, [version.hash])
+        except LedgerError as error:  # it has its own attempt, which finds out
+            _log.info("transaction %s is not taken now: %s", version.transaction_id, error.message)
 
     async def _sign_filling(self, sender: SenderAccount, nonce: int, waiting: EvmTransaction) -> EvmTransaction:
         """Sign a transaction that pays nobody, and store it: as a version of what an attempt never stored, if any."""
