@@ -45,6 +45,10 @@ class ClaimsPort(Protocol):
         self, distribution_id: uuid.UUID, *, after: int, claim_seconds: float, begun_only: bool = False
     ) -> BatchPayout | None: ...
 
+    async def claim_under_way(
+        self, payer_account_id: str, ledger_identity: str, *, claim_seconds: float
+    ) -> BatchPayout | None: ...
+
     async def hold(self, batch_id: uuid.UUID, seconds: float) -> None: ...
 
     async def attach(

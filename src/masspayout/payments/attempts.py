@@ -69,6 +69,28 @@ class BatchAttempts:
             await self._open_or_reserve(work, claimed, batch, sender)
         return claimed
 
+    async def claim_under_way(self, distribution: Distribution) -> ClaimedBatch | None:
+        """Claim a batch of any payout of a distribution's payer whose transaction may still pay; None if there is none.
+
+        While the gate of a payer is closed, that is what it waits for, and whoever could pay that payout may be waiting
+        for the gate.
+        """
+        account = str(distribution.payer_account_id)
+        gate = self.gate.state(account)
+        if gate is None or distribution.ledger_identity is None:
+            return None
+        sender = await self._ledger.sender(account)
+        async with self._store.unit_of_work() as work:
+            batch = await work.claims.claim_under_way(
+                account, distribution.ledger_identity, claim_seconds=self._settings.claim_seconds
+            )
+            if batch is None:
+                return None
+            its_own = await work.distributions.get(batch.distribution_id)
+            claimed = ClaimedBatch(its_own, batch.id, batch.batch_number, gate)
+            await self._open_or_reserve(work, claimed, batch, sender)
+        return claimed
+
     async def pay(self, claimed: ClaimedBatch) -> None:
         """Pay what is unpaid of a batch. Returns when it is closed, or when it must be looked at again later."""
         try:

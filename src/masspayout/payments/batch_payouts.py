@@ -117,9 +117,16 @@ class DistributionPayer:
                 async with self._store.unit_of_work() as work:
                     await work.due_starts.note_wait(distribution.id, None)
             await self._sweep(distribution, account)
+            if not gate.is_open:
+                await self._settle_what_is_under_way(distribution)
         except LedgerUnavailable as error:
             _log.warning("%s Distribution %s waits.", error.message, distribution.id)
             await self._sleep(self._settings.look_again_max_seconds)
+
+    async def _settle_what_is_under_way(self, distribution: Distribution) -> None:
+        """Bring to its end what is under way of the payer, of whichever payout: its gate may be waiting for that."""
+        while await self._goes_on() and (claimed := await self._attempts.claim_under_way(distribution)):
+            await self._attempts.pay(claimed)
 
     async def _goes_on(self) -> bool:
         """Whether another batch may be begun: nobody stops us, and the clocks agree."""

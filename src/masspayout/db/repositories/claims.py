@@ -27,6 +27,21 @@ _CLAIM = text("""
     RETURNING *
 """)
 
+# What may still pay, of whichever payout of a payer: while nothing is signed for it, that is what the payer waits for.
+_CLAIM_UNDER_WAY = text("""
+    UPDATE batch_payout
+       SET updated_at = now(), claimed_until = now() + make_interval(secs => :claim_seconds)
+     WHERE id = (SELECT b.id
+                   FROM batch_payout AS b
+                   JOIN distribution AS d ON d.id = b.distribution_id
+                   JOIN attempt AS a ON a.batch_payout_id = b.id
+                  WHERE a.status IN ('SIGNED', 'SUBMITTED') AND b.status = 'PROCESSING' AND d.status = 'PROCESSING'
+                    AND d.payer_account_id = :payer_account_id AND d.ledger_identity = :ledger_identity
+                    AND (b.claimed_until IS NULL OR b.claimed_until <= now())
+                  ORDER BY b.distribution_id, b.batch_number LIMIT 1 FOR UPDATE OF b SKIP LOCKED)
+    RETURNING *
+""")
+
 # The gate: whether the payer was cleared for this very database. One comparison, in the statement that attaches.
 _GATE = f"""
     WITH gate AS MATERIALIZED (SELECT cleared_for = {CLEARANCE} AS is_open FROM payer WHERE id = :payer_id)
@@ -91,6 +106,27 @@ class Claims(Repository[BatchPayout]):
                 "after": after,
                 "claim_seconds": claim_seconds,
                 "begun_only": begun_only,
+            },
+            execution_options={"populate_existing": True},
+        )
+        return claimed.one_or_none()
+
+    async def claim_under_way(
+        self, payer_account_id: str, ledger_identity: str, *, claim_seconds: float
+    ) -> BatchPayout | None:
+        """Take a batch of any payout of a payer whose transaction may still pay, and that nobody works on.
+
+        Args:
+            payer_account_id: Whose payouts.
+            ledger_identity: On which ledger they began.
+            claim_seconds: For how long.
+        """
+        claimed = await self.session.scalars(
+            select(BatchPayout).from_statement(_CLAIM_UNDER_WAY),
+            {
+                "payer_account_id": payer_account_id,
+                "ledger_identity": ledger_identity,
+                "claim_seconds": claim_seconds,
             },
             execution_options={"populate_existing": True},
         )
