@@ -3,17 +3,20 @@
 PYTHON ?= python3
 N ?= 100000
 POINTS ?= 20
+SEEDS ?= 1000
+RUNG ?= A
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test storm check format bench contract picture rooms openapi screenshots lock clean
+.PHONY: help demo test storm simulate check format bench contract picture rooms openapi screenshots lock clean
 
 help:
 	@echo "make demo     install and show a whole payout on the sandbox ledger, in about a minute"
 	@echo "make test     install and run the tests on all cores (PYTEST_ARGS='-k money' for some of them)"
 	@echo "make storm    restores and failovers at POINTS=20 points of a payout each; takes an hour"
+	@echo "make simulate the payment protocol under every fault for SEEDS=1000 seeds, or the story of SEED=4711"
 	@echo "make check    formatting, lint, types and the direction of imports, as CI checks them"
 	@echo "make format   put the code into its one format"
 	@echo "make bench    measure with N=100000 holders, or N=1000000"
@@ -34,6 +37,9 @@ test: $(VENV)/.installed-dev
 # In one process: each point has servers and workers of its own, which want the cores.
 storm: $(VENV)/.installed-dev
 	STORM_POINTS=$(POINTS) $(BIN)/python -m pytest tests/payments/test_restore.py tests/payments/test_failover.py tests/payments/test_two_hands.py $(PYTEST_ARGS)
+
+simulate: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python -m simulator $(if $(SEED),--seed $(SEED) --shrink,--seeds $(SEEDS) --rung $(RUNG)) $(SIMULATOR_ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

@@ -1,0 +1,82 @@
+"""The payment protocol in simulation: seeds hold, stories repeat to the byte, and what breaks the protocol is noticed.
+
+``make simulate SEEDS=N`` runs more seeds than these; ``docs/simulator.md`` says what is simulated.
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import URL
+
+from places import ROOT
+from simulator.campaigns import SEEDS_THAT_REACH_ALL, run
+from simulator.comparing import compare
+from simulator.mutants import MUTANTS, Mutant
+from simulator.plans import LEDGERS
+from simulator.rungs import sql_rung
+
+# On a machine that is shared, a thousand seeds take minutes.
+pytestmark = pytest.mark.timeout(1500)
+
+SEEDS_FOR_A_MUTANT = 10_000
+SEEDS_ON_SQL = 25
+
+
+def simulated(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the simulator's command, as a person does."""
+    return subprocess.run(
+        [sys.executable, "-m", "simulator", *arguments],
+        env={**os.environ, **environment},
+        cwd=ROOT / "tests",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.longest
+def test_nobody_is_paid_twice_and_nobody_forgotten_whatever_a_seed_does() -> None:
+    campaign = run(range(1, SEEDS_THAT_REACH_ALL + 1), processes=1)
+    assert [(each.seed, each.ledger, each.violation) for each in campaign.violations] == []
+    assert campaign.never() == [], "what never happened proves nothing"
+    assert campaign.payouts > SEEDS_THAT_REACH_ALL
+
+
+@pytest.mark.longest
+@pytest.mark.parametrize("first", range(1, 5 * SEEDS_ON_SQL, SEEDS_ON_SQL))
+def test_dictionaries_and_sql_tell_the_same_story(first: int, database_url: URL) -> None:
+    with sql_rung(database_url) as rung:
+        for seed in range(first, first + SEEDS_ON_SQL):
+            comparison = compare(seed, rung)
+            assert comparison.difference == [], f"seed {seed}"
+            assert comparison.on_sql.violation is None, f"seed {seed}"
+
+
+@pytest.mark.parametrize("ledger", LEDGERS)
+def test_a_seed_has_one_story_to_the_byte(ledger: str) -> None:
+    """Sets and dictionaries of strings are in another order in each process; stories are not."""
+    arguments = ["--seed", "4711", "--ledger", ledger]
+    first, second = (simulated(*arguments, PYTHONHASHSEED=seed) for seed in ("1", "2"))
+    assert (first.returncode, first.stderr) == (0, "")
+    assert len(first.stdout.splitlines()) > 100
+    assert first.stdout == second.stdout
+
+
+@pytest.mark.longest
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_what_breaks_the_protocol_is_noticed(mutant: Mutant) -> None:
+    found = simulated("--mutant", mutant.name, "--seeds", str(SEEDS_FOR_A_MUTANT))
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert "seed " in found.stdout
+
+
+def test_a_bad_story_is_told_with_the_faults_that_it_takes() -> None:
+    mutant = "take no answer for death"
+    lines = simulated("--mutant", mutant).stdout.splitlines()
+    seed = next(line.split()[1] for line in lines if line.startswith("seed "))
+    long, short = (simulated("--mutant", mutant, "--seed", seed, *more) for more in ([], ["--shrink"]))
+    assert (long.returncode, short.returncode) == (1, 1)
+    assert "that it is owed" in short.stdout
+    assert len(short.stdout) < len(long.stdout)

@@ -1,0 +1,1 @@
+"""The store of the simulation: the store port on dictionaries."""
