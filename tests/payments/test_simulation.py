@@ -67,7 +67,8 @@ def test_a_seed_has_one_story_to_the_byte(ledger: str) -> None:
 @pytest.mark.longest
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_what_breaks_the_protocol_is_noticed(mutant: Mutant) -> None:
-    found = simulated("--mutant", mutant.name, "--seeds", str(SEEDS_FOR_A_MUTANT))
+    seeds = ["--first", str(mutant.first_seed), "--seeds", str(SEEDS_FOR_A_MUTANT)]
+    found = simulated("--mutant", mutant.name, *seeds)
     assert found.returncode == 1, found.stdout + found.stderr
     assert "seed " in found.stdout
 

@@ -27,14 +27,19 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A way to break the protocol; what is guarded twice is changed in both places."""
+    """A way to break the protocol; what is guarded twice is changed in both places.
+
+    ``first_seed`` is where a search begins, so that one which takes a minute takes seconds: none is past the ten
+    thousandth.
+    """
 
     name: str
     changes: Sequence[Change]
+    first_seed: int = 1
 
 
-def _mutant(name: str, module: str, old: str, new: str) -> Mutant:
-    return Mutant(name, (Change(module, old, new),))
+def _mutant(name: str, module: str, old: str, new: str, *, first_seed: int = 1) -> Mutant:
+    return Mutant(name, (Change(module, old, new),), first_seed)
 
 
 MUTANTS = (
@@ -94,9 +99,10 @@ MUTANTS = (
         _GATE,
         "payer.read_required_until = now + timedelta(seconds=settling_seconds) if settling_seconds else None",
         "payer.read_required_until = now",
+        first_seed=1180,
     ),
     _mutant("skip the unmatched entry", _GATE, "if finding is not Finding.ADOPTED:", "if False:"),
-    _mutant("adopt the wrong amounts", _ADOPTION, "if owed != units:", "if False:"),
+    _mutant("adopt the wrong amounts", _ADOPTION, "if owed != units:", "if False:", first_seed=1700),
     _mutant("adopt the wrong batch", _ADOPTION, "mark.batch_number) for", "1) for"),
     _mutant(
         "adopt one account without a mark",
@@ -135,6 +141,7 @@ MUTANTS = (
         "masspayout.distributions.lifecycle",
         "distribution.status.can_cancel and",
         "False and",
+        first_seed=1270,
     ),
     _mutant(
         "adopt what is under way",

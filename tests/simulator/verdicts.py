@@ -36,6 +36,7 @@ class Verdicts:
     """The judge of one simulation.
 
     Attributes:
+        never_expires: What was signed can be executed for ever.
         marks: What the payments of each payout carry.
         owed: The units that each account is owed, by mark and account.
         paid: The units that the ledger shows as paid, by mark and account.
@@ -46,6 +47,7 @@ class Verdicts:
     """
 
     approvals: int
+    never_expires: bool
     marks: dict[str, str] = field(default_factory=dict)
     owed: dict[tuple[str, str], int] = field(default_factory=dict)
     paid: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -110,7 +112,7 @@ class Verdicts:
         for row in server.rows("holder"):
             distribution = server.find("distribution", row.distribution_id)
             place = (self.marks[distribution.name], row.account_id)
-            if distribution.status is _D.CANCELLED and self._is_named(server, *place):
+            if distribution.status is _D.CANCELLED and self._may_be_late and self._is_named(server, *place):
                 continue
             owed = 0 if distribution.status is _D.CANCELLED else self.owed[place]
             paid = self.paid[place]
@@ -124,8 +126,15 @@ class Verdicts:
         if any(row.status.is_open for row in server.rows("attempt")):
             raise Violated("an attempt is open, though everything has ended")
 
+    @property
+    def _may_be_late(self) -> bool:
+        """Whether what was called off can be paid all the same: later, or by another hand."""
+        return self.never_expires or self.has_two_hands
+
     def is_of_cancelled(self, server: Server, mark: str | None) -> bool:
-        """Whether a payment says that it pays what was called off."""
+        """Whether a payment says that it pays what was called off, where that cannot be ruled out."""
+        if not self._may_be_late:
+            return False
         obligation = obligation_of_mark(mark)
         cancelled = (row for row in server.rows("distribution") if row.status is _D.CANCELLED)
         return any(self.marks[row.name] == obligation for row in cancelled)

@@ -49,7 +49,7 @@ class World:
         self.loop = VirtualLoop()  # type: ignore[abstract]
         self.story = Story(self.loop, is_told=is_told)
         self.faults = Faults(plan.rates, passed_over)
-        self.verdicts = Verdicts(plan.approvals)
+        self.verdicts = Verdicts(plan.approvals, never_expires=plan.ledger == "evm")
         self.payer, self.token = PAYER[plan.ledger], TOKEN[plan.ledger]
         self.some_payments = [Payment(*one) for payout in plan.payouts for batch in payout.batches for one in batch]
         self.glance_seconds = max(1.0, plan.storm_seconds / 30)
