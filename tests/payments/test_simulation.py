@@ -21,7 +21,7 @@ from simulator.rungs import sql_rung
 pytestmark = pytest.mark.timeout(1500)
 
 SEEDS_FOR_A_MUTANT = 10_000
-SEEDS_ON_SQL = 25
+SEEDS_ON_SQL = 5
 
 
 def simulated(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
