@@ -15,7 +15,7 @@ from anvil import running_anvil
 from databases import fresh_database
 from evm_harness import EvmHarness, evm_harness
 from masspayout.context import Context
-from masspayout.db.entities import Asset, DistributionStatus, EntryAnswer
+from masspayout.db.entities import Asset, DistributionStatus, EntryAnswer, EvmTransaction
 from masspayout.db.session import Database
 from masspayout.distributions import list_payouts
 from masspayout.distributions.payout_lists import read_payout_list
@@ -158,17 +158,25 @@ async def test_batches_that_need_too_much_gas_are_split_until_they_do_not(
     assert (await world.reconcile(dividend_id)).agrees
 
 
+async def signed_and_lost(
+    harness: EvmHarness, world: World, dividend_id: uuid.UUID
+) -> tuple[list[EvmTransaction], EvmTransaction]:
+    """Have the batches of a payout signed, stored and lost on their way. Return what was signed, and the last of it."""
+    harness.way.faults = Faults(lose_request_percent=100)
+    assert await pay_until_it_waits(harness, world.runtime.database, dividend_id) is DistributionStatus.PROCESSING
+    ids = [batch.transaction_id for batch in (await world.find(dividend_id)).batches]
+    versions = [group[0] for group in (await harness.ledger.transactions.versions([*filter(None, ids)])).values()]
+    last = max(versions, key=lambda version: version.nonce)
+    assert last.nonce > 0
+    return versions, last
+
+
 async def test_a_node_that_keeps_no_later_nonces_is_sent_the_earlier_ones_of_other_batches_first(
     harness: EvmHarness, database: Database
 ) -> None:
     async with harness.another(evm_recipients_per_transaction=10, claim_seconds=0.1) as small:
         world, dividend_id = await executed_dividend(small, database)
-        harness.way.faults = Faults(lose_request_percent=100)
-        assert await pay_until_it_waits(small, database, dividend_id) is DistributionStatus.PROCESSING
-        ids = [batch.transaction_id for batch in (await world.find(dividend_id)).batches]
-        versions = [group[0] for group in (await small.ledger.transactions.versions([*filter(None, ids)])).values()]
-        last = max(versions, key=lambda version: version.nonce)
-        assert last.nonce > 0
+        versions, last = await signed_and_lost(small, world, dividend_id)
         harness.way.faults = Faults(no_mempool=True)
 
         await small.ledger.submit(last.signed_bytes)
@@ -186,12 +194,7 @@ async def test_what_has_long_waited_for_a_nonce_sends_what_other_batches_stored_
     """As when all workers wait for this one, and none of them has time for the others."""
     async with harness.another(evm_recipients_per_transaction=10, claim_seconds=0.1) as small:
         world, dividend_id = await executed_dividend(small, database)
-        harness.way.faults = Faults(lose_request_percent=100)
-        assert await pay_until_it_waits(small, database, dividend_id) is DistributionStatus.PROCESSING
-        ids = [batch.transaction_id for batch in (await world.find(dividend_id)).batches]
-        versions = [group[0] for group in (await small.ledger.transactions.versions([*filter(None, ids)])).values()]
-        last = max(versions, key=lambda version: version.nonce)
-        assert last.nonce > 0
+        versions, last = await signed_and_lost(small, world, dividend_id)
         harness.way.faults = Faults()
     async with harness.another(evm_recipients_per_transaction=10, evm_replace_seconds=0.001) as patient:
         await patient.ledger.submit(last.signed_bytes)

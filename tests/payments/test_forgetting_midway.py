@@ -13,6 +13,7 @@ from sqlalchemy import URL
 
 from databases import fresh_database, run_sql
 from forgetting import HOLDERS, Books, House, find_all, find_one
+from masspayout.db.entities import Asset
 from masspayout.db.session import Database
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.distributions import lifecycle
@@ -44,9 +45,14 @@ def house(database_url: URL, embedded_server: URL, settings: Settings) -> Iterat
 class SwitchedStore:
     """The database until another one takes its place."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, other: Database | None = None) -> None:
         self.current = database
+        self.other = other
         self.failures = 0
+
+    def switch(self) -> None:
+        assert self.other is not None
+        self.current = self.other
 
     @property
     def clock(self) -> Clock:
@@ -90,65 +96,61 @@ class WatchedLedger:
         happen()
 
 
+@asynccontextmanager
+async def beside_a_backup(house: House, asset: Asset) -> AsyncIterator[tuple[World, SwitchedStore, House]]:
+    """Open a database, and a backup of it as it is now, which may take its place at any moment."""
+    with house.backed_up() as backup:
+        restored = Database(backup.url)
+        async with house.opened(asset) as world:
+            yield world, SwitchedStore(world.runtime.database, restored), backup
+        await restored.close()
+
+
 async def test_a_payer_is_not_cleared_by_a_statement_that_another_database_holds(house: House) -> None:
     async with house.opened() as world:
         asset = world.asset
         await PayerGate(world.runtime.database, world.sandbox, house.settings).attend(PAYER)
-    with house.backed_up() as backup:
-        restored = Database(backup.url)
-        async with house.opened(asset) as world:
-            store = SwitchedStore(world.runtime.database)
-            ledger = WatchedLedger(world.sandbox, lambda: setattr(store, "current", restored))
-            gate = PayerGate(store, ledger, house.settings)
-            assert not (await gate.attend(PAYER)).is_open
-            assert store.current is restored
-            # What the backup was cleared for is the database that it was taken of.
-            assert find_one(backup.url, CLEARED) == find_one(house.url, CLEARED)
-            payer_id = (await gate.attend(PAYER)).payer_id
-            async with restored.unit_of_work() as work:
-                assert not await work.payers.is_cleared(payer_id)
-            assert find_one(backup.url, "SELECT doubt_reason FROM payer").startswith("The database is not the one")
-        await restored.close()
+    async with beside_a_backup(house, asset) as (world, store, backup):
+        gate = PayerGate(store, WatchedLedger(world.sandbox, store.switch), house.settings)
+        assert not (await gate.attend(PAYER)).is_open
+        assert store.current is store.other
+        # What the backup was cleared for is the database that it was taken of.
+        assert find_one(backup.url, CLEARED) == find_one(house.url, CLEARED)
+        payer_id = (await gate.attend(PAYER)).payer_id
+        async with store.unit_of_work() as work:
+            assert not await work.payers.is_cleared(payer_id)
+        assert find_one(backup.url, "SELECT doubt_reason FROM payer").startswith("The database is not the one")
 
 
 async def test_a_payer_that_is_gone_is_met_with_an_error_and_not_a_crash(house: House) -> None:
     async with house.opened() as world:
         asset = world.asset
-    with house.backed_up() as backup:
-        restored = Database(backup.url)
-        async with house.opened(asset) as world:
-            store = SwitchedStore(world.runtime.database)
-            ledger = WatchedLedger(world.sandbox, lambda: setattr(store, "current", restored))
-            gate = PayerGate(store, ledger, house.settings)
-            with pytest.raises(DatabaseForgot, match=r"does not know payer .* any more"):
-                await gate.attend(PAYER)
-            assert not (await gate.attend(PAYER)).is_open
-        await restored.close()
+    async with beside_a_backup(house, asset) as (world, store, _):
+        gate = PayerGate(store, WatchedLedger(world.sandbox, store.switch), house.settings)
+        with pytest.raises(DatabaseForgot, match=r"does not know payer .* any more"):
+            await gate.attend(PAYER)
+        assert not (await gate.attend(PAYER)).is_open
 
 
 async def test_a_batch_that_is_gone_puts_its_payer_in_doubt(house: House) -> None:
     async with house.opened() as world:
         asset = world.asset
-    with house.backed_up() as backup:
-        restored = Database(backup.url)
-        async with house.opened(asset) as world:
-            dividend = await world.plan("1000")
-            await world.execute(dividend.id)
-            store = SwitchedStore(world.runtime.database)
-            ledger = WatchedLedger(world.sandbox, lambda: None)
-            attempts = BatchAttempts(store, ledger, house.settings)
-            await attempts.gate.attend(PAYER)
-            ledger.happen = lambda: setattr(store, "current", restored)
-            claimed = await attempts.claim(await world.find(dividend.id), after=0)
-            assert claimed is not None
-            # So that what became of it is written row by row, with the batch locked.
-            await world.sandbox.admin.freeze([HOLDERS[0]], PAYMENT_TOKEN)
-            await attempts.pay(claimed)
-            assert store.current is restored
-            state = attempts.gate.state(PAYER)
-            assert state is not None
-            assert not state.is_open
-        await restored.close()
+    async with beside_a_backup(house, asset) as (world, store, _):
+        dividend = await world.plan("1000")
+        await world.execute(dividend.id)
+        ledger = WatchedLedger(world.sandbox, lambda: None)
+        attempts = BatchAttempts(store, ledger, house.settings)
+        await attempts.gate.attend(PAYER)
+        ledger.happen = store.switch
+        claimed = await attempts.claim(await world.find(dividend.id), after=0)
+        assert claimed is not None
+        # So that what became of it is written row by row, with the batch locked.
+        await world.sandbox.admin.freeze([HOLDERS[0]], PAYMENT_TOKEN)
+        await attempts.pay(claimed)
+        assert store.current is store.other
+        state = attempts.gate.state(PAYER)
+        assert state is not None
+        assert not state.is_open
 
 
 async def test_a_restored_payout_is_not_called_off_before_the_ledger_was_asked(house: House) -> None:

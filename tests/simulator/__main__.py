@@ -21,7 +21,7 @@ def main() -> int:
     from simulator.campaigns import run, simulate  # noqa: PLC0415 - a mutant is planted before
 
     if options.seed is not None:
-        return _tell(simulate(options.seed, ledgers, is_told=not options.shrink), shrinks=options.shrink)
+        return _tell(simulate(options.seed, ledgers, is_told=True), shrinks=options.shrink)
     seeds = range(options.first, options.first + options.seeds)
     if options.rung == "B":
         return _compare(seeds, ledgers)

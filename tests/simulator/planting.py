@@ -25,8 +25,7 @@ def obligation_of_plan(payout: PayoutPlan, plan: Plan) -> str:
     return key_of(payout.name, str(plan.seed))
 
 
-def plant_payout(
-    server: Server,
+def columns_of(
     plan: Plan,
     payout: PayoutPlan,
     *,
@@ -34,34 +33,49 @@ def plant_payout(
     created_by: str,
     ledger_identity: str,
     ledger_key: str | None,
-) -> None:
-    """Write a distribution with its entitlements and batches, as its creation and freeze do."""
-    t = server.open_transaction()
-    obligation = obligation_of_plan(payout, plan)
+) -> dict[str, Any]:
+    """Return the columns of a planned payout's distribution, frozen, but for its asset and the hash of its register."""
     begins_at = to_datetime(EPOCH_NANOS) + timedelta(seconds=payout.begins_at)
     holder_count = sum(map(len, payout.batches))
+    return {
+        "id": distribution_id,
+        "type": DistributionType.DIVIDEND,
+        "execution_type": ExecutionType.SCHEDULED if payout.is_scheduled else ExecutionType.MANUAL,
+        "status": DistributionStatus.PENDING,
+        "scheduled_time": begins_at if payout.is_scheduled else None,
+        "obligation_key": obligation_of_plan(payout, plan),
+        "created_by": created_by,
+        "frozen_at": to_datetime(EPOCH_NANOS),
+        "payment_token_id": TOKEN[plan.ledger],
+        "payment_token_decimals": DECIMALS,
+        "payer_account_id": PAYER[plan.ledger],
+        "ledger_identity": ledger_identity,
+        "ledger_key": ledger_key,
+        "entitlement_count": holder_count,
+        "payable_count": holder_count,
+        "batch_count": len(payout.batches),
+        "total_amount": sum((amount_of(units) for batch in payout.batches for _, units in batch), Decimal(0)),
+        "approvals_required": plan.approvals,
+    }
+
+
+def plant_payout(server: Server, plan: Plan, payout: PayoutPlan, **terms: Any) -> None:
+    """Write a distribution with its entitlements and batches, as its creation and freeze do.
+
+    Args:
+        server: Where.
+        plan: The simulation.
+        payout: What is planned.
+        terms: What ``columns_of`` wants to know besides.
+    """
+    t = server.open_transaction()
+    columns = columns_of(plan, payout, **terms)
+    distribution_id = columns["id"]
     row = DistributionRow(**dict.fromkeys(_COLUMNS)).changed(
-        id=distribution_id,
+        **columns,
         name=payout.name,
         asset_id=number_id(9),
-        type=DistributionType.DIVIDEND,
-        execution_type=ExecutionType.SCHEDULED if payout.is_scheduled else ExecutionType.MANUAL,
-        status=DistributionStatus.PENDING,
-        scheduled_time=begins_at if payout.is_scheduled else None,
-        obligation_key=obligation,
-        created_by=created_by,
-        frozen_at=t.now,
-        register_hash=hashlib.sha256(obligation.encode()).hexdigest(),
-        payment_token_id=TOKEN[plan.ledger],
-        payment_token_decimals=DECIMALS,
-        payer_account_id=PAYER[plan.ledger],
-        ledger_identity=ledger_identity,
-        ledger_key=ledger_key,
-        entitlement_count=holder_count,
-        payable_count=holder_count,
-        batch_count=len(payout.batches),
-        total_amount=sum((_amount(units) for batch in payout.batches for _, units in batch), Decimal(0)),
-        approvals_required=plan.approvals,
+        register_hash=hashlib.sha256(columns["obligation_key"].encode()).hexdigest(),
     )
     t.put("distribution", distribution_id, row, ("distribution:payer", PAYER[plan.ledger]))
     for number, batch in enumerate(payout.batches, 1):
@@ -82,7 +96,7 @@ def _plant_batch(t: Transaction, distribution_id: uuid.UUID, number: int, batch:
         status=BatchStatus.PENDING,
         error_message=None,
         executed_at=None,
-        total_amount=sum((_amount(units) for _, units in batch), Decimal(0)),
+        total_amount=sum((amount_of(units) for _, units in batch), Decimal(0)),
         paid_amount=Decimal(0),
         slices=None,
         claimed_until=None,
@@ -95,7 +109,7 @@ def _plant_batch(t: Transaction, distribution_id: uuid.UUID, number: int, batch:
             key=(distribution_id, account),
             distribution_id=distribution_id,
             account_id=account,
-            payment_amount=_amount(units),
+            payment_amount=amount_of(units),
             paid=False,
             batch_number=number,
             attempt_id=None,
@@ -105,5 +119,6 @@ def _plant_batch(t: Transaction, distribution_id: uuid.UUID, number: int, batch:
         t.put("holder", holder.key, holder, *indexes)
 
 
-def _amount(units: int) -> Decimal:
+def amount_of(units: int) -> Decimal:
+    """Return units in whole payment tokens."""
     return Decimal(units).scaleb(-DECIMALS)

@@ -2,15 +2,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from masspayout.kernel.errors import DatabaseUnavailable
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND
-from simulator.store.rows import Server, Transaction
+from simulator.store.rows import IDLE_SECONDS, Server, Transaction
 from simulator.virtual_time import VirtualLoop
 
 # The first moment of every simulation: 1 March 2026, 09:00 UTC.
@@ -155,8 +154,8 @@ class Process:
             if self.faults.happen("stall"):
                 seconds = 10 ** (1 + 2.6 * self.chance.random())
                 self.tell(f"stands still for {seconds:.0f} s at {what}")
-                if transaction is not None and seconds > 60:
-                    self.loop.call_later(60, transaction.abort)
+                if transaction is not None and seconds > IDLE_SECONDS:
+                    self.loop.call_later(IDLE_SECONDS, transaction.abort)
                 await self.loop.sleep(seconds)
         elif transaction is not None and self.faults.happen("connection lost"):
             self.tell(f"loses its connection at {what}")
@@ -197,13 +196,3 @@ class Process:
     async def wait(self) -> None:
         """Wait until nothing of it runs any more."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-@contextmanager
-def quiet(faults: Faults) -> Iterator[None]:
-    """Let no fault happen for a while."""
-    before, faults.is_calm = faults.is_calm, True
-    try:
-        yield
-    finally:
-        faults.is_calm = before

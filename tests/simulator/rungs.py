@@ -125,8 +125,6 @@ def sql_rung(url: URL) -> Iterator[SqlRung]:
     engine = connect(url)
     with engine.connect() as connection:
         connection.exec_driver_sql("SET search_path = simulation, public, pg_catalog")
-        connection.rollback()
-        connection.exec_driver_sql("SET search_path = simulation, public, pg_catalog")
         connection.commit()
         yield SqlRung(connection)
         connection.rollback()

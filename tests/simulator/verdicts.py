@@ -51,7 +51,6 @@ class Verdicts:
     marks: dict[str, str] = field(default_factory=dict)
     owed: dict[tuple[str, str], int] = field(default_factory=dict)
     paid: Counter[tuple[str, str]] = field(default_factory=Counter)
-    foreign: Counter[str] = field(default_factory=Counter)
     overlaps: list[tuple[str, str]] = field(default_factory=list)
     has_two_hands: bool = False
     reached: Counter[str] = field(default_factory=Counter)
@@ -64,7 +63,6 @@ class Verdicts:
         """
         obligation = obligation_of_mark(mark)
         if obligation is None:
-            self.foreign[account] += units
             return
         place = (obligation, account)
         self.paid[place] += units

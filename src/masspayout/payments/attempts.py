@@ -79,7 +79,6 @@ class BatchAttempts:
         gate = self.gate.state(account)
         if gate is None or distribution.ledger_identity is None:
             return None
-        sender = await self._ledger.sender(account)
         async with self._store.unit_of_work() as work:
             batch = await work.claims.claim_under_way(
                 account, distribution.ledger_identity, claim_seconds=self._settings.claim_seconds
@@ -87,9 +86,8 @@ class BatchAttempts:
             if batch is None:
                 return None
             its_own = await work.distributions.get(batch.distribution_id)
-            claimed = ClaimedBatch(its_own, batch.id, batch.batch_number, gate)
-            await self._open_or_reserve(work, claimed, batch, sender)
-        return claimed
+            under_way = await work.attempts.find_open(batch.id)
+        return ClaimedBatch(its_own, batch.id, batch.batch_number, gate, under_way)
 
     async def pay(self, claimed: ClaimedBatch) -> None:
         """Pay what is unpaid of a batch. Returns when it is closed, or when it must be looked at again later."""

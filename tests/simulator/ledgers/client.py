@@ -5,9 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from masspayout.kernel.errors import LedgerUnavailable, LedgerUncertain
-from masspayout.ledger.port import Estimate, LedgerTraits, Tariff
-from simulator.ledgers.books import Books
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
+from masspayout.kernel.types import SignedTransaction
+from masspayout.ledger.port import Estimate, LedgerTraits, Tariff, Transfer
+from masspayout.ledger.transaction_ids import make_transaction_id
+from masspayout.ledger.transfer_rules import check_transfer
+from simulator.ledgers.books import Books, Signed
 from simulator.processes import Process
+
+VALID_SECONDS = 120
 
 
 class Network:
@@ -104,3 +110,26 @@ class Client:
 
     async def close(self) -> None:
         """Do nothing."""
+
+
+class ExpiringClient(Client):
+    """A connection to a ledger whose transactions are named by when their validity begins, and expire."""
+
+    async def prepare(self, transfer: Transfer) -> SignedTransaction:
+        """Sign a transaction."""
+        await self.process.step("sign")
+        check_transfer(transfer, at_most=self.traits.recipients_per_transaction, setting="…")
+        until_nanos = transfer.number + VALID_SECONDS * NANOS_PER_SECOND
+        signed = Signed(
+            make_transaction_id(transfer.payer_account_id, transfer.number),
+            transfer.payer_account_id,
+            transfer.token_id,
+            tuple(transfer.payments),
+            transfer.memo,
+            transfer.number,
+            transfer.number,
+            until_nanos,
+        )
+        self.network.books.signed[signed.content] = signed
+        self.process.tell(f"signs {signed.transaction_id} for {', '.join(one.account_id for one in signed.payments)}")
+        return SignedTransaction(signed.transaction_id, signed.content, to_datetime(until_nanos))

@@ -9,9 +9,9 @@ from math import ceil
 from typing import Any, cast
 
 from masspayout.kernel.errors import LedgerRejected
-from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
+from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 from masspayout.kernel.movements import StatementPage
-from masspayout.kernel.types import Sender, SignedTransaction
+from masspayout.kernel.types import Sender
 from masspayout.ledger.hedera.first_block import FirstBlock
 from masspayout.ledger.hedera.mirror.answers import (
     Account,
@@ -28,17 +28,14 @@ from masspayout.ledger.hedera.mirror.transport import MirrorUnreadable
 from masspayout.ledger.hedera.outcomes import OutcomeFinder, mirror_id
 from masspayout.ledger.hedera.statements import StatementReader
 from masspayout.ledger.identity import make_identity
-from masspayout.ledger.port import LedgerTraits, Outcome, Transfer
-from masspayout.ledger.transaction_ids import make_transaction_id
-from masspayout.ledger.transfer_rules import check_transfer
+from masspayout.ledger.port import LedgerTraits, Outcome
 from masspayout.settings import Settings
 from simulator.ledgers.books import SUCCESS, Books, Signed
-from simulator.ledgers.client import Client
+from simulator.ledgers.client import ExpiringClient
 from simulator.ledgers.sandbox import SandboxNetwork
 from simulator.processes import EPOCH_NANOS, Faults
 from simulator.virtual_time import VirtualLoop
 
-VALID_SECONDS = 120
 _RECEIPT_SECONDS = 180
 _NODES = ("0.0.3", "0.0.4", "0.0.5", "0.0.6")
 _MIRRORS = ("mirror a", "mirror b")
@@ -217,7 +214,7 @@ def _block(until_nanos: int) -> Block:
     return Block.model_construct(hash="0x" + 64 * "0", number=1, timestamp=times)
 
 
-class HederaClient(Client):
+class HederaClient(ExpiringClient):
     """Hedera behind the ledger port."""
 
     network: HederaNetwork
@@ -243,25 +240,6 @@ class HederaClient(Client):
         now = self.clock()
         floor = now - self._start_in_the_past_seconds * NANOS_PER_SECOND
         return Sender(f"{payer_account_id}@simulated", floor, now + 5 * NANOS_PER_SECOND)
-
-    async def prepare(self, transfer: Transfer) -> SignedTransaction:
-        """Sign a transaction."""
-        await self.process.step("sign")
-        check_transfer(transfer, at_most=self.traits.recipients_per_transaction, setting="…")
-        until_nanos = transfer.number + VALID_SECONDS * NANOS_PER_SECOND
-        signed = Signed(
-            make_transaction_id(transfer.payer_account_id, transfer.number),
-            transfer.payer_account_id,
-            transfer.token_id,
-            tuple(transfer.payments),
-            transfer.memo,
-            transfer.number,
-            transfer.number,
-            until_nanos,
-        )
-        self.network.books.signed[signed.content] = signed
-        self.process.tell(f"signs {signed.transaction_id} for {', '.join(one.account_id for one in signed.payments)}")
-        return SignedTransaction(signed.transaction_id, signed.content, to_datetime(until_nanos))
 
     async def submit(self, signed_bytes: bytes) -> None:
         """Send a transaction to one of its nodes."""

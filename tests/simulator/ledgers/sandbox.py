@@ -7,16 +7,14 @@ from math import ceil
 from masspayout.kernel.errors import LedgerRejected
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.kernel.movements import StatementEntry, StatementPage
-from masspayout.kernel.types import Sender, SignedTransaction
-from masspayout.ledger.port import Dead, LedgerTraits, Outcome, Refused, Settled, Transfer, Undecided
-from masspayout.ledger.transaction_ids import make_transaction_id, split_transaction_id
-from masspayout.ledger.transfer_rules import check_transfer
+from masspayout.kernel.types import Sender
+from masspayout.ledger.port import Dead, LedgerTraits, Outcome, Refused, Settled, Undecided
+from masspayout.ledger.transaction_ids import split_transaction_id
 from simulator.ledgers.books import SUCCESS, Books, Signed
-from simulator.ledgers.client import Client, Network
+from simulator.ledgers.client import VALID_SECONDS, ExpiringClient, Network
 from simulator.processes import EPOCH_NANOS, Faults
 from simulator.virtual_time import VirtualLoop
 
-VALID_SECONDS = 120
 _PAGE_SIZE = 3
 
 
@@ -79,7 +77,7 @@ class SandboxNetwork(Network):
         self.books.enter(signed, SUCCESS, {}, self.nanos(), is_foreign=True)
 
 
-class SandboxClient(Client):
+class SandboxClient(ExpiringClient):
     """The sandbox behind the ledger port, decided as the adapter decides."""
 
     network: SandboxNetwork
@@ -93,25 +91,6 @@ class SandboxClient(Client):
         """Return the payer, with the numbers that it may use now."""
         now = self.clock()
         return Sender(payer_account_id, now - 5 * NANOS_PER_SECOND, now + 5 * NANOS_PER_SECOND)
-
-    async def prepare(self, transfer: Transfer) -> SignedTransaction:
-        """Sign a transaction."""
-        await self.process.step("sign")
-        check_transfer(transfer, at_most=self.traits.recipients_per_transaction, setting="…")
-        until_nanos = transfer.number + VALID_SECONDS * NANOS_PER_SECOND
-        signed = Signed(
-            make_transaction_id(transfer.payer_account_id, transfer.number),
-            transfer.payer_account_id,
-            transfer.token_id,
-            tuple(transfer.payments),
-            transfer.memo,
-            transfer.number,
-            transfer.number,
-            until_nanos,
-        )
-        self.network.books.signed[signed.content] = signed
-        self.process.tell(f"signs {signed.transaction_id} for {', '.join(one.account_id for one in signed.payments)}")
-        return SignedTransaction(signed.transaction_id, signed.content, to_datetime(until_nanos))
 
     async def submit(self, signed_bytes: bytes) -> None:
         """Send a transaction."""

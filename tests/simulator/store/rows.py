@@ -170,7 +170,22 @@ class Server:
         return other
 
 
-class Transaction:
+class EndedByServer:
+    """A transaction that its server may have ended: ``is_over`` then."""
+
+    is_over = False
+
+    def require_open(self) -> None:
+        """Refuse to go on when the server ended the transaction.
+
+        Raises:
+            DatabaseUnavailable: It did.
+        """
+        if self.is_over:
+            raise DatabaseUnavailable("The server ended the connection.", "Try again.")
+
+
+class Transaction(EndedByServer):
     """One transaction: what it wrote is its own until it commits.
 
     Attributes:
@@ -183,7 +198,6 @@ class Transaction:
         self.owner: object = None
         self.written: dict[Place, Row | None] = {}
         self.has_committed = False
-        self.is_over = False
         self._held: list[Place] = []
         self._waits_for: Transaction | None = None
         self._waiting: list[Any] = []
@@ -283,15 +297,6 @@ class Transaction:
     def is_to_commit(self) -> bool:
         """Whether there is, or was, something to commit."""
         return self.has_committed or bool(self.written) or self.server.turns is not None
-
-    def require_open(self) -> None:
-        """Refuse to go on when the server ended the transaction.
-
-        Raises:
-            DatabaseUnavailable: It did.
-        """
-        if self.is_over:
-            raise DatabaseUnavailable("The server ended the connection.", "Try again.")
 
     def commit(self) -> None:
         """Make what was written everybody's.

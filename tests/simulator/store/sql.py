@@ -23,7 +23,7 @@ from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.kernel.states import AttemptStatus, BatchStatus, DistributionStatus
 from simulator.processes import Process
 from simulator.store.exchanges import AuditNotes, Exchanges
-from simulator.store.rows import Turns
+from simulator.store.rows import EndedByServer, Turns
 from simulator.virtual_time import VirtualLoop
 
 # What is looked at while units of work are open.
@@ -77,27 +77,24 @@ def prepare(url: URL) -> None:
     engine.dispose()
 
 
-class SqlTransaction:
+def work_on(connection: Connection) -> UnitOfWork:
+    """Return a unit of work of the product on a connection that does everything at once."""
+    work = UnitOfWork(expire_on_commit=False, join_transaction_mode="create_savepoint")
+    work.sync_session.bind = connection
+    return work
+
+
+class SqlTransaction(EndedByServer):
     """One unit of work's savepoint."""
 
     is_to_commit = True
 
     def __init__(self, server: "SqlServer", work: UnitOfWork, owner: Process, name: str) -> None:
         self.owner = owner
-        self.is_over = False
         self._server = server
         self._work = work
         self._name = name
         server.open.append(self)
-
-    def require_open(self) -> None:
-        """Refuse to go on when the server ended it.
-
-        Raises:
-            DatabaseUnavailable: It did.
-        """
-        if self.is_over:
-            raise DatabaseUnavailable("The server ended the connection.", "Try again.")
 
     def commit(self) -> None:
         """Keep what was written: the savepoint stays, to be gone back to if the commit is to be lost.
@@ -199,8 +196,7 @@ class SqlServer:
         self.tell_time()
         name = f"work_{next(_NAMES)}"
         self.execute(f"SAVEPOINT {name}")
-        work = UnitOfWork(expire_on_commit=False, join_transaction_mode="create_savepoint")
-        work.sync_session.bind = self._connection
+        work = work_on(self._connection)
         return SqlWork(process, work, SqlTransaction(self, work, process, name))
 
     def tell_time(self) -> None:
