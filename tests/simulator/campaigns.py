@@ -1,10 +1,12 @@
 """Campaigns: many seeds on all cores, what they reached, and the first story that ended badly."""
 
 import gc
+import logging
 import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -93,7 +95,8 @@ def simulate(
     world = World(plan, is_told=is_told, passed_over=passed_over, rung=rung)
     violation = None
     try:
-        world.run()
+        with _silence():
+            world.run()
     except Exception as error:  # noqa: BLE001 - whatever ends a simulation is a finding
         violation = describe(error)
     return Outcome(
@@ -107,6 +110,17 @@ def simulate(
         world.faults.ordinals,
         world.story.lines,
     )
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Have nothing logged meanwhile: what is done and met in a simulation is in its story."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def describe(error: BaseException) -> str:

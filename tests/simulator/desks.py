@@ -1,6 +1,5 @@
 """Desks: what everybody works with who acts in a simulation, over the same context as the edges."""
 
-import logging
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -44,7 +43,6 @@ class Desk:
 def settings_of(ledger: str, approvals: int) -> Settings:
     """Return the settings of an installation: made once, because that takes longer than a simulation."""
     if (ledger, approvals) not in _SETTINGS:
-        logging.disable(logging.CRITICAL)
         told: dict[str, Any] = {
             "_env_file": None,
             "ledger": ledger,
