@@ -105,7 +105,7 @@ def make_plan(seed: int, ledgers: Sequence[str] = LEDGERS, *, has_one_server: bo
     ledger = ledgers[seed % len(ledgers)]
     # Where every question is one of SQL, it takes a hundred times as long.
     most_workers = 2 if has_one_server else 4
-    payout_count = 1 + int(chance.random() * 2) if has_one_server else 3 + int(chance.random() * 6)
+    payout_count = 1 + int(chance.random() * 2) if has_one_server else 4 + int(chance.random() * 9)
     storm_seconds = 10 ** (1.3 + 2 * chance.random())
     rates = {}
     for kinds_of_faults in (_STEP_FAULTS, _MESSAGE_FAULTS, _FAULTS_OF[ledger]):

@@ -82,6 +82,7 @@ class Process:
         server: The database server that it is connected to.
         host_offset_nanos: By how much its machine's clock is ahead of true time.
         at_death: What is done when it dies.
+        advances: How often it brought a payout nearer to its end.
     """
 
     def __init__(self, name: str, seed: str, loop: VirtualLoop, server: Server, faults: Faults, story: Story) -> None:
@@ -94,7 +95,7 @@ class Process:
         self.host_offset_nanos = 0
         self.is_dead = False
         self.steps = 0
-        self.commits = 0
+        self.advances = 0
         self.audited: Counter[str] = Counter()
         self.at_death: Callable[[Process], None] = lambda _: None
         self._tasks: list[asyncio.Task[Any]] = []

@@ -13,23 +13,23 @@ from simulator.processes import Process
 if TYPE_CHECKING:
     from simulator.desks import Desk
 
-_SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 20.0
+_SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 60.0
 _LONGEST_IDLE_SECONDS = 300.0
 
 
 class Patience:
-    """Pauses that grow while nothing changes: a worker that only waits for time to pass takes up none of ours."""
+    """Pauses that grow while no payout advances: a worker that only waits for time to pass takes up none of ours."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self._commits = 0
+        self._advances = 0
         self._seconds = 0.0
 
     async def sleep(self, seconds: float) -> None:
         """Sleep for at least so long."""
-        if self._commits != self._process.commits:
-            self._commits, self._seconds = self._process.commits, seconds
-        self._seconds = min(_LONGEST_PAUSE_SECONDS, max(seconds, self._seconds * 2.5, _SHORTEST_PAUSE_SECONDS))
+        if self._advances != self._process.advances:
+            self._advances, self._seconds = self._process.advances, seconds
+        self._seconds = min(_LONGEST_PAUSE_SECONDS, max(seconds, self._seconds * 4, _SHORTEST_PAUSE_SECONDS))
         await self._process.sleep(self._seconds)
 
 

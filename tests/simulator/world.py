@@ -146,7 +146,7 @@ class World:
             self.seat(name, people.approve, name)
         for payout in self.plan.payouts:
             if payout.cancelled_at is not None:
-                self.seat(f"canceller {payout.name[-1]}", people.cancel, payout)
+                self.seat(f"canceller of {payout.name}", people.cancel, payout)
         chaos = Chaos(self)
         while self.loop.time() < self.plan.storm_seconds and (chaos.is_ahead or not self._is_over()):
             await self._pass_time(self.glance_seconds / 2)

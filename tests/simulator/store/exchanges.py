@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Awaitable, Callable
+from functools import partial
 from itertools import count
 from types import TracebackType
 from typing import Any, cast
@@ -10,6 +11,9 @@ from masspayout.db.store import Work
 from masspayout.kernel.clock import Clock
 from masspayout.kernel.errors import DatabaseUnavailable
 from simulator.processes import Killed, Process
+
+# What brings a payout nearer to its end.
+_ADVANCES = {"attempts.reserve", "attempts.store_signed", "batch_payouts.complete"}
 
 
 class AuditNotes:
@@ -38,18 +42,18 @@ class Exchanges:
         self._repository = repository
 
     def __getattr__(self, question: str) -> Callable[..., Awaitable[Any]]:
-        ask = getattr(self._repository, question)
+        return partial(self._exchange, f"{self._name}.{question}", getattr(self._repository, question))
 
-        async def exchange(*arguments: Any, **named: Any) -> Any:
-            what = f"{self._name}.{question}"
-            await self._process.step(what, self._transaction)
+    async def _exchange(self, what: str, ask: Callable[..., Awaitable[Any]], *arguments: Any, **named: Any) -> Any:
+        process = self._process
+        await process.step(what, self._transaction)
+        if self._transaction.is_over:
             self._transaction.require_open()
-            answer = await ask(*arguments, **named)
-            if self._process.story.is_told:
-                self._process.tell(f"{what} → {shown(answer)}")
-            return answer
-
-        return exchange
+        answer = await ask(*arguments, **named)
+        process.advances += what in _ADVANCES
+        if process.story.is_told:
+            process.tell(f"{what} → {shown(answer)}")
+        return answer
 
 
 class UnitOfWorkOfProcess:
@@ -87,7 +91,6 @@ class UnitOfWorkOfProcess:
             transaction.abort()
             raise
         if transaction.is_to_commit:
-            process.commits += not self._is_single
             process.survive("a commit that was made")
             if process.faults.strike("answer of a commit lost", process.chance.random()):
                 process.tell("gets no answer to a commit that was made")

@@ -186,15 +186,11 @@ class EndedByServer:
 
 
 class Transaction(EndedByServer):
-    """One transaction: what it wrote is its own until it commits.
-
-    Attributes:
-        now: The time at which it began, which all its statements go by.
-    """
+    """One transaction: what it wrote is its own until it commits."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.now: datetime = to_datetime(server.nanos())
+        self._now: int | datetime = server.nanos()
         self.owner: object = None
         self.written: dict[Place, Row | None] = {}
         self.has_committed = False
@@ -202,6 +198,13 @@ class Transaction(EndedByServer):
         self._waits_for: Transaction | None = None
         self._waiting: list[Any] = []
         server.open.append(self)
+
+    @property
+    def now(self) -> datetime:
+        """The time at which it began, which all its statements go by."""
+        if isinstance(self._now, int):
+            self._now = to_datetime(self._now)
+        return self._now
 
     def find(self, table: str, key: Key) -> Row | None:
         """Return a row as it is for this transaction now."""
