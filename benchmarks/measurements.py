@@ -24,6 +24,7 @@ from sqlalchemy import func, select
 from masspayout.api import create_app
 from masspayout.context import Context
 from masspayout.dashboard import mount
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import (
     Asset,
     Distribution,
@@ -36,7 +37,7 @@ from masspayout.db.entities import (
     RegisterEntry,
 )
 from masspayout.db.repositories import Assets, Distributions, Entitlements, Holders, Payers
-from masspayout.db.session import Database, connect_arguments
+from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.distributions import starts
 from masspayout.entitlements import freezing

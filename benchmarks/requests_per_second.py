@@ -28,9 +28,10 @@ from masspayout.api.paging import listing
 from masspayout.api.server import answer_requests, listen
 from masspayout.context import Context
 from masspayout.db import embedded, migrations
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import Distribution
 from masspayout.db.repositories import DistributionSort, Part
-from masspayout.db.session import Database, connect_arguments
+from masspayout.db.session import Database
 from masspayout.jobs import Jobs
 from masspayout.kernel.roles import Role
 from masspayout.ledger.sandbox import SandboxLedger

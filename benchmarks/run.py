@@ -24,7 +24,7 @@ import psycopg
 from sqlalchemy import URL
 
 from masspayout.db import embedded, migrations
-from masspayout.db.session import connect_arguments
+from masspayout.db.connecting import connect_arguments
 from measurements import Measured, World, measure, peak_bytes_of
 
 _SAMPLE_SECONDS = 0.05

@@ -10,8 +10,8 @@ from datetime import datetime
 import procrastinate
 from sqlalchemy import URL
 
+from masspayout.db.connecting import Connector
 from masspayout.db.connections import driver_connection
-from masspayout.db.session import connect_arguments
 from masspayout.db.unit_of_work import UnitOfWork
 
 PAY_DISTRIBUTION = "pay_distribution"
@@ -24,8 +24,19 @@ _MOST_JOBS_PER_DISTRIBUTION = 4
 class Jobs:
     """Enqueues, and owns the Procrastinate application that workers run."""
 
-    def __init__(self, url: URL) -> None:
-        self.app = procrastinate.App(connector=procrastinate.PsycopgConnector(kwargs=connect_arguments(url)))
+    def __init__(self, url: URL, *, connections: int = 4) -> None:
+        connector = Connector(url)
+        self._pool = procrastinate.PsycopgConnector(
+            kwargs=connector.arguments,
+            configure=connector.agree,
+            min_size=1,
+            max_size=connections - 1,  # besides the one that listens
+        )
+        self.app = procrastinate.App(connector=self._pool)
+
+    async def renew_connections(self) -> None:
+        """Replace the connections: what the server, or another one in its place, says of us now may be different."""
+        await self._pool.pool.drain()
 
     async def enqueue_payment(
         self, work: UnitOfWork, distribution_id: uuid.UUID, *, batch_count: int, at: datetime | None = None

@@ -96,11 +96,12 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Context]:
     """
     url = await database_url(settings)
     await asyncio.to_thread(migrations.ensure_current, url, upgrade_if_behind=settings.uses_embedded_database)
-    database = Database(url, log_sql=settings.app_env == "development")
+    shares = settings.connection_shares
+    database = Database(url, log_sql=settings.app_env == "development", connections=shares.work)
     ledger = make_ledger(url, settings, database.clock.now_nanos)
     share_clock(database, ledger)
     try:
-        yield Context(settings, database, ledger, Jobs(url))
+        yield Context(settings, database, ledger, Jobs(url, connections=shares.jobs))
     finally:
         await ledger.close()
         await database.close()

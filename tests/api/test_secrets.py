@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from http_service import Service
-from masspayout.db.session import connect_arguments
+from masspayout.db.connecting import connect_arguments
 from masspayout.kernel import logs
 from masspayout.kernel.roles import Role
 from masspayout.service.access.secrets import SecretKind, new_secret

@@ -22,9 +22,10 @@ from databases import fresh_database, run_sql
 from masspayout import audit, distributions
 from masspayout.automation import series
 from masspayout.context import Context
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import AuditEntry, DistributionType, ExecutionType, Frequency, PayoutType
 from masspayout.db.repositories import AuditEntries
-from masspayout.db.session import Database, connect_arguments
+from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.distributions.terms import Terms
 from masspayout.kernel.actors import Actor, ActorKind, acting_as

@@ -18,6 +18,7 @@ from masspayout.automation.event_listeners import EventReader
 from masspayout.automation.scheduler import StartFailure
 from masspayout.automation.series import Calendar
 from masspayout.context import Context
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import (
     Distribution,
     DistributionStatus,
@@ -28,7 +29,6 @@ from masspayout.db.entities import (
     Series,
 )
 from masspayout.db.repositories import Distributions
-from masspayout.db.session import connect_arguments
 from masspayout.distributions.terms import Terms
 from masspayout.kernel.backoff import Backoff
 from masspayout.kernel.errors import Conflict

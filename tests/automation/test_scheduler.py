@@ -21,9 +21,10 @@ from masspayout import distributions
 from masspayout.automation import scheduler
 from masspayout.automation.scheduler import StartFailure
 from masspayout.context import Context
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import DistributionStatus, ExecutionType
 from masspayout.db.repositories import Distributions
-from masspayout.db.session import Database, connect_arguments
+from masspayout.db.session import Database
 from masspayout.distributions import starts
 from masspayout.kernel.errors import Conflict, LedgerUnavailable
 from masspayout.ledger.sandbox import Faults, SandboxLedger

@@ -25,6 +25,7 @@ from masspayout.automation.scheduling import occurrences
 from masspayout.automation.series import Calendar
 from masspayout.automation.triggers import Trigger, parse_trigger
 from masspayout.context import Context
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import (
     TERM_COLUMNS,
     Distribution,
@@ -37,7 +38,7 @@ from masspayout.db.entities import (
     SeriesStatus,
 )
 from masspayout.db.repositories import Distributions, SeriesRepository
-from masspayout.db.session import Database, connect_arguments
+from masspayout.db.session import Database
 from masspayout.distributions import starts
 from masspayout.distributions.terms import Terms
 from masspayout.kernel.actors import Actor, ActorKind, acting_as

@@ -18,7 +18,7 @@ from sqlalchemy import URL
 
 from command_line import CommandLine, environment, nobody_reads
 from databases import cut_off, let_in_again, run_sql
-from masspayout.db.session import connect_arguments
+from masspayout.db.connecting import connect_arguments
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.settings import Settings
 from shared_data import shared_file

@@ -11,7 +11,7 @@ from anvil import Anvil, running_anvil
 from command_line import CommandLine
 from databases import copied_database, fresh_database
 from evm_operator import operator_on
-from masspayout.db.session import connect_arguments
+from masspayout.db.connecting import connect_arguments
 
 # Servers and workers take their time on a machine that is shared.
 pytestmark = pytest.mark.timeout(900)

@@ -9,7 +9,7 @@ from sqlalchemy import URL
 
 from command_line import CommandLine
 from databases import fresh_database
-from masspayout.db.session import connect_arguments
+from masspayout.db.connecting import connect_arguments
 from masspayout.kernel import logs
 from masspayout.kernel.errors import Invalid
 from masspayout.settings import load_settings

@@ -9,8 +9,8 @@ from sqlalchemy import URL
 from databases import run_sql
 from masspayout.db import migrations
 from masspayout.db.adoption import USERS_TABLES
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.migrations import SchemaState
-from masspayout.db.session import connect_arguments
 from masspayout.kernel.errors import DatabaseMismatch
 
 ASSET, DISTRIBUTION = "00000000-0000-0000-0000-00000000000a", "00000000-0000-0000-0000-00000000000d"

@@ -12,7 +12,7 @@ from sqlalchemy import URL
 
 from databases import kill_server, postmaster
 from masspayout.db import embedded
-from masspayout.db.session import connect_arguments
+from masspayout.db.connecting import connect_arguments
 from masspayout.kernel.errors import DatabaseUnavailable
 
 # A user of the server: starts or joins it, says so, and leaves when it is told to.

@@ -10,8 +10,8 @@ from sqlalchemy import URL, Connection, text
 from databases import fresh_database, run_sql
 from masspayout.db import migrations
 from masspayout.db.catalog import Table, read_catalog, scratch_schema
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.migrations import SchemaState
-from masspayout.db.session import connect_arguments
 from masspayout.kernel.errors import Conflict, DatabaseMismatch, DatabaseUnavailable, Invalid
 
 # Whatever a migration could leave behind in a database, as "kind name" lines.

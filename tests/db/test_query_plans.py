@@ -16,11 +16,12 @@ import pytest
 from sqlalchemy import URL, event, text
 
 from databases import fresh_database, run_sql
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import Distribution, DistributionType, ExecutionType, PayoutType
 from masspayout.db.repositories import Distributions, Entitlements, Holders
 from masspayout.db.repositories.batch_payouts import _TALLY
 from masspayout.db.repositories.claims import _CLAIM
-from masspayout.db.session import Database, connect_arguments
+from masspayout.db.session import Database
 from masspayout.entitlements.freezing import record_freeze
 from masspayout.kernel.types import PaymentToken, Share
 from masspayout.payments.attempts import BatchAttempts

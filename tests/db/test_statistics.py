@@ -9,9 +9,10 @@ from sqlalchemy import URL, text
 
 from databases import fresh_database, run_sql
 from masspayout.db import migrations
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.repositories import Holders
 from masspayout.db.repositories.holders import _ADD_NEW, _CHANGE_BALANCES, _REMOVE_GONE
-from masspayout.db.session import Database, connect_arguments
+from masspayout.db.session import Database
 from masspayout.db.statistics import refresh_statistics
 from masspayout.kernel.spool import Spool
 from masspayout.registers import assets

@@ -14,9 +14,10 @@ from sqlalchemy import URL
 
 from databases import fresh_database, run_sql
 from masspayout.db import migrations
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import Assets
-from masspayout.db.session import Database, connect_arguments
+from masspayout.db.session import Database
 from masspayout.distributions import list_payouts
 from masspayout.distributions.payout_lists import PayoutList
 from masspayout.distributions.terms import ListTerms

@@ -138,8 +138,7 @@ async def now_of(database: Database) -> datetime:
 
 
 async def test_it_is_the_databases_time(database_url: URL) -> None:
-    move_clock(database_url, 5 * HOUR)
-    database = Database(database_url)
+    database = Database(move_clock(database_url, 5 * HOUR))
     assert abs(await now_of(database) - datetime.now(UTC) - timedelta(hours=5)) < timedelta(seconds=30)
     await database.close()
 
@@ -216,8 +215,7 @@ async def apart(database_url: URL, embedded_server: URL, settings: Settings) -> 
     with fresh_database(embedded_server) as books_url:
         address = books_url.set(drivername="postgresql").render_as_string(hide_password=False)
         settings = Settings.model_validate({**settings.model_dump(), "sandbox_database_url": address})
-        move_clock(database_url, -600)
-        database = Database(database_url)
+        database = Database(move_clock(database_url, -600))
         runtime = make_runtime(database, settings)
         with_host_off(runtime, -600)
         yield await World.make(runtime, HOLDERS)

@@ -18,8 +18,9 @@ from sqlalchemy import URL
 
 from crash_stories import HASTE, Story, die_everywhere, forget_everywhere, open_attempts
 from databases import copied_database, fresh_database
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import DistributionStatus
-from masspayout.db.session import Database, connect_arguments
+from masspayout.db.session import Database
 from masspayout.ledger.sandbox import Faults
 from masspayout.settings import Settings
 from payouts import PAYMENT_TOKEN, World, accounts, make_runtime

@@ -15,8 +15,8 @@ from sqlalchemy import URL
 from databases import fresh_database, run_sql
 from forgetting import HOLDERS, Books, House
 from masspayout import distributions
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import Distribution, DistributionStatus, EntryAnswer
-from masspayout.db.session import connect_arguments
 from masspayout.distributions import list_payouts
 from masspayout.distributions.payout_lists import PayoutList
 from masspayout.distributions.terms import ListTerms

@@ -9,9 +9,10 @@ import pytest
 from psycopg.rows import dict_row
 
 from masspayout.context import Context
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import BatchStatus, DistributionStatus
 from masspayout.db.repositories import Attempts, BatchPayouts
-from masspayout.db.session import Database, connect_arguments
+from masspayout.db.session import Database
 from masspayout.ledger.sandbox import Faults
 from masspayout.payments.attempts import BatchAttempts
 from masspayout.payments.batch_payouts import DistributionPayer

@@ -11,8 +11,9 @@ from sqlalchemy import URL, event
 
 import transactions
 from databases import run_sql
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import DistributionStatus, ExecutionType
-from masspayout.db.session import Database, connect_arguments
+from masspayout.db.session import Database
 from masspayout.distributions import starts
 from masspayout.kernel.types import SignedTransaction
 from masspayout.ledger.port import Ledger, Transfer

@@ -18,8 +18,8 @@ from command_line import environment
 from masspayout.automation import series
 from masspayout.automation.series import Calendar
 from masspayout.context import Context
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import DistributionStatus, DistributionType, ExecutionType, Frequency, PayoutType
-from masspayout.db.session import connect_arguments
 from masspayout.distributions.terms import Terms
 from masspayout.ledger.sandbox import Faults
 from payouts import World, accounts

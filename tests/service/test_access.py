@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import URL
 
 from databases import run_sql
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import User
-from masspayout.db.session import Database, connect_arguments
+from masspayout.db.session import Database
 from masspayout.kernel.actors import ActorKind
 from masspayout.kernel.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound, TooManyRequests
 from masspayout.kernel.roles import Permission, Role

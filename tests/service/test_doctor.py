@@ -20,9 +20,9 @@ from masspayout import distributions
 from masspayout.cli import app
 from masspayout.context import Context
 from masspayout.db import embedded, migrations
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.diagnosis import Diagnosis
 from masspayout.db.entities import Base, DistributionStatus
-from masspayout.db.session import connect_arguments
 from masspayout.kernel.errors import NotFound
 from masspayout.ledger.sandbox import Faults
 from masspayout.registers import assets

@@ -11,7 +11,7 @@ import psycopg
 from sqlalchemy import URL
 
 from masspayout.db import embedded, migrations
-from masspayout.db.session import connect_arguments
+from masspayout.db.connecting import connect_arguments
 from simulator.campaigns import Outcome, simulate
 from simulator.plans import LEDGERS
 from simulator.rungs import DictionaryRung, SqlRung, comparable, sql_rung

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psycopg
 from sqlalchemy import URL
 
-from masspayout.db.session import connect_arguments
+from masspayout.db.connecting import connect_arguments
 from masspayout.settings import load_settings
 
 

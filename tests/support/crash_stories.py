@@ -21,9 +21,10 @@ import crashes
 from databases import copied_database, fresh_database
 from lost_commits import MOST_LOST
 from masspayout.context import Context
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import AttemptStatus, BatchStatus, DistributionStatus
 from masspayout.db.repositories import Assets
-from masspayout.db.session import Database, connect_arguments
+from masspayout.db.session import Database
 from masspayout.jobs import Jobs
 from masspayout.kernel.errors import LedgerUnavailable
 from masspayout.payments import reconciliation

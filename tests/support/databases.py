@@ -9,7 +9,7 @@ import psutil
 import psycopg
 from sqlalchemy import URL
 
-from masspayout.db.session import connect_arguments
+from masspayout.db.connecting import connect_arguments
 
 GUARDED_ROLE = "guarded"  # the one role of the Debian server that needs a password
 
@@ -51,8 +51,8 @@ def fresh_database(server: URL, *, template: str = "template0") -> Iterator[URL]
         run_sql(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def move_clock(url: URL, seconds: float) -> None:
-    """Let the clock of a database be off for whoever connects from now on: its ``clock_timestamp()`` is another one."""
+def move_clock(url: URL, seconds: float) -> URL:
+    """Return an address by which the clock of a database is off: its ``clock_timestamp()`` is another one there."""
     run_sql(
         url,
         "CREATE SCHEMA IF NOT EXISTS moved",
@@ -60,8 +60,8 @@ def move_clock(url: URL, seconds: float) -> None:
         CREATE OR REPLACE FUNCTION moved.clock_timestamp() RETURNS timestamptz LANGUAGE sql
         RETURN pg_catalog.clock_timestamp() + make_interval(secs => {seconds})
         """,
-        f'ALTER DATABASE "{url.database}" SET search_path = public, moved, pg_catalog',
     )
+    return url.update_query_dict({"search_path": "public, moved, pg_catalog"})
 
 
 def cut_off(url: URL) -> None:

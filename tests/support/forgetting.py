@@ -17,8 +17,9 @@ from sqlalchemy import URL
 from command_line import Said, environment
 from databases import copied_database
 from masspayout.context import Context
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import Asset, DistributionStatus
-from masspayout.db.session import Database, connect_arguments
+from masspayout.db.session import Database
 from masspayout.jobs import Jobs
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.settings import Settings

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL
 
-from masspayout.db.session import connect_arguments
+from masspayout.db.connecting import connect_arguments
 from masspayout.kernel.movements import StatementPage
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.settings import Settings

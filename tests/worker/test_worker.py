@@ -20,9 +20,10 @@ from command_line import environment
 from databases import fresh_database, kill_server, run_sql
 from masspayout.context import Context
 from masspayout.db import embedded, migrations
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import BackgroundWork, BatchPayouts
-from masspayout.db.session import Database, connect_arguments
+from masspayout.db.session import Database
 from masspayout.ledger.sandbox import Faults
 from masspayout.settings import Settings
 from masspayout.worker import run_worker

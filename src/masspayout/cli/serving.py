@@ -11,6 +11,7 @@ from masspayout.api import create_app
 from masspayout.api.server import answer_requests, listen
 from masspayout.cli.output import out
 from masspayout.context import Context
+from masspayout.db.capacity import require_room
 from masspayout.kernel.actors import operating_system_user
 from masspayout.kernel.errors import Conflict
 from masspayout.service import access
@@ -47,6 +48,8 @@ def _application(context: Context) -> FastAPI:
 async def _answer(context: Context, app: FastAPI, host: str | None, port: int | None, stop: asyncio.Event) -> None:
     """Say where the service is and how to come in, and answer requests until told to stop."""
     settings = context.settings
+    async with context.database.unit_of_work() as work:
+        await require_room(work, settings.database_connections)
     host = settings.http_host if host is None else host
     can_come_in = await _can_anybody_come_in(context)
     if not can_come_in:

@@ -9,6 +9,7 @@ import typer
 from masspayout.cli.output import JsonOption, out, show_json, show_table
 from masspayout.cli.session import in_transaction, with_context
 from masspayout.context import Context
+from masspayout.db.capacity import require_room
 from masspayout.db.repositories import WorkStatus
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.worker import run_worker
@@ -28,6 +29,8 @@ def worker(
 
     async def work(context: Context) -> None:
         logging.getLogger("masspayout").setLevel(logging.INFO)
+        async with context.database.unit_of_work() as unit:
+            await require_room(unit, context.settings.database_connections)
         out.print("Worker is running; stop it with Ctrl-C.")
         await run_worker(context, concurrency=concurrency, until_idle=until_idle)
 

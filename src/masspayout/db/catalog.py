@@ -15,7 +15,8 @@ _COLUMNS = text(
     FROM pg_class
     JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
     LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-    WHERE relnamespace = CAST(:schema AS regnamespace) AND relkind IN ('r', 'p') AND relname NOT LIKE ALL (:foreign)
+    WHERE relnamespace = CAST(quote_ident(:schema) AS regnamespace)
+      AND relkind IN ('r', 'p') AND relname NOT LIKE ALL (:foreign)
     ORDER BY relname, attnum
     """
 )
@@ -24,7 +25,7 @@ _CONSTRAINTS = text(
     SELECT relname, conname, pg_get_constraintdef(pg_constraint.oid, true)
     FROM pg_constraint
     JOIN pg_class ON pg_class.oid = conrelid
-    WHERE relnamespace = CAST(:schema AS regnamespace) AND contype IN ('p', 'u', 'f', 'c', 'x')
+    WHERE relnamespace = CAST(quote_ident(:schema) AS regnamespace) AND contype IN ('p', 'u', 'f', 'c', 'x')
       AND relname NOT LIKE ALL (:foreign)
     """
 )
@@ -34,7 +35,7 @@ _INDEXES = text(
     FROM pg_index
     JOIN pg_class owner ON owner.oid = indrelid
     JOIN pg_class entry ON entry.oid = indexrelid
-    WHERE owner.relnamespace = CAST(:schema AS regnamespace) AND owner.relname NOT LIKE ALL (:foreign)
+    WHERE owner.relnamespace = CAST(quote_ident(:schema) AS regnamespace) AND owner.relname NOT LIKE ALL (:foreign)
       AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype IN ('p', 'u', 'x'))
     """
 )
@@ -42,7 +43,8 @@ _OPTIONS = text(
     """
     SELECT relname, array_to_string(reloptions, ', ')
     FROM pg_class
-    WHERE relnamespace = CAST(:schema AS regnamespace) AND relkind IN ('r', 'p') AND relname NOT LIKE ALL (:foreign)
+    WHERE relnamespace = CAST(quote_ident(:schema) AS regnamespace)
+      AND relkind IN ('r', 'p') AND relname NOT LIKE ALL (:foreign)
     """
 )
 

@@ -8,21 +8,18 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-import psycopg
 from sqlalchemy import URL, Row, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from masspayout.db.connecting import Connector
 from masspayout.db.drift import MissingIndex, find_differences, find_missing_indexes
 from masspayout.db.refusals import Obstacle, obstacle_of, unavailable
-from masspayout.db.session import SESSION_ARGUMENTS, connect_arguments
 from masspayout.kernel.errors import DatabaseUnavailable
 
 _STATEMENT_SECONDS = 15
-_OPTIONS = (
-    f"{SESSION_ARGUMENTS['options']} -c default_transaction_read_only=on -c statement_timeout={_STATEMENT_SECONDS}s"
-)
+_SETTINGS = {"default_transaction_read_only": "on", "statement_timeout": f"{_STATEMENT_SECONDS}s"}
 
 _LONG_RUNNING = text("""
     SELECT pid, state, coalesce(application_name, '') AS application, query,
@@ -223,8 +220,8 @@ class Diagnosis:
 
     def __init__(self, url: URL) -> None:
         self.url = url
-        arguments = {**SESSION_ARGUMENTS, "options": _OPTIONS, "application_name": "masspayout-doctor"}
-        self._engine = create_async_engine(url, poolclass=NullPool, connect_args=arguments)
+        connector = Connector(url, application_name="masspayout-doctor", settings=_SETTINGS)
+        self._engine = create_async_engine(url, poolclass=NullPool, async_creator=connector.connect)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
@@ -253,7 +250,7 @@ class Diagnosis:
 
     async def is_read_only(self) -> bool:
         """Whether nothing can be written, by what the database, the role or a standby server say."""
-        async with await psycopg.AsyncConnection.connect(**connect_arguments(self.url)) as connection:
+        async with await Connector(self.url).connect() as connection:
             cursor = await connection.execute("SHOW transaction_read_only")
             return await cursor.fetchone() == ("on",)
 

@@ -20,7 +20,7 @@ _INDEXES = text("""
       FROM pg_index
       JOIN pg_class AS owner ON owner.oid = indrelid
       JOIN pg_class AS entry ON entry.oid = indexrelid
-     WHERE owner.relnamespace = CAST(current_schema() AS regnamespace)
+     WHERE owner.relnamespace = CAST(quote_ident(current_schema()) AS regnamespace)
 """)
 
 

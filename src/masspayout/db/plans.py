@@ -38,7 +38,7 @@ _ROW_COUNTS = text("""
                 ELSE reltuples / relpages * pg_relation_size(oid) / CAST(current_setting('block_size') AS int)
            END AS row_count
       FROM pg_class
-     WHERE relnamespace = CAST(current_schema() AS regnamespace) AND relname = ANY (:tables)
+     WHERE relnamespace = CAST(quote_ident(current_schema()) AS regnamespace) AND relname = ANY (:tables)
 """)
 
 

@@ -94,6 +94,23 @@ _REFUSALS = (
     ),
     _refusal(
         Obstacle.SERVER,
+        "",
+        ("server does not support SSL",),
+        "PostgreSQL at {server} offers no encryption: anybody between could read and change what is paid.",
+        "Turn on ssl on the server, or set DATABASE_SSLMODE=prefer where nobody can be between, then: ",
+        Action.EXAMINE,
+    ),
+    _refusal(
+        Obstacle.SERVER,
+        "",
+        ("certificate verify failed", "root certificate", "server certificate", "could not read root"),
+        "It cannot be verified that PostgreSQL at {server} is who it says it is: {reason}.",
+        "Set DATABASE_SSLROOTCERT to the certificate of the authority, and DATABASE_HOST to the name in the server's "
+        "certificate; or DATABASE_SSLMODE=require, which encrypts and trusts whoever answers; then: ",
+        Action.EXAMINE,
+    ),
+    _refusal(
+        Obstacle.SERVER,
         "53300",
         ("too many clients", "too many connections", "remaining connection slots"),
         "PostgreSQL at {server} has no connection left.",
@@ -225,6 +242,11 @@ def is_refusal(error: Exception) -> bool:
     """Whether the server fails us, so that there is a sentence for it, and not a statement that is wrong."""
     cause = _cause_of(error)
     return isinstance(cause, psycopg.OperationalError) or _refusal_of(cause) is not _OTHERWISE
+
+
+def is_read_only(error: Exception) -> bool:
+    """Whether a statement was to write where only reading is allowed."""
+    return isinstance(_cause_of(error), psycopg.errors.ReadOnlySqlTransaction)
 
 
 def obstacle_of(error: Exception) -> Obstacle:

@@ -8,33 +8,20 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import URL, event, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InvalidatePoolError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from masspayout.db.connecting import Connector
 from masspayout.db.last_work import SINGLE_STATEMENT, run_last_work
-from masspayout.db.refusals import is_refusal, unavailable
+from masspayout.db.refusals import is_read_only, is_refusal, unavailable
 from masspayout.db.replication import UnconfirmedCommits
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.clock import Clock
 from masspayout.kernel.errors import DatabaseUnavailable
 from masspayout.kernel.next_steps import Action
-
-# Every TIMESTAMP of the schema holds UTC, so every session must read and write it as such.
-SESSION_ARGUMENTS = {
-    "options": "-c timezone=UTC",
-    "client_encoding": "utf8",
-    "application_name": "masspayout",
-    "connect_timeout": 10,
-}
-
-# No unit of work waits for anything but the server, so one that is idle for a minute is of a machine that is gone. The
-# server would keep its locks until TCP gives up: two hours, in which its payer paid nobody.
-_UNIT_OF_WORK_ARGUMENTS = {
-    **SESSION_ARGUMENTS,
-    "options": f"{SESSION_ARGUMENTS['options']} -c idle_in_transaction_session_timeout=60s",
-}
 
 # A connection that was used a moment ago is trusted; one that lay idle for longer is tried first.
 _IDLE_SECONDS = 1.0
@@ -51,16 +38,14 @@ class Database:
         clock: Its time.
     """
 
-    def __init__(self, url: URL, *, log_sql: bool = False, pool_size: int = 10) -> None:
+    def __init__(self, url: URL, *, log_sql: bool = False, connections: int = 12) -> None:
         self.url = url
         self.clock = Clock(self._read_clock)
         self._engine = create_async_engine(
-            url,
-            pool_size=pool_size,
-            max_overflow=10,
-            connect_args=_UNIT_OF_WORK_ARGUMENTS,
+            url, async_creator=Connector(url).connect, pool_size=connections, max_overflow=0
         )
-        _try_idle_connections_before_use(self._engine)
+        self._is_outdated = False
+        self._try_connections_before_use()
         self._unconfirmed = UnconfirmedCommits(self._engine)
         self._sessions = async_sessionmaker(self._engine, class_=UnitOfWork, expire_on_commit=False)
         # On the same pool: the server commits each statement by itself.
@@ -105,9 +90,16 @@ class Database:
                 async with work.begin():
                     yield work
                     await run_last_work(work)
+            except PoolTimeoutError as error:
+                raise DatabaseUnavailable(
+                    f"All {self._engine.pool.size()} connections that this process uses for its work are taken.",  # type: ignore[attr-defined]
+                    "Try again; if it stays so, raise DATABASE_CONNECTIONS, or have fewer jobs side by side.",
+                ) from error
             except (DBAPIError, psycopg.Error) as error:
                 if not is_refusal(error):
                     raise
+                # What is read-only now may have become so, or no longer be so: sessions keep what they began with.
+                self._is_outdated |= is_read_only(error)
                 raise unavailable(self.url, error) from error
             if self._unconfirmed.take(work):
                 raise DatabaseUnavailable(
@@ -116,6 +108,30 @@ class Database:
                     "See what keeps the standby, then: ",
                     Action.EXAMINE,
                 )
+
+    def _try_connections_before_use(self) -> None:
+        """Replace those that broke while nobody used them, and all when the server changed its mind about us.
+
+        Busy ones are not asked: each time costs an exchange.
+        """
+
+        def remember(_: Any, record: ConnectionPoolEntry) -> None:
+            record.info["idle_since"] = time.monotonic()
+
+        def try_if_idle(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+            if self._is_outdated:
+                self._is_outdated = False
+                raise InvalidatePoolError
+            idle_since = record.info.get("idle_since")
+            if idle_since is None or time.monotonic() - idle_since < _IDLE_SECONDS:
+                return
+            try:
+                self._engine.dialect.do_ping(connection)
+            except psycopg.OperationalError as error:
+                raise DisconnectionError(str(error)) from error
+
+        event.listen(self._engine.sync_engine, "checkin", remember)
+        event.listen(self._engine.sync_engine, "checkout", try_if_idle)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -130,28 +146,3 @@ def _session_class(unconfirmed: UnconfirmedCommits) -> type[Session]:
 
     event.listen(WatchedSession, "after_begin", unconfirmed.begin)
     return WatchedSession
-
-
-def _try_idle_connections_before_use(engine: AsyncEngine) -> None:
-    """Replace connections that broke while nobody used them. Busy ones are not asked: each time costs an exchange."""
-
-    def remember(_: Any, record: ConnectionPoolEntry) -> None:
-        record.info["idle_since"] = time.monotonic()
-
-    def try_if_idle(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
-        idle_since = record.info.get("idle_since")
-        if idle_since is None or time.monotonic() - idle_since < _IDLE_SECONDS:
-            return
-        try:
-            engine.dialect.do_ping(connection)
-        except psycopg.OperationalError as error:
-            raise DisconnectionError(str(error)) from error
-
-    event.listen(engine.sync_engine, "checkin", remember)
-    event.listen(engine.sync_engine, "checkout", try_if_idle)
-
-
-def connect_arguments(url: URL) -> dict[str, Any]:
-    """Return what to call ``psycopg.connect`` with for the same database, in the same kind of session."""
-    _, arguments = url.get_dialect()().create_connect_args(url)
-    return {**arguments, **SESSION_ARGUMENTS}

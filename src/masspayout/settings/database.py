@@ -1,12 +1,33 @@
-"""Where the database is."""
+"""Where the database is, and how it is reached."""
 
+import ipaddress
+import ssl
 from functools import cached_property
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import platformdirs
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 from sqlalchemy import URL
+
+SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+
+_LEAST_CONNECTIONS = 8
+
+
+class ConnectionShares(NamedTuple):
+    """How many connections each part of a process may open.
+
+    Attributes:
+        work: Units of work.
+        jobs: The queue of jobs, with the one that listens.
+        ledger: The ledger's own books, where it keeps any with us.
+    """
+
+    work: int
+    jobs: int
+    ledger: int
 
 
 class DatabaseSettings(BaseSettings):
@@ -19,6 +40,21 @@ class DatabaseSettings(BaseSettings):
     database_user: str = Field(default="masspayout", description="The role to connect as.")
     database_password: SecretStr = Field(default=SecretStr(""), description="Its password.")
     database_name: str = Field(default="masspayout", description="The database to work in.")
+    database_schema: str | None = Field(default=None, description="The schema that the tables are in. Unset: `public`.")
+    database_sslmode: SslMode | None = Field(
+        default=None,
+        description="As libpq's `sslmode`. Unset: `verify-full`; `prefer` for a server on this machine.",
+    )
+    database_sslrootcert: Path | None = Field(
+        default=None,
+        description="Certificates of authorities, by which the server's is verified. Unset: this machine's.",
+    )
+    database_connections: int = Field(
+        default=20,
+        ge=_LEAST_CONNECTIONS,
+        le=500,
+        description="The most connections that a process opens; all together need fewer than the server allows.",
+    )
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("masspayout", appauthor=False)),
         description="Where the embedded PostgreSQL keeps its files. Default: the platform's user data folder.",
@@ -32,7 +68,7 @@ class DatabaseSettings(BaseSettings):
     @cached_property
     def external_database_url(self) -> URL:
         """The address of the external PostgreSQL, for SQLAlchemy with psycopg 3."""
-        return URL.create(
+        url = URL.create(
             "postgresql+psycopg",
             username=self.database_user,
             password=self.database_password.get_secret_value() or None,
@@ -40,3 +76,40 @@ class DatabaseSettings(BaseSettings):
             port=self.database_port,
             database=self.database_name,
         )
+        if self.database_schema is not None:
+            quoted = self.database_schema.replace('"', '""')
+            url = url.update_query_dict({"search_path": f'"{quoted}"'})
+        return encrypted(url, self.database_sslmode, self.database_sslrootcert)
+
+    @cached_property
+    def connection_shares(self) -> ConnectionShares:
+        """How the connections of a process are shared out: to units of work, most of them."""
+        ledger = max(2, self.database_connections // 5)
+        jobs = max(3, self.database_connections // 5)
+        return ConnectionShares(self.database_connections - jobs - ledger, jobs, ledger)
+
+
+def encrypted(url: URL, sslmode: str | None = None, sslrootcert: Path | None = None) -> URL:
+    """Return an address with how its server has to prove who it is. What the address itself says about that counts."""
+    said = url.query.get("sslmode", sslmode)
+    mode = str(said or ("prefer" if _is_on_this_machine(url) else "verify-full"))
+    query = {"sslmode": mode} if said or mode != "prefer" else {}
+    if mode.startswith("verify") and "sslrootcert" not in url.query:
+        query["sslrootcert"] = str(sslrootcert or _authorities())
+    return url.update_query_dict(query)
+
+
+def _is_on_this_machine(url: URL) -> bool:
+    host = str(url.query.get("host", url.host or ""))
+    try:
+        return not host or host == "localhost" or host.startswith(("/", "@")) or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _authorities() -> str:
+    """Return where this machine keeps the certificates of authorities.
+
+    libpq's ``system`` goes by the place that its OpenSSL was built with: none, where the driver brought its own.
+    """
+    return ssl.get_default_verify_paths().cafile or "system"

@@ -10,6 +10,8 @@ from pydantic_settings import BaseSettings
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from masspayout.settings.database import encrypted
+
 _DRIVER = "postgresql+psycopg"
 
 
@@ -55,7 +57,7 @@ def _parse_url(text: str) -> URL:
         url = make_url(text)
         if url.drivername in {"postgres", "postgresql", _DRIVER} and url.database:
             conninfo_to_dict(text.replace(_DRIVER, "postgresql", 1))
-            return url.set(drivername=_DRIVER)
+            return encrypted(url.set(drivername=_DRIVER))
     except (ArgumentError, ValueError, psycopg.Error):
         pass
     raise ValueError("it is not the address of a database, such as postgresql://user:password@host:5432/name")

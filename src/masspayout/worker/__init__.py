@@ -148,6 +148,7 @@ async def _again_and_again(
             await run_jobs()
         except ConnectorException as error:
             _log.warning("jobs cannot be fetched (%s); it is tried again", error.__cause__ or error)
+            await context.jobs.renew_connections()
         await asyncio.sleep(_PAUSE_SECONDS)
 
 

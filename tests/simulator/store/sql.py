@@ -14,9 +14,9 @@ import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from masspayout.db.connecting import Connector
 from masspayout.db.entities import Distribution
 from masspayout.db.last_work import run_last_work
-from masspayout.db.session import SESSION_ARGUMENTS
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import DatabaseUnavailable
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
@@ -62,8 +62,14 @@ class Cursor(psycopg.Cursor[Any]):
 
 def connect(url: URL) -> Engine:
     """Return an engine whose connections do everything at once, for sessions that think that they wait."""
-    arguments = {**SESSION_ARGUMENTS, "cursor_factory": Cursor}
-    return create_engine(url, poolclass=NullPool, connect_args=arguments)
+    connector = Connector(url)
+
+    def open_connection() -> psycopg.Connection:
+        connection = connector.connect_waiting()
+        connection.cursor_factory = Cursor
+        return connection
+
+    return create_engine(url, poolclass=NullPool, creator=open_connection)
 
 
 def prepare(url: URL) -> None:

@@ -23,15 +23,26 @@ from sqlalchemy.exc import IntegrityError, InternalError, OperationalError, Prog
 
 from masspayout.db import adoption
 from masspayout.db.catalog import differences, read_catalog, scratch_schema
+from masspayout.db.connecting import SEARCH_PATH, Connector
 from masspayout.db.entities import Base
 from masspayout.db.refusals import unavailable
-from masspayout.db.session import SESSION_ARGUMENTS
 from masspayout.kernel.errors import Conflict, DatabaseMismatch, DatabaseUnavailable, Invalid, MassPayoutError
 from masspayout.kernel.next_steps import Action
 
 OLDEST_SERVER = 15
 _DIRECTORY = Path(__file__).parent
 _LOCK = 0x6D617373  # "mass": the advisory lock of whoever migrates
+
+
+# Where our tables are, when they are not where unqualified names lead.
+_ELSEWHERE = text("""
+    SELECT schemaname FROM pg_tables
+     WHERE tablename = 'batch_payout' AND NOT EXISTS (
+           SELECT FROM pg_tables WHERE tablename = 'batch_payout' AND schemaname = current_schema())
+       AND EXISTS (SELECT FROM pg_tables AS other WHERE other.schemaname = pg_tables.schemaname
+                      AND other.tablename = 'alembic_version')
+     ORDER BY schemaname LIMIT 1
+""")
 
 
 class SchemaState(StrEnum):
@@ -247,7 +258,8 @@ def _config(connection: Connection | None) -> Config:
 @contextmanager
 def _transaction(url: URL) -> Iterator[Connection]:
     """Open one connection with one transaction, and turn what goes wrong in it into sentences."""
-    engine = create_engine(url, poolclass=NullPool, connect_args=SESSION_ARGUMENTS)
+    connector = Connector(url, settings={"statement_timeout": "0"})
+    engine = create_engine(url, poolclass=NullPool, creator=connector.connect_waiting)
     try:
         with _translated_errors(), engine.begin() as connection:
             version = connection.dialect.server_version_info
@@ -258,6 +270,7 @@ def _transaction(url: URL) -> Iterator[Connection]:
                     "Use a newer server, or unset DATABASE_HOST to use the embedded one.",
                 )
             _require_utf8(connection)
+            _require_schema(connection)
             yield connection
     except (OperationalError, InternalError, psycopg.OperationalError, psycopg.InternalError) as error:
         raise unavailable(url, error) from error
@@ -277,6 +290,24 @@ def _require_utf8(connection: Connection) -> None:
             f"The database {database} is kept in {encoding}, and masspayout needs UTF8.",
             f"Make another and name it in DATABASE_NAME (createdb -T template0 -E UTF8 {database}_utf8), then: ",
             Action.UPGRADE_DATABASE,
+        )
+
+
+def _require_schema(connection: Connection) -> None:
+    """Refuse a schema that is not there, and an empty one by default where another one has our tables."""
+    url = connection.engine.url
+    if connection.scalar(text("SELECT current_schema()")) is None:
+        raise DatabaseMismatch(
+            f"The database {url.database} has no schema {url.query.get(SEARCH_PATH, 'public')}, or the role "
+            f"{url.username} may not use it.",
+            "Create it, or name another one in DATABASE_SCHEMA, then: ",
+            Action.UPGRADE_DATABASE,
+        )
+    elsewhere = None if SEARCH_PATH in url.query else connection.scalar(_ELSEWHERE)
+    if elsewhere is not None:
+        raise DatabaseMismatch(
+            f"The tables of masspayout are in the schema {elsewhere} of {url.database}, and not in public.",
+            f"Set DATABASE_SCHEMA={elsewhere}; or DATABASE_SCHEMA=public, if others are to be made there.",
         )
 
 

@@ -43,8 +43,6 @@ from masspayout.ledger.port import (
 from masspayout.ledger.transfer_rules import check_transfer
 from masspayout.settings import Settings
 
-_MAX_CONNECTIONS = 5
-
 
 class EvmLedger:
     """The chain that ``EVM_RPC_URL`` leads to. It connects on first use.
@@ -57,7 +55,7 @@ class EvmLedger:
     def __init__(self, url: URL, settings: Settings, *, clock: Callable[[], int] = time.time_ns) -> None:
         self._settings = settings
         self._clock = clock
-        self._database = Database(url, pool_size=_MAX_CONNECTIONS)
+        self._database = Database(url, connections=settings.connection_shares.ledger)
         self.node = Node(settings)
         self.chain = Chain(self.node, settings)
         self.senders = Senders(settings)

@@ -64,7 +64,10 @@ class SandboxLedger:
     def __init__(self, url: URL, settings: Settings, *, clock: Callable[[], int] = time.time_ns) -> None:
         self._clock = clock
         self._store = SandboxStore(
-            url, valid_seconds=settings.sandbox_valid_seconds, beside_ours=settings.sandbox_url is None
+            url,
+            valid_seconds=settings.sandbox_valid_seconds,
+            beside_ours=settings.sandbox_url is None,
+            connections=settings.connection_shares.ledger,
         )
         self._valid_seconds = settings.sandbox_valid_seconds
         self.admin = SandboxAdministration(self._store)

@@ -5,16 +5,16 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import LiteralString, cast
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import URL
 
+from masspayout.db.connecting import Connector
 from masspayout.kernel.errors import Conflict, LedgerUnavailable
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 from masspayout.kernel.next_steps import Action
@@ -27,14 +27,14 @@ SCHEMA_VERSION = 1
 # Advisory locks are taken within one database; this number is the sandbox's, and orders its transactions.
 _LEDGER_LOCK = 0x5A4DB0C5
 
-# Plans are not kept: tables grow from nothing to millions of rows under one connection.
-_CONNECT_OPTIONS = "-c timezone=UTC -c search_path=sandbox -c plan_cache_mode=force_custom_plan"
+# Plans are not kept: tables grow from nothing to millions of rows under one connection. Whoever waits for the ledger's
+# lock may wait for a million accounts to be made.
+_SESSION_SETTINGS = {"search_path": "sandbox", "plan_cache_mode": "force_custom_plan", "lock_timeout": "0"}
 
 # A commit need not wait for the disk where the product's next own commit, in the same write-ahead log, flushes it
 # first. A database of its own may be on another server, and a ledger must not forget what it has answered.
-_COMMIT_SOON = " -c synchronous_commit=off"
+_COMMIT_SOON = {"synchronous_commit": "off"}
 
-_MAX_CONNECTIONS = 6
 _CONNECT_SECONDS = 10.0
 
 # A sandbox that is not there yet is looked for again after so long.
@@ -146,10 +146,13 @@ class Network:
 class SandboxStore:
     """The tables of one sandbox, and a small pool of connections that is opened on first use."""
 
-    def __init__(self, url: URL, *, valid_seconds: int, beside_ours: bool = True) -> None:
+    def __init__(self, url: URL, *, valid_seconds: int, beside_ours: bool = True, connections: int = 4) -> None:
         self._url = url
-        self._options = _CONNECT_OPTIONS + (_COMMIT_SOON if beside_ours else "")
+        settings = {**_SESSION_SETTINGS, **(_COMMIT_SOON if beside_ours else {})}
+        self._connector = Connector(url, application_name="masspayout-sandbox", settings=settings)
         self._valid_seconds = valid_seconds
+        self._connections = connections
+        self._is_outdated = False
         self._opening = asyncio.Lock()
         self._pool: AsyncConnectionPool[Connection] | None = None
         # What was last seen of the clock, for those who need a time and cannot wait for the database.
@@ -168,6 +171,8 @@ class SandboxStore:
             async with pool.connection() as connection:
                 yield connection
         except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction, PoolTimeout) as error:
+            # Sessions keep what they began with: what may only be read now may be written to by others later.
+            self._is_outdated = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
             raise self._unavailable(error) from error
 
     @asynccontextmanager
@@ -210,9 +215,7 @@ class SandboxStore:
         if self._missing_since is not None and time.monotonic() - self._missing_since < _LOOK_AGAIN_SECONDS:
             return False
         try:
-            async with await AsyncConnection.connect(
-                self._conninfo(), row_factory=dict_row, connect_timeout=int(_CONNECT_SECONDS)
-            ) as connection:
+            async with self._single_connection() as connection:
                 cursor = await connection.execute("SELECT to_regclass('sandbox.network') IS NOT NULL AS there")
                 there = bool((await the_row(cursor))["there"])
         except psycopg.OperationalError as error:
@@ -271,22 +274,23 @@ class SandboxStore:
             if self._pool is None:
                 await self._create_tables()
                 pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-                    self._conninfo(),
-                    kwargs={"row_factory": dict_row},
+                    kwargs={**self._connector.arguments, "row_factory": dict_row},
+                    configure=self._connector.agree,
                     min_size=0,
-                    max_size=_MAX_CONNECTIONS,
+                    max_size=self._connections,
                     timeout=_CONNECT_SECONDS,
                     open=False,
                 )
                 await pool.open()
                 self._pool = pool
+            if self._is_outdated:
+                self._is_outdated = False
+                await self._pool.drain()
             return self._pool
 
     async def _create_tables(self) -> None:
         """Create what is missing. Several processes may do so at once: the lock lets one of them."""
-        async with await AsyncConnection.connect(
-            self._conninfo(), row_factory=dict_row, connect_timeout=int(_CONNECT_SECONDS)
-        ) as connection:
+        async with self._single_connection() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LEDGER_LOCK])
             cursor = await connection.execute("SELECT to_regclass('sandbox.network') IS NULL AS missing")
             if (await the_row(cursor))["missing"]:
@@ -310,14 +314,11 @@ class SandboxStore:
                     "Drop the schema `sandbox` of the database: DROP SCHEMA sandbox CASCADE.",
                 )
 
-    def _conninfo(self) -> str:
-        parts: dict[str, Any] = {
-            **self._url.translate_connect_args(username="user", database="dbname"),
-            **self._url.query,
-            "options": self._options,
-            "application_name": "masspayout-sandbox",
-        }
-        return make_conninfo(**parts)
+    @asynccontextmanager
+    async def _single_connection(self) -> AsyncIterator[Connection]:
+        async with await self._connector.connect() as connection:
+            connection.row_factory = dict_row  # type: ignore[assignment]
+            yield cast("Connection", connection)
 
     def _unavailable(self, error: Exception) -> LedgerUnavailable:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -16,6 +16,7 @@ CHECKS = (
     Check("login", database.login_is_accepted, needs="database server"),
     Check("database", database.database_exists, needs="login"),
     Check("server version", database.server_is_new_enough, needs="database"),
+    Check("connections", database.connections_suffice, needs="server version"),
     Check("replication", replication.commits_are_as_safe_as_asked, needs="server version"),
     Check("migrations", database.is_migrated, needs="server version"),
     Check("tables", database.tables_are_ours, needs="migrations"),

@@ -17,7 +17,7 @@ _LEDGER_PATIENCE_SECONDS = 5.0
 
 async def clocks_agree(examination: Examination) -> str:
     """This machine's clock is the database's, and the database's is not behind the ledger's."""
-    database = Database(examination.url, pool_size=1)
+    database = Database(examination.url, connections=1)
     examination.opened.push_async_callback(database.close)
     clock, examination.clock = database.clock, database.clock.now_nanos
     database_now = await clock.database_now()

@@ -1,6 +1,7 @@
 """Checks of the database itself: from the server that answers to the last index."""
 
 from masspayout.db import embedded, migrations
+from masspayout.db.capacity import read_capacity, too_few
 from masspayout.db.diagnosis import Diagnosis
 from masspayout.db.refusals import Obstacle
 from masspayout.kernel.next_steps import Action
@@ -44,6 +45,25 @@ async def database_exists(examination: Examination) -> str:
             Action.EXAMINE,
         )
     return f"{examination.url.database} is there."
+
+
+async def connections_suffice(examination: Examination) -> str:
+    """The server lets each process have the connections that it is set to, and has some left."""
+    wanted = examination.settings.database_connections
+    async with examination.diagnosis.connection() as connection:
+        capacity = await read_capacity(connection)
+    if capacity.allowed < wanted:
+        refusal = too_few(capacity, wanted)
+        raise Problem(refusal.message, *refusal.next_step.parts)
+    left = capacity.allowed - capacity.used
+    if left < wanted - capacity.ours:
+        raise Problem(
+            f"Of the {capacity.allowed} connections that there may be, {capacity.used} are taken, {capacity.ours} of "
+            f"them by masspayout; DATABASE_CONNECTIONS lets each process open {wanted}.",
+            "Lower DATABASE_CONNECTIONS, run fewer processes, or raise max_connections of the server, then: ",
+            Action.EXAMINE,
+        )
+    return f"{capacity.used} of {capacity.allowed} are taken; each process opens {wanted} at most."
 
 
 async def server_is_new_enough(examination: Examination) -> str:

@@ -27,12 +27,13 @@ def downgrade() -> None:
             LOOP EXECUTE statement; END LOOP;
             FOR statement IN
                 SELECT format('DROP ROUTINE %s', oid::regprocedure)
-                FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proname LIKE 'procrastinate%'
+                FROM pg_proc
+                WHERE pronamespace = quote_ident(current_schema())::regnamespace AND proname LIKE 'procrastinate%'
             LOOP EXECUTE statement; END LOOP;
             FOR statement IN
                 SELECT format('DROP TYPE %s', oid::regtype)
                 FROM pg_type
-                WHERE typnamespace = current_schema()::regnamespace AND typname LIKE 'procrastinate%'
+                WHERE typnamespace = quote_ident(current_schema())::regnamespace AND typname LIKE 'procrastinate%'
                   AND typtype IN ('c', 'e')
                 ORDER BY typtype -- composite types before the enumerations that they may be made of
             LOOP EXECUTE statement; END LOOP;

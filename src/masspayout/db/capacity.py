@@ -1,0 +1,68 @@
+"""Whether the server has connections enough for us."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from masspayout.kernel.errors import DatabaseUnavailable
+from masspayout.kernel.next_steps import Action
+
+# Server, database and role each have a limit, -1 meaning none; some of the server's are kept for superusers.
+_CAPACITY = text("""
+    SELECT least(
+               current_setting('max_connections')::int
+                   - CASE WHEN current_setting('is_superuser') = 'on' THEN 0
+                          ELSE current_setting('superuser_reserved_connections')::int
+                               + coalesce(current_setting('reserved_connections', true)::int, 0) END,
+               nullif((SELECT datconnlimit FROM pg_database WHERE datname = current_database()), -1),
+               nullif((SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user), -1)
+           ) AS allowed,
+           count(*) FILTER (WHERE application_name LIKE 'masspayout%') AS ours,
+           count(*) AS used
+      FROM pg_stat_activity
+     WHERE backend_type = 'client backend' AND datname IS NOT NULL
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """The connections of a server.
+
+    Attributes:
+        allowed: How many our role may have in our database, if nobody else had any.
+        ours: How many are open by this software, in all its processes.
+        used: How many are open by anybody.
+    """
+
+    allowed: int
+    ours: int
+    used: int
+
+
+async def read_capacity(connection: AsyncConnection | AsyncSession) -> Capacity:
+    """Return how many connections there are."""
+    row = (await connection.execute(_CAPACITY)).one()
+    return Capacity(**row._asdict())
+
+
+async def require_room(work: AsyncSession, connections: int) -> None:
+    """Refuse to begin what could never have the connections that it is set to.
+
+    Raises:
+        DatabaseUnavailable: The server allows fewer.
+    """
+    capacity = await read_capacity(work)
+    if capacity.allowed < connections:
+        raise too_few(capacity, connections)
+
+
+def too_few(capacity: Capacity, connections: int) -> DatabaseUnavailable:
+    """Say that a process may open more connections than there can be."""
+    return DatabaseUnavailable(
+        f"The database allows {capacity.allowed} connections, and DATABASE_CONNECTIONS lets each process open "
+        f"{connections}.",
+        "Set DATABASE_CONNECTIONS so that all processes together need fewer, or raise max_connections of the server or "
+        "the CONNECTION LIMIT of database or role, then: ",
+        Action.EXAMINE,
+    )

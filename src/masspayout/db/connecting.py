@@ -1,0 +1,172 @@
+"""How every connection is opened: in a session that goes by nobody's defaults, on a server process of its own.
+
+What a server, database or role has as its default holds for everybody who uses it, and is changed for others' sake.
+What we rely on is stated in each session. It is not sent as ``options`` when connecting: poolers refuse or drop them.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, LiteralString
+
+import psycopg
+from psycopg import AsyncConnection, Connection
+from sqlalchemy import URL
+
+from masspayout.kernel.errors import DatabaseUnavailable
+from masspayout.kernel.next_steps import Action
+
+# Every TIMESTAMP of the schema holds UTC; what waits for a row looks at its new version; the driver reads these forms.
+# No unit of work waits for anything but the server, so one that is idle for a minute is of a machine that is gone, and
+# the server would keep its locks until TCP gives up. To freeze a million holders takes minutes on a slow machine.
+SESSION_SETTINGS: Final[Mapping[str, str]] = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "standard_conforming_strings": "on",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+    "idle_in_transaction_session_timeout": "1min",
+    "idle_session_timeout": "0",
+    "lock_timeout": "2min",
+    "statement_timeout": "30min",
+}
+
+# Those that older servers do not know, with the first version that does.
+_LATER_SETTINGS = {"transaction_timeout": (170000, "0")}
+
+SEARCH_PATH: Final = "search_path"
+_DEFAULT_SEARCH_PATH = "public"
+
+# A machine that is gone is noticed within a minute, by both ends.
+_NETWORK_ARGUMENTS: Final[Mapping[str, Any]] = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 50_000,
+}
+
+# Whoever shares server processes with others gets one that was just let go of, unless others are quick.
+_TIMES_TO_LOOK_FOR_SHARING = 5
+
+
+def connect_arguments(url: URL, *, application_name: str = "masspayout") -> dict[str, Any]:
+    """Return what to call ``psycopg.connect`` with for a database."""
+    url = url.difference_update_query([SEARCH_PATH])
+    _, arguments = url.get_dialect()().create_connect_args(url)
+    return {**_NETWORK_ARGUMENTS, "client_encoding": "utf8", "application_name": application_name, **arguments}
+
+
+class Connector:
+    """Opens connections to one database.
+
+    Args:
+        url: Its address. ``search_path`` in its query is where tables are looked for; unless given, in ``public``.
+        application_name: How the server lists them.
+        settings: What these sessions have otherwise than others.
+    """
+
+    def __init__(
+        self, url: URL, *, application_name: str = "masspayout", settings: Mapping[str, str] | None = None
+    ) -> None:
+        self.url = url
+        self.arguments = connect_arguments(url, application_name=application_name)
+        path = str(url.query.get(SEARCH_PATH, _DEFAULT_SEARCH_PATH))
+        self._settings = {**SESSION_SETTINGS, SEARCH_PATH: path, **(settings or {})}
+        self._is_known_to_be_ours = False
+
+    async def connect(self) -> AsyncConnection:
+        """Open a connection.
+
+        Raises:
+            DatabaseUnavailable: A pooler lends its server processes to others between our transactions.
+            psycopg.Error: The server cannot be reached, refuses us, or does not know a setting.
+        """
+        connection = await AsyncConnection.connect(**self.arguments)
+        try:
+            await self.agree(connection)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    async def agree(self, connection: AsyncConnection[Any]) -> None:
+        """State what a new session goes by, and make sure that it lasts. Raises what ``connect`` does."""
+        await connection.set_autocommit(True)
+        statement, values = self._statement(connection)
+        async with connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
+            await cursor.execute(statement, values)
+            row = await cursor.fetchone()
+        await connection.set_autocommit(False)
+        if self._may_be_shared(connection, row):
+            await asyncio.to_thread(self._require_own_process)
+
+    def connect_waiting(self) -> Connection:
+        """Open a connection for code that is not asynchronous. Raises what ``connect`` does."""
+        connection = psycopg.connect(**self.arguments)
+        try:
+            connection.autocommit = True
+            row = connection.execute(*self._statement(connection)).fetchone()
+            connection.autocommit = False
+            if self._may_be_shared(connection, row):
+                self._require_own_process()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _statement(self, connection: psycopg.Connection[Any] | AsyncConnection[Any]) -> tuple[LiteralString, list[str]]:
+        """Return the statement that makes every setting, and tells which server process does so."""
+        settings = dict(self._settings)
+        for name, (version, value) in _LATER_SETTINGS.items():
+            if connection.info.server_version >= version:
+                settings[name] = value
+        each: LiteralString = ", set_config(%s, %s, false)"
+        return "SELECT pg_backend_pid()" + each * len(settings), [part for pair in settings.items() for part in pair]
+
+    def _may_be_shared(self, connection: psycopg.Connection[Any] | AsyncConnection[Any], row: Any) -> bool:
+        """Whether we speak with another process than the one that let us in: there is a pooler between."""
+        return not self._is_known_to_be_ours and row[0] != connection.info.backend_pid
+
+    def _require_own_process(self) -> None:
+        """Find out whether two connections can get the same server process: a session lasts for a transaction then.
+
+        Raises:
+            DatabaseUnavailable: They can.
+        """
+        with _connected(self.arguments) as one:
+            mine = _process_of(one)
+            for _ in range(_TIMES_TO_LOOK_FOR_SHARING):
+                with _connected(self.arguments) as other:
+                    try:
+                        other.execute("BEGIN")
+                    except psycopg.errors.ProtocolViolation as error:  # PgBouncer lends processes by the statement
+                        raise _shared(self.url) from error
+                    if _process_of(other) == mine or _process_of(one) != mine:
+                        raise _shared(self.url)
+                    other.execute("ROLLBACK")
+        self._is_known_to_be_ours = True
+
+
+def _shared(url: URL) -> DatabaseUnavailable:
+    return DatabaseUnavailable(
+        f"The pooler at {url.host}:{url.port or 5432} lends the connections of {url.database} by the transaction or "
+        "statement; masspayout needs them for whole sessions.",
+        "Have it pool by session (PgBouncer: pool_mode = session for this database or user), or name PostgreSQL itself "
+        "in DATABASE_HOST and DATABASE_PORT, then: ",
+        Action.EXAMINE,
+    )
+
+
+@contextmanager
+def _connected(arguments: Mapping[str, Any]) -> Iterator[Connection]:
+    with psycopg.connect(**arguments, autocommit=True) as connection:
+        yield connection
+
+
+def _process_of(connection: Connection) -> int:
+    (number,) = connection.execute("SELECT pg_backend_pid()").fetchall()[0]
+    return int(number)
