@@ -153,6 +153,21 @@ async def test_a_batch_that_is_gone_puts_its_payer_in_doubt(house: House) -> Non
         assert not state.is_open
 
 
+async def test_nothing_is_signed_for_a_start_that_is_forgotten(house: House) -> None:
+    async with house.opened() as world:
+        dividend = await world.plan("1000")
+        await world.execute(dividend.id)
+        attempts = BatchAttempts(world.runtime.database, world.sandbox, house.settings)
+        assert (await attempts.gate.attend(PAYER)).is_open
+        known_as_started = await world.find(dividend.id)
+        run_sql(house.url, "UPDATE distribution SET status = 'PENDING'")
+        claimed = await attempts.claim(known_as_started, after=0)
+        assert claimed is not None
+        assert claimed.attempt is None
+        assert find_all(house.url, "SELECT id FROM attempt") == []
+        assert find_one(house.url, "SELECT count(*) FROM batch_payout WHERE status <> 'PENDING'") == 0
+
+
 async def test_a_restored_payout_is_not_called_off_before_the_ledger_was_asked(house: House) -> None:
     async with house.opened() as world:
         asset = world.asset

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import URL
 
 from places import ROOT
-from simulator.campaigns import SEEDS_THAT_REACH_ALL, run
+from simulator.campaigns import SEEDS_THAT_REACH_ALL, run, simulate
 from simulator.comparing import compare
 from simulator.mutants import MUTANTS, Mutant
 from simulator.plans import LEDGERS
@@ -22,6 +22,13 @@ pytestmark = pytest.mark.timeout(1500)
 
 SEEDS_FOR_A_MUTANT = 10_000
 SEEDS_ON_SQL = 5
+
+
+# Seeds that ended badly once, each among ten thousands that did not.
+FOUND = {
+    28525: "A mirror node's place was taken by one further behind while a statement was read: the rest was paid again.",
+    86363: "A worker paid what the database in front of it did not know as started, and it was called off meanwhile.",
+}
 
 
 def simulated(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -42,6 +49,11 @@ def test_nobody_is_paid_twice_and_nobody_forgotten_whatever_a_seed_does() -> Non
     assert [(each.seed, each.ledger, each.violation) for each in campaign.violations] == []
     assert campaign.never() == [], "what never happened proves nothing"
     assert campaign.payouts > SEEDS_THAT_REACH_ALL
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_what_was_found_once_holds(seed: int) -> None:
+    assert simulate(seed).violation is None, FOUND[seed]
 
 
 @pytest.mark.longest

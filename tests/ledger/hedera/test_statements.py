@@ -16,6 +16,8 @@ from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.kernel.movements import StatementEntry, StatementPage
 from masspayout.ledger.hedera.adapter import HederaLedger
 from masspayout.ledger.hedera.hbar import HBAR
+from masspayout.ledger.hedera.mirror.answers import Block
+from masspayout.ledger.hedera.mirror.client import MirrorClient
 from masspayout.ledger.transaction_ids import make_transaction_id, split_transaction_id
 from masspayout.settings import Settings
 
@@ -245,6 +247,30 @@ async def test_replicas_that_are_behind_by_less_than_the_margin_hide_no_debit(he
         if len(shown) == 60 or units > 60 + 2 * MARGIN_SECONDS:
             break
     assert shown == list(range(1, 61))
+
+
+async def test_a_mirror_node_that_goes_back_while_it_is_read_moves_no_cursor(
+    hedera: Hedera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one, ten minutes behind, takes its place: it would leave out what the first had seen."""
+    account = hedera.operator.create_account()
+    token_id = hedera.make_token(account)
+    cursor = (await read(hedera))[-1].cursor
+    hedera.operator.transfer(token_id, hedera.payer, {account: 5})
+    hedera.network.clock.advance(10 * MARGIN_SECONDS)
+    ask = MirrorClient.newest_block
+
+    async def ask_and_go_back(mirror: MirrorClient, url: str | None = None) -> Block | None:
+        answer = await ask(mirror, url)
+        hedera.network.set_faults(Faults(stale_percent=100, stale_seconds=20 * MARGIN_SECONDS))
+        return answer
+
+    monkeypatch.setattr(MirrorClient, "newest_block", ask_and_go_back)
+    with pytest.raises(LedgerUnavailable, match="goes back"):
+        [page async for page in hedera.ledger.statement(hedera.payer, after=cursor)]
+    monkeypatch.undo()
+    hedera.network.set_faults(Faults())
+    assert [entry.total_units for entry in entries_of(await read(hedera, after=cursor))] == [5]
 
 
 @pytest.mark.parametrize("lie", ["misrouted", "gateway", "empty", "moved"])

@@ -90,6 +90,8 @@ class Claims:
         payer = None if payer_id is None else t.find("payer", payer_id)
         if payer is None or payer.cleared_for != t.server.clearance:
             return None
+        if t.get("distribution", batch.distribution_id).status is not DistributionStatus.PROCESSING:
+            return None
         waiting = [row for row in holders_of(t, batch) if self._waits(row)]
         if batch.slices:
             waiting = waiting[: batch.slices[0]]

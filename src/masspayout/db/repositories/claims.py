@@ -42,9 +42,14 @@ _CLAIM_UNDER_WAY = text("""
     RETURNING *
 """)
 
-# The gate: whether the payer was cleared for this very database. One comparison, in the statement that attaches.
+# The gate: whether the payer was cleared for this very database, and whether the distribution was started in it, which
+# a database that took the other's place may have forgotten. Looked at in the statement that attaches.
 _GATE = f"""
-    WITH gate AS MATERIALIZED (SELECT cleared_for = {CLEARANCE} AS is_open FROM payer WHERE id = :payer_id)
+    WITH gate AS MATERIALIZED (
+        SELECT cleared_for = {CLEARANCE}
+               AND (SELECT status = 'PROCESSING' FROM distribution WHERE id = :distribution_id) AS is_open
+          FROM payer WHERE id = :payer_id
+    )
 """  # noqa: S608 - the piece is a constant
 
 # Who waits for a transaction; nobody does once something that concerns everybody stopped the distribution.
@@ -141,7 +146,8 @@ class Claims(Repository[BatchPayout]):
     ) -> Mapping[str, Decimal] | None:
         """Attach the waiting holders of a batch, or of its next slice, to an attempt: the guard against double payment.
 
-        Returns account ids and amounts in whole payment tokens; None when the gate of the payer is closed.
+        Returns account ids and amounts in whole payment tokens; None when the gate of the payer is closed, or this
+        database does not know that the distribution was started.
         """
         parameters = {
             "distribution_id": batch.distribution_id,

@@ -45,7 +45,8 @@ class StatementReader:
 
         That is the margin before the end of the newest block: what is read once is never read again, so nothing may
         show up later before the cursor. A replica that is behind would otherwise leave out the newest transactions, and
-        look as if there were none.
+        look as if there were none. So would a mirror node whose place another one takes meanwhile, which is further
+        behind: the newest block is asked for again before a cursor moves to an end that no transaction marks.
 
         Raises:
             LedgerUnavailable: A mirror node cannot be read.
@@ -60,6 +61,7 @@ class StatementReader:
                     payer_account_id, after_nanos=cursor, until_nanos=end_nanos, url=url
                 ):
                     if page.links.next is None:
+                        await self._require_seen(end_nanos, url)
                         cursor = end_nanos
                     elif page.transactions:
                         cursor = page.transactions[-1].consensus_timestamp
@@ -90,6 +92,7 @@ class StatementReader:
             account_id, after_nanos=taken_nanos, until_nanos=at_nanos, url=url
         ):
             held += sum(_change(row, account_id, token_id) for row in page.transactions)
+        await self._require_seen(at_nanos, url)
         return held
 
     async def _beginning(self, account_id: str) -> int:
@@ -110,8 +113,23 @@ class StatementReader:
         """Return a mirror node, and up to when each replica of it has seen the network; 0 where none has."""
         url = self._mirror.first_choice
         await self._first_block.require_at(url)
+        return url, max(0, await self._newest_nanos(url) - self._margin_nanos)
+
+    async def _newest_nanos(self, url: str) -> int:
         block = await self._mirror.newest_block(url)
-        return url, 0 if block is None or block.timestamp.to is None else block.timestamp.to - self._margin_nanos
+        return 0 if block is None or block.timestamp.to is None else block.timestamp.to
+
+    async def _require_seen(self, nanos: int, url: str) -> None:
+        """Refuse what was just read up to a time that the mirror node has not seen, whatever it said before.
+
+        Any replica of it may answer: one that is behind by less than the margin has seen the time.
+        """
+        seen_nanos = await self._newest_nanos(url)
+        if seen_nanos < nanos:
+            raise LedgerUnavailable(
+                f"The mirror node {url} goes back: it has seen the network up to {to_datetime(seen_nanos)} only.",
+                "It is read again; if it stays so, name another mirror node in HEDERA_MIRROR_URLS.",
+            )
 
 
 @dataclass(slots=True)
