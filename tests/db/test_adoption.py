@@ -4,12 +4,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, create_engine
 
 from databases import run_sql
 from masspayout.db import migrations
 from masspayout.db.adoption import USERS_TABLES
 from masspayout.db.connecting import connect_arguments
+from masspayout.db.drift import find_differences
 from masspayout.db.migrations import SchemaState
 from masspayout.kernel.errors import DatabaseMismatch
 
@@ -153,3 +154,73 @@ def test_tables_of_other_people_beside_ours_are_left_alone(empty_url: URL) -> No
     run_sql(empty_url, "CREATE TABLE migrations (id int)", "INSERT INTO migrations VALUES (1)")
     assert len(migrations.upgrade(empty_url)) == len(migrations.history())
     assert "migrations" in users_columns(empty_url)
+
+
+# As the entities of TypeORM make the tables, when nobody tells them otherwise than by what they say.
+BY_A_MAPPER = [
+    f"ALTER TABLE {table} ALTER id SET DEFAULT gen_random_uuid(), "
+    "ALTER created_at SET NOT NULL, ALTER updated_at SET NOT NULL"
+    for table in USERS_TABLES
+] + [
+    "ALTER TABLE holder ALTER paid SET NOT NULL",
+    "ALTER TABLE batch_payout ALTER successful_payments SET NOT NULL, ALTER failed_payments SET NOT NULL",
+    "ALTER TABLE blockchain_event_listener_config ALTER enabled SET NOT NULL",
+]
+IDS_AND_NOT_NULLS = """
+    SELECT table_name, column_name, is_nullable, column_default FROM information_schema.columns
+     WHERE table_schema = 'public' AND table_name = ANY (%s) AND (is_nullable = 'NO' OR column_name = 'id')
+       AND column_name = ANY (
+           '{id, created_at, updated_at, paid, successful_payments, failed_payments, enabled}')
+     ORDER BY 1, 2
+"""
+
+
+def test_what_a_mapper_made_is_taken_over_as_it_is(users_url: URL) -> None:
+    run_sql(users_url, *BY_A_MAPPER)
+    with psycopg.connect(**connect_arguments(users_url)) as connection:
+        before = connection.execute(IDS_AND_NOT_NULLS, [list(USERS_TABLES)]).fetchall()
+        connection.rollback()
+        assert len(before) == 5 + 14
+        migrations.upgrade(users_url)
+        assert connection.execute(IDS_AND_NOT_NULLS, [list(USERS_TABLES)]).fetchall() == before
+        assert find_differences_of(users_url) == []
+    assert migrations.check(users_url) == []
+    run_sql(users_url, INSERT_WITHOUT_ID)
+
+
+def find_differences_of(url: URL) -> list[str]:
+    """What the doctor says of the tables."""
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            return find_differences(connection)
+    finally:
+        engine.dispose()
+
+
+INSERT_WITHOUT_ID = """
+    INSERT INTO asset (token_id, name, symbol, total_supply, decimals) VALUES ('0.0.77', 'Wind Bond', 'WIND', 10, 0)
+"""
+
+
+def test_rows_without_an_id_get_one(empty_url: URL) -> None:
+    migrations.upgrade(empty_url)
+    run_sql(empty_url, INSERT_WITHOUT_ID)
+    with psycopg.connect(**connect_arguments(empty_url)) as connection:
+        ((version,),) = connection.execute("SELECT substr(id::text, 15, 1) FROM asset").fetchall()
+    assert version == "7"
+
+
+def test_columns_in_camel_case_are_named_with_their_renames(users_url: URL) -> None:
+    run_sql(users_url, 'ALTER TABLE asset RENAME COLUMN token_id TO "tokenId"')
+    assert problems(users_url) == (
+        'asset."tokenId" should be token_id: ALTER TABLE asset RENAME COLUMN "tokenId" TO token_id',
+    )
+
+
+def test_tables_of_another_product_are_noticed_and_left_alone(empty_url: URL) -> None:
+    run_sql(empty_url, *(f'CREATE TABLE "{name}" (id int)' for name in ("Asset", "BatchPayout", "Coupon")))
+    assert migrations.status(empty_url).others == ("Asset", "BatchPayout")
+    migrations.upgrade(empty_url)
+    assert migrations.check(empty_url) == []
+    run_sql(empty_url, *(f'INSERT INTO "{name}" VALUES (1)' for name in ("Asset", "BatchPayout", "Coupon")))

@@ -30,6 +30,8 @@ def upgrade(
 ) -> None:
     """Migrate the database up. One that holds the five tables already is taken over with every row."""
     url = _url()
+    for name in migrations.status(url).others:
+        out.print(f'The table "{name}" is of another product, and left alone.', markup=False)
     applied = migrations.upgrade(url, revision)
     _show_steps(
         "Applied", applied, otherwise=f"Nothing to do: the database {url.database} is at this revision already."
@@ -77,7 +79,15 @@ def current(as_json: JsonOption = False) -> None:
     status = migrations.status(url)
     if as_json:
         pending = [_as_json(revision) for revision in status.pending]
-        show_json({"database": url.database, "state": status.state, "revision": status.revision, "pending": pending})
+        show_json(
+            {
+                "database": url.database,
+                "state": status.state,
+                "revision": status.revision,
+                "pending": pending,
+                "not_ours": status.others,
+            }
+        )
         return
     show_fields(
         {
@@ -85,6 +95,7 @@ def current(as_json: JsonOption = False) -> None:
             "state": _STATES[status.state],
             "revision": status.revision,
             "pending": ", ".join(revision.id for revision in status.pending),
+            "not ours": ", ".join(f'"{name}"' for name in status.others),
         }
     )
 

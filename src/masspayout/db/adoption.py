@@ -6,6 +6,7 @@ mended; everything that stands in the way is listed at once, and then nothing is
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import CheckConstraint, Connection, UniqueConstraint, text
 
@@ -28,6 +29,13 @@ def tables_present(connection: Connection) -> list[str]:
         {"names": list(USERS_TABLES)},
     ).all()
     return [table for table in USERS_TABLES if table in names]
+
+
+def tables_alike(connection: Connection) -> list[str]:
+    """Return tables named like the users', in another spelling: another product's, such as ``"BatchPayout"``."""
+    names = connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1"))
+    plain = {table.replace("_", "") for table in USERS_TABLES}
+    return [name for name in names if name not in USERS_TABLES and name.replace("_", "").lower() in plain]
 
 
 def adopt(connection: Connection, expected: Mapping[str, Table]) -> None:
@@ -62,28 +70,64 @@ def adopt(connection: Connection, expected: Mapping[str, Table]) -> None:
             connection.execute(text(statement))
 
 
+def as_adopted(expected: Mapping[str, Table], actual: Mapping[str, Table]) -> dict[str, Table]:
+    """Return a catalog with what the users' tables may keep when they are taken over.
+
+    Their ``id`` may have another default than ours, and columns with a default may be NOT NULL.
+    """
+    return {
+        name: _kept(table, actual[name]) if name in USERS_TABLES and name in actual else table
+        for name, table in expected.items()
+    }
+
+
+def _kept(expected: Table, actual: Table) -> Table:
+    columns = {
+        name: replace(
+            column,
+            required=column.required or (found.required and column.default is not None),
+            default=found.default if name == "id" and found.default else column.default,
+        )
+        if (found := actual.columns.get(name))
+        else column
+        for name, column in expected.columns.items()
+    }
+    return replace(expected, columns=columns)
+
+
 def _column_problems(table: str, expected: Table, actual: Table) -> Iterator[str]:
     """Columns that are missing, of another type or nullability, or in the way of one that we add."""
-    for name, column in expected.columns.items():
-        found = actual.columns.get(name)
-        if found is None:
-            yield f"{table}.{name} is missing; it should be {column.type}"
-        elif found.type != column.type:
-            yield f"{table}.{name} is of type {found.type}; it should be {column.type}"
-        elif found.required and not column.required:
-            yield f"{table}.{name} is NOT NULL; it should be nullable"
-        elif column.required and not found.required:
-            yield f"{table}.{name} is nullable; it should be NOT NULL"
+    yield from _expected_column_problems(table, expected, actual)
     ours = Base.metadata.tables[table].columns
+    renamed = {_camel_case(name) for name in expected.columns if name not in actual.columns}
     for name, found in actual.columns.items():
+        if name in renamed:
+            continue
         if name in ours and name not in expected.columns:
             yield f"{table}.{name} is already there, and a migration wants to add it"
         elif name not in ours and found.required and found.default is None:
             yield f"{table}.{name} is not part of the schema, and is NOT NULL without a default: no row could be added"
 
 
+def _expected_column_problems(table: str, expected: Table, actual: Table) -> Iterator[str]:
+    for name, column in expected.columns.items():
+        found = actual.columns.get(name)
+        if found is None and (camel := _camel_case(name)) in actual.columns:
+            yield f'{table}."{camel}" should be {name}: ALTER TABLE {table} RENAME COLUMN "{camel}" TO {name}'
+        elif found is None:
+            yield f"{table}.{name} is missing; it should be {column.type}"
+        elif found.type != column.type:
+            yield f"{table}.{name} is of type {found.type}; it should be {column.type}"
+        elif found.required and not column.required and not column.default:
+            yield f"{table}.{name} is NOT NULL; it should be nullable"
+        elif column.required and not found.required:
+            yield f"{table}.{name} is nullable; it should be NOT NULL"
+
+
 def _name_problems(table: str, expected: Table, actual: Table) -> Iterator[str]:
-    """Names of constraints and indexes that something else bears."""
+    """Names of constraints and indexes that something else bears; once columns have their names, if they do not yet."""
+    if any(name not in actual.columns and _camel_case(name) in actual.columns for name in expected.columns):
+        return
     found = actual.constraints | actual.indexes
     for name, definition in (expected.constraints | expected.indexes).items():
         # A constraint that we know under another name will be renamed, and thereby gives the name free.
@@ -163,7 +207,7 @@ def _orphans(connection: Connection, table: str, column: str, parent: str) -> It
 def _mending(table: str, expected: Table, actual: Table) -> Iterator[str]:
     """Statements that give defaults, constraints and indexes the form and the names of the users' schema."""
     for name, column in expected.columns.items():
-        if actual.columns[name].default != column.default:
+        if actual.columns[name].default != column.default and name != "id":  # whoever made the table inserts by it
             change = f"SET DEFAULT {column.default}" if column.default else "DROP DEFAULT"
             yield f"ALTER TABLE {table} ALTER COLUMN {name} {change}"
     spare = {definition: name for name, definition in actual.constraints.items() if name not in expected.constraints}
@@ -184,6 +228,12 @@ def _mending(table: str, expected: Table, actual: Table) -> Iterator[str]:
             yield f'ALTER INDEX "{spare[_without_name(definition)]}" RENAME TO {name}'
         else:
             yield definition
+
+
+def _camel_case(name: str) -> str:
+    """Return how mappers call a column that nobody told them to write otherwise."""
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
 
 
 def _without_name(index_definition: str) -> str:

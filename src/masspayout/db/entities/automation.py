@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from masspayout.db.entities.base import Base, one_of
+from masspayout.db.entities.base import Base, id_that_others_may_leave_out, one_of
 from masspayout.db.entities.payouts import Asset, Distribution
 from masspayout.db.types import OneOf
 from masspayout.kernel.actors import current_actor
@@ -39,6 +39,7 @@ class EventListener(Base):
     __tablename__ = "blockchain_event_listener_config"
     __table_args__ = (UniqueConstraint("contract_id", name="idx_listener_contract"),)
 
+    id: Mapped[uuid.UUID] = id_that_others_may_leave_out()
     contract_id: Mapped[str]
     last_processed_timestamp: Mapped[int | None] = mapped_column(BigInteger)
     enabled: Mapped[bool | None] = mapped_column(server_default=text("true"))

@@ -11,8 +11,9 @@ from sqlalchemy import (
     Numeric,
     String,
     func,
+    text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 
 from masspayout.db.types import UtcTimestamp, uuid7
 
@@ -21,6 +22,12 @@ def one_of(column: str, enumeration: type[StrEnum], table: str) -> CheckConstrai
     """Say in SQL that a column holds an enumeration's values and no others."""
     values = ", ".join(f"'{member.value}'" for member in enumeration)
     return CheckConstraint(f"{column} IN ({values})", name=f"{table}_{column}_check")
+
+
+def id_that_others_may_leave_out() -> MappedColumn[uuid.UUID]:
+    """Return the primary key of a table that other programs write to as well: the database makes one, as we do."""
+    made = text("masspayout_uuid7()")
+    return mapped_column(primary_key=True, default=uuid7, server_default=made, sort_order=-1)
 
 
 class Base(DeclarativeBase):

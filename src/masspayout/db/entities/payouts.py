@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from masspayout.db.entities.base import Base, one_of
+from masspayout.db.entities.base import Base, id_that_others_may_leave_out, one_of
 from masspayout.db.types import NextStepJson, OneOf
 from masspayout.kernel.actors import current_actor
 from masspayout.kernel.next_steps import NextStep
@@ -45,6 +45,7 @@ class Asset(Base):
         one_of("sync_status", SyncStatus, "asset"),
     )
 
+    id: Mapped[uuid.UUID] = id_that_others_may_leave_out()
     token_id: Mapped[str]
     name: Mapped[str]
     symbol: Mapped[str]
@@ -87,6 +88,7 @@ class Distribution(Base):
         one_of("status", DistributionStatus, "distribution"),
     )
 
+    id: Mapped[uuid.UUID] = id_that_others_may_leave_out()
     asset_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("asset.id"))
     type: Mapped[DistributionType] = mapped_column(OneOf(DistributionType))
     execution_type: Mapped[ExecutionType] = mapped_column(OneOf(ExecutionType))
@@ -185,6 +187,7 @@ class Entitlement(Base):
         {"postgresql_with": {"fillfactor": 50}},
     )
 
+    id: Mapped[uuid.UUID] = id_that_others_may_leave_out()
     asset_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("asset.id"))
     distribution_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("distribution.id"), nullable=True)
     account_id: Mapped[str]
@@ -251,6 +254,7 @@ class BatchPayout(Base):
         one_of("status", BatchStatus, "batch_payout"),
     )
 
+    id: Mapped[uuid.UUID] = id_that_others_may_leave_out()
     distribution_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("distribution.id"))
     batch_number: Mapped[int] = mapped_column(Integer)
     total_holders: Mapped[int] = mapped_column(Integer)

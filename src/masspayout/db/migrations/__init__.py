@@ -71,11 +71,13 @@ class SchemaStatus:
         state: In one word.
         revision: What it was migrated to, if it was.
         pending: The migrations that it has not had yet, in order.
+        others: Tables named like the users', in another spelling: another product's, which are left alone.
     """
 
     state: SchemaState
     revision: str | None
     pending: tuple[Revision, ...]
+    others: tuple[str, ...] = ()
 
 
 def upgrade(url: URL, revision: str = "head") -> list[Revision]:
@@ -185,6 +187,7 @@ def check(url: URL) -> list[str]:
         if current.state is SchemaState.NEWER:
             raise _newer(url, current.revision)
         with scratch_schema(connection) as scratch:
+            connection.execute(text("CREATE FUNCTION masspayout_uuid7() RETURNS uuid LANGUAGE sql RETURN NULL::uuid"))
             Base.metadata.create_all(connection, checkfirst=False)
             entities = read_catalog(connection, scratch)
         with scratch_schema(connection) as scratch:
@@ -193,7 +196,7 @@ def check(url: URL) -> list[str]:
         drift = [f"{revision.id} ({revision.message}) is pending" for revision in current.pending]
         if not drift:
             actual = read_catalog(connection, str(connection.scalar(text("SELECT current_schema()"))))
-            drift = differences(migrations, actual, extras=True)
+            drift = differences(adoption.as_adopted(migrations, actual), actual, extras=True)
         return [
             *(f"Migrations against entities: {sentence}." for sentence in differences(entities, migrations)),
             *(f"Database against migrations: {sentence}." for sentence in drift),
@@ -354,7 +357,7 @@ def read_status(connection: Connection) -> SchemaStatus:
         return SchemaStatus(SchemaState.NEWER, revision, ())
     else:
         state = SchemaState.CURRENT if revision == known[-1] else SchemaState.PENDING
-    return SchemaStatus(state, revision, tuple(_revisions_after(revision)))
+    return SchemaStatus(state, revision, tuple(_revisions_after(revision)), tuple(adoption.tables_alike(connection)))
 
 
 def _revisions_after(revision: str | None) -> list[Revision]:
