@@ -79,15 +79,18 @@ def batch_row(distribution: Distribution, _: str) -> str:
 
 
 BESIDE = pytest.mark.parametrize(
-    ("row", "account_id"),
-    [(holder_row, HOLDERS[0]), (holder_row, "0.0.666"), (batch_row, "")],
-    ids=["of a holder", "of a stranger", "of a batch"],
+    ("row", "account_id", "said"),
+    [
+        (holder_row, HOLDERS[0], "has an amount of 1000, and its rows in holder come to 9.000000"),
+        (batch_row, "", "1 rows in batch_payout that another program wrote"),
+    ],
+    ids=["of a holder", "of a batch"],
 )
 
 
 @BESIDE
 async def test_rows_that_another_program_wrote_keep_only_their_distribution_from_starting(
-    world: World, row: Callable[[Distribution, str], str], account_id: str
+    world: World, row: Callable[[Distribution, str], str], account_id: str, said: str
 ) -> None:
     bad, good = await schedule(world), await schedule(world, DUE + SECOND)
     await write(world, row(bad, account_id))
@@ -95,10 +98,10 @@ async def test_rows_that_another_program_wrote_keep_only_their_distribution_from
     assert await world.find_status(good.id) is PROCESSING
     found = await world.find(bad.id)
     assert (found.status, found.failure_code, found.frozen_at) == (FAILED, StartFailure.CANNOT_START, None)
-    assert "that another program wrote" in str(found.failure_message)
+    assert said in str(found.failure_message)
     assert f"masspayout distribution retry {bad.id}" in str(found.failure_next_step)
     await write(world, f"UPDATE distribution SET scheduled_time = now() - interval '1 second' WHERE id = '{bad.id}'")
-    with pytest.raises(Conflict, match="that another program wrote"):
+    with pytest.raises(Conflict, match=said):
         await world.retry(bad.id)
     of_it = f"WHERE distribution_id = '{bad.id}'"
     await write(world, f"DELETE FROM holder {of_it}", f"DELETE FROM batch_payout {of_it}")

@@ -3,7 +3,8 @@
 Afterwards nothing about the entitlements changes but being paid. The register hash says which entitlements they were.
 """
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +17,7 @@ from masspayout.db.repositories import (
     refusing_rows,
 )
 from masspayout.db.unit_of_work import UnitOfWork
+from masspayout.entitlements import given
 from masspayout.kernel.errors import Conflict, Invalid, NobodyEligible
 from masspayout.kernel.money import subtract, to_decimal, to_units
 from masspayout.kernel.next_steps import Action, Field
@@ -26,6 +28,8 @@ from masspayout.ledger.contract_offers import Announcing, ContractOffer, PayingB
 from masspayout.ledger.port import Ledger
 from masspayout.registers import Binding, ledger_binding
 from masspayout.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 
 def payment_token_of(settings: Settings, asset: Asset) -> PaymentToken:
@@ -130,10 +134,12 @@ async def freeze(work: UnitOfWork, settings: Settings, distribution: Distributio
     await work.refresh(distribution)
     if distribution.is_frozen or not distribution.status.can_execute:
         raise _cannot_be_frozen(distribution)
-    await work.due_starts.require_no_foreign_rows(distribution)
+    is_given = await given.are_given(work, distribution)
     if reading.offer is not None:
         return await freeze_offer(work, reading.binding, distribution, reading.offer)
     _require_unchanged(settings, distribution, asset, reading)
+    if is_given:
+        return await _freeze_given(work, distribution, reading)
     snapshot_at = await bring_balances(work, reading, asset)
     excluded = excluded_accounts(distribution, asset, reading.token)
     if distribution.amount is None or distribution.payout_type is None:
@@ -159,6 +165,20 @@ async def freeze(work: UnitOfWork, settings: Settings, distribution: Distributio
     await record_freeze(
         work, reading.binding, distribution, reading.token, totals, snapshot_at, promised=distribution.amount
     )
+    return totals
+
+
+async def _freeze_given(work: UnitOfWork, distribution: Distribution, reading: FreezeReading) -> Totals:
+    """Take the entitlements that another program wrote with the distribution as they are."""
+    binding, token = reading.binding, reading.token
+    with refusing_rows(distribution.id):
+        totals = await given.write_given(work, distribution, token, binding.batch_size)
+    promised = distribution.amount or totals.total_amount
+    outside = await given.strangers(work, distribution)
+    if outside:
+        _log.warning("distribution %s pays accounts outside the register: %s", distribution.id, ", ".join(outside))
+    about = {"entitlements": "as another program wrote them", "outside_register": outside}
+    await record_freeze(work, binding, distribution, token, totals, None, promised=promised, about=about)
     return totals
 
 
@@ -208,8 +228,19 @@ async def record_freeze(
     snapshot_at: datetime | None,
     *,
     promised: Decimal,
+    about: Mapping[str, object] | None = None,
 ) -> None:
-    """Write on the distribution what its freeze found. ``promised`` is the amount that was to be divided.
+    """Write on the distribution what its freeze found.
+
+    Args:
+        work: The transaction of the freeze.
+        binding: Which ledger it is on.
+        distribution: Which one.
+        token: What is paid in, and by whom.
+        totals: What was written.
+        snapshot_at: The time that the balances are of.
+        promised: The amount that was to be divided.
+        about: What the audit trail says of the freeze besides.
 
     Raises:
         AnotherLedger: The asset belongs to another ledger.
@@ -239,7 +270,7 @@ async def record_freeze(
     if not await work.distributions.mark_frozen(distribution.id, **facts):
         raise _cannot_be_frozen(distribution)
     await analyse_large(work, totals)
-    audit.record(work, "distribution.frozen", distribution.id, after=facts)
+    audit.record(work, "distribution.frozen", distribution.id, after={**facts, **(about or {})})
     await work.refresh(distribution)
 
 

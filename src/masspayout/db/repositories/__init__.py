@@ -29,6 +29,7 @@ from masspayout.db.repositories.entitlements import Entitlements
 from masspayout.db.repositories.event_listeners import EventListeners, EventSummary
 from masspayout.db.repositories.evm import BalanceChange, EvmTokens, EvmTransactions
 from masspayout.db.repositories.freezes import Freeze, analyse_large, register_hash_of
+from masspayout.db.repositories.given_entitlements import GivenEntitlement, GivenEntitlements
 from masspayout.db.repositories.holders import Holders, RegisterChange
 from masspayout.db.repositories.homes import Homes, Unfinished
 from masspayout.db.repositories.idempotent_requests import IdempotentRequests
@@ -88,6 +89,8 @@ __all__ = [
     "EvmTransactions",
     "FailedPayout",
     "Freeze",
+    "GivenEntitlement",
+    "GivenEntitlements",
     "HolderSort",
     "Holders",
     "Homes",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from sqlalchemy import text, update
+from sqlalchemy import update
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,11 +15,6 @@ from masspayout.kernel.next_steps import Action, NextStep
 
 # Errors about the rows themselves: to write the same again would fail again.
 ROWS_REFUSED = (IntegrityError, DataError, psycopg.IntegrityError, psycopg.DataError)
-
-_FOREIGN_ROWS = text("""
-    SELECT (SELECT count(*) FROM holder WHERE asset_id = :asset_id AND distribution_id = :id) AS holders,
-           (SELECT count(*) FROM batch_payout WHERE distribution_id = :id) AS batches
-""")
 
 
 def database_reason(error: BaseException) -> str:
@@ -59,21 +54,6 @@ class DueStarts:
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
-
-    async def require_no_foreign_rows(self, distribution: Distribution) -> None:
-        """Refuse a distribution that is not frozen and has holders or batches all the same.
-
-        Raises:
-            Conflict: Another program wrote them. The freeze would pay those besides its own, or fail on them.
-        """
-        parameters = {"id": distribution.id, "asset_id": distribution.asset_id}
-        holders, batches = (await self.session.execute(_FOREIGN_ROWS, parameters)).one()
-        if holders or batches:
-            raise Conflict(
-                f"Distribution {distribution.id} is not frozen, and has {holders:,} rows in holder and {batches:,} in "
-                "batch_payout that another program wrote: who is owed what is worked out when it starts.",
-                _remove_rows(distribution.id),
-            )
 
     async def note_failure(self, distribution_id: uuid.UUID, message: str, next_step: NextStep | None) -> None:
         """Write on a pending distribution why it did not start yet, though it is due, and what to do about it."""

@@ -19,6 +19,7 @@ from masspayout.db.connections import driver_connection
 from masspayout.db.entities import Distribution, PayoutType
 from masspayout.db.statistics import refresh_statistics
 from masspayout.db.types import uuid7_series
+from masspayout.kernel.errors import Conflict
 from masspayout.kernel.money import to_decimal
 from masspayout.kernel.types import Share, Totals
 
@@ -120,6 +121,21 @@ _COPY_ENTITLEMENTS = """
 _COPY_BATCHES = """
     COPY batch_payout (id, distribution_id, batch_number, total_holders, total_amount, status) FROM STDIN
 """
+
+
+# The amounts get the form that a freeze writes: the register hash is one over text.
+_TAKE_OVER = text("""
+    WITH taken AS (
+    UPDATE holder
+       SET batch_number = CASE WHEN payment_amount > 0 THEN planned.batch_number END,
+           payment_amount = round(payment_amount, :decimals), failure_code = NULL, updated_at = now()
+      FROM (SELECT id, (row_number() OVER (PARTITION BY payment_amount > 0 ORDER BY account_id COLLATE "C") - 1)
+                       / :batch_size + 1 AS batch_number
+              FROM holder WHERE asset_id = :asset_id AND distribution_id = :id) AS planned
+     WHERE holder.id = planned.id
+    RETURNING holder.id
+    ) SELECT count(*) FROM taken
+""")
 
 
 def shares_statement(*, pro_rata: bool, staged: bool) -> str:
@@ -262,6 +278,29 @@ class Freeze:
         rows = _ShareRows(self.distribution, decimals, batch_size)
         await self._copy(_COPY_ENTITLEMENTS, rows.lines(shares))
         return await self._end(rows)
+
+    async def take_over(self, shares: AsyncIterator[Sequence[Share]], decimals: int, batch_size: int) -> Totals:
+        """Plan the batches of entitlements that another program wrote, whose rows stay.
+
+        Args:
+            shares: What is in the rows, in order of account ids.
+            decimals: Of the payment token.
+            batch_size: How many holders a batch has at most.
+        """
+        rows = _ShareRows(self.distribution, decimals, batch_size)
+        async for block in shares:
+            for _ in rows.lines(block):  # counted and hashed; the rows are there
+                pass
+        parameters = {"id": self.distribution.id, "asset_id": self.distribution.asset_id}
+        taken = await self.session.scalars(_TAKE_OVER, {**parameters, "decimals": decimals, "batch_size": batch_size})
+        totals = await self._end(rows)
+        if taken.one() != totals.entitlement_count:
+            raise Conflict(
+                f"The rows in holder of distribution {self.distribution.id} were changed while they were read: nothing "
+                "was written.",
+                "Try again.",
+            )
+        return totals
 
     async def _divided(
         self, total_units: int, excluded: Sequence[str], *, staged: bool

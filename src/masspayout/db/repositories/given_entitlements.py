@@ -1,0 +1,70 @@
+"""Queries on what another program wrote beside a distribution that is not frozen: who is owed what, by its account."""
+
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from masspayout.db.entities import Distribution
+
+_COUNTS = text("""
+    SELECT (SELECT count(*) FROM holder WHERE asset_id = :asset_id AND distribution_id = :id) AS holders,
+           (SELECT count(*) FROM batch_payout WHERE distribution_id = :id) AS batches
+""")
+
+_GIVEN = text("""
+    SELECT account_id, balance, payment_amount, paid FROM holder
+     WHERE asset_id = :asset_id AND distribution_id = :id
+     ORDER BY account_id COLLATE "C"
+""")
+
+_STRANGERS = text("""
+    SELECT account_id FROM holder AS given
+     WHERE asset_id = :asset_id AND distribution_id = :id AND payment_amount > 0
+       AND NOT EXISTS (SELECT FROM holder AS entry
+                        WHERE entry.asset_id = given.asset_id AND entry.distribution_id IS NULL
+                          AND entry.account_id = given.account_id AND entry.balance > 0)
+     ORDER BY account_id COLLATE "C" LIMIT :limit
+""")
+
+_ROWS_AT_ONCE = 20_000
+
+
+class GivenEntitlement(NamedTuple):
+    """What an account is owed, as it was written: ``balance`` in smallest units, ``payment_amount`` in whole tokens."""
+
+    account_id: str
+    balance: int
+    payment_amount: Decimal | None
+    paid: bool | None
+
+
+class GivenRows(NamedTuple):
+    """How many rows of each table there are."""
+
+    holders: int
+    batches: int
+
+
+class GivenEntitlements:
+    """The rows of one distribution that is not frozen."""
+
+    def __init__(self, session: AsyncSession, distribution: Distribution) -> None:
+        self.session = session
+        self._parameters = {"id": distribution.id, "asset_id": distribution.asset_id}
+
+    async def count(self) -> GivenRows:
+        """Return how many there are."""
+        return GivenRows(*(await self.session.execute(_COUNTS, self._parameters)).one())
+
+    async def blocks(self) -> AsyncIterator[Sequence[GivenEntitlement]]:
+        """Stream them in order of account ids, many at once."""
+        rows = await self.session.stream(_GIVEN, self._parameters, execution_options={"yield_per": _ROWS_AT_ONCE})
+        async for block in rows.partitions():
+            yield [GivenEntitlement(*row) for row in block]
+
+    async def find_strangers(self, limit: int) -> Sequence[str]:
+        """Return accounts that are owed something, and that the register of the asset does not have."""
+        return (await self.session.scalars(_STRANGERS, {**self._parameters, "limit": limit})).all()

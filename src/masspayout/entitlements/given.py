@@ -1,0 +1,112 @@
+"""Entitlements that another program has worked out and written beside its distribution: checked, and taken as they are.
+
+The schema is there so that others use it: who writes what holders are owed, with the distribution, means just that.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+
+from masspayout.db.entities import Distribution, PayoutType
+from masspayout.db.repositories import GivenEntitlement, GivenEntitlements
+from masspayout.db.unit_of_work import UnitOfWork
+from masspayout.kernel.account_ids import canonical_account_id
+from masspayout.kernel.errors import Conflict, Invalid
+from masspayout.kernel.money import to_units
+from masspayout.kernel.next_steps import Action
+from masspayout.kernel.types import PaymentToken, Share, Totals
+
+# How many of many accounts are named.
+_NAMED = 20
+
+
+async def are_given(work: UnitOfWork, distribution: Distribution) -> bool:
+    """Whether another program wrote who is owed what by a distribution that is not frozen.
+
+    Raises:
+        Conflict: It wrote batches as well, which are planned here.
+    """
+    rows = await work.given_entitlements(distribution).count()
+    if rows.batches:
+        raise Conflict(
+            f"Distribution {distribution.id} is not frozen, and has {rows.batches:,} rows in batch_payout that another "
+            "program wrote: batches are planned when it starts.",
+            "Delete them from batch_payout, then: ",
+            Action.RETRY_DISTRIBUTION.on(distribution.id),
+            " (execute, while it is PENDING).",
+        )
+    return bool(rows.holders)
+
+
+async def write_given(work: UnitOfWork, distribution: Distribution, token: PaymentToken, batch_size: int) -> Totals:
+    """Plan the batches of entitlements that are there already, in the caller's transaction.
+
+    Raises:
+        Conflict: Some of them cannot be paid, or they do not come to the distribution's amount.
+    """
+    checked = _Checked(work.given_entitlements(distribution), distribution, token)
+    totals = await work.freeze(distribution).take_over(checked.blocks(), token.decimals, batch_size)
+    checked.require_amount(totals)
+    return totals
+
+
+async def strangers(work: UnitOfWork, distribution: Distribution) -> Sequence[str]:
+    """Return accounts that are paid, and not in the register: the first twenty, by id."""
+    return await work.given_entitlements(distribution).find_strangers(_NAMED)
+
+
+class _Checked:
+    """Given entitlements as shares, each of which was checked."""
+
+    def __init__(self, given: GivenEntitlements, distribution: Distribution, token: PaymentToken) -> None:
+        self._given = given
+        self._distribution = distribution
+        self._token = token
+
+    async def blocks(self) -> AsyncIterator[Sequence[Share]]:
+        """Stream them.
+
+        Raises:
+            Conflict: One cannot be paid.
+        """
+        async for block in self._given.blocks():
+            yield [self._share(row) for row in block]
+
+    def require_amount(self, totals: Totals) -> None:
+        """Refuse entitlements that come to more than the distribution's amount, or, of a PERCENTAGE, to less.
+
+        Raises:
+            Conflict: They do.
+        """
+        amount, kind = self._distribution.amount, self._distribution.payout_type
+        if amount is None:
+            raise self._refusal(f"has no amount, and its rows in holder come to {totals.total_amount:f}")
+        total_units, units = (to_units(each, self._token.decimals) for each in (totals.total_amount, amount))
+        if total_units > units or (kind is PayoutType.PERCENTAGE and total_units < units):
+            raise self._refusal(f"has an amount of {amount:f}, and its rows in holder come to {totals.total_amount:f}")
+
+    def _share(self, row: GivenEntitlement) -> Share:
+        amount = row.payment_amount
+        if amount is None:
+            raise self._refusal(f"has a row in holder without payment_amount, of {row.account_id}")
+        if row.paid:
+            raise self._refusal(f"has a row in holder that is paid already, of {row.account_id}")
+        if row.account_id == self._token.payer_account_id:
+            raise self._refusal(f"has a row in holder of {row.account_id}, which is the payer")
+        try:
+            units = to_units(amount, self._token.decimals)
+            canonical = canonical_account_id(row.account_id)
+        except Invalid as error:
+            raise self._refusal(
+                f"has a row in holder of {row.account_id} that cannot be paid: {error.message.removesuffix('.')}"
+            ) from error
+        if canonical != row.account_id:
+            raise self._refusal(f"has a row in holder of {row.account_id!r}, which has to be written {canonical!r}")
+        return Share(row.account_id, row.balance, units)
+
+    def _refusal(self, what: str) -> Conflict:
+        return Conflict(
+            f"Distribution {self._distribution.id} {what}.",
+            "Correct it where it was written, or delete all of its rows in holder to have the amount divided among the "
+            "register, then: ",
+            Action.RETRY_DISTRIBUTION.on(self._distribution.id),
+            " (execute, while it is PENDING).",
+        )
