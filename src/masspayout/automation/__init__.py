@@ -1,6 +1,6 @@
 """Automation: what starts payouts by itself: series, the scheduler, events of contracts."""
 
-from masspayout.automation import contract_pauses, event_listeners, scheduler, series
+from masspayout.automation import contract_pauses, event_listeners, scheduler, series, strays
 from masspayout.automation.event_listeners import EventReader, Polled
 from masspayout.automation.scheduling import find_zone, next_number, occurrence
 from masspayout.automation.series import DEFAULT_CATCH_UP, Calendar
@@ -20,4 +20,5 @@ __all__ = [
     "parse_trigger",
     "scheduler",
     "series",
+    "strays",
 ]

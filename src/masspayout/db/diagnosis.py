@@ -131,7 +131,7 @@ _FAILED_DISTRIBUTIONS = text(f"""
 _PUT_OFF_DISTRIBUTIONS = text("""
     SELECT d.id, a.symbol, d.failure_message, d.failure_next_step, d.scheduled_time
       FROM distribution AS d JOIN asset AS a ON a.id = d.asset_id
-     WHERE d.status = 'PENDING' AND d.failure_message IS NOT NULL
+     WHERE (d.status = 'PENDING' OR d.status = 'PROCESSING' AND d.frozen_at IS NULL) AND d.failure_message IS NOT NULL
      ORDER BY d.scheduled_time, d.id
 """)
 

@@ -7,6 +7,7 @@ from masspayout.payments.payer_gate import PayerGate, attend
 from masspayout.payments.preflight import CHUNK_SIZE, Checked, RecipientCheck, chunks, nobody_told
 from masspayout.payments.reconciliation import BreakKind, Reconciliation
 from masspayout.payments.recovery import Answered, PayerReport, Secured
+from masspayout.payments.stops import never_started
 
 __all__ = [
     "CHUNK_SIZE",
@@ -21,6 +22,7 @@ __all__ = [
     "Secured",
     "attend",
     "chunks",
+    "never_started",
     "nobody_told",
     "reconciliation",
     "recovery",

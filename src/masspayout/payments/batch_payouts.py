@@ -13,6 +13,7 @@ from masspayout.kernel.logs import about
 from masspayout.ledger.port import Ledger
 from masspayout.payments.attempts import BatchAttempts
 from masspayout.payments.clock_guard import ClockGuard
+from masspayout.payments.stops import never_started
 from masspayout.registers import ledger_binding
 from masspayout.settings import Settings
 
@@ -54,6 +55,7 @@ class DistributionPayer:
         One that is in any other state is left as it is. When told to stop, it may be PROCESSING still.
 
         Raises:
+            Conflict: It says that it is being paid, and was never started: another program wrote so.
             AnotherLedger: It began on another ledger than the settings lead to, and is left as it is.
             ClockIsOff: The clocks disagree, so nothing more is signed; what is left goes to other machines.
         """
@@ -66,6 +68,8 @@ class DistributionPayer:
                 distribution = await work.distributions.get(distribution_id)
             if distribution.status is not DistributionStatus.PROCESSING:
                 return distribution.status
+            if not distribution.is_frozen:
+                raise never_started(distribution)
             account = str(distribution.payer_account_id)
             await self._clocks.require_right()
             if await self._is_at_home(distribution):

@@ -49,6 +49,7 @@ class _Reading:
     holders: Spool
     taken_at: datetime
     announced: Sequence[AnnouncedPayout]
+    payment_token: TokenInformation | None
 
 
 async def import_asset(
@@ -190,7 +191,15 @@ async def _read(ledger: Ledger, asset: Asset, identity: str) -> _Reading:
     _require_storable(await ledger.token(asset.token_id))
     snapshot = await ledger.holders(asset.token_id)
     holders = await Spool.of(snapshot.pages)
-    return _Reading(identity, holders, snapshot.taken_at, await announced_payouts.read(ledger, asset))
+    announced = await announced_payouts.read(ledger, asset)
+    return _Reading(identity, holders, snapshot.taken_at, announced, await _unknown_payment_token(ledger, asset))
+
+
+async def _unknown_payment_token(ledger: Ledger, asset: Asset) -> TokenInformation | None:
+    """Return what an asset is paid in, where another program wrote its id and nothing else."""
+    if asset.payment_token_id is None or asset.payment_token_decimals is not None:
+        return None
+    return await find_payment_token(ledger, asset.payment_token_id)
 
 
 async def _merge(work: UnitOfWork, before: Asset, reading: _Reading, now: datetime) -> SyncResult:
@@ -206,6 +215,10 @@ async def _merge(work: UnitOfWork, before: Asset, reading: _Reading, now: dateti
     change = await holders.merge_staged(asset.id)
     held_units = await holders.staged_units()
     await assets.end_sync(asset.id, reading.taken_at, holder_count=holder_count, held_units=held_units)
+    if (token := reading.payment_token) is not None:
+        facts = {"payment_token_symbol": token.symbol, "payment_token_decimals": token.decimals}
+        if await assets.complete_payment_token(asset.id, token.token_id, facts):
+            audit.record(work, "asset.changed", asset.id, after=facts)
     await announced_payouts.keep_in_step(work, asset, reading.announced, now)
     if current_actor().kind is not ActorKind.SYSTEM:
         audit.record(work, "asset.synced", asset.id, after={"holder_count": holder_count, **asdict(change)})

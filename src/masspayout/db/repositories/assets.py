@@ -138,6 +138,16 @@ class Assets(Repository[Asset]):
         )
         return (await self.session.scalars(statement)).all()
 
+    async def complete_payment_token(self, asset_id: uuid.UUID, token_id: str, facts: Mapping[str, object]) -> bool:
+        """Write symbol and decimals of the payment token, if its id is all that is known of it, and still this one."""
+        statement = (
+            update(Asset)
+            .where(Asset.id == asset_id, Asset.payment_token_id == token_id, Asset.payment_token_decimals.is_(None))
+            .values(**facts)
+            .returning(Asset.id)
+        )
+        return (await self.session.scalars(statement)).one_or_none() is not None
+
     async def set_contract_paused(self, contract_id: str, *, paused: bool) -> Sequence[uuid.UUID]:
         """Write whether a contract is paused, on its assets. Returns those that this changes."""
         statement = (

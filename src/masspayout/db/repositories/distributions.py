@@ -242,8 +242,10 @@ class Distributions(Repository[Distribution]):
         return {DistributionStatus(status): count for status, count in (await self.session.execute(query)).all()}
 
     async def find_unfinished(self) -> Sequence[uuid.UUID]:
-        """Return the distributions that are being paid."""
-        query = select(Distribution.id).where(Distribution.status == DistributionStatus.PROCESSING)
+        """Return the distributions that are being paid. Rows that only say so, and were never frozen, are none."""
+        query = select(Distribution.id).where(
+            Distribution.status == DistributionStatus.PROCESSING, Distribution.frozen_at.is_not(None)
+        )
         return (await self.session.scalars(query)).all()
 
     async def find_running_though_paused(self) -> Sequence[uuid.UUID]:

@@ -1,15 +1,15 @@
 """Queries on distributions that cannot start, or not go on: rows of others beside them, and the reasons."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import psycopg
-from sqlalchemy import update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from masspayout.db.entities import Distribution, DistributionStatus
+from masspayout.db.entities import Distribution, DistributionStatus, ExecutionType
 from masspayout.kernel.errors import Conflict, MassPayoutError
 from masspayout.kernel.next_steps import Action, NextStep
 
@@ -54,6 +54,21 @@ class DueStarts:
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
+
+    async def find_strays(self) -> Sequence[Distribution]:
+        """Return rows of other programs that nothing would ever start or pay, and that do not say so yet."""
+        query = select(Distribution).where(
+            Distribution.failure_message.is_(None),
+            or_(
+                and_(Distribution.status == DistributionStatus.PROCESSING, Distribution.frozen_at.is_(None)),
+                and_(
+                    Distribution.status == DistributionStatus.PENDING,
+                    Distribution.execution_type.in_([ExecutionType.RECURRING, ExecutionType.AUTOMATIC]),
+                    Distribution.series_id.is_(None),
+                ),
+            ),
+        )
+        return (await self.session.scalars(query)).all()
 
     async def note_failure(self, distribution_id: uuid.UUID, message: str, next_step: NextStep | None) -> None:
         """Write on a pending distribution why it did not start yet, though it is due, and what to do about it."""

@@ -121,11 +121,9 @@ async def what_is_due_starts(examination: Examination) -> str:
         return "None is put off."
     first = put_off[0]
     raise Problem(
-        f"{len(put_off)} distribution(s) are due and do not start; {first.id} ({first.symbol}): "
-        f"{first.failure_message}",
+        f"{len(put_off)} distribution(s) do not start; {first.id} ({first.symbol}): {first.failure_message}",
         *_said_of(first),
-        "A worker tries it again after growing pauses. At once: ",
-        Action.EXECUTE_DISTRIBUTION.on(first.id),
+        *(() if first.scheduled_time is None else _tried_again(first.id)),
         details=[f"{row.id} {row.symbol}: {row.failure_message}" for row in put_off],
     )
 
@@ -146,6 +144,11 @@ async def no_distribution_waits_for_a_person(examination: Examination) -> str:
         Action.RETRY_DISTRIBUTION.on(first.id),
         details=[f"{row.id} {row.symbol}: {row.failed:,} unpaid" for row in failed],
     )
+
+
+def _tried_again(distribution_id: object) -> Sequence[Part]:
+    again = "A worker tries it again after growing pauses. At once: "
+    return again, Action.EXECUTE_DISTRIBUTION.on(distribution_id)
 
 
 def _said_of(row: Row[Any]) -> Sequence[Part]:
