@@ -1,11 +1,8 @@
 """A real EVM node to test on: anvil, installed from npm when a test first asks for it."""
 
-import fcntl
 import gzip
 import json
-import os
 import platform
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
+
+import npm
 
 TOOLS = Path(__file__).resolve().parent
-_MODULES = TOOLS / "node_modules"
-_LOCKFILE = TOOLS / "package-lock.json"
 _START_SECONDS = 120
 
 # Whatever waits fits into the next block: what fits into none is left until something else is sent, or for ever.
@@ -85,20 +81,6 @@ class Anvil:
         self._client.close()
 
 
-def node_modules() -> Path:
-    """Return the folder of what the tests need from npm, installed by now.
-
-    Without Node the test that asks is skipped, but in CI it fails.
-    """
-    with (TOOLS / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp = _MODULES / ".installed"
-        if not stamp.exists() or stamp.stat().st_mtime < _LOCKFILE.stat().st_mtime:
-            _install()
-            stamp.touch()
-    return _MODULES
-
-
 @contextmanager
 def running_anvil(directory: Path, *options: str, port: int = 0) -> Iterator[Anvil]:
     """Run a node with a chain of its own on a free port, or on the given one.
@@ -154,16 +136,4 @@ def _program() -> Path:
     """Return the program for this machine, out of the packages for all kinds of machine."""
     system = {"Darwin": "darwin", "Linux": "linux"}[platform.system()]
     machine = "arm64" if platform.machine() in ("arm64", "aarch64") else "amd64"
-    return node_modules() / "@foundry-rs" / f"anvil-{system}-{machine}" / "bin" / "anvil"
-
-
-def _install() -> None:
-    npm = shutil.which("npm")
-    if npm is None:
-        sentence = "npm is not installed: this test runs an EVM node from npm (Debian: apt-get install nodejs npm)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(sentence)
-        pytest.skip(sentence)
-    done = subprocess.run([npm, "ci"], cwd=TOOLS, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise AssertionError(f"npm ci in {TOOLS} failed:\n{done.stdout}{done.stderr}")
+    return npm.node_modules(TOOLS) / "@foundry-rs" / f"anvil-{system}-{machine}" / "bin" / "anvil"
