@@ -233,6 +233,13 @@ class Payouts:
         """Pay what was begun, in this process, until nothing of it is left to do. Other workers may help."""
         return await self._payer.pay(distribution_id)
 
+    async def pay_in_turn(self, distribution_id: uuid.UUID, seconds: float | None) -> tuple[DistributionStatus, float]:
+        """Pay what was begun for so long, or until there is nothing to do for it now.
+
+        Returns what became of it, and if it is PROCESSING still, after how many seconds somebody has to go on.
+        """
+        return await self._payer.pay_in_turn(distribution_id, seconds)
+
     # Looked at, and proven
 
     async def find(self, reference: str) -> Distribution:

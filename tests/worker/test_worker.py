@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import BackgroundWork, BatchPayouts
 from masspayout.db.session import Database
 from masspayout.ledger.sandbox import Faults
+from masspayout.payments import DistributionPayer
 from masspayout.settings import Settings
 from masspayout.worker import run_worker
 from payouts import World, accounts, make_runtime, make_sandbox
@@ -47,6 +49,18 @@ async def second(world: World) -> AsyncIterator[Context]:
     runtime = make_runtime(world.runtime.database, world.runtime.settings)
     yield runtime
     await runtime.ledger.close()
+
+
+@asynccontextmanager
+async def working(runtime: Context) -> AsyncIterator[None]:
+    """Run a worker meanwhile."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(run_worker(runtime, concurrency=2, stop=stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await running
 
 
 async def begin_payout(world: World) -> uuid.UUID:
@@ -166,6 +180,31 @@ async def test_an_idle_worker_stops_when_it_is_told_to(world: World, second: Con
     await running
 
     assert await count_workers(world) == 0
+
+
+async def test_a_payout_that_waits_lets_others_have_its_slots(world: World, second: Context) -> None:
+    waiting = await begin_payout(world)
+    world.hold_back(waiting, after=20)
+    async with working(second):
+        await wait_for(partial(some_are_paid, world, waiting))
+        other = await begin_payout(world)
+        await wait_for(partial(is_completed, world, other))
+        assert await world.find_status(waiting) is DistributionStatus.PROCESSING
+        world.hold_back(waiting, after=1000)
+        await wait_for(partial(is_completed, world, waiting))
+
+
+async def test_a_turn_ends_with_its_time_or_with_the_payout(world: World) -> None:
+    runtime = world.runtime
+    payer = DistributionPayer(runtime.database, runtime.ledger, runtime.settings)
+    payout = await begin_payout(world)
+    status, wait_seconds = await payer.pay_in_turn(payout, 0)
+    assert (status, wait_seconds > 0, await some_are_paid(world, payout)) == (
+        DistributionStatus.PROCESSING,
+        True,
+        False,
+    )
+    assert await payer.pay_in_turn(payout, None) == (DistributionStatus.COMPLETED, 0)
 
 
 async def test_a_worker_outlives_an_outage_of_the_database(server_of_its_own: Path) -> None:

@@ -14,6 +14,7 @@ from masspayout.ledger.port import Ledger
 from masspayout.payments.attempts import BatchAttempts
 from masspayout.payments.clock_guard import ClockGuard
 from masspayout.payments.stops import never_started
+from masspayout.payments.turns import Turn
 from masspayout.registers import ledger_binding
 from masspayout.settings import Settings
 
@@ -60,9 +61,18 @@ class DistributionPayer:
             ClockIsOff: The clocks disagree, so nothing more is signed; what is left goes to other machines.
         """
         with about(distribution_id=distribution_id):
-            return await self._pay(distribution_id)
+            return await self._pay(distribution_id, Turn(self._store.clock.steady_seconds))
 
-    async def _pay(self, distribution_id: uuid.UUID) -> DistributionStatus:
+    async def pay_in_turn(self, distribution_id: uuid.UUID, seconds: float | None) -> tuple[DistributionStatus, float]:
+        """Work on a distribution for so long, or until there is nothing to do for it now. Raises what ``pay`` does.
+
+        Returns what became of it, and if it is PROCESSING still, after how many seconds somebody has to go on.
+        """
+        turn = Turn(self._store.clock.steady_seconds, seconds)
+        with about(distribution_id=distribution_id):
+            return await self._pay(distribution_id, turn), turn.wait_seconds
+
+    async def _pay(self, distribution_id: uuid.UUID, turn: Turn) -> DistributionStatus:
         while True:
             async with self._store.unit_of_work() as work:
                 distribution = await work.distributions.get(distribution_id)
@@ -72,8 +82,9 @@ class DistributionPayer:
                 raise never_started(distribution)
             account = str(distribution.payer_account_id)
             await self._clocks.require_right()
-            if await self._is_at_home(distribution):
-                await self._sweep_if_possible(distribution, account)
+            can_be_paid = await self._is_at_home(distribution) and await self._sweep_if_possible(
+                distribution, account, turn
+            )
             async with self._store.unit_of_work() as work:
                 wait_seconds = await work.batch_payouts.seconds_until_claimable(distribution_id)
                 ended = await _finish(work, distribution_id) if wait_seconds is None else None
@@ -82,7 +93,10 @@ class DistributionPayer:
             if wait_seconds is not None:
                 if self._stop.is_set():
                     return distribution.status
-                await self._sleep(await self._pause_seconds(distribution, account, wait_seconds))
+                pause_seconds = await self._pause_seconds(distribution, account, wait_seconds)
+                if turn.ends_for(pause_seconds if can_be_paid else self._settings.look_again_max_seconds):
+                    return distribution.status
+                await self._sleep(pause_seconds)
 
     async def _pause_seconds(self, distribution: Distribution, account: str, wait_seconds: float) -> float:
         """Return how long to wait before the open batches are looked at again.
@@ -113,30 +127,33 @@ class DistributionPayer:
             return False
         return True
 
-    async def _sweep_if_possible(self, distribution: Distribution, account: str) -> None:
-        """Go through the batches; when the ledger cannot be read, or cannot say who sends next, wait a while."""
+    async def _sweep_if_possible(self, distribution: Distribution, account: str, turn: Turn) -> bool:
+        """Go through the batches. When the ledger cannot be read, or say who sends next, wait a while: False."""
         try:
             gate = await self._attempts.gate.attend(account)
             if gate.is_open and distribution.failure_message and not distribution.failure_code:
                 async with self._store.unit_of_work() as work:
                     await work.due_starts.note_wait(distribution.id, None)
-            await self._sweep(distribution, account)
+            await self._sweep(distribution, account, turn)
             if not gate.is_open:
-                await self._settle_what_is_under_way(distribution)
+                await self._settle_what_is_under_way(distribution, turn)
         except LedgerUnavailable as error:
             _log.warning("%s Distribution %s waits.", error.message, distribution.id)
-            await self._sleep(self._settings.look_again_max_seconds)
+            if not turn.is_limited:
+                await self._sleep(self._settings.look_again_max_seconds)
+            return False
+        return True
 
-    async def _settle_what_is_under_way(self, distribution: Distribution) -> None:
+    async def _settle_what_is_under_way(self, distribution: Distribution, turn: Turn) -> None:
         """Bring to its end what is under way of the payer, of whichever payout: its gate may be waiting for that."""
-        while await self._goes_on() and (claimed := await self._attempts.claim_under_way(distribution)):
+        while await self._goes_on(turn) and (claimed := await self._attempts.claim_under_way(distribution)):
             await self._attempts.pay(claimed)
 
-    async def _goes_on(self) -> bool:
-        """Whether another batch may be begun: nobody stops us, and the clocks agree."""
-        return not self._stop.is_set() and await self._clocks.is_right()
+    async def _goes_on(self, turn: Turn) -> bool:
+        """Whether another batch may be begun: nobody stops us or waits for the slot, and the clocks agree."""
+        return not self._stop.is_set() and not turn.is_over and await self._clocks.is_right()
 
-    async def _sweep(self, distribution: Distribution, account: str) -> None:
+    async def _sweep(self, distribution: Distribution, account: str, turn: Turn) -> None:
         """Go once through the batches, several at a time: as many as the ledger takes transactions in flight.
 
         The cursor only moves forward, so finding the next batch costs the same for the last as for the first.
@@ -145,7 +162,7 @@ class DistributionPayer:
 
         async def work() -> None:
             nonlocal cursor
-            while await self._goes_on() and (claimed := await self._attempts.claim(distribution, after=cursor)):
+            while await self._goes_on(turn) and (claimed := await self._attempts.claim(distribution, after=cursor)):
                 cursor = max(cursor, claimed.batch_number)
                 await self._attempts.pay(claimed)
                 await self._attempts.gate.keep_watch(account)

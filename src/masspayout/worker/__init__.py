@@ -30,6 +30,9 @@ _log = logging.getLogger(__name__)
 # A job that failed because the database or the ledger was away is tried again; the tables say where it goes on.
 _TRY_AGAIN = RetryStrategy(max_attempts=10, exponential_wait=2)
 
+# How long a payout keeps a slot while others may wait for one.
+TURN_SECONDS = 5.0
+
 # How long to leave a database alone that is away.
 _PAUSE_SECONDS = 1.0
 
@@ -50,7 +53,7 @@ async def run_worker(
     """
     app = context.jobs.app
     stop = stop or asyncio.Event()
-    register_tasks(app, context, stop)
+    register_tasks(app, context, stop, turn_seconds=None if until_idle else TURN_SECONDS)
     run_jobs = partial(
         app.run_worker_async, concurrency=concurrency, delete_jobs="successful", install_signal_handlers=False
     )
@@ -67,14 +70,16 @@ async def run_worker(
                 await _until(stop, _again_and_again(context, stop, lasting))
 
 
-def register_tasks(app: App, context: Context, stop: asyncio.Event) -> None:
-    """Tell the job runner what each kind of job does."""
+def register_tasks(
+    app: App, context: Context, stop: asyncio.Event, *, turn_seconds: float | None = TURN_SECONDS
+) -> None:
+    """Tell the job runner what each kind of job does. After a turn, a payout goes to the end of the queue."""
     payouts = Payouts(context, stop=stop)
 
     @app.task(name=PAY_DISTRIBUTION, retry=_TRY_AGAIN)
     async def pay_distribution(distribution_id: str) -> None:
         try:
-            status = await payouts.pay(uuid.UUID(distribution_id))
+            status, wait_seconds = await payouts.pay_in_turn(uuid.UUID(distribution_id), turn_seconds)
         except AnotherLedger as error:
             # To try again would change nothing. Once the settings are right, what was left half-paid is taken up.
             _log.error("left as it is: %s", error)
@@ -82,19 +87,23 @@ def register_tasks(app: App, context: Context, stop: asyncio.Event) -> None:
         except ClockIsOff as error:
             # Another worker may have the right time. The pause is counted by the database's clock.
             _log.error("left to other workers: %s", error)
-            at = await context.database.clock.database_now() + timedelta(seconds=CLOCK_PAUSE_SECONDS)
-            async with context.database.unit_of_work() as work:
-                await context.jobs.enqueue_payment(work, uuid.UUID(distribution_id), batch_count=1, at=at)
+            await _go_on_later(context, uuid.UUID(distribution_id), CLOCK_PAUSE_SECONDS)
             return
         if status is DistributionStatus.PROCESSING:
-            _log.info("distribution %s is left to other workers", distribution_id)
-            async with context.database.unit_of_work() as work:
-                await context.jobs.enqueue_payment(work, uuid.UUID(distribution_id), batch_count=1)
+            await _go_on_later(context, uuid.UUID(distribution_id), wait_seconds)
 
     @app.periodic(cron="* * * * *")
     @app.task(name=RECOVER, pass_context=True, queueing_lock=RECOVER)
     async def recover(job: JobContext, timestamp: int) -> None:  # noqa: ARG001 - periodic tasks get the time
         await _recover(job.app, context)
+
+
+async def _go_on_later(context: Context, distribution_id: uuid.UUID, wait_seconds: float) -> None:
+    """Put a payout at the end of the queue, after so many seconds if it has to wait."""
+    now = await context.database.clock.database_now()
+    at = now + timedelta(seconds=wait_seconds) if wait_seconds else None
+    async with context.database.unit_of_work() as work:
+        await context.jobs.enqueue_payment(work, distribution_id, batch_count=1, at=at)
 
 
 @contextmanager
