@@ -14,6 +14,8 @@ _log = logging.getLogger(__name__)
 # by default 1 s.
 _LOCK_TIMEOUT = "3s"
 
+_SET_LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
+
 
 async def refresh_statistics(session: AsyncSession, *tables: str) -> None:
     """Analyse tables in the caller's transaction, whose own rows are counted.
@@ -29,9 +31,11 @@ async def refresh_statistics(session: AsyncSession, *tables: str) -> None:
     names = SQL(", ").join(map(Identifier, tables))
     try:
         async with connection.transaction():
-            await connection.execute("SELECT set_config('lock_timeout', %s, true)", (_LOCK_TIMEOUT,))
+            cursor = await connection.execute("SHOW lock_timeout")
+            (before,) = await cursor.fetchone() or ("0",)
+            await connection.execute(_SET_LOCK_TIMEOUT, (_LOCK_TIMEOUT,))
             await connection.execute(SQL("ANALYZE {}").format(names))
             # A released savepoint keeps what was set; the rest of the transaction has the session's own limit.
-            await connection.execute("SET LOCAL lock_timeout TO DEFAULT")
+            await connection.execute(_SET_LOCK_TIMEOUT, (before,))
     except (errors.LockNotAvailable, errors.QueryCanceled) as error:
         _log.warning("the statistics of %s are left to autovacuum: %s", ", ".join(tables), error)
