@@ -227,6 +227,30 @@ async def test_a_target_that_hangs_does_not_hold_up_the_others(world: World, ser
     assert errors == {"There was no answer within 5 seconds."}
 
 
+async def test_what_happens_while_a_target_hangs_is_told_to_the_others_at_once(
+    world: World, servers: AsyncExitStack
+) -> None:
+    """A thousand events come while the first answer is waited for; all but the one that hangs hear of all of them."""
+    hanging, _, _ = await add(world, servers, web_targets.never)
+    quick, _, _ = await add(world, servers)
+    await world.plan("100")
+    # The answer is waited for longer than the test lasts.
+    delivering = asyncio.create_task(deliver(world, webhook_timeout_seconds=300.0))
+    while not (hanging.received and quick.received):  # noqa: ASYNC110 - another server's books are looked at
+        await asyncio.sleep(0.02)
+    await asyncio.to_thread(
+        run_sql,
+        world.runtime.database.url,
+        "INSERT INTO webhook_event (id, type, data, created_at) "
+        "SELECT masspayout_uuid7(), 'distribution.created', '{}', clock_timestamp() FROM generate_series(1, 1000)",
+    )
+    while len(quick.received) < 1 + 1000:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    assert not delivering.done()
+    delivering.cancel()
+    await asyncio.gather(delivering, return_exceptions=True)
+
+
 async def test_an_answer_without_an_end_is_not_read(world: World, servers: AsyncExitStack) -> None:
     await add(world, servers, web_targets.endlessly, ["distribution.created"])
     await world.plan("100")

@@ -11,6 +11,8 @@ import hmac
 import json
 import logging
 import time
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -30,7 +32,8 @@ _log = logging.getLogger(__name__)
 
 _EVENTS_AT_ONCE = 1000
 _SENT_AT_ONCE = 8
-_ROUNDS = 25
+# While a target is waited for, the others' news are looked for as often.
+_LOOK_AGAIN_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 3600.0
 # How much longer than the target may take a delivery is ours before another worker sends it.
 _SPARE_SECONDS = 30.0
@@ -60,18 +63,37 @@ class Deliverer:
         self._settings = settings
 
     async def deliver_due(self) -> int:
-        """Send what is due to every target, side by side: one that is slow or down does not hold up the others.
+        """Send what is due to every target, side by side, until nothing is due.
 
-        Returns how many deliveries were taken.
+        One that is slow or down does not hold up the others: while its answer is waited for, they hear of what happens
+        meanwhile. What a target did not take is left for another round. Returns how many deliveries were taken.
         """
+        taken, sending, troubled = 0, dict[uuid.UUID, asyncio.Task[tuple[int, bool]]](), set[uuid.UUID]()
+        try:
+            async with connection_pool(allow_private=self._settings.webhook_allow_private) as pool:
+                while True:
+                    for target in await self._find_due():
+                        if target.id not in sending.keys() | troubled:
+                            sending[target.id] = asyncio.create_task(self._deliver_to(pool, target))
+                    if not sending:
+                        return taken
+                    waiting = sending.values()
+                    await asyncio.wait(waiting, timeout=_LOOK_AGAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                    for target_id in [target_id for target_id, task in sending.items() if task.done()]:
+                        count, all_taken = sending.pop(target_id).result()
+                        taken += count
+                        if not all_taken:
+                            troubled.add(target_id)
+        finally:
+            for task in sending.values():
+                task.cancel()
+            await asyncio.gather(*sending.values(), return_exceptions=True)
+
+    async def _find_due(self) -> Sequence[Webhook]:
         async with self._database.unit_of_work() as work:
             await work.webhooks.fan_out(_EVENTS_AT_ONCE)
         async with self._database.unit_of_work() as work:
-            targets = await work.webhooks.find_enabled()
-        if not targets:
-            return 0
-        async with connection_pool(allow_private=self._settings.webhook_allow_private) as pool:
-            return sum(await asyncio.gather(*(self._deliver_to(pool, target) for target in targets)))
+            return await work.webhooks.find_enabled()
 
     async def test(self, webhook: Webhook) -> WebhookDelivery:
         """Send an event of type ``webhook.test`` to a target now, and return what came of it."""
@@ -94,17 +116,20 @@ class Deliverer:
         async with self._database.unit_of_work() as work:
             return await work.webhooks.forget(now - timedelta(days=self._settings.webhook_keep_days))
 
-    async def _deliver_to(self, pool: httpcore.AsyncConnectionPool, target: Webhook) -> int:
-        """Send what is due to one target, some at a time, until nothing is or something goes wrong."""
+    async def _deliver_to(self, pool: httpcore.AsyncConnectionPool, target: Webhook) -> tuple[int, bool]:
+        """Send what is due to one target, some at a time, until nothing is or something goes wrong.
+
+        Returns how many it took, and whether it took all.
+        """
         taken = 0
-        for _ in range(_ROUNDS):
+        while True:
             async with self._database.unit_of_work() as work:
                 due = await work.webhooks.claim(target.id, limit=_SENT_AT_ONCE, claim_seconds=self._claim_seconds())
             statuses = await asyncio.gather(*(self._deliver(pool, delivery) for delivery in due))
             taken += statuses.count(DeliveryStatus.DELIVERED)
-            if len(due) < _SENT_AT_ONCE or any(status is not DeliveryStatus.DELIVERED for status in statuses):
-                break
-        return taken
+            all_taken = all(status is DeliveryStatus.DELIVERED for status in statuses)
+            if len(due) < _SENT_AT_ONCE or not all_taken:
+                return taken, all_taken
 
     async def _deliver(self, pool: httpcore.AsyncConnectionPool, delivery: WebhookDelivery) -> DeliveryStatus | None:
         answer = await self._send(pool, delivery)
