@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,11 +24,14 @@ from databases import run_sql
 from masspayout import audit, distributions
 from masspayout.context import Context
 from masspayout.controls import approvals
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import DeliveryStatus, ExecutionType, Webhook, WebhookDelivery
 from masspayout.db.repositories import AnnouncedPayouts, Webhooks
 from masspayout.db.session import Database
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
 from masspayout.kernel.errors import Conflict, Invalid, NotFound
+from masspayout.runtime import opening
+from masspayout.service import doctor
 from masspayout.service.webhooks import addresses, sealing, targets
 from masspayout.service.webhooks.deliveries import Deliverer, signature
 from masspayout.settings import Settings
@@ -249,6 +253,47 @@ async def test_what_happens_while_a_target_hangs_is_told_to_the_others_at_once(
     assert not delivering.done()
     delivering.cancel()
     await asyncio.gather(delivering, return_exceptions=True)
+
+
+async def test_a_target_that_takes_nothing_for_a_day_is_switched_off_and_says_so(
+    world: World, servers: AsyncExitStack
+) -> None:
+    url = world.runtime.database.url
+
+    async def is_on(webhook: Webhook) -> tuple[bool, bool]:
+        async with world.runtime.database.unit_of_work() as work:
+            found = await Webhooks(work).get(webhook.id)
+        return found.enabled, found.failing_since is not None
+
+    _, dead, _ = await add(world, servers, answer(500), ["distribution.created"])
+    _, alive, _ = await add(world, servers, TAKE, ["distribution.created"])
+    await world.plan("100")
+    assert await deliver(world) == 1
+    assert (await is_on(dead), await is_on(alive)) == ((True, True), (True, False))
+    await asyncio.to_thread(
+        run_sql,
+        url,
+        "UPDATE webhook SET failing_since = failing_since - interval '25 hours'",
+        "UPDATE webhook_delivery SET next_try_at = now()",
+    )
+    await deliver(world)
+    assert (await is_on(dead), await is_on(alive)) == ((False, True), (True, False))
+    with psycopg.connect(**connect_arguments(url)) as connection:
+        rows = connection.execute("SELECT subject_id FROM audit_entry WHERE action = 'webhook.switched_off'").fetchall()
+    assert [str(row[0]) for row in rows] == [str(dead.id)]
+    named = {
+        "database_host": str(url.query["host"]),
+        "database_port": int(str(url.query["port"])),
+        "database_user": url.username,
+        "database_name": url.database,
+    }
+    # A copy keeps what was worked out of the settings before: another one is made.
+    results = await doctor.examine(Settings.model_validate({**world.runtime.settings.model_dump(), **named}), opening())
+    (problem,) = [result for result in results if result.name == "webhooks"]
+    assert "and is switched off" in problem.message
+    assert f"masspayout webhook enable {dead.id}" in problem.hint
+    await targets.set_enabled(world.runtime.database, dead.id, enabled=True)
+    assert await is_on(dead) == (True, False)
 
 
 async def test_an_answer_without_an_end_is_not_read(world: World, servers: AsyncExitStack) -> None:

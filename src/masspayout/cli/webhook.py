@@ -164,7 +164,7 @@ async def _find(context: Context, reference: str) -> Webhook:
 
 
 def _fields(webhook: Webhook, backlog: Backlog) -> dict[str, Any]:
-    names = ("id", "url", "events", "enabled", "last_number", "created_at")
+    names = ("id", "url", "events", "enabled", "last_number", "failing_since", "created_at")
     waiting = {"pending": backlog.pending, "failed": backlog.failed}
     return {name: getattr(webhook, name) for name in names} | waiting
 

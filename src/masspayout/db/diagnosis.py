@@ -168,15 +168,15 @@ _GUARDS = text("""
 """)
 
 _TROUBLED_WEBHOOKS = text("""
-    SELECT w.id, w.url,
+    SELECT w.id, w.url, CASE WHEN NOT w.enabled THEN w.failing_since END AS off_since,
            count(*) FILTER (WHERE d.status = 'FAILED') AS given_up,
            count(*) FILTER (WHERE d.status = 'PENDING') AS overdue,
            (array_agg(d.error ORDER BY d.number DESC) FILTER (WHERE d.error IS NOT NULL))[1] AS error
       FROM webhook AS w
       JOIN webhook_delivery AS d ON d.webhook_id = w.id
-     WHERE w.enabled
+     WHERE (w.enabled OR w.failing_since IS NOT NULL)
        AND (d.status = 'FAILED' AND d.updated_at > now() - interval '1 day'
-            OR d.status = 'PENDING' AND d.created_at < now() - interval '1 hour')
+            OR d.status = 'PENDING' AND d.created_at < now() - interval '1 hour' OR NOT w.enabled)
      GROUP BY w.id
      ORDER BY given_up DESC, w.id
 """)

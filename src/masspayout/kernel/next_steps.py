@@ -49,6 +49,7 @@ class Action(Enum):
     LIST_WEBHOOKS = "webhook list"
     LIST_DELIVERIES = "webhook deliveries"
     TRY_WEBHOOK = "webhook test {}"
+    ENABLE_WEBHOOK = "webhook enable {}"
     SEND_DELIVERY_AGAIN = "webhook redeliver DELIVERY"
 
     LIST_PAYERS = "payer list"

@@ -18,6 +18,7 @@ class WebhookShown(Shown):
     events: list[str] = Field(examples=[["distribution.*", "batch.failed"]])
     enabled: bool
     last_number: int = Field(description="How many events were put in order for it.")
+    failing_since: Time | None = Field(description="Since when it takes nothing. After a day it is switched off.")
     created_at: Time | None
     updated_at: Time | None
 

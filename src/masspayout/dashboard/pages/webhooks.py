@@ -92,6 +92,7 @@ class _Page:
                     ("Hears of", ", ".join(webhook.events)),
                     ("Waiting", count(backlog.pending) if backlog else "0"),
                     ("Given up", h("span", count(failed), class_="bad") if failed else None),
+                    ("Takes nothing since", when(webhook.failing_since) if webhook.failing_since else None),
                     ("Since", when(webhook.created_at, "date")),
                 )
             )

@@ -14,7 +14,11 @@ from masspayout.kernel.states import DeliveryStatus
 
 
 class Webhook(Base):
-    """A target that is told of events. ``events`` are types such as ``batch.failed``, or all of a noun: ``batch.*``."""
+    """A target that is told of events. ``events`` are types such as ``batch.failed``, or all of a noun: ``batch.*``.
+
+    ``failing_since`` is when it first did not take a delivery after the last that it took; it stays when the target is
+    switched off for that.
+    """
 
     __tablename__ = "webhook"
 
@@ -23,6 +27,7 @@ class Webhook(Base):
     sealed_secret: Mapped[str] = mapped_column(Text)
     enabled: Mapped[bool] = mapped_column(server_default=text("true"), default=True)
     last_number: Mapped[int] = mapped_column(BigInteger, server_default=text("0"), default=0)
+    failing_since: Mapped[datetime | None]
 
 
 class WebhookEvent(Base):

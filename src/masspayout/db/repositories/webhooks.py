@@ -62,6 +62,18 @@ _RECORD = text("""
     RETURNING status
 """)
 
+# A target that takes everything is not written to.
+_NOTE_HEALTH = text("""
+    UPDATE webhook SET failing_since = CASE WHEN :delivered THEN NULL ELSE now() END, updated_at = now()
+     WHERE id = :id AND (failing_since IS NOT NULL) = :delivered
+""")
+
+_SWITCH_OFF = text("""
+    UPDATE webhook SET enabled = false, updated_at = now()
+     WHERE id = :id AND enabled AND failing_since < now() - make_interval(secs => :seconds)
+    RETURNING failing_since
+""").columns(failing_since=UtcTimestamp())
+
 _AGAIN = text("""
     UPDATE webhook_delivery
        SET status = 'PENDING', tries = 0, next_try_at = now(), delivered_at = NULL, error = NULL, updated_at = now()
@@ -107,8 +119,19 @@ class Webhooks(Repository[Webhook]):
 
     async def set_enabled(self, webhook_id: uuid.UUID, *, enabled: bool) -> bool:
         """Switch a target on or off. False when it is so already."""
-        statement = update(Webhook).where(Webhook.id == webhook_id, Webhook.enabled != enabled).values(enabled=enabled)
+        changes = {"enabled": enabled, "failing_since": None}
+        statement = update(Webhook).where(Webhook.id == webhook_id, Webhook.enabled != enabled).values(changes)
         return await self._changed(statement.execution_options(synchronize_session=False)) == 1
+
+    async def note_health(self, webhook_id: uuid.UUID, *, delivered: bool) -> None:
+        """Note that a target took a delivery, or did not: since when it takes nothing is kept."""
+        await self.session.execute(_NOTE_HEALTH, {"id": webhook_id, "delivered": delivered})
+
+    async def switch_off(self, webhook_id: uuid.UUID, after: timedelta) -> datetime | None:
+        """Switch a target off that has taken nothing for so long. Return since when; None when it is left on."""
+        parameters = {"id": webhook_id, "seconds": after.total_seconds()}
+        since: datetime | None = await self.session.scalar(_SWITCH_OFF, parameters)
+        return since
 
     async def fan_out(self, limit: int) -> int:
         """Give new events to the targets that want them, in order. Returns how many; 0 when somebody else does it."""

@@ -36,6 +36,15 @@ async def webhooks_are_taken(examination: Examination) -> str:
     if not troubled:
         return "All was taken, or nobody listens."
     first = troubled[0]
+    if first.off_since is not None:
+        raise Problem(
+            f"{len(troubled)} webhook(s) do not take what they are sent; {first.url} took nothing since "
+            f"{first.off_since:%Y-%m-%d %H:%M} UTC and is switched off. {first.error or ''}".rstrip(),
+            "Mend the target, try it with ",
+            Action.TRY_WEBHOOK.on(first.id),
+            ", and switch it on again: ",
+            Action.ENABLE_WEBHOOK.on(first.id),
+        )
     raise Problem(
         f"{len(troubled)} webhook(s) do not take what they are sent; {first.url}: {first.given_up:,} given up within a "
         f"day, {first.overdue:,} waiting for more than an hour. {first.error or ''}".rstrip(),

@@ -19,6 +19,7 @@ from http import HTTPStatus
 
 import httpcore
 
+from masspayout import audit
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery, WebhookEvent
 from masspayout.db.session import Database
 from masspayout.kernel.errors import MassPayoutError
@@ -35,6 +36,8 @@ _SENT_AT_ONCE = 8
 # While a target is waited for, the others' news are looked for as often.
 _LOOK_AGAIN_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 3600.0
+# A target that takes nothing for so long is switched off: what happens meanwhile would pile up.
+_PATIENCE = timedelta(days=1)
 # How much longer than the target may take a delivery is ours before another worker sends it.
 _SPARE_SECONDS = 30.0
 
@@ -128,8 +131,21 @@ class Deliverer:
             statuses = await asyncio.gather(*(self._deliver(pool, delivery) for delivery in due))
             taken += statuses.count(DeliveryStatus.DELIVERED)
             all_taken = all(status is DeliveryStatus.DELIVERED for status in statuses)
+            if due:
+                await self._note_health(target, delivered=all_taken)
             if len(due) < _SENT_AT_ONCE or not all_taken:
                 return taken, all_taken
+
+    async def _note_health(self, target: Webhook, *, delivered: bool) -> None:
+        """Keep since when a target takes nothing, and switch it off after a day of that."""
+        async with self._database.unit_of_work() as work:
+            await work.webhooks.note_health(target.id, delivered=delivered)
+            since = None if delivered else await work.webhooks.switch_off(target.id, _PATIENCE)
+            if since is not None:
+                facts = {"enabled": False, "failing_since": since}
+                audit.record(work, "webhook.switched_off", target.id, before={"enabled": True}, after=facts)
+        if since is not None:
+            _log.warning("webhook %s is switched off: %s took nothing since %s", target.id, target.url, since)
 
     async def _deliver(self, pool: httpcore.AsyncConnectionPool, delivery: WebhookDelivery) -> DeliveryStatus | None:
         answer = await self._send(pool, delivery)
