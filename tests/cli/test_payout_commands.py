@@ -131,7 +131,7 @@ def test_rows_that_another_program_wrote_are_named_with_a_next_step(shop: Comman
         f"SELECT gen_random_uuid(), asset_id, id, '0.0.21', 100, 9 FROM distribution WHERE id = '{made}'",
     )
     sentences = (
-        "has 1 rows in holder and 0 in batch_payout that another program wrote",
+        "has an amount of 3, and its rows in holder come to 9.000000",
         "masspayout distribution retry",
     )
     refused(shop, "distribution", "execute", made, status=1, sentences=sentences)
