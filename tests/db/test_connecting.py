@@ -1,5 +1,6 @@
 """Sessions go by nobody's defaults, and last: whatever DBAs set, and whatever stands before the server."""
 
+import asyncio
 import os
 import shutil
 import ssl
@@ -37,7 +38,7 @@ OTHER_DEFAULTS = {
     "idle_in_transaction_session_timeout": "1ms",
     "idle_session_timeout": "1s",
     "lock_timeout": "1ms",
-    "statement_timeout": "1ms",
+    "statement_timeout": "200ms",
     "search_path": '"$user", elsewhere',
 }
 
@@ -87,6 +88,28 @@ async def test_jobs_go_by_our_settings(strict_url: URL) -> None:
         query = f"SELECT ARRAY[{names_of(dict(SESSION_SETTINGS))}, current_setting('search_path')] AS values"
         found = await app.connector.execute_query_one_async(query)
     assert found["values"] == [*SESSION_SETTINGS.values(), "public"]
+
+
+async def test_the_one_who_listens_for_jobs_hears_of_them(strict_url: URL) -> None:
+    app = Jobs(strict_url).app
+    heard = asyncio.Event()
+
+    async def hear(*, channel: str, payload: str) -> None:
+        heard.set()
+
+    async with app.open_async():
+        listening = asyncio.create_task(app.connector.listen_notify(hear, ["jobs"]))
+        while not heard.is_set():
+            await app.connector.execute_query_async("NOTIFY jobs, 'one'")
+            await asyncio.sleep(0.05)
+        with psycopg.connect(**connect_arguments(strict_url), autocommit=True) as connection:
+            connection.execute("SET statement_timeout = 0")
+            states = connection.execute(
+                "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+            ).fetchall()
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+    assert states == [("idle",)]
 
 
 async def test_the_sandbox_goes_by_our_settings(strict_url: URL) -> None:

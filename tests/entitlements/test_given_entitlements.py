@@ -13,8 +13,10 @@ from masspayout.controls import approvals
 from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import DistributionStatus
 from masspayout.distributions import starts
+from masspayout.entitlements import given
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
 from masspayout.kernel.errors import ApprovalsMissing, Conflict
+from masspayout.kernel.types import PaymentToken
 from payouts import PAYMENT_TOKEN, World, accounts
 
 HOLDERS = accounts(250)
@@ -133,6 +135,43 @@ async def test_what_cannot_be_meant_is_refused_with_its_value_and_nothing_is_wri
     found = await world.find(written)
     assert (found.status, found.frozen_at, found.batches) == (DistributionStatus.PENDING, None, [])
     assert received(world) == {}
+
+
+async def test_rows_of_which_nothing_is_said_are_unpaid(world: World) -> None:
+    written = await write(world, [(HOLDERS[0], "600"), (HOLDERS[1], "400")])
+    of_it = f"WHERE distribution_id = '{written}'"
+    await asyncio.to_thread(run_sql, world.runtime.database.url, f"UPDATE holder SET paid = NULL {of_it}")
+    await world.execute(written)
+    assert await world.pay(written) is COMPLETED
+    assert received(world) == {HOLDERS[0]: 600_000_000, HOLDERS[1]: 400_000_000}
+
+
+async def test_what_was_checked_is_what_is_paid(world: World) -> None:
+    """Another program changes a row while they are read: it waits until they are taken over."""
+    written = await write(world, [(HOLDERS[0], "600"), (HOLDERS[1], "400")])
+    database = world.runtime.database
+    async with database.unit_of_work() as work:
+        distribution = await work.distributions.get(written)
+        token = PaymentToken(PAYMENT_TOKEN, 6, world.runtime.settings.payer_account_id)
+        await given.write_given(work, distribution, token, 100)
+        change = (
+            f"SET lock_timeout = '100ms'; UPDATE holder SET payment_amount = 9000 WHERE distribution_id = '{written}'"
+        )
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            await asyncio.to_thread(run_sql, database.url, change)
+
+
+async def test_rows_of_another_asset_are_refused(world: World) -> None:
+    written = await write(world, [(HOLDERS[0], "1000")])
+    await asyncio.to_thread(
+        run_sql,
+        world.runtime.database.url,
+        "INSERT INTO asset (token_id, name, symbol, total_supply, decimals) VALUES ('0.0.77', 'Wind Bond', 'W', 1, 0)",
+        "INSERT INTO holder (asset_id, distribution_id, account_id, balance, payment_amount, batch_number) "
+        f"SELECT id, '{written}', '{HOLDERS[1]}', 1, 5, 1 FROM asset WHERE token_id = '0.0.77'",
+    )
+    with pytest.raises(Conflict, match="has 1 rows in holder that name another asset"):
+        await world.execute(written)
 
 
 async def test_rows_that_are_paid_already_are_refused(world: World) -> None:

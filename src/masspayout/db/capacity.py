@@ -21,7 +21,8 @@ _CAPACITY = text("""
            count(*) FILTER (WHERE application_name LIKE 'masspayout%') AS ours,
            count(*) AS used
       FROM pg_stat_activity
-     WHERE backend_type = 'client backend' AND datname IS NOT NULL
+     -- Of others' sessions we may be shown little more than that they are there.
+     WHERE datname IS NOT NULL AND usename IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend'
 """)
 
 

@@ -95,12 +95,13 @@ class Connector:
 
     async def agree(self, connection: AsyncConnection[Any]) -> None:
         """State what a new session goes by, and make sure that it lasts. Raises what ``connect`` does."""
+        before = connection.autocommit
         await connection.set_autocommit(True)
         statement, values = self._statement(connection)
         async with connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
             await cursor.execute(statement, values)
             row = await cursor.fetchone()
-        await connection.set_autocommit(False)
+        await connection.set_autocommit(before)
         if self._may_be_shared(connection, row):
             await asyncio.to_thread(self._require_own_process)
 

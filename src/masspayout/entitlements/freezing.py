@@ -136,6 +136,8 @@ async def freeze(work: UnitOfWork, settings: Settings, distribution: Distributio
         raise _cannot_be_frozen(distribution)
     is_given = await given.are_given(work, distribution)
     if reading.offer is not None:
+        if is_given:
+            raise given.beside_an_offer(distribution)
         return await freeze_offer(work, reading.binding, distribution, reading.offer)
     _require_unchanged(settings, distribution, asset, reading)
     if is_given:

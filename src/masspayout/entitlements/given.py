@@ -22,7 +22,7 @@ async def are_given(work: UnitOfWork, distribution: Distribution) -> bool:
     """Whether another program wrote who is owed what by a distribution that is not frozen.
 
     Raises:
-        Conflict: It wrote batches as well, which are planned here.
+        Conflict: It wrote batches as well, which are planned here; or holders of another asset.
     """
     rows = await work.given_entitlements(distribution).count()
     if rows.batches:
@@ -33,7 +33,25 @@ async def are_given(work: UnitOfWork, distribution: Distribution) -> bool:
             Action.RETRY_DISTRIBUTION.on(distribution.id),
             " (execute, while it is PENDING).",
         )
+    if rows.of_other_assets:
+        raise Conflict(
+            f"Distribution {distribution.id} has {rows.of_other_assets:,} rows in holder that name another asset.",
+            "Correct their asset_id where they were written, then: ",
+            Action.RETRY_DISTRIBUTION.on(distribution.id),
+            " (execute, while it is PENDING).",
+        )
     return bool(rows.holders)
+
+
+def beside_an_offer(distribution: Distribution) -> Conflict:
+    """Say that a contract works out what holders are owed, and nobody else."""
+    return Conflict(
+        f"Distribution {distribution.id} pays what its contract works out, and has rows in holder that another program "
+        "wrote.",
+        "Delete them from holder, then: ",
+        Action.RETRY_DISTRIBUTION.on(distribution.id),
+        " (execute, while it is PENDING).",
+    )
 
 
 async def write_given(work: UnitOfWork, distribution: Distribution, token: PaymentToken, batch_size: int) -> Totals:

@@ -38,5 +38,5 @@ class Turn:
         """Whether to give the slot back now that there is nothing to do for so long."""
         if not self.is_limited or (pause_seconds <= _LONGEST_PAUSE_SECONDS and not self.is_over):
             return False
-        self._wait_seconds = pause_seconds
+        self._wait_seconds = pause_seconds if pause_seconds > _LONGEST_PAUSE_SECONDS else 0.0
         return True

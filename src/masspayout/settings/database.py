@@ -15,6 +15,14 @@ SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-
 
 _LEAST_CONNECTIONS = 8
 
+# Where systems keep the certificates of authorities in one file.
+_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
 
 class ConnectionShares(NamedTuple):
     """How many connections each part of a process may open.
@@ -112,4 +120,5 @@ def _authorities() -> str:
 
     libpq's ``system`` goes by the place that its OpenSSL was built with: none, where the driver brought its own.
     """
-    return ssl.get_default_verify_paths().cafile or "system"
+    found = (ssl.get_default_verify_paths().cafile, *_BUNDLES)
+    return next((path for path in found if path and Path(path).exists()), "system")

@@ -59,6 +59,7 @@ class DueStarts:
         """Return rows of other programs that nothing would ever start or pay, and that do not say so yet."""
         query = select(Distribution).where(
             Distribution.failure_message.is_(None),
+            Distribution.failure_code.is_(None),
             or_(
                 and_(Distribution.status == DistributionStatus.PROCESSING, Distribution.frozen_at.is_(None)),
                 and_(

@@ -10,14 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from masspayout.db.entities import Distribution
 
 _COUNTS = text("""
-    SELECT (SELECT count(*) FROM holder WHERE asset_id = :asset_id AND distribution_id = :id) AS holders,
+    SELECT (SELECT count(*) FROM holder WHERE distribution_id = :id) AS holders,
+           (SELECT count(*) FROM holder WHERE distribution_id = :id AND asset_id <> :asset_id) AS of_other_assets,
            (SELECT count(*) FROM batch_payout WHERE distribution_id = :id) AS batches
 """)
 
+# Locked: what is checked is what is paid.
 _GIVEN = text("""
     SELECT account_id, balance, payment_amount, paid FROM holder
      WHERE asset_id = :asset_id AND distribution_id = :id
      ORDER BY account_id COLLATE "C"
+       FOR UPDATE
 """)
 
 _STRANGERS = text("""
@@ -45,6 +48,7 @@ class GivenRows(NamedTuple):
     """How many rows of each table there are."""
 
     holders: int
+    of_other_assets: int
     batches: int
 
 

@@ -71,6 +71,9 @@ _NOTE_HEALTH = text("""
 _SWITCH_OFF = text("""
     UPDATE webhook SET enabled = false, updated_at = now()
      WHERE id = :id AND enabled AND failing_since < now() - make_interval(secs => :seconds)
+       AND (SELECT count(*) FROM webhook_delivery AS d
+             WHERE d.webhook_id = :id AND d.status <> 'DELIVERED' AND d.error IS NOT NULL
+               AND d.updated_at > now() - make_interval(secs => :seconds)) >= :least
     RETURNING failing_since
 """).columns(failing_since=UtcTimestamp())
 
@@ -127,9 +130,12 @@ class Webhooks(Repository[Webhook]):
         """Note that a target took a delivery, or did not: since when it takes nothing is kept."""
         await self.session.execute(_NOTE_HEALTH, {"id": webhook_id, "delivered": delivered})
 
-    async def switch_off(self, webhook_id: uuid.UUID, after: timedelta) -> datetime | None:
-        """Switch a target off that has taken nothing for so long. Return since when; None when it is left on."""
-        parameters = {"id": webhook_id, "seconds": after.total_seconds()}
+    async def switch_off(self, webhook_id: uuid.UUID, after: timedelta, least: int) -> datetime | None:
+        """Switch a target off that has taken nothing for so long, and so many deliveries within it not.
+
+        Return since when; None when it is left on.
+        """
+        parameters = {"id": webhook_id, "seconds": after.total_seconds(), "least": least}
         since: datetime | None = await self.session.scalar(_SWITCH_OFF, parameters)
         return since
 

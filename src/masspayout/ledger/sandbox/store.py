@@ -172,7 +172,7 @@ class SandboxStore:
                 yield connection
         except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction, PoolTimeout) as error:
             # Sessions keep what they began with: what may only be read now may be written to by others later.
-            self._is_outdated = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
+            self._is_outdated |= isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
             raise self._unavailable(error) from error
 
     @asynccontextmanager

@@ -33,11 +33,15 @@ _log = logging.getLogger(__name__)
 
 _EVENTS_AT_ONCE = 1000
 _SENT_AT_ONCE = 8
+# A target that did not take something hears of nothing for as long, while others are sent to.
+_LEFT_ALONE_SECONDS = 10.0
 # While a target is waited for, the others' news are looked for as often.
 _LOOK_AGAIN_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 3600.0
 # A target that takes nothing for so long is switched off: what happens meanwhile would pile up.
 _PATIENCE = timedelta(days=1)
+# Nothing piles up for one that seldom hears anything; that it did not take one thing says little.
+_LEAST_UNTAKEN = 3
 # How much longer than the target may take a delivery is ours before another worker sends it.
 _SPARE_SECONDS = 30.0
 
@@ -69,24 +73,24 @@ class Deliverer:
         """Send what is due to every target, side by side, until nothing is due.
 
         One that is slow or down does not hold up the others: while its answer is waited for, they hear of what happens
-        meanwhile. What a target did not take is left for another round. Returns how many deliveries were taken.
+        meanwhile. A target that did not take something is left alone for a while. Returns how many deliveries were
+        taken.
         """
-        taken, sending, troubled = 0, dict[uuid.UUID, asyncio.Task[tuple[int, bool]]](), set[uuid.UUID]()
+        taken, sending, left_alone = 0, dict[uuid.UUID, asyncio.Task[tuple[int, bool]]](), dict[uuid.UUID, float]()
         try:
-            async with connection_pool(allow_private=self._settings.webhook_allow_private) as pool:
-                while True:
-                    for target in await self._find_due():
-                        if target.id not in sending.keys() | troubled:
-                            sending[target.id] = asyncio.create_task(self._deliver_to(pool, target))
-                    if not sending:
-                        return taken
-                    waiting = sending.values()
-                    await asyncio.wait(waiting, timeout=_LOOK_AGAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                    for target_id in [target_id for target_id, task in sending.items() if task.done()]:
-                        count, all_taken = sending.pop(target_id).result()
-                        taken += count
-                        if not all_taken:
-                            troubled.add(target_id)
+            while True:
+                for target in await self._find_due():
+                    if target.id not in sending and left_alone.get(target.id, 0.0) <= time.monotonic():
+                        sending[target.id] = asyncio.create_task(self._deliver_to(target))
+                if not sending:
+                    return taken
+                waiting = sending.values()
+                await asyncio.wait(waiting, timeout=_LOOK_AGAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                for target_id in [target_id for target_id, task in sending.items() if task.done()]:
+                    count, all_taken = sending.pop(target_id).result()
+                    taken += count
+                    if not all_taken:
+                        left_alone[target_id] = time.monotonic() + _LEFT_ALONE_SECONDS
         finally:
             for task in sending.values():
                 task.cancel()
@@ -119,28 +123,30 @@ class Deliverer:
         async with self._database.unit_of_work() as work:
             return await work.webhooks.forget(now - timedelta(days=self._settings.webhook_keep_days))
 
-    async def _deliver_to(self, pool: httpcore.AsyncConnectionPool, target: Webhook) -> tuple[int, bool]:
+    async def _deliver_to(self, target: Webhook) -> tuple[int, bool]:
         """Send what is due to one target, some at a time, until nothing is or something goes wrong.
 
-        Returns how many it took, and whether it took all.
+        It has connections of its own: those that hang are nobody else's. Returns how many it took, and whether it took
+        all.
         """
         taken = 0
-        while True:
-            async with self._database.unit_of_work() as work:
-                due = await work.webhooks.claim(target.id, limit=_SENT_AT_ONCE, claim_seconds=self._claim_seconds())
-            statuses = await asyncio.gather(*(self._deliver(pool, delivery) for delivery in due))
-            taken += statuses.count(DeliveryStatus.DELIVERED)
-            all_taken = all(status is DeliveryStatus.DELIVERED for status in statuses)
-            if due:
-                await self._note_health(target, delivered=all_taken)
-            if len(due) < _SENT_AT_ONCE or not all_taken:
-                return taken, all_taken
+        async with connection_pool(allow_private=self._settings.webhook_allow_private) as pool:
+            while True:
+                async with self._database.unit_of_work() as work:
+                    due = await work.webhooks.claim(target.id, limit=_SENT_AT_ONCE, claim_seconds=self._claim_seconds())
+                statuses = await asyncio.gather(*(self._deliver(pool, delivery) for delivery in due))
+                count = statuses.count(DeliveryStatus.DELIVERED)
+                taken += count
+                if due:
+                    await self._note_health(target, delivered=count > 0)
+                if len(due) < _SENT_AT_ONCE or count < len(due):
+                    return taken, count == len(due)
 
     async def _note_health(self, target: Webhook, *, delivered: bool) -> None:
         """Keep since when a target takes nothing, and switch it off after a day of that."""
         async with self._database.unit_of_work() as work:
             await work.webhooks.note_health(target.id, delivered=delivered)
-            since = None if delivered else await work.webhooks.switch_off(target.id, _PATIENCE)
+            since = None if delivered else await work.webhooks.switch_off(target.id, _PATIENCE, _LEAST_UNTAKEN)
             if since is not None:
                 facts = {"enabled": False, "failing_since": since}
                 audit.record(work, "webhook.switched_off", target.id, before={"enabled": True}, after=facts)
