@@ -168,6 +168,12 @@ MUTANTS = (
         first_seed=150,
     ),
     _mutant(
+        "stop at a poisoned row",
+        "masspayout.automation.scheduler",
+        "isinstance(error, DatabaseUnavailable) and not is_of_statement(error)",
+        "True",
+    ),
+    _mutant(
         "adopt what is under way",
         _ADOPTION,
         "if any(row.attempt_status in sent for row in rows.values()):",

@@ -43,7 +43,9 @@ _EVENTS_OF: Mapping[str, Sequence[str]] = {
     "hedera": ("mirror lags",),
     "evm": ("blocks replaced", "fees rise", "mempool emptied"),
 }
+POISON_ROW = "poison row"
 FAULT_KINDS = (
+    POISON_ROW,
     *_STEP_FAULTS,
     *_MESSAGE_FAULTS,
     *(kind for kinds in _FAULTS_OF.values() for kind in kinds),
@@ -62,6 +64,7 @@ class PayoutPlan:
         begins_at: When somebody wants it to start, in seconds.
         is_scheduled: It starts by itself then.
         cancelled_at: When somebody tries to call it off.
+        is_poisoned: It is scheduled, and whoever starts it during the storm meets an error that nobody foresaw.
     """
 
     name: str
@@ -69,6 +72,7 @@ class PayoutPlan:
     begins_at: float
     is_scheduled: bool
     cancelled_at: float | None
+    is_poisoned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,10 @@ def make_plan(seed: int, ledgers: Sequence[str] = LEDGERS, *, has_one_server: bo
     return Plan(
         seed=seed,
         ledger=ledger,
-        payouts=[_payout(chance, number, ledger, storm_seconds) for number in range(1, payout_count + 1)],
+        payouts=[
+            _payout(chance, seed, number, ledger, storm_seconds, is_serial=has_one_server)
+            for number in range(1, payout_count + 1)
+        ],
         workers=2 + int(chance.random() ** 2 * most_workers),
         approvals=int(chance.random() * 3),
         rates=rates,
@@ -139,7 +146,9 @@ def make_plan(seed: int, ledgers: Sequence[str] = LEDGERS, *, has_one_server: bo
     )
 
 
-def _payout(chance: Random, number: int, ledger: str, storm_seconds: float) -> PayoutPlan:
+def _payout(
+    chance: Random, seed: int, number: int, ledger: str, storm_seconds: float, *, is_serial: bool
+) -> PayoutPlan:
     # Payouts share accounts, so that amounts alone do not tell which one was paid.
     pool = [account(ledger, index) for index in range(12)]
     batches = []
@@ -151,7 +160,9 @@ def _payout(chance: Random, number: int, ledger: str, storm_seconds: float) -> P
     batches = [batch for batch in batches if batch]
     begins_at = chance.random() ** 2 * storm_seconds / 2
     cancelled_at = begins_at + (chance.random() - 0.5) * 2 if chance.random() < 0.15 else None
-    return PayoutPlan(f"payout {number}", batches, begins_at, chance.random() < 0.5, cancelled_at)
+    is_scheduled = chance.random() < 0.5
+    is_poisoned = is_scheduled and not is_serial and Random(f"poison/{seed}/{number}").random() < 0.03
+    return PayoutPlan(f"payout {number}", batches, begins_at, is_scheduled, cancelled_at, is_poisoned)
 
 
 def _event(chance: Random, kinds: Sequence[str], storm_seconds: float) -> Event:

@@ -32,12 +32,14 @@ class Faults:
         passed_over: The ordinals of faults that do not happen after all: a story is shrunk to its fewest faults.
         happened: How often each kind did.
         ordinals: The ordinals of those that happened.
+        poisoned: The distributions that nobody can start during the storm.
     """
 
     rates: Mapping[str, float]
     passed_over: frozenset[int] = frozenset()
     happened: Counter[str] = field(default_factory=Counter)
     ordinals: list[int] = field(default_factory=list)
+    poisoned: frozenset[Any] = frozenset()
     is_calm: bool = False
     _count: int = 0
 
@@ -55,6 +57,10 @@ class Faults:
         self.happened[kind] += 1
         self.ordinals.append(self._count)
         return True
+
+
+class Poisoned(RuntimeError):  # noqa: N818 - it is what a row is
+    """An error that nobody foresaw, whenever somebody reads one row."""
 
 
 class Story:

@@ -55,6 +55,7 @@ class World:
         self.glance_seconds = max(1.0, plan.storm_seconds / 30)
         self.row_ids = count(1 << 64)
         self.ids = {payout.name: rung.id_of(number) for number, payout in enumerate(plan.payouts, 1)}
+        self.faults.poisoned = frozenset(self.ids[payout.name] for payout in plan.payouts if payout.is_poisoned)
         self.network = make_network(plan, self.loop, self.faults)
         self.network.books.at_payment = self.verdicts.at_payment
         self.network.books.held_units[self.payer] = _FUNDS_UNITS

@@ -10,7 +10,8 @@ from typing import Any, cast
 from masspayout.db.store import Work
 from masspayout.kernel.clock import Clock
 from masspayout.kernel.errors import DatabaseUnavailable
-from simulator.processes import Killed, Process
+from simulator.plans import POISON_ROW
+from simulator.processes import Killed, Poisoned, Process
 
 # What brings a payout nearer to its end.
 _ADVANCES = {"attempts.reserve", "attempts.store_signed", "batch_payouts.complete"}
@@ -49,11 +50,20 @@ class Exchanges:
         await process.step(what, self._transaction)
         if self._transaction.is_over:
             self._transaction.require_open()
+        if what == "distributions.claim_due":
+            self._read_row(arguments[0].id)
         answer = await ask(*arguments, **named)
         process.advances += what in _ADVANCES
         if process.story.is_told:
             process.tell(f"{what} → {shown(answer)}")
         return answer
+
+    def _read_row(self, distribution_id: Any) -> None:
+        """Come upon a row that is due, which may be poisoned."""
+        faults = self._process.faults
+        if distribution_id in faults.poisoned and not faults.is_calm and faults.happen(POISON_ROW):
+            self._process.tell("comes upon a poisoned row")
+            raise Poisoned(f"the row of {distribution_id} cannot be read")
 
 
 class UnitOfWorkOfProcess:
