@@ -26,7 +26,7 @@ SEEDS_ON_SQL = 5
 
 # Seeds that ended badly once, each among ten thousands that did not.
 FOUND = {
-    28525: "A mirror node's place was taken by one further behind while a statement was read: the rest was paid again.",
+    38050: "A mirror node's place was taken by one further behind while a statement was read: the rest was paid again.",
     86363: "A worker paid what the database in front of it did not know as started, and it was called off meanwhile.",
 }
 
