@@ -21,7 +21,7 @@ from simulator.rungs import sql_rung
 pytestmark = pytest.mark.timeout(1500)
 
 SEEDS_FOR_A_MUTANT = 10_000
-SEEDS_ON_SQL = 5
+SEEDS_ON_SQL = 40
 
 
 # Seeds that ended badly once, each among ten thousands that did not.
