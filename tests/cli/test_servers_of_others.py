@@ -58,8 +58,7 @@ def test_a_pooler_that_pools_by_session_is_like_the_server(
 ) -> None:
     server = debian_url.set(database="postgres")
     run_sql(server, f"ALTER DATABASE \"{debian_url.database}\" SET TimeZone = 'Asia/Tokyo'")
-    (tmp_path / "pooler").mkdir()
-    with pooled(debian_url, tmp_path / "pooler", pool_mode="session") as url:
+    with pooled(debian_url, tmp_path, pool_mode="session") as url:
         command_line = command_line_on(url)
         assert pay(command_line, tmp_path, holders=600).status == 0
         assert "All is well." in command_line("doctor").out
@@ -76,9 +75,8 @@ def test_a_pooler_that_pools_by_session_is_like_the_server(
 def test_a_pooler_that_lends_sessions_to_others_is_refused_by_name(
     command_line_on: Callable[[URL], CommandLine], debian_url: URL, tmp_path: Path, mode: str, round_robin: str
 ) -> None:
-    (tmp_path / "pooler").mkdir()
     settings = {"pool_mode": mode, "server_round_robin": round_robin}
-    with pooled(debian_url, tmp_path / "pooler", **settings) as url:
+    with pooled(debian_url, tmp_path, **settings) as url:
         command_line = command_line_on(url)
         for arguments in (["db", "upgrade"], ["distribution", "list"], ["worker", "--until-idle"]):
             said = command_line(*arguments)

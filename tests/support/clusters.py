@@ -17,7 +17,7 @@ from databases import run_sql
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
 # Servers refuse to run as root.
-_SYSTEM_USER = "postgres" if os.geteuid() == 0 else None
+SYSTEM_USER = "postgres" if os.geteuid() == 0 else None
 
 
 def require_debian_15() -> None:
@@ -41,7 +41,7 @@ class Cluster:
     @classmethod
     def make(cls, parent: Path) -> "Cluster":
         """Make and start a server that standbys may follow."""
-        made = cls(_new_directory(parent), free_port())
+        made = cls(new_directory(parent), free_port())
         made._call("initdb", "-D", str(made.directory), "--username=masspayout", "--auth=trust", "--no-sync")
         made.start()
         return made
@@ -49,7 +49,7 @@ class Cluster:
     @classmethod
     def standby_of(cls, primary: "Cluster", parent: Path, *, through_port: int) -> "Cluster":
         """Copy a server, and let the copy follow it through a port."""
-        made = cls(_new_directory(parent), free_port())
+        made = cls(new_directory(parent), free_port())
         made._call(
             *("pg_basebackup", "-D", str(made.directory), "--no-sync", "-c", "fast", "-X", "stream"),
             *("-h", "127.0.0.1", "-p", str(primary.port), "-U", "masspayout"),
@@ -99,22 +99,22 @@ class Cluster:
         subprocess.run(
             [str(DEBIAN_15 / program), *arguments],
             check=True,
-            user=_SYSTEM_USER,
-            group=_SYSTEM_USER,
-            extra_groups=[] if _SYSTEM_USER else None,
+            user=SYSTEM_USER,
+            group=SYSTEM_USER,
+            extra_groups=[] if SYSTEM_USER else None,
             cwd="/",
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
 
 
-def _new_directory(parent: Path) -> Path:
+def new_directory(parent: Path) -> Path:
     """Make a directory that the server's user owns and can reach."""
     for above in (parent, *parent.parents):
         if not above.stat().st_mode & 0o001:
             above.chmod(above.stat().st_mode | 0o001)
     directory = parent / f"cluster-{len(list(parent.iterdir()))}"
     directory.mkdir(mode=0o700)
-    if _SYSTEM_USER:
-        shutil.chown(directory, _SYSTEM_USER, _SYSTEM_USER)
+    if SYSTEM_USER:
+        shutil.chown(directory, SYSTEM_USER, SYSTEM_USER)
     return directory

@@ -1,7 +1,5 @@
 """PgBouncer, as Debian ships it, before a server."""
 
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -12,20 +10,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from clusters import free_port
+from clusters import SYSTEM_USER, free_port, new_directory
 
-PGBOUNCER = "/usr/sbin/pgbouncer"
-
-# It refuses to run as root.
-_SYSTEM_USER = "postgres" if os.geteuid() == 0 else None
+PGBOUNCER = "/usr/sbin/pgbouncer"  # which refuses to run as root, as servers do
 
 
 @contextmanager
-def pooled(server: URL, directory: Path, **settings: str) -> Iterator[URL]:
+def pooled(server: URL, parent: Path, **settings: str) -> Iterator[URL]:
     """Run a pooler before a server on a Unix socket, and return the address of the same database behind it."""
     if not Path(PGBOUNCER).exists():
         pytest.skip("PgBouncer is not installed (Debian: apt-get install pgbouncer)")
-    port = free_port()
+    port, directory = free_port(), new_directory(parent)
     users = directory / "users"
     users.write_text(f'"{server.username}" ""\n')
     ini = directory / "pgbouncer.ini"
@@ -40,12 +35,7 @@ def pooled(server: URL, directory: Path, **settings: str) -> Iterator[URL]:
     }
     place = f"host={server.query['host']} port={server.query['port']}"
     ini.write_text(f"[databases]\n* = {place}\n[pgbouncer]\n" + "".join(f"{k} = {v}\n" for k, v in said.items()))
-    for path in (directory, *directory.parents):
-        if not path.stat().st_mode & 0o001:
-            path.chmod(path.stat().st_mode | 0o001)
-    if _SYSTEM_USER:
-        shutil.chown(directory, _SYSTEM_USER)
-    user = {"user": _SYSTEM_USER, "group": _SYSTEM_USER, "extra_groups": []} if _SYSTEM_USER else {}
+    user = {"user": SYSTEM_USER, "group": SYSTEM_USER, "extra_groups": []} if SYSTEM_USER else {}
     running = subprocess.Popen([PGBOUNCER, "-q", str(ini)], cwd="/", **user)  # type: ignore[call-overload]
     try:
         _wait_for(port)

@@ -48,8 +48,7 @@ def _application(context: Context) -> FastAPI:
 async def _answer(context: Context, app: FastAPI, host: str | None, port: int | None, stop: asyncio.Event) -> None:
     """Say where the service is and how to come in, and answer requests until told to stop."""
     settings = context.settings
-    async with context.database.unit_of_work() as work:
-        await require_room(work, settings.database_connections)
+    await require_room(context.database, settings.database_connections)
     host = settings.http_host if host is None else host
     can_come_in = await _can_anybody_come_in(context)
     if not can_come_in:

@@ -29,8 +29,7 @@ def worker(
 
     async def work(context: Context) -> None:
         logging.getLogger("masspayout").setLevel(logging.INFO)
-        async with context.database.unit_of_work() as unit:
-            await require_room(unit, context.settings.database_connections)
+        await require_room(context.database, context.settings.database_connections)
         out.print("Worker is running; stop it with Ctrl-C.")
         await run_worker(context, concurrency=concurrency, until_idle=until_idle)
 

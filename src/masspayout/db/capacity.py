@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from masspayout.db.session import Database
 from masspayout.kernel.errors import DatabaseUnavailable
 from masspayout.kernel.next_steps import Action
 
@@ -47,13 +48,14 @@ async def read_capacity(connection: AsyncConnection | AsyncSession) -> Capacity:
     return Capacity(**row._asdict())
 
 
-async def require_room(work: AsyncSession, connections: int) -> None:
+async def require_room(database: Database, connections: int) -> None:
     """Refuse to begin what could never have the connections that it is set to.
 
     Raises:
         DatabaseUnavailable: The server allows fewer.
     """
-    capacity = await read_capacity(work)
+    async with database.unit_of_work() as work:
+        capacity = await read_capacity(work)
     if capacity.allowed < connections:
         raise too_few(capacity, connections)
 

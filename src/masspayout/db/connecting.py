@@ -5,8 +5,7 @@ What we rely on is stated in each session. It is not sent as ``options`` when co
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, Final, LiteralString
 
 import psycopg
@@ -138,10 +137,10 @@ class Connector:
         Raises:
             DatabaseUnavailable: They can.
         """
-        with _connected(self.arguments) as one:
+        with psycopg.connect(**self.arguments, autocommit=True) as one:
             mine = _process_of(one)
             for _ in range(_TIMES_TO_LOOK_FOR_SHARING):
-                with _connected(self.arguments) as other:
+                with psycopg.connect(**self.arguments, autocommit=True) as other:
                     try:
                         other.execute("BEGIN")
                     except psycopg.errors.ProtocolViolation as error:  # PgBouncer lends processes by the statement
@@ -160,12 +159,6 @@ def _shared(url: URL) -> DatabaseUnavailable:
         "in DATABASE_HOST and DATABASE_PORT, then: ",
         Action.EXAMINE,
     )
-
-
-@contextmanager
-def _connected(arguments: Mapping[str, Any]) -> Iterator[Connection]:
-    with psycopg.connect(**arguments, autocommit=True) as connection:
-        yield connection
 
 
 def _process_of(connection: Connection) -> int:

@@ -26,31 +26,27 @@ async def are_given(work: UnitOfWork, distribution: Distribution) -> bool:
     """
     rows = await work.given_entitlements(distribution).count()
     if rows.batches:
-        raise Conflict(
-            f"Distribution {distribution.id} is not frozen, and has {rows.batches:,} rows in batch_payout that another "
-            "program wrote: batches are planned when it starts.",
-            "Delete them from batch_payout, then: ",
-            Action.RETRY_DISTRIBUTION.on(distribution.id),
-            " (execute, while it is PENDING).",
+        raise _refusal(
+            distribution,
+            f"is not frozen, and has {rows.batches:,} rows in batch_payout that another program wrote: batches are "
+            "planned when it starts",
+            "Delete them from batch_payout",
         )
     if rows.of_other_assets:
-        raise Conflict(
-            f"Distribution {distribution.id} has {rows.of_other_assets:,} rows in holder that name another asset.",
-            "Correct their asset_id where they were written, then: ",
-            Action.RETRY_DISTRIBUTION.on(distribution.id),
-            " (execute, while it is PENDING).",
+        raise _refusal(
+            distribution,
+            f"has {rows.of_other_assets:,} rows in holder that name another asset",
+            "Correct their asset_id where they were written",
         )
     return bool(rows.holders)
 
 
 def beside_an_offer(distribution: Distribution) -> Conflict:
     """Say that a contract works out what holders are owed, and nobody else."""
-    return Conflict(
-        f"Distribution {distribution.id} pays what its contract works out, and has rows in holder that another program "
-        "wrote.",
-        "Delete them from holder, then: ",
-        Action.RETRY_DISTRIBUTION.on(distribution.id),
-        " (execute, while it is PENDING).",
+    return _refusal(
+        distribution,
+        "pays what its contract works out, and has rows in holder that another program wrote",
+        "Delete them from holder",
     )
 
 
@@ -121,10 +117,19 @@ class _Checked:
         return Share(row.account_id, row.balance, units)
 
     def _refusal(self, what: str) -> Conflict:
-        return Conflict(
-            f"Distribution {self._distribution.id} {what}.",
+        return _refusal(
+            self._distribution,
+            what,
             "Correct it where it was written, or delete all of its rows in holder to have the amount divided among the "
-            "register, then: ",
-            Action.RETRY_DISTRIBUTION.on(self._distribution.id),
-            " (execute, while it is PENDING).",
+            "register",
         )
+
+
+def _refusal(distribution: Distribution, what: str, mending: str) -> Conflict:
+    """Say what keeps the rows of another program from being paid, and how it is mended."""
+    return Conflict(
+        f"Distribution {distribution.id} {what}.",
+        f"{mending}, then: ",
+        Action.RETRY_DISTRIBUTION.on(distribution.id),
+        " (execute, while it is PENDING).",
+    )

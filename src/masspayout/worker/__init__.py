@@ -70,9 +70,7 @@ async def run_worker(
                 await _until(stop, _again_and_again(context, stop, lasting))
 
 
-def register_tasks(
-    app: App, context: Context, stop: asyncio.Event, *, turn_seconds: float | None = TURN_SECONDS
-) -> None:
+def register_tasks(app: App, context: Context, stop: asyncio.Event, *, turn_seconds: float | None) -> None:
     """Tell the job runner what each kind of job does. After a turn, a payout goes to the end of the queue."""
     payouts = Payouts(context, stop=stop)
 

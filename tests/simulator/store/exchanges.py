@@ -48,8 +48,7 @@ class Exchanges:
     async def _exchange(self, what: str, ask: Callable[..., Awaitable[Any]], *arguments: Any, **named: Any) -> Any:
         process = self._process
         await process.step(what, self._transaction)
-        if self._transaction.is_over:
-            self._transaction.require_open()
+        self._transaction.require_open()
         if what == "distributions.claim_due":
             self._read_row(arguments[0].id)
         answer = await ask(*arguments, **named)

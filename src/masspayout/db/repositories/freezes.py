@@ -125,17 +125,20 @@ _COPY_BATCHES = """
 
 # The amounts get the form that a freeze writes: the register hash is one over text.
 _TAKE_OVER = text("""
-    WITH taken AS (
-    UPDATE holder
-       SET batch_number = CASE WHEN payment_amount > 0 THEN planned.batch_number END,
-           payment_amount = round(payment_amount, :decimals), paid = false, attempt_id = NULL, failure_code = NULL,
-           updated_at = now()
-      FROM (SELECT id, (row_number() OVER (PARTITION BY payment_amount > 0 ORDER BY account_id COLLATE "C") - 1)
-                       / :batch_size + 1 AS batch_number
-              FROM holder WHERE asset_id = :asset_id AND distribution_id = :id) AS planned
-     WHERE holder.id = planned.id
-    RETURNING holder.id
-    ) SELECT count(*) FROM taken
+    WITH planned AS (
+        SELECT id, (row_number() OVER (PARTITION BY payment_amount > 0 ORDER BY account_id COLLATE "C") - 1)
+                   / :batch_size + 1 AS batch_number
+          FROM holder WHERE asset_id = :asset_id AND distribution_id = :id
+    ), taken AS (
+        UPDATE holder
+           SET batch_number = CASE WHEN payment_amount > 0 THEN planned.batch_number END,
+               payment_amount = round(payment_amount, :decimals), paid = false, attempt_id = NULL,
+               failure_code = NULL, updated_at = now()
+          FROM planned
+         WHERE holder.id = planned.id
+        RETURNING holder.id
+    )
+    SELECT count(*) FROM taken
 """)
 
 

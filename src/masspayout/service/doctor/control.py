@@ -2,7 +2,7 @@
 
 from masspayout import audit
 from masspayout.db.unit_of_work import UnitOfWork
-from masspayout.kernel.next_steps import Action
+from masspayout.kernel.next_steps import Action, Part
 from masspayout.service.doctor.examination import Examination, Problem
 
 # The whole trail is verified by a command of its own, which takes as long as the trail is.
@@ -36,21 +36,15 @@ async def webhooks_are_taken(examination: Examination) -> str:
     if not troubled:
         return "All was taken, or nobody listens."
     first = troubled[0]
+    how = f": {first.given_up:,} given up within a day, {first.overdue:,} waiting for more than an hour"
+    then: tuple[Part, ...] = (", and send again what was given up: ", Action.SEND_DELIVERY_AGAIN)
     if first.off_since is not None:
-        raise Problem(
-            f"{len(troubled)} webhook(s) do not take what they are sent; {first.url} took nothing since "
-            f"{first.off_since:%Y-%m-%d %H:%M} UTC and is switched off. {first.error or ''}".rstrip(),
-            "Mend the target, try it with ",
-            Action.TRY_WEBHOOK.on(first.id),
-            ", and switch it on again: ",
-            Action.ENABLE_WEBHOOK.on(first.id),
-        )
+        how = f" took nothing since {first.off_since:%Y-%m-%d %H:%M} UTC and is switched off"
+        then = (", and switch it on again: ", Action.ENABLE_WEBHOOK.on(first.id))
     raise Problem(
-        f"{len(troubled)} webhook(s) do not take what they are sent; {first.url}: {first.given_up:,} given up within a "
-        f"day, {first.overdue:,} waiting for more than an hour. {first.error or ''}".rstrip(),
+        f"{len(troubled)} webhook(s) do not take what they are sent; {first.url}{how}. {first.error or ''}".rstrip(),
         "Mend the target, try it with ",
         Action.TRY_WEBHOOK.on(first.id),
-        ", and send again what was given up: ",
-        Action.SEND_DELIVERY_AGAIN,
+        *then,
         details=[f"{row.url}: {row.given_up:,} given up, {row.overdue:,} overdue" for row in troubled],
     )

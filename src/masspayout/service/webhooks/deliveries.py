@@ -137,7 +137,7 @@ class Deliverer:
                 statuses = await asyncio.gather(*(self._deliver(pool, delivery) for delivery in due))
                 count = statuses.count(DeliveryStatus.DELIVERED)
                 taken += count
-                if due:
+                if due and (not count or target.failing_since is not None):
                     await self._note_health(target, delivered=count > 0)
                 if len(due) < _SENT_AT_ONCE or count < len(due):
                     return taken, count == len(due)
