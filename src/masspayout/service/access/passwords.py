@@ -1,6 +1,7 @@
 """Passwords: hashed with Argon2id, which is slow on purpose, so it is done beside the event loop."""
 
 import asyncio
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -11,8 +12,6 @@ SHORTEST_PASSWORD = 12
 _LONGEST_PASSWORD = 1000
 
 _hasher = PasswordHasher()
-# What is compared with when there is no such user, so that the answer takes as long.
-_NOBODYS_HASH = _hasher.hash("the password of nobody")
 
 
 async def hash_password(password: str, *, user_name: str) -> str:
@@ -33,8 +32,18 @@ async def hash_password(password: str, *, user_name: str) -> str:
 
 async def verify_password(password: str, password_hash: str | None) -> bool:
     """Whether a password is the one that was hashed; without a hash it is not, in the same time."""
-    is_right = await asyncio.to_thread(_verify, password[:_LONGEST_PASSWORD], password_hash or _NOBODYS_HASH)
+    nobodys_hash = await asyncio.to_thread(_nobodys_hash)
+    is_right = await asyncio.to_thread(_verify, password[:_LONGEST_PASSWORD], password_hash or nobodys_hash)
     return is_right and password_hash is not None
+
+
+@cache
+def _nobodys_hash() -> str:
+    """Return what is compared with when there is no such user, so that the answer takes as long.
+
+    It takes a tenth of a second, so it is made with the first password that is checked, whoever's that is.
+    """
+    return _hasher.hash("the password of nobody")
 
 
 def _verify(password: str, password_hash: str) -> bool:
