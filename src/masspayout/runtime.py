@@ -1,6 +1,5 @@
 """Puts the parts together: the only module that knows which ledger adapter there is."""
 
-import asyncio
 import importlib
 import time
 from collections.abc import AsyncIterator, Callable
@@ -10,7 +9,7 @@ from typing import Any
 from sqlalchemy import URL
 
 from masspayout.context import Context
-from masspayout.db import embedded, migrations
+from masspayout.db.opening import database_url, open_database
 from masspayout.db.session import Database
 from masspayout.jobs import Jobs
 from masspayout.kernel.errors import Invalid
@@ -18,13 +17,6 @@ from masspayout.ledger.port import Ledger
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.service.doctor import Opening
 from masspayout.settings import Settings
-
-
-async def database_url(settings: Settings) -> URL:
-    """Return the address of the database, starting the embedded server if it is the one to use."""
-    if settings.uses_embedded_database:
-        return await asyncio.to_thread(embedded.start, settings.data_dir)
-    return settings.external_database_url
 
 
 def make_ledger(url: URL, settings: Settings, clock: Callable[[], int] = time.time_ns) -> Ledger:
@@ -94,14 +86,10 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Context]:
         DatabaseMismatch: The schema is not the one of this version; the message says which command mends that.
         DatabaseUnavailable: PostgreSQL cannot be reached, or refuses us.
     """
-    url = await database_url(settings)
-    await asyncio.to_thread(migrations.ensure_current, url, upgrade_if_behind=settings.uses_embedded_database)
-    shares = settings.connection_shares
-    database = Database(url, log_sql=settings.app_env == "development", connections=shares.work)
-    ledger = make_ledger(url, settings, database.clock.now_nanos)
-    share_clock(database, ledger)
-    try:
-        yield Context(settings, database, ledger, Jobs(url, connections=shares.jobs))
-    finally:
-        await ledger.close()
-        await database.close()
+    async with open_database(settings) as database:
+        ledger = make_ledger(database.url, settings, database.clock.now_nanos)
+        share_clock(database, ledger)
+        try:
+            yield Context(settings, database, ledger, Jobs(database.url, connections=settings.connection_shares.jobs))
+        finally:
+            await ledger.close()

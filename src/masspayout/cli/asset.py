@@ -7,8 +7,9 @@ import typer
 
 from masspayout.cli.options import AssetArgument, LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list
-from masspayout.cli.session import in_transaction, with_context
+from masspayout.cli.session import with_context
 from masspayout.cli.times import parse_duration
+from masspayout.cli.transaction import in_transaction
 from masspayout.context import Context
 from masspayout.db.entities import Asset
 from masspayout.db.unit_of_work import UnitOfWork

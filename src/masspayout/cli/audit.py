@@ -10,7 +10,8 @@ from rich.markup import escape
 from masspayout import audit
 from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_json, show_list
-from masspayout.cli.session import in_transaction, with_context
+from masspayout.cli.session import with_context
+from masspayout.cli.transaction import in_transaction
 from masspayout.db.entities import AuditEntry
 from masspayout.db.unit_of_work import UnitOfWork
 

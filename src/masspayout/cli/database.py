@@ -8,7 +8,7 @@ from sqlalchemy import URL
 from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table
 from masspayout.db import migrations
 from masspayout.db.migrations import Revision, SchemaState
-from masspayout.runtime import database_url
+from masspayout.db.opening import database_url
 from masspayout.settings import load_settings
 
 app = typer.Typer(help="Migrate the database and see where it stands.", no_args_is_help=True, rich_markup_mode=None)

@@ -26,7 +26,8 @@ from masspayout.cli.output import (
 )
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import distribution_fields, show_failures, show_result, unchecked_sentence
-from masspayout.cli.session import in_transaction, opened, with_context, with_payouts
+from masspayout.cli.session import opened, with_context, with_payouts
+from masspayout.cli.transaction import in_transaction
 from masspayout.context import Context
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.unit_of_work import UnitOfWork

@@ -8,8 +8,9 @@ import typer
 
 from masspayout.automation import EventReader, Polled, event_listeners
 from masspayout.cli.output import JsonOption, out, show_json, show_list
-from masspayout.cli.session import in_transaction, with_context
+from masspayout.cli.session import with_context
 from masspayout.cli.times import parse_time
+from masspayout.cli.transaction import in_transaction
 from masspayout.context import Context
 from masspayout.db.entities import EventListener
 from masspayout.db.repositories import EventSummary

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table
+from masspayout.db.opening import database_url
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.money import parse_amount, to_decimal
 from masspayout.ledger.sandbox import AccountState, Faults, SandboxLedger
 from masspayout.ledger.sandbox.administration import DEFAULT_TREASURY, SandboxAdministration
 from masspayout.ledger.sandbox.holder_file import read_holder_file
-from masspayout.runtime import database_url
 from masspayout.settings import load_settings
 
 app = typer.Typer(help="Set up and steer the sandbox ledger.", no_args_is_help=True)

@@ -9,8 +9,8 @@ import typer
 from masspayout.automation import series
 from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list, show_table
-from masspayout.cli.session import in_transaction
 from masspayout.cli.times import duration_text
+from masspayout.cli.transaction import in_transaction
 from masspayout.db.entities import Distribution, Series, SeriesStatus
 from masspayout.db.unit_of_work import UnitOfWork
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from masspayout.cli.output import JsonOption, out, show_json, show_list
-from masspayout.cli.session import in_transaction
 from masspayout.cli.times import parse_duration
+from masspayout.cli.transaction import in_transaction
 from masspayout.db.entities import ApiToken
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.roles import Role

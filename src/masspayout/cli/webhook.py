@@ -8,7 +8,8 @@ import typer
 
 from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list
-from masspayout.cli.session import in_transaction, with_context
+from masspayout.cli.session import with_context
+from masspayout.cli.transaction import in_transaction
 from masspayout.context import Context
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
 from masspayout.db.repositories import Backlog, Page

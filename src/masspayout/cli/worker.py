@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from masspayout.cli.output import JsonOption, out, show_json, show_table
-from masspayout.cli.session import in_transaction, with_context
+from masspayout.cli.session import with_context
+from masspayout.cli.transaction import in_transaction
 from masspayout.context import Context
 from masspayout.db.capacity import require_room
 from masspayout.db.repositories import WorkStatus
