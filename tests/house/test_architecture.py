@@ -310,15 +310,10 @@ def test_only_the_runtime_and_the_sandboxs_commands_import_a_ledger_adapter() ->
     assert not imports
 
 
-# The web frameworks take as long to load as everything else together: only who serves loads them.
-MAY_IMPORT_LATE = {"cli/serve.py"}
-
-
 def test_imports_stand_at_the_top_where_a_cycle_cannot_hide() -> None:
     late = [
         where(path, node)
         for path in SOURCES
-        if in_package(path) not in MAY_IMPORT_LATE
         for function in functions_of(tree_of(path))
         for name, node in imports_of(function)
         if name.startswith("masspayout")

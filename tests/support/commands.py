@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup, TyperOption
 
 from masspayout.cli import app
+from masspayout.cli.commands import LazyCommand
 
 _MENTION = re.compile(r"(?<![\w/.-])(?<!-O )masspayout((?: +(?!masspayout\b)[^\s`|]+)*)")
 _OPTION = re.compile(r"--[a-z][a-z-]*")
@@ -49,6 +50,8 @@ def mentions(line: str) -> Iterator[tuple[str, set[str]]]:
 
 
 def _walk(command: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(command, LazyCommand):
+        command = command.load()
     if not isinstance(command, TyperGroup):
         yield prefix.strip(), command
         return

@@ -1,88 +1,84 @@
 """The ``masspayout`` command: reads what the user typed, calls the business, shows what came of it."""
 
 import errno
+import io
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from masspayout.cli import (
-    asset,
-    audit,
-    database,
-    demo,
-    distribution,
-    doctor,
-    evm,
-    listener,
-    payer,
-    payout,
-    recover,
-    sandbox,
-    series,
-    serve,
-    token,
-    user,
-    webhook,
-    worker,
-)
-from masspayout.cli.output import err, show_error, write_anything
+from masspayout.cli.commands import CommandTable
 from masspayout.kernel import logs
 from masspayout.kernel.actors import acting_as, operating_system_user
+from masspayout.kernel.deferred import deferred
 from masspayout.kernel.errors import Invalid, MassPayoutError
-from masspayout.settings import is_utf8
+from masspayout.kernel.text import is_utf8
+
+if TYPE_CHECKING:
+    from importlib import metadata
+
+    from masspayout.cli import output
+else:
+    # --help and completion need neither, and would take twice as long with them.
+    metadata = deferred("importlib.metadata")
+    output = deferred("masspayout.cli.output")
 
 app = typer.Typer(
     name="masspayout",
+    cls=CommandTable,
     help="Pays every holder of a tokenised asset exactly what it is owed, exactly once.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(demo.demo)
-app.command()(serve.up)
-app.command()(serve.serve)
-app.add_typer(asset.app, name="asset")
-app.add_typer(distribution.app, name="distribution")
-app.add_typer(series.app, name="series")
-app.add_typer(listener.app, name="listener")
-app.command()(payout.pay)
-app.command()(payout.reconcile)
-app.command()(recover.recover)
-app.add_typer(payer.app, name="payer")
-app.add_typer(user.app, name="user")
-app.add_typer(token.app, name="token")
-app.add_typer(worker.app, name="worker")
-app.add_typer(audit.app, name="audit")
-app.add_typer(webhook.app, name="webhook")
-app.command()(doctor.doctor)
-app.add_typer(database.app, name="db")
-app.add_typer(evm.app, name="evm")
-app.add_typer(sandbox.app, name="sandbox")
 
 # Disk full, quota used up, and a device that fails.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"masspayout {metadata.version('masspayout')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _masspayout(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Take what concerns no command."""
+
+
 def main() -> None:
     """Run the command line. Exit status: 0 fine, 1 failed, 2 wrong usage, 130 interrupted."""
-    write_anything()
+    _write_anything()
     logs.install("text")
     try:
         _require_text(sys.argv[1:])
         with acting_as(operating_system_user()):
             app(prog_name="masspayout")
     except MassPayoutError as error:
-        show_error(error)
+        output.show_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise
-        err.print(f"[bold red]error:[/] What this command says cannot be written: {error.strerror}.")
-        err.print("[bold]hint:[/] Make room there, then do the same again: it goes on where it stopped.")
+        output.err.print(f"[bold red]error:[/] What this command says cannot be written: {error.strerror}.")
+        output.err.print("[bold]hint:[/] Make room there, then do the same again: it goes on where it stopped.")
         sys.exit(1)
+
+
+def _write_anything() -> None:
+    """Have what standard output and error cannot express written with escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _require_text(arguments: Sequence[str]) -> None:

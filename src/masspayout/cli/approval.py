@@ -10,7 +10,10 @@ from masspayout.cli.output import out, show_fields
 from masspayout.cli.session import with_payouts
 from masspayout.kernel.errors import Invalid
 
+app = typer.Typer()
 
+
+@app.command()
 def approve(
     distribution: DistributionArgument,
     register_hash: Annotated[

@@ -17,7 +17,7 @@ from masspayout.kernel.errors import Invalid
 from masspayout.kernel.money import to_decimal
 from masspayout.registers import assets
 
-app = typer.Typer(help="Tokens to pay on, and who holds them.", no_args_is_help=True)
+app = typer.Typer()
 
 
 @app.command("import")

@@ -15,7 +15,7 @@ from masspayout.cli.transaction import in_transaction
 from masspayout.db.entities import AuditEntry
 from masspayout.db.unit_of_work import UnitOfWork
 
-app = typer.Typer(help="Who did what, from where; and whether the record of it is whole.", no_args_is_help=True)
+app = typer.Typer()
 
 
 @app.command("list")

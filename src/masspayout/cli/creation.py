@@ -11,10 +11,10 @@ import typer
 
 from masspayout.app import Payouts
 from masspayout.automation import Trigger, find_zone, parse_trigger, series
+from masspayout.cli.distribution_list import distribution_fields
 from masspayout.cli.lists import read_list
 from masspayout.cli.options import AssetArgument
 from masspayout.cli.output import JsonOption, out, show_fields, show_json
-from masspayout.cli.reports import distribution_fields
 from masspayout.cli.series import series_fields
 from masspayout.cli.session import with_context
 from masspayout.cli.times import parse_duration, parse_time
@@ -22,6 +22,8 @@ from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Frequency, PayoutType, Series
 from masspayout.distributions import ListTerms, Terms, timing_misfits
 from masspayout.kernel.errors import Invalid
+
+app = typer.Typer()
 
 TypeOption = Annotated[DistributionType, typer.Option("--type", help="What is being paid out.")]
 ExecutionOption = Annotated[
@@ -71,6 +73,7 @@ _QUESTIONS = {
 }
 
 
+@app.command()
 def create(
     asset: AssetArgument,
     kind: TypeOption = DistributionType.DIVIDEND,

@@ -11,7 +11,7 @@ from masspayout.db.migrations import Revision, SchemaState
 from masspayout.db.opening import database_url
 from masspayout.settings import load_settings
 
-app = typer.Typer(help="Migrate the database and see where it stands.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer()
 
 MessageOption = Annotated[str, typer.Option("-m", "--message", help="What the migration does, in a few words.")]
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+import typer
+
 from masspayout.app import Payouts
 from masspayout.cli.output import out, run
 from masspayout.cli.progress import pay_with_progress
@@ -23,6 +25,8 @@ _UNASSOCIATED = 7
 _DIVIDEND = Decimal("250000.00")
 _BOND_DECIMALS = 2
 _EURO_DECIMALS = 6
+
+app = typer.Typer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class _Cast:
         return self.accounts[1500 : 1500 + _UNASSOCIATED]
 
 
+@app.command()
 def demo() -> None:
     """Show the whole story on the sandbox: import, plan, pay, see failures, mend, retry, prove."""
     run(_demo())

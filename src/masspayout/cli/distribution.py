@@ -1,7 +1,6 @@
-"""``masspayout distribution``: plan a payout, review it, pay it, see who got what."""
+"""``masspayout distribution``: review a payout, pay it, see who got what."""
 
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
@@ -11,7 +10,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from masspayout.app import Payouts
-from masspayout.cli import approval, creation
+from masspayout.cli.distribution_list import distribution_fields
 from masspayout.cli.options import DistributionArgument, LimitOption, PageOption
 from masspayout.cli.output import (
     JsonOption,
@@ -25,25 +24,18 @@ from masspayout.cli.output import (
     writing_as_it_is,
 )
 from masspayout.cli.progress import pay_with_progress
-from masspayout.cli.reports import distribution_fields, show_failures, show_result, unchecked_sentence
+from masspayout.cli.reports import show_failures, show_result, unchecked_sentence
 from masspayout.cli.session import opened, with_context, with_payouts
-from masspayout.cli.transaction import in_transaction
 from masspayout.context import Context
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.distributions import Preview
 from masspayout.kernel.errors import Invalid
-from masspayout.kernel.payout_status import ApprovalCount, waits_for
 from masspayout.ledger.failures import describe_failure
 from masspayout.reporting import exports
 
-app = typer.Typer(help="Payouts: plan, review, pay, prove.", no_args_is_help=True)
+app = typer.Typer()
 
 WaitOption = Annotated[bool, typer.Option("--wait", help="Pay in this process and return when it is finished.")]
-
-
-app.command()(creation.create)
-app.command()(approval.approve)
 
 
 @app.command()
@@ -78,42 +70,6 @@ def preview(distribution: DistributionArgument, as_json: JsonOption = False) -> 
         out.print(f"{account_id} would fail: {describe_failure(code).sentence}")
     if found.unchecked_count:
         out.print(unchecked_sentence(found.unchecked_count, found.payable_count))
-
-
-@app.command("list")
-def list_(
-    asset: Annotated[str | None, typer.Option(help="Only those of this asset.")] = None,
-    status: Annotated[DistributionStatus | None, typer.Option(help="Only those in this state.")] = None,
-    page: PageOption = 1,
-    limit: LimitOption = 20,
-    as_json: JsonOption = False,
-) -> None:
-    """List distributions, newest first."""
-
-    async def work(work: UnitOfWork) -> Any:
-        asset_id = None if asset is None else (await work.assets.get_by_reference(asset)).id
-        page_found = await work.distributions.find_of_asset(asset_id, status, page, limit)
-        return page_found, await work.approvals.counts([item.id for item in page_found.items])
-
-    found, counts = in_transaction(work)
-    show_list(
-        [distribution_fields(item) | {"waits": _waits(item, counts)} for item in found.items],
-        ["ID", "ASSET", "TYPE", "STATUS", "AMOUNT", "HOLDERS", "CONCEPT", "DUE", "CREATED"],
-        [
-            (
-                *(d.id, d.asset.symbol, d.type, _waits(d, counts) or d.status),
-                *(d.total_amount, d.payable_count),
-                *(d.concept, d.scheduled_time, d.created_at),
-            )
-            for d in found.items
-        ],
-        total=found.total,
-        as_json=as_json,
-        right=["AMOUNT", "HOLDERS"],
-        empty="No distribution is like that."
-        if asset or status
-        else "There is no distribution yet. Create one with: masspayout distribution create ASSET",
-    )
 
 
 @app.command()
@@ -220,11 +176,6 @@ def batches(
     heads = ["BATCH", "STATUS", "HOLDERS", "PAID", "FAILED", "AMOUNT", "TRANSACTION", "MESSAGE"]
     right = ["BATCH", "HOLDERS", "PAID", "FAILED", "AMOUNT"]
     show_table(heads, rows, right=right, empty=why_empty(batch_count, "It has no batches yet."))
-
-
-def _waits(distribution: Distribution, counts: Mapping[uuid.UUID, ApprovalCount]) -> str:
-    count = counts.get(distribution.id)
-    return "" if count is None else waits_for(distribution.status, count, is_frozen=distribution.is_frozen)
 
 
 async def _start(reference: str, *, wait: bool, again: bool) -> None:

@@ -10,11 +10,14 @@ from masspayout.runtime import opening
 from masspayout.service.doctor import DEFAULT_SLOW_MS, Result, Status, examine
 from masspayout.settings import load_settings
 
+app = typer.Typer()
+
 _COLOURS = {Status.OK: "green", Status.PROBLEM: "bold red", Status.NOT_CHECKED: "dim"}
 _STATUS_WIDTH = max(map(len, Status))
 _MOST_DETAILS = 40
 
 
+@app.command()
 def doctor(
     *,
     slow_ms: Annotated[

@@ -15,7 +15,7 @@ from masspayout.kernel.errors import Invalid
 from masspayout.ledger.contract_offers import ContractOffer
 from masspayout.runtime import contract_administration
 
-app = typer.Typer(help="Make, fund, pause and empty the contract that pays on an EVM chain.", no_args_is_help=True)
+app = typer.Typer()
 
 Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="Whole payment tokens, such as 1250.75.")]
 ContractOption = Annotated[

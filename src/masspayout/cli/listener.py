@@ -17,9 +17,7 @@ from masspayout.db.repositories import EventSummary
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.ledger_time import to_datetime
 
-app = typer.Typer(
-    help="Read what contracts report: deposits, transfers, pauses, another payment token.", no_args_is_help=True
-)
+app = typer.Typer()
 
 Contract = Annotated[
     str, typer.Argument(metavar="CONTRACT_ID", help="A contract, an account that receives deposits, or a token.")

@@ -1,7 +1,6 @@
 """How results look: tables and sentences for people, JSON for programs."""
 
 import asyncio
-import io
 import json
 import os
 import sys
@@ -41,13 +40,6 @@ Result = TypeVar("Result")
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run one command's work to its end."""
     return asyncio.run(work)
-
-
-def write_anything() -> None:
-    """Have what standard output and error cannot express written with escapes."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import NotFound
 from masspayout.payments import PayerReport
 
-app = typer.Typer(help="Accounts that payouts are paid from, and what the ledger shows of them.", no_args_is_help=True)
+app = typer.Typer()
 
 # Where in the ledger's own order a statement stands says nothing to people; the count is shown with what it counts.
 _FOR_PROGRAMS = ("cursor", "unknown_count")

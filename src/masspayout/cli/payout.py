@@ -17,7 +17,10 @@ from masspayout.cli.session import opened, with_payouts
 from masspayout.distributions import ListTerms
 from masspayout.payments import Reconciliation
 
+app = typer.Typer()
 
+
+@app.command()
 def pay(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A payout list: account_id,amount.")],
     payment_token: Annotated[str, typer.Option(help="The token to pay in.")],
@@ -37,6 +40,7 @@ def pay(
     run(_pay(file, payment_token, asset, terms))
 
 
+@app.command()
 def reconcile(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
     """Compare the ledger's books with the database, account by account. Exit status 1 unless they agree."""
 

@@ -18,9 +18,12 @@ from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import Invalid
 from masspayout.payments import Secured
 
+app = typer.Typer()
+
 _DIFFERENCES_SHOWN = 20
 
 
+@app.command()
 def recover(
     distribution: Annotated[
         str | None, typer.Argument(metavar="DISTRIBUTION", help="With --hashes: the only one to check.")

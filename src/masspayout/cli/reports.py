@@ -1,54 +1,17 @@
-"""What several commands show alike: a distribution's facts, its failures, its result, a reconciliation's verdict."""
+"""What several commands show alike: a distribution's failures, its result, a reconciliation's verdict."""
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
 
 import typer
 
 from masspayout.app import Payouts
 from masspayout.cli.output import out
-from masspayout.db.entities import Distribution, DistributionStatus
+from masspayout.db.entities import DistributionStatus
 from masspayout.ledger.failures import describe_failure
 from masspayout.payments import Reconciliation
 
 _BREAKS_SHOWN = 20
-
-
-def distribution_fields(distribution: Distribution) -> dict[str, Any]:
-    """Return what there is to say about a distribution, by the names of its columns."""
-    names = (
-        "id",
-        "asset_id",
-        "type",
-        "execution_type",
-        "payout_type",
-        "amount",
-        "concept",
-        "status",
-        "scheduled_time",
-        "series_id",
-        "record_time",
-        "snapshot_at",
-        "frozen_at",
-        "payment_token_id",
-        "payer_account_id",
-        "ledger_identity",
-        "entitlement_count",
-        "payable_count",
-        "total_amount",
-        "remainder_amount",
-        "batch_count",
-        "register_hash",
-        "created_by",
-        "created_by_name",
-        "approvals_required",
-        "executed_at",
-        "failure_code",
-        "failure_message",
-        "failure_next_step",
-    )
-    return {name: getattr(distribution, name) for name in names}
 
 
 def unchecked_sentence(unchecked_count: int, count: int) -> str:

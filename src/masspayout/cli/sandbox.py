@@ -17,7 +17,7 @@ from masspayout.ledger.sandbox.administration import DEFAULT_TREASURY, SandboxAd
 from masspayout.ledger.sandbox.holder_file import read_holder_file
 from masspayout.settings import load_settings
 
-app = typer.Typer(help="Set up and steer the sandbox ledger.", no_args_is_help=True)
+app = typer.Typer()
 
 Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="An account id: 0.0.n or 0x….")]
 Token = Annotated[str, typer.Argument(metavar="TOKEN_ID", help="A token id.")]

@@ -14,7 +14,7 @@ from masspayout.cli.transaction import in_transaction
 from masspayout.db.entities import Distribution, Series, SeriesStatus
 from masspayout.db.unit_of_work import UnitOfWork
 
-app = typer.Typer(help="Payouts that run by themselves: on a calendar, or on deposits.", no_args_is_help=True)
+app = typer.Typer()
 
 SeriesArgument = Annotated[str, typer.Argument(metavar="SERIES", help="The series' id.")]
 

@@ -12,7 +12,7 @@ from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.roles import Role
 from masspayout.service import access
 
-app = typer.Typer(help="What programs show to be let in over HTTP.", no_args_is_help=True)
+app = typer.Typer()
 
 
 @app.command()

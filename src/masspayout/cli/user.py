@@ -13,7 +13,7 @@ from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.roles import Role
 from masspayout.service import access
 
-app = typer.Typer(help="Who may log in, and what they may do.", no_args_is_help=True)
+app = typer.Typer()
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the user logs in with.")]
 RoleOption = Annotated[Role, typer.Option(help="What the user may do.")]

@@ -16,7 +16,7 @@ from masspayout.db.repositories import Backlog, Page
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.service.webhooks import Deliverer, targets
 
-app = typer.Typer(help="Tell other systems what becomes of payouts.", no_args_is_help=True)
+app = typer.Typer()
 
 WebhookArgument = Annotated[str, typer.Argument(metavar="WEBHOOK", help="The webhook's id.")]
 

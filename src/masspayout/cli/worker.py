@@ -15,10 +15,12 @@ from masspayout.db.repositories import WorkStatus
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.worker import run_worker
 
-app = typer.Typer(help="Do the work that was started elsewhere, until told to stop; or see how it stands.")
+app = typer.Typer()
+worker_app = typer.Typer(help="Do the work that was started elsewhere, until told to stop; or see how it stands.")
+app.add_typer(worker_app, name="worker")
 
 
-@app.callback(invoke_without_command=True)
+@worker_app.callback(invoke_without_command=True)
 def worker(
     invocation: typer.Context,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Jobs to run side by side.")] = 2,
@@ -37,7 +39,7 @@ def worker(
     with_context(work)
 
 
-@app.command()
+@worker_app.command()
 def status(as_json: JsonOption = False) -> None:
     """Show which workers are alive, what waits for them, and how far the distributions under way are."""
 

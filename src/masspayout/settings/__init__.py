@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsConfigDict
 
 from masspayout.kernel.errors import Invalid
+from masspayout.kernel.text import is_utf8
 from masspayout.settings.access import AccessSettings
 from masspayout.settings.control import ControlSettings
 from masspayout.settings.dashboard import DashboardSettings
@@ -69,15 +70,6 @@ class Settings(
     def pays_from_contract(self) -> bool:
         """Whether the contract of an asset, where it has one, is what pays on it."""
         return self.ledger == "evm"
-
-
-def is_utf8(text: str) -> bool:
-    """Whether an argument or a setting is UTF-8: Python keeps bytes of others as what cannot be written anywhere."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _reason(message: str) -> str:

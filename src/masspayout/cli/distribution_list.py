@@ -1,0 +1,93 @@
+"""``masspayout distribution list``: the first look at payouts, which loads no more than it takes to read them."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from masspayout.cli.options import LimitOption, PageOption
+from masspayout.cli.output import JsonOption, show_list
+from masspayout.cli.transaction import in_transaction
+from masspayout.db.entities import Distribution, DistributionStatus
+from masspayout.db.unit_of_work import UnitOfWork
+from masspayout.kernel.payout_status import ApprovalCount, waits_for
+
+app = typer.Typer()
+
+
+@app.command("list")
+def list_(
+    asset: Annotated[str | None, typer.Option(help="Only those of this asset.")] = None,
+    status: Annotated[DistributionStatus | None, typer.Option(help="Only those in this state.")] = None,
+    page: PageOption = 1,
+    limit: LimitOption = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """List distributions, newest first."""
+
+    async def work(work: UnitOfWork) -> Any:
+        asset_id = None if asset is None else (await work.assets.get_by_reference(asset)).id
+        page_found = await work.distributions.find_of_asset(asset_id, status, page, limit)
+        return page_found, await work.approvals.counts([item.id for item in page_found.items])
+
+    found, counts = in_transaction(work)
+    show_list(
+        [distribution_fields(item) | {"waits": _waits(item, counts)} for item in found.items],
+        ["ID", "ASSET", "TYPE", "STATUS", "AMOUNT", "HOLDERS", "CONCEPT", "DUE", "CREATED"],
+        [
+            (
+                *(d.id, d.asset.symbol, d.type, _waits(d, counts) or d.status),
+                *(d.total_amount, d.payable_count),
+                *(d.concept, d.scheduled_time, d.created_at),
+            )
+            for d in found.items
+        ],
+        total=found.total,
+        as_json=as_json,
+        right=["AMOUNT", "HOLDERS"],
+        empty="No distribution is like that."
+        if asset or status
+        else "There is no distribution yet. Create one with: masspayout distribution create ASSET",
+    )
+
+
+def distribution_fields(distribution: Distribution) -> dict[str, Any]:
+    """Return what there is to say about a distribution, by the names of its columns."""
+    names = (
+        "id",
+        "asset_id",
+        "type",
+        "execution_type",
+        "payout_type",
+        "amount",
+        "concept",
+        "status",
+        "scheduled_time",
+        "series_id",
+        "record_time",
+        "snapshot_at",
+        "frozen_at",
+        "payment_token_id",
+        "payer_account_id",
+        "ledger_identity",
+        "entitlement_count",
+        "payable_count",
+        "total_amount",
+        "remainder_amount",
+        "batch_count",
+        "register_hash",
+        "created_by",
+        "created_by_name",
+        "approvals_required",
+        "executed_at",
+        "failure_code",
+        "failure_message",
+        "failure_next_step",
+    )
+    return {name: getattr(distribution, name) for name in names}
+
+
+def _waits(distribution: Distribution, counts: Mapping[uuid.UUID, ApprovalCount]) -> str:
+    count = counts.get(distribution.id)
+    return "" if count is None else waits_for(distribution.status, count, is_frozen=distribution.is_frozen)

@@ -1,0 +1,10 @@
+"""Text that comes from outside: arguments and settings."""
+
+
+def is_utf8(text: str) -> bool:
+    """Return False for an argument or a setting that is not UTF-8: its bytes are kept in a form that nothing takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
