@@ -53,6 +53,7 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run.py --holders $(N)
+	$(BIN)/python benchmarks/startup.py
 	PYTHONPATH=tests/support:tests/emulators:tests/emulators/evm $(BIN)/python benchmarks/hedera.py
 	PYTHONPATH=tests/support:tests/emulators:tests/emulators/evm $(BIN)/python benchmarks/gas.py
 
