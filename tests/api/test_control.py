@@ -39,10 +39,10 @@ async def test_somebody_else_has_to_approve_of_exactly_what_is_paid(strict: Serv
 
 async def test_a_target_is_told_its_secret_once(strict: Service) -> None:
     admin, key = strict.client(Role.ADMIN), {"Idempotency-Key": "a webhook"}
-    wish = {"url": "http://127.0.0.1:9/payouts", "events": ["batch.*"]}
-    made = (await admin.post("/webhooks", json=wish, headers=key)).json()
+    body = {"url": "http://127.0.0.1:9/payouts", "events": ["batch.*"]}
+    made = (await admin.post("/webhooks", json=body, headers=key)).json()
     assert made["secret"].startswith("whsec_")
-    assert (await admin.post("/webhooks", json=wish, headers=key)).json() == made
+    assert (await admin.post("/webhooks", json=body, headers=key)).json() == made
     (listed,) = (await admin.get("/webhooks")).json()["items"]
     assert "secret" not in listed
     assert (await admin.patch(f"/webhooks/{made['id']}", json={"enabled": False})).json()["enabled"] is False

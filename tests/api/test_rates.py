@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masspayout.api.rates import RateLimit
+from masspayout.api.rate_limits import RateLimit
 from masspayout.kernel.errors import TooManyRequests
 
 

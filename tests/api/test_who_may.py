@@ -6,7 +6,7 @@ import pytest
 
 from http_service import Service
 from masspayout.api.app import api_routes
-from masspayout.api.door import requires, rules_of
+from masspayout.api.authentication import requires, rules_of
 from masspayout.kernel.roles import Permission, Role
 
 # The least role that may call each route; None: anybody.

@@ -1,4 +1,4 @@
-"""Rooms have doors: others take what a room's ``__init__`` names, and the edges pay through ``app`` alone."""
+"""Rooms have public names: others import what a room's ``__init__`` names, and the edges pay through ``app`` alone."""
 
 import ast
 import importlib
@@ -12,7 +12,7 @@ from places import PACKAGE
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
-WITH_DOORS = (
+WITH_PUBLIC_NAMES = (
     "audit",
     "registers",
     "entitlements",
@@ -26,7 +26,7 @@ WITH_DOORS = (
     "service.doctor",
 )
 # It needs a library that takes half a second to load, which only those who serve browsers wait for.
-BESIDE_THE_DOOR = {"masspayout.service.access.oidc"}
+IMPORTED_DIRECTLY = {"masspayout.service.access.oidc"}
 # Where payouts are paid: nothing of it is for the edges but what it says.
 PAYING = ("entitlements", "controls", "payments", "distributions")
 EDGES = ("cli", "api", "dashboard", "worker")
@@ -46,11 +46,11 @@ def imports_of(source: str) -> Iterator[tuple[str, str]]:
             yield from ((alias.name, "") for alias in node.names if alias.name.startswith("masspayout."))
 
 
-def through_the_wall(module: str, source: str) -> Iterator[str]:
-    """Yield what a module imports from other rooms past their doors."""
+def private_imports(module: str, source: str) -> Iterator[str]:
+    """Yield what a module imports from other rooms that their ``__init__`` does not name."""
     for imported, name in imports_of(source):
-        for room in (f"masspayout.{each}" for each in WITH_DOORS):
-            if module == room or module.startswith(f"{room}.") or imported in BESIDE_THE_DOOR:
+        for room in (f"masspayout.{each}" for each in WITH_PUBLIC_NAMES):
+            if module == room or module.startswith(f"{room}.") or imported in IMPORTED_DIRECTLY:
                 continue
             if imported.startswith(f"{room}.") or (
                 imported == room and name not in importlib.import_module(room).__all__
@@ -70,8 +70,8 @@ def acts(module: str, source: str) -> Iterator[str]:
             yield f"{module}: {imported}.{name}"
 
 
-def test_rooms_are_entered_by_their_doors() -> None:
-    assert not [found for path in SOURCES for found in through_the_wall(name_of(path), path.read_text())]
+def test_rooms_are_imported_by_their_public_names() -> None:
+    assert not [found for path in SOURCES for found in private_imports(name_of(path), path.read_text())]
 
 
 def test_the_edges_pay_through_app_alone() -> None:
@@ -88,8 +88,8 @@ def test_the_edges_pay_through_app_alone() -> None:
         "import masspayout.controls.funds",
     ],
 )
-def test_a_way_past_a_door_is_found(line: str) -> None:
-    assert list(through_the_wall("masspayout.automation.series", line))
+def test_a_private_import_is_found(line: str) -> None:
+    assert list(private_imports("masspayout.automation.series", line))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The application: routes behind the door, problem details, headers, documents."""
+"""The application: authenticated routes, problem details, headers, documents."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -9,9 +9,9 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
-from masspayout.api import browser, login, problems
-from masspayout.api.door import Door
-from masspayout.api.guarded import KEY_HEADER, REPLAYED_HEADER
+from masspayout.api import login, problems, swagger_ui
+from masspayout.api.authenticated_route import KEY_HEADER, REPLAYED_HEADER
+from masspayout.api.authentication import Authenticator
 from masspayout.api.headers import RequestIds, SecureHeaders
 from masspayout.api.openapi import describe
 from masspayout.api.routes import access, assets, creation, distributions, listeners, operations, series, webhooks
@@ -58,7 +58,7 @@ def create_app(context: Context, *, with_sign_in_links: bool = True) -> FastAPI:
     """
     app = _with_routes()
     app.state.context = context
-    app.state.door = Door(context)
+    app.state.authenticator = Authenticator(context)
     app.state.readiness = Readiness(context)
     app.state.metrics = Metrics(context.database)
     login.install_oidc(app, context)
@@ -89,7 +89,7 @@ def _with_routes() -> FastAPI:
         api.include_router(router)
     app.include_router(api)
     app.include_router(operations.probes)
-    browser.install(app, f"{PREFIX}/openapi.json")
+    swagger_ui.install(app, f"{PREFIX}/openapi.json")
     return app
 
 

@@ -5,7 +5,7 @@ from html import escape
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from masspayout.api.door import source_address
+from masspayout.api.authentication import source_address
 from masspayout.context import Context
 from masspayout.service.access import log_in_by_link, session_cookie
 from masspayout.service.access.oidc import OpenIdProvider

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: what FastAPI derives, and what the door, keys and problem details add to every route."""
+"""The OpenAPI 3.1 document: what FastAPI derives, and what authentication, keys and problem details add to every route."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,8 +7,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from masspayout.api.door import Rules, rules_of
-from masspayout.api.guarded import KEY_HEADER, REPLAYED_HEADER
+from masspayout.api.authenticated_route import KEY_HEADER, REPLAYED_HEADER
+from masspayout.api.authentication import Rules, rules_of
 from masspayout.api.problems import MEDIA_TYPE, Problem
 from masspayout.kernel.roles import Role
 from masspayout.service.access import SESSION_COOKIE

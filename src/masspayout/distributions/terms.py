@@ -33,7 +33,7 @@ TIMING = frozenset(name for names in (*_TIMING_NEEDED.values(), *_TIMING_ALLOWED
 class Terms:
     """What somebody wants paid out. ``amount`` is in whole payment tokens.
 
-    ``id`` says what that is to be called; it is given where the same wish may arrive twice.
+    ``id`` says what that is to be called; it is given where the same request may arrive twice.
     """
 
     type: DistributionType
@@ -57,7 +57,7 @@ class ListTerms:
         concept: What it is for. For the same concept the same list is paid once.
         again: How many times it is to be paid for the same concept: 2 makes the second payout.
         allow_unpayable: Take it although some of its accounts cannot receive the token.
-        id: What the payout is to be called; it is given where the same wish may arrive twice.
+        id: What the payout is to be called; it is given where the same request may arrive twice.
     """
 
     type: DistributionType = DistributionType.SNAPSHOT

@@ -285,7 +285,7 @@ class Ledger(Protocol):
         """Send a signed transaction. A return means that it was accepted, now or before; not that it succeeded.
 
         Raises:
-            LedgerRejected: It was refused at the door. An earlier sending of the same bytes may still succeed.
+            LedgerRejected: It was refused on arrival. An earlier sending of the same bytes may still succeed.
             LedgerUnavailable: The ledger was too busy, and did not take it.
             LedgerUncertain: No answer came.
         """

@@ -86,7 +86,7 @@ class Node:
         return self.account in self._consensus.faults.lying_nodes
 
     def _check(self, message: Any) -> CryptoTransfer:
-        """Make the checks of a node at its door, in their order.
+        """Make the checks of a node on arrival, in their order.
 
         Raises:
             Refusal: It is not taken.

@@ -47,7 +47,7 @@ class SandboxNetwork(Network):
         return self.nanos() - int(self.lag_seconds * NANOS_PER_SECOND)
 
     def refusal(self, signed: Signed) -> str | None:
-        """Return the code with which a transaction is turned away at the door now."""
+        """Return the code with which a transaction is refused on arrival now."""
         if self.nanos() > signed.until_nanos:
             return "TRANSACTION_EXPIRED"
         return "INVALID_TRANSACTION_START" if signed.start_nanos >= self.nanos() else None

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
-from masspayout.api.models.base import Given, Shown, Text, Time
+from masspayout.api.models.base import RequestModel, ResponseModel, Text, Time
 from masspayout.kernel.roles import Role
 
 
-class TokenShown(Shown):
+class TokenResponse(ResponseModel):
     """An API token, without its secret."""
 
     id: UUID
@@ -23,13 +23,13 @@ class TokenShown(Shown):
     created_at: Time | None
 
 
-class TokenMade(TokenShown):
+class NewTokenResponse(TokenResponse):
     """An API token that was just made."""
 
     token: str = Field(description="Its text. It is shown this once.", examples=["mpt_0123456789abcdef_…"])
 
 
-class TokenWish(Given):
+class TokenRequest(RequestModel):
     """Which token to make."""
 
     name: Annotated[Text, Field(min_length=1, max_length=100)] = Field(description="What it is for.")
@@ -39,7 +39,7 @@ class TokenWish(Given):
     )
 
 
-class AuditEntryShown(Shown):
+class AuditEntryResponse(ResponseModel):
     """One thing that somebody did."""
 
     id: UUID

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from pydantic import Field
 
-from masspayout.api.models.base import AccountId, Count, Given, Shown, Time
+from masspayout.api.models.base import AccountId, Count, RequestModel, ResponseModel, Time
 from masspayout.db.entities import SyncStatus
 
 
-class AssetShown(Shown):
+class AssetResponse(ResponseModel):
     """An imported token."""
 
     id: UUID
@@ -33,14 +33,14 @@ class AssetShown(Shown):
     updated_at: Time | None
 
 
-class RegisteredHolder(Shown):
+class RegisteredHolderResponse(ResponseModel):
     """Who holds an asset now."""
 
     account_id: str
     balance: int = Field(description="In smallest units of the asset.")
 
 
-class RegisterChangeShown(Shown):
+class RegisterChangeResponse(ResponseModel):
     """What a sync changed, in holders."""
 
     added: Count
@@ -48,15 +48,15 @@ class RegisterChangeShown(Shown):
     removed: Count
 
 
-class SyncShown(Shown):
+class SyncResponse(ResponseModel):
     """What a sync found."""
 
     holder_count: Count
     snapshot_at: Time = Field(description="The register is that of this time.")
-    change: RegisterChangeShown
+    change: RegisterChangeResponse
 
 
-class AssetImport(Given):
+class AssetImportRequest(RequestModel):
     """Which token to import. What is not given stays as it is."""
 
     token_id: AccountId
@@ -64,7 +64,7 @@ class AssetImport(Given):
     lifecycle_contract_id: AccountId | None = Field(default=None, description="Its LifeCycle Cash Flow contract.")
 
 
-class AssetPatch(Given):
+class AssetPatchRequest(RequestModel):
     """What of an asset to change. What is not given stays as it is."""
 
     payment_token_id: AccountId | None = Field(default=None, description="What its payouts are to be paid in.")

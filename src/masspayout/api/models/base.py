@@ -25,14 +25,14 @@ _ID_FORM = r"^(0\.0\.[0-9]{1,10}|0x[0-9a-fA-F]{40})$"
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2900, 1, 1, tzinfo=UTC)
 
 
-class Shown(BaseModel):
-    """What goes out."""
+class ResponseModel(BaseModel):
+    """Model of a response."""
 
     model_config = ConfigDict(from_attributes=True)
 
 
-class Given(BaseModel):
-    """What comes in. A field that nobody knows is a mistake, and is said to be one."""
+class RequestModel(BaseModel):
+    """Model of a request body. An unknown field is refused."""
 
     model_config = ConfigDict(extra="forbid", str_max_length=10_000)
 
@@ -63,7 +63,7 @@ def _with_zone(value: object) -> object:
 
 
 # What to do next, in the words of the API.
-NextStepShown = Annotated[
+NextStepText = Annotated[
     str, BeforeValidator(lambda step: step.said(over_http) if isinstance(step, NextStep) else step)
 ]
 
@@ -74,13 +74,13 @@ Amount = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "examples": ["1250.750000"]}),
 ]
 Count = Annotated[int, Field(ge=0)]
-GivenAmount = Annotated[str, Field(pattern=_AMOUNT_FORM, examples=["250000.00"])]
+RequestAmount = Annotated[str, Field(pattern=_AMOUNT_FORM, examples=["250000.00"])]
 
 # A time in UTC.
 Time = Annotated[
     datetime, WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2030-03-31T09:00:00Z"]})
 ]
-GivenTime = Annotated[
+RequestTime = Annotated[
     AwareDatetime,
     BeforeValidator(_with_zone),
     Field(strict=False),

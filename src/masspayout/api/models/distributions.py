@@ -9,11 +9,11 @@ from masspayout.api.models.base import (
     AccountId,
     Amount,
     Count,
-    Given,
-    GivenAmount,
-    GivenTime,
-    NextStepShown,
-    Shown,
+    NextStepText,
+    RequestAmount,
+    RequestModel,
+    RequestTime,
+    ResponseModel,
     Text,
     Time,
 )
@@ -29,7 +29,7 @@ from masspayout.db.entities import (
 from masspayout.payments import BreakKind
 
 
-class DistributionShown(Shown):
+class DistributionResponse(ResponseModel):
     """One payout of one asset. Amounts are in whole payment tokens."""
 
     id: UUID
@@ -63,14 +63,14 @@ class DistributionShown(Shown):
     executed_at: Time | None
     failure_code: str | None
     failure_message: str | None
-    failure_next_step: NextStepShown | None = Field(description="What to do about it.")
+    failure_next_step: NextStepText | None = Field(description="What to do about it.")
     approvals_required: Count = Field(description="How many people other than its creator have to approve.")
     created_by_name: str | None
     created_at: Time | None
     updated_at: Time | None
 
 
-class DistributionDetail(DistributionShown):
+class DistributionDetailResponse(DistributionResponse):
     """A distribution, and how far it is."""
 
     paid_count: Count
@@ -81,7 +81,7 @@ class DistributionDetail(DistributionShown):
     )
 
 
-class PreviewShown(Shown):
+class PreviewResponse(ResponseModel):
     """What executing a distribution would do. Amounts are in whole payment tokens."""
 
     payable_count: Count
@@ -104,7 +104,7 @@ class PreviewShown(Shown):
     fee_funds_amount: Amount | None = Field(description="What whoever is charged has of it.")
 
 
-class EntitlementShown(Shown):
+class EntitlementResponse(ResponseModel):
     """What one holder is owed by one distribution."""
 
     account_id: str
@@ -115,7 +115,7 @@ class EntitlementShown(Shown):
     batch_number: int | None
 
 
-class BatchShown(Shown):
+class BatchResponse(ResponseModel):
     """A numbered part of a distribution that goes to the ledger together."""
 
     id: UUID
@@ -133,7 +133,7 @@ class BatchShown(Shown):
     updated_at: Time | None
 
 
-class AttemptShown(Shown):
+class AttemptResponse(ResponseModel):
     """One signed ledger transaction for a batch, or part of one."""
 
     id: UUID
@@ -150,7 +150,7 @@ class AttemptShown(Shown):
     created_at: Time | None
 
 
-class BreakShown(Shown):
+class BreakResponse(ResponseModel):
     """One account about which ledger and database disagree."""
 
     kind: BreakKind
@@ -159,7 +159,7 @@ class BreakShown(Shown):
     ledger_amount: Amount
 
 
-class ReconciliationShown(Shown):
+class ReconciliationResponse(ResponseModel):
     """What the ledger says that everybody got, against what the database says."""
 
     distribution_id: UUID
@@ -173,10 +173,10 @@ class ReconciliationShown(Shown):
     ledger_amount: Amount
     unseen_count: Count = Field(description="Payments that the ledger confirmed, and its books do not show yet.")
     delay_seconds: Count = Field(description="How far the books may be behind the ledger; after that, ask again.")
-    breaks: list[BreakShown]
+    breaks: list[BreakResponse]
 
 
-class DistributionTerms(Given):
+class DistributionRequest(RequestModel):
     """What to pay out. MANUAL waits for `execute`; the others start by themselves, the last two again and again."""
 
     type: DistributionType = DistributionType.DIVIDEND
@@ -184,15 +184,15 @@ class DistributionTerms(Given):
         default=ExecutionType.MANUAL, description="RECURRING and AUTOMATIC make a series of distributions."
     )
     payout_type: PayoutType = Field(description="PERCENTAGE: pro rata to balances. FIXED: the same for everybody.")
-    amount: GivenAmount | None = Field(
+    amount: RequestAmount | None = Field(
         default=None, description="The total to divide. AUTOMATIC may do without: then it is the deposit."
     )
     concept: Text | None = None
-    record_time: GivenTime | None = Field(default=None, description="Take the balances of this time.")
-    scheduled_time: GivenTime | None = Field(default=None, description="SCHEDULED: when to pay.")
+    record_time: RequestTime | None = Field(default=None, description="Take the balances of this time.")
+    scheduled_time: RequestTime | None = Field(default=None, description="SCHEDULED: when to pay.")
     frequency: Frequency | None = Field(default=None, description="RECURRING: how often.")
-    start_time: GivenTime | None = Field(default=None, description="RECURRING: when the first is due.")
-    end_time: GivenTime | None = Field(default=None, description="RECURRING: nothing is due after it.")
+    start_time: RequestTime | None = Field(default=None, description="RECURRING: when the first is due.")
+    end_time: RequestTime | None = Field(default=None, description="RECURRING: nothing is due after it.")
     time_zone: Annotated[Text, Field(max_length=100)] | None = Field(
         default=None,
         description="RECURRING: the IANA zone on whose clock days pass. Default: UTC.",
@@ -208,7 +208,7 @@ class DistributionTerms(Given):
     included_accounts: Annotated[list[AccountId], Field(max_length=1000)] = Field(default_factory=list)
 
 
-class ApprovalGiven(Given):
+class ApprovalRequest(RequestModel):
     """Of what somebody approves."""
 
     register_hash: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")] = Field(
@@ -216,7 +216,7 @@ class ApprovalGiven(Given):
     )
 
 
-class ApprovalShown(Shown):
+class ApprovalResponse(ResponseModel):
     """Somebody who approved."""
 
     actor_kind: str
@@ -226,15 +226,15 @@ class ApprovalShown(Shown):
     approved_at: Time
 
 
-class ApprovalsShown(Shown):
+class ApprovalsResponse(ResponseModel):
     """Who approved of a distribution, and how many have to."""
 
     given: Count = Field(description="How many approvals count.")
     required: Count
-    approvals: list[ApprovalShown]
+    approvals: list[ApprovalResponse]
 
 
-class RetryChoice(Given):
+class RetryRequest(RequestModel):
     """Whom of the unpaid to try again. Without a body: all of them."""
 
     accounts: Annotated[list[AccountId], Field(min_length=1, max_length=1000)] | None = None

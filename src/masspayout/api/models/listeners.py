@@ -4,11 +4,11 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
-from masspayout.api.models.base import AccountId, Given, GivenTime, Shown, Time
+from masspayout.api.models.base import AccountId, RequestModel, RequestTime, ResponseModel, Time
 from masspayout.db.entities import EventStatus
 
 
-class ListenerShown(Shown):
+class ListenerResponse(ResponseModel):
     """Whose events are read, and how far."""
 
     id: UUID
@@ -22,20 +22,20 @@ class ListenerShown(Shown):
     updated_at: Time | None
 
 
-class ListenerAddition(Given):
+class ListenerRequest(RequestModel):
     """Whose events to read."""
 
     contract_id: AccountId
-    since: GivenTime | None = Field(default=None, description="From when on; unless given, from its first event.")
+    since: RequestTime | None = Field(default=None, description="From when on; unless given, from its first event.")
 
 
-class ListenerPatch(Given):
+class ListenerPatchRequest(RequestModel):
     """What of a listener to change."""
 
     enabled: bool = Field(description="Its place is kept: what happens meanwhile is read afterwards.")
 
 
-class EventShown(Shown):
+class EventResponse(ResponseModel):
     """What a contract reported."""
 
     id: UUID

@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from masspayout.api.models.base import Amount, Shown, Time
+from masspayout.api.models.base import Amount, ResponseModel, Time
 from masspayout.db.entities import DistributionType, ExecutionType, Frequency, PayoutType, SeriesStatus
 
 
-class SeriesShown(Shown):
+class SeriesResponse(ResponseModel):
     """What makes distributions by itself, on a calendar or whenever money arrives."""
 
     id: UUID

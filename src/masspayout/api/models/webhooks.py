@@ -5,12 +5,12 @@ from uuid import UUID
 
 from pydantic import Field
 
-from masspayout.api.models.base import Given, Shown, Text, Time
+from masspayout.api.models.base import RequestModel, ResponseModel, Text, Time
 from masspayout.db.entities import DeliveryStatus
 from masspayout.service.webhooks import DEFAULT_EVENTS
 
 
-class WebhookShown(Shown):
+class WebhookResponse(ResponseModel):
     """A target that is told of events."""
 
     id: UUID
@@ -23,13 +23,13 @@ class WebhookShown(Shown):
     updated_at: Time | None
 
 
-class WebhookMade(WebhookShown):
+class NewWebhookResponse(WebhookResponse):
     """A target that was just added."""
 
     secret: str = Field(description="What its deliveries are signed with. It is shown this once.")
 
 
-class WebhookWish(Given):
+class WebhookRequest(RequestModel):
     """Whom to tell of what."""
 
     url: Annotated[Text, Field(max_length=2000)] = Field(examples=["https://example.com/payouts"])
@@ -38,13 +38,13 @@ class WebhookWish(Given):
     )
 
 
-class WebhookPatch(Given):
+class WebhookPatchRequest(RequestModel):
     """What of a target to change."""
 
     enabled: bool = Field(description="What waits for it is kept; what happens while it is off it does not hear of.")
 
 
-class DeliveryShown(Shown):
+class DeliveryResponse(ResponseModel):
     """One event for one target, with how the last try ended."""
 
     id: UUID

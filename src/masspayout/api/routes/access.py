@@ -6,37 +6,37 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
 
-from masspayout.api.door import Door, requires
-from masspayout.api.guarded import GuardedRoute
-from masspayout.api.models.access import AuditEntryShown, TokenMade, TokenShown, TokenWish
+from masspayout.api.authenticated_route import AuthenticatedRoute
+from masspayout.api.authentication import Authenticator, requires
+from masspayout.api.dependencies import Caller, ClaimDep, ContextDep, PagingDep
+from masspayout.api.models.access import AuditEntryResponse, NewTokenResponse, TokenRequest, TokenResponse
 from masspayout.api.paging import Listing, listing
-from masspayout.api.requests import Caller, ClaimHere, ContextHere, PagingHere
 from masspayout.context import Context
 from masspayout.db.entities import ApiToken
 from masspayout.kernel.errors import Forbidden
 from masspayout.kernel.roles import Permission
 from masspayout.service import access
 
-router = APIRouter(tags=["access"], route_class=GuardedRoute)
+router = APIRouter(tags=["access"], route_class=AuthenticatedRoute)
 
 _PLAIN = "^[ -~]*$"
 
 
-@router.get("/tokens", response_model=Listing[TokenShown])
+@router.get("/tokens", response_model=Listing[TokenResponse])
 @requires(Permission.MANAGE_ACCESS)
-async def list_tokens(context: ContextHere, paging: PagingHere) -> dict[str, Any]:
+async def list_tokens(context: ContextDep, paging: PagingDep) -> dict[str, Any]:
     """List the API tokens, newest first, without their secrets."""
     async with context.database.single_statement() as work:
         return listing(await work.lists.tokens(paging.place()))
 
 
-@router.post("/tokens", response_model=TokenMade, status_code=201)
+@router.post("/tokens", response_model=NewTokenResponse, status_code=201)
 @requires(Permission.MANAGE_ACCESS, tells_secret=True)
-async def create_token(context: ContextHere, caller: Caller, wish: TokenWish, claim: ClaimHere) -> dict[str, Any]:
+async def create_token(context: ContextDep, caller: Caller, body: TokenRequest, claim: ClaimDep) -> dict[str, Any]:
     """Make an API token. Its text is in the answer, and nowhere else."""
-    if not caller.role.covers(wish.role):
+    if not caller.role.covers(body.role):
         raise Forbidden(
-            f"{caller.role} cannot make a token for {wish.role}.", "Ask for a role that may no more than you."
+            f"{caller.role} cannot make a token for {body.role}.", "Ask for a role that may no more than you."
         )
     new_id = claim.new_id
     if claim.is_resumed:
@@ -44,25 +44,25 @@ async def create_token(context: ContextHere, caller: Caller, wish: TokenWish, cl
     async with context.database.unit_of_work() as work:
         token, text = await access.create_token(
             work,
-            wish.name,
-            role=wish.role,
-            expires_in=None if wish.expires_in_days is None else timedelta(days=wish.expires_in_days),
+            body.name,
+            role=body.role,
+            expires_in=None if body.expires_in_days is None else timedelta(days=body.expires_in_days),
             owner_id=caller.user_id,
             token_id=None if claim.is_resumed else new_id,
         )
-    return {name: getattr(token, name) for name in TokenShown.model_fields} | {"token": text}
+    return {name: getattr(token, name) for name in TokenResponse.model_fields} | {"token": text}
 
 
 @router.delete("/tokens/{token}", status_code=204)
 @requires(Permission.MANAGE_ACCESS)
 async def revoke_token(
-    request: Request, context: ContextHere, token: Annotated[UUID, Path(description="The token's id.")]
+    request: Request, context: ContextDep, token: Annotated[UUID, Path(description="The token's id.")]
 ) -> None:
     """Let a token never come in again. It stays on record."""
     async with context.database.unit_of_work() as work:
         await access.revoke_token(work, await access.find_token(work, str(token)))
-    door: Door = request.app.state.door
-    door.forget_all()
+    authenticator: Authenticator = request.app.state.authenticator
+    authenticator.clear_credential_cache()
 
 
 async def _revoke_untold(context: Context, token_id: UUID) -> None:
@@ -73,11 +73,11 @@ async def _revoke_untold(context: Context, token_id: UUID) -> None:
             await access.revoke_token(work, untold)
 
 
-@router.get("/audit", response_model=Listing[AuditEntryShown])
+@router.get("/audit", response_model=Listing[AuditEntryResponse])
 @requires(Permission.VIEW_AUDIT)
 async def list_audit_entries(
-    context: ContextHere,
-    paging: PagingHere,
+    context: ContextDep,
+    paging: PagingDep,
     subject_id: Annotated[
         str | None, Query(max_length=200, pattern=_PLAIN, description="Only what was done to this.")
     ] = None,

@@ -4,12 +4,18 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 
-from masspayout.api.csv_answers import CSV_ANSWER, FormatQuery, csv_response
-from masspayout.api.door import requires
-from masspayout.api.guarded import GuardedRoute
-from masspayout.api.models.assets import AssetImport, AssetPatch, AssetShown, RegisteredHolder, SyncShown
+from masspayout.api.authenticated_route import AuthenticatedRoute
+from masspayout.api.authentication import requires
+from masspayout.api.csv_responses import CSV_ANSWER, FormatQuery, csv_response
+from masspayout.api.dependencies import AssetDep, ContextDep, PagingDep
+from masspayout.api.models.assets import (
+    AssetImportRequest,
+    AssetPatchRequest,
+    AssetResponse,
+    RegisteredHolderResponse,
+    SyncResponse,
+)
 from masspayout.api.paging import Listing, listing
-from masspayout.api.requests import AssetHere, ContextHere, PagingHere
 from masspayout.context import Context
 from masspayout.db.entities import Asset, SyncStatus
 from masspayout.db.repositories import AssetSort, HolderSort
@@ -17,30 +23,30 @@ from masspayout.kernel.roles import Permission
 from masspayout.registers import assets
 from masspayout.reporting import exports
 
-router = APIRouter(tags=["assets"], route_class=GuardedRoute)
+router = APIRouter(tags=["assets"], route_class=AuthenticatedRoute)
 
 
-@router.post("/assets/import", response_model=AssetShown, status_code=201)
+@router.post("/assets/import", response_model=AssetResponse, status_code=201)
 @requires(Permission.MANAGE_ASSETS)
-async def import_asset(context: ContextHere, wish: AssetImport, response: Response) -> Asset:
+async def import_asset(context: ContextDep, body: AssetImportRequest, response: Response) -> Asset:
     """Import a token from the ledger and read who holds it. Importing again renews what is known."""
     asset = await assets.import_asset(
         context.database,
         context.ledger,
-        wish.token_id,
-        payment_token_id=wish.payment_token_id,
-        lifecycle_contract_id=wish.lifecycle_contract_id,
+        body.token_id,
+        payment_token_id=body.payment_token_id,
+        lifecycle_contract_id=body.lifecycle_contract_id,
     )
     await assets.sync(context.database, context.ledger, asset.id)
     response.headers["Location"] = f"/api/v1/assets/{asset.id}"
     return await _read_again(context, asset)
 
 
-@router.get("/assets", response_model=Listing[AssetShown])
+@router.get("/assets", response_model=Listing[AssetResponse])
 @requires(Permission.VIEW)
 async def list_assets(
-    context: ContextHere,
-    paging: PagingHere,
+    context: ContextDep,
+    paging: PagingDep,
     sync_status: SyncStatus | None = None,
     sort: AssetSort = AssetSort.NEWEST,
 ) -> dict[str, Any]:
@@ -50,16 +56,16 @@ async def list_assets(
     return listing(part, sort)
 
 
-@router.get("/assets/{asset}", response_model=AssetShown)
+@router.get("/assets/{asset}", response_model=AssetResponse)
 @requires(Permission.VIEW)
-async def show_asset(asset: AssetHere) -> Asset:
+async def show_asset(asset: AssetDep) -> Asset:
     """Show one asset."""
     return asset
 
 
-@router.patch("/assets/{asset}", response_model=AssetShown)
+@router.patch("/assets/{asset}", response_model=AssetResponse)
 @requires(Permission.MANAGE_ASSETS)
-async def change_asset(context: ContextHere, asset: AssetHere, patch: AssetPatch) -> Asset:
+async def change_asset(context: ContextDep, asset: AssetDep, patch: AssetPatchRequest) -> Asset:
     """Change what an asset pays in, its contract, or how often its register is read."""
     if patch.payment_token_id is not None or patch.lifecycle_contract_id is not None:
         await assets.import_asset(
@@ -76,19 +82,19 @@ async def change_asset(context: ContextHere, asset: AssetHere, patch: AssetPatch
     return await _read_again(context, asset)
 
 
-@router.post("/assets/{asset}/sync", response_model=SyncShown)
+@router.post("/assets/{asset}/sync", response_model=SyncResponse)
 @requires(Permission.MANAGE_ASSETS)
-async def sync_asset(context: ContextHere, asset: AssetHere) -> assets.SyncResult:
+async def sync_asset(context: ContextDep, asset: AssetDep) -> assets.SyncResult:
     """Read again who holds an asset."""
     return await assets.sync(context.database, context.ledger, asset.id)
 
 
-@router.get("/assets/{asset}/holders", response_model=Listing[RegisteredHolder], responses=CSV_ANSWER)
+@router.get("/assets/{asset}/holders", response_model=Listing[RegisteredHolderResponse], responses=CSV_ANSWER)
 @requires(Permission.VIEW)
 async def list_register(
-    context: ContextHere,
-    asset: AssetHere,
-    paging: PagingHere,
+    context: ContextDep,
+    asset: AssetDep,
+    paging: PagingDep,
     sort: Literal[HolderSort.ACCOUNT, HolderSort.ACCOUNT_BACKWARDS, HolderSort.LARGEST_BALANCE] = HolderSort.ACCOUNT,
     as_format: Annotated[FormatQuery, Query(alias="format")] = "json",
 ) -> Any:

@@ -17,12 +17,12 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from masspayout.api.door import requires
-from masspayout.api.guarded import GuardedRoute
+from masspayout.api.authenticated_route import AuthenticatedRoute
+from masspayout.api.authentication import requires
+from masspayout.api.dependencies import AssetDep, ClaimDep, PayoutsDep
 from masspayout.api.models.base import AccountId, Text
-from masspayout.api.models.distributions import DistributionShown, DistributionTerms
-from masspayout.api.models.series import SeriesShown
-from masspayout.api.requests import AssetHere, ClaimHere, PayoutsHere
+from masspayout.api.models.distributions import DistributionRequest, DistributionResponse
+from masspayout.api.models.series import SeriesResponse
 from masspayout.app import Payouts
 from masspayout.automation import Trigger, parse_trigger, series
 from masspayout.db.entities import Asset, Distribution, DistributionType, Frequency, Series
@@ -30,7 +30,7 @@ from masspayout.distributions import TIMING, ListTerms, Terms, read_payout_list,
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.roles import Permission
 
-router = APIRouter(tags=["distributions"], route_class=GuardedRoute)
+router = APIRouter(tags=["distributions"], route_class=AuthenticatedRoute)
 
 _JSON, _CSV, _FORM = "application/json", "text/csv", "multipart/form-data"
 _FILE_FIELD = "file"
@@ -41,7 +41,7 @@ _BODIES = {
     "requestBody": {
         "required": True,
         "content": {
-            _JSON: {"schema": {"$ref": "#/components/schemas/DistributionTerms"}},
+            _JSON: {"schema": {"$ref": "#/components/schemas/DistributionRequest"}},
             _CSV: {"schema": {"type": "string"}, "example": _LIST_EXAMPLE},
             _FORM: {
                 "schema": {
@@ -57,7 +57,7 @@ _BODIES = {
 
 @router.post(
     "/assets/{asset}/distributions",
-    response_model=DistributionShown | SeriesShown,
+    response_model=DistributionResponse | SeriesResponse,
     status_code=201,
     openapi_extra=_BODIES,
 )
@@ -65,9 +65,9 @@ _BODIES = {
 async def create_distribution(
     request: Request,
     response: Response,
-    payouts: PayoutsHere,
-    asset: AssetHere,
-    claim: ClaimHere,
+    payouts: PayoutsDep,
+    asset: AssetDep,
+    claim: ClaimDep,
     list_type: Annotated[
         DistributionType, Query(alias="type", description="A list's type.")
     ] = DistributionType.SNAPSHOT,
@@ -101,10 +101,10 @@ async def create_distribution(
     return made
 
 
-def _terms(body: bytes) -> DistributionTerms:
+def _terms(body: bytes) -> DistributionRequest:
     """Read terms, and refuse what does not belong to their kind of execution."""
     try:
-        terms = DistributionTerms.model_validate_json(body)
+        terms = DistributionRequest.model_validate_json(body)
     except ValidationError as error:
         raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from None
     given = [name for name in TIMING if getattr(terms, name) is not None]
@@ -117,7 +117,7 @@ def _terms(body: bytes) -> DistributionTerms:
 
 
 async def _from_terms(
-    payouts: Payouts, asset: Asset, given: DistributionTerms, new_id: uuid.UUID
+    payouts: Payouts, asset: Asset, given: DistributionRequest, new_id: uuid.UUID
 ) -> Distribution | Series:
     terms = Terms(
         type=given.type,
@@ -137,7 +137,7 @@ async def _from_terms(
     return await payouts.create_series(asset, terms, plan)
 
 
-def _plan(given: DistributionTerms) -> series.Calendar | Trigger | None:
+def _plan(given: DistributionRequest) -> series.Calendar | Trigger | None:
     """Return what makes a series; None when it is about a single distribution."""
     if given.trigger_condition is not None:
         return parse_trigger(given.trigger_condition)

@@ -5,32 +5,32 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
-from masspayout.api.csv_answers import CSV_ANSWER, FormatQuery, csv_response
-from masspayout.api.door import requires
-from masspayout.api.guarded import GuardedRoute
-from masspayout.api.models.base import GivenTime
+from masspayout.api.authenticated_route import AuthenticatedRoute
+from masspayout.api.authentication import requires
+from masspayout.api.csv_responses import CSV_ANSWER, FormatQuery, csv_response
+from masspayout.api.dependencies import (
+    AssetDep,
+    ClaimDep,
+    ContextDep,
+    DistributionDep,
+    DistributionId,
+    PagingDep,
+    PayoutsDep,
+)
+from masspayout.api.models.base import RequestTime
 from masspayout.api.models.distributions import (
-    ApprovalGiven,
-    ApprovalsShown,
-    AttemptShown,
-    BatchShown,
-    DistributionDetail,
-    DistributionShown,
-    EntitlementShown,
-    PreviewShown,
-    ReconciliationShown,
-    RetryChoice,
+    ApprovalRequest,
+    ApprovalsResponse,
+    AttemptResponse,
+    BatchResponse,
+    DistributionDetailResponse,
+    DistributionResponse,
+    EntitlementResponse,
+    PreviewResponse,
+    ReconciliationResponse,
+    RetryRequest,
 )
 from masspayout.api.paging import Listing, listing
-from masspayout.api.requests import (
-    AssetHere,
-    ClaimHere,
-    ContextHere,
-    DistributionHere,
-    DistributionId,
-    PagingHere,
-    PayoutsHere,
-)
 from masspayout.app import Payouts
 from masspayout.db.entities import (
     AttemptStatus,
@@ -50,23 +50,23 @@ from masspayout.kernel.roles import Permission
 from masspayout.payments import Reconciliation
 from masspayout.reporting import exports
 
-router = APIRouter(tags=["distributions"], route_class=GuardedRoute)
+router = APIRouter(tags=["distributions"], route_class=AuthenticatedRoute)
 
 AssetQuery = Annotated[uuid.UUID | None, Query(description="Only those of this asset.")]
 SeriesQuery = Annotated[uuid.UUID | None, Query(description="Only those that this series made.")]
 CodeQuery = Annotated[
     str | None, Query(max_length=100, pattern="^[A-Z0-9_]*$", description="Only those with this failure code.")
 ]
-FromQuery = Annotated[GivenTime | None, Query(description="Only from this time on.")]
-UntilQuery = Annotated[GivenTime | None, Query(description="Only before this time.")]
+FromQuery = Annotated[RequestTime | None, Query(description="Only from this time on.")]
+UntilQuery = Annotated[RequestTime | None, Query(description="Only before this time.")]
 EntitlementSort = Literal[HolderSort.ACCOUNT, HolderSort.ACCOUNT_BACKWARDS, HolderSort.LARGEST_AMOUNT]
 
 
-@router.get("/distributions", response_model=Listing[DistributionShown])
+@router.get("/distributions", response_model=Listing[DistributionResponse])
 @requires(Permission.VIEW)
 async def list_distributions(
-    context: ContextHere,
-    paging: PagingHere,
+    context: ContextDep,
+    paging: PagingDep,
     asset_id: AssetQuery = None,
     series_id: SeriesQuery = None,
     status: DistributionStatus | None = None,
@@ -97,12 +97,12 @@ async def list_distributions(
     return listing(part, sort)
 
 
-@router.get("/assets/{asset}/distributions", response_model=Listing[DistributionShown])
+@router.get("/assets/{asset}/distributions", response_model=Listing[DistributionResponse])
 @requires(Permission.VIEW)
 async def list_distributions_of_asset(
-    context: ContextHere,
-    asset: AssetHere,
-    paging: PagingHere,
+    context: ContextDep,
+    asset: AssetDep,
+    paging: PagingDep,
     status: DistributionStatus | None = None,
     type: DistributionType | None = None,  # noqa: A002 - the column's name
     sort: DistributionSort = DistributionSort.NEWEST,
@@ -114,26 +114,26 @@ async def list_distributions_of_asset(
     return listing(part, sort)
 
 
-@router.get("/distributions/{distribution}", response_model=DistributionDetail)
+@router.get("/distributions/{distribution}", response_model=DistributionDetailResponse)
 @requires(Permission.VIEW)
-async def show_distribution(payouts: PayoutsHere, distribution: DistributionId) -> dict[str, Any]:
+async def show_distribution(payouts: PayoutsDep, distribution: DistributionId) -> dict[str, Any]:
     """Show one distribution, and how far it is."""
     return await _detail(payouts, distribution)
 
 
-@router.get("/distributions/{distribution}/preview", response_model=PreviewShown)
+@router.get("/distributions/{distribution}/preview", response_model=PreviewResponse)
 @requires(Permission.VIEW)
-async def preview_distribution(payouts: PayoutsHere, distribution: DistributionHere) -> Preview:
+async def preview_distribution(payouts: PayoutsDep, distribution: DistributionDep) -> Preview:
     """Say what executing it would do: who could not receive it, and whether the funds suffice."""
     return await payouts.preview(distribution)
 
 
-@router.get("/distributions/{distribution}/holders", response_model=Listing[EntitlementShown], responses=CSV_ANSWER)
+@router.get("/distributions/{distribution}/holders", response_model=Listing[EntitlementResponse], responses=CSV_ANSWER)
 @requires(Permission.VIEW)
 async def list_entitlements(
-    context: ContextHere,
-    distribution: DistributionHere,
-    paging: PagingHere,
+    context: ContextDep,
+    distribution: DistributionDep,
+    paging: PagingDep,
     paid: bool | None = None,
     failure_code: CodeQuery = None,
     batch_number: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
@@ -149,62 +149,62 @@ async def list_entitlements(
     return listing(part, sort)
 
 
-@router.get("/distributions/{distribution}/batches", response_model=Listing[BatchShown])
+@router.get("/distributions/{distribution}/batches", response_model=Listing[BatchResponse])
 @requires(Permission.VIEW)
 async def list_batches(
-    context: ContextHere, distribution: DistributionHere, paging: PagingHere, status: BatchStatus | None = None
+    context: ContextDep, distribution: DistributionDep, paging: PagingDep, status: BatchStatus | None = None
 ) -> dict[str, Any]:
     """List the batches, by number."""
     async with context.database.single_statement() as work:
         return listing(await work.lists.batches(distribution.id, paging.place(), status=status))
 
 
-@router.get("/distributions/{distribution}/attempts", response_model=Listing[AttemptShown])
+@router.get("/distributions/{distribution}/attempts", response_model=Listing[AttemptResponse])
 @requires(Permission.VIEW)
 async def list_attempts(
-    context: ContextHere, distribution: DistributionHere, paging: PagingHere, status: AttemptStatus | None = None
+    context: ContextDep, distribution: DistributionDep, paging: PagingDep, status: AttemptStatus | None = None
 ) -> dict[str, Any]:
     """List every transaction that was ever signed for it, in that order."""
     async with context.database.single_statement() as work:
         return listing(await work.lists.attempts(distribution.id, paging.place(), status=status))
 
 
-@router.get("/distributions/{distribution}/reconciliation", response_model=ReconciliationShown)
+@router.get("/distributions/{distribution}/reconciliation", response_model=ReconciliationResponse)
 @requires(Permission.VIEW)
-async def reconcile_distribution(payouts: PayoutsHere, distribution: DistributionId) -> Reconciliation:
+async def reconcile_distribution(payouts: PayoutsDep, distribution: DistributionId) -> Reconciliation:
     """Compare the ledger's books with the database, account by account."""
     return await payouts.reconcile(distribution)
 
 
-@router.get("/distributions/{distribution}/approvals", response_model=ApprovalsShown)
+@router.get("/distributions/{distribution}/approvals", response_model=ApprovalsResponse)
 @requires(Permission.VIEW)
-async def list_approvals(payouts: PayoutsHere, distribution: DistributionId) -> dict[str, Any]:
+async def list_approvals(payouts: PayoutsDep, distribution: DistributionId) -> dict[str, Any]:
     """Show who approved of it, and how many have to."""
     return await _approvals(payouts, distribution)
 
 
-@router.post("/distributions/{distribution}/approve", response_model=ApprovalsShown)
+@router.post("/distributions/{distribution}/approve", response_model=ApprovalsResponse)
 @requires(Permission.APPROVE)
 async def approve_distribution(
-    payouts: PayoutsHere, distribution: DistributionId, claim: ClaimHere, approval: ApprovalGiven
+    payouts: PayoutsDep, distribution: DistributionId, claim: ClaimDep, approval: ApprovalRequest
 ) -> dict[str, Any]:
     """Approve of exactly what it will pay, which the register hash stands for. Its creator cannot."""
     await payouts.approve(distribution, approval.register_hash, resumed=claim.is_resumed)
     return await _approvals(payouts, distribution)
 
 
-@router.post("/distributions/{distribution}/execute", response_model=DistributionDetail, status_code=202)
+@router.post("/distributions/{distribution}/execute", response_model=DistributionDetailResponse, status_code=202)
 @requires(Permission.PAY)
-async def execute_distribution(payouts: PayoutsHere, distribution: DistributionId, claim: ClaimHere) -> dict[str, Any]:
+async def execute_distribution(payouts: PayoutsDep, distribution: DistributionId, claim: ClaimDep) -> dict[str, Any]:
     """Start paying. Workers do it; look at the distribution to see how far they are."""
     await payouts.start(distribution, resumed=claim.is_resumed)
     return await _detail(payouts, distribution)
 
 
-@router.post("/distributions/{distribution}/retry", response_model=DistributionDetail, status_code=202)
+@router.post("/distributions/{distribution}/retry", response_model=DistributionDetailResponse, status_code=202)
 @requires(Permission.PAY)
 async def retry_distribution(
-    payouts: PayoutsHere, distribution: DistributionId, claim: ClaimHere, choice: RetryChoice | None = None
+    payouts: PayoutsDep, distribution: DistributionId, claim: ClaimDep, choice: RetryRequest | None = None
 ) -> dict[str, Any]:
     """Try again to pay those who are unpaid, or some of them, and nobody else."""
     chosen = None
@@ -214,9 +214,9 @@ async def retry_distribution(
     return await _detail(payouts, distribution)
 
 
-@router.post("/distributions/{distribution}/cancel", response_model=DistributionDetail)
+@router.post("/distributions/{distribution}/cancel", response_model=DistributionDetailResponse)
 @requires(Permission.PLAN)
-async def cancel_distribution(payouts: PayoutsHere, distribution: DistributionId, claim: ClaimHere) -> dict[str, Any]:
+async def cancel_distribution(payouts: PayoutsDep, distribution: DistributionId, claim: ClaimDep) -> dict[str, Any]:
     """Call it off, as long as nothing was sent."""
     await payouts.cancel(distribution, resumed=claim.is_resumed)
     return await _detail(payouts, distribution)
@@ -230,7 +230,10 @@ async def _approvals(payouts: Payouts, distribution_id: uuid.UUID) -> dict[str, 
 
 async def _detail(payouts: Payouts, distribution_id: uuid.UUID) -> dict[str, Any]:
     found = await payouts.look_at(distribution_id)
-    columns, status = {name: getattr(found.distribution, name) for name in DistributionShown.model_fields}, found.status
+    columns, status = (
+        {name: getattr(found.distribution, name) for name in DistributionResponse.model_fields},
+        found.status,
+    )
     return columns | {
         "paid_count": status.progress.paid_count,
         "failed_count": status.progress.failed_count,

@@ -4,34 +4,34 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from masspayout.api.door import requires
-from masspayout.api.guarded import GuardedRoute
+from masspayout.api.authenticated_route import AuthenticatedRoute
+from masspayout.api.authentication import requires
+from masspayout.api.dependencies import ClaimDep, ContextDep, PagingDep
 from masspayout.api.models.base import AccountId
-from masspayout.api.models.listeners import EventShown, ListenerAddition, ListenerPatch, ListenerShown
+from masspayout.api.models.listeners import EventResponse, ListenerPatchRequest, ListenerRequest, ListenerResponse
 from masspayout.api.paging import Listing, listing
-from masspayout.api.requests import ClaimHere, ContextHere, PagingHere
 from masspayout.automation import event_listeners
 from masspayout.db.entities import EventListener, EventStatus
 from masspayout.db.repositories import EventSort
 from masspayout.kernel.roles import Permission
 
-router = APIRouter(tags=["listeners"], route_class=GuardedRoute)
+router = APIRouter(tags=["listeners"], route_class=AuthenticatedRoute)
 
 ContractPath = Annotated[AccountId, Path(description="A contract, an account that receives deposits, or a token.")]
 
 
-@router.get("/listeners", response_model=Listing[ListenerShown])
+@router.get("/listeners", response_model=Listing[ListenerResponse])
 @requires(Permission.VIEW)
-async def list_listeners(context: ContextHere, paging: PagingHere) -> dict[str, Any]:
+async def list_listeners(context: ContextDep, paging: PagingDep) -> dict[str, Any]:
     """List whose events are read."""
     async with context.database.single_statement() as work:
         return listing(await work.lists.listeners(paging.place()))
 
 
-@router.post("/listeners", response_model=ListenerShown, status_code=201)
+@router.post("/listeners", response_model=ListenerResponse, status_code=201)
 @requires(Permission.MANAGE_LISTENERS)
 async def add_listener(
-    context: ContextHere, addition: ListenerAddition, claim: ClaimHere, response: Response
+    context: ContextDep, addition: ListenerRequest, claim: ClaimDep, response: Response
 ) -> EventListener:
     """Begin to listen. A worker reads what is new every second."""
     response.headers["Location"] = f"/api/v1/listeners/{addition.contract_id}"
@@ -43,16 +43,16 @@ async def add_listener(
     return await event_listeners.add(context.database, addition.contract_id, since=addition.since)
 
 
-@router.get("/listeners/{contract_id}", response_model=ListenerShown)
+@router.get("/listeners/{contract_id}", response_model=ListenerResponse)
 @requires(Permission.VIEW)
-async def show_listener(context: ContextHere, contract_id: ContractPath) -> EventListener:
+async def show_listener(context: ContextDep, contract_id: ContractPath) -> EventListener:
     """Show one listener."""
     return await event_listeners.find(context.database, contract_id)
 
 
-@router.patch("/listeners/{contract_id}", response_model=ListenerShown)
+@router.patch("/listeners/{contract_id}", response_model=ListenerResponse)
 @requires(Permission.MANAGE_LISTENERS)
-async def change_listener(context: ContextHere, contract_id: ContractPath, patch: ListenerPatch) -> EventListener:
+async def change_listener(context: ContextDep, contract_id: ContractPath, patch: ListenerPatchRequest) -> EventListener:
     """Switch a listener on or off."""
     await event_listeners.set_enabled(context.database, contract_id, enabled=patch.enabled)
     return await event_listeners.find(context.database, contract_id)
@@ -60,16 +60,16 @@ async def change_listener(context: ContextHere, contract_id: ContractPath, patch
 
 @router.delete("/listeners/{contract_id}", status_code=204)
 @requires(Permission.MANAGE_LISTENERS)
-async def remove_listener(context: ContextHere, contract_id: ContractPath) -> None:
+async def remove_listener(context: ContextDep, contract_id: ContractPath) -> None:
     """Listen no more. What was read stays."""
     await event_listeners.remove(context.database, contract_id)
 
 
-@router.get("/events", response_model=Listing[EventShown])
+@router.get("/events", response_model=Listing[EventResponse])
 @requires(Permission.VIEW)
 async def list_events(
-    context: ContextHere,
-    paging: PagingHere,
+    context: ContextDep,
+    paging: PagingDep,
     contract_id: Annotated[AccountId | None, Query(description="Only those of this contract.")] = None,
     name: Annotated[str | None, Query(max_length=100, pattern="^[ -~]*$", description="Only this kind.")] = None,
     status: EventStatus | None = None,

@@ -3,52 +3,54 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from masspayout.api.door import open_to_all, requires
-from masspayout.api.guarded import GuardedRoute
-from masspayout.api.models.base import NextStepShown, Shown
+from masspayout.api.authenticated_route import AuthenticatedRoute
+from masspayout.api.authentication import open_to_all, requires
+from masspayout.api.models.base import NextStepText, ResponseModel
 from masspayout.kernel.roles import Permission
 from masspayout.service.doctor import Readiness, Result, Status, is_ready
 from masspayout.service.metrics import CONTENT_TYPE, Metrics
 
-router = APIRouter(tags=["operations"], route_class=GuardedRoute)
+router = APIRouter(tags=["operations"], route_class=AuthenticatedRoute)
 
 # The same under short paths, for those that only want to know whether the process is to be restarted or left alone.
-probes = APIRouter(include_in_schema=False, route_class=GuardedRoute)
+probes = APIRouter(include_in_schema=False, route_class=AuthenticatedRoute)
 
 
-class Health(BaseModel):
+class HealthResponse(BaseModel):
     """The process answers."""
 
     status: str = Field(examples=["ok"])
 
 
-class CheckShown(Shown):
+class CheckResponse(ResponseModel):
     """What came of one check."""
 
     name: str = Field(examples=["database"])
     status: Status
     message: str
-    hint: NextStepShown = Field(validation_alias="next_step", description="For a problem, what to do next.")
+    hint: NextStepText = Field(validation_alias="next_step", description="For a problem, what to do next.")
 
 
-class ReadinessShown(BaseModel):
+class ReadinessResponse(BaseModel):
     """Whether the process could do its work now."""
 
     ready: bool
-    checks: list[CheckShown]
+    checks: list[CheckResponse]
 
 
 @probes.get("/health")
 @router.get("/health")
 @open_to_all
-async def health() -> Health:
+async def health() -> HealthResponse:
     """Say that the process is alive. It asks nothing else: `/ready` says whether it can work."""
-    return Health(status="ok")
+    return HealthResponse(status="ok")
 
 
-@probes.get("/ready", response_model=ReadinessShown)
+@probes.get("/ready", response_model=ReadinessResponse)
 @router.get(
-    "/ready", response_model=ReadinessShown, responses={503: {"model": ReadinessShown, "description": "It could not."}}
+    "/ready",
+    response_model=ReadinessResponse,
+    responses={503: {"model": ReadinessResponse, "description": "It could not."}},
 )
 @open_to_all
 async def ready(request: Request, response: Response) -> dict[str, bool | list[Result]]:

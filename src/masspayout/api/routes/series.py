@@ -6,11 +6,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from masspayout.api.door import requires
-from masspayout.api.guarded import GuardedRoute
-from masspayout.api.models.series import SeriesShown
+from masspayout.api.authenticated_route import AuthenticatedRoute
+from masspayout.api.authentication import requires
+from masspayout.api.dependencies import ClaimDep, ContextDep, PagingDep, SeriesDep
+from masspayout.api.models.series import SeriesResponse
 from masspayout.api.paging import Listing, listing
-from masspayout.api.requests import ClaimHere, ContextHere, PagingHere, SeriesHere
 from masspayout.automation import series as business
 from masspayout.context import Context
 from masspayout.db.entities import Series, SeriesStatus
@@ -18,14 +18,14 @@ from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.roles import Permission
 from masspayout.service.idempotency import Claim
 
-router = APIRouter(tags=["series"], route_class=GuardedRoute)
+router = APIRouter(tags=["series"], route_class=AuthenticatedRoute)
 
 
-@router.get("/series", response_model=Listing[SeriesShown])
+@router.get("/series", response_model=Listing[SeriesResponse])
 @requires(Permission.VIEW)
 async def list_series(
-    context: ContextHere,
-    paging: PagingHere,
+    context: ContextDep,
+    paging: PagingDep,
     asset_id: Annotated[UUID | None, Query(description="Only those of this asset.")] = None,
     status: SeriesStatus | None = None,
 ) -> dict[str, Any]:
@@ -34,30 +34,30 @@ async def list_series(
         return listing(await work.lists.series(paging.place(), asset_id=asset_id, status=status))
 
 
-@router.get("/series/{series}", response_model=SeriesShown)
+@router.get("/series/{series}", response_model=SeriesResponse)
 @requires(Permission.VIEW)
-async def show_series(series: SeriesHere) -> Series:
+async def show_series(series: SeriesDep) -> Series:
     """Show one series. Its distributions are at `/distributions?series_id=…`."""
     return series
 
 
-@router.post("/series/{series}/pause", response_model=SeriesShown)
+@router.post("/series/{series}/pause", response_model=SeriesResponse)
 @requires(Permission.PLAN)
-async def pause_series(context: ContextHere, series: SeriesHere, claim: ClaimHere) -> Series:
+async def pause_series(context: ContextDep, series: SeriesDep, claim: ClaimDep) -> Series:
     """Let nothing of it begin until it is resumed."""
     return await _move(context, series, claim, business.pause, SeriesStatus.PAUSED)
 
 
-@router.post("/series/{series}/resume", response_model=SeriesShown)
+@router.post("/series/{series}/resume", response_model=SeriesResponse)
 @requires(Permission.PLAN)
-async def resume_series(context: ContextHere, series: SeriesHere, claim: ClaimHere) -> Series:
+async def resume_series(context: ContextDep, series: SeriesDep, claim: ClaimDep) -> Series:
     """Let it go on. What fell due meanwhile is treated as after an outage."""
     return await _move(context, series, claim, business.resume, SeriesStatus.ACTIVE)
 
 
-@router.post("/series/{series}/cancel", response_model=SeriesShown)
+@router.post("/series/{series}/cancel", response_model=SeriesResponse)
 @requires(Permission.PLAN)
-async def cancel_series(context: ContextHere, series: SeriesHere, claim: ClaimHere) -> Series:
+async def cancel_series(context: ContextDep, series: SeriesDep, claim: ClaimDep) -> Series:
     """Stop it for good, with whatever of it has not begun."""
     return await _move(context, series, claim, business.cancel, SeriesStatus.CANCELLED)
 

@@ -5,45 +5,51 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path
 
-from masspayout.api.door import requires
-from masspayout.api.guarded import GuardedRoute
-from masspayout.api.models.webhooks import DeliveryShown, WebhookMade, WebhookPatch, WebhookShown, WebhookWish
+from masspayout.api.authenticated_route import AuthenticatedRoute
+from masspayout.api.authentication import requires
+from masspayout.api.dependencies import ClaimDep, ContextDep, PagingDep
+from masspayout.api.models.webhooks import (
+    DeliveryResponse,
+    NewWebhookResponse,
+    WebhookPatchRequest,
+    WebhookRequest,
+    WebhookResponse,
+)
 from masspayout.api.paging import Listing, listing
-from masspayout.api.requests import ClaimHere, ContextHere, PagingHere
 from masspayout.context import Context
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
 from masspayout.kernel.roles import Permission
 from masspayout.service.webhooks import targets
 
-router = APIRouter(tags=["webhooks"], route_class=GuardedRoute)
+router = APIRouter(tags=["webhooks"], route_class=AuthenticatedRoute)
 
 WebhookId = Annotated[UUID, Path(description="The webhook's id.")]
 DeliveryId = Annotated[UUID, Path(description="The delivery's id.")]
 
 
-@router.get("/webhooks", response_model=Listing[WebhookShown])
+@router.get("/webhooks", response_model=Listing[WebhookResponse])
 @requires(Permission.MANAGE_WEBHOOKS)
-async def list_webhooks(context: ContextHere, paging: PagingHere) -> dict[str, Any]:
+async def list_webhooks(context: ContextDep, paging: PagingDep) -> dict[str, Any]:
     """List who is told of what, newest first."""
     async with context.database.single_statement() as work:
         return listing(await work.lists.webhooks(paging.place()))
 
 
-@router.post("/webhooks", response_model=WebhookMade, status_code=201)
+@router.post("/webhooks", response_model=NewWebhookResponse, status_code=201)
 @requires(Permission.MANAGE_WEBHOOKS, tells_secret=True)
-async def add_webhook(context: ContextHere, wish: WebhookWish, claim: ClaimHere) -> dict[str, Any]:
+async def add_webhook(context: ContextDep, body: WebhookRequest, claim: ClaimDep) -> dict[str, Any]:
     """Begin to tell a target of events. The secret to check signatures with is in the answer, and nowhere else."""
     if claim.is_resumed:
         await _remove_untold(context, claim.new_id)
     webhook, secret = await targets.add(
-        context.database, context.settings, wish.url, wish.events, webhook_id=claim.new_id
+        context.database, context.settings, body.url, body.events, webhook_id=claim.new_id
     )
-    return {name: getattr(webhook, name) for name in WebhookShown.model_fields} | {"secret": secret}
+    return {name: getattr(webhook, name) for name in WebhookResponse.model_fields} | {"secret": secret}
 
 
-@router.patch("/webhooks/{webhook}", response_model=WebhookShown)
+@router.patch("/webhooks/{webhook}", response_model=WebhookResponse)
 @requires(Permission.MANAGE_WEBHOOKS)
-async def change_webhook(context: ContextHere, webhook: WebhookId, patch: WebhookPatch) -> Webhook:
+async def change_webhook(context: ContextDep, webhook: WebhookId, patch: WebhookPatchRequest) -> Webhook:
     """Switch a target on or off."""
     await targets.set_enabled(context.database, webhook, enabled=patch.enabled)
     async with context.database.single_statement() as work:
@@ -52,15 +58,15 @@ async def change_webhook(context: ContextHere, webhook: WebhookId, patch: Webhoo
 
 @router.delete("/webhooks/{webhook}", status_code=204)
 @requires(Permission.MANAGE_WEBHOOKS)
-async def remove_webhook(context: ContextHere, webhook: WebhookId) -> None:
+async def remove_webhook(context: ContextDep, webhook: WebhookId) -> None:
     """Tell a target nothing any more, and forget its log."""
     await targets.remove(context.database, webhook)
 
 
-@router.get("/webhooks/{webhook}/deliveries", response_model=Listing[DeliveryShown])
+@router.get("/webhooks/{webhook}/deliveries", response_model=Listing[DeliveryResponse])
 @requires(Permission.MANAGE_WEBHOOKS)
 async def list_deliveries(
-    context: ContextHere, webhook: WebhookId, paging: PagingHere, status: DeliveryStatus | None = None
+    context: ContextDep, webhook: WebhookId, paging: PagingDep, status: DeliveryStatus | None = None
 ) -> dict[str, Any]:
     """List what was sent to a target, the latest first, with its answers."""
     async with context.database.single_statement() as work:
@@ -68,9 +74,9 @@ async def list_deliveries(
         return listing(await work.lists.deliveries(webhook, paging.place(), status=status))
 
 
-@router.post("/webhooks/deliveries/{delivery}/redeliver", response_model=DeliveryShown, status_code=202)
+@router.post("/webhooks/deliveries/{delivery}/redeliver", response_model=DeliveryResponse, status_code=202)
 @requires(Permission.MANAGE_WEBHOOKS)
-async def redeliver(context: ContextHere, delivery: DeliveryId) -> WebhookDelivery:
+async def redeliver(context: ContextDep, delivery: DeliveryId) -> WebhookDelivery:
     """Send an event once more, with the same id and number. A worker does it."""
     await targets.send_again(context.database, delivery)
     async with context.database.single_statement() as work:

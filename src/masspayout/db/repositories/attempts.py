@@ -205,7 +205,7 @@ class Attempts(Repository[Attempt]):
         )
 
     async def note_rejection(self, attempt_id: uuid.UUID, code: str) -> None:
-        """Remember with which code the ledger first refused an attempt at the door.
+        """Remember with which code the ledger first refused an attempt on arrival.
 
         The same bytes may be sent again, and then be refused for no better reason than that it is too late by now.
         """

@@ -276,7 +276,7 @@ class HederaLedger:
         """Send a signed transaction. A return means that it was accepted, now or before; not that it succeeded.
 
         Raises:
-            LedgerRejected: It was refused at the door. An earlier sending of the same bytes may still succeed.
+            LedgerRejected: It was refused on arrival. An earlier sending of the same bytes may still succeed.
             LedgerUnavailable: No node took it.
             LedgerUncertain: No answer came.
         """

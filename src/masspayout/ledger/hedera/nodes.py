@@ -47,7 +47,7 @@ _ASK_ANOTHER = {
 # Codes of the network that the SDK does not know yet.
 _NEWER_CODES = {402: "SYSTEM_TASK_QUEUE_FULL"}
 
-# At the door a wrong signature is the payer's own: recipients' signatures are looked at later.
+# On arrival a wrong signature is the payer's own: recipients' signatures are looked at later.
 _AT_THE_DOOR = {"INVALID_SIGNATURE": "INVALID_PAYER_SIGNATURE"}
 
 

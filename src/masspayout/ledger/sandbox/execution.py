@@ -49,7 +49,7 @@ async def execute(connection: Connection, transaction: SandboxTransaction, netwo
     """Execute a transaction, unless its id was used before; then nothing happens, as on Hedera.
 
     Raises:
-        LedgerRejected: It is refused at the door: too early, or too late. Its id stays unused.
+        LedgerRejected: It is refused on arrival: too early, or too late. Its id stays unused.
     """
     position = await _look_up(connection, transaction)
     if position["is_known"]:

@@ -1,4 +1,4 @@
-"""The door: who asks, whether they may, and how often. Nothing of a route runs before the door has let somebody in."""
+"""Authentication of requests: the caller's identity, permission and rate are checked before a route runs."""
 
 import time
 from collections import OrderedDict
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 
-from masspayout.api.rates import RateLimit
+from masspayout.api.rate_limits import RateLimit
 from masspayout.context import Context
 from masspayout.kernel.errors import Forbidden, NotAuthenticated
 from masspayout.kernel.next_steps import Action
@@ -18,9 +18,9 @@ from masspayout.kernel.roles import Permission
 from masspayout.service import access
 from masspayout.service.access import SESSION_COOKIE, Identity
 
-# How long it is believed who somebody is, without asking the database. What this process revokes ends at once.
-_BELIEVED_SECONDS = 1.0
-_MOST_BELIEVED = 10_000
+# How long a credential is cached without asking the database. What this process revokes ends at once.
+_CREDENTIAL_CACHE_SECONDS = 1.0
+_CREDENTIAL_CACHE_SIZE = 10_000
 _FAILURES_PER_MINUTE = 60
 
 _CHANGES_NOTHING = {"GET", "HEAD", "OPTIONS"}
@@ -43,7 +43,7 @@ class Rules:
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
 
-_RULES = "door_rules"
+_RULES = "route_rules"
 
 
 def requires(
@@ -70,17 +70,17 @@ def rules_of(endpoint: Callable[..., object]) -> Rules:
     return rules
 
 
-class Door:
-    """Lets people and programs in."""
+class Authenticator:
+    """Authenticates callers: API tokens and browser sessions, with a cache of the last credentials."""
 
     def __init__(self, context: Context) -> None:
         self._database = context.database
         self._rates = RateLimit(context.settings.rate_limit_per_minute)
         self._failures = RateLimit(_FAILURES_PER_MINUTE)
-        self._believed: OrderedDict[str, tuple[Identity, float]] = OrderedDict()
+        self._cached: OrderedDict[str, tuple[Identity, float]] = OrderedDict()
 
-    async def let_in(self, request: Request, permission: Permission) -> Identity:
-        """Return who asks, once it is certain that they may.
+    async def authenticate(self, request: Request, permission: Permission) -> Identity:
+        """Return the identity of the caller, once their permission is certain.
 
         Raises:
             NotAuthenticated: It is not known who asks.
@@ -88,34 +88,34 @@ class Door:
             TooManyRequests: They ask too often.
         """
         credential, is_cookie = _credential_of(request)
-        identity = self._believe(credential) or await self._find_out(request, credential, is_cookie=is_cookie)
+        identity = self._find_cached(credential) or await self._look_up(request, credential, is_cookie=is_cookie)
         self._rates.take(identity.credential_id)
         if is_cookie and request.method not in _CHANGES_NOTHING:
             _require_own_page(request)
         identity.require(permission)
         return identity
 
-    def forget_all(self) -> None:
-        """Believe nobody any more: somebody was just kept out."""
-        self._believed.clear()
+    def clear_credential_cache(self) -> None:
+        """Clear the credential cache: a credential was just revoked."""
+        self._cached.clear()
 
-    def _believe(self, credential: str) -> Identity | None:
-        identity, until = self._believed.get(credential, (None, 0.0))
+    def _find_cached(self, credential: str) -> Identity | None:
+        identity, until = self._cached.get(credential, (None, 0.0))
         if identity is None or time.monotonic() >= until:
             return None
         return None if identity.expires_at is not None and identity.expires_at <= datetime.now(UTC) else identity
 
-    async def _find_out(self, request: Request, credential: str, *, is_cookie: bool) -> Identity:
+    async def _look_up(self, request: Request, credential: str, *, is_cookie: bool) -> Identity:
         find = access.find_session if is_cookie else access.authenticate_token
         try:
             identity = await find(self._database, credential)
         except NotAuthenticated:
             self._failures.take(source_address(request))
             raise
-        self._believed.pop(credential, None)
-        self._believed[credential] = (identity, time.monotonic() + _BELIEVED_SECONDS)
-        if len(self._believed) > _MOST_BELIEVED:
-            self._believed.popitem(last=False)
+        self._cached.pop(credential, None)
+        self._cached[credential] = (identity, time.monotonic() + _CREDENTIAL_CACHE_SECONDS)
+        if len(self._cached) > _CREDENTIAL_CACHE_SIZE:
+            self._cached.popitem(last=False)
         return identity
 
 
@@ -125,12 +125,12 @@ def source_address(request: Request) -> str | None:
 
 
 def credential_of(request: Request) -> str:
-    """Return the secret that somebody came in with."""
+    """Return the credential of a request: its API token, or the text of its session cookie."""
     return _credential_of(request)[0]
 
 
 def _credential_of(request: Request) -> tuple[str, bool]:
-    """Return what was shown, and whether a browser showed it of itself."""
+    """Return the credential of a request, and whether a browser sent it of itself, as a cookie."""
     scheme, _, credential = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and credential.strip():
         return credential.strip(), False

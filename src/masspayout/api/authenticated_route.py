@@ -1,4 +1,4 @@
-"""Routes behind the door. What each asks is said at its endpoint; one that says nothing stops the start."""
+"""Authenticated routes: each endpoint declares its permission; one that declares nothing stops the start."""
 
 import hashlib
 from collections.abc import Callable, Coroutine
@@ -12,8 +12,8 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from masspayout.api import problems
+from masspayout.api.authentication import Authenticator, Rules, credential_of, rules_of, source_address
 from masspayout.api.bodies import ReceivedBody, received
-from masspayout.api.door import Door, Rules, credential_of, rules_of, source_address
 from masspayout.context import Context
 from masspayout.db.types import uuid7
 from masspayout.kernel.actors import acting_as
@@ -34,11 +34,11 @@ _NONCE_BYTES = 12
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class GuardedRoute(APIRoute):
-    """A route that lets nobody in who may not, and has the effect of a request with a key once."""
+class AuthenticatedRoute(APIRoute):
+    """Route that authenticates its caller, and has the effect of a request with an idempotency key once."""
 
     def get_route_handler(self) -> Handle:
-        """Return what handles a request: the door, then the endpoint, acting for who asks."""
+        """Return the handler of a request: authentication, then the endpoint, acting for the caller."""
         handle = super().get_route_handler()
         rules = rules_of(self.endpoint)
         permission = rules.permission
@@ -46,8 +46,8 @@ class GuardedRoute(APIRoute):
             return handle
 
         async def guarded(request: Request) -> Response:
-            door: Door = request.app.state.door
-            identity = await door.let_in(request, permission)
+            authenticator: Authenticator = request.app.state.authenticator
+            identity = await authenticator.authenticate(request, permission)
             request.state.identity = identity
             request.state.claim = Claim(uuid7(), uuid7(), is_resumed=False)
             with acting_as(identity.actor(source_address(request))):

@@ -36,11 +36,11 @@ async def _claim(request: Request) -> Claim:
     return claim
 
 
-ContextHere = Annotated[Context, Depends(_context)]
-PayoutsHere = Annotated[Payouts, Depends(_payouts)]
+ContextDep = Annotated[Context, Depends(_context)]
+PayoutsDep = Annotated[Payouts, Depends(_payouts)]
 Caller = Annotated[Identity, Depends(_identity)]
-ClaimHere = Annotated[Claim, Depends(_claim)]
-PagingHere = Annotated[Paging, Depends(paging)]
+ClaimDep = Annotated[Claim, Depends(_claim)]
+PagingDep = Annotated[Paging, Depends(paging)]
 
 AssetReference = Annotated[
     str, Path(max_length=100, description="The asset's UUID, or its token id.", examples=["0.0.5000"])
@@ -49,7 +49,7 @@ DistributionId = Annotated[UUID, Path(description="The distribution's id.")]
 SeriesId = Annotated[UUID, Path(description="The series' id.")]
 
 
-async def _asset(context: ContextHere, asset: AssetReference) -> Asset:
+async def _asset(context: ContextDep, asset: AssetReference) -> Asset:
     try:
         reference = str(UUID(asset))
     except ValueError:
@@ -58,16 +58,16 @@ async def _asset(context: ContextHere, asset: AssetReference) -> Asset:
         return await work.assets.get_by_reference(reference)
 
 
-async def _distribution(context: ContextHere, distribution: DistributionId) -> Distribution:
+async def _distribution(context: ContextDep, distribution: DistributionId) -> Distribution:
     async with context.database.single_statement() as work:
         return await work.distributions.get(distribution)
 
 
-async def _series(context: ContextHere, series: SeriesId) -> Series:
+async def _series(context: ContextDep, series: SeriesId) -> Series:
     async with context.database.single_statement() as work:
         return await series_business.find(work, str(series))
 
 
-AssetHere = Annotated[Asset, Depends(_asset)]
-DistributionHere = Annotated[Distribution, Depends(_distribution)]
-SeriesHere = Annotated[Series, Depends(_series)]
+AssetDep = Annotated[Asset, Depends(_asset)]
+DistributionDep = Annotated[Distribution, Depends(_distribution)]
+SeriesDep = Annotated[Series, Depends(_series)]
