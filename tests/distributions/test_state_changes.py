@@ -259,7 +259,7 @@ async def withdraw(world: World, amount_units: int) -> None:
     """Take away what was promised to a payout, in a withdrawal that is known as one."""
     payer, ledger = world.runtime.settings.payer_account_id, world.runtime.ledger
     sender = await ledger.sender(payer)
-    elsewhere = Transfer(
+    another = Transfer(
         number=sender.number_floor,
         payer_account_id=payer,
         token_id=PAYMENT_TOKEN,
@@ -268,7 +268,7 @@ async def withdraw(world: World, amount_units: int) -> None:
         payment_key=None,
         sender_account_id=sender.account_id,
     )
-    signed = await ledger.prepare(elsewhere)
+    signed = await ledger.prepare(another)
     await recovery.note_withdrawal(world.runtime.database, ledger, payer, signed.transaction_id, PAYMENT_TOKEN)
     await ledger.submit(signed.signed_bytes)
     assert isinstance(await ledger.outcome(signed.transaction_id), Settled)

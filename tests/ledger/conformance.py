@@ -37,7 +37,7 @@ class LedgerHarness(Protocol):
     def opened_again(self) -> AbstractAsyncContextManager[Ledger]:
         """Open the ledger as another process does."""
 
-    def opened_elsewhere(self) -> AbstractAsyncContextManager[Ledger]:
+    def opened_on_another_ledger(self) -> AbstractAsyncContextManager[Ledger]:
         """Open another ledger of the same kind, with settings that call it the same."""
 
     async def make_token(self, holders: Mapping[str, int]) -> str:
@@ -187,8 +187,8 @@ class LedgerConformance:
         assert await harness.ledger.identity() == identity
 
     async def test_it_is_not_taken_for_another_one(self, harness: LedgerHarness) -> None:
-        async with harness.opened_elsewhere() as elsewhere:
-            assert contradict(await elsewhere.identity(), await harness.ledger.identity())
+        async with harness.opened_on_another_ledger() as another:
+            assert contradict(await another.identity(), await harness.ledger.identity())
 
     # Reading
 

@@ -231,13 +231,13 @@ async def test_a_version_that_the_database_does_not_know_is_found_on_the_chain(
     transfer = await scene.transfer([Payment(account, 10)])
     signed = await scene.ledger.prepare(transfer)
     with fresh_database(embedded_server, template=migrated_template) as url:
-        elsewhere = EvmLedger(url, harness.settings)
+        another = EvmLedger(url, harness.settings)
         harness.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(10**8))
         mine(harness.anvil, 1)
-        newer = await elsewhere.prepare(transfer)
+        newer = await another.prepare(transfer)
         assert newer.transaction_id != signed.transaction_id
-        await elsewhere.submit(newer.signed_bytes)
-        await elsewhere.close()
+        await another.submit(newer.signed_bytes)
+        await another.close()
 
     assert isinstance(await scene.ledger.outcome(signed.transaction_id), Settled)
 

@@ -52,7 +52,7 @@ class HederaHarness:
             yield ledger
 
     @asynccontextmanager
-    async def opened_elsewhere(self) -> AsyncIterator[HederaLedger]:
+    async def opened_on_another_ledger(self) -> AsyncIterator[HederaLedger]:
         with TemporaryDirectory() as directory, EmulatedNetwork.start(Path(directory)) as another:
             another.clock.advance(60)  # so that its first block is complete
             async with opened(another, self._settings.model_copy(update=another.settings())) as ledger:

@@ -40,7 +40,7 @@ class SandboxHarness:
             yield ledger
 
     @asynccontextmanager
-    async def opened_elsewhere(self) -> AsyncIterator[SandboxLedger]:
+    async def opened_on_another_ledger(self) -> AsyncIterator[SandboxLedger]:
         with fresh_database(self._url) as url:
             async with opened(url, self._settings) as ledger:
                 yield ledger

@@ -70,11 +70,11 @@ class EvmHarness:
             yield again.ledger
 
     @asynccontextmanager
-    async def opened_elsewhere(self) -> AsyncIterator[EvmLedger]:
+    async def opened_on_another_ledger(self) -> AsyncIterator[EvmLedger]:
         # Two chains that are started within one second begin with the same block.
         with TemporaryDirectory() as directory, running_anvil(Path(directory), "--timestamp", "1700000000") as anvil:
-            async with self.another(evm_rpc_url=anvil.url) as elsewhere:
-                yield elsewhere.ledger
+            async with self.another(evm_rpc_url=anvil.url) as another:
+                yield another.ledger
 
     async def fund(self, token_id: str, account_id: str, units: int) -> None:
         self.tokens[token_id].send("mint", account_id, units, sender=self.admin)

@@ -153,10 +153,10 @@ async def test_a_worker_on_another_ledger_leaves_a_payout_alone_and_says_so(
 ) -> None:
     distribution_id = await begin_payout(world)
     with fresh_database(embedded_server) as url:
-        elsewhere = make_runtime(world.runtime.database, world.runtime.settings)
-        elsewhere = replace(elsewhere, ledger=make_sandbox(url, world.runtime.settings))
-        await run_worker(elsewhere, concurrency=2, until_idle=True)
-        await elsewhere.ledger.close()
+        another = make_runtime(world.runtime.database, world.runtime.settings)
+        another = replace(another, ledger=make_sandbox(url, world.runtime.settings))
+        await run_worker(another, concurrency=2, until_idle=True)
+        await another.ledger.close()
 
     assert open_attempts(database_url) == 0
     assert await world.find_status(distribution_id) is DistributionStatus.PROCESSING

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: what FastAPI derives, and what authentication, keys and problem details add to every route."""
+"""The OpenAPI 3.1 document: FastAPI's own, with what authentication, keys and problem details add to every route."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -93,7 +93,7 @@ async def run_due(context: Context, now: datetime, backoff: Backoff | None = Non
     if missed:
         _log.warning("%d occurrences of series were missed", len(missed))
     started = 0
-    for distribution in await _at_home(context, due):
+    for distribution in await _on_bound_ledger(context, due):
         if backoff.holds(distribution.id, now):
             continue
         with about(distribution_id=distribution.id):
@@ -139,18 +139,18 @@ async def _put_off(
         await work.due_starts.note_failure(distribution.id, f"It is due and did not start yet. {reason}", next_step)
 
 
-async def _at_home(context: Context, due: Sequence[Distribution]) -> Sequence[Distribution]:
+async def _on_bound_ledger(context: Context, due: Sequence[Distribution]) -> Sequence[Distribution]:
     """Return what the ledger can pay; what belongs to another one waits until the settings lead there again."""
     if not due:
         return due
     try:
-        elsewhere = {
-            one.distribution_id for one in await ledger_binding.find_elsewhere(context.database, context.ledger)
+        on_other_ledgers = {
+            one.distribution_id for one in await ledger_binding.find_on_other_ledgers(context.database, context.ledger)
         }
     except LedgerUnavailable as error:
         _log.warning("%d distributions wait for the next round: %s", len(due), error)
         return []
-    return [distribution for distribution in due if distribution.id not in elsewhere]
+    return [distribution for distribution in due if distribution.id not in on_other_ledgers]
 
 
 async def _start(context: Context, due: Distribution, now: datetime) -> bool:

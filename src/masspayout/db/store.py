@@ -200,7 +200,7 @@ class AdoptionsPort(Protocol):
     async def adopt(self, entry: PayerEntry, batch: BatchPayout, total_amount: Decimal) -> None: ...
 
 
-class HomesPort(Protocol):
+class LedgerBindingsPort(Protocol):
     """On which ledger distributions began."""
 
     async def note(self, thing: Distribution, identity: str) -> None: ...
@@ -247,7 +247,7 @@ class Work(Recorder, Protocol):
     def adoptions(self) -> AdoptionsPort: ...
 
     @property
-    def homes(self) -> HomesPort: ...
+    def ledger_bindings(self) -> LedgerBindingsPort: ...
 
     async def rollback(self) -> None:
         """Undo what this unit of work wrote."""

@@ -82,8 +82,8 @@ class UnitOfWork(AsyncSession):
         return repositories.Holders(self)
 
     @property
-    def homes(self) -> repositories.Homes:
-        return repositories.Homes(self)
+    def ledger_bindings(self) -> repositories.LedgerBindings:
+        return repositories.LedgerBindings(self)
 
     @property
     def idempotent_requests(self) -> repositories.IdempotentRequests:

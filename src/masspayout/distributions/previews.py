@@ -75,7 +75,7 @@ async def preview(context: Context, distribution: Distribution) -> Preview:
         LedgerUnavailable: The ledger cannot be read now.
     """
     token = frozen_token(distribution)
-    await ledger_binding.require_home(context.database, context.ledger, distribution)
+    await ledger_binding.require_bound_ledger(context.database, context.ledger, distribution)
     largest = Decimal(0)
     smallest = distribution.total_amount or Decimal(0)
     recipients = Spool()

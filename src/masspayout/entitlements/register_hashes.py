@@ -123,7 +123,7 @@ async def _offer_again(database: Database, ledger: Ledger, distribution: Distrib
             "The entitlements are not those that were frozen, and no contract worked them out that could be asked: "
             "somebody changed the rows in the database."
         )
-    await ledger_binding.require_home(database, ledger, distribution)
+    await ledger_binding.require_bound_ledger(database, ledger, distribution)
     contract_id = distribution.payer_account_id or asset.lifecycle_contract_id or ""
     return await ledger.announced_offer(contract_id, distribution.type.value, distribution.contract_terms)
 

@@ -82,7 +82,7 @@ class DistributionPayer:
                 raise never_started(distribution)
             account = str(distribution.payer_account_id)
             await self._clocks.require_right()
-            can_be_paid = await self._is_at_home(distribution) and await self._sweep_if_possible(
+            can_be_paid = await self._is_on_bound_ledger(distribution) and await self._sweep_if_possible(
                 distribution, account, turn
             )
             async with self._store.unit_of_work() as work:
@@ -115,13 +115,13 @@ class DistributionPayer:
             wait_seconds = max(wait_seconds, gate.wait_seconds)
         return min(max(wait_seconds, _SHORTEST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
 
-    async def _is_at_home(self, distribution: Distribution) -> bool:
+    async def _is_on_bound_ledger(self, distribution: Distribution) -> bool:
         """Find out, before anything is signed, sent or looked up, whether the ledger is the one that it began on.
 
         Returns False while the ledger is away, and nobody can tell.
         """
         try:
-            await ledger_binding.require_home(self._store, self._ledger, distribution)
+            await ledger_binding.require_bound_ledger(self._store, self._ledger, distribution)
         except LedgerUnavailable as error:
             _log.warning("%s Distribution %s waits.", error.message, distribution.id)
             return False

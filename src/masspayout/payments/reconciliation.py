@@ -93,7 +93,7 @@ async def reconcile(database: Database, ledger: Ledger, distribution_id: uuid.UU
             f"Distribution {distribution_id} is not frozen yet: nobody is owed anything.",
             "Reconcile it when it has been executed.",
         )
-    await ledger_binding.require_home(database, ledger, distribution)
+    await ledger_binding.require_bound_ledger(database, ledger, distribution)
     payer = await _read_statement(database, ledger, distribution)
     delay_seconds = await ledger.delay_seconds()
     verdict = Reconciliation(distribution_id)

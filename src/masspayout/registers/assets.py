@@ -83,7 +83,7 @@ async def import_asset(
     async with database.unit_of_work() as work:
         assets = work.assets
         known = await assets.find_by_token_id(token_id=str(facts["token_id"]))
-        facts["ledger_identity"] = identity if known is None else await _home(work, known, identity)
+        facts["ledger_identity"] = identity if known is None else await _binding_of(work, known, identity)
         before = None if known is None else {name: getattr(known, name) for name in facts}
         asset = await assets.upsert(facts)
         if before is None:
@@ -93,11 +93,11 @@ async def import_asset(
         return asset
 
 
-async def _home(work: UnitOfWork, known: Asset, identity: str) -> str:
+async def _binding_of(work: UnitOfWork, known: Asset, identity: str) -> str:
     """Return the ledger that an asset belongs to from now on. With nothing planned, it may move to another one."""
     if not contradict(known.ledger_identity or identity, identity):
         return max(known.ledger_identity or "", identity, key=len)  # the one that says more
-    if await work.homes.has_plans(known):
+    if await work.ledger_bindings.has_plans(known):
         raise AnotherLedger(
             f"Asset {known.token_id} was imported from the ledger {known.ledger_identity}, payouts on it are still to "
             f"come, and the settings lead to {identity} now: nothing was done.",

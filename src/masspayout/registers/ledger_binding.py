@@ -48,21 +48,21 @@ def effective_batch_size(ledger: Ledger, settings: Settings) -> int:
     return min(settings.batch_size, ledger.traits.recipients_per_transaction)
 
 
-def require(identity: str, home: str | None, what: str) -> None:
+def require(identity: str, bound_identity: str | None, what: str) -> None:
     """Refuse a ledger that is not the one that something belongs to.
 
     Args:
         identity: The one that the settings lead to.
-        home: The identity that was written down, if one was.
+        bound_identity: The identity that was written down, if one was.
         what: The beginning of the sentence that refuses: ``Distribution … began on``.
 
     Raises:
         AnotherLedger: It belongs to another one.
     """
-    if home is not None and contradict(home, identity):
+    if bound_identity is not None and contradict(bound_identity, identity):
         raise AnotherLedger(
-            f"{what} the ledger {home}, and the settings lead to {identity} now: nothing was done.",
-            f"Go on with {settings_of(home)}; see: ",
+            f"{what} the ledger {bound_identity}, and the settings lead to {identity} now: nothing was done.",
+            f"Go on with {settings_of(bound_identity)}; see: ",
             Action.EXAMINE,
         )
 
@@ -74,7 +74,7 @@ async def require_of_asset(work: UnitOfWork, identity: str, asset: Asset) -> Non
         AnotherLedger: The asset was imported from another one.
     """
     require(identity, asset.ledger_identity, f"Asset {asset.token_id} was imported from")
-    await work.homes.note(asset, identity)
+    await work.ledger_bindings.note(asset, identity)
 
 
 async def require_of_distribution(work: UnitOfWork, identity: str, distribution: Distribution) -> None:
@@ -85,10 +85,10 @@ async def require_of_distribution(work: UnitOfWork, identity: str, distribution:
     """
     require_began_on(identity, distribution)
     if distribution.is_frozen:
-        await work.homes.note(distribution, identity)
+        await work.ledger_bindings.note(distribution, identity)
 
 
-async def require_home(store: Store, ledger: Ledger, distribution: Distribution) -> None:
+async def require_bound_ledger(store: Store, ledger: Ledger, distribution: Distribution) -> None:
     """Check that the ledger is the one that a distribution was frozen on. It is asked outside of any transaction.
 
     Args:
@@ -104,7 +104,7 @@ async def require_home(store: Store, ledger: Ledger, distribution: Distribution)
     require_began_on(identity, distribution)
     if distribution.is_frozen and distribution.ledger_identity is None:
         async with store.unit_of_work() as work:
-            await work.homes.note(distribution, identity)
+            await work.ledger_bindings.note(distribution, identity)
 
 
 async def require_of_listener(work: UnitOfWork, identity: str, listener: EventListener) -> None:
@@ -114,21 +114,21 @@ async def require_of_listener(work: UnitOfWork, identity: str, listener: EventLi
         AnotherLedger: It is another one.
     """
     require(identity, listener.ledger_identity, f"The listener for {listener.contract_id} reads")
-    await work.homes.note(listener, identity)
+    await work.ledger_bindings.note(listener, identity)
 
 
-async def find_elsewhere(database: Database, ledger: Ledger) -> Sequence[Unfinished]:
+async def find_on_other_ledgers(database: Database, ledger: Ledger) -> Sequence[Unfinished]:
     """Return what is to be paid, or is being paid, and belongs to another ledger than the settings lead to.
 
     Raises:
         LedgerUnavailable: Which one it is cannot be found out now.
     """
     async with database.unit_of_work() as work:
-        unfinished = await work.homes.find_unfinished()
-    return await elsewhere(ledger, unfinished)
+        unfinished = await work.ledger_bindings.find_unfinished()
+    return await on_other_ledgers(ledger, unfinished)
 
 
-async def elsewhere(ledger: Ledger, unfinished: Sequence[Unfinished]) -> Sequence[Unfinished]:
+async def on_other_ledgers(ledger: Ledger, unfinished: Sequence[Unfinished]) -> Sequence[Unfinished]:
     """Return what of some payouts belongs to another ledger than the settings lead to. Of none, nobody is asked.
 
     Raises:
@@ -137,7 +137,7 @@ async def elsewhere(ledger: Ledger, unfinished: Sequence[Unfinished]) -> Sequenc
     if not unfinished:
         return []
     identity = await ledger.identity()
-    return [one for one in unfinished if contradict(one.home, identity)]
+    return [one for one in unfinished if contradict(one.ledger_identity, identity)]
 
 
 def require_began_on(identity: str, distribution: Distribution) -> None:

@@ -165,25 +165,27 @@ async def _recover(app: App, context: Context) -> None:
         _log.warning("job %s of a worker that is gone is run again", job.id)
         await app.job_manager.retry_job(job)
     running = {job.task_kwargs.get("distribution_id") for job in await _unfinished_payment_jobs(app)}
-    elsewhere = await _alarm_of_those_elsewhere(context)
+    on_other_ledgers = await _report_on_other_ledgers(context)
     async with context.database.unit_of_work() as work:
         for distribution_id in await work.distributions.find_unfinished():
-            if str(distribution_id) not in running and distribution_id not in elsewhere:
+            if str(distribution_id) not in running and distribution_id not in on_other_ledgers:
                 _log.warning("distribution %s was left half-paid and is taken up again", distribution_id)
                 await context.jobs.enqueue_payment(work, distribution_id, batch_count=1)
 
 
-async def _alarm_of_those_elsewhere(context: Context) -> set[uuid.UUID]:
+async def _report_on_other_ledgers(context: Context) -> set[uuid.UUID]:
     """Say which distributions wait because the settings lead to another ledger than theirs, and return them."""
     try:
-        elsewhere = await ledger_binding.find_elsewhere(context.database, context.ledger)
+        on_other_ledgers = await ledger_binding.find_on_other_ledgers(context.database, context.ledger)
     except MassPayoutError as error:
         _log.warning("it is not known which ledger this is: %s", error)
         return set()
-    for one in elsewhere:
+    for one in on_other_ledgers:
         with about(distribution_id=one.distribution_id):
-            _log.error("waits, %s, for the ledger %s, to which the settings do not lead", one.status, one.home)
-    return {one.distribution_id for one in elsewhere}
+            _log.error(
+                "waits, %s, for the ledger %s, to which the settings do not lead", one.status, one.ledger_identity
+            )
+    return {one.distribution_id for one in on_other_ledgers}
 
 
 async def _unfinished_payment_jobs(app: App) -> list[Job]:

@@ -18,7 +18,7 @@ from simulator.store.payouts import (
     Distributions,
     DueStarts,
     Entitlements,
-    Homes,
+    LedgerBindings,
     PayoutStarts,
     Series,
 )
@@ -85,7 +85,7 @@ _REPOSITORIES: Mapping[str, Callable[[DictionaryWork], object]] = {
     "payers": lambda work: Payers(work.transaction, work.tracked, work.ids),
     "adoptions": lambda work: Adoptions(work.transaction, work.ids),
     "due_starts": lambda work: DueStarts(work.transaction),
-    "homes": lambda work: Homes(work.transaction),
+    "ledger_bindings": lambda work: LedgerBindings(work.transaction),
     "approvals": lambda work: Approvals(work.transaction),
     "payout_starts": lambda work: PayoutStarts(work.transaction),
     "evm_transactions": lambda work: EvmTransactions(work.transaction, work.ids),

@@ -289,7 +289,7 @@ class Series:
         return []
 
 
-class Homes:
+class LedgerBindings:
     """On which ledger distributions began."""
 
     def __init__(self, transaction: Transaction) -> None:

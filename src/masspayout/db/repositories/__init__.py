@@ -31,8 +31,8 @@ from masspayout.db.repositories.evm import BalanceChange, EvmTokens, EvmTransact
 from masspayout.db.repositories.freezes import Freeze, analyse_large, register_hash_of
 from masspayout.db.repositories.given_entitlements import GivenEntitlement, GivenEntitlements
 from masspayout.db.repositories.holders import Holders, RegisterChange
-from masspayout.db.repositories.homes import Homes, Unfinished
 from masspayout.db.repositories.idempotent_requests import IdempotentRequests
+from masspayout.db.repositories.ledger_bindings import LedgerBindings, Unfinished
 from masspayout.db.repositories.listing import Order, Part, Place, SortKey, read_part
 from masspayout.db.repositories.lists import (
     AssetSort,
@@ -93,8 +93,8 @@ __all__ = [
     "GivenEntitlements",
     "HolderSort",
     "Holders",
-    "Homes",
     "IdempotentRequests",
+    "LedgerBindings",
     "Lists",
     "LoginLinks",
     "LoginSessions",

@@ -124,7 +124,7 @@ class EvmTransactions(Repository[EvmTransaction]):
         )
         return (await self.session.scalars(query)).all()
 
-    async def find_last_home(self, chain_id: int, sender: str) -> str | None:
+    async def find_last_identity(self, chain_id: int, sender: str) -> str | None:
         """Return the ledger that the last of a sender's nonces was signed for; None if there is none."""
         query = (
             select(EvmTransaction.ledger_identity)

@@ -52,10 +52,10 @@ class Transactions:
         """
         chain_id, found = await self._chain.chain_id(), await self._chain.identity()
         async with self._database.unit_of_work() as work:
-            home = await work.evm_transactions.find_last_home(chain_id, sender)
-        if home is not None and contradict(home, found):
+            bound = await work.evm_transactions.find_last_identity(chain_id, sender)
+        if bound is not None and contradict(bound, found):
             raise AnotherLedger(
-                f"The database knows the nonces of {sender} on the ledger {home}, and the settings lead to {found} "
+                f"The database knows the nonces of {sender} on the ledger {bound}, and the settings lead to {found} "
                 "now, a chain that was started anew: nothing was sent.",
                 "Give this chain a database of its own, by another DATA_DIR or DATABASE_NAME.",
             )
@@ -124,10 +124,10 @@ class Transactions:
         if not versions:
             raise NotFound(f"There is no transaction {transaction_id} of ours.", "See: ", Action.LIST_BATCHES)
         newest, found = versions[-1], await self._chain.identity()
-        home = newest.ledger_identity or make_identity("eip155", str(newest.chain_id))
-        if contradict(home, found):
+        bound = newest.ledger_identity or make_identity("eip155", str(newest.chain_id))
+        if contradict(bound, found):
             raise AnotherLedger(
-                f"Transaction {transaction_id} was signed for the ledger {home}; the settings lead to {found}.",
+                f"Transaction {transaction_id} was signed for the ledger {bound}; the settings lead to {found}.",
                 "Set EVM_RPC_URL and EVM_CHAIN_ID to the chain on which the payout began.",
             )
         if not newest.is_cancellation:

@@ -20,13 +20,15 @@ async def ledger_answers(examination: Examination) -> str:
     A sandbox is asked about those only: one that was never used is left alone.
     """
     async with examination.diagnosis.connection() as connection, UnitOfWork(connection) as work:
-        homes = await work.homes.find_token_homes()
+        known_tokens = await work.ledger_bindings.find_token_ledgers()
     examination.ledger = examination.opening.make_ledger(examination.url, examination.settings, examination.clock)
     examination.opened.push_async_callback(examination.ledger.close)
     name = examination.ledger.traits.name
     state = await examination.ledger.examine()
-    identity = await examination.ledger.identity() if homes else ""
-    token_ids = sorted({token_id for token_id, home in homes if not contradict(home or identity, identity)})
+    identity = await examination.ledger.identity() if known_tokens else ""
+    token_ids = sorted(
+        {token_id for token_id, bound_identity in known_tokens if not contradict(bound_identity or identity, identity)}
+    )
     unknown = []
     for token_id in token_ids:
         try:
@@ -44,24 +46,24 @@ async def ledger_answers(examination: Examination) -> str:
     return f"The ledger {name} answers, and knows all {len(token_ids)} tokens. {state}".rstrip()
 
 
-async def nothing_waits_elsewhere(examination: Examination) -> str:
+async def payouts_are_bound_to_this_ledger(examination: Examination) -> str:
     """Whatever is to be paid, or is being paid, belongs to the ledger that the settings lead to."""
     async with examination.diagnosis.connection() as connection, UnitOfWork(connection) as work:
-        unfinished = await work.homes.find_unfinished()
-    elsewhere = await ledger_binding.elsewhere(examination.ledger, unfinished)
-    if not elsewhere:
+        unfinished = await work.ledger_bindings.find_unfinished()
+    on_other_ledgers = await ledger_binding.on_other_ledgers(examination.ledger, unfinished)
+    if not on_other_ledgers:
         return "Nothing waits on another one."
-    home = elsewhere[0].home
-    not_begun = [one.distribution_id for one in elsewhere if one.status.can_cancel]
-    way = NextStep(f"Go on with {settings_of(home)}, then: ", Action.START_WORKER)
+    bound_identity = on_other_ledgers[0].ledger_identity
+    not_begun = [one.distribution_id for one in on_other_ledgers if one.status.can_cancel]
+    way = NextStep(f"Go on with {settings_of(bound_identity)}, then: ", Action.START_WORKER)
     if not_begun:
         call_off = ("Call off what has not begun (", Action.CANCEL_DISTRIBUTION.on(not_begun[0]), ")")
-        way = NextStep(*call_off, f", or go on with {settings_of(home)}, then: ", Action.START_WORKER)
+        way = NextStep(*call_off, f", or go on with {settings_of(bound_identity)}, then: ", Action.START_WORKER)
     raise Problem(
-        f"{len(elsewhere)} distribution(s) wait on another ledger than {await examination.ledger.identity()}, to which "
-        f"the settings lead; the first of them on {home}.",
+        f"{len(on_other_ledgers)} distribution(s) wait on another ledger than {await examination.ledger.identity()}, "
+        f"to which the settings lead; the first of them on {bound_identity}.",
         way,
-        details=[f"{one.distribution_id} {one.status}: {one.home}" for one in elsewhere],
+        details=[f"{one.distribution_id} {one.status}: {one.ledger_identity}" for one in on_other_ledgers],
     )
 
 

@@ -36,7 +36,7 @@ async def payers_are_explained(examination: Examination) -> str:
     """Whatever the ledger shows that left a payer is a payment of ours, or somebody said what it was."""
     async with examination.diagnosis.connection() as connection, UnitOfWork(connection) as work:
         payers = work.payers
-        is_new = not await payers.find_known() and not await work.homes.find_token_homes()
+        is_new = not await payers.find_known() and not await work.ledger_bindings.find_token_ledgers()
         is_left_alone = not examination.settings.sandbox_database_url and not await examination.ledger.examine()
         if is_new and is_left_alone:
             return "Nothing was paid yet, and the ledger is one that is left alone until it is used."

@@ -1,4 +1,4 @@
-"""Queries on which ledger assets, distributions and listeners belong to."""
+"""Queries on the ledger bindings of assets, distributions and listeners."""
 
 import uuid
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ class Unfinished(NamedTuple):
 
     distribution_id: uuid.UUID
     status: DistributionStatus
-    home: str
+    ledger_identity: str
 
 
-class Homes:
-    """What is written down of the ledgers that things belong to."""
+class LedgerBindings:
+    """Ledger bindings: the ledger that each asset, distribution and listener belongs to."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
@@ -34,12 +34,13 @@ class Homes:
 
     async def find_unfinished(self) -> Sequence[Unfinished]:
         """Return what is to be paid or is being paid, where it is known on which ledger."""
-        home = func.coalesce(Distribution.ledger_identity, Asset.ledger_identity)
+        ledger_identity = func.coalesce(Distribution.ledger_identity, Asset.ledger_identity)
         query = (
-            select(Distribution.id, Distribution.status, home)
+            select(Distribution.id, Distribution.status, ledger_identity)
             .join(Asset, Asset.id == Distribution.asset_id)
             .where(
-                Distribution.status.in_([DistributionStatus.PENDING, DistributionStatus.PROCESSING]), home.is_not(None)
+                Distribution.status.in_([DistributionStatus.PENDING, DistributionStatus.PROCESSING]),
+                ledger_identity.is_not(None),
             )
             .order_by(Distribution.created_at, Distribution.id)
         )
@@ -48,11 +49,11 @@ class Homes:
             for found_id, status, ledger in await self.session.execute(query)
         ]
 
-    async def find_token_homes(self) -> Sequence[tuple[str, str | None]]:
+    async def find_token_ledgers(self) -> Sequence[tuple[str, str | None]]:
         """Return the tokens that assets are, or are paid in, each with the ledger of the asset."""
         paid_in = select(Asset.payment_token_id, Asset.ledger_identity).where(Asset.payment_token_id.is_not(None))
         query = select(Asset.token_id, Asset.ledger_identity).union(paid_in).order_by(Asset.token_id)
-        return [(token_id, home) for token_id, home in await self.session.execute(query)]
+        return [(token_id, ledger_identity) for token_id, ledger_identity in await self.session.execute(query)]
 
     async def has_plans(self, asset: Asset) -> bool:
         """Whether something of an asset is still to be frozen: a distribution, or what a series will make."""

@@ -37,7 +37,7 @@ async def world(runtime: Context) -> World:
 
 
 @pytest.fixture
-async def elsewhere(world: World, embedded_server: URL) -> AsyncIterator[World]:
+async def other_world(world: World, embedded_server: URL) -> AsyncIterator[World]:
     """The same database with settings that lead to another sandbox: same tokens, same payer, a day ahead."""
     with fresh_database(embedded_server) as url:
         ledger = SandboxLedger(url, world.runtime.settings)
@@ -53,7 +53,7 @@ async def nobody_was_paid(world: World) -> bool:
 
 
 async def test_what_is_half_paid_is_neither_given_up_nor_paid_again_on_another_ledger(
-    world: World, elsewhere: World
+    world: World, other_world: World
 ) -> None:
     dividend = await world.plan()
     await world.execute(dividend.id)
@@ -65,14 +65,14 @@ async def test_what_is_half_paid_is_neither_given_up_nor_paid_again_on_another_l
     await attempts.pay(claimed)
 
     with pytest.raises(AnotherLedger) as refusal:
-        await elsewhere.pay(dividend.id)
+        await other_world.pay(dividend.id)
 
     assert f"Distribution {dividend.id} began on the ledger {await world.sandbox.identity()}" in refusal.value.message
-    assert f"lead to {await elsewhere.sandbox.identity()} now" in refusal.value.message
+    assert f"lead to {await other_world.sandbox.identity()} now" in refusal.value.message
     async with world.runtime.database.unit_of_work() as session:
         (attempt,) = await Attempts(session).find_of_batches(dividend.id, 1, 1)
     assert attempt.status is AttemptStatus.SUBMITTED
-    assert await nobody_was_paid(elsewhere)
+    assert await nobody_was_paid(other_world)
 
     await world.sandbox.admin.set_faults(Faults())
     assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
@@ -115,31 +115,31 @@ async def plan_list(world: World, _: uuid.UUID) -> None:
 
 @pytest.mark.parametrize("step", [execute, make_ready, reconcile, preview, sync, plan, plan_list])
 async def test_no_step_is_done_on_another_ledger(
-    world: World, elsewhere: World, step: Callable[[World, uuid.UUID], Awaitable[None]]
+    world: World, other_world: World, step: Callable[[World, uuid.UUID], Awaitable[None]]
 ) -> None:
     dividend = await world.plan()
 
     with pytest.raises(AnotherLedger, match="nothing was done"):
-        await step(elsewhere, dividend.id)
+        await step(other_world, dividend.id)
 
     assert await world.find_status(dividend.id) is DistributionStatus.PENDING
     await step(world, dividend.id)
 
 
-async def test_what_failed_is_not_retried_on_another_ledger(world: World, elsewhere: World) -> None:
+async def test_what_failed_is_not_retried_on_another_ledger(world: World, other_world: World) -> None:
     await world.sandbox.admin.freeze([HOLDERS[0][0]], PAYMENT_TOKEN)
     dividend = await world.plan()
     await world.execute(dividend.id)
     assert await world.pay(dividend.id) is DistributionStatus.FAILED
 
     with pytest.raises(AnotherLedger):
-        await elsewhere.retry(dividend.id)
+        await other_world.retry(dividend.id)
 
     assert await world.find_status(dividend.id) is DistributionStatus.FAILED
-    assert await nobody_was_paid(elsewhere)
+    assert await nobody_was_paid(other_world)
 
 
-async def test_what_is_due_waits_until_the_settings_lead_to_its_ledger_again(world: World, elsewhere: World) -> None:
+async def test_what_is_due_waits_until_the_settings_lead_to_its_ledger_again(world: World, other_world: World) -> None:
     frozen = await world.plan()
     due = await world.plan(execution_type=ExecutionType.SCHEDULED, scheduled_time=SOON)
 
@@ -147,23 +147,23 @@ async def test_what_is_due_waits_until_the_settings_lead_to_its_ledger_again(wor
         runtime, later = world.runtime, SOON + timedelta(minutes=1)
         return await scheduler.run_due(runtime, later)
 
-    assert await run_due(elsewhere) == 0
+    assert await run_due(other_world) == 0
     assert await world.find_status(due.id) is DistributionStatus.PENDING
     assert await run_due(world) == 1
     assert await world.find_status(due.id) is DistributionStatus.PROCESSING
     assert await world.find_status(frozen.id) is DistributionStatus.PENDING
 
 
-async def test_a_listener_reads_the_events_of_one_ledger(world: World, elsewhere: World) -> None:
+async def test_a_listener_reads_the_events_of_one_ledger(world: World, other_world: World) -> None:
     await use_contract(world)
     series = await arm(world)
     listener_id = await listen(world, CONTRACT)
     await world.sandbox.admin.deposit(PAYMENT_TOKEN, 10**6, CONTRACT)
     assert (await poll(world.runtime, listener_id)).handled == 1
-    await elsewhere.sandbox.admin.deposit(PAYMENT_TOKEN, 2 * 10**6, CONTRACT)
+    await other_world.sandbox.admin.deposit(PAYMENT_TOKEN, 2 * 10**6, CONTRACT)
 
     with pytest.raises(AnotherLedger, match=f"The listener for {CONTRACT} reads the ledger"):
-        await poll(elsewhere.runtime, listener_id)
+        await poll(other_world.runtime, listener_id)
     assert "nothing was done" in str((await event_listeners.find(world.runtime.database, CONTRACT)).poll_error)
 
     await world.sandbox.admin.deposit(PAYMENT_TOKEN, 3 * 10**6, CONTRACT)
@@ -177,22 +177,22 @@ async def import_it(world: World) -> str | None:
 
 
 async def test_an_asset_moves_to_another_ledger_when_it_is_imported_there_with_nothing_planned(
-    world: World, elsewhere: World
+    world: World, other_world: World
 ) -> None:
     frozen = await world.plan()
 
-    assert await import_it(elsewhere) == await elsewhere.sandbox.identity()
+    assert await import_it(other_world) == await other_world.sandbox.identity()
 
-    assert (await elsewhere.plan(concept="there")).ledger_identity == await elsewhere.sandbox.identity()
+    assert (await other_world.plan(concept="there")).ledger_identity == await other_world.sandbox.identity()
     with pytest.raises(AnotherLedger):
-        await elsewhere.execute(frozen.id)
+        await other_world.execute(frozen.id)
     await world.execute(frozen.id)
 
 
-async def test_an_asset_with_plans_does_not_move_to_another_ledger(world: World, elsewhere: World) -> None:
+async def test_an_asset_with_plans_does_not_move_to_another_ledger(world: World, other_world: World) -> None:
     await world.plan(execution_type=ExecutionType.SCHEDULED, scheduled_time=SOON)
     with pytest.raises(AnotherLedger, match="payouts on it are still to come"):
-        await import_it(elsewhere)
+        await import_it(other_world)
     assert await import_it(world) == await world.sandbox.identity()
 
 
@@ -205,7 +205,7 @@ async def test_an_emptied_sandbox_is_another_ledger(world: World) -> None:
         await world.execute(dividend.id)
 
 
-async def test_of_rows_that_do_not_say_where_they_belong_it_is_written_down(world: World, elsewhere: World) -> None:
+async def test_of_rows_that_do_not_say_where_they_belong_it_is_written_down(world: World, other_world: World) -> None:
     url = world.runtime.database.url
     dividend = await world.plan()
     run_sql(url, "UPDATE distribution SET ledger_identity = NULL", "UPDATE asset SET ledger_identity = NULL")
@@ -214,7 +214,7 @@ async def test_of_rows_that_do_not_say_where_they_belong_it_is_written_down(worl
 
     assert (await world.find(dividend.id)).ledger_identity == await world.sandbox.identity()
     with pytest.raises(AnotherLedger):
-        await elsewhere.pay(dividend.id)
+        await other_world.pay(dividend.id)
     await sync(world, dividend.id)
     assert (await world.find(dividend.id)).asset.ledger_identity == await world.sandbox.identity()
 
