@@ -47,8 +47,8 @@ from masspayout.payments import (
 from masspayout.registers import assets
 
 # Mirror nodes are some seconds behind the ledger.
-_LOOKS_AT_BOOKS = 30
-_BOOKS_SECONDS = 2.0
+_RECONCILIATION_POLLS = 30
+_RECONCILIATION_POLL_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class Payouts:
             InvalidRows: Some accounts cannot receive the token; all of them are named.
             LedgerUnavailable: The ledger cannot be read now.
         """
-        await self._attend(token.payer_account_id)
+        await self._sync_payer(token.payer_account_id)
         async with self._context.database.unit_of_work() as work:
             found = await list_payouts.find(work, token, payout_list, terms)
             was_forgotten = await list_payouts.was_paid_before(work, token, payout_list, terms)
@@ -181,7 +181,7 @@ class Payouts:
         asset = await assets.import_asset(database, ledger, asset_token_id, for_lists=True)
         made = await list_payouts.create(self._context, asset, token, payout_list, terms)
         # What the ledger shows of a payout that the database had forgotten is adopted by the one that was made.
-        await self._attend(token.payer_account_id)
+        await self._sync_payer(token.payer_account_id)
         return made
 
     async def preview(self, distribution: Distribution) -> Preview:
@@ -203,7 +203,7 @@ class Payouts:
     async def approve(self, distribution_id: uuid.UUID, register_hash: str, *, resumed: bool = False) -> ApprovalCount:
         """Approve of a distribution as the current actor, as ``approvals.approve`` does."""
         if resumed:
-            found = await self.look_at(distribution_id)
+            found = await self.read_detail(distribution_id)
             if any(approval.person == current_actor().person for approval in found.approvals):
                 return found.status.approvals
         return await approvals.approve(self._context.database, distribution_id, register_hash)
@@ -233,12 +233,14 @@ class Payouts:
         """Pay what was begun, in this process, until nothing of it is left to do. Other workers may help."""
         return await self._payer.pay(distribution_id)
 
-    async def pay_in_turn(self, distribution_id: uuid.UUID, seconds: float | None) -> tuple[DistributionStatus, float]:
+    async def pay_time_slice(
+        self, distribution_id: uuid.UUID, seconds: float | None
+    ) -> tuple[DistributionStatus, float]:
         """Pay what was begun for so long, or until there is nothing to do for it now.
 
         Returns what became of it, and if it is PROCESSING still, after how many seconds somebody has to go on.
         """
-        return await self._payer.pay_in_turn(distribution_id, seconds)
+        return await self._payer.pay_time_slice(distribution_id, seconds)
 
     # Looked at, and proven
 
@@ -251,7 +253,7 @@ class Payouts:
         async with self._context.database.unit_of_work() as work:
             return await distributions.find(work, reference)
 
-    async def look_at(self, reference: str | uuid.UUID) -> PayoutDetail:
+    async def read_detail(self, reference: str | uuid.UUID) -> PayoutDetail:
         """Return a distribution with its asset, how it stands and who approved of it: all of one moment.
 
         Raises:
@@ -284,10 +286,10 @@ class Payouts:
     async def prove(self, distribution_id: uuid.UUID) -> Reconciliation:
         """Reconcile what was just paid once the ledger's books show it, but wait for them a minute at most."""
         verdict = await self.reconcile(distribution_id)
-        for _ in range(_LOOKS_AT_BOOKS - 1):
+        for _ in range(_RECONCILIATION_POLLS - 1):
             if verdict.breaks or not verdict.unseen_count:
                 break
-            await self._sleep(_BOOKS_SECONDS)
+            await self._sleep(_RECONCILIATION_POLL_SECONDS)
             verdict = await self.reconcile(distribution_id)
         return verdict
 
@@ -328,13 +330,13 @@ class Payouts:
         """Write down, before it is sent, that a debit is a withdrawal, as ``recovery.note_withdrawal`` does."""
         await recovery.note_withdrawal(self._context.database, self._context.ledger, account, transaction_id, token_id)
 
-    async def _attend(self, payer_account_id: str) -> None:
+    async def _sync_payer(self, payer_account_id: str) -> None:
         """Read what the ledger shows of a payer; while it is in doubt, wait until the ledger has shown the rest."""
         gate = PayerGate(self._context.database, self._context.ledger, self._context.settings)
-        state = await gate.attend(payer_account_id)
+        state = await gate.sync(payer_account_id)
         while not state.is_open and not state.needs_person:
             await self._sleep(state.wait_seconds)
-            state = await gate.attend(payer_account_id)
+            state = await gate.sync(payer_account_id)
 
     async def made_before(self, distribution_id: uuid.UUID) -> Distribution | None:
         """Return what a process made that died before it could say so."""

@@ -95,7 +95,7 @@ class Scene:
     async def pay_batch(self, distribution: Distribution, *, after: int) -> Recorder:
         """Pay the batch that follows a number, and say with which statements. The payer's statement was read before."""
         attempts = self.attempts
-        await attempts.gate.attend(str(distribution.payer_account_id))
+        await attempts.gate.sync(str(distribution.payer_account_id))
         with self.recorded() as recorder:
             claimed = await attempts.claim(distribution, after=after)
             assert claimed is not None

@@ -118,8 +118,8 @@ def test_a_decimal_is_exact_whatever_the_callers_context(units: int, decimals: i
 @example(Decimal("9.99E-5"), 6)
 @example(Decimal("sNaN"), 6)
 def test_a_decimal_becomes_units_exactly_or_is_refused(amount: Decimal, decimals: int) -> None:
-    looks_exact = amount.is_finite() and -decimals <= amount.adjusted() < 70 - decimals
-    if not amount.is_zero() and not (looks_exact and (Fraction(amount) * 10**decimals).denominator == 1):
+    is_exact = amount.is_finite() and -decimals <= amount.adjusted() < 70 - decimals
+    if not amount.is_zero() and not (is_exact and (Fraction(amount) * 10**decimals).denominator == 1):
         with pytest.raises(Invalid):
             to_units(amount, decimals)
     else:

@@ -109,14 +109,14 @@ async def beside_a_backup(house: House, asset: Asset) -> AsyncIterator[tuple[Wor
 async def test_a_payer_is_not_cleared_by_a_statement_that_another_database_holds(house: House) -> None:
     async with house.opened() as world:
         asset = world.asset
-        await PayerGate(world.runtime.database, world.sandbox, house.settings).attend(PAYER)
+        await PayerGate(world.runtime.database, world.sandbox, house.settings).sync(PAYER)
     async with beside_a_backup(house, asset) as (world, store, backup):
         gate = PayerGate(store, WatchedLedger(world.sandbox, store.switch), house.settings)
-        assert not (await gate.attend(PAYER)).is_open
+        assert not (await gate.sync(PAYER)).is_open
         assert store.current is store.other
         # What the backup was cleared for is the database that it was taken of.
         assert find_one(backup.url, CLEARED) == find_one(house.url, CLEARED)
-        payer_id = (await gate.attend(PAYER)).payer_id
+        payer_id = (await gate.sync(PAYER)).payer_id
         async with store.unit_of_work() as work:
             assert not await work.payers.is_cleared(payer_id)
         assert find_one(backup.url, "SELECT doubt_reason FROM payer").startswith("The database is not the one")
@@ -128,8 +128,8 @@ async def test_a_payer_that_is_gone_is_met_with_an_error_and_not_a_crash(house: 
     async with beside_a_backup(house, asset) as (world, store, _):
         gate = PayerGate(store, WatchedLedger(world.sandbox, store.switch), house.settings)
         with pytest.raises(DatabaseForgot, match=r"does not know payer .* any more"):
-            await gate.attend(PAYER)
-        assert not (await gate.attend(PAYER)).is_open
+            await gate.sync(PAYER)
+        assert not (await gate.sync(PAYER)).is_open
 
 
 async def test_a_batch_that_is_gone_puts_its_payer_in_doubt(house: House) -> None:
@@ -140,7 +140,7 @@ async def test_a_batch_that_is_gone_puts_its_payer_in_doubt(house: House) -> Non
         await world.execute(dividend.id)
         ledger = WatchedLedger(world.sandbox, lambda: None)
         attempts = BatchAttempts(store, ledger, house.settings)
-        await attempts.gate.attend(PAYER)
+        await attempts.gate.sync(PAYER)
         ledger.happen = store.switch
         claimed = await attempts.claim(await world.find(dividend.id), after=0)
         assert claimed is not None
@@ -158,7 +158,7 @@ async def test_nothing_is_signed_for_a_start_that_is_forgotten(house: House) -> 
         dividend = await world.plan("1000")
         await world.execute(dividend.id)
         attempts = BatchAttempts(world.runtime.database, world.sandbox, house.settings)
-        assert (await attempts.gate.attend(PAYER)).is_open
+        assert (await attempts.gate.sync(PAYER)).is_open
         known_as_started = await world.find(dividend.id)
         run_sql(house.url, "UPDATE distribution SET status = 'PENDING'")
         claimed = await attempts.claim(known_as_started, after=0)
@@ -172,7 +172,7 @@ async def test_a_restored_payout_is_not_called_off_before_the_ledger_was_asked(h
     async with house.opened() as world:
         asset = world.asset
         dividend = await world.plan("1000")
-        await PayerGate(world.runtime.database, world.sandbox, house.settings).attend(PAYER)
+        await PayerGate(world.runtime.database, world.sandbox, house.settings).sync(PAYER)
     with house.backed_up() as restored:
         async with house.opened(asset) as world:
             await world.execute(dividend.id)
@@ -202,12 +202,12 @@ async def test_one_account_that_is_sent_what_it_is_owed_may_be_sent_it_for_somet
         holders = HOLDERS[accounts:]
         dividend = await world.plan("1000", excluded_accounts=holders)
         gate = PayerGate(world.runtime.database, world.sandbox, house.settings)
-        await gate.attend(PAYER)
+        await gate.sync(PAYER)
         owed = house.owed_units(dividend.id)
         assert len(owed) == accounts
         await pay_by_hand(world, [Payment(account, units) for account, units in sorted(owed.items())])
         await world.sandbox.admin.advance(60)
-        state = await PayerGate(world.runtime.database, world.sandbox, house.settings).attend(PAYER)
+        state = await PayerGate(world.runtime.database, world.sandbox, house.settings).sync(PAYER)
         assert state.is_open is is_adopted
         if not is_adopted:
             assert "nothing on it says what it paid" in state.sentence
@@ -220,7 +220,7 @@ async def test_who_is_overtaken_while_reading_a_statement_reads_on_to_its_end(ho
     async with house.opened() as world:
         for _ in range(3):
             await pay_by_hand(world, [Payment(HOLDERS[0], 1)])
-        await PayerGate(world.runtime.database, world.sandbox, house.settings).attend(PAYER)
+        await PayerGate(world.runtime.database, world.sandbox, house.settings).sync(PAYER)
         database = world.runtime.database
         async with database.unit_of_work() as work:
             (payer,) = await work.payers.find_of_account(PAYER)
@@ -235,12 +235,12 @@ async def test_a_doubt_outlives_the_transaction_that_failed_to_write_it(house: H
     async with house.opened() as world:
         store = SwitchedStore(world.runtime.database)
         gate = PayerGate(store, world.sandbox, house.settings)
-        assert (await gate.attend(PAYER)).is_open
+        assert (await gate.sync(PAYER)).is_open
         gate.close(PAYER, "An attempt is gone.")
         store.failures = 1
         with pytest.raises(DatabaseUnavailable):
-            await gate.attend(PAYER)
-        assert not (await gate.attend(PAYER)).is_open
+            await gate.sync(PAYER)
+        assert not (await gate.sync(PAYER)).is_open
         assert find_one(house.url, "SELECT doubt_reason FROM payer") == "An attempt is gone."
 
 
@@ -249,6 +249,6 @@ async def test_a_doubt_that_comes_up_while_a_statement_is_read_closes_the_gate(h
         gates: list[PayerGate] = []
         ledger = WatchedLedger(world.sandbox, lambda: gates[0].close(PAYER, "An attempt is gone."))
         gates.append(PayerGate(world.runtime.database, ledger, house.settings))
-        assert not (await gates[0].attend(PAYER)).is_open
-        assert not (await asyncio.wait_for(gates[0].attend(PAYER), 60)).is_open
+        assert not (await gates[0].sync(PAYER)).is_open
+        assert not (await asyncio.wait_for(gates[0].sync(PAYER), 60)).is_open
         assert find_one(house.url, "SELECT doubt_reason FROM payer") == "An attempt is gone."

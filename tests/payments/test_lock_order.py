@@ -71,6 +71,6 @@ async def test_who_saw_nothing_of_a_transaction_waits_for_who_settles_it(
         assert await work.attempts.store_signed(attempt, signed, claim_seconds=1)
     async with database.unit_of_work() as work:
         await work.batch_payouts.lock(claimed.batch_id)
-        looking = await begun(world, attempts._look_again_later(attempt, Undecided("Nothing is known of it.")))
+        looking = await begun(world, attempts._poll_later(attempt, Undecided("Nothing is known of it.")))
         assert await work.attempts.mark_settled(attempt.id, "SUCCESS")
     await looking

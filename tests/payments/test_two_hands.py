@@ -44,7 +44,7 @@ def has_stopped(house: House) -> bool:
     return bool(find_one(house.url, query)) and bool(find_all(house.url, UNMATCHED))
 
 
-def last_look(house: House) -> Any:
+def last_reading(house: House) -> Any:
     return find_one(house.url, "SELECT read_at FROM payer")
 
 
@@ -90,9 +90,9 @@ async def test_both_hands_stop_on_the_sandbox_and_what_was_paid_twice_is_named(p
             lag(books, 0)
             await wait_until(lambda: has_stopped(old) and has_stopped(new))
             # Each looks once more, and would sign if it could.
-            transfers, looked_at = books.transfers(), [last_look(old), last_look(new)]
+            transfers, read_before = books.transfers(), [last_reading(old), last_reading(new)]
             books.advance(30)
-            await wait_until(lambda: all(map(ne, [last_look(old), last_look(new)], looked_at)))
+            await wait_until(lambda: all(map(ne, [last_reading(old), last_reading(new)], read_before)))
             assert books.transfers() == transfers, "somebody signed on"
 
     twice = paid_twice(new, distribution_id)

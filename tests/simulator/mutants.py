@@ -61,7 +61,7 @@ MUTANTS = (
         "lose patience",
         _ATTEMPTS,
         "if isinstance(outcome, Undecided):",
-        "if isinstance(outcome, Undecided) and attempt.looks < 3:",
+        "if isinstance(outcome, Undecided) and attempt.polls < 3:",
     ),
     _mutant(
         "send before the number is committed",

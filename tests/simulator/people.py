@@ -8,7 +8,7 @@ from masspayout.db.entities import Distribution, DistributionStatus, EntryAnswer
 from masspayout.distributions import lifecycle, starts
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
 from masspayout.kernel.errors import Conflict, MassPayoutError
-from masspayout.payments import attend, recovery
+from masspayout.payments import recovery, sync_payer
 from simulator.plans import PayoutPlan
 from simulator.verdicts import has_unexplained
 
@@ -30,7 +30,7 @@ async def operate(desk: "Desk") -> None:
     while True:
         await _wait(desk)
         with suppress(MassPayoutError):
-            for distribution in await _look(desk):
+            for distribution in await _read_overview(desk):
                 await _act_on(desk, distribution)
             if has_unexplained(desk.process.server):
                 await _explain(desk)
@@ -41,7 +41,7 @@ async def approve(desk: "Desk", name: str) -> None:
     while True:
         await _wait(desk)
         with suppress(MassPayoutError):
-            for distribution in await _look(desk):
+            for distribution in await _read_overview(desk):
                 if distribution.status in (DistributionStatus.PENDING, DistributionStatus.FAILED):
                     with suppress(Conflict), acting_as(person(name)):
                         await approvals.approve(desk.database, distribution.id, str(distribution.register_hash))
@@ -65,7 +65,7 @@ async def _wait(desk: "Desk") -> None:
     await desk.process.sleep(desk.world.glance_seconds * (0.5 + desk.process.chance.random()))
 
 
-async def _look(desk: "Desk") -> list[Distribution]:
+async def _read_overview(desk: "Desk") -> list[Distribution]:
     """Return all distributions as they stand."""
     server = desk.process.server
     await desk.process.step("looks at the overview")
@@ -103,7 +103,7 @@ def _choose(desk: "Desk", payout: PayoutPlan) -> starts.Chosen | None:
 async def _explain(desk: "Desk") -> None:
     """Have what stops the payer looked at, and say of payments that are none of ours that they are not."""
     context = desk.context
-    await attend(context.database, context.ledger, context.settings, desk.world.payer)
+    await sync_payer(context.database, context.ledger, context.settings, desk.world.payer)
     async with desk.database.unit_of_work() as work:
         payers = await work.payers.find_known()
         entries = [entry for payer in payers for entry in await work.payers.find_unmatched(payer.id)]

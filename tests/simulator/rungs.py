@@ -15,7 +15,7 @@ from simulator import people
 from simulator.planting import INSTALLATION, obligation_of_plan, plant_payout
 from simulator.processes import EPOCH_NANOS
 from simulator.store.dictionaries import DictionaryServer
-from simulator.store.rows import Row, Transaction, Turns, number_id
+from simulator.store.rows import Row, SerialLock, Transaction, number_id
 
 if TYPE_CHECKING:
     from simulator.world import World
@@ -58,7 +58,7 @@ class DictionaryRung:
         for payout, terms in _planted(world):
             plant_payout(server, world.plan, payout, **terms)
         server.history.clear()
-        server.turns = Turns(world.loop) if self.is_serial else None
+        server.serial_lock = SerialLock(world.loop) if self.is_serial else None
 
         def at_commit(transaction: Transaction) -> None:
             world.verdicts.at_commit(transaction)

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from masspayout.db.entities import PayerEntry
 from masspayout.kernel.movements import Payment
-from masspayout.payments import attend
+from masspayout.payments import sync_payer
 from simulator import people, workers
 from simulator.chaos import Chaos
 from simulator.desks import Desk
@@ -165,7 +165,7 @@ class World:
     async def _read_statement(self) -> None:
         """Have somebody read the payer's statement once more, as whoever pays next from it does."""
         desk = Desk(self, self._start("auditor", lambda: None))
-        await attend(desk.context.database, desk.context.ledger, desk.context.settings, self.payer)
+        await sync_payer(desk.context.database, desk.context.ledger, desk.context.settings, self.payer)
 
     async def _pass_time(self, seconds: float) -> None:
         """Let a while pass.

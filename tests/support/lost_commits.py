@@ -61,14 +61,14 @@ class Memory:
             for table, _ in self._tables
         ]
         self._fingerprint = sql.SQL("SELECT {}").format(sql.SQL(", ").join(parts))
-        self._last = self._look(self._beginning)
+        self._last = self._read_version(self._beginning)
         self._count = mmap.mmap(-1, _COUNT.size)  # shared with whoever is forked
         self.note()
 
     def note(self) -> None:
         """Keep the present state, unless it is the last one that was kept."""
         (count,) = _COUNT.unpack(self._count[:])
-        found = self._look(self._ring[count % len(self._ring)])
+        found = self._read_version(self._ring[count % len(self._ring)])
         if found != self._last or not count:
             self._last = found
             self._count[:] = _COUNT.pack(count + 1)
@@ -99,7 +99,7 @@ class Memory:
             connection.close()
         self._count.close()
 
-    def _look(self, connection: "psycopg.Connection[tuple[object, ...]]") -> object:
+    def _read_version(self, connection: "psycopg.Connection[tuple[object, ...]]") -> object:
         """Begin to see the present state, and return what tells it from any other."""
         connection.execute("ROLLBACK")
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")

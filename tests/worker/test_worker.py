@@ -198,12 +198,12 @@ async def test_a_turn_ends_with_its_time_or_with_the_payout(world: World) -> Non
     runtime = world.runtime
     payer = DistributionPayer(runtime.database, runtime.ledger, runtime.settings)
     payout = await begin_payout(world)
-    assert await payer.pay_in_turn(payout, 0) == (DistributionStatus.PROCESSING, 0)
+    assert await payer.pay_time_slice(payout, 0) == (DistributionStatus.PROCESSING, 0)
     assert not await some_are_paid(world, payout)
     world.hold_back(payout, after=0)
-    assert await payer.pay_in_turn(payout, 5) == (DistributionStatus.PROCESSING, 1)
+    assert await payer.pay_time_slice(payout, 5) == (DistributionStatus.PROCESSING, 1)
     world.hold_back(payout, after=1000)
-    assert await payer.pay_in_turn(payout, None) == (DistributionStatus.COMPLETED, 0)
+    assert await payer.pay_time_slice(payout, None) == (DistributionStatus.COMPLETED, 0)
 
 
 async def test_a_worker_outlives_an_outage_of_the_database(server_of_its_own: Path) -> None:

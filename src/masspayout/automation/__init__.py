@@ -1,6 +1,6 @@
 """Automation: what starts payouts by itself: series, the scheduler, events of contracts."""
 
-from masspayout.automation import contract_pauses, event_listeners, scheduler, series, strays
+from masspayout.automation import contract_pauses, event_listeners, orphans, scheduler, series
 from masspayout.automation.event_listeners import EventReader, Polled
 from masspayout.automation.scheduling import find_zone, next_number, occurrence
 from masspayout.automation.series import DEFAULT_CATCH_UP, Calendar
@@ -17,8 +17,8 @@ __all__ = [
     "find_zone",
     "next_number",
     "occurrence",
+    "orphans",
     "parse_trigger",
     "scheduler",
     "series",
-    "strays",
 ]

@@ -75,7 +75,7 @@ def preview(distribution: DistributionArgument, as_json: JsonOption = False) -> 
 @app.command()
 def show(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
     """Show one distribution and how far it is."""
-    detail = with_payouts(lambda payouts: payouts.look_at(distribution))
+    detail = with_payouts(lambda payouts: payouts.read_detail(distribution))
     found, status, given = detail.distribution, detail.status, detail.approvals
     progress = status.progress
     fields = distribution_fields(found) | {"paid_count": progress.paid_count, "failed_count": progress.failed_count}

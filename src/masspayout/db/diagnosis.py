@@ -88,7 +88,7 @@ _FAILED_JOBS = text("""
 
 _UNDECIDED = text("""
     SELECT coalesce(a.transaction_id, 'number ' || a.number || ' of ' || a.sender_account_id) AS transaction_id,
-           b.distribution_id, a.looks, a.outcome_detail AS reason, a.created_at AS since
+           b.distribution_id, a.looks AS polls, a.outcome_detail AS reason, a.created_at AS since
       FROM attempt AS a
       JOIN batch_payout AS b ON b.id = a.batch_payout_id
      WHERE a.status IN ('RESERVED', 'SIGNED', 'SUBMITTED')

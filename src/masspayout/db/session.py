@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from masspayout.db.commit_hooks import SINGLE_STATEMENT, run_commit_hooks
 from masspayout.db.connecting import Connector
-from masspayout.db.last_work import SINGLE_STATEMENT, run_last_work
 from masspayout.db.refusals import is_read_only, is_refusal, unavailable
 from masspayout.db.replication import UnconfirmedCommits
 from masspayout.db.unit_of_work import UnitOfWork
@@ -89,7 +89,7 @@ class Database:
             try:
                 async with work.begin():
                     yield work
-                    await run_last_work(work)
+                    await run_commit_hooks(work)
             except PoolTimeoutError as error:
                 raise DatabaseUnavailable(
                     f"All {self._engine.pool.size()} connections that this process uses for its work are taken.",  # type: ignore[attr-defined]

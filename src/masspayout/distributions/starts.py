@@ -20,7 +20,7 @@ from masspayout.kernel.errors import Conflict, Invalid
 from masspayout.kernel.next_steps import Action
 from masspayout.kernel.payout_status import conflict
 from masspayout.kernel.types import Due
-from masspayout.payments import attend
+from masspayout.payments import sync_payer
 from masspayout.registers import Binding, ledger_binding
 
 # How many of many accounts an error names.
@@ -131,7 +131,7 @@ async def prepare(
     if distribution.is_frozen:
         ledger_binding.require_began_on(binding.identity, distribution)
         # What the ledger shows as paid of it, and the database forgot, is not due any more.
-        await attend(database, ledger, settings, str(distribution.payer_account_id), identity=binding.identity)
+        await sync_payer(database, ledger, settings, str(distribution.payer_account_id), identity=binding.identity)
         return Readiness(binding, funds=await funds.read(ledger, frozen_token(distribution)))
     await _require_freezable(context, distribution, now)
     await lifecycle.read_register(context, distribution, since=register_since, identity=binding.identity)

@@ -257,7 +257,7 @@ class Ledger(Protocol):
         account_ids: Sequence[str],
         contract_terms: str | None = None,
         *,
-        close_looks: int | None = None,
+        max_lookups: int | None = None,
     ) -> Foreseen:
         """Find out which accounts could not get the token from the payer as things stand.
 
@@ -266,7 +266,7 @@ class Ledger(Protocol):
             token_id: What is to be paid in.
             account_ids: Whom to ask about.
             contract_terms: What is to be paid, as in ``Transfer``.
-            close_looks: Where it cannot be told of many at once, no more than these are asked about one by one, spread
+            max_lookups: Where it cannot be told of many at once, no more than these are asked about one by one, spread
                 evenly over all; unless given, everybody is.
         """
 

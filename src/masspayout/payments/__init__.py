@@ -3,7 +3,7 @@
 from masspayout.payments import reconciliation, recovery, stops
 from masspayout.payments.batch_payouts import DistributionPayer
 from masspayout.payments.clock_guard import require_not_behind
-from masspayout.payments.payer_gate import PayerGate, attend
+from masspayout.payments.payer_gate import PayerGate, sync_payer
 from masspayout.payments.preflight import CHUNK_SIZE, Checked, RecipientCheck, chunks, nobody_told
 from masspayout.payments.reconciliation import BreakKind, Reconciliation
 from masspayout.payments.recovery import Answered, PayerReport, Secured
@@ -20,7 +20,6 @@ __all__ = [
     "RecipientCheck",
     "Reconciliation",
     "Secured",
-    "attend",
     "chunks",
     "never_started",
     "nobody_told",
@@ -28,4 +27,5 @@ __all__ = [
     "recovery",
     "require_not_behind",
     "stops",
+    "sync_payer",
 ]

@@ -54,7 +54,7 @@ class BatchAttempts:
             LedgerUnavailable: Whoever sends next cannot be found out now.
         """
         account = str(distribution.payer_account_id)
-        gate = self.gate.state(account) or await self.gate.attend(account)
+        gate = self.gate.state(account) or await self.gate.sync(account)
         sender = await self._ledger.sender(account)
         async with self._store.unit_of_work() as work:
             batch = await work.claims.claim(
@@ -111,7 +111,7 @@ class BatchAttempts:
         """Send an attempt, find out what became of it, and write it down. Returns whether its batch goes on at once."""
         outcome = await self._find_out(claimed, attempt)
         if isinstance(outcome, Undecided):
-            await self._look_again_later(attempt, outcome)
+            await self._poll_later(attempt, outcome)
             return False
         if await self._complete(attempt, outcome) or not await self._settle(attempt, outcome):
             return False
@@ -148,12 +148,12 @@ class BatchAttempts:
             if found.status is not AttemptStatus.RESERVED or await work.payers.is_cleared(payer_id):
                 claimed.attempt = found
             else:
-                await self._let_go(work, claimed)
+                await self._release_claim(work, claimed)
             return
         attempt_id = uuid7()
         holders = await work.claims.attach(batch, attempt_id, payer_id)
         if holders is None:
-            await self._let_go(work, claimed)
+            await self._release_claim(work, claimed)
             return
         if not holders:
             await _write_tally(work, batch, slices=batch.slices, may_close=True)
@@ -161,14 +161,14 @@ class BatchAttempts:
         attempt = Attempt(
             id=attempt_id,
             status=AttemptStatus.RESERVED,
-            looks=0,
+            polls=0,
             batch_payout_id=batch.id,
             recipient_count=len(holders),
             total_amount=total(holders.values()),
         )
         claimed.attempt, claimed.holders = await attempts.reserve(attempt, sender), holders
 
-    async def _let_go(self, work: Work, claimed: ClaimedBatch) -> None:
+    async def _release_claim(self, work: Work, claimed: ClaimedBatch) -> None:
         """Undo a claim, because the gate of the payer is closed, and have the payer attended to."""
         await work.rollback()
         self.gate.close(str(claimed.distribution.payer_account_id))
@@ -211,7 +211,7 @@ class BatchAttempts:
             doubt = f"The database does not know attempt {attempt.id} any more, which was committed."
             self.gate.close(str(claimed.distribution.payer_account_id), doubt)
             return False
-        for name in ("status", "transaction_id", "signed_bytes", "expires_at", "looks", "outcome_code"):
+        for name in ("status", "transaction_id", "signed_bytes", "expires_at", "polls", "outcome_code"):
             setattr(attempt, name, getattr(found, name))
         return True
 
@@ -234,12 +234,12 @@ class BatchAttempts:
             if not is_ours_to_send and not await self._read_again(claimed, attempt):
                 return Undecided("The database has lost it; it was not sent.")
         elif not claimed.is_unsent:
-            outcome = await self._look(attempt)
+            outcome = await self._poll(attempt)
             if not isinstance(outcome, Undecided):
                 return outcome
         claimed.is_unsent = False
         await self._send(attempt)
-        return await self._look(attempt)
+        return await self._poll(attempt)
 
     async def _send(self, attempt: Attempt) -> None:
         """Send the stored bytes. Whatever the answer is: only the outcome is believed."""
@@ -253,21 +253,21 @@ class BatchAttempts:
         except LedgerError as error:
             _log.info("transaction %s: %s", attempt.transaction_id, error.message)
 
-    async def _look(self, attempt: Attempt) -> Outcome:
+    async def _poll(self, attempt: Attempt) -> Outcome:
         try:
             return await self._ledger.outcome(str(attempt.transaction_id), attempt.signed_bytes)
         except LedgerError as error:
             return Undecided(error.message)
 
-    async def _look_again_later(self, attempt: Attempt, outcome: Undecided) -> None:
+    async def _poll_later(self, attempt: Attempt, outcome: Undecided) -> None:
         """Leave an undecided attempt alone for a while that doubles each time."""
         settings = self._settings
         pause_seconds = min(
-            settings.look_again_seconds * 2.0 ** min(attempt.looks, 30), settings.look_again_max_seconds
+            settings.look_again_seconds * 2.0 ** min(attempt.polls, 30), settings.look_again_max_seconds
         )
         async with self._store.unit_of_work() as work:
             await work.claims.hold(attempt.batch_payout_id, pause_seconds)
-            await work.attempts.note_look(attempt.id, outcome.reason)
+            await work.attempts.record_poll(attempt.id, outcome.reason)
 
     async def _complete(self, attempt: Attempt, outcome: Settled | Refused | Dead) -> bool:
         """Write down the usual outcome: one attempt paid everybody of its batch."""

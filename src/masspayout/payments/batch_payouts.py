@@ -14,7 +14,7 @@ from masspayout.ledger.port import Ledger
 from masspayout.payments.attempts import BatchAttempts
 from masspayout.payments.clock_guard import ClockGuard
 from masspayout.payments.stops import never_started
-from masspayout.payments.turns import Turn
+from masspayout.payments.time_slices import TimeSlice
 from masspayout.registers import ledger_binding
 from masspayout.settings import Settings
 
@@ -61,18 +61,20 @@ class DistributionPayer:
             ClockIsOff: The clocks disagree, so nothing more is signed; what is left goes to other machines.
         """
         with about(distribution_id=distribution_id):
-            return await self._pay(distribution_id, Turn(self._store.clock.steady_seconds))
+            return await self._pay(distribution_id, TimeSlice(self._store.clock.steady_seconds))
 
-    async def pay_in_turn(self, distribution_id: uuid.UUID, seconds: float | None) -> tuple[DistributionStatus, float]:
+    async def pay_time_slice(
+        self, distribution_id: uuid.UUID, seconds: float | None
+    ) -> tuple[DistributionStatus, float]:
         """Work on a distribution for so long, or until there is nothing to do for it now. Raises what ``pay`` does.
 
         Returns what became of it, and if it is PROCESSING still, after how many seconds somebody has to go on.
         """
-        turn = Turn(self._store.clock.steady_seconds, seconds)
+        time_slice = TimeSlice(self._store.clock.steady_seconds, seconds)
         with about(distribution_id=distribution_id):
-            return await self._pay(distribution_id, turn), turn.wait_seconds
+            return await self._pay(distribution_id, time_slice), time_slice.wait_seconds
 
-    async def _pay(self, distribution_id: uuid.UUID, turn: Turn) -> DistributionStatus:
+    async def _pay(self, distribution_id: uuid.UUID, time_slice: TimeSlice) -> DistributionStatus:
         while True:
             async with self._store.unit_of_work() as work:
                 distribution = await work.distributions.get(distribution_id)
@@ -83,7 +85,7 @@ class DistributionPayer:
             account = str(distribution.payer_account_id)
             await self._clocks.require_right()
             can_be_paid = await self._is_on_bound_ledger(distribution) and await self._sweep_if_possible(
-                distribution, account, turn
+                distribution, account, time_slice
             )
             async with self._store.unit_of_work() as work:
                 wait_seconds = await work.batch_payouts.seconds_until_claimable(distribution_id)
@@ -94,7 +96,7 @@ class DistributionPayer:
                 if self._stop.is_set():
                     return distribution.status
                 pause_seconds = await self._pause_seconds(distribution, account, wait_seconds)
-                if turn.ends_for(pause_seconds if can_be_paid else self._settings.look_again_max_seconds):
+                if time_slice.ends_for(pause_seconds if can_be_paid else self._settings.look_again_max_seconds):
                     return distribution.status
                 await self._sleep(pause_seconds)
 
@@ -127,33 +129,33 @@ class DistributionPayer:
             return False
         return True
 
-    async def _sweep_if_possible(self, distribution: Distribution, account: str, turn: Turn) -> bool:
+    async def _sweep_if_possible(self, distribution: Distribution, account: str, time_slice: TimeSlice) -> bool:
         """Go through the batches. When the ledger cannot be read, or say who sends next, wait a while: False."""
         try:
-            gate = await self._attempts.gate.attend(account)
+            gate = await self._attempts.gate.sync(account)
             if gate.is_open and distribution.failure_message and not distribution.failure_code:
                 async with self._store.unit_of_work() as work:
                     await work.due_starts.note_wait(distribution.id, None)
-            await self._sweep(distribution, account, turn)
+            await self._sweep(distribution, account, time_slice)
             if not gate.is_open:
-                await self._settle_what_is_under_way(distribution, turn)
+                await self._settle_what_is_under_way(distribution, time_slice)
         except LedgerUnavailable as error:
             _log.warning("%s Distribution %s waits.", error.message, distribution.id)
-            if not turn.is_limited:
+            if not time_slice.is_limited:
                 await self._sleep(self._settings.look_again_max_seconds)
             return False
         return True
 
-    async def _settle_what_is_under_way(self, distribution: Distribution, turn: Turn) -> None:
+    async def _settle_what_is_under_way(self, distribution: Distribution, time_slice: TimeSlice) -> None:
         """Bring to its end what is under way of the payer, of whichever payout: its gate may be waiting for that."""
-        while await self._goes_on(turn) and (claimed := await self._attempts.claim_under_way(distribution)):
+        while await self._goes_on(time_slice) and (claimed := await self._attempts.claim_under_way(distribution)):
             await self._attempts.pay(claimed)
 
-    async def _goes_on(self, turn: Turn) -> bool:
+    async def _goes_on(self, time_slice: TimeSlice) -> bool:
         """Whether another batch may be begun: nobody stops us or waits for the slot, and the clocks agree."""
-        return not self._stop.is_set() and not turn.is_over and await self._clocks.is_right()
+        return not self._stop.is_set() and not time_slice.is_over and await self._clocks.is_right()
 
-    async def _sweep(self, distribution: Distribution, account: str, turn: Turn) -> None:
+    async def _sweep(self, distribution: Distribution, account: str, time_slice: TimeSlice) -> None:
         """Go once through the batches, several at a time: as many as the ledger takes transactions in flight.
 
         The cursor only moves forward, so finding the next batch costs the same for the last as for the first.
@@ -162,10 +164,12 @@ class DistributionPayer:
 
         async def work() -> None:
             nonlocal cursor
-            while await self._goes_on(turn) and (claimed := await self._attempts.claim(distribution, after=cursor)):
+            while await self._goes_on(time_slice) and (
+                claimed := await self._attempts.claim(distribution, after=cursor)
+            ):
                 cursor = max(cursor, claimed.batch_number)
                 await self._attempts.pay(claimed)
-                await self._attempts.gate.keep_watch(account)
+                await self._attempts.gate.sync_while_paying(account)
 
         try:
             async with asyncio.TaskGroup() as group:

@@ -89,11 +89,11 @@ class PayerGate:
         self._doubts: dict[str, str] = {}
 
     def state(self, account: str) -> GateState | None:
-        """Return what was last found of a payer; None before it was attended to."""
+        """Return what was last found of a payer; None before its first sync."""
         return self._states.get(account)
 
     def close(self, account: str, doubt: str | None = None) -> None:
-        """Have a payer attended to before anything else is signed for it.
+        """Have a payer synced before anything else is signed for it.
 
         Args:
             account: Whose gate.
@@ -106,7 +106,7 @@ class PayerGate:
             self._doubts[account] = doubt
             _log.error("payer %s is in doubt: %s", account, doubt)
 
-    async def attend(self, account: str) -> GateState:
+    async def sync(self, account: str) -> GateState:
         """Read a payer's statement where that is due, adopt what it explains, and return whether the payer is open.
 
         Raises:
@@ -126,10 +126,10 @@ class PayerGate:
                 _log.warning("payer %s: %s", account, found.sentence)
             return found
 
-    async def keep_watch(self, account: str) -> None:
-        """Attend to a payer while it pays. When the ledger cannot be read just now, it goes on as it was."""
+    async def sync_while_paying(self, account: str) -> None:
+        """Sync a payer while it pays. When the ledger cannot be read just now, it goes on as it was."""
         try:
-            await self.attend(account)
+            await self.sync(account)
         except LedgerUnavailable as error:
             _log.warning("payer %s: its statement cannot be read now: %s", account, error)
             self._read_at[account] = self._store.clock.steady_seconds()
@@ -233,7 +233,7 @@ class PayerGate:
         return await adoption.explain(entry)
 
 
-async def attend(
+async def sync_payer(
     store: Store, ledger: Ledger, settings: Settings, account: str, *, identity: str | None = None
 ) -> GateState:
     """Read a payer's statement once, adopt what it explains, and return whether the payer is open.
@@ -248,7 +248,7 @@ async def attend(
     Raises:
         LedgerUnavailable: The statement cannot be read now.
     """
-    return await PayerGate(store, ledger, settings, identity).attend(account)
+    return await PayerGate(store, ledger, settings, identity).sync(account)
 
 
 def _set_doubt(work: Work, payer: Payer, reason: str, now: datetime, settling_seconds: int) -> None:

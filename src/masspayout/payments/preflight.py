@@ -48,7 +48,7 @@ class RecipientCheck:
         self._ledger = ledger
         self._token = token
         self._total_count = total_count
-        self._looks = min(settings.preflight_close_looks, total_count)
+        self._max_lookups = min(settings.preflight_close_looks, total_count)
         self._checked = checked
         self._asked_count = 0
         self.unpayable: dict[str, str] = {}
@@ -58,22 +58,22 @@ class RecipientCheck:
         """Ask about some more of them."""
         if not account_ids:
             return
-        before = self._looks_until(self._asked_count)
+        before = self._lookups_until(self._asked_count)
         self._asked_count += len(account_ids)
         foreseen = await self._ledger.preflight(
             self._token.payer_account_id,
             self._token.token_id,
             account_ids,
             self._token.contract_terms,
-            close_looks=self._looks_until(self._asked_count) - before,
+            max_lookups=self._lookups_until(self._asked_count) - before,
         )
         self.unpayable |= foreseen.obstacles
         self.unchecked_count += foreseen.unchecked_count
         self._checked(self._asked_count)
 
-    def _looks_until(self, count: int) -> int:
+    def _lookups_until(self, count: int) -> int:
         """Return how many of the first so many accounts may be asked one by one."""
-        return self._looks * count // max(self._total_count, 1)
+        return self._max_lookups * count // max(self._total_count, 1)
 
 
 def chunks(account_ids: Sequence[str]) -> Iterator[Sequence[str]]:

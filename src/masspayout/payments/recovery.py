@@ -20,7 +20,7 @@ from masspayout.kernel.next_steps import Action, Field
 from masspayout.ledger.identity import contradict
 from masspayout.ledger.port import Ledger
 from masspayout.payments import lost_payouts, payer_statements
-from masspayout.payments.payer_gate import GateState, attend
+from masspayout.payments.payer_gate import GateState, sync_payer
 from masspayout.registers import assets, ledger_binding
 from masspayout.settings import Settings
 
@@ -113,7 +113,7 @@ async def recover(
     reports = []
     for each in wanted:
         try:
-            gate = await attend(database, ledger, settings, each)
+            gate = await sync_payer(database, ledger, settings, each)
         except Invalid:
             if each in accounts or not accounts:
                 raise

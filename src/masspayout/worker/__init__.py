@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 _TRY_AGAIN = RetryStrategy(max_attempts=10, exponential_wait=2)
 
 # How long a payout keeps a slot while others may wait for one.
-TURN_SECONDS = 5.0
+TIME_SLICE_SECONDS = 5.0
 
 # How long to leave a database alone that is away.
 _PAUSE_SECONDS = 1.0
@@ -53,7 +53,7 @@ async def run_worker(
     """
     app = context.jobs.app
     stop = stop or asyncio.Event()
-    register_tasks(app, context, stop, turn_seconds=None if until_idle else TURN_SECONDS)
+    register_tasks(app, context, stop, time_slice_seconds=None if until_idle else TIME_SLICE_SECONDS)
     run_jobs = partial(
         app.run_worker_async, concurrency=concurrency, delete_jobs="successful", install_signal_handlers=False
     )
@@ -70,14 +70,14 @@ async def run_worker(
                 await _until(stop, _again_and_again(context, stop, lasting))
 
 
-def register_tasks(app: App, context: Context, stop: asyncio.Event, *, turn_seconds: float | None) -> None:
-    """Tell the job runner what each kind of job does. After a turn, a payout goes to the end of the queue."""
+def register_tasks(app: App, context: Context, stop: asyncio.Event, *, time_slice_seconds: float | None) -> None:
+    """Tell the job runner what each kind of job does. After its time slice, a payout goes to the end of the queue."""
     payouts = Payouts(context, stop=stop)
 
     @app.task(name=PAY_DISTRIBUTION, retry=_TRY_AGAIN)
     async def pay_distribution(distribution_id: str) -> None:
         try:
-            status, wait_seconds = await payouts.pay_in_turn(uuid.UUID(distribution_id), turn_seconds)
+            status, wait_seconds = await payouts.pay_time_slice(uuid.UUID(distribution_id), time_slice_seconds)
         except AnotherLedger as error:
             # To try again would change nothing. Once the settings are right, what was left half-paid is taken up.
             _log.error("left as it is: %s", error)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from masspayout.automation import EventReader, contract_pauses, scheduler, strays
+from masspayout.automation import EventReader, contract_pauses, orphans, scheduler
 from masspayout.context import Context
 from masspayout.kernel.errors import ClockIsOff, DatabaseUnavailable, LedgerUnavailable
 from masspayout.registers import assets
@@ -55,8 +55,8 @@ async def _deliver_webhooks(context: Context, _: datetime) -> None:
     await Deliverer(context.database, context.settings).deliver_due()
 
 
-async def _name_strays(context: Context, _: datetime) -> None:
-    await strays.name_strays(context.database)
+async def _flag_orphans(context: Context, _: datetime) -> None:
+    await orphans.flag_orphans(context.database)
 
 
 async def _forget_deliveries(context: Context, now: datetime) -> None:
@@ -71,7 +71,7 @@ async def _forget_requests(context: Context, _: datetime) -> None:
 PERIODIC = (
     PeriodicTask("events of contracts", 1.0, _poll_listeners),
     PeriodicTask("due distributions", 1.0, _run_due),
-    PeriodicTask("rows of other programs", 20.0, _name_strays),
+    PeriodicTask("rows of other programs", 20.0, _flag_orphans),
     PeriodicTask("timed syncs", 1.0, _sync_registers),
     PeriodicTask("webhooks", 1.0, _deliver_webhooks),
     PeriodicTask("old deliveries of webhooks", 3600.0, _forget_deliveries),

@@ -207,10 +207,10 @@ async def test_of_a_token_with_a_freeze_key_as_many_are_asked_about_as_is_said_a
 async def test_who_has_slots_left_for_associations_is_known_without_a_closer_look(hedera: Hedera) -> None:
     free = [hedera.operator.create_account(automatic_slots=slots) for slots in (-1, 5)]
     token_id = hedera.make_token()
-    assert await hedera.ledger.preflight(hedera.payer, token_id, free, close_looks=0) == Foreseen({})
+    assert await hedera.ledger.preflight(hedera.payer, token_id, free, max_lookups=0) == Foreseen({})
     full = hedera.operator.create_account(automatic_slots=1)
     await hedera.pay(hedera.make_token(), {full: 1})
-    assert await hedera.ledger.preflight(hedera.payer, token_id, [*free, full], close_looks=0) == Foreseen({}, 1)
+    assert await hedera.ledger.preflight(hedera.payer, token_id, [*free, full], max_lookups=0) == Foreseen({}, 1)
 
 
 @pytest.mark.parametrize("lag_seconds", [0, 600])

@@ -38,7 +38,7 @@ class Dfns:
 
     credential: Any
     key: Ed25519PrivateKey | EllipticCurvePrivateKey
-    needs_looks: int = 0  # how often a signature must be asked for before it is there
+    needs_polls: int = 0  # how often a signature must be asked for before it is there
     rejects: bool = False
     unavailable_times: int = 0
     forges: bool = False
@@ -64,7 +64,7 @@ class Dfns:
             case "GET", ["keys", key_id]:
                 return self._describe(key_id)
             case "GET", ["keys", _, "signatures", request_id]:
-                return self._look(request_id)
+                return self._poll(request_id)
             case "POST", ["auth", "action", "init"]:
                 return self._challenge(json.loads(body))
             case "POST", ["auth", "action"]:
@@ -134,12 +134,12 @@ class Dfns:
         self.requests[request["id"]] = request
         if self.rejects:
             return request | {"status": "Rejected", "reason": "Policy says no"}
-        return self._look(request["id"]) if not self.needs_looks else request
+        return self._poll(request["id"]) if not self.needs_polls else request
 
-    def _look(self, request_id: str) -> dict[str, Any]:
+    def _poll(self, request_id: str) -> dict[str, Any]:
         request = self.requests[request_id]
-        if self.needs_looks:
-            self.needs_looks -= 1
+        if self.needs_polls:
+            self.needs_polls -= 1
             return request | {"status": "Executing"}
         r, s = self._sign(request["requestBody"])
         return request | {"status": "Signed", "signature": {"r": f"0x{r.hex()}", "s": f"0x{s.hex()}", "recid": 0}}

@@ -91,10 +91,10 @@ def write_pem(path: Path, key: Any) -> Path:
 MESSAGE = hashlib.sha256(b"a transaction").digest()
 
 
-@pytest.mark.parametrize("needs_looks", [0, 2])
-async def test_the_custodian_signs_with_its_key(dfns: Dfns, custodial: Settings, needs_looks: int) -> None:
+@pytest.mark.parametrize("needs_polls", [0, 2])
+async def test_the_custodian_signs_with_its_key(dfns: Dfns, custodial: Settings, needs_polls: int) -> None:
     signer = await open_signer(custodial)
-    dfns.needs_looks = needs_looks
+    dfns.needs_polls = needs_polls
     require_valid(signer, MESSAGE, await signer.sign(MESSAGE))
     assert dfns.spoken[:4] == [
         f"GET /keys/{dfns.key_id}",
@@ -156,7 +156,7 @@ async def test_a_signature_of_something_else_is_not_used(dfns: Dfns, custodial: 
 
 async def test_an_approval_that_takes_too_long_says_so(dfns: Dfns, custodial: Settings) -> None:
     signer = await open_signer(custodial.model_copy(update={"dfns_timeout_seconds": 2.0}))
-    dfns.needs_looks = 1000
+    dfns.needs_polls = 1000
     with pytest.raises(LedgerUnavailable, match="has not signed"):
         await signer.sign(MESSAGE)
     await signer.close()

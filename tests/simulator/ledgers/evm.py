@@ -40,7 +40,7 @@ class EvmClient(Client):
 
     async def sender(self, payer_account_id: str) -> Sender:
         """Return the sender whose turn it is, and its next nonce."""
-        await self._look()
+        await self._poll_head()
         self._turn = (self._turn + 1) % len(self._senders)
         sender = self._senders[self._turn]
         return Sender(f"eip155:{_CHAIN_ID}:{sender}", self.network.pending_nonce(sender))
@@ -48,7 +48,7 @@ class EvmClient(Client):
     async def prepare(self, transfer: Transfer) -> SignedTransaction:
         """Sign a call with the sender's nonce, and store it; the same call with the same nonce is signed once."""
         check_transfer(transfer, at_most=self.traits.recipients_per_transaction, setting="…")
-        await self._look()
+        await self._poll_head()
         sender, books = transfer.sender_account_id.rpartition(":")[2], self.network.books
         if sum(one.amount_units for one in transfer.payments) > books.held_units[transfer.payer_account_id]:
             raise LedgerRejected("INSUFFICIENT_TOKEN_BALANCE", "The contract holds too little.")
@@ -89,7 +89,7 @@ class EvmClient(Client):
     async def outcome(self, transaction_id: str, signed_bytes: bytes | None = None) -> Outcome:
         """Say what became of a transaction, in any of its versions. Only final blocks decide."""
         versions = await self._versions(transaction_id)
-        final = await self._look()
+        final = await self._poll_head()
         for version in versions:
             receipt = self._receipt(version.hash)
             if receipt is not None and not self.process.faults.strike("receipt hidden", self.process.chance.random()):
@@ -100,7 +100,7 @@ class EvmClient(Client):
 
     async def statement(self, payer_account_id: str, *, after: int | None) -> AsyncIterator[StatementPage]:
         """Stream what the contract moved in final blocks, some blocks a page."""
-        cursor, final = after or 0, await self._look()
+        cursor, final = after or 0, await self._poll_head()
         while True:
             until = min(final, cursor + 10)
             blocks = self.network.chain[cursor + 1 : until + 1]
@@ -112,7 +112,7 @@ class EvmClient(Client):
             yield StatementPage(entries, cursor, to_datetime(self.network.chain[cursor].nanos), Counter())
             if until >= final:
                 return
-            await self._look()
+            await self._poll_head()
 
     async def settling_seconds(self) -> int:
         """Return 0: signed bytes never expire."""
@@ -124,14 +124,14 @@ class EvmClient(Client):
 
     async def clock_lead_seconds(self) -> float | None:
         """Return by how much the newest block is ahead of our clock."""
-        await self._look()
+        await self._poll_head()
         return (self.network.chain[-1].nanos - self.clock()) / NANOS_PER_SECOND
 
     async def delay_seconds(self) -> int:
         """Return how old final blocks are."""
         return CONFIRMATIONS * 4
 
-    async def _look(self) -> int:
+    async def _poll_head(self) -> int:
         """Ask a node for the newest final block; the node may be some blocks behind."""
         await self.exchange("block")
         self.network.grow()

@@ -86,7 +86,7 @@ class Adoptions:
             status=AttemptStatus.SETTLED,
             recipient_count=len(entry.accounts),
             total_amount=total_amount,
-            looks=0,
+            polls=0,
             outcome_code="SUCCESS",
             outcome_detail="Found on the ledger; the database had lost it.",
             submitted_at=entry.occurred_at,

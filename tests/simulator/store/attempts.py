@@ -179,7 +179,7 @@ class Attempts:
             status=AttemptStatus.RESERVED,
             recipient_count=attempt.recipient_count,
             total_amount=attempt.total_amount,
-            looks=0,
+            polls=0,
             outcome_code=None,
             outcome_detail=None,
             submitted_at=None,
@@ -239,10 +239,10 @@ class Attempts:
         changed = {"status": AttemptStatus.DEAD, "settled_at": self._t.now, "outcome_detail": proof}
         return await self._move(attempt_id, SENT, **changed)
 
-    async def note_look(self, attempt_id: uuid.UUID, detail: str) -> None:
+    async def record_poll(self, attempt_id: uuid.UUID, detail: str) -> None:
         row = self._t.find("attempt", attempt_id)
         if row is not None:
-            await self._move(attempt_id, SENT, looks=row.looks + 1, outcome_detail=detail)
+            await self._move(attempt_id, SENT, polls=row.polls + 1, outcome_detail=detail)
 
     async def note_rejection(self, attempt_id: uuid.UUID, code: str) -> None:
         row = self._t.find("attempt", attempt_id)

@@ -34,8 +34,8 @@ class DictionaryServer(Server):
         Raises:
             DatabaseUnavailable: The server is down.
         """
-        if not self.is_up and self.turns is not None:
-            self.turns.give()
+        if not self.is_up and self.serial_lock is not None:
+            self.serial_lock.give()
         transaction = self.open_transaction()
         transaction.owner = process
         return DictionaryWork(process, transaction, ids)

@@ -79,8 +79,8 @@ class UnitOfWorkOfProcess:
         if process.is_dead:
             raise Killed
         server: Any = process.server
-        if server.turns is not None:
-            await server.turns.take(process)
+        if server.serial_lock is not None:
+            await server.serial_lock.take(process)
         self._work = server.begin(process, self._ids)
         return cast("Work", self._work)
 

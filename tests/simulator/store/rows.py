@@ -49,7 +49,7 @@ class Row(SimpleNamespace):
         return self.__class__(**values)
 
 
-class Turns:
+class SerialLock:
     """A queue of those who want to open a unit of work, where there is one connection for all."""
 
     def __init__(self, loop: "VirtualLoop") -> None:
@@ -102,7 +102,7 @@ class Server:
         self.offset_nanos = 0
         self.is_up = True
         self.is_synchronous = False
-        self.turns: Turns | None = None
+        self.serial_lock: SerialLock | None = None
         self.tables: defaultdict[str, dict[Key, Row]] = defaultdict(dict)
         self.found_by: dict[tuple[str, Key], list[Key]] = {}
         self.history: list[list[tuple[Place, Row | None]]] = []
@@ -161,7 +161,7 @@ class Server:
     def copy(self, identity: str) -> "Server":
         """Return another server that holds the same."""
         other = self.__class__(self.loop, self.epoch_nanos, identity)
-        other.turns = None if self.turns is None else Turns(self.loop)
+        other.serial_lock = None if self.serial_lock is None else SerialLock(self.loop)
         other.tables.update({table: dict(rows) for table, rows in self.tables.items()})
         other.found_by = {place: list(keys) for place, keys in self.found_by.items()}
         other.history = [list(commit) for commit in self.history]
@@ -299,7 +299,7 @@ class Transaction(EndedByServer):
     @property
     def is_to_commit(self) -> bool:
         """Whether there is, or was, something to commit."""
-        return self.has_committed or bool(self.written) or self.server.turns is not None
+        return self.has_committed or bool(self.written) or self.server.serial_lock is not None
 
     def commit(self) -> None:
         """Make what was written everybody's.
@@ -331,16 +331,16 @@ class Transaction(EndedByServer):
         """Undo what was written so far; the transaction goes on as a new one."""
         self.require_open()
         self.written.clear()
-        self._let_go()
+        self._release()
 
     def _end(self) -> None:
         self.is_over = True
-        if self.server.turns is not None:
-            self.server.turns.give()
+        if self.server.serial_lock is not None:
+            self.server.serial_lock.give()
         self.server.open.remove(self)
-        self._let_go()
+        self._release()
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         for place in self._held:
             del self.server.locks[place]
         self._held.clear()

@@ -14,16 +14,16 @@ import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from masspayout.db.commit_hooks import run_commit_hooks
 from masspayout.db.connecting import Connector
 from masspayout.db.entities import Distribution
-from masspayout.db.last_work import run_last_work
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import DatabaseUnavailable
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.kernel.states import AttemptStatus, BatchStatus, DistributionStatus
 from simulator.processes import Process
 from simulator.store.exchanges import AuditNotes, Exchanges
-from simulator.store.rows import EndedByServer, Turns
+from simulator.store.rows import EndedByServer, SerialLock
 from simulator.virtual_time import VirtualLoop
 
 # What is looked at while units of work are open.
@@ -127,7 +127,7 @@ class SqlTransaction(EndedByServer):
         self.is_over = True
         self._work.sync_session.close()
         self._server.open.remove(self)
-        self._server.turns.give()
+        self._server.serial_lock.give()
 
 
 class SqlWork:
@@ -157,7 +157,7 @@ class SqlWork:
     async def finish(self) -> None:
         """Do what is done last, and write everything."""
         self.transaction.require_open()
-        await run_last_work(self._work)
+        await run_commit_hooks(self._work)
         await self._work.flush()
 
 
@@ -172,7 +172,7 @@ class SqlServer:
         self.offset_nanos = 0
         self.is_up = True
         self.is_synchronous = False
-        self.turns = Turns(loop)
+        self.serial_lock = SerialLock(loop)
         self.open: list[SqlTransaction] = []
         self.savepoints = savepoints
         self.at_commit: Callable[[], None] = lambda: None
@@ -197,7 +197,7 @@ class SqlServer:
             DatabaseUnavailable: The server is down.
         """
         if not self.is_up:
-            self.turns.give()
+            self.serial_lock.give()
             raise DatabaseUnavailable("The server is down.", "Wait.")
         self.tell_time()
         name = f"work_{next(_NAMES)}"

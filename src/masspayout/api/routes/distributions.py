@@ -223,13 +223,13 @@ async def cancel_distribution(payouts: PayoutsDep, distribution: DistributionId,
 
 
 async def _approvals(payouts: Payouts, distribution_id: uuid.UUID) -> dict[str, Any]:
-    found = await payouts.look_at(distribution_id)
+    found = await payouts.read_detail(distribution_id)
     count = found.status.approvals
     return {"given": count.given, "required": count.required, "approvals": found.approvals}
 
 
 async def _detail(payouts: Payouts, distribution_id: uuid.UUID) -> dict[str, Any]:
-    found = await payouts.look_at(distribution_id)
+    found = await payouts.read_detail(distribution_id)
     columns, status = (
         {name: getattr(found.distribution, name) for name in DistributionResponse.model_fields},
         found.status,

@@ -45,6 +45,6 @@ class PagedList:
         await self.refresh()
 
 
-def _search_field(label: str, looks_in: str, changed: Callable[[], Awaitable[None]]) -> ui.input:
-    field = ui.input(placeholder=looks_in, on_change=changed)
+def _search_field(label: str, placeholder: str, changed: Callable[[], Awaitable[None]]) -> ui.input:
+    field = ui.input(placeholder=placeholder, on_change=changed)
     return field.props(f'outlined dense clearable debounce=250 aria-label="{label}"').classes("grow")

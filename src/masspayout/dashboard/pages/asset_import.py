@@ -58,10 +58,10 @@ class _Wizard:
                 .props('outlined dense autofocus hint="As the ledger writes it." bottom-slots')
                 .classes("wide")
             )
-            look = self._visit.handler(Permission.MANAGE_ASSETS, self._look_up)
-            self._token_id.on("keydown.enter", look)
+            handler = self._visit.handler(Permission.MANAGE_ASSETS, self._look_up)
+            self._token_id.on("keydown.enter", handler)
             with ui.element("div").classes("row"):
-                button("Look it up", look, primary=True)
+                button("Look it up", handler, primary=True)
 
     async def _look_up(self) -> None:
         self._token = await self._visit.context.ledger.token(

@@ -31,7 +31,7 @@ def add_page(house: House) -> None:
 
     @house.page("/payouts/{reference}", "Payout", section="ongoing")
     async def show(visit: Visit) -> None:
-        await _Page(visit, await visit.payouts.look_at(visit.request.path_params["reference"])).show()
+        await _Page(visit, await visit.payouts.read_detail(visit.request.path_params["reference"])).show()
 
 
 class _Page:
@@ -72,7 +72,7 @@ class _Page:
 
     async def _refresh(self) -> None:
         was_frozen = self._state.distribution.is_frozen
-        self._state = await self._visit.payouts.look_at(self._state.distribution.id)
+        self._state = await self._visit.payouts.read_detail(self._state.distribution.id)
         self._show_state()
         if self._state.distribution.is_frozen and not was_frozen:
             await self._fill()

@@ -76,7 +76,7 @@ class _Page:
                 self._preview = html(_not_yet())
                 with ui.element("div").classes("row"):
                     handler = self._visit.handler(Permission.PLAN, self._show_preview)
-                    self._look = button("Preview", handler, primary=True)
+                    self._preview_button = button("Preview", handler, primary=True)
                     self._create = button("Create", self._visit.handler(Permission.PLAN, self._make))
         await self._form.show()
         ui.timer(0.1, self._ask_zone, once=True)
@@ -99,12 +99,12 @@ class _Page:
         self._previewed = None
         self._create.set_enabled(False)
         self._create.classes(remove="primary")
-        self._look.classes("primary")
+        self._preview_button.classes("primary")
         self._create.set_text(_what(self._form.draft()))
         self._preview.content = _not_yet()
 
     async def _show_preview(self) -> None:
-        self._look.props("loading")
+        self._preview_button.props("loading")
         await self._zone_asked.wait()
         draft = self._form.draft()
 
@@ -121,7 +121,7 @@ class _Page:
             self._preview.content = callout("bad", error.message, error.next_step.said(in_browser))
             return
         finally:
-            self._look.props(remove="loading")
+            self._preview_button.props(remove="loading")
         if found is None:
             self._preview.content = callout(
                 "good", "Each deposit is paid out as it is.", "What everybody gets depends on the deposit."
@@ -131,7 +131,7 @@ class _Page:
         self._previewed = draft
         self._create.set_enabled(True)
         self._create.classes("primary")
-        self._look.classes(remove="primary")
+        self._preview_button.classes(remove="primary")
 
     async def _make(self) -> None:
         draft = self._form.draft()

@@ -59,7 +59,7 @@ class Attempt(Base):
     status: Mapped[AttemptStatus] = mapped_column(OneOf(AttemptStatus), default=AttemptStatus.RESERVED)
     recipient_count: Mapped[int] = mapped_column(Integer)
     total_amount: Mapped[Decimal]
-    looks: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
+    polls: Mapped[int] = mapped_column("looks", Integer, server_default=text("0"), default=0)
     outcome_code: Mapped[str | None]
     outcome_detail: Mapped[str | None] = mapped_column(Text)
     submitted_at: Mapped[datetime | None]

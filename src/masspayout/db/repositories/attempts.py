@@ -195,12 +195,12 @@ class Attempts(Repository[Attempt]):
         """Open → DEAD. False when somebody else was first."""
         return await self._close(attempt_id, AttemptStatus.DEAD, detail=proof)
 
-    async def note_look(self, attempt_id: uuid.UUID, detail: str) -> None:
+    async def record_poll(self, attempt_id: uuid.UUID, detail: str) -> None:
         """Count that the outcome was looked for in vain, and why."""
         await self._move(
             attempt_id,
             {AttemptStatus.SIGNED, AttemptStatus.SUBMITTED},
-            looks=Attempt.looks + 1,
+            polls=Attempt.polls + 1,
             outcome_detail=detail,
         )
 

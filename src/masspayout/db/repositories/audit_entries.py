@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, event, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 
+from masspayout.db.commit_hooks import add_commit_hook
 from masspayout.db.entities import AuditEntry, AuditHead
-from masspayout.db.last_work import do_last
 from masspayout.db.repositories.base import Page, Repository, read_page
 from masspayout.db.types import uuid7
 from masspayout.kernel.json_forms import json_form
@@ -38,7 +38,7 @@ class AuditEntries(Repository[AuditEntry]):
         transaction = session.get_nested_transaction() or session.get_transaction()
         noted = session.info.setdefault(_NOTED, [])
         noted.append((transaction, {"id": uuid7(), **columns}))
-        do_last(self.session, _write_noted)
+        add_commit_hook(self.session, _write_noted)
 
     async def find(
         self,

@@ -55,7 +55,7 @@ class DueStarts:
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
-    async def find_strays(self) -> Sequence[Distribution]:
+    async def find_orphans(self) -> Sequence[Distribution]:
         """Return rows of other programs that nothing would ever start or pay, and that do not say so yet."""
         query = select(Distribution).where(
             Distribution.failure_message.is_(None),

@@ -190,7 +190,7 @@ class EvmLedger:
         account_ids: Sequence[str],
         contract_terms: str | None = None,
         *,
-        close_looks: int | None = None,  # noqa: ARG002 - a hundred are tried in one exchange
+        max_lookups: int | None = None,  # noqa: ARG002 - a hundred are tried in one exchange
     ) -> Foreseen:
         """Find out which accounts could not get the token from the payer: a transfer to each is tried, not done.
 

@@ -224,7 +224,7 @@ class HederaLedger:
         account_ids: Sequence[str],
         contract_terms: str | None = None,  # noqa: ARG002 - no payer here works out the amounts
         *,
-        close_looks: int | None = None,
+        max_lookups: int | None = None,
     ) -> Foreseen:
         """Find out which accounts could not receive the token as things stand.
 
@@ -234,7 +234,7 @@ class HederaLedger:
         Raises:
             NotFound: There is no such token.
         """
-        return await self._preflight.foresee(token_id, account_ids, close_looks)
+        return await self._preflight.foresee(token_id, account_ids, max_lookups)
 
     async def sender(self, payer_account_id: str) -> Sender:
         """Return the payer itself, with the smallest start of validity that it may use now, in nanoseconds.

@@ -53,13 +53,13 @@ class Preflight:
     def __init__(self, mirror: MirrorClient) -> None:
         self._mirror = mirror
 
-    async def foresee(self, token_id: str, account_ids: Sequence[str], close_looks: int | None = None) -> Foreseen:
+    async def foresee(self, token_id: str, account_ids: Sequence[str], max_lookups: int | None = None) -> Foreseen:
         """Find out which accounts could not receive a token as things stand.
 
         Args:
             token_id: The token, or HBAR.
             account_ids: Any number of accounts.
-            close_looks: How many of them may be asked about one by one, spread evenly; unless given, all.
+            max_lookups: How many of them may be asked about one by one, spread evenly; unless given, all.
 
         Raises:
             NotFound: There is no such token.
@@ -78,10 +78,10 @@ class Preflight:
             elif code is not None:
                 obstacles[account_id] = code
         if token is not None and doubtful:
-            looked_at = _spread(doubtful, close_looks)
-            found = await asyncio.gather(*(self._look(token, account) for account in looked_at))
-            obstacles |= {one.account: code for one, code in zip(looked_at, found, strict=True) if code is not None}
-            return Foreseen(obstacles, len(doubtful) - len(looked_at))
+            looked_up = _spread(doubtful, max_lookups)
+            found = await asyncio.gather(*(self._look(token, account) for account in looked_up))
+            obstacles |= {one.account: code for one, code in zip(looked_up, found, strict=True) if code is not None}
+            return Foreseen(obstacles, len(doubtful) - len(looked_up))
         return Foreseen(obstacles)
 
     async def payer_obstacle(self, payer_account_id: str, token_id: str) -> str | None:

@@ -148,7 +148,7 @@ class SandboxLedger:
         account_ids: Sequence[str],
         contract_terms: str | None = None,  # noqa: ARG002 - no payer here works out the amounts
         *,
-        close_looks: int | None = None,  # noqa: ARG002 - one query tells of all
+        max_lookups: int | None = None,  # noqa: ARG002 - one query tells of all
     ) -> Foreseen:
         """Find out which accounts could not receive the token as things stand.
 

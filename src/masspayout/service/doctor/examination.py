@@ -87,13 +87,13 @@ class Check:
 
     Attributes:
         name: What should hold, in a few words; a heading of ``docs/troubleshooting.md``.
-        look: Returns a sentence that says how things stand; raises ``Problem``, or any error for people, when it does
+        run: Returns a sentence that says how things stand; raises ``Problem``, or any error for people, when it does
             not hold.
         needs: The check without which this one makes no sense.
     """
 
     name: str
-    look: Callable[[Examination], Awaitable[str]]
+    run: Callable[[Examination], Awaitable[str]]
     needs: str | None = None
 
 
@@ -137,7 +137,7 @@ async def _run(check: Check, examination: Examination, patience_seconds: float) 
     """Run one check; whatever goes wrong in it is its result."""
     try:
         async with asyncio.timeout(patience_seconds):
-            message = await check.look(examination)
+            message = await check.run(examination)
     except MassPayoutError as error:
         details = error.details if isinstance(error, Problem) else ()
         return Result(check.name, Status.PROBLEM, error.message, error.next_step, details)

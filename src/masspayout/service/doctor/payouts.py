@@ -85,7 +85,7 @@ async def transactions_are_decided(examination: Examination) -> str:
         "A worker looks them up until the ledger has decided: ",
         Action.START_WORKER,
         details=[
-            f"{row.transaction_id} of distribution {row.distribution_id}, looked up {row.looks} times"
+            f"{row.transaction_id} of distribution {row.distribution_id}, looked up {row.polls} times"
             for row in undecided
         ],
     )

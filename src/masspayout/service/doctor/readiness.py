@@ -43,11 +43,11 @@ class Readiness:
         """Return what was found: ready is who has no result that is a problem, or was not looked at for one."""
         async with self._looking:
             if self._clock() - self._looked_at > _KEPT_SECONDS:
-                self._results = await self._look()
+                self._results = await self._run_checks()
                 self._looked_at = self._clock()
             return self._results
 
-    async def _look(self) -> Sequence[Result]:
+    async def _run_checks(self) -> Sequence[Result]:
         examination = Examination(self._context.settings, _SLOW_MS)
         examination.diagnosis = Diagnosis(self._context.database.url)
         examination.ledger = self._context.ledger

@@ -1,4 +1,4 @@
-"""Rows that other programs wrote and that nothing would ever start: they say so, and stand in nobody's way."""
+"""Orphans: rows of other programs that nothing would ever start; each is flagged, and blocks nothing."""
 
 import logging
 
@@ -11,19 +11,19 @@ from masspayout.payments import never_started
 _log = logging.getLogger(__name__)
 
 
-async def name_strays(database: Database) -> int:
-    """Write on each of them why it does not go on, and what to do about it. Return how many there are anew."""
+async def flag_orphans(database: Database) -> int:
+    """Write on each orphan why it does not start, and what to do about it. Return the number of new ones."""
     async with database.unit_of_work() as work:
-        strays = await work.due_starts.find_strays()
-        for distribution in strays:
+        orphans = await work.due_starts.find_orphans()
+        for distribution in orphans:
             if distribution.status is DistributionStatus.PROCESSING:
                 await work.due_starts.note_wait(distribution.id, never_started(distribution))
             else:
                 reason = _of_no_series(distribution)
                 await work.due_starts.note_failure(distribution.id, reason.message, reason.next_step)
-    for distribution in strays:
+    for distribution in orphans:
         _log.warning("distribution %s is %s by another program, and left alone", distribution.id, distribution.status)
-    return len(strays)
+    return len(orphans)
 
 
 def _of_no_series(distribution: Distribution) -> Conflict:

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from databases import run_sql
-from masspayout.automation import strays
+from masspayout.automation import orphans
 from masspayout.context import Context
 from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import DistributionStatus
@@ -40,23 +40,23 @@ async def insert(world: World, execution_type: str, status: str) -> uuid.UUID:
 
 
 async def test_one_that_says_it_is_being_paid_and_never_began_is_named_and_pays_nothing(world: World) -> None:
-    stray = await insert(world, "MANUAL", "PROCESSING")
+    orphan = await insert(world, "MANUAL", "PROCESSING")
     await write(
         world,
         "INSERT INTO batch_payout (distribution_id, batch_number, total_holders, status) "
-        f"VALUES ('{stray}', 1, 1, 'PENDING')",
+        f"VALUES ('{orphan}', 1, 1, 'PENDING')",
         "INSERT INTO holder (asset_id, distribution_id, account_id, balance, payment_amount, batch_number) "
-        f"VALUES ('{world.asset.id}', '{stray}', '{HOLDERS[0]}', 100, 9, 1)",
+        f"VALUES ('{world.asset.id}', '{orphan}', '{HOLDERS[0]}', 100, 9, 1)",
     )
     with pytest.raises(Conflict, match="was never started by masspayout"):
-        await world.pay(stray)
+        await world.pay(orphan)
     good = await world.plan()
     await world.execute(good.id)
-    assert await strays.name_strays(world.runtime.database) == 1
+    assert await orphans.flag_orphans(world.runtime.database) == 1
     # It ends, and by itself: what it has to do is done.
     await run_worker(world.runtime, concurrency=2, until_idle=True)
     assert await world.find_status(good.id) is DistributionStatus.COMPLETED
-    found = await world.find(stray)
+    found = await world.find(orphan)
     assert (found.status, found.batches[0].status) == (DistributionStatus.PROCESSING, "PENDING")
     assert "was never started by masspayout" in str(found.failure_message)
     assert "Set its status to PENDING" in str(found.failure_next_step)
@@ -68,16 +68,16 @@ async def test_one_that_says_it_is_being_paid_and_never_began_is_named_and_pays_
             "SELECT count(*) FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'"
         ).fetchall()
     assert (jobs, paid) == (0, 1)
-    assert await strays.name_strays(world.runtime.database) == 0
+    assert await orphans.flag_orphans(world.runtime.database) == 0
 
 
 @pytest.mark.parametrize("execution_type", ["RECURRING", "AUTOMATIC"])
 async def test_what_recurs_without_a_series_is_named(world: World, execution_type: str) -> None:
-    stray = await insert(world, execution_type, "PENDING")
-    assert await strays.name_strays(world.runtime.database) == 1
-    found = await world.find(stray)
+    orphan = await insert(world, execution_type, "PENDING")
+    assert await orphans.flag_orphans(world.runtime.database) == 1
+    found = await world.find(orphan)
     assert f"is {execution_type} and belongs to no series: nothing starts it." in str(found.failure_message)
-    assert f"masspayout distribution cancel {stray}" in str(found.failure_next_step)
+    assert f"masspayout distribution cancel {orphan}" in str(found.failure_next_step)
 
 
 async def test_an_asset_with_the_id_of_its_payment_token_alone_learns_the_rest_from_the_ledger(world: World) -> None:

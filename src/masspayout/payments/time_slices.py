@@ -1,4 +1,4 @@
-"""Turns: how long a payout keeps a worker's slot while others wait for one."""
+"""Time slices: how long a payout keeps a worker's slot while others wait for one."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 _LONGEST_PAUSE_SECONDS = 0.5
 
 
-class Turn:
-    """One turn of one payout in one slot.
+class TimeSlice:
+    """Time slice of one payout in one slot.
 
     Args:
         steady_seconds: Tells the time.
@@ -31,7 +31,7 @@ class Turn:
 
     @property
     def wait_seconds(self) -> float:
-        """How long there is nothing to do for the payout, once its turn has ended."""
+        """How long there is nothing to do for the payout, once its time slice has ended."""
         return self._wait_seconds
 
     def ends_for(self, pause_seconds: float) -> bool:
