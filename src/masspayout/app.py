@@ -34,13 +34,13 @@ from masspayout.kernel.types import PaymentToken
 from masspayout.ledger.contract_offers import ContractOffer
 from masspayout.payments import (
     Answered,
-    Checked,
     DistributionPayer,
     PayerGate,
     PayerReport,
+    ProgressCallback,
     Reconciliation,
     Secured,
-    nobody_told,
+    ignore_progress,
     reconciliation,
     recovery,
 )
@@ -188,15 +188,15 @@ class Payouts:
         """Say what executing a frozen distribution would do, as ``previews.preview`` does."""
         return await previews.preview(self._context, distribution)
 
-    async def trial(self, asset: Asset, terms: Terms, *, checked: Checked = nobody_told) -> Preview:
-        """Say what terms would come to, as ``previews.trial`` does. Nothing is written."""
-        return await previews.trial(self._context, asset, terms, checked=checked)
+    async def dry_run(self, asset: Asset, terms: Terms, *, on_progress: ProgressCallback = ignore_progress) -> Preview:
+        """Say what terms would come to, as ``previews.dry_run`` does. Nothing is written."""
+        return await previews.dry_run(self._context, asset, terms, on_progress=on_progress)
 
-    async def trial_of_list(
-        self, token: PaymentToken, payout_list: PayoutList, *, checked: Checked = nobody_told
+    async def dry_run_of_list(
+        self, token: PaymentToken, payout_list: PayoutList, *, on_progress: ProgressCallback = ignore_progress
     ) -> Preview:
-        """Say what a list would come to, as ``previews.trial_of_list`` does. Nothing is written."""
-        return await previews.trial_of_list(self._context, token, payout_list, checked=checked)
+        """Say what a list would come to, as ``previews.dry_run_of_list`` does. Nothing is written."""
+        return await previews.dry_run_of_list(self._context, token, payout_list, on_progress=on_progress)
 
     # Begun, stopped, tried again
 

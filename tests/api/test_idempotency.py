@@ -140,12 +140,12 @@ async def test_what_was_done_before_a_crash_is_not_done_again(
 
 async def test_a_token_that_nobody_was_told_is_revoked(service: Service, admin: httpx.AsyncClient) -> None:
     key = new_key()
-    untold = await crash_after(service, admin, "/tokens", key, {"name": "x"})
-    told = (await admin.post("/tokens", json={"name": "x"}, headers=key)).json()
+    unreturned = await crash_after(service, admin, "/tokens", key, {"name": "x"})
+    returned = (await admin.post("/tokens", json={"name": "x"}, headers=key)).json()
     listed = {token["id"]: token for token in (await admin.get("/tokens", params={"limit": 100})).json()["items"]}
-    assert told["id"] != untold
-    assert listed[untold]["revoked_at"] is not None
-    assert listed[told["id"]]["revoked_at"] is None
+    assert returned["id"] != unreturned
+    assert listed[unreturned]["revoked_at"] is not None
+    assert listed[returned["id"]]["revoked_at"] is None
 
 
 async def test_a_claim_lapses_when_its_process_dies_and_not_before(service: Service) -> None:

@@ -295,7 +295,7 @@ async def test_after_one_that_is_called_off_comes_the_next(world: World) -> None
     assert [each.status for each in found] == [DistributionStatus.CANCELLED, PROCESSING, PENDING]
 
 
-TOLD = st.builds(
+TERMS = st.builds(
     Terms,
     type=st.sampled_from(DistributionType),
     payout_type=st.sampled_from(PayoutType),
@@ -316,24 +316,24 @@ def test_the_terms_are_all_that_a_distribution_has_from_its_series() -> None:
     }
 
 
-@given(told=TOLD, plan=PLANS, has_amount=st.booleans(), deposit=st.integers(1, 10**12))
+@given(terms=TERMS, plan=PLANS, has_amount=st.booleans(), deposit=st.integers(1, 10**12))
 @hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_whatever_a_series_was_told_its_distributions_have(
-    world: World, told: Terms, plan: Calendar | Trigger, has_amount: bool, deposit: int
+async def test_all_terms_of_a_series_are_those_of_its_distributions(
+    world: World, terms: Terms, plan: Calendar | Trigger, has_amount: bool, deposit: int
 ) -> None:
     runtime, deposit_amount = world.runtime, Decimal(deposit).scaleb(-6)
     is_trigger = isinstance(plan, Trigger)
     if is_trigger and not has_amount:
-        told = replace(told, amount=None)
+        terms = replace(terms, amount=None)
     dora = Actor(ActorKind.USER, "7", "dora")
     with acting_as(dora):
-        made = await series.create(runtime, world.asset, told, plan, now=NOW)
+        made = await series.create(runtime, world.asset, terms, plan, now=NOW)
     if is_trigger:
         async with runtime.database.unit_of_work() as session:
             await series.make_distributions(session, made.id, [START], deposit_amount=deposit_amount)
     (found,) = await made_by(world, made)
-    for name in (field.name for field in fields(told) if field.name in TERM_COLUMNS):
-        value = getattr(told, name)
+    for name in (field.name for field in fields(terms) if field.name in TERM_COLUMNS):
+        value = getattr(terms, name)
         if name == "amount" and value is None:
             value = deposit_amount
         if name != "execution_type":

@@ -34,7 +34,7 @@ def shop(database_url: URL, command_line: CommandLine) -> CommandLine:
     return command_line
 
 
-def told(command_line: CommandLine, *arguments: str) -> Any:
+def values(command_line: CommandLine, *arguments: str) -> Any:
     said = command_line(*arguments, "--json")
     assert said.status == 0, said
     return json.loads(said.out)
@@ -46,14 +46,14 @@ def test_an_asset_is_imported_listed_and_synced(shop: CommandLine) -> None:
     assert "Imported BND (0.0.5001) with 3 holders." in said.out
     assert "--payment-token" in said.out
     assert shop("asset", "import", ASSET, "--payment-token", TOKEN).out.count("\n") == 1
-    (listed,) = told(shop, "asset", "list")["items"]
-    shown = told(shop, "asset", "show", ASSET)
-    assert listed == shown == told(shop, "asset", "show", listed["id"])
+    (listed,) = values(shop, "asset", "list")["items"]
+    shown = values(shop, "asset", "show", ASSET)
+    assert listed == shown == values(shop, "asset", "show", listed["id"])
     assert (shown["total_supply"], shown["sync_status"]) == ("10.00", "SYNCED")
     assert shown["last_synced_at"].endswith("Z")
     shop("sandbox", "deposit", ASSET, "1.5", "--to", "0.0.24")
     assert "4 holders" in shop("asset", "sync", ASSET).out
-    holders = told(shop, "asset", "holders", ASSET, "--limit", "2", "--page", "2")
+    holders = values(shop, "asset", "holders", ASSET, "--limit", "2", "--page", "2")
     assert holders == {
         "items": [{"account_id": "0.0.23", "balance": "7.00"}, {"account_id": "0.0.24", "balance": "1.50"}],
         "total": 4,
@@ -65,9 +65,9 @@ def test_a_dividend_is_created_reviewed_paid_mended_and_proven(shop: CommandLine
     shop("asset", "import", ASSET, "--payment-token", TOKEN)
     assert "There is no distribution yet" in shop("distribution", "list").out
     assert "No distribution is like that." in shop("distribution", "list", "--status", "FAILED").out
-    dividend = told(shop, "distribution", "create", ASSET, "--payout", "PERCENTAGE", "--amount", "500")["id"]
+    dividend = values(shop, "distribution", "create", ASSET, "--payout", "PERCENTAGE", "--amount", "500")["id"]
     assert f"{FROZEN} would fail" in shop("distribution", "preview", dividend).out
-    preview = told(shop, "distribution", "preview", dividend)
+    preview = values(shop, "distribution", "preview", dividend)
     assert (preview["total_amount"], preview["shortfall_amount"]) == ("500.000000", "0")
     assert (preview["takes_seconds"], preview["fee_amount"], preview["fee_symbol"]) == (1, "0", None)
     assert preview["unpayable"] == {FROZEN: "ACCOUNT_FROZEN_FOR_TOKEN"}
@@ -77,24 +77,24 @@ def test_a_dividend_is_created_reviewed_paid_mended_and_proven(shop: CommandLine
     assert "FAILED: 2 of 3 holders paid, 400.000000 of 500.000000." in said.out
     assert "1 ACCOUNT_FROZEN_FOR_TOKEN" in said.out
     assert f"masspayout distribution retry {dividend} --wait" in said.out
-    (failed,) = told(shop, "distribution", "holders", dividend, "--failed")["items"]
+    (failed,) = values(shop, "distribution", "holders", dividend, "--failed")["items"]
     assert (failed["account_id"], failed["payment_amount"], failed["paid"]) == (FROZEN, "100.000000", False)
     assert failed["failure_code"] == "ACCOUNT_FROZEN_FOR_TOKEN"
-    (batch,) = told(shop, "distribution", "batches", dividend)
+    (batch,) = values(shop, "distribution", "batches", dividend)
     assert (batch["status"], batch["successful_payments"], batch["failed_payments"]) == ("FAILED", 2, 1)
 
     shop("sandbox", "unfreeze", FROZEN, TOKEN)
     assert shop("distribution", "retry", dividend, "--wait").status == 0
-    verdict = told(shop, "reconcile", dividend)
+    verdict = values(shop, "reconcile", dividend)
     assert (verdict["agrees"], verdict["ledger_amount"], verdict["breaks"]) == (True, "500.000000", [])
-    shown = told(shop, "distribution", "show", dividend)
+    shown = values(shop, "distribution", "show", dividend)
     assert (shown["status"], shown["paid_count"], shown["failed_count"]) == ("COMPLETED", 3, 0)
 
 
 def test_everybody_is_written_into_a_file_or_onto_the_screen(shop: CommandLine) -> None:
     shop("asset", "import", ASSET, "--payment-token", TOKEN)
     create = ("distribution", "create", ASSET, "--payout", "FIXED", "--amount", "100")
-    dividend = told(shop, *create)["id"]
+    dividend = values(shop, *create)["id"]
     shop("distribution", "execute", dividend, "--wait")
     assert "Wrote 3 holders to all.csv." in shop("distribution", "holders", dividend, "--csv", "all.csv").out
     written = Path("all.csv").read_text()
@@ -111,19 +111,19 @@ def test_a_worker_pays_what_was_started_elsewhere_and_stops_when_idle(shop: Comm
     shop("asset", "import", ASSET, "--payment-token", TOKEN)
     shop("sandbox", "unfreeze", FROZEN, TOKEN)
     Path("list.csv").write_text("account_id,amount\n0.0.31,1\n0.0.32,2\n")
-    dividend = told(shop, "distribution", "create", ASSET, "--list", "list.csv", "--concept", "bonus")["id"]
+    dividend = values(shop, "distribution", "create", ASSET, "--list", "list.csv", "--concept", "bonus")["id"]
     said = shop("distribution", "execute", dividend)
     assert "masspayout worker" in said.out
     assert shop("worker", "--until-idle").status == 0
-    assert told(shop, "reconcile", dividend)["paid_amount"] == "3.000000"
-    (listed,) = told(shop, "distribution", "list", "--asset", ASSET, "--status", "COMPLETED")["items"]
+    assert values(shop, "reconcile", dividend)["paid_amount"] == "3.000000"
+    (listed,) = values(shop, "distribution", "list", "--asset", ASSET, "--status", "COMPLETED")["items"]
     assert (listed["id"], listed["concept"]) == (dividend, "bonus")
 
 
 def test_rows_that_another_program_wrote_are_named_with_a_next_step(shop: CommandLine, database_url: URL) -> None:
     shop("asset", "import", ASSET, "--payment-token", TOKEN)
     terms = ("--payout", "FIXED", "--amount", "3", "--execution", "SCHEDULED", "--at", "2060-01-01T00:00")
-    made = told(shop, "distribution", "create", ASSET, *terms)["id"]
+    made = values(shop, "distribution", "create", ASSET, *terms)["id"]
     run_sql(
         database_url,
         f"UPDATE distribution SET scheduled_time = now() - interval '1 second' WHERE id = '{made}'",
@@ -136,7 +136,7 @@ def test_rows_that_another_program_wrote_are_named_with_a_next_step(shop: Comman
     )
     refused(shop, "distribution", "execute", made, status=1, sentences=sentences)
     assert shop("worker", "--until-idle").status == 0
-    shown = told(shop, "distribution", "show", made)
+    shown = values(shop, "distribution", "show", made)
     assert (shown["status"], shown["failure_code"]) == ("FAILED", "CANNOT_START")
     refused(shop, "distribution", "retry", made, status=1, sentences=sentences)
     run_sql(database_url, f"DELETE FROM holder WHERE distribution_id = '{made}'")

@@ -169,7 +169,7 @@ def test_what_an_interrupted_first_start_left_is_made_anew(data_dir: Path) -> No
     embedded.leave(data_dir)
 
 
-def test_a_path_too_long_for_a_socket_is_no_obstacle(tmp_path: Path) -> None:
+def test_a_path_too_long_for_a_socket_is_no_problem(tmp_path: Path) -> None:
     data_dir = tmp_path / ("long" * 25)
     url = embedded.start(data_dir)
     socket_directory = Path(str(url.query["host"]))

@@ -111,11 +111,11 @@ async def test_every_command_for_a_restore_does_what_the_document_says(house: Ho
 
     for line in ("series list", "user list", "doctor"):
         assert run(f"masspayout {line}").status in (0, 1)
-    told = {(name, tuple(sorted(options))) for line in code(text) for name, options in mentions(line)}
+    documented = {(name, tuple(sorted(options))) for line in code(text) for name, options in mentions(line)}
     typed = {
         (name, tuple(sorted(options))) for each in ran for line in each.splitlines() for name, options in mentions(line)
     }
-    assert told - typed <= TRIED_ELSEWHERE
+    assert documented - typed <= TRIED_ELSEWHERE
 
 
 def code(text: str) -> Iterator[str]:

@@ -85,8 +85,8 @@ def fill(template: str) -> str:
 def test_every_request_that_is_told_is_in_the_description_of_the_api() -> None:
     described = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))["paths"]
     there_are = {f"{method.upper()} {fill(path)}" for path, methods in described.items() for method in methods}
-    told = {step: api.over_http(Step(step.action, ("x",) * len(step.subjects))) for step in STEPS}
-    requests = {each for each in told.values() if not each.startswith("masspayout ")}
+    values = {step: api.over_http(Step(step.action, ("x",) * len(step.subjects))) for step in STEPS}
+    requests = {each for each in values.values() if not each.startswith("masspayout ")}
     assert len(requests) >= 20
     assert {fill(each.split("?")[0].split(" with ")[0]) for each in requests} <= there_are
 
@@ -94,8 +94,8 @@ def test_every_request_that_is_told_is_in_the_description_of_the_api() -> None:
 def test_every_place_that_is_told_is_in_the_dashboard() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (PACKAGE / "dashboard").rglob("*.py")]
     words = "\n".join(source for source in sources if "_PLACES = {" not in source)
-    told = [dashboard.in_browser(part) for part in (*STEPS, *Field)]
-    named = set(chain.from_iterable(re.findall("“([^”]+)”", each) for each in told))
+    values = [dashboard.in_browser(part) for part in (*STEPS, *Field)]
+    named = set(chain.from_iterable(re.findall("“([^”]+)”", each) for each in values))
     assert len(named) >= 10
     assert {name for name in named if name not in words} == set()
 

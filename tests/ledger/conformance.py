@@ -132,7 +132,7 @@ class Scene:
             await self.ledger.submit(signed.signed_bytes)
 
     async def preflight(self, account_ids: Sequence[str]) -> Mapping[str, str]:
-        return (await self.ledger.preflight(self.harness.payer_account_id, self.token_id, account_ids)).obstacles
+        return (await self.ledger.preflight(self.harness.payer_account_id, self.token_id, account_ids)).failures
 
     async def balance(self, account_id: str) -> int:
         return await self.ledger.balance_units(account_id, self.token_id)
@@ -249,10 +249,10 @@ class LedgerConformance:
         good, bad = await scene.harness.make_account(), await scene.harness.make_account()
         await scene.harness.freeze(bad, scene.token_id)
 
-        obstacles = await scene.preflight([good, bad])
+        failures = await scene.preflight([good, bad])
 
-        assert set(obstacles) == {bad}
-        assert describe_failure(obstacles[bad]).failure_class is FailureClass.RECIPIENT
+        assert set(failures) == {bad}
+        assert describe_failure(failures[bad]).failure_class is FailureClass.RECIPIENT
         await scene.harness.unfreeze(bad, scene.token_id)
         assert await scene.preflight([good, bad]) == {}
 

@@ -148,8 +148,8 @@ async def test_the_first_bad_recipient_decides(ledger: SandboxLedger) -> None:
     for order in (ACCOUNTS[:4], ACCOUNTS[3::-1]):
         assert await pay(ledger, dict.fromkeys(order, 1)) == Refused(codes[order[0]])
     # A rejection is a surprise: nobody can know of it beforehand.
-    foreseen = {account: code for account, code in codes.items() if account != rejected}
-    assert (await ledger.preflight(PAYER, TOKEN, ACCOUNTS)).obstacles == foreseen
+    result = {account: code for account, code in codes.items() if account != rejected}
+    assert (await ledger.preflight(PAYER, TOKEN, ACCOUNTS)).failures == result
 
 
 async def test_a_dissociated_account_is_remembered_and_can_associate_again(ledger: SandboxLedger) -> None:

@@ -55,7 +55,7 @@ TERMS = {
 
 
 # The untruths that were told on all stages, by kind.
-TOLD: Counter[str] = Counter()
+COUNTS: Counter[str] = Counter()
 
 
 @dataclass
@@ -102,7 +102,7 @@ def _running(directory: Path) -> Iterator[HederaStage]:
         network.clock.advance(1800)  # so that a mirror node that is twenty minutes behind has seen all of it
         network.set_faults(FAULTS)
         yield HederaStage(network, world_settings(network, directory, **TERMS))
-        TOLD.update(network.mirror.liar.told, false_receipts=network.false_receipts)
+        COUNTS.update(network.mirror.liar.counts, false_receipts=network.false_receipts)
 
 
 @contextmanager
@@ -137,7 +137,7 @@ async def _plan(url: URL) -> uuid.UUID:
 @pytest.mark.timeout(900)
 def test_a_crash_anywhere_on_hedera_pays_nobody_twice_and_forgets_nobody(story: Story, embedded_server: URL) -> None:
     assert die_everywhere(story, embedded_server, stride=6, up_to=150) > 50
-    assert all(TOLD[kind] for kind in ("misrouted", "false_receipts"))
+    assert all(COUNTS[kind] for kind in ("misrouted", "false_receipts"))
 
 
 @pytest.mark.longest

@@ -86,10 +86,10 @@ async def test_many_recipients_are_looked_at_together(network: EmulatedNetwork, 
     wanted = [many_tokens, stranger, full, "0.0.888888"]
 
     before = len(network.mirror.requests)
-    assert (await ledger.preflight(PAYER, PAYMENT_TOKEN, [account for account, _ in HOLDERS])).obstacles == {}
+    assert (await ledger.preflight(PAYER, PAYMENT_TOKEN, [account for account, _ in HOLDERS])).failures == {}
     everybody = len(network.mirror.requests) - before
 
-    assert (await ledger.preflight(PAYER, late, wanted)).obstacles == {
+    assert (await ledger.preflight(PAYER, late, wanted)).failures == {
         stranger: "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT",
         full: "NO_REMAINING_AUTOMATIC_ASSOCIATIONS",
         "0.0.888888": "INVALID_ACCOUNT_ID",

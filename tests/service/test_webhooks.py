@@ -176,10 +176,10 @@ async def test_other_dates_are_told(world: World, servers: AsyncExitStack) -> No
         async with world.runtime.database.unit_of_work() as session:
             assert await AnnouncedPayouts(session).move_unfrozen(planned.id, put_off)
     await deliver(world)
-    (told,) = [received.message for received in target.received]
-    assert told["type"] == "distribution.changed"
-    assert told["data"]["distribution_id"] == str(planned.id)
-    assert {name: datetime.fromisoformat(told["data"][name]) for name in put_off} == put_off
+    (values,) = [received.message for received in target.received]
+    assert values["type"] == "distribution.changed"
+    assert values["data"]["distribution_id"] == str(planned.id)
+    assert {name: datetime.fromisoformat(values["data"][name]) for name in put_off} == put_off
 
 
 async def test_approvals_are_told(world: World, servers: AsyncExitStack) -> None:

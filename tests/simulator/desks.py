@@ -43,12 +43,12 @@ class Desk:
 def settings_of(ledger: str, approvals: int) -> Settings:
     """Return the settings of an installation: made once, because that takes longer than a simulation."""
     if (ledger, approvals) not in _SETTINGS:
-        told: dict[str, Any] = {
+        values: dict[str, Any] = {
             "_env_file": None,
             "ledger": ledger,
             "approvals_required": approvals,
             "payer_account_id": PAYER[ledger],
             "look_again_max_seconds": 60,
         }
-        _SETTINGS[ledger, approvals] = Settings(**told)
+        _SETTINGS[ledger, approvals] = Settings(**values)
     return _SETTINGS[ledger, approvals]

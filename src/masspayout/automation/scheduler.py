@@ -15,8 +15,8 @@ from enum import StrEnum
 from masspayout import audit
 from masspayout.automation import series
 from masspayout.context import Context
+from masspayout.db.connection_errors import is_of_statement
 from masspayout.db.entities import Distribution, DistributionStatus
-from masspayout.db.refusals import is_of_statement
 from masspayout.db.repositories import (
     ROWS_REFUSED,
     database_reason,

@@ -18,13 +18,13 @@ from masspayout.audit import record_cancelled
 from masspayout.automation.scheduling import find_zone, occurrence
 from masspayout.automation.triggers import Trigger
 from masspayout.context import Context
+from masspayout.db.connection_errors import is_of_statement
 from masspayout.db.entities import TERM_COLUMNS, Asset, ExecutionType, Frequency, Series, SeriesStatus
-from masspayout.db.refusals import is_of_statement
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.distributions import Terms, from_terms, require_ahead
-from masspayout.entitlements import payment_token_of, require_told_amounts
+from masspayout.entitlements import payment_token_of, require_explicit_amounts
 from masspayout.kernel.backoff import Backoff
 from masspayout.kernel.errors import Conflict, DatabaseUnavailable, Invalid
 from masspayout.kernel.ledger_time import to_nanos
@@ -79,7 +79,7 @@ async def create(
         Conflict: The asset has no payment token, or its contract works out the amounts itself.
     """
     now = now or await context.database.clock.now()
-    token = await require_told_amounts(context.ledger, payment_token_of(context.settings, asset))
+    token = await require_explicit_amounts(context.ledger, payment_token_of(context.settings, asset))
     first = from_terms(asset, terms, token, amount_required=isinstance(plan, Calendar))
     if terms.record_time is not None:
         raise Invalid(
@@ -87,9 +87,9 @@ async def create(
             "Leave it out.",
         )
     # Columns that are not set have their own defaults, which an explicit None would take the place of.
-    told = {name: value for name in TERM_COLUMNS if (value := getattr(first, name)) is not None}
-    told["execution_type"] = ExecutionType.RECURRING if isinstance(plan, Calendar) else ExecutionType.AUTOMATIC
-    series = Series(id=terms.id or uuid7(), **told)
+    term_values = {name: value for name in TERM_COLUMNS if (value := getattr(first, name)) is not None}
+    term_values["execution_type"] = ExecutionType.RECURRING if isinstance(plan, Calendar) else ExecutionType.AUTOMATIC
+    series = Series(id=terms.id or uuid7(), **term_values)
     if isinstance(plan, Trigger):
         series.trigger_condition = str(plan)
         offset_nanos = await context.database.clock.offset_nanos()

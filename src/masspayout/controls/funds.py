@@ -43,13 +43,13 @@ class FundsReading:
         token: What it is to pay in.
         held_amount: What it holds, in whole payment tokens.
         tariff: What the ledger charges for paying.
-        obstacle: What keeps it from paying, if anything does.
+        payer_error: What keeps it from paying, if anything does.
     """
 
     token: PaymentToken
     held_amount: Decimal
     tariff: Tariff
-    obstacle: Conflict | None = None
+    payer_error: Conflict | None = None
 
 
 async def read(ledger: Ledger, token: PaymentToken) -> FundsReading:
@@ -58,16 +58,16 @@ async def read(ledger: Ledger, token: PaymentToken) -> FundsReading:
     Raises:
         LedgerUnavailable: The ledger cannot be read now.
     """
-    obstacle = None
+    payer_error = None
     try:
         await ledger.check_payer(token.payer_account_id, token.token_id, token.contract_terms)
     except Conflict as error:
-        obstacle = error
+        payer_error = error
     return FundsReading(
         token,
         await held_amount(ledger, token),
         await ledger.tariff(token.payer_account_id, token.token_id, token.contract_terms),
-        obstacle,
+        payer_error,
     )
 
 
@@ -83,8 +83,8 @@ def check(reading: FundsReading, due: Due, promised_amount: Decimal = Decimal(0)
         Conflict: Something keeps the payer from paying: its contract is paused, say, or no key of ours may use it.
         InsufficientFunds: It holds less; the shortfall is named.
     """
-    if reading.obstacle is not None:
-        raise reading.obstacle
+    if reading.payer_error is not None:
+        raise reading.payer_error
     token = reading.token
     missing_amount = _missing_amount(reading, due, promised_amount)
     if missing_amount > 0:

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from masspayout.db.connecting import Connector
+from masspayout.db.connection_errors import ErrorStage, stage_of, unavailable
 from masspayout.db.drift import MissingIndex, find_differences, find_missing_indexes
-from masspayout.db.refusals import Obstacle, obstacle_of, unavailable
 from masspayout.kernel.errors import DatabaseUnavailable
 
 _STATEMENT_SECONDS = 15
@@ -240,13 +240,13 @@ class Diagnosis:
         """Let go of the server."""
         await self._engine.dispose()
 
-    async def refusal(self) -> tuple[Obstacle, DatabaseUnavailable] | None:
+    async def connection_error(self) -> tuple[ErrorStage, DatabaseUnavailable] | None:
         """Try to connect; return what refused us and why, or nothing."""
         try:
             async with self._engine.connect():
                 return None
         except DBAPIError as error:
-            return obstacle_of(error), unavailable(self.url, error)
+            return stage_of(error), unavailable(self.url, error)
 
     async def is_read_only(self) -> bool:
         """Whether nothing can be written, by what the database, the role or a standby server say."""

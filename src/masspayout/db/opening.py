@@ -15,7 +15,7 @@ from sqlalchemy import URL
 
 from masspayout.db import embedded
 from masspayout.db.connecting import Connector
-from masspayout.db.refusals import unavailable
+from masspayout.db.connection_errors import unavailable
 from masspayout.db.session import Database
 from masspayout.kernel.deferred import deferred
 from masspayout.settings import Settings

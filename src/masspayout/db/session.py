@@ -16,7 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from masspayout.db.commit_hooks import SINGLE_STATEMENT, run_commit_hooks
 from masspayout.db.connecting import Connector
-from masspayout.db.refusals import is_read_only, is_refusal, unavailable
+from masspayout.db.connection_errors import is_connection_error, is_read_only, unavailable
 from masspayout.db.replication import UnconfirmedCommits
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.clock import Clock
@@ -96,7 +96,7 @@ class Database:
                     "Try again; if it stays so, raise DATABASE_CONNECTIONS, or have fewer jobs side by side.",
                 ) from error
             except (DBAPIError, psycopg.Error) as error:
-                if not is_refusal(error):
+                if not is_connection_error(error):
                     raise
                 # What is read-only now may have become so, or no longer be so: sessions keep what they began with.
                 self._is_outdated |= is_read_only(error)

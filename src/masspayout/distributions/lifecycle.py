@@ -33,7 +33,7 @@ async def create(context: Context, asset: Asset, terms: Terms, *, now: datetime 
     """
     database, ledger, settings = context.database, context.ledger, context.settings
     now = now or await database.clock.now()
-    token = await freezing.require_told_amounts(ledger, payment_token_of(settings, asset))
+    token = await freezing.require_explicit_amounts(ledger, payment_token_of(settings, asset))
     distribution = from_terms(asset, terms, token)
     check_schedule(terms, now)
     is_scheduled = terms.execution_type is ExecutionType.SCHEDULED

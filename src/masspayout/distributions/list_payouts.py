@@ -16,7 +16,7 @@ from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.distributions import starts
 from masspayout.distributions.payout_lists import PayoutList, content_key
 from masspayout.distributions.terms import ListTerms
-from masspayout.entitlements import payment_token_of, record_freeze, require_told_amounts
+from masspayout.entitlements import payment_token_of, record_freeze, require_explicit_amounts
 from masspayout.kernel.errors import Conflict, InvalidRows
 from masspayout.kernel.money import to_decimal
 from masspayout.kernel.next_steps import Action, Field
@@ -37,7 +37,7 @@ async def payment_token(context: Context, token_id: str) -> PaymentToken:
     """
     found = await assets.find_payment_token(context.ledger, token_id)
     token = PaymentToken(found.token_id, found.decimals, context.settings.payer_account_id)
-    return await require_told_amounts(context.ledger, token)
+    return await require_explicit_amounts(context.ledger, token)
 
 
 async def payment_token_of_asset(context: Context, asset: Asset) -> PaymentToken:
@@ -46,7 +46,7 @@ async def payment_token_of_asset(context: Context, asset: Asset) -> PaymentToken
     Raises:
         Conflict: The asset has no payment token, or the payer is a contract that works out the amounts itself.
     """
-    return await require_told_amounts(context.ledger, payment_token_of(context.settings, asset))
+    return await require_explicit_amounts(context.ledger, payment_token_of(context.settings, asset))
 
 
 async def check(

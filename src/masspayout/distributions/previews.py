@@ -8,7 +8,7 @@ from decimal import Decimal
 from masspayout.context import Context
 from masspayout.controls import frozen_token, held_amount
 from masspayout.db.entities import Asset, Distribution
-from masspayout.db.repositories import Trial
+from masspayout.db.repositories import DryRun
 from masspayout.distributions import lifecycle
 from masspayout.distributions.payout_lists import PayoutList
 from masspayout.distributions.terms import Terms, from_terms
@@ -20,13 +20,13 @@ from masspayout.entitlements import (
     nobody_holds,
     nothing_to_pay,
     payment_token_of,
-    require_told_amounts,
+    require_explicit_amounts,
 )
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.money import subtract, to_decimal, to_units
 from masspayout.kernel.spool import Spool
 from masspayout.kernel.types import PaymentToken
-from masspayout.payments import CHUNK_SIZE, Checked, RecipientCheck, chunks, nobody_told
+from masspayout.payments import CHUNK_SIZE, ProgressCallback, RecipientCheck, chunks, ignore_progress
 from masspayout.registers import ledger_binding
 
 
@@ -95,11 +95,16 @@ async def preview(context: Context, distribution: Distribution) -> Preview:
         smallest_amount=smallest,
         transaction_count=distribution.batch_count or 0,
     )
-    return await _ask_ledger(context, token, division, _accounts_of(recipients), nobody_told)
+    return await _ask_ledger(context, token, division, _accounts_of(recipients), ignore_progress)
 
 
-async def trial(
-    context: Context, asset: Asset, terms: Terms, *, now: datetime | None = None, checked: Checked = nobody_told
+async def dry_run(
+    context: Context,
+    asset: Asset,
+    terms: Terms,
+    *,
+    now: datetime | None = None,
+    on_progress: ProgressCallback = ignore_progress,
 ) -> Preview:
     """Return what a distribution with these terms would do if it were created and paid now. Nothing is written.
 
@@ -117,7 +122,7 @@ async def trial(
         raise Invalid("There is no amount to divide.", "Give one, to see what it would come to.")
     if terms.record_time is not None and terms.record_time > now:
         terms = replace(terms, record_time=None)
-    token = await require_told_amounts(ledger, payment_token_of(settings, asset))
+    token = await require_explicit_amounts(ledger, payment_token_of(settings, asset))
     planned = from_terms(asset, terms, token)
     binding = await ledger_binding.bind(ledger, settings)
     await lifecycle.read_register(context, planned, identity=binding.identity)
@@ -125,7 +130,7 @@ async def trial(
         asset = await work.assets.get(asset.id)
     reading = await freezing.read(ledger, settings, binding, planned, asset)
     division, recipients = await _divide(context, planned, amount, reading)
-    return await _ask_ledger(context, token, division, _accounts_of(recipients), checked)
+    return await _ask_ledger(context, token, division, _accounts_of(recipients), on_progress)
 
 
 async def _divide(
@@ -138,7 +143,7 @@ async def _divide(
         await bring_balances(work, reading, asset)
         excluded = excluded_accounts(planned, asset, reading.token)
         is_staged = reading.balances is not None
-        shares = Trial(work, planned, to_units(amount, decimals), excluded, staged=is_staged)
+        shares = DryRun(work, planned, to_units(amount, decimals), excluded, staged=is_staged)
         totals = await shares.totals()
         if totals.entitlement_count == 0:
             raise nobody_holds(asset)
@@ -159,8 +164,8 @@ async def _divide(
     return division, recipients
 
 
-async def trial_of_list(
-    context: Context, token: PaymentToken, payout_list: PayoutList, *, checked: Checked = nobody_told
+async def dry_run_of_list(
+    context: Context, token: PaymentToken, payout_list: PayoutList, *, on_progress: ProgressCallback = ignore_progress
 ) -> Preview:
     """Return what paying a list would do."""
     batch_size = ledger_binding.effective_batch_size(context.ledger, context.settings)
@@ -173,7 +178,7 @@ async def trial_of_list(
         smallest_amount=to_decimal(min(payout_list.amounts_units), token.decimals),
         transaction_count=-(-len(payout_list) // batch_size),
     )
-    return await _ask_ledger(context, token, division, _accounts_in(payout_list), checked)
+    return await _ask_ledger(context, token, division, _accounts_in(payout_list), on_progress)
 
 
 async def _accounts_of(recipients: Spool) -> AsyncIterator[Sequence[str]]:
@@ -191,10 +196,10 @@ async def _ask_ledger(
     token: PaymentToken,
     division: _Division,
     accounts: AsyncIterator[Sequence[str]],
-    checked: Checked,
+    on_progress: ProgressCallback,
 ) -> Preview:
     """Ask the ledger who could not receive it, what the payer holds, how long it takes and what it costs."""
-    recipients = RecipientCheck(context.ledger, context.settings, token, division.payable_count, checked)
+    recipients = RecipientCheck(context.ledger, context.settings, token, division.payable_count, on_progress)
     async for account_ids in accounts:
         await recipients.ask(account_ids)
     tariff = await context.ledger.tariff(token.payer_account_id, token.token_id, token.contract_terms)

@@ -11,7 +11,7 @@ from masspayout.entitlements.freezing import (
     nothing_to_pay,
     payment_token_of,
     record_freeze,
-    require_told_amounts,
+    require_explicit_amounts,
 )
 from masspayout.entitlements.register_hashes import HashCheck, HashState
 
@@ -29,5 +29,5 @@ __all__ = [
     "payment_token_of",
     "record_freeze",
     "register_hashes",
-    "require_told_amounts",
+    "require_explicit_amounts",
 ]

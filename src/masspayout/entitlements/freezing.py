@@ -24,7 +24,7 @@ from masspayout.kernel.next_steps import Action, Field
 from masspayout.kernel.obligations import key_of_deposit, key_of_occurrence, obligation_of
 from masspayout.kernel.spool import Spool
 from masspayout.kernel.types import PaymentToken, Share, Totals
-from masspayout.ledger.contract_offers import Announcing, ContractOffer, PayingByRule
+from masspayout.ledger.contract_offers import Announcing, ComputingAmounts, ContractOffer
 from masspayout.ledger.port import Ledger
 from masspayout.registers import Binding, ledger_binding
 from masspayout.settings import Settings
@@ -48,14 +48,14 @@ def payment_token_of(settings: Settings, asset: Asset) -> PaymentToken:
     return PaymentToken(asset.payment_token_id, asset.payment_token_decimals, payer)
 
 
-async def require_told_amounts(ledger: Ledger, token: PaymentToken) -> PaymentToken:
+async def require_explicit_amounts(ledger: Ledger, token: PaymentToken) -> PaymentToken:
     """Return a payment token whose payer pays what it is told.
 
     Raises:
         Conflict: The payer is a contract that works out the amounts itself.
     """
-    if isinstance(ledger, PayingByRule):
-        await ledger.require_told_amounts(token.payer_account_id)
+    if isinstance(ledger, ComputingAmounts):
+        await ledger.require_explicit_amounts(token.payer_account_id)
     return token
 
 
@@ -95,7 +95,7 @@ async def read(
         offer = await _announced_offer(ledger, distribution, asset)
         token = PaymentToken(offer.token_id, offer.decimals, offer.contract_id, distribution.contract_terms)
         return FreezeReading(binding, token, offer=offer)
-    token = await require_told_amounts(ledger, payment_token_of(settings, asset))
+    token = await require_explicit_amounts(ledger, payment_token_of(settings, asset))
     if distribution.record_time is None:
         return FreezeReading(binding, token)
     snapshot = await ledger.holders(asset.token_id, at=distribution.record_time)
@@ -290,8 +290,12 @@ async def _obligation(work: UnitOfWork, distribution: Distribution) -> str:
 
 def excluded_accounts(distribution: Distribution, asset: Asset, token: PaymentToken) -> list[str]:
     """Return who gets nothing: treasury, payer and paying contract unless included, and whom the operator named."""
-    by_rule: Iterable[str | None] = (asset.treasury_account_id, token.payer_account_id, asset.lifecycle_contract_id)
-    excluded = {account for account in by_rule if account} - set(distribution.included_accounts)
+    always_excluded: Iterable[str | None] = (
+        asset.treasury_account_id,
+        token.payer_account_id,
+        asset.lifecycle_contract_id,
+    )
+    excluded = {account for account in always_excluded if account} - set(distribution.included_accounts)
     return sorted(excluded | set(distribution.excluded_accounts))
 
 

@@ -92,12 +92,12 @@ class PayingByContract(Protocol):
 
 
 @runtime_checkable
-class PayingByRule(Protocol):
-    """What a ledger can do besides, if some of its payers work out the amounts themselves."""
+class ComputingAmounts(Protocol):
+    """Capability of a ledger on which the amounts of some payers are contract-computed."""
 
-    async def require_told_amounts(self, payer_account_id: str) -> None:
-        """Refuse a payer that cannot be told who gets what.
+    async def require_explicit_amounts(self, payer_account_id: str) -> None:
+        """Refuse a payer that takes no explicit amounts.
 
         Raises:
-            Conflict: It pays by its own rule; the next step says how to plan that.
+            Conflict: Its amounts are contract-computed; the next step says how to plan that.
         """

@@ -176,10 +176,10 @@ class Settled:
     paid_units: Mapping[str, int] = field(default_factory=dict)
 
 
-class Foreseen(NamedTuple):
+class PreflightResult(NamedTuple):
     """Who could not receive a token as things stand, each with a code; and of how many others it was not found out."""
 
-    obstacles: Mapping[str, str]
+    failures: Mapping[str, str]
     unchecked_count: int = 0
 
 
@@ -258,7 +258,7 @@ class Ledger(Protocol):
         contract_terms: str | None = None,
         *,
         max_lookups: int | None = None,
-    ) -> Foreseen:
+    ) -> PreflightResult:
         """Find out which accounts could not get the token from the payer as things stand.
 
         Args:

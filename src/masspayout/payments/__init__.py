@@ -4,7 +4,7 @@ from masspayout.payments import reconciliation, recovery, stops
 from masspayout.payments.batch_payouts import DistributionPayer
 from masspayout.payments.clock_guard import require_not_behind
 from masspayout.payments.payer_gate import PayerGate, sync_payer
-from masspayout.payments.preflight import CHUNK_SIZE, Checked, RecipientCheck, chunks, nobody_told
+from masspayout.payments.preflight import CHUNK_SIZE, ProgressCallback, RecipientCheck, chunks, ignore_progress
 from masspayout.payments.reconciliation import BreakKind, Reconciliation
 from masspayout.payments.recovery import Answered, PayerReport, Secured
 from masspayout.payments.stops import never_started
@@ -13,16 +13,16 @@ __all__ = [
     "CHUNK_SIZE",
     "Answered",
     "BreakKind",
-    "Checked",
     "DistributionPayer",
     "PayerGate",
     "PayerReport",
+    "ProgressCallback",
     "RecipientCheck",
     "Reconciliation",
     "Secured",
     "chunks",
+    "ignore_progress",
     "never_started",
-    "nobody_told",
     "reconciliation",
     "recovery",
     "require_not_behind",

@@ -32,7 +32,7 @@ _RESTORED = (
     "The database is not the one that last signed for this payer: it was restored, copied or failed over, and may not "
     "know all that was paid."
 )
-_BY_RULE = "A contract that works out the amounts itself paid it, and remembers whom it paid for what."
+_CONTRACT_COMPUTED = "A contract that works out the amounts itself paid it, and remembers whom it paid for what."
 _FAR_AHEAD = datetime(9999, 1, 1, tzinfo=UTC)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -199,8 +199,8 @@ class PayerGate:
     @staticmethod
     async def _answer_unmarked(payers: PayersPort, payer: Payer, now: datetime) -> bool:
         """Answer what carries no mark and needs no person: a contract keeps count itself, or it was there before us."""
-        if await payers.pays_by_rule(payer.account):
-            await payers.answer_unmarked(payer.id, _FAR_AHEAD, _BY_RULE)
+        if await payers.computes_amounts(payer.account):
+            await payers.answer_unmarked(payer.id, _FAR_AHEAD, _CONTRACT_COMPUTED)
         elif payer.read_at is None:
             await payers.answer_unmarked(payer.id, payer.watched_since or now, _EARLIER)
         else:

@@ -15,10 +15,10 @@ from masspayout.settings import Settings
 CHUNK_SIZE = 1000
 
 # Is told how many accounts the ledger has been asked about, while it is.
-Checked = Callable[[int], None]
+ProgressCallback = Callable[[int], None]
 
 
-def nobody_told(_: int) -> None:
+def ignore_progress(_: int) -> None:
     """Tell nobody how many accounts the ledger has been asked about."""
 
 
@@ -43,13 +43,13 @@ class RecipientCheck:
         settings: Settings,
         token: PaymentToken,
         total_count: int,
-        checked: Checked = nobody_told,
+        on_progress: ProgressCallback = ignore_progress,
     ) -> None:
         self._ledger = ledger
         self._token = token
         self._total_count = total_count
         self._max_lookups = min(settings.preflight_close_looks, total_count)
-        self._checked = checked
+        self._on_progress = on_progress
         self._asked_count = 0
         self.unpayable: dict[str, str] = {}
         self.unchecked_count = 0
@@ -60,16 +60,16 @@ class RecipientCheck:
             return
         before = self._lookups_until(self._asked_count)
         self._asked_count += len(account_ids)
-        foreseen = await self._ledger.preflight(
+        result = await self._ledger.preflight(
             self._token.payer_account_id,
             self._token.token_id,
             account_ids,
             self._token.contract_terms,
             max_lookups=self._lookups_until(self._asked_count) - before,
         )
-        self.unpayable |= foreseen.obstacles
-        self.unchecked_count += foreseen.unchecked_count
-        self._checked(self._asked_count)
+        self.unpayable |= result.failures
+        self.unchecked_count += result.unchecked_count
+        self._on_progress(self._asked_count)
 
     def _lookups_until(self, count: int) -> int:
         """Return how many of the first so many accounts may be asked one by one."""

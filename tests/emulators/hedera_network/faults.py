@@ -30,7 +30,7 @@ class Faults:
         mirror_throttle_percent: A request is answered 429, with Retry-After.
         mirror_drop_percent: The connection breaks instead of an answer.
         mirror_requests_per_second: More than these are answered 429; 0 is no limit.
-        mirror_lie: Which untrue answer is given, one of ``mirror.lies.LIES``; counted there as ``told``.
+        mirror_lie: Which untrue answer is given, one of ``mirror.lies.LIES``; counted there as ``counts``.
         mirror_lie_paths: Which requests get it: ``transactions`` is the list, ``transactions/`` what is below.
         mirror_lie_percent: How many of them.
         mirror_lie_times: After how many such answers the truth is told again; 0 is never.

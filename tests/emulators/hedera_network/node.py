@@ -68,12 +68,12 @@ class Node:
                 return "RECEIPT_NOT_FOUND", None
             records = self._ledger.recent(key)
             if records:
-                return "OK", _receipt(self._told(_decisive(records).result))
+                return "OK", _receipt(self._reported(_decisive(records).result))
             if key in self._taken and self._remembers(key):
                 return "OK", _receipt("UNKNOWN")
             return "RECEIPT_NOT_FOUND", None
 
-    def _told(self, result: str) -> str:
+    def _reported(self, result: str) -> str:
         """Return what the receipt of a transaction with this result says."""
         faults = self._consensus.faults
         if self.account not in faults.false_receipt_nodes or result == faults.false_receipt:

@@ -73,7 +73,7 @@ async def test_what_is_not_its_rule_is_neither_previewed_nor_created(stage: Stag
     asset = await stage.import_asset(stage.contract.address)
     context = stage.context
     with pytest.raises(Conflict, match=REFUSED):
-        await previews.trial(context, asset, TERMS, now=NOW)
+        await previews.dry_run(context, asset, TERMS, now=NOW)
     with pytest.raises(Conflict, match=REFUSED):
         await distributions.create(context, asset, TERMS)
     for plan in (series.Calendar(Frequency.MONTHLY, NOW + timedelta(days=1)), parse_trigger("ON_DEPOSIT")):

@@ -37,8 +37,8 @@ async def outcome_of(hedera: Hedera, signed: SignedTransaction) -> Outcome:
 
 @pytest.fixture
 def count_lies(hedera: Hedera) -> Callable[[], int]:
-    before = hedera.network.mirror.liar.told.total()
-    return lambda: hedera.network.mirror.liar.told.total() - before
+    before = hedera.network.mirror.liar.counts.total()
+    return lambda: hedera.network.mirror.liar.counts.total() - before
 
 
 @pytest.mark.parametrize("lie", LIES)

@@ -212,7 +212,7 @@ def test_a_mirror_node_that_lies_is_counted(network: EmulatedNetwork, lie: str) 
     network.set_faults(Faults(mirror_lie=lie, mirror_lie_paths=("blocks",), mirror_lie_times=1))
     status, _, body = LIES[lie]
     answers = [httpx.get(f"{network.mirror_url}/api/v1/blocks", timeout=60) for _ in range(2)]
-    assert (answers[0].status_code, answers[0].text, network.mirror.liar.told[lie]) == (status, body, 1)
+    assert (answers[0].status_code, answers[0].text, network.mirror.liar.counts[lie]) == (status, body, 1)
     assert answers[1].json()["blocks"]
 
 

@@ -20,7 +20,7 @@ from masspayout.kernel.errors import Conflict, InsufficientFunds, Invalid, Ledge
 from masspayout.kernel.ledger_time import to_datetime
 from masspayout.kernel.types import Due, PaymentToken
 from masspayout.ledger.hedera.hbar import HBAR, TINYBARS
-from masspayout.ledger.port import Foreseen
+from masspayout.ledger.port import PreflightResult
 from masspayout.ledger.signing.port import KeyType
 from masspayout.payments.preflight import RecipientCheck
 
@@ -137,7 +137,7 @@ async def test_hbar_has_no_register(hedera: Hedera) -> None:
 # Who could not receive
 
 
-async def test_preflight_names_each_obstacle(hedera: Hedera) -> None:
+async def test_preflight_names_each_failure(hedera: Hedera) -> None:
     make = hedera.operator.create_account
     codes = {
         make(): None,
@@ -158,11 +158,11 @@ async def test_preflight_names_each_obstacle(hedera: Hedera) -> None:
     hedera.operator.update_account(deleted, deleted=True)
     hedera.operator.associate(list(codes)[7], token_id)
 
-    obstacles = (await hedera.ledger.preflight(hedera.payer, token_id, list(codes))).obstacles
+    failures = (await hedera.ledger.preflight(hedera.payer, token_id, list(codes))).failures
 
-    assert obstacles == {account: code for account, code in codes.items() if code}
-    assert (await hedera.ledger.preflight(hedera.payer, HBAR, list(codes))).obstacles == {
-        account: code for account, code in obstacles.items() if code in {"ACCOUNT_DELETED", "INVALID_SIGNATURE"}
+    assert failures == {account: code for account, code in codes.items() if code}
+    assert (await hedera.ledger.preflight(hedera.payer, HBAR, list(codes))).failures == {
+        account: code for account, code in failures.items() if code in {"ACCOUNT_DELETED", "INVALID_SIGNATURE"}
     } | dict.fromkeys(["0.0.987654321", "0x" + "2" * 40], "INVALID_ACCOUNT_ID")
 
 
@@ -180,8 +180,8 @@ async def test_a_kyc_token_is_not_received_unasked(hedera: Hedera) -> None:
     unasked, granted, revoked = (hedera.operator.create_account(automatic_slots=-1) for _ in range(3))
     token_id = hedera.make_token(granted, revoked, kyc_key=True)
     hedera.operator.associate(revoked, token_id, kyc_granted=False)
-    obstacles = (await hedera.ledger.preflight(hedera.payer, token_id, [unasked, granted, revoked])).obstacles
-    assert obstacles == dict.fromkeys([unasked, revoked], "ACCOUNT_KYC_NOT_GRANTED_FOR_TOKEN")
+    failures = (await hedera.ledger.preflight(hedera.payer, token_id, [unasked, granted, revoked])).failures
+    assert failures == dict.fromkeys([unasked, revoked], "ACCOUNT_KYC_NOT_GRANTED_FOR_TOKEN")
 
 
 async def test_of_a_token_with_a_freeze_key_as_many_are_asked_about_as_is_said_and_evenly(hedera: Hedera) -> None:
@@ -207,10 +207,10 @@ async def test_of_a_token_with_a_freeze_key_as_many_are_asked_about_as_is_said_a
 async def test_who_has_slots_left_for_associations_is_known_without_a_closer_look(hedera: Hedera) -> None:
     free = [hedera.operator.create_account(automatic_slots=slots) for slots in (-1, 5)]
     token_id = hedera.make_token()
-    assert await hedera.ledger.preflight(hedera.payer, token_id, free, max_lookups=0) == Foreseen({})
+    assert await hedera.ledger.preflight(hedera.payer, token_id, free, max_lookups=0) == PreflightResult({})
     full = hedera.operator.create_account(automatic_slots=1)
     await hedera.pay(hedera.make_token(), {full: 1})
-    assert await hedera.ledger.preflight(hedera.payer, token_id, [*free, full], max_lookups=0) == Foreseen({}, 1)
+    assert await hedera.ledger.preflight(hedera.payer, token_id, [*free, full], max_lookups=0) == PreflightResult({}, 1)
 
 
 @pytest.mark.parametrize("lag_seconds", [0, 600])

@@ -137,7 +137,7 @@ class Payers:
     def _add(self, payer: Payer, page: StatementPage) -> None:
         t = self._t
         for entry in page.entries:
-            told = {
+            values = {
                 "position": entry.position,
                 "accounts": [payment.account_id for payment in entry.payments],
                 "units": [Decimal(payment.amount_units) for payment in entry.payments],
@@ -148,7 +148,7 @@ class Payers:
             place = (payer.id, entry.transaction_id, entry.token_id)
             known = t.find_by("payer_entry:transaction", place)
             if known:
-                t.put("payer_entry", known[0].id, known[0].changed(**told))
+                t.put("payer_entry", known[0].id, known[0].changed(**values))
                 continue
             attempts = attempts_of(t, entry.transaction_id)
             row = EntryRow(
@@ -161,7 +161,7 @@ class Payers:
                 reason=None,
                 answered_by=None,
                 proposed_answer=None,
-                **told,
+                **values,
             )
             indexes = [("payer_entry:transaction", place), ("payer_entry:of", payer.id)]
             indexes += [("payer_entry:id", entry.transaction_id), ("payer_entry:attempt", row.attempt_id)]
@@ -213,7 +213,7 @@ class Payers:
                 answered += await self._t.change("payer_entry", row.id, _is_unmatched, **changed) is not None
         return answered
 
-    async def pays_by_rule(self, account: str) -> bool:
+    async def computes_amounts(self, account: str) -> bool:
         return any(row.contract_terms is not None for row in self._t.find_by("distribution:payer", account))
 
     async def find_entries(self, transaction_id: str) -> Sequence[PayerEntry]:

@@ -57,8 +57,8 @@ def plant_payout_rows(connection: Connection, plan: Plan, payout: PayoutPlan, **
         session.flush()
         for number, batch in enumerate(payout.batches, 1):
             amount = sum((amount_of(units) for _, units in batch), Decimal(0))
-            told = {"batch_number": number, "total_holders": len(batch), "total_amount": amount}
-            session.add(BatchPayout(distribution_id=distribution_id, **told))
+            values = {"batch_number": number, "total_holders": len(batch), "total_amount": amount}
+            session.add(BatchPayout(distribution_id=distribution_id, **values))
             for account, units in sorted(batch):
                 session.add(_entitlement(distribution_id, number, account, units))
     work = work_on(connection)

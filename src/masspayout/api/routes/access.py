@@ -40,7 +40,7 @@ async def create_token(context: ContextDep, caller: Caller, body: TokenRequest, 
         )
     new_id = claim.new_id
     if claim.is_resumed:
-        await _revoke_untold(context, new_id)
+        await _revoke_unreturned(context, new_id)
     async with context.database.unit_of_work() as work:
         token, text = await access.create_token(
             work,
@@ -65,12 +65,12 @@ async def revoke_token(
     authenticator.clear_credential_cache()
 
 
-async def _revoke_untold(context: Context, token_id: UUID) -> None:
+async def _revoke_unreturned(context: Context, token_id: UUID) -> None:
     """Revoke a token that a process made which died before it could say its text to anybody."""
     async with context.database.unit_of_work() as work:
-        untold: ApiToken | None = await work.api_tokens.find_by_id(token_id)
-        if untold is not None and untold.revoked_at is None:
-            await access.revoke_token(work, untold)
+        unreturned: ApiToken | None = await work.api_tokens.find_by_id(token_id)
+        if unreturned is not None and unreturned.revoked_at is None:
+            await access.revoke_token(work, unreturned)
 
 
 @router.get("/audit", response_model=Listing[AuditEntryResponse])

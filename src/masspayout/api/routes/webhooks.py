@@ -40,7 +40,7 @@ async def list_webhooks(context: ContextDep, paging: PagingDep) -> dict[str, Any
 async def add_webhook(context: ContextDep, body: WebhookRequest, claim: ClaimDep) -> dict[str, Any]:
     """Begin to tell a target of events. The secret to check signatures with is in the answer, and nowhere else."""
     if claim.is_resumed:
-        await _remove_untold(context, claim.new_id)
+        await _remove_unreturned(context, claim.new_id)
     webhook, secret = await targets.add(
         context.database, context.settings, body.url, body.events, webhook_id=claim.new_id
     )
@@ -83,9 +83,9 @@ async def redeliver(context: ContextDep, delivery: DeliveryId) -> WebhookDeliver
         return await work.webhooks.get_delivery(delivery)
 
 
-async def _remove_untold(context: Context, webhook_id: UUID) -> None:
+async def _remove_unreturned(context: Context, webhook_id: UUID) -> None:
     """Remove a target that a process added which died before it could say the secret to anybody."""
     async with context.database.single_statement() as work:
-        untold = await work.webhooks.find_by_id(webhook_id)
-    if untold is not None:
+        unreturned = await work.webhooks.find_by_id(webhook_id)
+    if unreturned is not None:
         await targets.remove(context.database, webhook_id)

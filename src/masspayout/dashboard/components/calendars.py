@@ -14,13 +14,13 @@ _MOST_SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something that is due on a day; what does not exist yet, but will, is foreseen."""
+    """Something that is due on a day; what does not exist yet, but will, is projected."""
 
     day: date
     label: str
     title: str
     path: str
-    is_foreseen: bool = False
+    is_projected: bool = False
 
 
 def month_calendar(first: date, today: date, entries: Iterable[Entry]) -> Html:
@@ -41,7 +41,7 @@ def _day(day: date, entries: list[Entry], *, is_other: bool, is_today: bool) -> 
             entry.label,
             href=entry.path,
             title=entry.title,
-            class_="event foreseen" if entry.is_foreseen else "event",
+            class_="event projected" if entry.is_projected else "event",
         )
         for entry in entries[:_MOST_SHOWN]
     ]

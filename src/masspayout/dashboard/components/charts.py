@@ -15,7 +15,7 @@ def stacked_bars(months: Sequence[tuple[str, Mapping[str, Decimal]]], names: Seq
     highest = max((total(parts.values()) for _, parts in months), default=Decimal(0))
     bars = [_bar(month, parts, names, symbol, highest) for month, parts in months]
     return join(
-        h("div", bars, class_="bars", role="img", aria_label=_told(months, symbol)),
+        h("div", bars, class_="bars", role="img", aria_label=_description(months, symbol)),
         legend(names, [name for name in names if any(parts.get(name) for _, parts in months)]),
     )
 
@@ -62,5 +62,5 @@ def _width(part: int | Decimal, whole: int | Decimal, most: int = 100) -> str:
     return f"{float(most * Decimal(part) / Decimal(whole)):.3f}%" if whole else "0"
 
 
-def _told(months: Sequence[tuple[str, Mapping[str, Decimal]]], symbol: str) -> str:
+def _description(months: Sequence[tuple[str, Mapping[str, Decimal]]], symbol: str) -> str:
     return "; ".join(f"{month}: {plain_amount(total(parts.values()), symbol)}" for month, parts in months)

@@ -108,13 +108,13 @@ class _Page:
         await self._zone_asked.wait()
         draft = self._form.draft()
 
-        def checked(number: int) -> None:
+        def on_progress(number: int) -> None:
             text = f"Asked the ledger about {count(number)} accounts …"
             self._preview.content = h("p", text, class_="note")
 
         try:
             self._preview.content = h("p", "Reading the register …", class_="note")
-            found = await creation.preview(self._visit.payouts, draft, checked)
+            found = await creation.preview(self._visit.payouts, draft, on_progress)
             async with self._visit.unit_of_work() as work:
                 last = await work.distributions.find_last_begun(draft.asset.id)
         except MassPayoutError as error:

@@ -33,7 +33,7 @@ from masspayout.ledger.failures import FAILURES, describe_failure
 
 _MONTHS = 12
 _SHOWN = 6
-_FORESEEN = 40
+_PROJECTED_DATES = 40
 
 
 def add_page(house: House) -> None:
@@ -236,7 +236,7 @@ def _months(paid: Sequence[PaidInMonth], since: datetime) -> Html:
 
 
 def _next(upcoming: Sequence[Distribution], series: Sequence[Series], now: datetime) -> Html:
-    entries = [*_planned(upcoming), *_foreseen(series, upcoming, now)]
+    entries = [*_planned(upcoming), *_projected(series, upcoming, now)]
     month = f"{now:%B %Y}"
     listed = [
         h(
@@ -263,7 +263,7 @@ def _planned(upcoming: Sequence[Distribution]) -> list[Entry]:
     return entries
 
 
-def _foreseen(series: Sequence[Series], upcoming: Sequence[Distribution], now: datetime) -> list[Entry]:
+def _projected(series: Sequence[Series], upcoming: Sequence[Distribution], now: datetime) -> list[Entry]:
     """Return what the calendars of series will make in this month and the next, but have not made yet."""
     last = now + timedelta(days=62)
     made = {(each.series_id, each.scheduled_time) for each in upcoming}
@@ -273,13 +273,13 @@ def _foreseen(series: Sequence[Series], upcoming: Sequence[Distribution], now: d
             continue
         zone = find_zone(each.time_zone)
         number = next_number(each.frequency, each.start_time, zone, now)
-        for ahead in range(_FORESEEN):
+        for ahead in range(_PROJECTED_DATES):
             time = occurrence(each.frequency, each.start_time, zone, number + ahead)
             if time > last or (each.end_time and time > each.end_time):
                 break
             if (each.id, time) not in made:
                 title = f"{each.concept or 'Series'}: will be made by its series"
-                entries.append(Entry(time.date(), each.asset.symbol, title, f"/series/{each.id}", is_foreseen=True))
+                entries.append(Entry(time.date(), each.asset.symbol, title, f"/series/{each.id}", is_projected=True))
     return entries
 
 

@@ -6,7 +6,7 @@ from masspayout.app import Payouts
 from masspayout.dashboard.planning.draft import LIST, Draft
 from masspayout.distributions import ListTerms, PayoutList, Preview
 from masspayout.kernel.errors import Invalid
-from masspayout.payments import Checked
+from masspayout.payments import ProgressCallback
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Created:
     path: str
 
 
-async def preview(payouts: Payouts, draft: Draft, checked: Checked) -> Preview | None:
+async def preview(payouts: Payouts, draft: Draft, on_progress: ProgressCallback) -> Preview | None:
     """Say what a draft would do; None when that depends on the deposit.
 
     Raises:
@@ -25,13 +25,13 @@ async def preview(payouts: Payouts, draft: Draft, checked: Checked) -> Preview |
     """
     if draft.source == LIST:
         token = await payouts.list_token(draft.asset)
-        return await payouts.trial_of_list(token, _list_of(draft), checked=checked)
+        return await payouts.dry_run_of_list(token, _list_of(draft), on_progress=on_progress)
     terms = draft.terms()
     if draft.makes_series:
         draft.plan()
         if terms.amount is None:
             return None
-    return await payouts.trial(draft.asset, terms, checked=checked)
+    return await payouts.dry_run(draft.asset, terms, on_progress=on_progress)
 
 
 async def create(payouts: Payouts, draft: Draft) -> Created:

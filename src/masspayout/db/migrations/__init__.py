@@ -24,8 +24,8 @@ from sqlalchemy.exc import IntegrityError, InternalError, OperationalError, Prog
 from masspayout.db import adoption
 from masspayout.db.catalog import differences, read_catalog, scratch_schema
 from masspayout.db.connecting import SEARCH_PATH, Connector
+from masspayout.db.connection_errors import unavailable
 from masspayout.db.entities import Base
-from masspayout.db.refusals import unavailable
 from masspayout.kernel.errors import Conflict, DatabaseMismatch, DatabaseUnavailable, Invalid, MassPayoutError
 from masspayout.kernel.next_steps import Action
 

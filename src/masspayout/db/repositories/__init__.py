@@ -18,6 +18,7 @@ from masspayout.db.repositories.batch_payouts import BatchPayouts
 from masspayout.db.repositories.claims import Claims
 from masspayout.db.repositories.contract_events import ContractEvents
 from masspayout.db.repositories.distributions import Distributions
+from masspayout.db.repositories.dry_runs import DryRun, DryRunTotals
 from masspayout.db.repositories.due_starts import (
     ROWS_REFUSED,
     DueStarts,
@@ -52,7 +53,6 @@ from masspayout.db.repositories.reconciliations import ComparedTotals, Reconcili
 from masspayout.db.repositories.register_hashes import RegisterHashes
 from masspayout.db.repositories.restores import RevivedState
 from masspayout.db.repositories.series import SeriesRepository
-from masspayout.db.repositories.trials import Trial, TrialTotals
 from masspayout.db.repositories.webhooks import Backlog, Webhooks
 
 __all__ = [
@@ -79,6 +79,8 @@ __all__ = [
     "DistributionFilter",
     "DistributionSort",
     "Distributions",
+    "DryRun",
+    "DryRunTotals",
     "DueStarts",
     "EntitlementFilter",
     "Entitlements",
@@ -117,8 +119,6 @@ __all__ = [
     "RevivedState",
     "SeriesRepository",
     "SortKey",
-    "Trial",
-    "TrialTotals",
     "Unfinished",
     "Users",
     "Webhooks",

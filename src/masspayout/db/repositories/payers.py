@@ -343,7 +343,7 @@ class Payers(Repository[Payer]):
         )
         return await self._changed(statement)
 
-    async def pays_by_rule(self, account: str) -> bool:
+    async def computes_amounts(self, account: str) -> bool:
         """Whether a payer is a contract that works out the amounts of its payouts itself."""
         query = select(
             exists().where(Distribution.payer_account_id == account, Distribution.contract_terms.is_not(None))

@@ -19,7 +19,7 @@ from masspayout.ledger.evm.ats import AtsToken
 from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.contracts import ExistingContract, PayingContract, recognise
 from masspayout.ledger.evm.contracts.redemption import Bond
-from masspayout.ledger.evm.contracts.terms import PAYS_BY_ITS_RULE, ContractTerms
+from masspayout.ledger.evm.contracts.terms import AMOUNTS_ARE_COMPUTED, ContractTerms
 from masspayout.ledger.evm.costs import Costs
 from masspayout.ledger.evm.erc20 import Erc20, is_address
 from masspayout.ledger.evm.events import Events
@@ -32,10 +32,10 @@ from masspayout.ledger.evm.statements import Statements
 from masspayout.ledger.evm.transactions import Transactions
 from masspayout.ledger.port import (
     NEVER_EXPIRES,
-    Foreseen,
     HolderSnapshot,
     LedgerTraits,
     Outcome,
+    PreflightResult,
     Tariff,
     TokenInformation,
     Transfer,
@@ -191,17 +191,17 @@ class EvmLedger:
         contract_terms: str | None = None,
         *,
         max_lookups: int | None = None,  # noqa: ARG002 - a hundred are tried in one exchange
-    ) -> Foreseen:
+    ) -> PreflightResult:
         """Find out which accounts could not get the token from the payer: a transfer to each is tried, not done.
 
         So is the redemption of each account's bonds, if that is what is paid for.
         """
         _require_address(payer_account_id)
-        obstacles = await self._tokens.refused_by(token_id, payer_account_id, account_ids)
+        failures = await self._tokens.refused_by(token_id, payer_account_id, account_ids)
         terms = None if contract_terms is None else ContractTerms.read(contract_terms)
         if terms is not None and terms.is_redemption:
-            obstacles |= await Bond(self.node, terms.asset_id).refusals(payer_account_id, account_ids)
-        return Foreseen(obstacles)
+            failures |= await Bond(self.node, terms.asset_id).refusals(payer_account_id, account_ids)
+        return PreflightResult(failures)
 
     async def sender(self, payer_account_id: str) -> Sender:  # noqa: ARG002 - any of ours may have any contract pay
         """Return the account of ours whose turn it is, named as in CAIP-10, and its next nonce."""
@@ -312,7 +312,7 @@ class EvmLedger:
         """
         await self._contract(contract_id)
 
-    async def require_told_amounts(self, payer_account_id: str) -> None:
+    async def require_explicit_amounts(self, payer_account_id: str) -> None:
         """Refuse a contract that cannot be told who gets what. What is no contract at all is refused when it is to pay.
 
         Raises:
@@ -323,7 +323,7 @@ class EvmLedger:
         except Invalid:
             return
         if isinstance(contract, ExistingContract):
-            raise Conflict(PAYS_BY_ITS_RULE, "Plan it with: ", Action.PLAN_BY_CONTRACT)
+            raise Conflict(AMOUNTS_ARE_COMPUTED, "Plan it with: ", Action.PLAN_BY_CONTRACT)
 
     async def announced_payouts(self, asset_id: str, contract_id: str) -> Sequence[AnnouncedPayout]:
         """Return the dividends and coupons that a token has announced, as far as a contract can pay them."""

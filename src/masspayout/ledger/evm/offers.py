@@ -37,7 +37,7 @@ class Offers:
             Invalid: The token takes no snapshots, the contract does not work out amounts, or it cannot pay the amount.
         """
         await self._asset()
-        to_units(amount, (await self._token(by_its_rule=True)).decimals)
+        to_units(amount, (await self._token(is_computed=True)).decimals)
 
     async def for_snapshot(self, snapshot_id: int, amount: Decimal) -> ContractOffer:
         """Divide an amount of whole payment tokens by what everybody held at a snapshot.
@@ -46,7 +46,7 @@ class Offers:
             Invalid: The token takes no snapshots, or the contract does not work out amounts.
             LedgerRejected: There is no such snapshot.
         """
-        asset, token = await self._asset(), await self._token(by_its_rule=True)
+        asset, token = await self._asset(), await self._token(is_computed=True)
         promised_units = to_units(amount, token.decimals)
         supply_units = await asset.supply_at_snapshot(snapshot_id)
         owed = [
@@ -93,7 +93,7 @@ class Offers:
             Invalid: The contract does not redeem bonds.
             LedgerRejected: The holders that the bond names do not hold what there is: some bonds are locked, say.
         """
-        asset, token = await self._asset(), await self._token(by_its_rule=True)
+        asset, token = await self._asset(), await self._token(is_computed=True)
         bond, head = Bond(self._node, self._asset_id), await self._chain.head()
         owed: list[Share] = []
         async for page in asset.holders(head.number):
@@ -118,7 +118,7 @@ class Offers:
             return await self.due(Announcement(kind.capitalize()), terms.number)
         if terms.is_redemption:
             return await self.for_redemption()
-        decimals = (await self._token(by_its_rule=True)).decimals
+        decimals = (await self._token(is_computed=True)).decimals
         return await self.for_snapshot(terms.number, to_decimal(terms.amount_units, decimals))
 
     async def due(self, kind: Announcement, number: int) -> ContractOffer:
@@ -172,9 +172,9 @@ class Offers:
             )
         return asset
 
-    async def _token(self, *, by_its_rule: bool = False) -> TokenInformation:
+    async def _token(self, *, is_computed: bool = False) -> TokenInformation:
         contract = await recognise(self._node, self._contract_id)
-        if by_its_rule and not isinstance(contract, ExistingContract):
+        if is_computed and not isinstance(contract, ExistingContract):
             raise Invalid(
                 f"The contract {self._contract_id} is told the amounts: it has no rule of its own.",
                 "Plan the payout with: ",

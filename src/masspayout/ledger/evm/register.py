@@ -123,11 +123,11 @@ class Registers:
             await self._compare(token, final, final)
             return
         async with self._database.unit_of_work() as work:
-            told_units = await work.evm_tokens.total_units(token, block.number, besides=ZERO_ADDRESS)
-        if told_units != supply_units:
+            reported_units = await work.evm_tokens.total_units(token, block.number, besides=ZERO_ADDRESS)
+        if reported_units != supply_units:
             raise _mismatch(
                 token.token_id,
-                f"its Transfer events add up to {told_units:,} smallest units at block {block.number}, "
+                f"its Transfer events add up to {reported_units:,} smallest units at block {block.number}, "
                 f"and its supply is {supply_units:,}",
             )
         sample = await self._sample(token, block.number)

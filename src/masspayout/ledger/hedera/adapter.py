@@ -30,10 +30,10 @@ from masspayout.ledger.hedera.transfers import moved_units
 from masspayout.ledger.port import (
     Estimate,
     Fees,
-    Foreseen,
     HolderSnapshot,
     LedgerTraits,
     Outcome,
+    PreflightResult,
     Refused,
     Tariff,
     TokenInformation,
@@ -225,7 +225,7 @@ class HederaLedger:
         contract_terms: str | None = None,  # noqa: ARG002 - no payer here works out the amounts
         *,
         max_lookups: int | None = None,
-    ) -> Foreseen:
+    ) -> PreflightResult:
         """Find out which accounts could not receive the token as things stand.
 
         One request tells of a hundred whether they exist and are associated. Whether one is frozen or lacks KYC takes a
@@ -234,7 +234,7 @@ class HederaLedger:
         Raises:
             NotFound: There is no such token.
         """
-        return await self._preflight.foresee(token_id, account_ids, max_lookups)
+        return await self._preflight.check(token_id, account_ids, max_lookups)
 
     async def sender(self, payer_account_id: str) -> Sender:
         """Return the payer itself, with the smallest start of validity that it may use now, in nanoseconds.

@@ -144,15 +144,15 @@ class ConsensusNodes:
             LedgerUnavailable: None of them can be reached.
         """
         nodes = self._rested_first(self._addresses)[:_TRIED_AT_ONCE]
-        trials = [asyncio.ensure_future(self._connect(node)) for node in nodes]
+        tasks = [asyncio.ensure_future(self._connect(node)) for node in nodes]
         try:
-            for trial in asyncio.as_completed(trials):
-                if await trial:
+            for task in asyncio.as_completed(tasks):
+                if await task:
                     return
         finally:
-            for trial in trials:
-                trial.cancel()
-            await asyncio.gather(*trials, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         tried = ", ".join(f"{node} at {self._addresses[node]}" for node in nodes)
         raise LedgerUnavailable(
             f"No consensus node can be reached: {tried}.",

@@ -13,7 +13,7 @@ from masspayout.ledger.hedera.custom_fees import charged_fees, denomination, dra
 from masspayout.ledger.hedera.hbar import HBAR
 from masspayout.ledger.hedera.mirror.answers import Account, Key, Token, TokenRelationship
 from masspayout.ledger.hedera.mirror.client import PAGE, TOKENS_SHOWN, MirrorClient
-from masspayout.ledger.port import Foreseen
+from masspayout.ledger.port import PreflightResult
 from masspayout.ledger.signing.port import KeyType, Signer
 
 _SIMPLE_KEYS = {"ED25519": KeyType.ED25519, "ECDSA_SECP256K1": KeyType.ECDSA_SECP256K1}
@@ -33,7 +33,7 @@ _OF_SOMEBODY = {
 }
 
 
-class FeeObstacle(NamedTuple):
+class FeeFailure(NamedTuple):
     """A reason why a custom fee cannot be charged: an account that cannot hold what the fee is charged in.
 
     Attributes:
@@ -53,7 +53,7 @@ class Preflight:
     def __init__(self, mirror: MirrorClient) -> None:
         self._mirror = mirror
 
-    async def foresee(self, token_id: str, account_ids: Sequence[str], max_lookups: int | None = None) -> Foreseen:
+    async def check(self, token_id: str, account_ids: Sequence[str], max_lookups: int | None = None) -> PreflightResult:
         """Find out which accounts could not receive a token as things stand.
 
         Args:
@@ -68,23 +68,23 @@ class Preflight:
         starts = range(0, len(account_ids), PAGE)
         pages = await asyncio.gather(*(self._accounts(account_ids[start : start + PAGE]) for start in starts))
         accounts = {account_id: account for page in pages for account_id, account in page.items()}
-        obstacles: dict[str, str] = {}
+        failures: dict[str, str] = {}
         doubtful: list[Account] = []
         for account_id in account_ids:
             account = accounts.get(account_id)
-            code = "INVALID_ACCOUNT_ID" if account is None else _obstacle(token, account)
+            code = "INVALID_ACCOUNT_ID" if account is None else _failure(token, account)
             if code == _DOUBTFUL and account is not None:
                 doubtful.append(account)
             elif code is not None:
-                obstacles[account_id] = code
+                failures[account_id] = code
         if token is not None and doubtful:
             looked_up = _spread(doubtful, max_lookups)
             found = await asyncio.gather(*(self._look(token, account) for account in looked_up))
-            obstacles |= {one.account: code for one, code in zip(looked_up, found, strict=True) if code is not None}
-            return Foreseen(obstacles, len(doubtful) - len(looked_up))
-        return Foreseen(obstacles)
+            failures |= {one.account: code for one, code in zip(looked_up, found, strict=True) if code is not None}
+            return PreflightResult(failures, len(doubtful) - len(looked_up))
+        return PreflightResult(failures)
 
-    async def payer_obstacle(self, payer_account_id: str, token_id: str) -> str | None:
+    async def payer_failure(self, payer_account_id: str, token_id: str) -> str | None:
         """Return the code of what keeps a payer from sending a token at all; None when nothing does."""
         account = await self._mirror.account(payer_account_id)
         if account is None:
@@ -96,25 +96,25 @@ class Preflight:
         relationship = await self._mirror.relationship(payer_account_id, token_id)
         if relationship is None:
             return "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT"
-        return _status_obstacle(relationship)
+        return _status_failure(relationship)
 
-    async def fee_obstacle(self, payer_account_id: str, token: Token) -> FeeObstacle | None:
+    async def fee_failure(self, payer_account_id: str, token: Token) -> FeeFailure | None:
         """Return why a custom fee that a payer is charged for moving a token cannot be charged; None when all can."""
         for fee in charged_fees(token, payer_account_id):
             token_id, collector_id = denomination(fee, token), fee.collector_account_id
             charged_in = None
             if token_id is not None:
                 charged_in = token if token_id == token.token_id else await self.token(token_id)
-                code = await self.payer_obstacle(payer_account_id, token_id)
+                code = await self.payer_failure(payer_account_id, token_id)
                 if code is not None:
-                    return FeeObstacle(payer_account_id, token_id, code)
+                    return FeeFailure(payer_account_id, token_id, code)
             if collector_id is not None:
-                code = await self._collector_obstacle(collector_id, charged_in)
+                code = await self._collector_failure(collector_id, charged_in)
                 if code is not None:
-                    return FeeObstacle(collector_id, token_id, code)
+                    return FeeFailure(collector_id, token_id, code)
         return None
 
-    async def _collector_obstacle(self, collector_id: str, charged_in: Token | None) -> str | None:
+    async def _collector_failure(self, collector_id: str, charged_in: Token | None) -> str | None:
         collector = await self._mirror.account(collector_id)
         if collector is None:
             return "INVALID_ACCOUNT_ID"
@@ -133,11 +133,11 @@ class Preflight:
         """
         if code not in _OF_SOMEBODY:
             return code
-        if await self.payer_obstacle(payer_account_id, token_id) == code:
+        if await self.payer_failure(payer_account_id, token_id) == code:
             return PAYER_NOT_ABLE
-        if token_id != HBAR and await self.fee_obstacle(payer_account_id, await self.token(token_id)) is not None:
+        if token_id != HBAR and await self.fee_failure(payer_account_id, await self.token(token_id)) is not None:
             return CUSTOM_FEE_NOT_CHARGEABLE
-        if recipient_id is not None and not (await self.foresee(token_id, [recipient_id])).obstacles:
+        if recipient_id is not None and not (await self.check(token_id, [recipient_id])).failures:
             return RECIPIENT_IS_ABLE
         return code
 
@@ -148,11 +148,11 @@ class Preflight:
             Conflict: It could not; the next step says what to do about it.
         """
         await self.require_key(payer_account_id, signer)
-        obstacle = await self.payer_obstacle(payer_account_id, token_id)
-        if obstacle is not None:
+        failure = await self.payer_failure(payer_account_id, token_id)
+        if failure is not None:
             raise Conflict(
-                f"The payer {payer_account_id} cannot pay in {token_id}: {obstacle}. "
-                f"{describe_failure(obstacle).sentence}",
+                f"The payer {payer_account_id} cannot pay in {token_id}: {failure}. "
+                f"{describe_failure(failure).sentence}",
                 f"Check PAYER_ACCOUNT_ID and HEDERA_NETWORK, associate {payer_account_id} with {token_id}, and have it "
                 "granted KYC or unfrozen where the token asks for that.",
             )
@@ -163,13 +163,13 @@ class Preflight:
 
     async def _require_fees(self, token: Token, payer_account_id: str) -> None:
         """Refuse a token of which a custom fee cannot be charged: every transfer of it would fail."""
-        obstacle = await self.fee_obstacle(payer_account_id, token)
-        if obstacle is not None:
-            who = "the payer" if obstacle.account_id == payer_account_id else "the collector"
+        failure = await self.fee_failure(payer_account_id, token)
+        if failure is not None:
+            who = "the payer" if failure.account_id == payer_account_id else "the collector"
             raise Conflict(
-                f"A custom fee of {token.token_id} cannot be charged: {who} {obstacle.account_id} cannot hold "
-                f"{obstacle.token_id or 'HBAR'}, which it is charged in: {obstacle.code}.",
-                f"Have {obstacle.account_id} associated, unfrozen or granted KYC, or have the token's issuer change "
+                f"A custom fee of {token.token_id} cannot be charged: {who} {failure.account_id} cannot hold "
+                f"{failure.token_id or 'HBAR'}, which it is charged in: {failure.code}.",
+                f"Have {failure.account_id} associated, unfrozen or granted KYC, or have the token's issuer change "
                 "the fee; or pay in another token.",
             )
 
@@ -219,14 +219,14 @@ class Preflight:
         """Ask about one account what a list of accounts does not tell."""
         relationship = await self._mirror.relationship(account.account, token.token_id)
         if relationship is not None:
-            return _status_obstacle(relationship)
+            return _status_failure(relationship)
         slots = account.max_automatic_token_associations or 0
         if slots > 0 and await self._mirror.automatic_associations(account.account, slots) >= slots:
             return "NO_REMAINING_AUTOMATIC_ASSOCIATIONS"
-        return _association_obstacle(token, slots)
+        return _association_failure(token, slots)
 
 
-def _obstacle(token: Token | None, account: Account) -> str | None:
+def _failure(token: Token | None, account: Account) -> str | None:
     """Say what keeps an account from receiving a token, as far as a list of accounts tells."""
     if account.deleted:
         return "ACCOUNT_DELETED"
@@ -240,10 +240,10 @@ def _obstacle(token: Token | None, account: Account) -> str | None:
     slots = account.max_automatic_token_associations or 0
     if len(shown) >= TOKENS_SHOWN or 0 < slots <= len(shown):
         return _DOUBTFUL
-    return _association_obstacle(token, slots)
+    return _association_failure(token, slots)
 
 
-def _association_obstacle(token: Token, slots: int) -> str | None:
+def _association_failure(token: Token, slots: int) -> str | None:
     """Say what keeps a transfer from associating an account by itself that has so many slots, not all of them taken."""
     if slots == 0:
         return "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT"
@@ -264,7 +264,7 @@ def is_paused(token: Token) -> bool:
     return token.pause_status == _PAUSED
 
 
-def _status_obstacle(relationship: TokenRelationship) -> str | None:
+def _status_failure(relationship: TokenRelationship) -> str | None:
     if relationship.freeze_status == "FROZEN":
         return "ACCOUNT_FROZEN_FOR_TOKEN"
     return "ACCOUNT_KYC_NOT_GRANTED_FOR_TOKEN" if relationship.kyc_status == "REVOKED" else None

@@ -15,10 +15,10 @@ from masspayout.ledger.identity import make_identity
 from masspayout.ledger.port import (
     Dead,
     Estimate,
-    Foreseen,
     HolderSnapshot,
     LedgerTraits,
     Outcome,
+    PreflightResult,
     Refused,
     Settled,
     Tariff,
@@ -29,7 +29,7 @@ from masspayout.ledger.port import (
 from masspayout.ledger.sandbox import books
 from masspayout.ledger.sandbox.administration import SandboxAdministration
 from masspayout.ledger.sandbox.contract_events import stream_events
-from masspayout.ledger.sandbox.execution import SUCCESS, execute, find_obstacles, settle_up
+from masspayout.ledger.sandbox.execution import SUCCESS, execute, find_failures, settle_up
 from masspayout.ledger.sandbox.faults import strikes
 from masspayout.ledger.sandbox.statements import find_held_units, stream_statement
 from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore
@@ -149,7 +149,7 @@ class SandboxLedger:
         contract_terms: str | None = None,  # noqa: ARG002 - no payer here works out the amounts
         *,
         max_lookups: int | None = None,  # noqa: ARG002 - one query tells of all
-    ) -> Foreseen:
+    ) -> PreflightResult:
         """Find out which accounts could not receive the token as things stand.
 
         Raises:
@@ -157,7 +157,7 @@ class SandboxLedger:
         """
         async with self._store.connection() as connection:
             await find_token(connection, token_id)
-            return Foreseen(await find_obstacles(connection, token_id, account_ids))
+            return PreflightResult(await find_failures(connection, token_id, account_ids))
 
     async def sender(self, payer_account_id: str) -> Sender:
         """Return the payer itself, with the smallest start of validity that it may use now, in nanoseconds.

@@ -14,7 +14,7 @@ from masspayout.kernel.next_steps import Action
 from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.port import TokenInformation
 from masspayout.ledger.sandbox.contract_events import emit
-from masspayout.ledger.sandbox.execution import find_obstacles, record, settle_up
+from masspayout.ledger.sandbox.execution import find_failures, record, settle_up
 from masspayout.ledger.sandbox.faults import Faults
 from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore
 from masspayout.ledger.sandbox.tokens import find_token, load_holders, mint, take, token_exists
@@ -141,9 +141,9 @@ class SandboxAdministration:
             raise Invalid(f"{amount_units} units cannot be deposited.", "Give an amount above 0.")
         async with self._locked() as (connection, network):
             token = await find_token(connection, token_id)
-            obstacle = (await find_obstacles(connection, token_id, [account_id])).get(account_id)
-            if obstacle is not None:
-                failure = describe_failure(obstacle)
+            code = (await find_failures(connection, token_id, [account_id])).get(account_id)
+            if code is not None:
+                failure = describe_failure(code)
                 raise Conflict(f"{account_id} cannot receive {token_id}: {failure.sentence}", failure.next_step)
             if sender_account_id is None:
                 await mint(connection, token_id, amount_units)

@@ -64,10 +64,10 @@ async def execute(connection: Connection, transaction: SandboxTransaction, netwo
     await _enter(connection, transaction, verdict, network.next_nanos)
 
 
-async def find_obstacles(connection: Connection, token_id: str, account_ids: Sequence[str]) -> dict[str, str]:
+async def find_failures(connection: Connection, token_id: str, account_ids: Sequence[str]) -> dict[str, str]:
     """Return the accounts that cannot receive (or send) a token, each with the failure code.
 
-    Accounts that the ledger has never heard of are no obstacle: their first transfer creates and associates them.
+    Accounts that the ledger has never heard of do not fail: their first transfer creates and associates them.
     """
     cursor = await connection.execute(
         """
@@ -82,7 +82,7 @@ async def find_obstacles(connection: Connection, token_id: str, account_ids: Seq
                    2
             FROM holding
             WHERE token_id = %(token_id)s AND account_id = ANY(%(account_ids)s) AND (frozen OR NOT associated)
-        ) AS obstacle
+        ) AS failure
         ORDER BY account_id, precedence
         """,
         {"account_ids": list(account_ids), "token_id": token_id},
@@ -215,13 +215,13 @@ async def _judge(
     if position["paused"]:
         return Verdict("TOKEN_IS_PAUSED")
     payer = transaction.payer_account_id
-    obstacles = dict[str, str]()
+    failures = dict[str, str]()
     if position["is_obstructed"]:
-        obstacles = await find_obstacles(connection, transaction.token_id, [payer, *transaction.accounts])
-    if payer in obstacles:
+        failures = await find_failures(connection, transaction.token_id, [payer, *transaction.accounts])
+    if payer in failures:
         return Verdict("PAYER_NOT_ABLE")
-    obstacles |= rejections
-    failures = {account: obstacles[account] for account in transaction.accounts if account in obstacles}
+    failures |= rejections
+    failures = {account: failures[account] for account in transaction.accounts if account in failures}
     payments = zip(transaction.accounts, transaction.amounts_units, strict=True)
     needed_units = sum(units for account, units in payments if transaction.atomic or account not in failures)
     if position["balance_units"] < needed_units:

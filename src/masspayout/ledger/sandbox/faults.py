@@ -31,7 +31,7 @@ class Faults:
         throttle_percent: Turned away unread.
         busy_percent: Taken, and then refused because there is too much else to do: its id is used up.
         mirror_lag_seconds: How far what can be looked up is behind the ledger.
-        rejections: Accounts that refuse every transfer, each with its failure code; ``preflight`` cannot foresee them.
+        rejections: Accounts that refuse every transfer, each with its failure code; ``preflight`` does not report them.
 
     Raises:
         Invalid: A percentage is not within 0 to 100, a time is negative, or a rejection's code concerns no recipient.

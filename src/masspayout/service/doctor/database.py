@@ -2,8 +2,8 @@
 
 from masspayout.db import embedded, migrations
 from masspayout.db.capacity import read_capacity, too_few
+from masspayout.db.connection_errors import ErrorStage
 from masspayout.db.diagnosis import Diagnosis
-from masspayout.db.refusals import Obstacle
 from masspayout.kernel.next_steps import Action
 from masspayout.service.doctor.examination import Examination, Problem
 
@@ -22,21 +22,21 @@ async def server_answers(examination: Examination) -> str:
     url = await examination.opening.database_url(settings)
     examination.diagnosis = Diagnosis(url)
     examination.opened.push_async_callback(examination.diagnosis.close)
-    examination.refusal = await examination.diagnosis.refusal()
-    _raise_if(examination, Obstacle.SERVER, Obstacle.STATEMENT)
+    examination.connection_error = await examination.diagnosis.connection_error()
+    _raise_if(examination, ErrorStage.SERVER, ErrorStage.STATEMENT)
     place = url.query.get("host", url.host or "localhost")
     return f"It answers at {place}, port {url.query.get('port', url.port or 5432)}."
 
 
 async def login_is_accepted(examination: Examination) -> str:
     """The server lets our role in."""
-    _raise_if(examination, Obstacle.LOGIN)
+    _raise_if(examination, ErrorStage.LOGIN)
     return f"The role {examination.url.username} is let in."
 
 
 async def database_exists(examination: Examination) -> str:
     """The server has the database, and it can be written to."""
-    _raise_if(examination, Obstacle.DATABASE)
+    _raise_if(examination, ErrorStage.DATABASE)
     if await examination.diagnosis.is_read_only():
         raise Problem(
             f"The database {examination.url.database} can only be read.",
@@ -113,6 +113,6 @@ async def indexes_are_there(examination: Examination) -> str:
     return "All are there, and valid."
 
 
-def _raise_if(examination: Examination, *obstacles: Obstacle) -> None:
-    if examination.refusal is not None and examination.refusal[0] in obstacles:
-        raise examination.refusal[1]
+def _raise_if(examination: Examination, *stages: ErrorStage) -> None:
+    if examination.connection_error is not None and examination.connection_error[0] in stages:
+        raise examination.connection_error[1]

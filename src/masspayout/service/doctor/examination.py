@@ -11,8 +11,8 @@ import psycopg
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
+from masspayout.db.connection_errors import ErrorStage
 from masspayout.db.diagnosis import Diagnosis
-from masspayout.db.refusals import Obstacle
 from masspayout.db.session import Database
 from masspayout.kernel.errors import DatabaseUnavailable, MassPayoutError
 from masspayout.kernel.next_steps import Action, NextStep, Part
@@ -68,7 +68,7 @@ class Examination:
 
     settings: Settings
     slow_ms: int
-    refusal: tuple[Obstacle, DatabaseUnavailable] | None = None
+    connection_error: tuple[ErrorStage, DatabaseUnavailable] | None = None
     opening: Opening = field(init=False)
     diagnosis: Diagnosis = field(init=False)
     clock: Callable[[], int] = time.time_ns

@@ -109,10 +109,10 @@ async def payer_can_pay(examination: Examination) -> str:
 async def _require_able(examination: Examination, payer: str, token_id: str) -> None:
     """Refuse a payer that is itself frozen, deleted or not associated: it sends as little as it receives."""
     await examination.ledger.check_payer(payer, token_id)
-    obstacle = (await examination.ledger.preflight(payer, token_id, [payer])).obstacles.get(payer)
+    code = (await examination.ledger.preflight(payer, token_id, [payer])).failures.get(payer)
     # A contract pays everybody but itself, which is no trouble.
-    if obstacle not in (None, PAYER_IS_RECIPIENT):
-        failure = describe_failure(obstacle)
+    if code not in (None, PAYER_IS_RECIPIENT):
+        failure = describe_failure(code)
         raise Problem(
             f"The payer {payer} cannot send {token_id}: {failure.code}. {failure.sentence}",
             "Mend the payer's account (on the sandbox: ",

@@ -30,22 +30,22 @@ class Liar:
     """
 
     def __init__(self) -> None:
-        self.told: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
         self._faults: Faults | None = None
-        self._told_by_faults = 0
+        self._count_by_faults = 0
 
     def answer(self, path: str, faults: Faults) -> web.Response | None:
         """Return the untrue answer to a request, or None when it is answered truly."""
         if faults is not self._faults:
-            self._faults, self._told_by_faults = faults, 0
+            self._faults, self._count_by_faults = faults, 0
         if not faults.mirror_lie or not _is_meant(path, faults.mirror_lie_paths):
             return None
-        if faults.mirror_lie_times and self._told_by_faults >= faults.mirror_lie_times:
+        if faults.mirror_lie_times and self._count_by_faults >= faults.mirror_lie_times:
             return None
         if not strikes(faults.mirror_lie_percent):
             return None
-        self._told_by_faults += 1
-        self.told[faults.mirror_lie] += 1
+        self._count_by_faults += 1
+        self.counts[faults.mirror_lie] += 1
         status, content_type, body = LIES[faults.mirror_lie]
         headers = {"Location": f"https://elsewhere.example{path}"} if status == 301 else None
         return web.Response(status=status, content_type=content_type, text=body, headers=headers)

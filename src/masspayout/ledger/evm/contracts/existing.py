@@ -227,10 +227,10 @@ class ExistingContract:
             LedgerRejected: There are some. Alone, each is refused with their own reason.
         """
         bond, decimals = Bond(self._node, bond_id), await self._ask("getPaymentTokenDecimals")
-        obstacles = await bond.obstacles(self.address, payments, decimals)
-        if not obstacles:
+        failures = await bond.failures(self.address, payments, decimals)
+        if not failures:
             return
-        account, code = next(iter(obstacles.items()))
+        account, code = next(iter(failures.items()))
         is_alone = len(payments) == 1
         if is_alone and code == HOLDING_CHANGED and await bond.principals_units([account], decimals) == [0]:
             latest, token_id = to_int(await self._node.request("eth_blockNumber")), await self.payment_token()

@@ -96,7 +96,7 @@ class Bond:
             principals.append(numerator * 10**decimals // denominator)
         return principals
 
-    async def obstacles(self, contract_id: str, payments: Sequence[Payment], decimals: int) -> Mapping[str, str]:
+    async def failures(self, contract_id: str, payments: Sequence[Payment], decimals: int) -> Mapping[str, str]:
         """Return who would not be paid exactly what was planned for all of their bonds, each with the failure code."""
         accounts = [payment.account_id for payment in payments]
         principals = await self.principals_units(accounts, decimals)

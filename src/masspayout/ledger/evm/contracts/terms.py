@@ -6,7 +6,7 @@ from enum import StrEnum
 from masspayout.kernel.errors import LedgerRejected
 from masspayout.kernel.next_steps import Action
 
-PAYS_BY_ITS_RULE = (
+AMOUNTS_ARE_COMPUTED = (
     "A LifeCycleCashFlow contract pays everybody's share of an amount by a snapshot, rounded down, what a token has "
     "announced, or the principal of a matured bond: no FIXED amounts, no list, nobody excluded, no largest remainder."
 )
@@ -57,7 +57,7 @@ class ContractTerms:
         if text is None:
             raise LedgerRejected(
                 "CONTRACT_PAYS_BY_ITS_RULE",
-                PAYS_BY_ITS_RULE,
+                AMOUNTS_ARE_COMPUTED,
                 "Plan it with: ",
                 Action.PLAN_BY_CONTRACT,
             )

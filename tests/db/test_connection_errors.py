@@ -11,7 +11,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from databases import GUARDED_ROLE, run_sql
 from masspayout.db import migrations
-from masspayout.db.refusals import unavailable
+from masspayout.db.connection_errors import unavailable
 from masspayout.db.session import Database
 from masspayout.kernel.errors import DatabaseMismatch, DatabaseUnavailable, LedgerUnavailable
 from masspayout.ledger.sandbox import SandboxLedger
@@ -20,7 +20,7 @@ from masspayout.settings import Settings
 PASSWORD = "correct horse battery staple"
 
 
-async def refusal(url: URL) -> DatabaseUnavailable:
+async def connection_error(url: URL) -> DatabaseUnavailable:
     """What both ways of connecting say, which must be the same."""
     with pytest.raises(DatabaseUnavailable) as of_migrations:
         migrations.status(url)
@@ -56,43 +56,43 @@ async def test_nobody_listens(closed_port: int) -> None:
     url = URL.create(
         "postgresql+psycopg", "masspayout", PASSWORD, host="127.0.0.1", port=closed_port, database="masspayout"
     )
-    error = await refusal(url)
+    error = await connection_error(url)
     assert error.message == f"No PostgreSQL server answers at 127.0.0.1:{closed_port}."
     assert "DATABASE_PORT" in error.hint
 
 
 async def test_no_such_host() -> None:
     url = URL.create("postgresql+psycopg", "masspayout", PASSWORD, host="db.invalid", database="masspayout")
-    error = await refusal(url)
+    error = await connection_error(url)
     assert error.message == "The host of PostgreSQL at db.invalid:5432 is not known to this machine."
 
 
 async def test_no_such_socket() -> None:
     url = URL.create("postgresql+psycopg", "masspayout", host="/nowhere", database="masspayout")
-    assert (await refusal(url)).message == "No PostgreSQL server answers at /nowhere."
+    assert (await connection_error(url)).message == "No PostgreSQL server answers at /nowhere."
 
 
 async def test_wrong_password(guarded_url: URL) -> None:
     assert migrations.status(guarded_url).revision is None
-    error = await refusal(guarded_url.set(password=PASSWORD.title()))
+    error = await connection_error(guarded_url.set(password=PASSWORD.title()))
     assert f"refuses the password of the role {GUARDED_ROLE}" in error.message
     assert "DATABASE_PASSWORD" in error.hint
 
 
 async def test_no_password(guarded_url: URL) -> None:
-    error = await refusal(guarded_url._replace(password=None))
+    error = await connection_error(guarded_url._replace(password=None))
     assert f"asks for a password of the role {GUARDED_ROLE}" in error.message
 
 
 async def test_no_such_database(server_url: URL) -> None:
-    error = await refusal(server_url.set(database="nowhere"))
+    error = await connection_error(server_url.set(database="nowhere"))
     assert error.message.startswith("There is no database nowhere on PostgreSQL at ")
     assert "createdb" in error.hint
     assert "masspayout db upgrade" in error.hint
 
 
 async def test_no_such_role(server_url: URL) -> None:
-    error = await refusal(server_url.set(username="nobody_here"))
+    error = await connection_error(server_url.set(username="nobody_here"))
     assert error.message.startswith("There is no role nobody_here on PostgreSQL at ")
 
 
@@ -105,9 +105,9 @@ async def test_a_role_that_may_not_connect(server_url: URL) -> None:
     )
     try:
         closed = server_url.set(username="kept_out", database="closed_shop")
-        assert "does not allow the role kept_out to connect to closed_shop" in (await refusal(closed)).message
+        assert "does not allow the role kept_out to connect to closed_shop" in (await connection_error(closed)).message
         run_sql(server_url, "GRANT CONNECT ON DATABASE closed_shop TO kept_out", "ALTER ROLE kept_out NOLOGIN")
-        assert "ALTER ROLE kept_out LOGIN" in (await refusal(closed)).hint
+        assert "ALTER ROLE kept_out LOGIN" in (await connection_error(closed)).hint
     finally:
         run_sql(server_url, "DROP DATABASE closed_shop", "DROP ROLE kept_out")
 
@@ -115,7 +115,7 @@ async def test_a_role_that_may_not_connect(server_url: URL) -> None:
 async def test_a_database_that_is_full(server_url: URL) -> None:
     run_sql(server_url, "CREATE ROLE latecomer LOGIN", "CREATE DATABASE full_house CONNECTION LIMIT 0")
     try:
-        error = await refusal(server_url.set(username="latecomer", database="full_house"))
+        error = await connection_error(server_url.set(username="latecomer", database="full_house"))
         assert "has no connection left" in error.message
     finally:
         run_sql(server_url, "DROP DATABASE full_house", "DROP ROLE latecomer")

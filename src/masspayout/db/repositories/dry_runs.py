@@ -1,4 +1,4 @@
-"""What a freeze would write, computed without writing anything: the freeze's own statements, summed up."""
+"""Dry runs: the totals that a freeze would write, computed by the freeze's own statements without writing."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ _ACCOUNTS = "SELECT account_id FROM share WHERE units > 0"
 
 
 @dataclass(frozen=True, slots=True)
-class TrialTotals:
-    """What a freeze would come to, in smallest units."""
+class DryRunTotals:
+    """Totals of a dry run, in smallest units."""
 
     entitlement_count: int
     payable_count: int
@@ -31,8 +31,8 @@ class TrialTotals:
     smallest_units: int
 
 
-class Trial:
-    """The shares that the holders of an asset would have of a total, by the register or by staged balances."""
+class DryRun:
+    """Dry run: the shares that the holders of an asset would have of a total, by the register or by staged balances."""
 
     def __init__(
         self,
@@ -51,10 +51,10 @@ class Trial:
             "excluded": list(excluded),
         }
 
-    async def totals(self) -> TrialTotals:
+    async def totals(self) -> DryRunTotals:
         """Return what it would come to."""
         row = (await self.session.execute(text(self._shares + _TOTALS), self._parameters)).one()
-        return TrialTotals(**{name: int(value) for name, value in row._asdict().items()})
+        return DryRunTotals(**{name: int(value) for name, value in row._asdict().items()})
 
     async def account_chunks(self, size: int) -> AsyncIterator[Sequence[str]]:
         """Stream the accounts that would be paid something, so many at a time, from a cursor of the server."""

@@ -1,4 +1,4 @@
-"""Why PostgreSQL cannot be used, as sentences: the driver's errors told apart, each with what to do next."""
+"""Connection errors of PostgreSQL as sentences: the driver's errors told apart, each with what to do next."""
 
 import re
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from masspayout.kernel.errors import DatabaseUnavailable
 from masspayout.kernel.next_steps import Action, NextStep, Part
 
 
-class Obstacle(StrEnum):
-    """How far we got with the server, told by what refused us."""
+class ErrorStage(StrEnum):
+    """Stage at which the server refused us."""
 
     SERVER = "SERVER"  # nobody answered, or not now
     LOGIN = "LOGIN"  # it answered, and did not let our role in
@@ -21,87 +21,87 @@ class Obstacle(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Refusal:
-    """One way in which the server fails us.
+class _KnownError:
+    """Known error of the server.
 
     Attributes:
-        obstacle: What refused us.
+        stage: How far the connection got.
         sqlstates: The codes that say so once there is a connection.
         words: What the driver's message matches when there is none yet: it then has no code.
         sentence: What is wrong.
         next_step: What to do next.
     """
 
-    obstacle: Obstacle
+    stage: ErrorStage
     sqlstates: frozenset[str]
     words: tuple[str, ...]
     sentence: str
     next_step: NextStep
 
 
-def _refusal(obstacle: Obstacle, sqlstates: str, words: tuple[str, ...], sentence: str, *next_step: Part) -> _Refusal:
-    return _Refusal(obstacle, frozenset(sqlstates.split()), words, sentence, NextStep(*next_step))
+def _known(stage: ErrorStage, sqlstates: str, words: tuple[str, ...], sentence: str, *next_step: Part) -> _KnownError:
+    return _KnownError(stage, frozenset(sqlstates.split()), words, sentence, NextStep(*next_step))
 
 
-_REFUSALS = (
-    _refusal(
-        Obstacle.LOGIN,
+_KNOWN_ERRORS = (
+    _known(
+        ErrorStage.LOGIN,
         "28P01",
         ("password authentication failed",),
         "PostgreSQL at {server} refuses the password of the role {user}.",
         "Correct DATABASE_USER and DATABASE_PASSWORD, then: ",
         Action.EXAMINE,
     ),
-    _refusal(
-        Obstacle.LOGIN,
+    _known(
+        ErrorStage.LOGIN,
         "",
         ("no password supplied",),
         "PostgreSQL at {server} asks for a password of the role {user}, and DATABASE_PASSWORD is empty.",
         "Set DATABASE_PASSWORD, then: ",
         Action.EXAMINE,
     ),
-    _refusal(
-        Obstacle.DATABASE,
+    _known(
+        ErrorStage.DATABASE,
         "3D000",
         ('database ".*" does not exist',),
         "There is no database {database} on PostgreSQL at {server}.",
         "Create it (createdb {options} {database}) or correct DATABASE_NAME, then: ",
         Action.UPGRADE_DATABASE,
     ),
-    _refusal(
-        Obstacle.LOGIN,
+    _known(
+        ErrorStage.LOGIN,
         "",
         ('role ".*" does not exist',),
         "There is no role {user} on PostgreSQL at {server}.",
         "Create it or correct DATABASE_USER, then: ",
         Action.EXAMINE,
     ),
-    _refusal(
-        Obstacle.LOGIN,
+    _known(
+        ErrorStage.LOGIN,
         "",
         ("permission denied for database", "is not permitted to log in"),
         "PostgreSQL at {server} does not allow the role {user} to connect to {database}.",
         "Allow it (ALTER ROLE {user} LOGIN; GRANT CONNECT ON DATABASE {database} TO {user}), then: ",
         Action.EXAMINE,
     ),
-    _refusal(
-        Obstacle.LOGIN,
+    _known(
+        ErrorStage.LOGIN,
         "28000",
         ("pg_hba.conf", "authentication failed"),
         "PostgreSQL at {server} does not let the role {user} into {database} from this machine.",
         "Allow it in the server's pg_hba.conf or correct DATABASE_USER, then: ",
         Action.EXAMINE,
     ),
-    _refusal(
-        Obstacle.SERVER,
+    _known(
+        ErrorStage.SERVER,
         "",
         ("server does not support SSL",),
         "PostgreSQL at {server} offers no encryption: anybody between could read and change what is paid.",
         "Turn on ssl on the server, or set DATABASE_SSLMODE=prefer where nobody can be between, then: ",
         Action.EXAMINE,
     ),
-    _refusal(
-        Obstacle.SERVER,
+    _known(
+        ErrorStage.SERVER,
         "",
         ("certificate verify failed", "root certificate", "server certificate", "could not read root"),
         "It cannot be verified that PostgreSQL at {server} is who it says it is: {reason}.",
@@ -109,23 +109,23 @@ _REFUSALS = (
         "certificate; or DATABASE_SSLMODE=require, which encrypts and trusts whoever answers; then: ",
         Action.EXAMINE,
     ),
-    _refusal(
-        Obstacle.SERVER,
+    _known(
+        ErrorStage.SERVER,
         "53300",
         ("too many clients", "too many connections", "remaining connection slots"),
         "PostgreSQL at {server} has no connection left.",
         "Run fewer workers, or raise max_connections of the server, database or role, then: ",
         Action.EXAMINE,
     ),
-    _refusal(
-        Obstacle.SERVER,
+    _known(
+        ErrorStage.SERVER,
         "57P01 57P02 57P03",
         ("starting up", "shutting down", "not yet accepting connections", "in recovery mode"),
         "PostgreSQL at {server} is just starting or stopping.",
         "Wait a moment and try again.",
     ),
-    _refusal(
-        Obstacle.SERVER,
+    _known(
+        ErrorStage.SERVER,
         "08001",
         ("Connection refused", "No such file or directory"),
         "No PostgreSQL server answers at {server}.",
@@ -133,40 +133,40 @@ _REFUSALS = (
         "then: ",
         Action.EXAMINE,
     ),
-    _refusal(
-        Obstacle.SERVER,
+    _known(
+        ErrorStage.SERVER,
         "",
         ("Name or service not known", "failure in name resolution", "could not translate host name", "nodename nor"),
         "The host of PostgreSQL at {server} is not known to this machine.",
         "Correct DATABASE_HOST, then: ",
         Action.EXAMINE,
     ),
-    _refusal(
-        Obstacle.SERVER,
+    _known(
+        ErrorStage.SERVER,
         "",
         ("timeout expired", "timed out", "No route to host", "Network is unreachable"),
         "PostgreSQL at {server} cannot be reached over the network.",
         "Check DATABASE_HOST, DATABASE_PORT and the firewalls between, then: ",
         Action.EXAMINE,
     ),
-    _refusal(
-        Obstacle.STATEMENT,
+    _known(
+        ErrorStage.STATEMENT,
         "25P03",
         (),
         "PostgreSQL at {server} ended a transaction in which nothing had happened for too long: nothing of it stays.",
         "Try again; if it stays so, see what keeps this machine so busy: ",
         Action.EXAMINE,
     ),
-    _refusal(
-        Obstacle.STATEMENT,
+    _known(
+        ErrorStage.STATEMENT,
         "42501",
         (),
         "The role {user} may not do this in {database}: {reason}.",
         "Give it the right (best: make it the owner of the tables), or correct DATABASE_USER, then: ",
         Action.EXAMINE,
     ),
-    _refusal(
-        Obstacle.STATEMENT,
+    _known(
+        ErrorStage.STATEMENT,
         "25006",
         (),
         "The database {database} on PostgreSQL at {server} can only be read.",
@@ -174,30 +174,30 @@ _REFUSALS = (
         "(default_transaction_read_only); see: ",
         Action.EXAMINE,
     ),
-    _refusal(
-        Obstacle.STATEMENT,
+    _known(
+        ErrorStage.STATEMENT,
         "57014",
         (),
         "PostgreSQL at {server} did not finish a statement in time.",
         "See what keeps it busy: ",
         Action.EXAMINE,
     ),
-    _refusal(
-        Obstacle.STATEMENT,
+    _known(
+        ErrorStage.STATEMENT,
         "53100",
         (),
         "PostgreSQL at {server} has no disk space left.",
         "Make room on its disk, then do the same again: nothing was changed.",
     ),
-    _refusal(
-        Obstacle.STATEMENT,
+    _known(
+        ErrorStage.STATEMENT,
         "55P03",
         (),
         "PostgreSQL at {server} could not lock a table in time, because somebody else is using it.",
         "Let the other work end or stop it, then do the same again: nothing was changed.",
     ),
-    _refusal(
-        Obstacle.STATEMENT,
+    _known(
+        ErrorStage.STATEMENT,
         "40001 40P01",
         (),
         "Two transactions stood in each other's way on PostgreSQL at {server}, and this one gave way.",
@@ -205,8 +205,8 @@ _REFUSALS = (
     ),
 )
 
-_OTHERWISE = _refusal(
-    Obstacle.SERVER,
+_OTHERWISE = _known(
+    ErrorStage.SERVER,
     "",
     (),
     "PostgreSQL at {server} cannot be used: {reason}.",
@@ -223,7 +223,7 @@ def unavailable(url: URL, error: Exception) -> DatabaseUnavailable:
         error: What psycopg raised, or SQLAlchemy in its place.
     """
     cause = _cause_of(error)
-    refusal = _refusal_of(cause)
+    known = _match(cause)
     message = str(cause).strip()
     host = str(url.query.get("host", url.host or "localhost"))
     port = str(url.query.get("port", url.port or 5432))
@@ -234,14 +234,14 @@ def unavailable(url: URL, error: Exception) -> DatabaseUnavailable:
         "options": f"-h {host} -p {port} -O {url.username}",
         "reason": message.splitlines()[0].rstrip(".") if message else type(cause).__name__,
     }
-    filled = (part.format(**parts) if isinstance(part, str) else part for part in refusal.next_step.parts)
-    return DatabaseUnavailable(refusal.sentence.format(**parts), *filled)
+    filled = (part.format(**parts) if isinstance(part, str) else part for part in known.next_step.parts)
+    return DatabaseUnavailable(known.sentence.format(**parts), *filled)
 
 
-def is_refusal(error: Exception) -> bool:
+def is_connection_error(error: Exception) -> bool:
     """Whether the server fails us, so that there is a sentence for it, and not a statement that is wrong."""
     cause = _cause_of(error)
-    return isinstance(cause, psycopg.OperationalError) or _refusal_of(cause) is not _OTHERWISE
+    return isinstance(cause, psycopg.OperationalError) or _match(cause) is not _OTHERWISE
 
 
 def is_read_only(error: Exception) -> bool:
@@ -249,28 +249,28 @@ def is_read_only(error: Exception) -> bool:
     return isinstance(_cause_of(error), psycopg.errors.ReadOnlySqlTransaction)
 
 
-def obstacle_of(error: Exception) -> Obstacle:
+def stage_of(error: Exception) -> ErrorStage:
     """Tell which step of getting at a database failed."""
-    return _refusal_of(_cause_of(error)).obstacle
+    return _match(_cause_of(error)).stage
 
 
 def is_of_statement(error: DatabaseUnavailable) -> bool:
     """Whether the server answered and failed one statement: too slow, locked, not allowed. Others may well succeed."""
-    return isinstance(error.__cause__, Exception) and obstacle_of(error.__cause__) is Obstacle.STATEMENT
+    return isinstance(error.__cause__, Exception) and stage_of(error.__cause__) is ErrorStage.STATEMENT
 
 
 def _cause_of(error: Exception) -> Exception:
     return getattr(error, "orig", None) or error
 
 
-def _refusal_of(cause: Exception) -> _Refusal:
+def _match(cause: Exception) -> _KnownError:
     sqlstate = cause.sqlstate if isinstance(cause, psycopg.Error) else None
     message = str(cause)
     return next(
         (
-            refusal
-            for refusal in _REFUSALS
-            if (sqlstate in refusal.sqlstates if sqlstate else any(re.search(word, message) for word in refusal.words))
+            known
+            for known in _KNOWN_ERRORS
+            if (sqlstate in known.sqlstates if sqlstate else any(re.search(word, message) for word in known.words))
         ),
         _OTHERWISE,
     )
