@@ -30,7 +30,7 @@ from masspayout.context import Context
 from masspayout.db import embedded, migrations
 from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import Distribution
-from masspayout.db.repositories import DistributionSort, Part
+from masspayout.db.repositories import DistributionSort, ListPage
 from masspayout.db.session import Database
 from masspayout.jobs import Jobs
 from masspayout.kernel.roles import Role
@@ -168,7 +168,7 @@ def _cursor(url: URL, depth: int) -> str:
     with psycopg.connect(**connect_arguments(url)) as connection:
         query = "SELECT created_at, id FROM distribution ORDER BY created_at DESC, id DESC OFFSET %s LIMIT 1"
         created_at, row_id = connection.execute(query, (depth,)).fetchall()[0]
-    part: Part[Distribution] = Part([], None, following=[created_at.replace(tzinfo=UTC), row_id])
+    part: ListPage[Distribution] = ListPage([], None, following=[created_at.replace(tzinfo=UTC), row_id])
     return str(listing(part, DistributionSort.NEWEST)["next_cursor"])
 
 

@@ -25,8 +25,8 @@ from masspayout.automation.triggers import Trigger
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Frequency, PayoutType
 from masspayout.db.session import connect_arguments
-from masspayout.distributions import list_payouts, starts
-from masspayout.distributions.payout_lists import parse_payout_list
+from masspayout.distributions import payout_lists, starts
+from masspayout.distributions.csv_import import parse_payout_list
 from masspayout.distributions.terms import ListTerms, Terms
 from masspayout.entitlements.freezing import payment_token_of
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
@@ -147,7 +147,7 @@ class Author:
         rows = "".join(f"0.0.{5103 * 1000 + at},{12 + at % 7}.50\n" for at in range(40))
         token = payment_token_of(self.runtime.settings, house)
         entries = parse_payout_list(f"account_id,amount\n{rows}".encode().splitlines(keepends=True), token.decimals)
-        await list_payouts.create(self.runtime, house, token, entries, ListTerms(concept="Refund of heating costs"))
+        await payout_lists.create(self.runtime, house, token, entries, ListTerms(concept="Refund of heating costs"))
         return await self.plan(bond, "31250.75", "Extra dividend, autumn")
 
     async def coupons(self, bond: Asset) -> str:

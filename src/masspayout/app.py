@@ -23,7 +23,7 @@ from masspayout.distributions import (
     Preview,
     Terms,
     contract_payouts,
-    list_payouts,
+    payout_lists,
     previews,
     starts,
 )
@@ -131,20 +131,20 @@ class Payouts:
             Conflict: The asset has no payment token, or the payer is a contract that works out the amounts itself.
         """
         if token_id is None and asset is not None:
-            return await list_payouts.payment_token_of_asset(self._context, asset)
-        return await list_payouts.payment_token(self._context, token_id or "")
+            return await payout_lists.payment_token_of_asset(self._context, asset)
+        return await payout_lists.payment_token(self._context, token_id or "")
 
     async def create_of_list(
         self, asset: Asset, token: PaymentToken, payout_list: PayoutList, terms: ListTerms, *, check_first: bool = False
     ) -> Distribution:
-        """Create a distribution of a list, as ``list_payouts.create`` does.
+        """Create a distribution of a list, as ``payout_lists.create`` does.
 
         With ``check_first`` nothing is created unless the funds suffice and everybody can receive the token, as
-        ``list_payouts.check`` finds out.
+        ``payout_lists.check`` finds out.
         """
         if check_first:
-            await list_payouts.check(self._context, token, payout_list, allow_unpayable=terms.allow_unpayable)
-        return await list_payouts.create(self._context, asset, token, payout_list, terms)
+            await payout_lists.check(self._context, token, payout_list, allow_unpayable=terms.allow_unpayable)
+        return await payout_lists.create(self._context, asset, token, payout_list, terms)
 
     async def find_or_create_of_list(
         self,
@@ -166,20 +166,20 @@ class Payouts:
         """
         await self._sync_payer(token.payer_account_id)
         async with self._context.database.unit_of_work() as work:
-            found = await list_payouts.find(work, token, payout_list, terms)
-            was_forgotten = await list_payouts.was_paid_before(work, token, payout_list, terms)
+            found = await payout_lists.find(work, token, payout_list, terms)
+            was_forgotten = await payout_lists.was_paid_before(work, token, payout_list, terms)
         if found is not None:
             return found
         warning = ListWarning(was_forgotten=True)
         if not was_forgotten:
-            unchecked_count = await list_payouts.check(
+            unchecked_count = await payout_lists.check(
                 self._context, token, payout_list, allow_unpayable=terms.allow_unpayable
             )
             warning = ListWarning(unchecked_count=unchecked_count)
         warn(warning)
         database, ledger = self._context.database, self._context.ledger
         asset = await assets.import_asset(database, ledger, asset_token_id, for_lists=True)
-        made = await list_payouts.create(self._context, asset, token, payout_list, terms)
+        made = await payout_lists.create(self._context, asset, token, payout_list, terms)
         # What the ledger shows of a payout that the database had forgotten is adopted by the one that was made.
         await self._sync_payer(token.payer_account_id)
         return made
@@ -219,8 +219,8 @@ class Payouts:
             await starts.retry(self._context, distribution_id, chosen=chosen)
 
     async def start_or_resume(self, distribution_id: uuid.UUID) -> None:
-        """Do what is next for a list that is to be paid, as ``list_payouts.start_or_resume`` does."""
-        await list_payouts.start_or_resume(self._context, distribution_id)
+        """Do what is next for a list that is to be paid, as ``payout_lists.start_or_resume`` does."""
+        await payout_lists.start_or_resume(self._context, distribution_id)
 
     async def cancel(self, distribution_id: uuid.UUID, *, resumed: bool = False) -> None:
         """Call a distribution off for which nothing was sent, as ``distributions.cancel`` does."""

@@ -149,7 +149,7 @@ def test_a_cursor_says_again_what_it_was_told(position: list[Any]) -> None:
 @given(text=st.text(min_size=1))
 def test_whatever_is_sent_as_a_cursor_is_one_or_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
-        Paging(cursor=text).place("-created_at")
+        Paging(cursor=text).page_request("-created_at")
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

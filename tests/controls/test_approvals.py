@@ -24,8 +24,8 @@ from masspayout.db.entities import (
 )
 from masspayout.db.repositories import Approvals, AuditEntries, Distributions
 from masspayout.db.session import Database
-from masspayout.distributions import list_payouts, starts
-from masspayout.distributions.payout_lists import PayoutList
+from masspayout.distributions import payout_lists, starts
+from masspayout.distributions.csv_import import PayoutList
 from masspayout.distributions.terms import ListTerms, Terms
 from masspayout.kernel.actors import SYSTEM, Actor, ActorKind, acting_as
 from masspayout.kernel.errors import ApprovalsMissing, Conflict, LimitExceeded
@@ -335,16 +335,16 @@ async def test_what_could_not_start_and_is_retried_waits_too(world: World) -> No
 
 async def test_a_list_waits_as_everything_else(world: World) -> None:
     runtime = world.runtime
-    token = await list_payouts.payment_token(runtime, PAYMENT_TOKEN)
+    token = await payout_lists.payment_token(runtime, PAYMENT_TOKEN)
     entries = PayoutList(("0.0.31", "0.0.32"), (5, 7), 12)
     parts = (runtime, world.asset, token)
-    made = await list_payouts.create(*parts, entries, ListTerms(concept="bonus"))
+    made = await payout_lists.create(*parts, entries, ListTerms(concept="bonus"))
     assert await count_of(world, made) == ApprovalCount(given=0, required=2)
     with pytest.raises(ApprovalsMissing):
         await world.execute(made.id)
     for actor in (ANA, BEN):
         await approve(world, made, actor)
-    await list_payouts.start_or_resume(runtime, made.id)
+    await payout_lists.start_or_resume(runtime, made.id)
     assert await world.pay(made.id) is DistributionStatus.COMPLETED
 
 

@@ -18,8 +18,8 @@ from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import Assets
 from masspayout.db.session import Database
-from masspayout.distributions import list_payouts
-from masspayout.distributions.payout_lists import PayoutList
+from masspayout.distributions import payout_lists
+from masspayout.distributions.csv_import import PayoutList
 from masspayout.distributions.terms import ListTerms
 from masspayout.kernel.errors import Conflict
 from masspayout.settings import Settings
@@ -89,12 +89,12 @@ async def test_what_the_former_version_began_is_paid_to_its_end(world: World) ->
 
 async def test_a_list_that_the_former_version_paid_is_not_payable_again(world: World) -> None:
     runtime = world.runtime
-    token = await list_payouts.payment_token(runtime, PAYMENT_TOKEN)
+    token = await payout_lists.payment_token(runtime, PAYMENT_TOKEN)
     entries = PayoutList(tuple(sorted(accounts(30)[:7])), (2 * UNITS,) * 7, 14 * UNITS)
     parts = (runtime, world.asset, token, entries)
     with pytest.raises(Conflict, match="a distribution for this very list already"):
-        await list_payouts.create(*parts, ListTerms(concept="March 2026"))
-    assert await list_payouts.create(*parts, ListTerms(concept="March 2026", again=2))
+        await payout_lists.create(*parts, ListTerms(concept="March 2026"))
+    assert await payout_lists.create(*parts, ListTerms(concept="March 2026", again=2))
 
 
 async def test_payments_of_the_former_version_that_were_lost_are_adopted_by_their_former_mark(world: World) -> None:

@@ -13,7 +13,7 @@ from masspayout import distributions
 from masspayout.context import Context
 from masspayout.db.entities import DistributionType, PayoutType
 from masspayout.distributions import previews
-from masspayout.distributions.payout_lists import parse_payout_list
+from masspayout.distributions.csv_import import parse_payout_list
 from masspayout.distributions.previews import Preview
 from masspayout.distributions.terms import Terms
 from masspayout.entitlements.freezing import payment_token_of

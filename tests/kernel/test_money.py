@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from division import split_equal, split_pro_rata
-from masspayout.distributions.payout_lists import read_payout_list
+from masspayout.distributions.csv_import import read_payout_list
 from masspayout.kernel import money
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.money import (

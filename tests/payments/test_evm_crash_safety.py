@@ -19,8 +19,8 @@ from evm_stages import FAULTS, Plan, story_on_chains
 from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database
-from masspayout.distributions import list_payouts
-from masspayout.distributions.payout_lists import PayoutList
+from masspayout.distributions import payout_lists
+from masspayout.distributions.csv_import import PayoutList
 from masspayout.distributions.terms import ListTerms
 from masspayout.jobs import Jobs
 from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, topic_of, transfer_of
@@ -142,8 +142,8 @@ async def _payer_of_lists(harness: EvmHarness, database: Database, token_id: str
 
 async def _pay_list(world: World, token_id: str, entries: PayoutList) -> uuid.UUID:
     runtime = world.runtime
-    token = await list_payouts.payment_token(runtime, token_id)
-    made = await list_payouts.create(runtime, world.asset, token, entries, ListTerms())
+    token = await payout_lists.payment_token(runtime, token_id)
+    made = await payout_lists.create(runtime, world.asset, token, entries, ListTerms())
     await world.execute(made.id)
     return made.id
 

@@ -17,8 +17,8 @@ from evm_harness import EvmHarness, evm_harness
 from masspayout.context import Context
 from masspayout.db.entities import Asset, DistributionStatus, EntryAnswer, EvmTransaction
 from masspayout.db.session import Database
-from masspayout.distributions import list_payouts
-from masspayout.distributions.payout_lists import read_payout_list
+from masspayout.distributions import payout_lists
+from masspayout.distributions.csv_import import read_payout_list
 from masspayout.distributions.terms import ListTerms
 from masspayout.jobs import Jobs
 from masspayout.kernel.errors import Conflict, ContractPaused, InsufficientFunds, PayerStopped
@@ -97,11 +97,11 @@ async def test_a_list_of_real_size_in_eighteen_decimals_reconciles_to_the_unit(
     world = await world_of(harness, database, token_id, token_id)
     context = world.runtime
     entries = read_payout_list(path, 18)
-    token = await list_payouts.payment_token(context, token_id)
-    await list_payouts.check(context, token, entries)
+    token = await payout_lists.payment_token(context, token_id)
+    await payout_lists.check(context, token, entries)
     harness.way.faults = Faults(lose_answer_percent=10, lose_request_percent=5, repeat_percent=10)
 
-    made = await list_payouts.create(context, world.asset, token, entries, ListTerms())
+    made = await payout_lists.create(context, world.asset, token, entries, ListTerms())
     await world.execute(made.id)
     status = await world.pay(made.id)
 

@@ -17,8 +17,8 @@ from forgetting import HOLDERS, Books, House
 from masspayout import distributions
 from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import Distribution, DistributionStatus, EntryAnswer
-from masspayout.distributions import list_payouts
-from masspayout.distributions.payout_lists import PayoutList
+from masspayout.distributions import payout_lists
+from masspayout.distributions.csv_import import PayoutList
 from masspayout.distributions.terms import ListTerms
 from masspayout.kernel.errors import Conflict, InsufficientFunds, Invalid, PayerStopped
 from masspayout.payments import recovery
@@ -207,10 +207,10 @@ async def test_a_lost_payout_is_rebuilt_when_a_person_says_so_and_is_never_paid_
 async def pay_list(world: World) -> Distribution:
     """Pay everybody 5, as a list."""
     runtime = world.runtime
-    token = await list_payouts.payment_token(runtime, PAYMENT_TOKEN)
+    token = await payout_lists.payment_token(runtime, PAYMENT_TOKEN)
     amounts = [5 * UNITS] * 40
     entries = PayoutList(tuple(sorted(HOLDERS[:40])), tuple(amounts), sum(amounts))
-    made = await list_payouts.create(runtime, world.asset, token, entries, ListTerms(concept="March"))
+    made = await payout_lists.create(runtime, world.asset, token, entries, ListTerms(concept="March"))
     await world.execute(made.id)
     assert await world.pay(made.id) is DistributionStatus.COMPLETED
     return made

@@ -16,8 +16,8 @@ from masspayout.automation import event_listeners, scheduler
 from masspayout.context import Context
 from masspayout.db.entities import AttemptStatus, DistributionStatus, ExecutionType
 from masspayout.db.repositories import Attempts
-from masspayout.distributions import list_payouts, previews, starts
-from masspayout.distributions.payout_lists import PayoutList
+from masspayout.distributions import payout_lists, previews, starts
+from masspayout.distributions.csv_import import PayoutList
 from masspayout.distributions.terms import ListTerms
 from masspayout.kernel.errors import AnotherLedger
 from masspayout.ledger.identity import contradict, make_identity, settings_of
@@ -108,9 +108,9 @@ async def plan(world: World, _: uuid.UUID) -> None:
 
 async def plan_list(world: World, _: uuid.UUID) -> None:
     runtime = world.runtime
-    token = await list_payouts.payment_token(runtime, PAYMENT_TOKEN)
+    token = await payout_lists.payment_token(runtime, PAYMENT_TOKEN)
     wanted = PayoutList(("0.0.77",), (5,), 5)
-    await list_payouts.create(runtime, world.asset, token, wanted, ListTerms())
+    await payout_lists.create(runtime, world.asset, token, wanted, ListTerms())
 
 
 @pytest.mark.parametrize("step", [execute, make_ready, reconcile, preview, sync, plan, plan_list])

@@ -13,7 +13,7 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from masspayout.db.repositories import Part, Place
+from masspayout.db.repositories import ListPage, PageRequest
 from masspayout.kernel.errors import Invalid
 
 MOST_ON_A_PAGE = 100
@@ -54,15 +54,15 @@ class Paging:
     limit: int = 20
     cursor: str | None = None
 
-    def place(self, sort: str = "") -> Place:
+    def page_request(self, sort: str = "") -> PageRequest:
         """Return the place that is meant, in a list that is sorted like this.
 
         Raises:
             Invalid: The cursor is none, or one of another list.
         """
         if not self.cursor:
-            return Place(self.limit, self.page)
-        return Place(self.limit, after=_read(self.cursor, sort))
+            return PageRequest(self.limit, self.page)
+        return PageRequest(self.limit, after=_read(self.cursor, sort))
 
 
 async def paging(
@@ -80,7 +80,7 @@ async def paging(
     return Paging(page, limit, cursor)
 
 
-def listing(part: Part[Any], sort: str = "") -> dict[str, Any]:
+def listing(part: ListPage[Any], sort: str = "") -> dict[str, Any]:
     """Return part of a list as the fields of a ``Listing``."""
     return {
         # What the rows hold is read from them at once: asking them column by column takes several times as long.

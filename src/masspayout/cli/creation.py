@@ -11,8 +11,8 @@ import typer
 
 from masspayout.app import Payouts
 from masspayout.automation import Trigger, find_zone, parse_trigger, series
+from masspayout.cli.csv_import import read_payout_list_file
 from masspayout.cli.distribution_list import distribution_fields
-from masspayout.cli.lists import read_list
 from masspayout.cli.options import AssetArgument
 from masspayout.cli.output import JsonOption, out, show_fields, show_json
 from masspayout.cli.series import series_fields
@@ -175,7 +175,7 @@ async def _pay_list(
 ) -> Distribution:
     payouts, found = Payouts(context), await _find_asset(context, asset)
     token = await payouts.list_token(found)
-    entries = read_list(path, token.decimals)
+    entries = read_payout_list_file(path, token.decimals)
     terms = ListTerms(kind, concept, allow_unpayable=True)
     return await payouts.create_of_list(found, token, entries, terms, check_first=True)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from masspayout.app import ListWarning, Payouts
-from masspayout.cli.lists import read_list
+from masspayout.cli.csv_import import read_payout_list_file
 from masspayout.cli.options import DistributionArgument
 from masspayout.cli.output import JsonOption, out, run, show_json
 from masspayout.cli.progress import pay_with_progress
@@ -60,7 +60,7 @@ async def _pay(file: Path, payment_token: str, asset_reference: str | None, term
     async with opened() as context:
         payouts = Payouts(context)
         token = await payouts.list_token(None, payment_token)
-        entries = read_list(file, token.decimals)
+        entries = read_payout_list_file(file, token.decimals)
         asset_id = asset_reference or token.token_id
         warn = partial(_warn, len(entries))
         distribution = await payouts.find_or_create_of_list(asset_id, token, entries, terms, warn)

@@ -90,8 +90,8 @@ class UnitOfWork(AsyncSession):
         return repositories.IdempotentRequests(self)
 
     @property
-    def lists(self) -> repositories.Lists:
-        return repositories.Lists(self)
+    def read_models(self) -> repositories.ReadModels:
+        return repositories.ReadModels(self)
 
     @property
     def login_links(self) -> repositories.LoginLinks:

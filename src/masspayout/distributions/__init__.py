@@ -1,8 +1,8 @@
 """Distributions: the life of a payout: planned, begun, stopped, tried again, cancelled."""
 
-from masspayout.distributions import contract_payouts, list_payouts, previews, starts
+from masspayout.distributions import contract_payouts, payout_lists, previews, starts
+from masspayout.distributions.csv_import import PayoutList, parse_payout_list, read_payout_list
 from masspayout.distributions.lifecycle import cancel, create, find, reopen_unfrozen
-from masspayout.distributions.payout_lists import PayoutList, parse_payout_list, read_payout_list
 from masspayout.distributions.previews import Preview
 from masspayout.distributions.starts import Chosen
 from masspayout.distributions.terms import TIMING, ListTerms, Terms, from_terms, require_ahead, timing_misfits
@@ -19,8 +19,8 @@ __all__ = [
     "create",
     "find",
     "from_terms",
-    "list_payouts",
     "parse_payout_list",
+    "payout_lists",
     "previews",
     "read_payout_list",
     "reopen_unfrozen",

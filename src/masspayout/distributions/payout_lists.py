@@ -1,208 +1,186 @@
-"""Payout lists: CSV files that say which account is paid how much.
+"""Payout lists: who gets what comes from a file, not from the register.
 
-The first line names the columns ``account_id`` and ``amount``, in either order and no others: a column that would be
-ignored might be one that somebody meant to matter. A row is one line, its fields quoted or not; blank lines are
-skipped. The text is UTF-8, with or without a byte-order mark. A list is read as a whole or not at all: every bad row is
-named before anything is done with a good one.
+A list is an obligation: the same list, by the same payer, in the same token and for the same concept, is paid once,
+however often it is sent, and whatever the database forgot.
 """
 
-import codecs
-import csv
-import hashlib
-import json
-from array import array
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+import uuid
 
-from masspayout.kernel.account_ids import canonical_account_id
-from masspayout.kernel.errors import Invalid, InvalidRows, NotFound
-from masspayout.kernel.money import parse_amount
+from masspayout.audit import record_created
+from masspayout.context import Context
+from masspayout.controls import approvals, funds
+from masspayout.db.entities import Asset, Distribution, ExecutionType
+from masspayout.db.repositories import refusing_second_obligation
+from masspayout.db.types import uuid7
+from masspayout.db.unit_of_work import UnitOfWork
+from masspayout.distributions import starts
+from masspayout.distributions.csv_import import PayoutList, content_key
+from masspayout.distributions.terms import ListTerms
+from masspayout.entitlements import payment_token_of, record_freeze, require_explicit_amounts
+from masspayout.kernel.errors import Conflict, InvalidRows
+from masspayout.kernel.money import to_decimal
+from masspayout.kernel.next_steps import Action, Field
+from masspayout.kernel.obligations import key_of_list
+from masspayout.kernel.types import Due, PaymentToken, Share
+from masspayout.ledger.failures import describe_failure
+from masspayout.payments import RecipientCheck, chunks
+from masspayout.registers import assets, ledger_binding
 
-COLUMNS = ("account_id", "amount")
-_EXAMPLE = (
-    "A payout list starts with the line account_id,amount and then has one payment a line, such as 0.0.1234,12.50."
-)
-# With these begin the files of programs that write UTF-16.
-_OTHER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-# Room for the longest account id and amount several times over; a longer line is not looked into, nor repeated.
-_MAX_LINE_BYTES = 500
 
+async def payment_token(context: Context, token_id: str) -> PaymentToken:
+    """Return what a list is to be paid in, as the ledger describes it.
 
-@dataclass(frozen=True, slots=True)
-class PayoutList:
-    """Who is paid how much, in ascending order of account id.
-
-    Two parallel tuples instead of pairs: a million pairs would take 64 MB more.
+    Raises:
+        Invalid: The id has the wrong form, or recipients would not get what is paid in the token.
+        NotFound: The ledger knows no such token.
+        Conflict: The payer is a contract that works out the amounts itself.
     """
-
-    account_ids: tuple[str, ...]
-    amounts_units: tuple[int, ...]
-    total_units: int
-
-    def __len__(self) -> int:
-        """Return the number of payments."""
-        return len(self.account_ids)
-
-    def __iter__(self) -> Iterator[tuple[str, int]]:
-        """Iterate over account ids with their amounts in smallest units."""
-        return zip(self.account_ids, self.amounts_units, strict=True)
+    found = await assets.find_payment_token(context.ledger, token_id)
+    token = PaymentToken(found.token_id, found.decimals, context.settings.payer_account_id)
+    return await require_explicit_amounts(context.ledger, token)
 
 
-def read_payout_list(path: Path, decimals: int) -> PayoutList:
-    """Read a payout list from a file.
+async def payment_token_of_asset(context: Context, asset: Asset) -> PaymentToken:
+    """Return what a list is to be paid in that names no token: what the distributions of its asset are paid in.
+
+    Raises:
+        Conflict: The asset has no payment token, or the payer is a contract that works out the amounts itself.
+    """
+    return await require_explicit_amounts(context.ledger, payment_token_of(context.settings, asset))
+
+
+async def check(
+    context: Context, token: PaymentToken, payout_list: PayoutList, *, allow_unpayable: bool = False
+) -> int:
+    """Check, before anything is written, that a list can be paid as it is.
+
+    Returns of how many accounts it could not be found out whether they can receive the token.
 
     Args:
-        path: The CSV file.
-        decimals: How many decimals the payment token has.
+        context: Where it is to be paid; ``PREFLIGHT_CLOSE_LOOKS`` counts.
+        token: What it is paid in, and by whom.
+        payout_list: Who is to get what.
+        allow_unpayable: Let accounts pass that cannot receive the token; they will fail and can be retried.
 
     Raises:
-        NotFound: There is no such file.
-        Invalid: It cannot be read, is empty, or its header is wrong.
-        InvalidRows: Rows are malformed, name an account twice, or hold a wrong account id or amount; all are named.
+        InsufficientFunds: The payer holds less than the list's total.
+        InvalidRows: Some accounts cannot receive the token; all of them are named.
     """
-    try:
-        with path.open("rb") as lines:
-            return parse_payout_list(lines, decimals, name=str(path))
-    except FileNotFoundError:
-        raise NotFound(f"There is no file {path}.", "Check the path of the payout list.") from None
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise Invalid(f"{path} cannot be read: {reason}.", "Name a CSV file that you may read.") from None
-
-
-def parse_payout_list(lines: Iterable[bytes], decimals: int, *, name: str = "The payout list") -> PayoutList:
-    """Read a payout list from its lines, as a binary file yields them; ``name`` is what errors call it.
-
-    Raises:
-        Invalid: It is empty, or its header is wrong.
-        InvalidRows: As for ``read_payout_list``.
-    """
-    numbered_lines = _numbered_lines(lines)
-    account_column = _read_header(next(numbered_lines, None), name)
-    rows = _Rows(account_column, decimals)
-    for line_number, line in numbered_lines:
-        rows.read(line_number, line)
-    return rows.finish(name)
-
-
-def content_key(payout_list: PayoutList, *, payment_token_id: str, concept: str | None) -> str:
-    """Return the key that an earlier rule made of a list: a SHA-256, in hexadecimal, which knew no payer.
-
-    It still tells a list that was paid before.
-    """
-    digest = hashlib.sha256(json.dumps([payment_token_id, concept]).encode())
-    for account_id, amount_units in payout_list:
-        digest.update(f"\n{account_id},{amount_units}".encode())
-    return digest.hexdigest()
-
-
-def _numbered_lines(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Number the lines from 1, as editors do, and leave out the blank ones and the byte-order mark."""
-    for line_number, line in enumerate(lines, start=1):
-        text = line.removeprefix(codecs.BOM_UTF8) if line_number == 1 else line
-        if text.strip():
-            yield line_number, text
-
-
-def _read_header(numbered_line: tuple[int, bytes] | None, name: str) -> int:
-    """Return at which position the account id stands; the amount stands at the other."""
-    if numbered_line is None:
-        raise Invalid(f"{name} is empty.", _EXAMPLE)
-    line_number, line = numbered_line
-    if line.startswith(_OTHER_MARKS) or b"\0" in line:
-        raise Invalid(f"{name} is not UTF-8 text.", "Save it as UTF-8: in a spreadsheet program, as CSV UTF-8.")
-    try:
-        columns = [column.strip() for column in _split(line)]
-    except _MalformedLine as error:
-        raise Invalid(f"{name} has no proper header on line {line_number}: {error}.", _EXAMPLE) from None
-    if sorted(columns) != sorted(COLUMNS):
-        raise Invalid(f"{name} has no proper header on line {line_number}: {','.join(columns)!r}.", _EXAMPLE)
-    return columns.index("account_id")
-
-
-class _MalformedLine(Exception):  # noqa: N818 - it says what the line is
-    """A line cannot be taken apart into fields; the text says why."""
-
-
-def _split(line: bytes) -> list[str]:
-    """Return the two fields of one line."""
-    if len(line) > _MAX_LINE_BYTES:
-        raise _MalformedLine(f"it is {len(line):,} bytes long, which no payment needs")
-    try:
-        text = line.decode().rstrip("\r\n")
-        fields = next(csv.reader([text], strict=True)) if '"' in text else text.split(",")
-    except UnicodeDecodeError:
-        raise _MalformedLine("it is not UTF-8 text") from None
-    except csv.Error as error:
-        raise _MalformedLine(f"its quotes are wrong ({error}): {text!r}") from None
-    if len(fields) != len(COLUMNS):
-        raise _MalformedLine(f"it has {len(fields)} {'field' if len(fields) == 1 else 'fields'}, not 2: {text!r}")
-    return fields
-
-
-@dataclass(slots=True)
-class _Rows:
-    """The rows read so far, in the file's order, and what is wrong with the bad ones."""
-
-    account_column: int
-    decimals: int
-    account_ids: list[str] = field(default_factory=list)
-    amounts_units: list[int] = field(default_factory=list)
-    line_numbers: "array[int]" = field(default_factory=lambda: array("Q"))
-    problems: list[tuple[int, str]] = field(default_factory=list)
-
-    def read(self, line_number: int, line: bytes) -> None:
-        """Take in one row. A bad amount does not hide that its account occurs twice."""
-        try:
-            fields = _split(line)
-        except _MalformedLine as error:
-            self._add_problem(line_number, f": {error}.")
-            return
-        amount_units = 0
-        try:
-            amount_units = parse_amount(fields[1 - self.account_column], self.decimals)
-        except Invalid as error:
-            self._add_problem(line_number, f", amount: {error.message}")
-        try:
-            account_id = canonical_account_id(fields[self.account_column])
-        except Invalid as error:
-            self._add_problem(line_number, f", account_id: {error.message}")
-            return
-        self.account_ids.append(account_id)
-        self.amounts_units.append(amount_units)
-        self.line_numbers.append(line_number)
-
-    def finish(self, name: str) -> PayoutList:
-        """Return the list in order, or name every bad row."""
-        order = sorted(range(len(self.account_ids)), key=self.account_ids.__getitem__)
-        self._find_duplicates(order)
-        if self.problems:
-            self.problems.sort()
-            count = len({line_number for line_number, _ in self.problems})
-            raise InvalidRows(
-                f"{name} has {count:,} bad {'row' if count == 1 else 'rows'}; nothing was done with the others.",
-                [problem for _, problem in self.problems],
-                "Mend these rows and read the list again.",
-            )
-        if not order:
-            raise Invalid(f"{name} has no payments, only a header.", _EXAMPLE)
-        return PayoutList(
-            tuple(self.account_ids[position] for position in order),
-            tuple(self.amounts_units[position] for position in order),
-            sum(self.amounts_units),
+    due = Due(len(payout_list), to_decimal(payout_list.total_units, token.decimals))
+    funds.check(await funds.read(context.ledger, token), due)
+    if allow_unpayable:
+        return 0
+    recipients = RecipientCheck(context.ledger, context.settings, token, len(payout_list))
+    for account_ids in chunks(payout_list.account_ids):
+        await recipients.ask(account_ids)
+    unpayable = sorted(recipients.unpayable.items())
+    problems = [f"{account}: {describe_failure(code).sentence}" for account, code in unpayable]
+    if problems:
+        raise InvalidRows(
+            f"{len(problems):,} of {len(payout_list):,} accounts cannot receive {token.token_id}; nobody was paid.",
+            problems,
+            "Have these accounts mended, or pay all the others now with ",
+            Field.ALLOW_UNPAYABLE,
+            ".",
         )
+    return recipients.unchecked_count
 
-    def _find_duplicates(self, order: list[int]) -> None:
-        """Compare neighbours: sorting is stable, so of equal accounts the first in the file comes first."""
-        first = None
-        for position in order:
-            account_id = self.account_ids[position]
-            if first is None or self.account_ids[first] != account_id:
-                first = position
-                continue
-            sentence = f", account_id: {account_id} is already on line {self.line_numbers[first]}."
-            self._add_problem(self.line_numbers[position], sentence)
 
-    def _add_problem(self, line_number: int, what: str) -> None:
-        self.problems.append((line_number, f"line {line_number}{what}"))
+async def create(
+    context: Context,
+    asset: Asset,
+    token: PaymentToken,
+    payout_list: PayoutList,
+    terms: ListTerms,
+) -> Distribution:
+    """Create a distribution of an asset that pays a list as it is, in whichever token.
+
+    The same list, by the same payer, in the same token and for the same concept, is one obligation and makes one
+    distribution, unless it is to be paid again.
+
+    Raises:
+        Conflict: There is a distribution for this list already.
+    """
+    binding = await ledger_binding.bind(context.ledger, context.settings)
+    keys = _obligation_keys(token, payout_list, terms)
+    total_amount = to_decimal(payout_list.total_units, token.decimals)
+    distribution = Distribution(
+        id=terms.id or uuid7(),
+        asset_id=asset.id,
+        type=terms.type,
+        execution_type=ExecutionType.MANUAL,
+        amount=total_amount,
+        concept=terms.concept,
+        obligation_key=keys[0],
+    )
+    shares = (Share(account_id, 0, amount_units) for account_id, amount_units in payout_list)
+    taken = Conflict(
+        "There is a distribution for this very list already.",
+        "Pay that one: ",
+        Action.PAY_LIST,
+        " goes on with it. To pay the list once more, add ",
+        Field.AGAIN,
+        f" {terms.again + 1}, or give another ",
+        Field.CONCEPT,
+        ".",
+    )
+    with refusing_second_obligation(taken):
+        async with context.database.unit_of_work() as work:
+            if await work.distributions.find_by_obligation(*keys) is not None:
+                raise taken
+            totals = await work.distributions.create_distribution_with_holders(
+                distribution, shares, decimals=token.decimals, batch_size=binding.batch_size
+            )
+            record_created(work, distribution)
+            await record_freeze(work, binding, distribution, token, totals, None, promised=total_amount)
+            await approvals.demand(work, context.settings, distribution)
+    return distribution
+
+
+async def find(work: UnitOfWork, token: PaymentToken, payout_list: PayoutList, terms: ListTerms) -> Distribution | None:
+    """Return the distribution that pays this very list, if there is one."""
+    return await work.distributions.find_by_obligation(*_obligation_keys(token, payout_list, terms))
+
+
+async def was_paid_before(work: UnitOfWork, token: PaymentToken, payout_list: PayoutList, terms: ListTerms) -> bool:
+    """Whether the ledger shows payments of this very list that the database does not know."""
+    key = _obligation_keys(token, payout_list, terms)[0]
+    return await work.payers.has_unmatched_of(token.payer_account_id, key)
+
+
+def _obligation_keys(token: PaymentToken, payout_list: PayoutList, terms: ListTerms) -> tuple[str, ...]:
+    """Return the key of a list, and those that earlier rules made of it: what has one of these is paid already."""
+    key = key_of_list(
+        payout_list,
+        payer_account_id=token.payer_account_id,
+        token_id=token.token_id,
+        concept=terms.concept,
+        again=terms.again,
+    )
+    if terms.again > 1:
+        return (key,)
+    return key, content_key(payout_list, payment_token_id=token.token_id, concept=terms.concept)
+
+
+async def start_or_resume(context: Context, distribution_id: uuid.UUID) -> None:
+    """Do what is next for an obligation that is to be paid: execute it, go on with it, or retry what failed.
+
+    Raises:
+        Conflict: It is paid already.
+    """
+    async with context.database.unit_of_work() as work:
+        distribution = await work.distributions.get(distribution_id)
+    if distribution.status.can_execute:
+        await starts.execute(context, distribution_id)
+    elif distribution.status.can_retry:
+        await starts.retry(context, distribution_id)
+    elif distribution.status.is_final:
+        raise Conflict(
+            f"This list was paid already, by distribution {distribution_id} of "
+            f"{distribution.executed_at or distribution.created_at:%Y-%m-%d %H:%M:%S} UTC.",
+            "To pay it once more, add ",
+            Field.AGAIN,
+            " 2, or say what for with another ",
+            Field.CONCEPT,
+            ".",
+        )

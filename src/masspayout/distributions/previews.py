@@ -10,7 +10,7 @@ from masspayout.controls import frozen_token, held_amount
 from masspayout.db.entities import Asset, Distribution
 from masspayout.db.repositories import DryRun
 from masspayout.distributions import lifecycle
-from masspayout.distributions.payout_lists import PayoutList
+from masspayout.distributions.csv_import import PayoutList
 from masspayout.distributions.terms import Terms, from_terms
 from masspayout.entitlements import (
     FreezeReading,

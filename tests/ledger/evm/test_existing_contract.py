@@ -18,7 +18,7 @@ from masspayout.context import Context
 from masspayout.db.entities import Asset, DistributionStatus, DistributionType, ExecutionType, Frequency, PayoutType
 from masspayout.db.repositories import Distributions, SeriesRepository
 from masspayout.db.session import Database
-from masspayout.distributions import list_payouts, previews
+from masspayout.distributions import payout_lists, previews
 from masspayout.distributions.terms import Terms
 from masspayout.jobs import Jobs
 from masspayout.kernel.errors import Conflict, LedgerRejected
@@ -81,7 +81,7 @@ async def test_what_is_not_its_rule_is_neither_previewed_nor_created(stage: Stag
             await series.create(context, asset, TERMS, plan, now=NOW)
     settings = stage.settings.model_copy(update={"payer_account_id": stage.contract.address})
     with pytest.raises(Conflict, match=REFUSED):
-        await list_payouts.payment_token(replace(context, settings=settings), stage.payment_token)
+        await payout_lists.payment_token(replace(context, settings=settings), stage.payment_token)
     async with stage.database.unit_of_work() as session:
         assert (await Distributions(session).find_of_asset(asset.id, None)).total == 0
         assert (await SeriesRepository(session).find_of_asset(asset.id, None)).total == 0

@@ -27,7 +27,7 @@ _PLAIN = "^[ -~]*$"
 async def list_tokens(context: ContextDep, paging: PagingDep) -> dict[str, Any]:
     """List the API tokens, newest first, without their secrets."""
     async with context.database.single_statement() as work:
-        return listing(await work.lists.tokens(paging.place()))
+        return listing(await work.read_models.tokens(paging.page_request()))
 
 
 @router.post("/tokens", response_model=NewTokenResponse, status_code=201)
@@ -90,5 +90,7 @@ async def list_audit_entries(
 ) -> dict[str, Any]:
     """List what was done, by whom and from where, the latest first."""
     async with context.database.single_statement() as work:
-        part = await work.lists.audit_entries(paging.place(), subject_id=subject_id, action=action, actor=actor)
+        part = await work.read_models.audit_entries(
+            paging.page_request(), subject_id=subject_id, action=action, actor=actor
+        )
     return listing(part)

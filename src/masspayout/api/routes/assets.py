@@ -52,7 +52,7 @@ async def list_assets(
 ) -> dict[str, Any]:
     """List the imported assets."""
     async with context.database.single_statement() as work:
-        part = await work.lists.assets(paging.place(sort), sort, sync_status=sync_status)
+        part = await work.read_models.assets(paging.page_request(sort), sort, sync_status=sync_status)
     return listing(part, sort)
 
 
@@ -102,7 +102,7 @@ async def list_register(
     if as_format == "csv":
         return csv_response(exports.register_csv(context.database, asset.id), f"holders-{asset.token_id}")
     async with context.database.single_statement() as work:
-        part = await work.lists.register(asset.id, paging.place(sort), sort)
+        part = await work.read_models.register(asset.id, paging.page_request(sort), sort)
     return listing(part, sort)
 
 

@@ -93,7 +93,7 @@ async def list_distributions(
         scheduled_until=scheduled_until,
     )
     async with context.database.single_statement() as work:
-        part = await work.lists.distributions(wanted, paging.place(sort), sort)
+        part = await work.read_models.distributions(wanted, paging.page_request(sort), sort)
     return listing(part, sort)
 
 
@@ -110,7 +110,7 @@ async def list_distributions_of_asset(
     """List the distributions of an asset."""
     wanted = DistributionFilter(asset_id=asset.id, status=status, type=type)
     async with context.database.single_statement() as work:
-        part = await work.lists.distributions(wanted, paging.place(sort), sort)
+        part = await work.read_models.distributions(wanted, paging.page_request(sort), sort)
     return listing(part, sort)
 
 
@@ -145,7 +145,7 @@ async def list_entitlements(
         return csv_response(exports.entitlements_csv(context.database, distribution), f"payout-{distribution.id}")
     wanted = EntitlementFilter(paid=paid, failure_code=failure_code, batch_number=batch_number)
     async with context.database.single_statement() as work:
-        part = await work.lists.entitlements(distribution, wanted, paging.place(sort), sort)
+        part = await work.read_models.entitlements(distribution, wanted, paging.page_request(sort), sort)
     return listing(part, sort)
 
 
@@ -156,7 +156,7 @@ async def list_batches(
 ) -> dict[str, Any]:
     """List the batches, by number."""
     async with context.database.single_statement() as work:
-        return listing(await work.lists.batches(distribution.id, paging.place(), status=status))
+        return listing(await work.read_models.batches(distribution.id, paging.page_request(), status=status))
 
 
 @router.get("/distributions/{distribution}/attempts", response_model=Listing[AttemptResponse])
@@ -166,7 +166,7 @@ async def list_attempts(
 ) -> dict[str, Any]:
     """List every transaction that was ever signed for it, in that order."""
     async with context.database.single_statement() as work:
-        return listing(await work.lists.attempts(distribution.id, paging.place(), status=status))
+        return listing(await work.read_models.attempts(distribution.id, paging.page_request(), status=status))
 
 
 @router.get("/distributions/{distribution}/reconciliation", response_model=ReconciliationResponse)

@@ -25,7 +25,7 @@ ContractPath = Annotated[AccountId, Path(description="A contract, an account tha
 async def list_listeners(context: ContextDep, paging: PagingDep) -> dict[str, Any]:
     """List whose events are read."""
     async with context.database.single_statement() as work:
-        return listing(await work.lists.listeners(paging.place()))
+        return listing(await work.read_models.listeners(paging.page_request()))
 
 
 @router.post("/listeners", response_model=ListenerResponse, status_code=201)
@@ -77,5 +77,7 @@ async def list_events(
 ) -> dict[str, Any]:
     """List what contracts reported."""
     async with context.database.single_statement() as work:
-        part = await work.lists.events(paging.place(sort), sort, contract_id=contract_id, name=name, status=status)
+        part = await work.read_models.events(
+            paging.page_request(sort), sort, contract_id=contract_id, name=name, status=status
+        )
     return listing(part, sort)

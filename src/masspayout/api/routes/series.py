@@ -31,7 +31,7 @@ async def list_series(
 ) -> dict[str, Any]:
     """List what makes distributions by itself, the newest first."""
     async with context.database.single_statement() as work:
-        return listing(await work.lists.series(paging.place(), asset_id=asset_id, status=status))
+        return listing(await work.read_models.series(paging.page_request(), asset_id=asset_id, status=status))
 
 
 @router.get("/series/{series}", response_model=SeriesResponse)

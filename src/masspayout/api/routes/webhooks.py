@@ -32,7 +32,7 @@ DeliveryId = Annotated[UUID, Path(description="The delivery's id.")]
 async def list_webhooks(context: ContextDep, paging: PagingDep) -> dict[str, Any]:
     """List who is told of what, newest first."""
     async with context.database.single_statement() as work:
-        return listing(await work.lists.webhooks(paging.place()))
+        return listing(await work.read_models.webhooks(paging.page_request()))
 
 
 @router.post("/webhooks", response_model=NewWebhookResponse, status_code=201)
@@ -71,7 +71,7 @@ async def list_deliveries(
     """List what was sent to a target, the latest first, with its answers."""
     async with context.database.single_statement() as work:
         await work.webhooks.get(webhook)
-        return listing(await work.lists.deliveries(webhook, paging.place(), status=status))
+        return listing(await work.read_models.deliveries(webhook, paging.page_request(), status=status))
 
 
 @router.post("/webhooks/deliveries/{delivery}/redeliver", response_model=DeliveryResponse, status_code=202)

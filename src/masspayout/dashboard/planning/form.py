@@ -6,8 +6,8 @@ from nicegui import ui
 
 from masspayout.dashboard.components.choices import Choices
 from masspayout.dashboard.components.layout import card
+from masspayout.dashboard.planning.csv_import import CsvUpload
 from masspayout.dashboard.planning.draft import LIST, Draft
-from masspayout.dashboard.planning.lists import ListUpload
 from masspayout.db.entities import Asset, DistributionType, ExecutionType, Frequency, PayoutType
 
 _KINDS = {
@@ -53,7 +53,7 @@ class PayoutForm:
             self._amount = self._input("Total to divide", hint="In whole tokens, with a point before the decimals.")
             self._list_place = ui.element("div").classes("wide")
             with self._list_place:
-                self._list = ListUpload(changed)
+                self._list = CsvUpload(changed)
         with card("3. When"):
             self._execution = Choices("What starts it", _EXECUTIONS, execution, self._reshape)
             self._times()

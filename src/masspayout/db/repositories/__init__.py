@@ -33,22 +33,22 @@ from masspayout.db.repositories.freezes import Freeze, analyse_large, register_h
 from masspayout.db.repositories.given_entitlements import GivenEntitlement, GivenEntitlements
 from masspayout.db.repositories.holders import Holders, RegisterChange
 from masspayout.db.repositories.idempotent_requests import IdempotentRequests
+from masspayout.db.repositories.keyset_paging import ListPage, Order, PageRequest, SortKey, read_list_page
 from masspayout.db.repositories.ledger_bindings import LedgerBindings, Unfinished
-from masspayout.db.repositories.listing import Order, Part, Place, SortKey, read_part
-from masspayout.db.repositories.lists import (
+from masspayout.db.repositories.monitoring import Monitoring, Readings
+from masspayout.db.repositories.obligations import refusing_second_obligation
+from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMonth
+from masspayout.db.repositories.payer_balances import PayerBalances
+from masspayout.db.repositories.payers import DatabaseFacts, Payers
+from masspayout.db.repositories.read_models import (
     AssetSort,
     DistributionFilter,
     DistributionSort,
     EntitlementFilter,
     EventSort,
     HolderSort,
-    Lists,
+    ReadModels,
 )
-from masspayout.db.repositories.monitoring import Monitoring, Readings
-from masspayout.db.repositories.obligations import refusing_second_obligation
-from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMonth
-from masspayout.db.repositories.payer_balances import PayerBalances
-from masspayout.db.repositories.payers import DatabaseFacts, Payers
 from masspayout.db.repositories.reconciliations import ComparedTotals, Reconciliations
 from masspayout.db.repositories.register_hashes import RegisterHashes
 from masspayout.db.repositories.restores import RevivedState
@@ -97,7 +97,7 @@ __all__ = [
     "Holders",
     "IdempotentRequests",
     "LedgerBindings",
-    "Lists",
+    "ListPage",
     "LoginLinks",
     "LoginSessions",
     "LoginThrottles",
@@ -105,12 +105,12 @@ __all__ = [
     "Order",
     "Overview",
     "Page",
+    "PageRequest",
     "PaidInMonth",
-    "Part",
     "PayerBalances",
     "Payers",
     "PayoutStarts",
-    "Place",
+    "ReadModels",
     "Readings",
     "Reconciliations",
     "RegisterChange",
@@ -125,7 +125,7 @@ __all__ = [
     "WorkStatus",
     "analyse_large",
     "database_reason",
-    "read_part",
+    "read_list_page",
     "refusing_rows",
     "refusing_second_obligation",
     "register_hash_of",

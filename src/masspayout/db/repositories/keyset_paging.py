@@ -111,8 +111,8 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Which part of a list is wanted: a page, counted from 1, or what comes after a position."""
+class PageRequest:
+    """Request for a page of a list: its number, counted from 1, or the position that it follows."""
 
     limit: int
     page: int = 1
@@ -120,8 +120,8 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Part(Generic[Entity]):
-    """Part of a list.
+class ListPage(Generic[Entity]):
+    """Page of a list.
 
     Attributes:
         items: The rows.
@@ -134,39 +134,39 @@ class Part(Generic[Entity]):
     following: Sequence[Any] | None
 
 
-async def read_part(
+async def read_list_page(
     session: AsyncSession,
     query: Select[Entity],
     order: Order,
-    place: Place,
+    request: PageRequest,
     *,
     total: int | None = None,
-) -> Part[Entity]:
+) -> ListPage[Entity]:
     """Read part of a list, in one statement.
 
     Args:
         session: Where to read.
         query: The whole list, in no order.
         order: What it is sorted by.
-        place: Which part is wanted.
+        request: Which part is wanted.
         total: The list's length, when it is known without counting.
     """
-    sorted_query = order.sorted(query).limit(place.limit + 1)
-    if place.after is not None:
+    sorted_query = order.sorted(query).limit(request.limit + 1)
+    if request.after is not None:
         total = None
-        rows = (await session.scalars(order.following(sorted_query, place.after))).all()
+        rows = (await session.scalars(order.following(sorted_query, request.after))).all()
     else:
         count: ColumnElement[Any] = literal(total)
         if total is None:
             # What is asked for beside the rows costs no exchange more.
             count = length_of(query)
-        paged = sorted_query.offset((place.page - 1) * place.limit).add_columns(count)
+        paged = sorted_query.offset((request.page - 1) * request.limit).add_columns(count)
         found = (await session.execute(paged)).all()
         rows = [row[0] for row in found]
         if found:
             total = found[0][1]
         elif total is None:
-            total = await session.scalar(select(count)) if place.page > 1 else 0
-    items = rows[: place.limit]
-    following = order.position_of(items[-1]) if len(rows) > place.limit else None
-    return Part(items, total, following)
+            total = await session.scalar(select(count)) if request.page > 1 else 0
+    items = rows[: request.limit]
+    following = order.position_of(items[-1]) if len(rows) > request.limit else None
+    return ListPage(items, total, following)

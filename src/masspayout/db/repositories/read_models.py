@@ -1,4 +1,4 @@
-"""The long lists that people and programs page through: what can be filtered, and what they are sorted by."""
+"""Read models: the long lists that people and programs page through, with their filters and sort orders."""
 
 import uuid
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ from masspayout.db.entities import (
     Webhook,
     WebhookDelivery,
 )
-from masspayout.db.repositories.listing import Order, Part, Place, SortKey, read_part
+from masspayout.db.repositories.keyset_paging import ListPage, Order, PageRequest, SortKey, read_list_page
 
 _NEVER: ColumnElement[Any] = literal_column("'infinity'::timestamp")
 _NOTHING = literal(-1)
@@ -101,26 +101,28 @@ class EntitlementFilter:
     batch_number: int | None = None
 
 
-class Lists:
-    """The lists, inside one unit of work."""
+class ReadModels:
+    """Read models, inside one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
-    async def assets(self, place: Place, sort: AssetSort, *, sync_status: SyncStatus | None = None) -> Part[Asset]:
+    async def assets(
+        self, request: PageRequest, sort: AssetSort, *, sync_status: SyncStatus | None = None
+    ) -> ListPage[Asset]:
         """Return part of the assets."""
         query = select(Asset).where(*_equal({Asset.sync_status: sync_status}))
         columns = {"created_at": (SortKey(Asset.created_at),), "name": (SortKey(Asset.name),)}
-        return await read_part(self.session, query, _order(sort, columns, SortKey(Asset.id)), place)
+        return await read_list_page(self.session, query, _order(sort, columns, SortKey(Asset.id)), request)
 
-    async def register(self, asset_id: uuid.UUID, place: Place, sort: HolderSort) -> Part[RegisterEntry]:
+    async def register(self, asset_id: uuid.UUID, request: PageRequest, sort: HolderSort) -> ListPage[RegisterEntry]:
         """Return part of who holds an asset now."""
         query = select(RegisterEntry).where(RegisterEntry.asset_id == asset_id, RegisterEntry.distribution_id.is_(None))
-        return await read_part(self.session, query, _holder_order(RegisterEntry, sort), place)
+        return await read_list_page(self.session, query, _holder_order(RegisterEntry, sort), request)
 
     async def distributions(
-        self, wanted: DistributionFilter, place: Place, sort: DistributionSort
-    ) -> Part[Distribution]:
+        self, wanted: DistributionFilter, request: PageRequest, sort: DistributionSort
+    ) -> ListPage[Distribution]:
         """Return part of the distributions."""
         equal = {
             Distribution.asset_id: wanted.asset_id,
@@ -141,19 +143,19 @@ class Lists:
             "scheduled_time": (SortKey(Distribution.scheduled_time, null_as=_NEVER),),
             "total_amount": (SortKey(Distribution.total_amount, null_as=_NOTHING),),
         }
-        return await read_part(self.session, query, _order(sort, columns, SortKey(Distribution.id)), place)
+        return await read_list_page(self.session, query, _order(sort, columns, SortKey(Distribution.id)), request)
 
     async def series(
-        self, place: Place, *, asset_id: uuid.UUID | None = None, status: SeriesStatus | None = None
-    ) -> Part[Series]:
+        self, request: PageRequest, *, asset_id: uuid.UUID | None = None, status: SeriesStatus | None = None
+    ) -> ListPage[Series]:
         """Return part of the series, the newest first."""
         query = select(Series).where(*_equal({Series.asset_id: asset_id, Series.status: status}))
         order = Order((SortKey(Series.created_at), SortKey(Series.id)), is_descending=True)
-        return await read_part(self.session, query, order, place)
+        return await read_list_page(self.session, query, order, request)
 
     async def entitlements(
-        self, distribution: Distribution, wanted: EntitlementFilter, place: Place, sort: HolderSort
-    ) -> Part[Entitlement]:
+        self, distribution: Distribution, wanted: EntitlementFilter, request: PageRequest, sort: HolderSort
+    ) -> ListPage[Entitlement]:
         """Return part of who is owed what by a distribution."""
         equal = {
             Entitlement.paid: wanted.paid,
@@ -166,42 +168,42 @@ class Lists:
             *_equal(equal),
         )
         total = distribution.entitlement_count if wanted == EntitlementFilter() else None
-        return await read_part(self.session, query, _holder_order(Entitlement, sort), place, total=total)
+        return await read_list_page(self.session, query, _holder_order(Entitlement, sort), request, total=total)
 
     async def batches(
-        self, distribution_id: uuid.UUID, place: Place, *, status: BatchStatus | None = None
-    ) -> Part[BatchPayout]:
+        self, distribution_id: uuid.UUID, request: PageRequest, *, status: BatchStatus | None = None
+    ) -> ListPage[BatchPayout]:
         """Return part of the batches of a distribution, by number."""
         query = select(BatchPayout).where(
             BatchPayout.distribution_id == distribution_id, *_equal({BatchPayout.status: status})
         )
-        return await read_part(self.session, query, Order((SortKey(BatchPayout.batch_number),)), place)
+        return await read_list_page(self.session, query, Order((SortKey(BatchPayout.batch_number),)), request)
 
     async def attempts(
-        self, distribution_id: uuid.UUID, place: Place, *, status: AttemptStatus | None = None
-    ) -> Part[Attempt]:
+        self, distribution_id: uuid.UUID, request: PageRequest, *, status: AttemptStatus | None = None
+    ) -> ListPage[Attempt]:
         """Return part of the signed transactions of a distribution, in the order in which they were signed."""
         query = (
             select(Attempt)
             .join(BatchPayout, BatchPayout.id == Attempt.batch_payout_id)
             .where(BatchPayout.distribution_id == distribution_id, *_equal({Attempt.status: status}))
         )
-        return await read_part(self.session, query, Order((SortKey(Attempt.id),)), place)
+        return await read_list_page(self.session, query, Order((SortKey(Attempt.id),)), request)
 
-    async def listeners(self, place: Place) -> Part[EventListener]:
+    async def listeners(self, request: PageRequest) -> ListPage[EventListener]:
         """Return part of the event listeners, by contract id."""
         order = Order((SortKey(EventListener.contract_id),))
-        return await read_part(self.session, select(EventListener), order, place)
+        return await read_list_page(self.session, select(EventListener), order, request)
 
     async def events(
         self,
-        place: Place,
+        request: PageRequest,
         sort: EventSort,
         *,
         contract_id: str | None = None,
         name: str | None = None,
         status: EventStatus | None = None,
-    ) -> Part[ContractEvent]:
+    ) -> ListPage[ContractEvent]:
         """Return part of what contracts reported."""
         equal = {
             ContractEvent.contract_id: contract_id,
@@ -210,36 +212,43 @@ class Lists:
         }
         keys = (SortKey(ContractEvent.timestamp_nanos), SortKey(ContractEvent.event_index))
         order = _order(sort, {"timestamp_nanos": keys}, SortKey(ContractEvent.id))
-        return await read_part(self.session, select(ContractEvent).where(*_equal(equal)), order, place)
+        return await read_list_page(self.session, select(ContractEvent).where(*_equal(equal)), order, request)
 
     async def audit_entries(
-        self, place: Place, *, subject_id: str | None = None, action: str | None = None, actor: str | None = None
-    ) -> Part[AuditEntry]:
+        self,
+        request: PageRequest,
+        *,
+        subject_id: str | None = None,
+        action: str | None = None,
+        actor: str | None = None,
+    ) -> ListPage[AuditEntry]:
         """Return part of the audit trail, the latest first."""
         query = select(AuditEntry).where(*_equal({AuditEntry.subject_id: subject_id, AuditEntry.action: action}))
         if actor is not None:
             query = query.where(or_(AuditEntry.actor_id == actor, AuditEntry.actor_name == actor))
-        return await read_part(self.session, query, Order((SortKey(AuditEntry.number),), is_descending=True), place)
+        return await read_list_page(
+            self.session, query, Order((SortKey(AuditEntry.number),), is_descending=True), request
+        )
 
-    async def webhooks(self, place: Place) -> Part[Webhook]:
+    async def webhooks(self, request: PageRequest) -> ListPage[Webhook]:
         """Return part of the targets that are told of events, the newest first."""
         order = Order((SortKey(Webhook.created_at), SortKey(Webhook.id)), is_descending=True)
-        return await read_part(self.session, select(Webhook), order, place)
+        return await read_list_page(self.session, select(Webhook), order, request)
 
     async def deliveries(
-        self, webhook_id: uuid.UUID, place: Place, *, status: DeliveryStatus | None = None
-    ) -> Part[WebhookDelivery]:
+        self, webhook_id: uuid.UUID, request: PageRequest, *, status: DeliveryStatus | None = None
+    ) -> ListPage[WebhookDelivery]:
         """Return part of what was sent to a target, the latest first."""
         query = select(WebhookDelivery).where(
             WebhookDelivery.webhook_id == webhook_id, *_equal({WebhookDelivery.status: status})
         )
         order = Order((SortKey(WebhookDelivery.number),), is_descending=True)
-        return await read_part(self.session, query, order, place)
+        return await read_list_page(self.session, query, order, request)
 
-    async def tokens(self, place: Place) -> Part[ApiToken]:
+    async def tokens(self, request: PageRequest) -> ListPage[ApiToken]:
         """Return part of the API tokens, the newest first."""
         order = Order((SortKey(ApiToken.created_at), SortKey(ApiToken.id)), is_descending=True)
-        return await read_part(self.session, select(ApiToken), order, place)
+        return await read_list_page(self.session, select(ApiToken), order, request)
 
 
 def _holder_order(of: type[Entitlement | RegisterEntry], sort: HolderSort) -> Order:

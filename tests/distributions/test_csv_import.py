@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masspayout.distributions.payout_lists import PayoutList, content_key, parse_payout_list, read_payout_list
+from masspayout.distributions.csv_import import PayoutList, content_key, parse_payout_list, read_payout_list
 from masspayout.kernel.errors import Invalid, InvalidRows, MassPayoutError, NotFound
 from masspayout.kernel.money import to_decimal
 

@@ -20,7 +20,7 @@ _MENDED_HERE = 30
 _LINE = re.compile(r"line ([0-9,]+)")
 
 
-class ListUpload:
+class CsvUpload:
     """A list while it is uploaded and mended. ``payout_list`` is there once every row is good."""
 
     def __init__(self, changed: Callable[[], Awaitable[None] | None]) -> None:
