@@ -283,7 +283,7 @@ class Payouts:
         """Compare the ledger's books with the database, as ``reconciliation.reconcile`` does."""
         return await reconciliation.reconcile(self._context.database, self._context.ledger, distribution_id)
 
-    async def prove(self, distribution_id: uuid.UUID) -> Reconciliation:
+    async def reconcile_after_payment(self, distribution_id: uuid.UUID) -> Reconciliation:
         """Reconcile what was just paid once the ledger's books show it, but wait for them a minute at most."""
         verdict = await self.reconcile(distribution_id)
         for _ in range(_RECONCILIATION_POLLS - 1):

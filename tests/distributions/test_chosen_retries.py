@@ -50,7 +50,7 @@ async def retry(world: World, dividend: Distribution, **chosen: object) -> None:
     await starts.retry(runtime, dividend.id, chosen=Chosen(**chosen))  # type: ignore[arg-type]
 
 
-async def mend(world: World, accounts: Sequence[str]) -> None:
+async def fix(world: World, accounts: Sequence[str]) -> None:
     await world.sandbox.admin.associate(accounts, PAYMENT_TOKEN)
     await world.sandbox.admin.unfreeze(accounts, PAYMENT_TOKEN)
 
@@ -75,7 +75,7 @@ async def require_sound(world: World, dividend: Distribution, *, paid_count: int
 
 
 async def test_only_the_accounts_chosen_are_paid(world: World, dividend: Distribution) -> None:
-    await mend(world, UNPAID)
+    await fix(world, UNPAID)
     await retry(world, dividend, accounts=[FROZEN[0], STRANGERS[2]])
     assert await world.pay(dividend.id) is DistributionStatus.FAILED
     assert await unpaid(world, dividend) == sorted(set(UNPAID) - {FROZEN[0], STRANGERS[2]})
@@ -85,7 +85,7 @@ async def test_only_the_accounts_chosen_are_paid(world: World, dividend: Distrib
 async def test_only_those_with_the_reason_chosen_are_paid_and_then_the_others(
     world: World, dividend: Distribution
 ) -> None:
-    await mend(world, UNPAID)
+    await fix(world, UNPAID)
     await retry(world, dividend, failure_code="ACCOUNT_FROZEN_FOR_TOKEN")
     assert await world.pay(dividend.id) is DistributionStatus.FAILED
     assert await unpaid(world, dividend) == sorted(STRANGERS)
@@ -98,7 +98,7 @@ async def test_only_those_with_the_reason_chosen_are_paid_and_then_the_others(
 async def test_a_chosen_account_that_fails_again_keeps_its_reason_and_spoils_nothing(
     world: World, dividend: Distribution
 ) -> None:
-    await mend(world, FROZEN[:1])
+    await fix(world, FROZEN[:1])
     await retry(world, dividend, accounts=FROZEN)
     assert await world.pay(dividend.id) is DistributionStatus.FAILED
     assert await unpaid(world, dividend) == sorted(set(UNPAID) - {FROZEN[0]})
@@ -123,7 +123,7 @@ async def test_the_payer_needs_no_more_than_what_the_chosen_are_owed(world: Worl
     await world.pay(other.id)
     with pytest.raises(InsufficientFunds, match=r"25\.0+ of .* 30\.0+ is due"):
         await retry(world, dividend, accounts=STRANGERS[:3])
-    await mend(world, STRANGERS)
+    await fix(world, STRANGERS)
     await retry(world, dividend, accounts=STRANGERS[:2])
     assert await world.pay(dividend.id) is DistributionStatus.FAILED
     await require_sound(world, dividend, paid_count=COUNT - 8)
@@ -132,7 +132,7 @@ async def test_the_payer_needs_no_more_than_what_the_chosen_are_owed(world: Worl
 async def test_what_concerns_everybody_midway_leaves_a_reason_on_everybody_chosen(
     world: World, dividend: Distribution
 ) -> None:
-    await mend(world, UNPAID)
+    await fix(world, UNPAID)
     await retry(world, dividend, accounts=[FROZEN[0], *STRANGERS])
     await world.sandbox.admin.set_paused(PAYMENT_TOKEN, paused=True)
     assert await world.pay(dividend.id) is DistributionStatus.FAILED
@@ -145,7 +145,7 @@ async def test_what_concerns_everybody_midway_leaves_a_reason_on_everybody_chose
 
 
 async def test_retries_that_race_each_other_pay_each_account_once(world: World, dividend: Distribution) -> None:
-    await mend(world, UNPAID)
+    await fix(world, UNPAID)
     tries = [
         retry(world, dividend, accounts=FROZEN),
         retry(world, dividend, accounts=[FROZEN[0], *STRANGERS]),
@@ -164,7 +164,7 @@ async def test_whatever_is_chosen_in_whatever_order_on_a_bad_network_everybody_i
     world: World, dividend: Distribution, seed: int
 ) -> None:
     chance = random.Random(seed)
-    await mend(world, UNPAID)
+    await fix(world, UNPAID)
     await world.sandbox.admin.set_faults(Faults(lose_answer_percent=30, duplicate_percent=30))
     left = UNPAID
     while left:

@@ -60,7 +60,7 @@ class Chaos:
         world.server.offset_nanos = 0
         for process in world.processes:
             process.host_offset_nanos = 0
-        world.mend()
+        world.fix()
 
     def _happen(self, kind: str) -> None:
         self._world.story.tell("world", kind)

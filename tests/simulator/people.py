@@ -83,7 +83,7 @@ async def _act_on(desk: "Desk", distribution: Distribution) -> None:
                 await starts.execute(desk.context, distribution.id)
             desk.process.tell(f"starts {payout.name}")
         elif distribution.status is DistributionStatus.FAILED:
-            desk.world.mend()
+            desk.world.fix()
             with acting_as(person(OPERATOR)):
                 await starts.retry(desk.context, distribution.id, chosen=_choose(desk, payout))
             desk.process.tell(f"retries {payout.name}")

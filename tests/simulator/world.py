@@ -126,7 +126,7 @@ class World:
             or bool(self.verdicts.overlaps)
         )
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Have people remove the causes of failures: accounts can receive, and the payer has funds."""
         books = self.network.books
         books.frozen.clear()

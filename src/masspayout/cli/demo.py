@@ -64,8 +64,8 @@ async def _demo() -> None:
         asset = await _import(context, actors)
         dividend = await _plan(context, asset)
         await _pay(context, dividend)
-        await _mend_and_retry(context, admin, actors, dividend)
-        await _prove(context, dividend)
+        await _fix_and_retry(context, admin, actors, dividend)
+        await _reconcile(context, dividend)
         await admin.set_faults(Faults())
         _what_next(actors, dividend)
 
@@ -137,9 +137,7 @@ async def _pay(context: Context, dividend: Distribution) -> None:
     await _show_state(payouts, dividend)
 
 
-async def _mend_and_retry(
-    context: Context, admin: SandboxAdministration, actors: _Cast, dividend: Distribution
-) -> None:
+async def _fix_and_retry(context: Context, admin: SandboxAdministration, actors: _Cast, dividend: Distribution) -> None:
     _say(
         "Have these accounts mended, and pay those who are unpaid, and nobody else.",
         f"masspayout distribution retry {dividend.id} --wait",
@@ -152,7 +150,7 @@ async def _mend_and_retry(
     await _show_state(payouts, dividend)
 
 
-async def _prove(context: Context, dividend: Distribution) -> None:
+async def _reconcile(context: Context, dividend: Distribution) -> None:
     _say("Prove it: the ledger's own books against the database.", f"masspayout reconcile {dividend.id}")
     verdict = await Payouts(context).reconcile(dividend.id)
     show_verdict(verdict)

@@ -68,7 +68,7 @@ async def _pay(file: Path, payment_token: str, asset_reference: str | None, term
         out.print(f"Distribution {distribution.id}: {accounts}, {distribution.total_amount:,f} in all.")
         await payouts.start_or_resume(distribution.id)
         await pay_with_progress(payouts, distribution.id)
-        verdict = await payouts.prove(distribution.id)
+        verdict = await payouts.reconcile_after_payment(distribution.id)
         show_verdict(verdict)
         await show_result(payouts, distribution.id)
         if not verdict.agrees:

@@ -5,7 +5,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from masspayout.app import Payouts
 from masspayout.context import Context
-from masspayout.dashboard.visits import find_visitor
+from masspayout.dashboard.page_context import find_identity
 from masspayout.kernel.errors import NotFound
 from masspayout.kernel.roles import Permission
 from masspayout.reporting import exports
@@ -17,7 +17,7 @@ def download_routes(context: Context) -> APIRouter:
 
     @routes.get("/payouts/{reference}/holders.csv")
     async def holders(request: Request, reference: str) -> Response:
-        identity = await find_visitor(context, request)
+        identity = await find_identity(context, request)
         if identity is None or not identity.may(Permission.VIEW):
             return RedirectResponse("/sign-in", status_code=303)
         try:

@@ -9,7 +9,7 @@ from nicegui import app, ui
 
 from masspayout.dashboard.formats import count, words
 from masspayout.dashboard.markup import Html, h, join
-from masspayout.dashboard.visits import Visit
+from masspayout.dashboard.page_context import PageContext
 from masspayout.db.entities import DistributionStatus
 from masspayout.kernel.roles import Permission
 
@@ -82,13 +82,13 @@ def head_links() -> Html:
     return join(*links, icon, script)
 
 
-async def show(visit: Visit, section: str) -> AbstractContextManager[None]:
+async def show(page_context: PageContext, section: str) -> AbstractContextManager[None]:
     """Show the frame, and return the place where the page is to be built."""
-    async with visit.unit_of_work() as work:
+    async with page_context.unit_of_work() as work:
         counts = await work.distributions.count_by_status()
     ui.html(h("a", "Skip to content", href="#main", class_="skip-link"), sanitize=False)
     with ui.element("div").classes("shell"):
-        ui.html(_sidebar(visit, section, counts), sanitize=False, tag="div")
+        ui.html(_sidebar(page_context, section, counts), sanitize=False, tag="div")
         ui.html(_topbar(), sanitize=False, tag="header").classes("topbar")
         main = ui.element("main").classes("page").props('id="main" tabindex="-1"')
     return _inside(main)
@@ -100,7 +100,7 @@ def _inside(main: ui.element) -> Iterator[None]:
         yield
 
 
-def _sidebar(visit: Visit, section: str, counts: dict[DistributionStatus, int]) -> Html:
+def _sidebar(page_context: PageContext, section: str, counts: dict[DistributionStatus, int]) -> Html:
     running = counts.get(DistributionStatus.PROCESSING, 0)
     failed = counts.get(DistributionStatus.FAILED, 0)
     badges = {
@@ -109,7 +109,7 @@ def _sidebar(visit: Visit, section: str, counts: dict[DistributionStatus, int]) 
     }
     groups: list[Html] = []
     for title, entries in _GROUPS:
-        seen = [entry for entry in entries if visit.may(entry.permission)]
+        seen = [entry for entry in entries if page_context.may(entry.permission)]
         if seen and title:
             groups.append(h("h2", title))
         for entry in seen:
@@ -128,18 +128,18 @@ def _sidebar(visit: Visit, section: str, counts: dict[DistributionStatus, int]) 
             "aside",
             h("a", MARK, "Mass Payout", href="/", class_="brand"),
             h("nav", *groups, class_="nav", aria_label="Main"),
-            _foot(visit),
+            _foot(page_context),
             class_="sidebar",
         ),
         h("div", class_="veil", aria_hidden="true"),
     )
 
 
-def _foot(visit: Visit) -> Html:
-    ledger = visit.context.settings.ledger
+def _foot(page_context: PageContext) -> Html:
+    ledger = page_context.context.settings.ledger
     return h(
         "div",
-        h("div", h("strong", visit.identity.name), words(visit.identity.role)),
+        h("div", h("strong", page_context.identity.name), words(page_context.identity.role)),
         h("div", h("span", f"Ledger: {ledger}", class_="chip plain"), class_="line"),
         h(
             "div",

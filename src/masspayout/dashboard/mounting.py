@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from masspayout.context import Context
 from masspayout.dashboard.downloads import download_routes
 from masspayout.dashboard.frame import ICON, serve_static_files
-from masspayout.dashboard.house import House
+from masspayout.dashboard.page_registry import PageRegistry
 from masspayout.dashboard.pages import PAGES
 from masspayout.dashboard.sign_in import sign_in_routes
 
@@ -18,9 +18,9 @@ def mount(app: FastAPI, context: Context) -> None:
     serve_static_files()
     pages_app.include_router(sign_in_routes(context))
     pages_app.include_router(download_routes(context))
-    house = House(context)
+    registry = PageRegistry(context)
     for add_page in PAGES:
-        add_page(house)
+        add_page(registry)
     ui.run_with(
         app,
         title="Mass Payout",

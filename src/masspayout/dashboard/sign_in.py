@@ -10,7 +10,7 @@ from masspayout.context import Context
 from masspayout.dashboard.frame import MARK, head_links
 from masspayout.dashboard.markup import Content, Html, h, join
 from masspayout.dashboard.next_steps import words_of
-from masspayout.dashboard.visits import find_visitor, source_address
+from masspayout.dashboard.page_context import find_identity, source_address
 from masspayout.kernel.errors import MassPayoutError
 from masspayout.service.access import (
     SESSION_COOKIE,
@@ -28,7 +28,7 @@ def sign_in_routes(context: Context) -> APIRouter:
 
     @routes.get("/sign-in")
     async def form(request: Request, next: str = "/", error: str = "") -> Response:  # noqa: A002 - its name in the address
-        if await find_visitor(context, request):
+        if await find_identity(context, request):
             return RedirectResponse(_inside(next), status_code=303)
         async with context.database.unit_of_work() as work:
             is_new = not await can_anybody_come_in(work)
@@ -69,7 +69,7 @@ def sign_in_routes(context: Context) -> APIRouter:
 
     @routes.post("/sign-out")
     async def sign_out(request: Request) -> Response:
-        identity = await find_visitor(context, request)
+        identity = await find_identity(context, request)
         if identity is not None:
             await log_out(context.database, identity)
         response = RedirectResponse("/sign-in", status_code=303)

@@ -66,7 +66,7 @@ def adopt(connection: Connection, expected: Mapping[str, Table]) -> None:
             problems=problems,
         )
     for table in USERS_TABLES:
-        for statement in _mending(table, expected[table], actual[table]):
+        for statement in _fix(table, expected[table], actual[table]):
             connection.execute(text(statement))
 
 
@@ -204,7 +204,7 @@ def _orphans(connection: Connection, table: str, column: str, parent: str) -> It
         yield f"{table}.{column} is {value} in {count} row(s), and there is no such {parent}"
 
 
-def _mending(table: str, expected: Table, actual: Table) -> Iterator[str]:
+def _fix(table: str, expected: Table, actual: Table) -> Iterator[str]:
     """Statements that give defaults, constraints and indexes the form and the names of the users' schema."""
     for name, column in expected.columns.items():
         if actual.columns[name].default != column.default and name != "id":  # whoever made the table inserts by it

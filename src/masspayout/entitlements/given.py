@@ -125,11 +125,11 @@ class _Checked:
         )
 
 
-def _refusal(distribution: Distribution, what: str, mending: str) -> Conflict:
+def _refusal(distribution: Distribution, what: str, fix: str) -> Conflict:
     """Say what keeps the rows of another program from being paid, and how it is mended."""
     return Conflict(
         f"Distribution {distribution.id} {what}.",
-        f"{mending}, then: ",
+        f"{fix}, then: ",
         Action.RETRY_DISTRIBUTION.on(distribution.id),
         " (execute, while it is PENDING).",
     )

@@ -30,7 +30,7 @@ async def read(ledger: Ledger, asset: Asset) -> Sequence[AnnouncedPayout]:
     return await ledger.announced_payouts(asset.token_id, asset.lifecycle_contract_id)
 
 
-async def keep_in_step(work: UnitOfWork, asset: Asset, announcements: Sequence[AnnouncedPayout], now: datetime) -> None:
+async def sync(work: UnitOfWork, asset: Asset, announcements: Sequence[AnnouncedPayout], now: datetime) -> None:
     """Make the distributions of an asset what its token announces, in the transaction that holds the asset's lock.
 
     What is frozen, begun, or called off by a person stays as it is.

@@ -219,7 +219,7 @@ async def _merge(work: UnitOfWork, before: Asset, reading: _Reading, now: dateti
         facts = {"payment_token_symbol": token.symbol, "payment_token_decimals": token.decimals}
         if await assets.complete_payment_token(asset.id, token.token_id, facts):
             audit.record(work, "asset.changed", asset.id, after=facts)
-    await announced_payouts.keep_in_step(work, asset, reading.announced, now)
+    await announced_payouts.sync(work, asset, reading.announced, now)
     if current_actor().kind is not ActorKind.SYSTEM:
         audit.record(work, "asset.synced", asset.id, after={"holder_count": holder_count, **asdict(change)})
     return SyncResult(holder_count, reading.taken_at, change)

@@ -382,7 +382,7 @@ async def imported(database: Database, asset: Asset, security: Security, number:
     return found
 
 
-async def test_what_the_token_announces_becomes_one_distribution_that_is_kept_in_step(
+async def test_what_the_token_announces_becomes_one_distribution_that_is_synced(
     security: Security, harness: EvmHarness, database: Database, cash_flow: CashFlow
 ) -> None:
     record_at = await time_ahead(harness)

@@ -35,7 +35,7 @@ class DictionaryServer(Server):
             DatabaseUnavailable: The server is down.
         """
         if not self.is_up and self.serial_lock is not None:
-            self.serial_lock.give()
+            self.serial_lock.release()
         transaction = self.open_transaction()
         transaction.owner = process
         return DictionaryWork(process, transaction, ids)

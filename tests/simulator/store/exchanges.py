@@ -80,7 +80,7 @@ class UnitOfWorkOfProcess:
             raise Killed
         server: Any = process.server
         if server.serial_lock is not None:
-            await server.serial_lock.take(process)
+            await server.serial_lock.acquire(process)
         self._work = server.begin(process, self._ids)
         return cast("Work", self._work)
 

@@ -57,7 +57,7 @@ class SerialLock:
         self._is_taken = False
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def take(self, process: Any) -> None:
+    async def acquire(self, process: Any) -> None:
         """Wait until it is one's turn.
 
         Raises:
@@ -68,12 +68,12 @@ class SerialLock:
             self._waiting.append(future)
             await future
         if process.is_dead:
-            self.give()
+            self.release()
             raise asyncio.CancelledError
         self._is_taken = True
 
-    def give(self) -> None:
-        """Let the next one have its turn."""
+    def release(self) -> None:
+        """Release the lock to the next one that waits."""
         self._is_taken = False
         while self._waiting:
             future = self._waiting.popleft()
@@ -336,7 +336,7 @@ class Transaction(EndedByServer):
     def _end(self) -> None:
         self.is_over = True
         if self.server.serial_lock is not None:
-            self.server.serial_lock.give()
+            self.server.serial_lock.release()
         self.server.open.remove(self)
         self._release()
 

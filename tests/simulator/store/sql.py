@@ -127,7 +127,7 @@ class SqlTransaction(EndedByServer):
         self.is_over = True
         self._work.sync_session.close()
         self._server.open.remove(self)
-        self._server.serial_lock.give()
+        self._server.serial_lock.release()
 
 
 class SqlWork:
@@ -197,7 +197,7 @@ class SqlServer:
             DatabaseUnavailable: The server is down.
         """
         if not self.is_up:
-            self.serial_lock.give()
+            self.serial_lock.release()
             raise DatabaseUnavailable("The server is down.", "Wait.")
         self.tell_time()
         name = f"work_{next(_NAMES)}"

@@ -1,8 +1,8 @@
-"""The pages, one module each; each adds itself to the house."""
+"""The pages, one module each; each adds itself to the page registry."""
 
 from collections.abc import Callable
 
-from masspayout.dashboard.house import House
+from masspayout.dashboard.page_registry import PageRegistry
 from masspayout.dashboard.pages import (
     asset,
     asset_import,
@@ -19,7 +19,7 @@ from masspayout.dashboard.pages import (
     webhooks,
 )
 
-PAGES: tuple[Callable[[House], None], ...] = (
+PAGES: tuple[Callable[[PageRegistry], None], ...] = (
     overview.add_page,
     assets.add_page,
     asset_import.add_page,

@@ -2,7 +2,7 @@
 
 from nicegui import ui
 
-from masspayout.dashboard import money_words
+from masspayout.dashboard import labels
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.charts import stripe
@@ -11,9 +11,9 @@ from masspayout.dashboard.components.empty import empty
 from masspayout.dashboard.components.layout import callout, card, facts, figure, html, page_head
 from masspayout.dashboard.components.tables import Pager, numbers, table
 from masspayout.dashboard.formats import account, count, duration, percent, plural, units, when
-from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Html, h, join
-from masspayout.dashboard.visits import Visit
+from masspayout.dashboard.page_context import PageContext
+from masspayout.dashboard.page_registry import PageRegistry
 from masspayout.db.entities import Asset
 from masspayout.kernel.roles import Permission
 from masspayout.registers import assets
@@ -25,32 +25,32 @@ _GROUPS = ((1, "Largest"), (10, "Next 9"), (100, "Next 90"), (1000, "Next 900"))
 _MOST_COUNTED = 10_000
 
 
-def add_page(house: House) -> None:
+def add_page(registry: PageRegistry) -> None:
     """Open the page."""
 
-    @house.page("/assets/{reference}", "Asset", section="assets")
-    async def show(visit: Visit) -> None:
-        async with visit.unit_of_work() as work:
-            asset = await work.assets.get_by_reference(visit.request.path_params["reference"])
-        await _Page(visit, asset).show()
+    @registry.page("/assets/{reference}", "Asset", section="assets")
+    async def show(page_context: PageContext) -> None:
+        async with page_context.unit_of_work() as work:
+            asset = await work.assets.get_by_reference(page_context.request.path_params["reference"])
+        await _Page(page_context, asset).show()
 
 
 class _Page:
     """An asset while somebody looks at it."""
 
-    def __init__(self, visit: Visit, asset: Asset) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext, asset: Asset) -> None:
+        self._page_context = page_context
         self._asset = asset
         self._read_at: object = None
 
     async def show(self) -> None:
-        asset, visit = self._asset, self._visit
+        asset, page_context = self._asset, self._page_context
         ui.page_title(f"{asset.name} · Mass Payout")
         lead = h("span", f"{asset.symbol} · ", account(asset.token_id))
         with page_head(asset.name, lead, crumbs=[("Assets", "/assets")]):
-            if visit.may(Permission.MANAGE_ASSETS):
-                self._sync = button("Sync now", visit.handler(Permission.MANAGE_ASSETS, self._read_register))
-            if visit.may(Permission.PLAN) and asset.payment_token_id:
+            if page_context.may(Permission.MANAGE_ASSETS):
+                self._sync = button("Sync now", page_context.handler(Permission.MANAGE_ASSETS, self._read_register))
+            if page_context.may(Permission.PLAN) and asset.payment_token_id:
                 html(h("a", "New payout", href=f"/payouts/new?asset={asset.token_id}", class_="btn-link primary"))
         self._notes = html(classes="stack")
         self._figures = html(classes="card")
@@ -65,7 +65,7 @@ class _Page:
                 with card("About"):
                     self._about = html()
         await self._refresh()
-        visit.every(2.0, self._refresh)
+        page_context.every(2.0, self._refresh)
 
     def _register_card(self) -> None:
         with card("Register", flush=True):
@@ -90,7 +90,7 @@ class _Page:
     async def _read_register(self) -> None:
         self._sync.props("loading")
         try:
-            result = await assets.sync(self._visit.database, self._visit.context.ledger, self._asset.id)
+            result = await assets.sync(self._page_context.database, self._page_context.context.ledger, self._asset.id)
         finally:
             self._sync.props(remove="loading")
         change = result.change
@@ -101,10 +101,10 @@ class _Page:
         await self._refresh()
 
     async def _refresh(self) -> None:
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             self._asset = asset = await work.assets.get(self._asset.id)
             payouts = await work.distributions.find_of_asset(asset.id, None, 1, _PAYOUTS_SHOWN)
-        self._notes.content = _notes(asset, may_mend=self._visit.may(Permission.MANAGE_ASSETS))
+        self._notes.content = _notes(asset, may_fix=self._page_context.may(Permission.MANAGE_ASSETS))
         self._figures.content = _figures(asset)
         self._about.content = _about(asset)
         self._payouts.content = (
@@ -115,14 +115,14 @@ class _Page:
                         "li",
                         h(
                             "div",
-                            h("a", money_words.name(each), href=money_words.path(each)),
+                            h("a", labels.name(each), href=labels.path(each)),
                             status_chip(each.status),
                             class_="between",
                         ),
                         h(
                             "div",
                             when(each.executed_at or each.scheduled_time or each.created_at, "date"),
-                            money_words.total(each),
+                            labels.total(each),
                             class_="between note",
                         ),
                     )
@@ -140,7 +140,7 @@ class _Page:
 
     async def _show_register(self) -> None:
         asset, prefix = self._asset, (self._search.value or "").strip().lower()
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             holders = work.holders
             rows = await holders.find_sorted(
                 asset.id,
@@ -178,7 +178,7 @@ class _Page:
             self._concentration.content = h("p", "There is nobody to compare.", class_="note")
             return
         counts = [number for number, _ in _GROUPS]
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             together = await work.holders.largest_units(asset.id, counts)
         parts: list[tuple[str, int]] = []
         before = 0
@@ -213,7 +213,7 @@ def _timer(asset: Asset) -> str:
     return f"read every {duration(every)}" if every else "read when asked for, and before each payout"
 
 
-def _notes(asset: Asset, *, may_mend: bool) -> Html:
+def _notes(asset: Asset, *, may_fix: bool) -> Html:
     notes = []
     if asset.sync_error:
         notes.append(callout("bad", "The register could not be read.", asset.sync_error, "It stays as it was."))
@@ -226,8 +226,8 @@ def _notes(asset: Asset, *, may_mend: bool) -> Html:
             )
         )
     if asset.payment_token_id is None:
-        mend = h("a", "Import it again and name one.", href=f"/assets/import?token={asset.token_id}")
-        notes.append(callout("warn", "It has no payment token.", mend if may_mend else "Ask an operator to name one."))
+        fix = h("a", "Import it again and name one.", href=f"/assets/import?token={asset.token_id}")
+        notes.append(callout("warn", "It has no payment token.", fix if may_fix else "Ask an operator to name one."))
     return join(*notes)
 
 

@@ -6,9 +6,9 @@ from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.layout import callout, card, facts, html, page_head
 from masspayout.dashboard.formats import account, count, plural, units
-from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Html, h
-from masspayout.dashboard.visits import Visit
+from masspayout.dashboard.page_context import PageContext
+from masspayout.dashboard.page_registry import PageRegistry
 from masspayout.db.entities import Asset
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.roles import Permission
@@ -18,19 +18,19 @@ from masspayout.registers import assets
 _STEPS = ("Token", "What was found", "How it pays", "Done")
 
 
-def add_page(house: House) -> None:
+def add_page(registry: PageRegistry) -> None:
     """Open the page."""
 
-    @house.page("/assets/import", "Import an asset", section="assets", permission=Permission.MANAGE_ASSETS)
-    async def show(visit: Visit) -> None:
-        await _Wizard(visit).show()
+    @registry.page("/assets/import", "Import an asset", section="assets", permission=Permission.MANAGE_ASSETS)
+    async def show(page_context: PageContext) -> None:
+        await _Wizard(page_context).show()
 
 
 class _Wizard:
     """One import while it is being made. Nothing is written before the last step."""
 
-    def __init__(self, visit: Visit) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext) -> None:
+        self._page_context = page_context
         self._token: TokenInformation | None = None
 
     async def show(self) -> None:
@@ -54,17 +54,17 @@ class _Wizard:
         with self._body:
             html(h("h2", "Which token?"))
             self._token_id = (
-                ui.input("Token id", placeholder="0.0.1234 or 0x…", value=self._visit.argument("token"))
+                ui.input("Token id", placeholder="0.0.1234 or 0x…", value=self._page_context.argument("token"))
                 .props('outlined dense autofocus hint="As the ledger writes it." bottom-slots')
                 .classes("wide")
             )
-            handler = self._visit.handler(Permission.MANAGE_ASSETS, self._look_up)
+            handler = self._page_context.handler(Permission.MANAGE_ASSETS, self._look_up)
             self._token_id.on("keydown.enter", handler)
             with ui.element("div").classes("row"):
                 button("Look it up", handler, primary=True)
 
     async def _look_up(self) -> None:
-        self._token = await self._visit.context.ledger.token(
+        self._token = await self._page_context.context.ledger.token(
             canonical_account_id(self._token_id.value, what="token id")
         )
         self._show_found(self._token)
@@ -91,7 +91,7 @@ class _Wizard:
                 self._contract = ui.input("LifeCycle Cash Flow contract (optional)", placeholder="0.0.6789").props(
                     'outlined dense bottom-slots hint="Its deposits and pauses are followed."'
                 )
-            make = self._visit.handler(Permission.MANAGE_ASSETS, self._import)
+            make = self._page_context.handler(Permission.MANAGE_ASSETS, self._import)
             self._payment.on("keydown.enter", make)
             with ui.element("div").classes("row"):
                 self._button = button(f"Import {token.symbol}", make, primary=True)
@@ -103,7 +103,7 @@ class _Wizard:
             return
         self._button.props("loading")
         try:
-            context = self._visit.context
+            context = self._page_context.context
             asset = await assets.import_asset(
                 context.database,
                 context.ledger,
@@ -124,7 +124,7 @@ class _Wizard:
             with ui.element("div").classes("row"):
                 html(
                     h("a", "Plan a payout", href=f"/payouts/new?asset={asset.token_id}", class_="btn-link primary")
-                    if self._visit.may(Permission.PLAN) and asset.payment_token_id
+                    if self._page_context.may(Permission.PLAN) and asset.payment_token_id
                     else h("a", "Open the asset", href=f"/assets/{asset.token_id}", class_="btn-link primary")
                 )
                 html(

@@ -6,38 +6,38 @@ from masspayout.dashboard.components.layout import html, page_head
 from masspayout.dashboard.components.paged_list import PagedList
 from masspayout.dashboard.components.tables import numbers, table
 from masspayout.dashboard.formats import account, count, lines, units, when
-from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Html, h
-from masspayout.dashboard.visits import Visit
+from masspayout.dashboard.page_context import PageContext
+from masspayout.dashboard.page_registry import PageRegistry
 from masspayout.db.entities import Asset
 from masspayout.db.repositories import Page
 from masspayout.kernel.roles import Permission
 
 
-def add_page(house: House) -> None:
+def add_page(registry: PageRegistry) -> None:
     """Open the page."""
 
-    @house.page("/assets", "Assets", section="assets")
-    async def show(visit: Visit) -> None:
-        await _Page(visit).show()
+    @registry.page("/assets", "Assets", section="assets")
+    async def show(page_context: PageContext) -> None:
+        await _Page(page_context).show()
 
 
 class _Page:
     """The list while somebody looks at it."""
 
-    def __init__(self, visit: Visit) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext) -> None:
+        self._page_context = page_context
 
     async def show(self) -> None:
         with page_head("Assets", "Tokens whose holders are paid. Each has a register, read from the ledger."):
-            if self._visit.may(Permission.MANAGE_ASSETS):
+            if self._page_context.may(Permission.MANAGE_ASSETS):
                 html(h("a", "Import an asset", href="/assets/import", class_="btn-link primary"))
         assets = PagedList(self._read, searches=("Search assets", "Search by name, symbol or token id"))
         await assets.refresh()
-        self._visit.every(3.0, assets.refresh)
+        self._page_context.every(3.0, assets.refresh)
 
     async def _read(self, wanted: str, page: int, size: int) -> tuple[Page[Asset], Html]:
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             found = await work.assets.search(wanted, page, size)
         if found.items:
             heads = ["Asset", "Token", "Pays in", numbers("Holders"), numbers("Supply"), "Register", "Read"]
@@ -47,7 +47,7 @@ class _Page:
         return found, self._first_step()
 
     def _first_step(self) -> Html:
-        may_import = self._visit.may(Permission.MANAGE_ASSETS)
+        may_import = self._page_context.may(Permission.MANAGE_ASSETS)
         return empty(
             "No assets yet",
             "Import the token whose holders are to be paid: its register is read, and payouts can begin.",

@@ -10,9 +10,9 @@ from masspayout.dashboard.components.empty import empty
 from masspayout.dashboard.components.layout import callout, card, html, page_head
 from masspayout.dashboard.components.tables import Pager, numbers, table
 from masspayout.dashboard.formats import count, lines, plural, when, words
-from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Content, Html, h, join
-from masspayout.dashboard.visits import Visit
+from masspayout.dashboard.page_context import PageContext
+from masspayout.dashboard.page_registry import PageRegistry
 from masspayout.db.entities import AuditEntry
 from masspayout.kernel.roles import Permission
 
@@ -24,34 +24,36 @@ _LONGEST_ID, _ID_SHOWN = 24, 13
 _PATHS = {"distribution": "/payouts/", "series": "/series/", "asset": "/assets/"}
 
 
-def add_page(house: House) -> None:
+def add_page(registry: PageRegistry) -> None:
     """Open the page."""
 
-    @house.page("/audit", "Audit trail", section="audit", permission=Permission.VIEW_AUDIT)
-    async def show(visit: Visit) -> None:
-        await _Page(visit).show()
+    @registry.page("/audit", "Audit trail", section="audit", permission=Permission.VIEW_AUDIT)
+    async def show(page_context: PageContext) -> None:
+        await _Page(page_context).show()
 
 
 class _Page:
     """The trail while somebody looks at it."""
 
-    def __init__(self, visit: Visit) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext) -> None:
+        self._page_context = page_context
 
     async def show(self) -> None:
         lead = "Who did what, in a chain of hashes that shows whether anything was changed afterwards."
         with page_head("Audit trail", lead):
-            self._verify = button("Verify the chain", self._visit.handler(Permission.VIEW_AUDIT, self._check))
+            self._verify = button("Verify the chain", self._page_context.handler(Permission.VIEW_AUDIT, self._check))
         self._verdict = html(classes="stack")
         with card(flush=True):
             with ui.element("div").classes("card-tools"):
-                self._actor = self._field("By whom", self._visit.argument("actor"))
-                self._subject = self._field("Id of what it was done to", self._visit.argument("subject"))
-                self._action = self._field("Action, such as distribution.executed", self._visit.argument("action"))
+                self._actor = self._field("By whom", self._page_context.argument("actor"))
+                self._subject = self._field("Id of what it was done to", self._page_context.argument("subject"))
+                self._action = self._field(
+                    "Action, such as distribution.executed", self._page_context.argument("action")
+                )
             self._table = html()
             self._pager = Pager(_PAGE_SIZE, self._refresh)
         await self._refresh()
-        self._visit.every(3.0, self._refresh)
+        self._page_context.every(3.0, self._refresh)
 
     def _field(self, label: str, value: str) -> ui.input:
         field = ui.input(label, value=value, on_change=self._first_page)
@@ -62,7 +64,7 @@ class _Page:
         await self._refresh()
 
     async def _refresh(self) -> None:
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             found = await work.audit_entries.find(
                 subject_id=_wanted(self._subject),
                 action=_wanted(self._action),
@@ -80,7 +82,7 @@ class _Page:
     async def _check(self) -> None:
         self._verify.props("loading")
         try:
-            found = await audit.verify(self._visit.database)
+            found = await audit.verify(self._page_context.database)
         finally:
             self._verify.props(remove="loading")
         if found.holds:

@@ -3,44 +3,46 @@
 from nicegui import ui
 
 from masspayout.app import PayoutDetail
-from masspayout.dashboard import money_words
+from masspayout.dashboard import labels
 from masspayout.dashboard.components.chips import status_chip
 from masspayout.dashboard.components.layout import card, facts, html, page_head
 from masspayout.dashboard.formats import account, amount, plural, when, words
-from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Html, h
 from masspayout.dashboard.next_steps import words_of
+from masspayout.dashboard.page_context import PageContext
+from masspayout.dashboard.page_registry import PageRegistry
 from masspayout.dashboard.payout.actions import PayoutActions
+from masspayout.dashboard.payout.approvals import ApprovalCard
 from masspayout.dashboard.payout.batches import BatchCard
-from masspayout.dashboard.payout.consent import ConsentCard
 from masspayout.dashboard.payout.failures import FailureCard
 from masspayout.dashboard.payout.holders import HolderCard
 from masspayout.dashboard.payout.progress_card import ProgressCard
-from masspayout.dashboard.payout.proof import ProofCard
+from masspayout.dashboard.payout.reconciliation import ReconciliationCard
 from masspayout.dashboard.payout.review import describe_preview
 from masspayout.dashboard.payout.timeline import timeline
-from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.kernel.errors import MassPayoutError
 
 _REFRESH_SECONDS = 1.0
 
 
-def add_page(house: House) -> None:
+def add_page(registry: PageRegistry) -> None:
     """Open the page."""
 
-    @house.page("/payouts/{reference}", "Payout", section="ongoing")
-    async def show(visit: Visit) -> None:
-        await _Page(visit, await visit.payouts.read_detail(visit.request.path_params["reference"])).show()
+    @registry.page("/payouts/{reference}", "Payout", section="ongoing")
+    async def show(page_context: PageContext) -> None:
+        await _Page(
+            page_context, await page_context.payouts.read_detail(page_context.request.path_params["reference"])
+        ).show()
 
 
 class _Page:
     """A payout while somebody looks at it."""
 
-    def __init__(self, visit: Visit, state: PayoutDetail) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext, state: PayoutDetail) -> None:
+        self._page_context = page_context
         self._state = state
-        self._actions = PayoutActions(visit, self._refresh)
+        self._actions = PayoutActions(page_context, self._refresh)
         self._shown_status: object = None
         self._holders: HolderCard | None = None
         self._batches: BatchCard | None = None
@@ -50,7 +52,7 @@ class _Page:
         asset = distribution.asset
         kind = f"{words(distribution.type)} on {asset.name}, {_how(distribution)}"
         with page_head(
-            money_words.name(distribution),
+            labels.name(distribution),
             kind,
             crumbs=[("Assets", "/assets"), (asset.symbol, f"/assets/{asset.token_id}")],
         ):
@@ -58,21 +60,21 @@ class _Page:
             self._buttons = ui.element("div").classes("row")
         self._timeline = html(classes="card padded")
         self._progress = ProgressCard()
-        self._failures = FailureCard(self._visit, self._actions)
+        self._failures = FailureCard(self._page_context, self._actions)
         with ui.element("div").classes("grid"):
             self._main = ui.element("div").classes("stack span-8")
             with ui.element("div").classes("stack span-4 first-on-narrow"):
-                self._consent = ConsentCard(self._visit, self._refresh)
+                self._approvals = ApprovalCard(self._page_context, self._refresh)
                 self._side = ui.element("div").classes("stack wide")
                 with card("Terms"):
                     self._terms = html()
         self._show_state()
         await self._fill()
-        self._visit.every(_REFRESH_SECONDS, self._refresh)
+        self._page_context.every(_REFRESH_SECONDS, self._refresh)
 
     async def _refresh(self) -> None:
         was_frozen = self._state.distribution.is_frozen
-        self._state = await self._visit.payouts.read_detail(self._state.distribution.id)
+        self._state = await self._page_context.payouts.read_detail(self._state.distribution.id)
         self._show_state()
         if self._state.distribution.is_frozen and not was_frozen:
             await self._fill()
@@ -87,7 +89,7 @@ class _Page:
         self._terms.content = _terms(state)
         self._progress.refresh(state)
         self._failures.refresh(state)
-        self._consent.refresh(state)
+        self._approvals.refresh(state)
         shown = (
             state.distribution.status,
             state.distribution.is_frozen,
@@ -111,28 +113,28 @@ class _Page:
                 html(h("p", _not_frozen(distribution), class_="soft"))
             return
         with self._main:
-            self._holders = HolderCard(self._visit, self._actions, self._state)
-            self._batches = BatchCard(self._visit, self._state)
+            self._holders = HolderCard(self._page_context, self._actions, self._state)
+            self._batches = BatchCard(self._page_context, self._state)
         with self._side:
             if distribution.status is DistributionStatus.PENDING:
                 with card("Review before paying"):
                     self._review = html(h("p", "Asking the ledger …", class_="note"))
                 ui.timer(0.05, self._show_review, once=True)
             if distribution.executed_at is not None:
-                ProofCard(self._visit, self._state)
+                ReconciliationCard(self._page_context, self._state)
         await self._holders.refresh(self._state)
         await self._batches.refresh(self._state)
 
     async def _show_review(self) -> None:
         distribution = self._state.distribution
         try:
-            async with self._visit.unit_of_work() as work:
+            async with self._page_context.unit_of_work() as work:
                 last = await work.distributions.find_last_begun(distribution.asset_id)
-            found = await self._visit.payouts.preview(distribution)
+            found = await self._page_context.payouts.preview(distribution)
         except MassPayoutError as error:
             self._review.content = h("p", words_of(error), class_="note")
             return
-        self._review.content = describe_preview(found, money_words.symbol(self._state.distribution), last)
+        self._review.content = describe_preview(found, labels.symbol(self._state.distribution), last)
 
 
 def _how(distribution: Distribution) -> str:
@@ -155,7 +157,7 @@ def _not_frozen(distribution: Distribution) -> str:
 
 def _terms(state: PayoutDetail) -> Html:
     distribution = state.distribution
-    symbol = money_words.symbol(distribution)
+    symbol = labels.symbol(distribution)
     excluded, included = distribution.excluded_accounts, distribution.included_accounts
     return facts(
         (

@@ -13,9 +13,9 @@ from masspayout.dashboard.components.empty import empty
 from masspayout.dashboard.components.layout import card, facts, html, page_head
 from masspayout.dashboard.components.tables import table
 from masspayout.dashboard.formats import account, count, plural, when
-from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import h, join
-from masspayout.dashboard.visits import Visit
+from masspayout.dashboard.page_context import PageContext
+from masspayout.dashboard.page_registry import PageRegistry
 from masspayout.db.entities import EventListener
 from masspayout.db.repositories import EventSummary
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND
@@ -24,29 +24,29 @@ from masspayout.kernel.roles import Permission
 _EVENTS_SHOWN = 50
 
 
-def add_page(house: House) -> None:
+def add_page(registry: PageRegistry) -> None:
     """Open the page."""
 
-    @house.page("/listeners", "Listeners", section="listeners")
-    async def show(visit: Visit) -> None:
-        await _Page(visit).show()
+    @registry.page("/listeners", "Listeners", section="listeners")
+    async def show(page_context: PageContext) -> None:
+        await _Page(page_context).show()
 
 
 class _Page:
     """The listeners while somebody looks at them."""
 
-    def __init__(self, visit: Visit) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext) -> None:
+        self._page_context = page_context
         self._shown: object = None
 
     async def show(self) -> None:
         page_head("Listeners", "They read what contracts and accounts report: deposits, transfers, pauses.")
         with ui.element("div").classes("stack wide"):
             self._list = ui.element("div").classes("stack")
-            if self._visit.may(Permission.MANAGE_LISTENERS):
+            if self._page_context.may(Permission.MANAGE_LISTENERS):
                 self._form()
         await self._refresh()
-        self._visit.every(2.0, self._refresh)
+        self._page_context.every(2.0, self._refresh)
 
     def _form(self) -> None:
         title, note = "Listen to another one", "a contract, a token, or an account that receives deposits"
@@ -56,20 +56,20 @@ class _Page:
                 .props('outlined dense aria-label="Contract or account id"')
                 .classes("grow")
             )
-            add = self._visit.handler(Permission.MANAGE_LISTENERS, self._add)
+            add = self._page_context.handler(Permission.MANAGE_LISTENERS, self._add)
             self._contract.on("keydown.enter", add)
             button("Listen from now on", add, primary=True)
 
     async def _add(self) -> None:
         listener = await event_listeners.add(
-            self._visit.database, self._contract.value, since=await self._visit.database.clock.now()
+            self._page_context.database, self._contract.value, since=await self._page_context.database.clock.now()
         )
         self._contract.value = ""
         messages.say(f"{listener.contract_id} is listened to.")
         await self._refresh()
 
     async def _refresh(self) -> None:
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             listeners = await work.event_listeners.find_in_order()
             summaries = await work.event_listeners.summaries()
         now = [
@@ -98,7 +98,7 @@ class _Page:
             with ui.element("div").classes("between"):
                 state = chip("On", "good") if listener.enabled else chip("Off")
                 html(join(h("h2", account(listener.contract_id), " ", state)))
-                if self._visit.may(Permission.MANAGE_LISTENERS):
+                if self._page_context.may(Permission.MANAGE_LISTENERS):
                     self._buttons(listener, summary)
             html(
                 facts(
@@ -123,15 +123,15 @@ class _Page:
             self._button(label, lambda: self._switch(contract_id, enabled=not listener.enabled))
 
     def _button(self, label: str, action: Callable[[], Awaitable[None]]) -> None:
-        button(label, self._visit.handler(Permission.MANAGE_LISTENERS, action), small=True)
+        button(label, self._page_context.handler(Permission.MANAGE_LISTENERS, action), small=True)
 
     async def _poll(self, listener: EventListener) -> None:
-        polled = await self._reader().poll(listener.id, await self._visit.database.clock.now())
+        polled = await self._reader().poll(listener.id, await self._page_context.database.clock.now())
         messages.say(f"{plural(polled.handled, 'event')} handled, {count(polled.set_aside)} set aside.")
         await self._refresh()
 
     async def _replay(self, listener: EventListener) -> None:
-        replayed = await self._reader().replay(listener.id, await self._visit.database.clock.now())
+        replayed = await self._reader().replay(listener.id, await self._page_context.database.clock.now())
         messages.say(f"{plural(replayed.handled, 'event')} handled, {count(replayed.set_aside)} still set aside.")
         await self._refresh()
 
@@ -140,11 +140,11 @@ class _Page:
             text = "What it reports is not acted on meanwhile. Switched on again, it goes on where it stopped."
             if not await confirm(f"Stop listening to {contract_id}?", h("p", text), yes="Switch it off", danger=True):
                 return
-        await event_listeners.set_enabled(self._visit.database, contract_id, enabled=enabled)
+        await event_listeners.set_enabled(self._page_context.database, contract_id, enabled=enabled)
         await self._refresh()
 
     async def _see(self, contract_id: str) -> None:
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             events = await work.contract_events.find_set_aside(contract_id)
         rows = [
             (each.name, when(_time(each.timestamp_nanos)), each.error, h("span", str(each.payload), class_="mono"))
@@ -158,7 +158,7 @@ class _Page:
         dialog.open()
 
     def _reader(self) -> EventReader:
-        context = self._visit.context
+        context = self._page_context.context
         return EventReader(context.database, context.ledger, context.settings)
 
 

@@ -10,14 +10,14 @@ from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.empty import show_empty
 from masspayout.dashboard.components.layout import callout, card, html, page_head
 from masspayout.dashboard.formats import count
-from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Html, h
 from masspayout.dashboard.next_steps import in_browser
+from masspayout.dashboard.page_context import PageContext
+from masspayout.dashboard.page_registry import PageRegistry
 from masspayout.dashboard.payout.review import describe_preview
 from masspayout.dashboard.planning import creation
 from masspayout.dashboard.planning.draft import Draft
 from masspayout.dashboard.planning.form import PayoutForm
-from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Asset, ExecutionType
 from masspayout.kernel.errors import MassPayoutError
 from masspayout.kernel.roles import Permission
@@ -34,13 +34,13 @@ _PREVIEW_HINT = (
 )
 
 
-def add_page(house: House) -> None:
+def add_page(registry: PageRegistry) -> None:
     """Open the page."""
 
-    @house.page("/payouts/new", "New payout", section="new", permission=Permission.PLAN)
-    async def show(visit: Visit) -> None:
-        wanted = visit.argument("asset")
-        async with visit.unit_of_work() as work:
+    @registry.page("/payouts/new", "New payout", section="new", permission=Permission.PLAN)
+    async def show(page_context: PageContext) -> None:
+        wanted = page_context.argument("asset")
+        async with page_context.unit_of_work() as work:
             repository = work.assets
             assets = [each for each in (await repository.search("", 1, _MOST_ASSETS)).items if each.payment_token_id]
             chosen = await repository.get_by_reference(wanted) if wanted else None
@@ -52,21 +52,21 @@ def add_page(house: House) -> None:
                 ("Import an asset", "/assets/import"),
             )
             return
-        await _Page(visit).show(assets, chosen)
+        await _Page(page_context).show(assets, chosen)
 
 
 class _Page:
     """The form and its preview. Creating is possible only for what was previewed as it stands."""
 
-    def __init__(self, visit: Visit) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext) -> None:
+        self._page_context = page_context
         self._previewed: Draft | None = None
         # Times mean nothing before it: a draft is read only then.
         self._zone_asked = asyncio.Event()
 
     async def show(self, assets: list[Asset], chosen: Asset) -> None:
         page_head("New payout", "You see what it will do before anything is created. Nothing is paid yet.")
-        execution = self._visit.argument("execution", ExecutionType.MANUAL)
+        execution = self._page_context.argument("execution", ExecutionType.MANUAL)
         if execution not in set(ExecutionType):
             execution = ExecutionType.MANUAL
         with ui.element("div").classes("grid"):
@@ -75,15 +75,15 @@ class _Page:
             with ui.element("div").classes("stack span-5 sticky"), card("4. Preview"):
                 self._preview = html(_not_yet())
                 with ui.element("div").classes("row"):
-                    handler = self._visit.handler(Permission.PLAN, self._show_preview)
+                    handler = self._page_context.handler(Permission.PLAN, self._show_preview)
                     self._preview_button = button("Preview", handler, primary=True)
-                    self._create = button("Create", self._visit.handler(Permission.PLAN, self._make))
+                    self._create = button("Create", self._page_context.handler(Permission.PLAN, self._make))
         await self._form.show()
         ui.timer(0.1, self._ask_zone, once=True)
 
     async def _ask_zone(self) -> None:
         try:
-            await self._visit.client.connected()
+            await self._page_context.client.connected()
             zone = await ui.run_javascript("Intl.DateTimeFormat().resolvedOptions().timeZone", timeout=_ZONE_SECONDS)
             if isinstance(zone, str) and zone:
                 self._form.use_zone(zone)
@@ -114,8 +114,8 @@ class _Page:
 
         try:
             self._preview.content = h("p", "Reading the register …", class_="note")
-            found = await creation.preview(self._visit.payouts, draft, on_progress)
-            async with self._visit.unit_of_work() as work:
+            found = await creation.preview(self._page_context.payouts, draft, on_progress)
+            async with self._page_context.unit_of_work() as work:
                 last = await work.distributions.find_last_begun(draft.asset.id)
         except MassPayoutError as error:
             self._preview.content = callout("bad", error.message, error.next_step.said(in_browser))
@@ -140,7 +140,7 @@ class _Page:
             return
         self._create.props("loading")
         try:
-            made = await creation.create(self._visit.payouts, draft)
+            made = await creation.create(self._page_context.payouts, draft)
         finally:
             self._create.props(remove="loading")
         messages.say(made.what)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from nicegui import ui
 
 from masspayout.automation import find_zone, next_number, occurrence
-from masspayout.dashboard import health, money_words
+from masspayout.dashboard import health, labels
 from masspayout.dashboard.components.calendars import Entry, month_calendar
 from masspayout.dashboard.components.charts import stacked_bars
 from masspayout.dashboard.components.chips import chip
@@ -16,10 +16,10 @@ from masspayout.dashboard.components.empty import empty, show_empty
 from masspayout.dashboard.components.layout import card, figure, html, page_head
 from masspayout.dashboard.components.progress import progress_bar
 from masspayout.dashboard.formats import amount, count, percent, plain_amount, plural, when, words
-from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Html, h, join
 from masspayout.dashboard.next_steps import with_next_step
-from masspayout.dashboard.visits import Visit
+from masspayout.dashboard.page_context import PageContext
+from masspayout.dashboard.page_registry import PageRegistry
 from masspayout.db.entities import Distribution, ExecutionType, Series, SeriesStatus
 from masspayout.db.repositories import (
     FailedPayout,
@@ -36,32 +36,32 @@ _SHOWN = 6
 _PROJECTED_DATES = 40
 
 
-def add_page(house: House) -> None:
+def add_page(registry: PageRegistry) -> None:
     """Open the page."""
 
-    @house.page("/", "Overview", section="overview")
-    async def show(visit: Visit) -> None:
-        await _Page(visit).show()
+    @registry.page("/", "Overview", section="overview")
+    async def show(page_context: PageContext) -> None:
+        await _Page(page_context).show()
 
 
 class _Page:
     """The overview while somebody looks at it: running payouts and failures are brought up to date."""
 
-    def __init__(self, visit: Visit) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext) -> None:
+        self._page_context = page_context
 
     async def show(self) -> None:
-        visit = self._visit
-        async with visit.unit_of_work() as work:
+        page_context = self._page_context
+        async with page_context.unit_of_work() as work:
             has_assets = bool((await work.assets.find_all(limit=1)).total)
         with page_head("Overview", "Money paid, what comes next, and what waits for somebody."):
-            if visit.may(Permission.PLAN) and has_assets:
+            if page_context.may(Permission.PLAN) and has_assets:
                 html(h("a", "New payout", href="/payouts/new", class_="btn-link primary"))
         if not has_assets:
             show_empty(
                 "Import an asset first",
                 "Payouts go to the holders of a token. Import one, and its register is read from the ledger.",
-                ("Import an asset", "/assets/import") if visit.may(Permission.MANAGE_ASSETS) else None,
+                ("Import an asset", "/assets/import") if page_context.may(Permission.MANAGE_ASSETS) else None,
             )
         self._figures = html(classes="card")
         with ui.element("div").classes("grid"):
@@ -79,13 +79,13 @@ class _Page:
                     self._health = html()
         await self._refresh()
         await self._refresh_health()
-        visit.every(2.0, self._refresh)
-        visit.every(10.0, self._refresh_health)
+        page_context.every(2.0, self._refresh)
+        page_context.every(10.0, self._refresh_health)
 
     async def _refresh(self) -> None:
-        now = await self._visit.database.clock.now()
+        now = await self._page_context.database.clock.now()
         since = _month_start(now, back=_MONTHS - 1)
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             overview = work.overview
             paid = await overview.paid_by_month(since)
             failures, failure_count = await overview.failures(_SHOWN)
@@ -100,7 +100,7 @@ class _Page:
         self._next.content = _next(upcoming, series.items, now)
 
     async def _refresh_health(self) -> None:
-        self._health.content = await health.describe(self._visit.context)
+        self._health.content = await health.describe(self._page_context.context)
 
 
 def _figures(
@@ -128,7 +128,7 @@ def _figures(
 
 
 def _named(distribution: Distribution) -> Html:
-    return h("a", money_words.name(distribution), href=money_words.path(distribution))
+    return h("a", labels.name(distribution), href=labels.path(distribution))
 
 
 def _left(work: WorkStatus) -> str:
@@ -184,7 +184,7 @@ def _unapproved(distribution: Distribution) -> Html:
     by = f", planned by {distribution.created_by_name}" if distribution.created_by_name else ""
     return join(
         h("div", h("strong", _named(distribution)), chip("waits for approval", "warn"), class_="between"),
-        h("p", f"{money_words.plain_total(distribution)} to {holders}{by}.", class_="note"),
+        h("p", f"{labels.plain_total(distribution)} to {holders}{by}.", class_="note"),
     )
 
 
@@ -242,7 +242,7 @@ def _next(upcoming: Sequence[Distribution], series: Sequence[Series], now: datet
         h(
             "li",
             h("div", _named(each), when(each.scheduled_time), class_="between"),
-            h("div", h("span", each.asset.symbol), money_words.total(each), class_="between note"),
+            h("div", h("span", each.asset.symbol), labels.total(each), class_="between note"),
         )
         for each in upcoming[:_SHOWN]
     ]
@@ -258,8 +258,8 @@ def _planned(upcoming: Sequence[Distribution]) -> list[Entry]:
     for each in upcoming:
         if each.scheduled_time is None:
             continue
-        title = f"{money_words.name(each)}: {money_words.plain_total(each)}, {each.scheduled_time:%H:%M} UTC"
-        entries.append(Entry(each.scheduled_time.date(), each.asset.symbol, title, money_words.path(each)))
+        title = f"{labels.name(each)}: {labels.plain_total(each)}, {each.scheduled_time:%H:%M} UTC"
+        entries.append(Entry(each.scheduled_time.date(), each.asset.symbol, title, labels.path(each)))
     return entries
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from masspayout.dashboard import money_words
+from masspayout.dashboard import labels
 from masspayout.dashboard.components.chips import status_chip
 from masspayout.dashboard.components.empty import empty
 from masspayout.dashboard.components.layout import html, page_head
@@ -11,9 +11,9 @@ from masspayout.dashboard.components.paged_list import PagedList
 from masspayout.dashboard.components.progress import progress_bar
 from masspayout.dashboard.components.tables import Column, numbers, table
 from masspayout.dashboard.formats import count, lines, percent, when, words
-from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Content, Html, h
-from masspayout.dashboard.visits import Visit
+from masspayout.dashboard.page_context import PageContext
+from masspayout.dashboard.page_registry import PageRegistry
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import Page
 from masspayout.kernel.payout_status import Progress
@@ -56,35 +56,35 @@ _LISTS = (
 )
 
 
-def add_page(house: House) -> None:
+def add_page(registry: PageRegistry) -> None:
     """Open the pages."""
     for which in _LISTS:
-        _add_list(house, which)
+        _add_list(registry, which)
 
 
-def _add_list(house: House, which: _List) -> None:
-    @house.page(f"/payouts/{which.section}", which.title, section=which.section)
-    async def show(visit: Visit) -> None:
-        await _Page(visit, which).show()
+def _add_list(registry: PageRegistry, which: _List) -> None:
+    @registry.page(f"/payouts/{which.section}", which.title, section=which.section)
+    async def show(page_context: PageContext) -> None:
+        await _Page(page_context, which).show()
 
 
 class _Page:
     """A list while somebody looks at it."""
 
-    def __init__(self, visit: Visit, which: _List) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext, which: _List) -> None:
+        self._page_context = page_context
         self._list = which
 
     async def show(self) -> None:
         with page_head(self._list.title, self._list.lead):
-            if self._visit.may(Permission.PLAN):
+            if self._page_context.may(Permission.PLAN):
                 html(h("a", "New payout", href="/payouts/new", class_="btn-link primary"))
         payouts = PagedList(self._read, searches=("Search payouts", "Search by concept or asset"))
         await payouts.refresh()
-        self._visit.every(2.0, payouts.refresh)
+        self._page_context.every(2.0, payouts.refresh)
 
     async def _read(self, wanted: str, page: int, size: int) -> tuple[Page[Distribution], Html]:
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             found = await work.distributions.find_in_states(self._list.states, contains=wanted, page=page, limit=size)
             progress = {
                 each.id: await work.batch_payouts.progress(each.id)
@@ -99,7 +99,7 @@ class _Page:
             return found, table(heads, rows, label=self._list.title)
         if wanted:
             return found, empty("No payout matches", f"Nothing here has {wanted!r} in its name.")
-        link = ("New payout", "/payouts/new") if self._visit.may(Permission.PLAN) else None
+        link = ("New payout", "/payouts/new") if self._page_context.may(Permission.PLAN) else None
         return found, empty(*self._list.nothing, link)
 
 
@@ -107,9 +107,9 @@ def _row(distribution: Distribution, progress: Progress | None) -> tuple[Content
     about = f"{words(distribution.type)} · {distribution.asset.symbol} · {words(distribution.execution_type).lower()}"
     holders = distribution.payable_count
     return (
-        h("a", lines(money_words.name(distribution), about), href=money_words.path(distribution), class_="main"),
+        h("a", lines(labels.name(distribution), about), href=labels.path(distribution), class_="main"),
         status_chip(distribution.status),
-        money_words.total(distribution),
+        labels.total(distribution),
         count(holders) if holders is not None else h("span", "when due", class_="faint"),
         when(distribution.executed_at or distribution.scheduled_time or distribution.created_at),
         None

@@ -6,7 +6,7 @@ from datetime import datetime
 from nicegui import ui
 
 from masspayout.automation import series as series_business
-from masspayout.dashboard import money_words
+from masspayout.dashboard import labels
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
 from masspayout.dashboard.components.chips import status_chip
@@ -15,10 +15,10 @@ from masspayout.dashboard.components.layout import card, facts, html, page_head
 from masspayout.dashboard.components.paged_list import PagedList
 from masspayout.dashboard.components.tables import numbers, table
 from masspayout.dashboard.formats import amount, duration, lines, plain_amount, when, words
-from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Content, Html, h
 from masspayout.dashboard.next_steps import why_unpaid
-from masspayout.dashboard.visits import Visit
+from masspayout.dashboard.page_context import PageContext
+from masspayout.dashboard.page_registry import PageRegistry
 from masspayout.db.entities import Asset, Series, SeriesStatus
 from masspayout.db.repositories import Page
 from masspayout.kernel.roles import Permission
@@ -26,37 +26,37 @@ from masspayout.kernel.roles import Permission
 _OCCURRENCES_SHOWN = 50
 
 
-def add_page(house: House) -> None:
+def add_page(registry: PageRegistry) -> None:
     """Open the pages."""
 
-    @house.page("/series", "Series", section="series")
-    async def show_list(visit: Visit) -> None:
-        await _List(visit).show()
+    @registry.page("/series", "Series", section="series")
+    async def show_list(page_context: PageContext) -> None:
+        await _List(page_context).show()
 
-    @house.page("/series/{reference}", "Series", section="series")
-    async def show_one(visit: Visit) -> None:
-        async with visit.unit_of_work() as work:
-            found = await series_business.find(work, visit.request.path_params["reference"])
+    @registry.page("/series/{reference}", "Series", section="series")
+    async def show_one(page_context: PageContext) -> None:
+        async with page_context.unit_of_work() as work:
+            found = await series_business.find(work, page_context.request.path_params["reference"])
             asset = await work.assets.get(found.asset_id)
-        await _One(visit, found, asset).show()
+        await _One(page_context, found, asset).show()
 
 
 class _List:
     """The list while somebody looks at it."""
 
-    def __init__(self, visit: Visit) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext) -> None:
+        self._page_context = page_context
 
     async def show(self) -> None:
         with page_head("Series", "They make payouts by themselves: on a calendar, or whenever money arrives."):
-            if self._visit.may(Permission.PLAN):
+            if self._page_context.may(Permission.PLAN):
                 html(h("a", "New series", href="/payouts/new?execution=RECURRING", class_="btn-link primary"))
         series = PagedList(self._read)
         await series.refresh()
-        self._visit.every(3.0, series.refresh)
+        self._page_context.every(3.0, series.refresh)
 
     async def _read(self, _wanted: str, page: int, size: int) -> tuple[Page[Series], Html]:
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             repository = work.series
             found = await repository.find_of_asset(None, None, page, size)
             next_times = await repository.find_next_times([each.id for each in found.items])
@@ -67,15 +67,15 @@ class _List:
         return found, empty(
             "No series yet",
             "Coupons that come every month, or payouts that start when a deposit arrives, are series.",
-            ("New series", "/payouts/new?execution=RECURRING") if self._visit.may(Permission.PLAN) else None,
+            ("New series", "/payouts/new?execution=RECURRING") if self._page_context.may(Permission.PLAN) else None,
         )
 
 
 class _One:
     """One series while somebody looks at it."""
 
-    def __init__(self, visit: Visit, series: Series, asset: Asset) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext, series: Series, asset: Asset) -> None:
+        self._page_context = page_context
         self._series = series
         self._asset = asset
         self._shown_status: SeriesStatus | None = None
@@ -93,17 +93,17 @@ class _One:
             with ui.element("div").classes("stack span-4"), card("Terms"):
                 self._terms = html()
         await self._refresh()
-        self._visit.every(2.0, self._refresh)
+        self._page_context.every(2.0, self._refresh)
 
     async def _refresh(self) -> None:
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             self._series = series = await series_business.find(work, str(self._series.id))
             made = await work.distributions.find_of_series(series.id, _OCCURRENCES_SHOWN)
             next_time = await series_business.find_next_time(work, series)
         symbol = self._asset.payment_token_symbol
         rows = [
             (
-                h("a", when(each.scheduled_time), href=money_words.path(each), class_="main"),
+                h("a", when(each.scheduled_time), href=labels.path(each), class_="main"),
                 status_chip(each.status),
                 amount(each.total_amount if each.is_frozen else each.amount, symbol),
                 f"{each.payable_count:,}" if each.payable_count is not None else None,
@@ -127,7 +127,7 @@ class _One:
         self._shown_status = status
         self._chip.content = status_chip(status)
         self._buttons.clear()
-        if not self._visit.may(Permission.PLAN):
+        if not self._page_context.may(Permission.PLAN):
             return
         with self._buttons:
             if status is SeriesStatus.ACTIVE:
@@ -138,10 +138,10 @@ class _One:
                 button("Cancel series …", self._handler(self._cancel), danger=True)
 
     def _handler(self, action: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-        return self._visit.handler(Permission.PLAN, action)
+        return self._page_context.handler(Permission.PLAN, action)
 
     async def _pause(self) -> None:
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             await series_business.pause(work, self._series)
         messages.say("Paused: nothing of it begins until it is resumed.")
         await self._refresh()
@@ -153,7 +153,7 @@ class _One:
         )
         if not await confirm("Resume this series?", h("p", text), yes="Resume"):
             return
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             await series_business.resume(work, self._series)
         messages.say("It goes on.")
         await self._refresh()
@@ -170,7 +170,7 @@ class _One:
         )
         if not sure:
             return
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             called_off = await series_business.cancel(work, series)
         messages.say(f"Cancelled, with {called_off:,} planned payouts.")
         await self._refresh()

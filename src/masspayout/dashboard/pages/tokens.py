@@ -15,10 +15,10 @@ from masspayout.dashboard.components.layout import card, facts, html, page_head
 from masspayout.dashboard.components.secrets import show_secret
 from masspayout.dashboard.components.tables import Pager
 from masspayout.dashboard.formats import when, words
-from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import h, join
+from masspayout.dashboard.page_context import PageContext
+from masspayout.dashboard.page_registry import PageRegistry
 from masspayout.dashboard.pages.users import ROLES
-from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import ApiToken
 from masspayout.kernel.roles import Permission, Role
 from masspayout.service import access
@@ -29,28 +29,28 @@ _NOBODY = ""
 _LIVES = {30: "30 days", 90: "90 days", 365: "a year", 0: "until it is revoked"}
 
 
-def add_page(house: House) -> None:
+def add_page(registry: PageRegistry) -> None:
     """Open the page."""
 
-    @house.page("/tokens", "API tokens", section="tokens", permission=_MANAGE)
-    async def show(visit: Visit) -> None:
-        await _Page(visit).show()
+    @registry.page("/tokens", "API tokens", section="tokens", permission=_MANAGE)
+    async def show(page_context: PageContext) -> None:
+        await _Page(page_context).show()
 
 
 class _Page:
     """The tokens while an admin looks at them."""
 
-    def __init__(self, visit: Visit) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext) -> None:
+        self._page_context = page_context
 
     async def show(self) -> None:
         page_head("API tokens", "Programs show one to be let in. Give each its own, with the least role.")
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             users = await work.users.find_in_order()
         owners = {_NOBODY: "nobody"} | {str(user.id): user.name for user in users if not user.disabled}
         self._list = ui.element("div").classes("stack")
         self._pager = Pager(_PAGE_SIZE, self._refresh)
-        with form_card("Make a token", "Make it", self._visit.handler(_MANAGE, self._make)):
+        with form_card("Make a token", "Make it", self._page_context.handler(_MANAGE, self._make)):
             self._name = ui.input("What it is for").props("outlined dense autocomplete=off")
             self._role = ui.select(ROLES, value=Role.VIEWER, label="Role").props("outlined dense")
             self._life = ui.select(_LIVES, value=90, label="Good for").props("outlined dense")
@@ -58,7 +58,7 @@ class _Page:
         await self._refresh()
 
     async def _refresh(self) -> None:
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             found = await work.api_tokens.find_all(self._pager.page, _PAGE_SIZE)
         self._list.clear()
         with self._list:
@@ -74,7 +74,7 @@ class _Page:
                 state = chip("Revoked", "bad") if token.revoked_at else chip(words(token.role), "plain")
                 html(join(h("h2", token.name, " ", state)))
                 if not token.revoked_at:
-                    revoke = self._visit.handler(_MANAGE, partial(self._revoke, token))
+                    revoke = self._page_context.handler(_MANAGE, partial(self._revoke, token))
                     button("Revoke …", revoke, small=True, danger=True)
             html(
                 facts(
@@ -87,7 +87,7 @@ class _Page:
 
     async def _make(self) -> None:
         days, owner = self._life.value, self._owner.value
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             owner_user = await work.users.get(uuid.UUID(owner)) if owner else None
             token, text = await access.create_token(
                 work,
@@ -105,7 +105,7 @@ class _Page:
         text = h("p", "Whatever program uses it is kept out at once, for ever. ", used)
         if not await confirm(f"Revoke {token.name!r}?", text, yes="Revoke it", danger=True):
             return
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             await access.revoke_token(work, await work.api_tokens.get(token.id))
         messages.say(f"{token.name} is revoked.")
         await self._refresh()

@@ -12,9 +12,9 @@ from masspayout.dashboard.components.forms import ask, form_card
 from masspayout.dashboard.components.layout import card, facts, html, page_head
 from masspayout.dashboard.components.secrets import show_secret
 from masspayout.dashboard.formats import when, words
-from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import h, join
-from masspayout.dashboard.visits import Visit
+from masspayout.dashboard.page_context import PageContext
+from masspayout.dashboard.page_registry import PageRegistry
 from masspayout.db.entities import User
 from masspayout.kernel.roles import Permission, Role
 from masspayout.service import access
@@ -28,24 +28,24 @@ ROLES = {
 _MANAGE = Permission.MANAGE_ACCESS
 
 
-def add_page(house: House) -> None:
+def add_page(registry: PageRegistry) -> None:
     """Open the page."""
 
-    @house.page("/users", "Users", section="users", permission=_MANAGE)
-    async def show(visit: Visit) -> None:
-        await _Page(visit).show()
+    @registry.page("/users", "Users", section="users", permission=_MANAGE)
+    async def show(page_context: PageContext) -> None:
+        await _Page(page_context).show()
 
 
 class _Page:
     """The users while an admin looks at them."""
 
-    def __init__(self, visit: Visit) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext) -> None:
+        self._page_context = page_context
 
     async def show(self) -> None:
         page_head("Users", "Nobody is ever deleted: the audit trail names them. They can be kept out.")
         self._list = ui.element("div").classes("stack")
-        with form_card("Add a user", "Add", self._visit.handler(_MANAGE, self._add)):
+        with form_card("Add a user", "Add", self._page_context.handler(_MANAGE, self._add)):
             self._name = ui.input("Name").props("outlined dense autocomplete=off")
             self._role = ui.select(ROLES, value=Role.OPERATOR, label="Role").props("outlined dense")
             self._password = ui.input("Password (optional)", password=True).props(
@@ -54,7 +54,7 @@ class _Page:
         await self._refresh()
 
     async def _refresh(self) -> None:
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             users = await work.users.find_in_order()
         self._list.clear()
         with self._list:
@@ -62,7 +62,7 @@ class _Page:
                 self._one(user)
 
     def _one(self, user: User) -> None:
-        is_self = user.id == self._visit.identity.id
+        is_self = user.id == self._page_context.identity.id
         with card():
             with ui.element("div").classes("between"):
                 state = chip("Kept out", "bad") if user.disabled else chip(words(user.role), "plain")
@@ -82,10 +82,10 @@ class _Page:
             )
 
     def _button(self, label: str, action: Callable[[], Awaitable[None]], *, danger: bool = False) -> None:
-        button(label, self._visit.handler(_MANAGE, action), small=True, danger=danger)
+        button(label, self._page_context.handler(_MANAGE, action), small=True, danger=danger)
 
     async def _add(self) -> None:
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             user = await access.add_user(
                 work, self._name.value or "", role=self._role.value, password=self._password.value or None
             )
@@ -94,9 +94,9 @@ class _Page:
         await self._refresh()
 
     async def _link(self, user: User) -> None:
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             secret = await access.make_login_link(work, user)
-        base = str(self._visit.request.base_url).rstrip("/")
+        base = str(self._page_context.request.base_url).rstrip("/")
         show_secret(
             f"A link that signs {user.name} in",
             f"{base}/sign-in/{secret}",
@@ -112,7 +112,7 @@ class _Page:
         )
         if password is None:
             return
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             await access.set_password(work, await work.users.get(user.id), password)
         messages.say(f"{user.name} has a new password.")
 
@@ -125,7 +125,7 @@ class _Page:
         )
         if role is None:
             return
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             await access.set_role(work, await work.users.get(user.id), Role(role))
         messages.say(f"{user.name} is {role} now.")
         await self._refresh()
@@ -135,7 +135,7 @@ class _Page:
             text = f"All sessions and tokens of {user.name} end at once. They can be let in again later."
             if not await confirm(f"Keep {user.name} out?", h("p", text), yes=f"Keep {user.name} out", danger=True):
                 return
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             await access.set_disabled(work, await work.users.get(user.id), disabled=not user.disabled)
         messages.say(f"{user.name} is {'let in again' if user.disabled else 'kept out'}.")
         await self._refresh()

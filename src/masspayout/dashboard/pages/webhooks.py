@@ -14,9 +14,9 @@ from masspayout.dashboard.components.layout import card, facts, html, page_head
 from masspayout.dashboard.components.secrets import show_secret
 from masspayout.dashboard.components.tables import Pager, numbers, table
 from masspayout.dashboard.formats import count, plural, when
-from masspayout.dashboard.house import House
 from masspayout.dashboard.markup import Content, h, join
-from masspayout.dashboard.visits import Visit
+from masspayout.dashboard.page_context import PageContext
+from masspayout.dashboard.page_registry import PageRegistry
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery
 from masspayout.db.repositories import Backlog
 from masspayout.kernel.roles import Permission
@@ -28,25 +28,25 @@ _MOST_TARGETS = 200
 _EVENTS = {kind: kind for kind in ("distribution.*", "batch.*", *targets.EVENT_TYPES)}
 
 
-def add_page(house: House) -> None:
+def add_page(registry: PageRegistry) -> None:
     """Open the page."""
 
-    @house.page("/webhooks", "Webhooks", section="webhooks", permission=_MANAGE)
-    async def show(visit: Visit) -> None:
-        await _Page(visit).show()
+    @registry.page("/webhooks", "Webhooks", section="webhooks", permission=_MANAGE)
+    async def show(page_context: PageContext) -> None:
+        await _Page(page_context).show()
 
 
 class _Page:
     """The targets, and the log of deliveries, while an admin looks at them."""
 
-    def __init__(self, visit: Visit) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext) -> None:
+        self._page_context = page_context
         self._shown: object = None
 
     async def show(self) -> None:
         page_head("Webhooks", "Other systems are told what becomes of payouts, signed, until they take it.")
         self._list = ui.element("div").classes("stack")
-        with form_card("Tell another system", "Add", self._visit.handler(_MANAGE, self._add)):
+        with form_card("Tell another system", "Add", self._page_context.handler(_MANAGE, self._add)):
             self._url = ui.input("Address", placeholder="https://erp.example.com/payouts").props("outlined dense")
             events = ui.select(_EVENTS, value=list(targets.DEFAULT_EVENTS), label="Events", multiple=True)
             self._events = events.props("outlined dense use-chips")
@@ -54,10 +54,10 @@ class _Page:
             self._table = ui.element("div").classes("wide")
             self._pager = Pager(_PAGE_SIZE, self._refresh)
         await self._refresh()
-        self._visit.every(3.0, self._refresh)
+        self._page_context.every(3.0, self._refresh)
 
     async def _refresh(self) -> None:
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             found = await work.webhooks.find_all(1, _MOST_TARGETS)
             backlogs = await work.webhooks.backlogs()
             log = await work.webhooks.find_deliveries(None, None, self._pager.page, _PAGE_SIZE)
@@ -98,7 +98,7 @@ class _Page:
             )
 
     def _button(self, label: str, action: Callable[[], Awaitable[None]], *, danger: bool = False) -> None:
-        button(label, self._visit.handler(_MANAGE, action), small=True, danger=danger)
+        button(label, self._page_context.handler(_MANAGE, action), small=True, danger=danger)
 
     def _show_log(self, rows: Sequence[WebhookDelivery]) -> None:
         self._table.clear()
@@ -115,7 +115,7 @@ class _Page:
                     self._button(label, partial(self._again, given_up))
 
     async def _add(self) -> None:
-        context = self._visit.context
+        context = self._page_context.context
         webhook, secret = await targets.add(
             context.database, context.settings, self._url.value or "", self._events.value
         )
@@ -125,20 +125,20 @@ class _Page:
         await self._refresh()
 
     async def _switch(self, webhook: Webhook) -> None:
-        await targets.set_enabled(self._visit.database, webhook.id, enabled=not webhook.enabled)
+        await targets.set_enabled(self._page_context.database, webhook.id, enabled=not webhook.enabled)
         await self._refresh()
 
     async def _remove(self, webhook: Webhook) -> None:
         text = h("p", "It is told nothing more, and its log of deliveries is removed too.")
         if not await confirm(f"Remove {webhook.url}?", text, yes="Remove it", danger=True):
             return
-        await targets.remove(self._visit.database, webhook.id)
+        await targets.remove(self._page_context.database, webhook.id)
         messages.say(f"{webhook.url} is removed.")
         await self._refresh()
 
     async def _again(self, deliveries: list[WebhookDelivery]) -> None:
         for delivery in deliveries:
-            await targets.send_again(self._visit.database, delivery.id)
+            await targets.send_again(self._page_context.database, delivery.id)
         messages.say("They are sent once more.")
         await self._refresh()
 

@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from masspayout.app import PayoutDetail
-from masspayout.dashboard import money_words
+from masspayout.dashboard import labels
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
 from masspayout.dashboard.components.layout import facts
 from masspayout.dashboard.formats import account, count, plain_amount, plural, when
 from masspayout.dashboard.markup import h
-from masspayout.dashboard.visits import Visit
+from masspayout.dashboard.page_context import PageContext
 from masspayout.db.entities import DistributionStatus
 from masspayout.distributions import Chosen
 from masspayout.kernel.roles import Permission
@@ -22,33 +22,40 @@ _NAMED = 5
 class PayoutActions:
     """The buttons of one payout, for what its state and the visitor's role allow."""
 
-    def __init__(self, visit: Visit, changed: Callable[[], Awaitable[None]]) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext, changed: Callable[[], Awaitable[None]]) -> None:
+        self._page_context = page_context
         self._changed = changed
 
     def show(self, state: PayoutDetail) -> None:
         """Show the buttons that can be pressed now."""
         distribution = state.distribution
-        visit = self._visit
-        if visit.may(Permission.PAY):
+        page_context = self._page_context
+        if page_context.may(Permission.PAY):
             may_begin = distribution.scheduled_time is None and not state.status.approvals.missing
             if distribution.status.can_execute and may_begin:
-                button("Execute …", visit.handler(Permission.PAY, partial(self._execute, state)), primary=True)
+                button("Execute …", page_context.handler(Permission.PAY, partial(self._execute, state)), primary=True)
             if distribution.status.can_retry:
-                button("Retry all unpaid …", visit.handler(Permission.PAY, partial(self._retry, state)), primary=True)
-        if visit.may(Permission.PLAN) and distribution.status.can_cancel:
-            button("Cancel payout …", visit.handler(Permission.PLAN, partial(self._cancel, state)), danger=True)
+                button(
+                    "Retry all unpaid …",
+                    page_context.handler(Permission.PAY, partial(self._retry, state)),
+                    primary=True,
+                )
+        if page_context.may(Permission.PLAN) and distribution.status.can_cancel:
+            button("Cancel payout …", page_context.handler(Permission.PLAN, partial(self._cancel, state)), danger=True)
 
     async def _execute(self, state: PayoutDetail) -> None:
         distribution = state.distribution
-        total = money_words.plain_total(distribution)
+        total = labels.plain_total(distribution)
         who = f" to {plural(state.status.progress.holder_count, 'holder')}" if distribution.is_frozen else ""
         sure = await confirm(
             f"Pay {total}{who}?",
             facts(
-                ("Payout", money_words.name(distribution)),
+                ("Payout", labels.name(distribution)),
                 ("Asset", f"{distribution.asset.name} ({distribution.asset.symbol})"),
-                ("From", account(distribution.payer_account_id or self._visit.context.settings.payer_account_id)),
+                (
+                    "From",
+                    account(distribution.payer_account_id or self._page_context.context.settings.payer_account_id),
+                ),
                 ("Transactions", count(distribution.batch_count) if distribution.batch_count else None),
             ),
             h("p", "Money that was sent cannot be taken back."),
@@ -56,7 +63,7 @@ class PayoutActions:
         )
         if not sure:
             return
-        await self._visit.payouts.start(distribution.id)
+        await self._page_context.payouts.start(distribution.id)
         messages.say("It has begun. Workers are paying.")
         await self._changed()
 
@@ -64,15 +71,15 @@ class PayoutActions:
         distribution = state.distribution
         if not distribution.is_frozen:
             sure = await confirm(
-                f"Start {money_words.name(distribution)} again?",
-                h("p", f"It never began. {money_words.plain_total(distribution)} are divided and paid now."),
+                f"Start {labels.name(distribution)} again?",
+                h("p", f"It never began. {labels.plain_total(distribution)} are divided and paid now."),
                 yes="Start it",
             )
         else:
             sure = await _confirm_retry(state, state.status.progress.unpaid_count, "everybody who is unpaid")
         if not sure:
             return
-        await self._visit.payouts.retry(distribution.id)
+        await self._page_context.payouts.retry(distribution.id)
         await self._begun()
 
     async def retry_reason(self, state: PayoutDetail, code: str) -> None:
@@ -88,7 +95,7 @@ class PayoutActions:
             await self._retry_chosen(state, Chosen(accounts=list(accounts)))
 
     async def _retry_chosen(self, state: PayoutDetail, chosen: Chosen) -> None:
-        await self._visit.payouts.retry(state.distribution.id, chosen=chosen)
+        await self._page_context.payouts.retry(state.distribution.id, chosen=chosen)
         await self._begun()
 
     async def _begun(self) -> None:
@@ -97,9 +104,9 @@ class PayoutActions:
 
     async def _cancel(self, state: PayoutDetail) -> None:
         distribution = state.distribution
-        total = money_words.plain_total(distribution)
+        total = labels.plain_total(distribution)
         sure = await confirm(
-            f"Cancel {money_words.name(distribution)}?",
+            f"Cancel {labels.name(distribution)}?",
             facts(
                 ("Will not be paid", total),
                 (
@@ -116,14 +123,14 @@ class PayoutActions:
         )
         if not sure:
             return
-        await self._visit.payouts.cancel(distribution.id)
+        await self._page_context.payouts.cancel(distribution.id)
         messages.say("Cancelled. Nobody was paid.")
         await self._changed()
 
 
 async def _confirm_retry(state: PayoutDetail, how_many: int, whom: str) -> bool:
     unpaid_count, left = state.status.progress.unpaid_count, state.status.progress.unpaid_amount
-    symbol = money_words.symbol(state.distribution)
+    symbol = labels.symbol(state.distribution)
     everybody = how_many == unpaid_count
     return await confirm(
         f"Try {plural(how_many, 'holder')} again?",
@@ -139,6 +146,6 @@ async def _confirm_retry(state: PayoutDetail, how_many: int, whom: str) -> bool:
     )
 
 
-def may_retry(visit: Visit, state: PayoutDetail) -> bool:
+def may_retry(page_context: PageContext, state: PayoutDetail) -> bool:
     """Whether some of the unpaid may be tried again, now and by this visitor."""
-    return visit.may(Permission.PAY) and state.distribution.status is DistributionStatus.FAILED
+    return page_context.may(Permission.PAY) and state.distribution.status is DistributionStatus.FAILED

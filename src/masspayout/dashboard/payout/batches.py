@@ -1,7 +1,7 @@
 """The batches of a payout, each with its latest transaction, linked to the ledger's explorer."""
 
 from masspayout.app import PayoutDetail
-from masspayout.dashboard import money_words
+from masspayout.dashboard import labels
 from masspayout.dashboard.components.chips import status_chip
 from masspayout.dashboard.components.empty import empty
 from masspayout.dashboard.components.layout import card, html
@@ -9,7 +9,7 @@ from masspayout.dashboard.components.tables import Pager, numbers, table
 from masspayout.dashboard.explorer import transaction
 from masspayout.dashboard.formats import amount, count
 from masspayout.dashboard.markup import h
-from masspayout.dashboard.visits import Visit
+from masspayout.dashboard.page_context import PageContext
 from masspayout.db.entities import BatchPayout
 
 _PAGE_SIZE = 10
@@ -18,8 +18,8 @@ _PAGE_SIZE = 10
 class BatchCard:
     """The transactions that pay."""
 
-    def __init__(self, visit: Visit, state: PayoutDetail) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext, state: PayoutDetail) -> None:
+        self._page_context = page_context
         self._state = state
         with card("Transactions", "one a batch; retries take others", flush=True):
             self._table = html()
@@ -32,7 +32,7 @@ class BatchCard:
 
     async def _refresh(self) -> None:
         state = self._state
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             # Batches are numbered without gaps, so a page begins after a number.
             rows = await work.batch_payouts.find_of_distribution(
                 state.distribution.id, after=self._pager.offset, limit=_PAGE_SIZE
@@ -53,6 +53,6 @@ class BatchCard:
             count(batch.total_holders),
             count(batch.successful_payments or 0),
             h("span", count(failed), class_="bad") if failed else "0",
-            amount(batch.total_amount, money_words.symbol(self._state.distribution), exact=True),
-            transaction(self._visit.context.settings, batch.transaction_id),
+            amount(batch.total_amount, labels.symbol(self._state.distribution), exact=True),
+            transaction(self._page_context.context.settings, batch.transaction_id),
         )

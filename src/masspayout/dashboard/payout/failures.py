@@ -10,8 +10,8 @@ from masspayout.dashboard.components.layout import callout, card, html
 from masspayout.dashboard.formats import plural
 from masspayout.dashboard.markup import h, join
 from masspayout.dashboard.next_steps import in_browser, why_unpaid
+from masspayout.dashboard.page_context import PageContext
 from masspayout.dashboard.payout.actions import PayoutActions, may_retry
-from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import DistributionStatus
 from masspayout.kernel.roles import Permission
 from masspayout.ledger.failures import describe_failure
@@ -20,8 +20,8 @@ from masspayout.ledger.failures import describe_failure
 class FailureCard:
     """Why somebody is unpaid."""
 
-    def __init__(self, visit: Visit, actions: PayoutActions) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext, actions: PayoutActions) -> None:
+        self._page_context = page_context
         self._actions = actions
         self._place = ui.element("div").classes("stack")
         self._shown: object = None
@@ -54,6 +54,6 @@ class FailureCard:
                 ),
                 classes="grow",
             )
-            if may_retry(self._visit, state):
+            if may_retry(self._page_context, state):
                 retry = partial(self._actions.retry_reason, state, code)
-                button(f"Retry these {number:,} …", self._visit.handler(Permission.PAY, retry), small=True)
+                button(f"Retry these {number:,} …", self._page_context.handler(Permission.PAY, retry), small=True)

@@ -6,7 +6,7 @@ from functools import partial
 from nicegui import ui
 
 from masspayout.app import PayoutDetail
-from masspayout.dashboard import money_words
+from masspayout.dashboard import labels
 from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.chips import chip
 from masspayout.dashboard.components.empty import empty
@@ -14,8 +14,8 @@ from masspayout.dashboard.components.layout import card, html
 from masspayout.dashboard.components.tables import Pager, numbers, table
 from masspayout.dashboard.formats import account, amount, count, units
 from masspayout.dashboard.markup import Html, h
+from masspayout.dashboard.page_context import PageContext
 from masspayout.dashboard.payout.actions import PayoutActions, may_retry
-from masspayout.dashboard.visits import Visit
 from masspayout.db.entities import Entitlement
 from masspayout.db.repositories import Entitlements
 from masspayout.kernel.roles import Permission
@@ -28,8 +28,8 @@ _FILTERS = {"all": "Everybody", "failed": "Failed", "unpaid": "Unpaid", "paid": 
 class HolderCard:
     """The entitlements of a payout that is frozen."""
 
-    def __init__(self, visit: Visit, actions: PayoutActions, state: PayoutDetail) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext, actions: PayoutActions, state: PayoutDetail) -> None:
+        self._page_context = page_context
         self._actions = actions
         self._state = state
         self._filter = "failed" if state.status.failures else "all"
@@ -86,14 +86,14 @@ class HolderCard:
     async def _refresh(self) -> None:
         state, prefix = self._state, (self._search.value or "").strip().lower()
         self._show_tabs()
-        async with self._visit.unit_of_work() as work:
+        async with self._page_context.unit_of_work() as work:
             entitlements = work.entitlements(state.distribution)
             if prefix:
                 rows = await entitlements.find_by_prefix(prefix, _PAGE_SIZE)
                 total = len(rows)
             else:
                 rows, total = await self._find(entitlements)
-        can_choose = self._filter == "failed" and not prefix and may_retry(self._visit, state)
+        can_choose = self._filter == "failed" and not prefix and may_retry(self._page_context, state)
         self._table.clear()
         with self._table:
             if not rows:
@@ -125,7 +125,7 @@ class HolderCard:
         return (
             account(holder.account_id),
             units(holder.balance, asset.decimals, asset.symbol) if holder.balance else None,
-            amount(holder.payment_amount, money_words.symbol(self._state.distribution), exact=True),
+            amount(holder.payment_amount, labels.symbol(self._state.distribution), exact=True),
             _state_of(holder),
             describe_failure(holder.failure_code).sentence if holder.failure_code else None,
         )
@@ -139,8 +139,8 @@ class HolderCard:
                 box.on_value_change(lambda event, holder=holder: self._choose(holder.account_id, event.value))
                 reason = describe_failure(holder.failure_code or "").sentence
                 html(h("div", account(holder.account_id), h("div", reason, class_="note")), classes="grow")
-                html(amount(holder.payment_amount, money_words.symbol(self._state.distribution), exact=True))
-                one = self._visit.handler(Permission.PAY, partial(self._retry, [holder.account_id]))
+                html(amount(holder.payment_amount, labels.symbol(self._state.distribution), exact=True))
+                one = self._page_context.handler(Permission.PAY, partial(self._retry, [holder.account_id]))
                 button("Retry …", one, small=True)
 
     def _choose(self, account_id: str, chosen: bool) -> None:
@@ -154,7 +154,7 @@ class HolderCard:
         if not visible:
             return
         with self._choosing:
-            retry = self._visit.handler(Permission.PAY, lambda: self._retry(sorted(self._chosen)))
+            retry = self._page_context.handler(Permission.PAY, lambda: self._retry(sorted(self._chosen)))
             self._some = button("Retry the chosen …", retry, small=True)
             self._some.set_enabled(bool(self._chosen))
             html(h("span", "Choose accounts that were mended, and pay only those.", class_="note"))

@@ -1,7 +1,7 @@
 """How far a payout is: the bar, the rate, the time left, in holders and in money."""
 
 from masspayout.app import PayoutDetail
-from masspayout.dashboard import money_words
+from masspayout.dashboard import labels
 from masspayout.dashboard.components.layout import figure, html
 from masspayout.dashboard.components.progress import Pace, progress_bar
 from masspayout.dashboard.formats import amount, count, percent
@@ -23,7 +23,7 @@ class ProgressCard:
         if not distribution.is_frozen:
             return
         self._pace.note(progress.done_count)
-        symbol = money_words.symbol(distribution)
+        symbol = labels.symbol(distribution)
         is_running = distribution.status is DistributionStatus.PROCESSING
         self._card.content = join(
             h(

@@ -107,14 +107,14 @@ class CsvUpload:
             if more > 0:
                 html(h("p", f"{more:,} more rows are bad: mend the file for those.", class_="note"))
 
-            async def mend() -> None:
+            async def fix() -> None:
                 for number, field in fields.items():
                     end = b"\n" if self._lines[number - 1].endswith((b"\n", b"\r")) else b""
                     self._lines[number - 1] = str(field.value).encode() + end
                 await self._check()
 
             with ui.element("div").classes("row"):
-                button("Check again", mend, primary=True)
+                button("Check again", fix, primary=True)
 
     def _row(self, number: int, problems: Sequence[str]) -> ui.input:
         text = self._lines[number - 1].decode(errors="replace").rstrip("\r\n")

@@ -14,7 +14,7 @@ _UNDECIDED_SECONDS = 300
 _SYNCING_SECONDS = 600
 
 
-async def registers_are_in_step(examination: Examination) -> str:
+async def registers_are_synced(examination: Examination) -> str:
     """The last sync of every asset came to a good end."""
     stale = await examination.diagnosis.stale_registers(_SYNCING_SECONDS)
     if not stale:

@@ -1,7 +1,7 @@
-"""Visits: one page that somebody has open. The one place that knows who it is and what they may do.
+"""Page context: one open page, with the identity of its reader and what they may do.
 
-A page asks ``visit.may(…)`` before it shows a button. Pressing the button runs in ``visit.handler(…)``, which looks the
-session up again and asks once more: what a browser sends proves nothing.
+A page asks ``page_context.may(…)`` before it shows a button. Pressing the button runs in ``page_context.handler(…)``,
+which looks the session up again and asks once more: what a browser sends proves nothing.
 """
 
 import logging
@@ -13,7 +13,7 @@ from typing import Any, ParamSpec
 
 from fastapi import Request
 from nicegui import Client, ui
-from nicegui import context as page_context
+from nicegui import context as nicegui_context
 
 from masspayout.app import Payouts
 from masspayout.context import Context
@@ -31,14 +31,14 @@ Arguments = ParamSpec("Arguments")
 
 
 @dataclass(frozen=True)
-class Visit:
-    """Somebody who is signed in has a page open."""
+class PageContext:
+    """Context of a page that a signed-in reader has open."""
 
     context: Context
     identity: Identity
     request: Request
     source_address: str | None
-    client: Client = field(default_factory=lambda: page_context.client)
+    client: Client = field(default_factory=lambda: nicegui_context.client)
 
     @property
     def database(self) -> Database:
@@ -103,7 +103,7 @@ class Visit:
         return ui.timer(seconds, guarded, immediate=False)
 
 
-async def find_visitor(context: Context, request: Request) -> Identity | None:
+async def find_identity(context: Context, request: Request) -> Identity | None:
     """Return who a browser's cookie says it is; nobody when it says nothing good."""
     cookie = request.cookies.get(SESSION_COOKIE)
     if not cookie:

@@ -1,4 +1,4 @@
-"""The house: where pages are opened. Each gets its frame, and only those who are signed in get in."""
+"""Page registry: pages are registered by path; each gets its frame, and is shown to signed-in readers only."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,26 +12,26 @@ from masspayout.context import Context
 from masspayout.dashboard import frame
 from masspayout.dashboard.components.empty import show_empty
 from masspayout.dashboard.next_steps import words_of
-from masspayout.dashboard.visits import Visit, find_visitor, source_address
+from masspayout.dashboard.page_context import PageContext, find_identity, source_address
 from masspayout.kernel.errors import Invalid, MassPayoutError, NotFound
 from masspayout.kernel.roles import Permission
 
-Build = Callable[[Visit], Awaitable[None]]
+Build = Callable[[PageContext], Awaitable[None]]
 
 # A page that reads the ledger may take longer than one that reads tables.
 _RESPONSE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class House:
-    """What all pages have in common: the context that they show."""
+class PageRegistry:
+    """Registry of pages, with the context that they show."""
 
     context: Context
 
     def page(
         self, path: str, title: str, *, section: str, permission: Permission = Permission.VIEW
     ) -> Callable[[Build], Build]:
-        """Open a page at a path. The function that it decorates builds what stands in the frame.
+        """Register a page at a path. The decorated function builds the content of the frame.
 
         Args:
             path: Where it is; parts in braces are the request's ``path_params``.
@@ -43,13 +43,13 @@ class House:
         def decorate(build: Build) -> Build:
             @ui.page(path, title=f"{title} · Mass Payout", response_timeout=_RESPONSE_SECONDS)
             async def show(request: Request) -> RedirectResponse | None:
-                identity = await find_visitor(self.context, request)
+                identity = await find_identity(self.context, request)
                 if identity is None:
                     back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                     return RedirectResponse(f"/sign-in?next={quote(back)}", status_code=303)
-                visit = Visit(self.context, identity, request, source_address(request))
-                with await frame.show(visit, section):
-                    await _build(visit, build, permission)
+                page_context = PageContext(self.context, identity, request, source_address(request))
+                with await frame.show(page_context, section):
+                    await _build(page_context, build, permission)
                 return None
 
             return build
@@ -57,19 +57,19 @@ class House:
         return decorate
 
 
-async def _build(visit: Visit, build: Build, permission: Permission) -> None:
-    if not visit.may(permission):
+async def _build(page_context: PageContext, build: Build, permission: Permission) -> None:
+    if not page_context.may(permission):
         ui.status_code(403)
         show_empty(
             "This page is not for your role",
-            f"You are {visit.identity.role}, which may not {permission}. Ask an admin.",
+            f"You are {page_context.identity.role}, which may not {permission}. Ask an admin.",
         )
         return
     try:
-        await build(visit)
+        await build(page_context)
     except (NotFound, Invalid) as error:
         ui.status_code(404)
         show_empty("There is nothing here", error.message, ("Go to the overview", "/"))
     except MassPayoutError as error:
         ui.status_code(503)
-        show_empty("This cannot be shown right now", words_of(error), ("Try again", visit.request.url.path))
+        show_empty("This cannot be shown right now", words_of(error), ("Try again", page_context.request.url.path))

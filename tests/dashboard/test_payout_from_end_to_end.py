@@ -143,7 +143,7 @@ async def until_done_with(service: Service, distribution_id: uuid.UUID, last: in
         await asyncio.sleep(0.05)
 
 
-async def test_a_payout_from_import_to_proof(service: Service, sign_in: Open) -> None:
+async def test_a_payout_from_import_to_reconciliation(service: Service, sign_in: Open) -> None:
     world = service.world
     await world.sandbox.admin.freeze(FROZEN, PAYMENT_TOKEN)
     await world.sandbox.admin.dissociate(STRANGERS, PAYMENT_TOKEN)
@@ -167,7 +167,7 @@ async def test_a_payout_from_import_to_proof(service: Service, sign_in: Open) ->
     await expect(page.get_by_text("Somebody is unpaid")).to_be_visible()
     assert await counters(page) == await database_counters(service, distribution_id)
     await expect(page.get_by_text("3 holders · The account is not associated")).to_be_visible()
-    await retry_and_prove(service, page, distribution_id)
+    await retry_and_reconcile(service, page, distribution_id)
 
     page = await sign_in("oscar", "/payouts/new")
     await page.get_by_label("Total to divide").fill("1234.5")
@@ -175,7 +175,7 @@ async def test_a_payout_from_import_to_proof(service: Service, sign_in: Open) ->
     await expect(page.get_by_text("Against the last payout")).to_be_visible()
 
 
-async def retry_and_prove(service: Service, page: Page, distribution_id: uuid.UUID) -> None:
+async def retry_and_reconcile(service: Service, page: Page, distribution_id: uuid.UUID) -> None:
     world = service.world
     await world.sandbox.admin.unfreeze(FROZEN, PAYMENT_TOKEN)
     await world.sandbox.admin.associate(STRANGERS, PAYMENT_TOKEN)

@@ -6,22 +6,22 @@ from functools import partial
 from nicegui import ui
 
 from masspayout.app import PayoutDetail
-from masspayout.dashboard import money_words
+from masspayout.dashboard import labels
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
 from masspayout.dashboard.components.chips import chip
 from masspayout.dashboard.components.layout import card, facts, html
 from masspayout.dashboard.formats import account, plural, when
 from masspayout.dashboard.markup import h, join
-from masspayout.dashboard.visits import Visit
+from masspayout.dashboard.page_context import PageContext
 from masspayout.kernel.roles import Permission
 
 
-class ConsentCard:
+class ApprovalCard:
     """The approvals of a payout that needs some."""
 
-    def __init__(self, visit: Visit, changed: Callable[[], Awaitable[None]]) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext, changed: Callable[[], Awaitable[None]]) -> None:
+        self._page_context = page_context
         self._changed = changed
         self._place = ui.element("div").classes("stack wide")
         self._shown: object = None
@@ -48,9 +48,9 @@ class ConsentCard:
             self._button(state)
 
     def _button(self, state: PayoutDetail) -> None:
-        if not state.status.approvals.missing or not self._visit.may(Permission.APPROVE):
+        if not state.status.approvals.missing or not self._page_context.may(Permission.APPROVE):
             return
-        me = self._visit.identity.actor(None).person
+        me = self._page_context.identity.actor(None).person
         if state.distribution.created_by == me:
             html(h("p", "You planned it, so somebody else has to approve of it.", class_="note"))
         elif any(approval.person == me for approval in state.approvals):
@@ -58,17 +58,19 @@ class ConsentCard:
         else:
             with ui.element("div").classes("row"):
                 button(
-                    "Approve …", self._visit.handler(Permission.APPROVE, partial(self._approve, state)), primary=True
+                    "Approve …",
+                    self._page_context.handler(Permission.APPROVE, partial(self._approve, state)),
+                    primary=True,
                 )
 
     async def _approve(self, state: PayoutDetail) -> None:
         distribution = state.distribution
         register_hash = distribution.register_hash or ""
-        total = money_words.plain_total(distribution)
+        total = labels.plain_total(distribution)
         sure = await confirm(
             f"Approve {total} to {plural(state.status.progress.holder_count, 'holder')}?",
             facts(
-                ("Payout", money_words.name(distribution)),
+                ("Payout", labels.name(distribution)),
                 ("Asset", f"{distribution.asset.name} ({distribution.asset.symbol})"),
                 ("From", account(distribution.payer_account_id or "")),
                 ("Register hash", h("span", register_hash, class_="mono")),
@@ -78,6 +80,6 @@ class ConsentCard:
         )
         if not sure:
             return
-        await self._visit.payouts.approve(distribution.id, register_hash)
+        await self._page_context.payouts.approve(distribution.id, register_hash)
         messages.say("Approved.")
         await self._changed()

@@ -1,15 +1,15 @@
-"""The proof: the ledger's books against ours, account by account, as a verdict in green or red."""
+"""Reconciliation: the ledger's books against ours, account by account, as a verdict in green or red."""
 
 from nicegui import ui
 
 from masspayout.app import PayoutDetail
-from masspayout.dashboard import money_words
+from masspayout.dashboard import labels
 from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.layout import callout, card, facts, html
 from masspayout.dashboard.components.tables import numbers, table
 from masspayout.dashboard.formats import account, amount, lines, plural, words
 from masspayout.dashboard.markup import Html, h, join
-from masspayout.dashboard.visits import Visit
+from masspayout.dashboard.page_context import PageContext
 from masspayout.kernel.roles import Permission
 from masspayout.payments import Reconciliation
 
@@ -23,26 +23,26 @@ _MEANINGS = {
 }
 
 
-class ProofCard:
+class ReconciliationCard:
     """Reconciles when asked to: it reads every transaction of the payout from the ledger."""
 
-    def __init__(self, visit: Visit, state: PayoutDetail) -> None:
-        self._visit = visit
+    def __init__(self, page_context: PageContext, state: PayoutDetail) -> None:
+        self._page_context = page_context
         self._state = state
         with card("Reconciliation", "the ledger's books against ours, account by account"):
             self._verdict = html(
                 h("p", "Reads every transaction that was ever signed for this payout from the ledger.", class_="note")
             )
             with ui.element("div").classes("row"):
-                self._button = button("Reconcile now", visit.handler(Permission.VIEW, self._reconcile))
+                self._button = button("Reconcile now", page_context.handler(Permission.VIEW, self._reconcile))
 
     async def _reconcile(self) -> None:
         self._button.props("loading")
         try:
-            verdict = await self._visit.payouts.reconcile(self._state.distribution.id)
+            verdict = await self._page_context.payouts.reconcile(self._state.distribution.id)
         finally:
             self._button.props(remove="loading")
-        self._verdict.content = describe_verdict(verdict, money_words.symbol(self._state.distribution))
+        self._verdict.content = describe_verdict(verdict, labels.symbol(self._state.distribution))
         self._button.set_text("Reconcile again")
 
 
