@@ -16,7 +16,7 @@ help:
 	@echo "make demo     install and show a whole payout on the sandbox ledger, in about a minute"
 	@echo "make test     install and run the tests on all cores (PYTEST_ARGS='-k money' for some of them)"
 	@echo "make storm    restores and failovers at POINTS=20 points of a payout each; takes an hour"
-	@echo "make simulate the payment protocol under every fault for SEEDS=1000 seeds, or the story of SEED=4711"
+	@echo "make simulate the payment protocol under every fault for SEEDS=1000 seeds, or the trace of SEED=4711"
 	@echo "make check    formatting, lint, types and the direction of imports, as CI checks them"
 	@echo "make format   put the code into its one format"
 	@echo "make bench    measure with N=100000 holders, or N=1000000"

@@ -42,13 +42,13 @@ TARGET = Path(__file__).parent / "screenshots"
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "a long enough password"
 EURO, DOLLAR = "0.0.7101", "0.0.7102"
-BOND, FUND, HOUSE = "0.0.5101", "0.0.5102", "0.0.5103"
+BOND, FUND, RESIDENCES = "0.0.5101", "0.0.5102", "0.0.5103"
 PORT = 8719
 WIDE, NARROW = {"width": 1240, "height": 820}, {"width": 390, "height": 800}
 
 
 @dataclass(frozen=True)
-class Story:
+class Scenario:
     """What was made up, as far as pages are to be opened on it."""
 
     running: Distribution
@@ -66,7 +66,7 @@ class Author:
         self.admin = admin
         self.chance = random.Random(5)
 
-    async def write(self) -> Story:
+    async def write(self) -> Scenario:
         """Make it all up."""
         async with self.runtime.database.unit_of_work() as session:
             for name, role in (("ana", Role.ADMIN), ("ben", Role.APPROVER), ("vera", Role.VIEWER)):
@@ -76,13 +76,13 @@ class Author:
             await self.admin.deposit(token_id, 9_000_000 * 10**6, self.runtime.settings.payer_account_id)
         bond = await self.asset(BOND, "Harbour Bridge Bond", "HBB", 3000, 1.6, EURO)
         fund = await self.asset(FUND, "Solar Park Fund", "SPF", 1240, 1.2, EURO)
-        house = await self.asset(HOUSE, "Linden Street Residences", "LSR", 412, 2.1, DOLLAR)
-        completed = await self.year(bond, fund, house)
+        residences = await self.asset(RESIDENCES, "Linden Street Residences", "LSR", 412, 2.1, DOLLAR)
+        completed = await self.year(bond, fund, residences)
         failed = await self.trouble(bond)
-        planned = await self.plans(bond, fund, house)
+        planned = await self.plans(bond, fund, residences)
         coupons = await self.coupons(bond)
         running = await self.begin(fund)
-        return Story(running, failed, completed, planned, coupons)
+        return Scenario(running, failed, completed, planned, coupons)
 
     async def asset(self, token_id: str, name: str, symbol: str, holder_count: int, tail: float, paid_in: str) -> Asset:
         number = int(token_id.rsplit(".", 1)[1])
@@ -118,10 +118,10 @@ class Author:
                     f"UPDATE distribution SET {column} = {column} - %s WHERE id = %s".encode(), (by, distribution.id)
                 )
 
-    async def year(self, bond: Asset, fund: Asset, house: Asset) -> Distribution:
+    async def year(self, bond: Asset, fund: Asset, residences: Asset) -> Distribution:
         last = None
         for months_ago in range(11, 0, -1):
-            rent = await self.plan(house, f"{18_400 + 350 * (11 - months_ago)}", f"Rent, {months_ago} months ago")
+            rent = await self.plan(residences, f"{18_400 + 350 * (11 - months_ago)}", f"Rent, {months_ago} months ago")
             await self.pay(rent, months_ago=months_ago)
             if months_ago in (11, 8, 5, 2):
                 coupon = await self.plan(bond, "62500", "Quarterly coupon 5 %", kind=DistributionType.COUPON)
@@ -139,15 +139,17 @@ class Author:
         await self.admin.dissociate(holders[1500:1512], EURO)
         return await self.pay(await self.plan(bond, "250000", "Dividend 2026"))
 
-    async def plans(self, bond: Asset, fund: Asset, house: Asset) -> Distribution:
+    async def plans(self, bond: Asset, fund: Asset, residences: Asset) -> Distribution:
         now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
         scheduled = {"execution_type": ExecutionType.SCHEDULED}
         await self.plan(fund, "51300", "Half-year dividend", scheduled_time=now + timedelta(days=4), **scheduled)
-        await self.plan(house, "22900", "Rent, next month", scheduled_time=now + timedelta(days=9), **scheduled)
+        await self.plan(residences, "22900", "Rent, next month", scheduled_time=now + timedelta(days=9), **scheduled)
         rows = "".join(f"0.0.{5103 * 1000 + at},{12 + at % 7}.50\n" for at in range(40))
-        token = payment_token_of(self.runtime.settings, house)
+        token = payment_token_of(self.runtime.settings, residences)
         entries = parse_payout_list(f"account_id,amount\n{rows}".encode().splitlines(keepends=True), token.decimals)
-        await payout_lists.create(self.runtime, house, token, entries, ListTerms(concept="Refund of heating costs"))
+        await payout_lists.create(
+            self.runtime, residences, token, entries, ListTerms(concept="Refund of heating costs")
+        )
         return await self.plan(bond, "31250.75", "Extra dividend, autumn")
 
     async def coupons(self, bond: Asset) -> str:
@@ -180,17 +182,17 @@ class Shot:
     whole: bool = False
 
 
-def shots(story: Story) -> list[Shot]:
+def shots(scenario: Scenario) -> list[Shot]:
     """Return what is to be taken."""
     return [
-        Shot("payout-running", f"/payouts/{story.running.id}", WIDE),
-        Shot("payout-running-phone", f"/payouts/{story.running.id}", NARROW),
+        Shot("payout-running", f"/payouts/{scenario.running.id}", WIDE),
+        Shot("payout-running-phone", f"/payouts/{scenario.running.id}", NARROW),
         Shot("overview", "/", WIDE),
         Shot("overview-dark", "/", WIDE, is_dark=True),
         Shot("overview-phone", "/", NARROW),
         Shot("asset", f"/assets/{BOND}", WIDE),
-        Shot("payout-failed", f"/payouts/{story.failed.id}", WIDE),
-        Shot("payout-failed-dark-phone", f"/payouts/{story.failed.id}", NARROW, is_dark=True),
+        Shot("payout-failed", f"/payouts/{scenario.failed.id}", WIDE),
+        Shot("payout-failed-dark-phone", f"/payouts/{scenario.failed.id}", NARROW, is_dark=True),
         Shot("new-payout", f"/payouts/new?asset={BOND}", WIDE),
     ]
 
@@ -257,7 +259,7 @@ def serving(data_dir: Path) -> Iterator[str]:
         process.wait()
 
 
-async def write_story(data_dir: Path) -> Story:
+async def write_scenario(data_dir: Path) -> Scenario:
     """Make the data up in a data folder."""
     settings = Settings(_env_file=None, data_dir=data_dir, batch_size=10)  # type: ignore[call-arg]
     async with open_runtime(settings) as runtime:
@@ -272,10 +274,10 @@ async def main() -> None:
     """Take all pictures."""
     TARGET.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as data_dir:
-        story = await write_story(Path(data_dir))
+        scenario = await write_scenario(Path(data_dir))
         with serving(Path(data_dir)) as address:
             async with chromium() as browser:
-                for shot in shots(story):
+                for shot in shots(scenario):
                     await take(browser, address, shot, TARGET)
 
 

@@ -117,10 +117,10 @@ async def world(request: pytest.FixtureRequest, runtime: Context) -> AsyncIterat
 class InterferingLedger:
     """The ledger, with something that happens to it just before the n-th transaction is sent."""
 
-    def __init__(self, ledger: SandboxLedger, submission: int, happening: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, ledger: SandboxLedger, submission: int, interruption: Callable[[], Awaitable[None]]) -> None:
         self._ledger = ledger
         self._countdown = submission
-        self._happening = happening
+        self._interruption = interruption
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
@@ -128,7 +128,7 @@ class InterferingLedger:
     async def submit(self, signed_bytes: bytes) -> None:
         self._countdown -= 1
         if self._countdown == 0:
-            await self._happening()
+            await self._interruption()
         await self._ledger.submit(signed_bytes)
 
 

@@ -1,4 +1,4 @@
-"""The rules of the house, executed: how long things may be, who may import what, and what nobody may call."""
+"""House rules, executed: how long things may be, who may import what, and what nobody may call."""
 
 import ast
 import os

@@ -14,7 +14,7 @@ from sqlalchemy import URL
 from command_line import Said, environment
 from commands import mentions
 from databases import copied_database, fresh_database, run_sql
-from forgetting import Books, House, begin_payout, find_one
+from forgetting import Books, Installation, begin_payout, find_one
 from masspayout.db.entities import DistributionStatus
 from masspayout.settings import Settings
 from places import DOCS, ROOT
@@ -42,18 +42,18 @@ FOREIGN_PAYMENT = """
 
 
 @pytest.fixture
-def house(database_url: URL, embedded_server: URL, settings: Settings) -> Iterator[House]:
+def installation(database_url: URL, embedded_server: URL, settings: Settings) -> Iterator[Installation]:
     few = settings.model_copy(update={"batch_size": 100, "sandbox_valid_seconds": 10, "statement_seconds": 0.2})
     with fresh_database(embedded_server) as books_url:
-        yield House(database_url, Books(books_url), few)
+        yield Installation(database_url, Books(books_url), few)
 
 
-def paste(house: House, script: str) -> Said:
+def paste(installation: Installation, script: str) -> Said:
     """Run a block of the document as it is written."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
-        env={**os.environ, **environment(house.url), **house.environment, "COLUMNS": "250", "PATH": path},
+        env={**os.environ, **environment(installation.url), **installation.environment, "COLUMNS": "250", "PATH": path},
         capture_output=True,
         text=True,
         check=False,
@@ -64,50 +64,52 @@ def paste(house: House, script: str) -> Said:
     return said
 
 
-async def test_every_command_for_a_restore_does_what_the_document_says(house: House, tmp_path: Path) -> None:
+async def test_every_command_for_a_restore_does_what_the_document_says(
+    installation: Installation, tmp_path: Path
+) -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     first, second, copy = SCRIPT.findall(text)
-    distribution_id = str(await begin_payout(house))
+    distribution_id = str(await begin_payout(installation))
     ran: list[str] = [first, second, copy]
 
     def run(line: str, **values: str) -> Said:
         ran.append(line)
         words = [values.get(word, word) for word in line.split()[1:]]
-        return house.run(*words)
+        return installation.run(*words)
 
-    with copied_database(house.url) as restored_url:
-        assert house.run("worker", "--until-idle").status == 0
+    with copied_database(installation.url) as restored_url:
+        assert installation.run("worker", "--until-idle").status == 0
         listed = tmp_path / "april.csv"
         listed.write_text("account_id,amount\n0.0.20001,5\n0.0.20002,7\n")
         pay = ("pay", str(listed), "--payment-token", "0.0.7001", "--asset", "0.0.5001", "--concept", "April")
-        assert house.run(*pay).status == 0
-        lost = find_one(house.url, "SELECT transaction_id FROM attempt ORDER BY created_at DESC LIMIT 1")
-        house = house.at(restored_url)
+        assert installation.run(*pay).status == 0
+        lost = find_one(installation.url, "SELECT transaction_id FROM attempt ORDER BY created_at DESC LIMIT 1")
+        installation = installation.at(restored_url)
 
-        said = paste(house, first)
+        said = paste(installation, first)
         assert "This database was restored, copied or failed over." in said.out
         assert "in doubt" in said.out
-        house.books.advance(60)
+        installation.books.advance(60)
         # What nobody can explain: the list, another installation's payment, and one without a mark.
         other, strange = "0.0.1001@1.000000001", "0.0.1001@1.000000002"
         foreign = f"mp2 other1 {'A' * 22} - 1"
         for transaction_id, memo in ((other, foreign), (strange, "rent")):
-            run_sql(house.books.url, FOREIGN_PAYMENT.replace("TX", transaction_id).replace("MEMO", memo))
-        house.books.advance(60)
+            run_sql(installation.books.url, FOREIGN_PAYMENT.replace("TX", transaction_id).replace("MEMO", memo))
+        installation.books.advance(60)
         assert run("masspayout recover").status == 1
         assert all(one in run("masspayout payer show PAYER", PAYER="0.0.1001").out for one in (lost, other, strange))
         for answer, transaction_id in (("lost-payout", lost), ("other-installation", other), ("no-payout", strange)):
             said = run(f"masspayout recover --{answer} TX --reason TEXT", TX=transaction_id)
             assert said.status == 0, said
-        said = paste(house, second.replace("DISTRIBUTION", distribution_id))
+        said = paste(installation, second.replace("DISTRIBUTION", distribution_id))
         assert said.out.count("No breaks") == 2
-        transfers = house.books.transfers()
-        refused = house.run(*pay)
+        transfers = installation.books.transfers()
+        refused = installation.run(*pay)
         assert (refused.status, "To pay it once more" in refused.err) == (1, True), refused
-        assert house.books.transfers() == transfers
-        assert house.status(uuid.UUID(distribution_id)) is DistributionStatus.COMPLETED
-        with copied_database(house.url) as copied_url:
-            assert "signs for no payer that it inherited" in paste(house.at(copied_url), copy).out
+        assert installation.books.transfers() == transfers
+        assert installation.status(uuid.UUID(distribution_id)) is DistributionStatus.COMPLETED
+        with copied_database(installation.url) as copied_url:
+            assert "signs for no payer that it inherited" in paste(installation.at(copied_url), copy).out
 
     for line in ("series list", "user list", "doctor"):
         assert run(f"masspayout {line}").status in (0, 1)

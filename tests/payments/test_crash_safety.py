@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import URL
 
-from crash_stories import HASTE, Story, die_everywhere, forget_everywhere, open_attempts
+from crash_scenarios import HASTE, Scenario, die_everywhere, forget_everywhere, open_attempts
 from databases import copied_database, fresh_database
 from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import DistributionStatus
@@ -55,7 +55,7 @@ class SandboxStage:
 
 
 @pytest.fixture(scope="module")
-def story(embedded_server: URL, migrated_template: str) -> Iterator[Story]:
+def scenario(embedded_server: URL, migrated_template: str) -> Iterator[Scenario]:
     settings = Settings(_env_file=None, **HASTE, batch_size=24)  # type: ignore[call-arg,arg-type]
     with fresh_database(embedded_server, template=migrated_template) as url:
         distribution_id = asyncio.run(_prepare(url, settings))
@@ -64,11 +64,11 @@ def story(embedded_server: URL, migrated_template: str) -> Iterator[Story]:
         def stage(url: URL) -> Iterator[SandboxStage]:
             yield SandboxStage(url, settings)
 
-        yield Story(url, distribution_id, BAD, "payouts:make_sandbox", stage)
+        yield Scenario(url, distribution_id, BAD, "payouts:make_sandbox", stage)
 
 
 @pytest.fixture(scope="module")
-def story_beside_books(embedded_server: URL, migrated_template: str) -> Iterator[Story]:
+def scenario_beside_books(embedded_server: URL, migrated_template: str) -> Iterator[Scenario]:
     """A smaller payout, and a sandbox that forgets nothing when our database does."""
     with (
         fresh_database(embedded_server) as books,
@@ -89,7 +89,7 @@ def story_beside_books(embedded_server: URL, migrated_template: str) -> Iterator
                 yield SandboxStage(copy, settings_with(copy))
 
         bad = {FROZEN: BAD[FROZEN]}
-        yield Story(url, distribution_id, bad, "lost_commits:ImpatientSandbox", stage)
+        yield Scenario(url, distribution_id, bad, "lost_commits:ImpatientSandbox", stage)
 
 
 async def _prepare(url: URL, settings: Settings, holders: Sequence[str] = HOLDERS) -> uuid.UUID:
@@ -108,16 +108,18 @@ async def _prepare(url: URL, settings: Settings, holders: Sequence[str] = HOLDER
 
 @pytest.mark.longest
 @pytest.mark.timeout(1500)
-def test_a_crash_at_any_side_effect_pays_nobody_twice_and_forgets_nobody(story: Story, embedded_server: URL) -> None:
-    assert die_everywhere(story, embedded_server) > 100
+def test_a_crash_at_any_side_effect_pays_nobody_twice_and_forgets_nobody(
+    scenario: Scenario, embedded_server: URL
+) -> None:
+    assert die_everywhere(scenario, embedded_server) > 100
 
 
 @pytest.mark.longest
 @pytest.mark.timeout(1500)
 def test_commits_that_are_lost_at_any_side_effect_pay_nobody_twice_and_forget_nobody(
-    story_beside_books: Story, embedded_server: URL
+    scenario_beside_books: Scenario, embedded_server: URL
 ) -> None:
-    found = forget_everywhere(story_beside_books, embedded_server)
+    found = forget_everywhere(scenario_beside_books, embedded_server)
     assert len(found) > 100
     assert sum(each.lost_payments > 0 for each in found) > 30
     assert sum(each.was_noticed is True for each in found if each.lost_payments) > 10

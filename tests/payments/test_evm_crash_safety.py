@@ -12,10 +12,10 @@ from sqlalchemy import URL
 
 from anvil import Anvil, running_anvil
 from chains import Contract
-from crash_stories import HASTE, Story, die_everywhere, forget_everywhere, open_attempts
+from crash_scenarios import HASTE, Scenario, die_everywhere, forget_everywhere, open_attempts
 from databases import fresh_database
 from evm_harness import EvmHarness, evm_harness
-from evm_stages import FAULTS, Plan, story_on_chains
+from evm_stages import FAULTS, Plan, scenario_on_chains
 from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database
@@ -37,14 +37,16 @@ FUNDS_UNITS = 10**24
 
 
 @pytest.fixture(scope="module")
-def story(embedded_server: URL, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def scenario(
+    embedded_server: URL, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scenario]:
     directory = tmp_path_factory.mktemp("anvil")
     with (
         running_anvil(directory / "first") as anvil,
         fresh_database(embedded_server, template=migrated_template) as url,
-        story_on_chains(asyncio.run(_plan(anvil, url)), anvil, url, directory) as story,
+        scenario_on_chains(asyncio.run(_plan(anvil, url)), anvil, url, directory) as scenario,
     ):
-        yield story
+        yield scenario
 
 
 async def _plan(anvil: Anvil, url: URL) -> Plan:
@@ -65,17 +67,19 @@ async def _plan(anvil: Anvil, url: URL) -> Plan:
 
 @pytest.mark.longest
 @pytest.mark.timeout(900)
-def test_a_crash_at_any_side_effect_pays_nobody_twice_and_forgets_nobody(story: Story, embedded_server: URL) -> None:
-    assert die_everywhere(story, embedded_server) > 20
+def test_a_crash_at_any_side_effect_pays_nobody_twice_and_forgets_nobody(
+    scenario: Scenario, embedded_server: URL
+) -> None:
+    assert die_everywhere(scenario, embedded_server) > 20
 
 
 @pytest.mark.longest
 @pytest.mark.timeout(900)
 def test_commits_that_are_lost_at_a_side_effect_pay_nobody_twice_and_forget_nobody(
-    story: Story, embedded_server: URL
+    scenario: Scenario, embedded_server: URL
 ) -> None:
     """The contract's paid flags and the nonces decide: nothing is waited for."""
-    found = forget_everywhere(story, embedded_server, stride=3)
+    found = forget_everywhere(scenario, embedded_server, stride=3)
     assert sum(each.lost_payments > 0 for each in found) > 2
     assert sum(each.was_noticed is True for each in found if each.lost_payments) > 0
     assert sum(each.adopted > 0 for each in found) > 2

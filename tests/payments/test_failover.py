@@ -10,7 +10,7 @@ from sqlalchemy import URL, text
 
 from clusters import Cluster
 from databases import fresh_database
-from forgetting import BATCHES, House, begin_payout, find_all, find_one, storm_points, wait_until
+from forgetting import BATCHES, Installation, begin_payout, find_all, find_one, storm_points, wait_until
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database
 from masspayout.kernel.errors import DatabaseUnavailable
@@ -40,18 +40,18 @@ def lag_seconds(part: float) -> float:
     return float(_SHORTEST_LAG_SECONDS * (_LONGEST_LAG_SECONDS / _SHORTEST_LAG_SECONDS) ** part)
 
 
-def signed_count(house: House) -> int:
-    return int(find_one(house.url, "SELECT count(*) FROM attempt WHERE signed_bytes IS NOT NULL"))
+def signed_count(installation: Installation) -> int:
+    return int(find_one(installation.url, "SELECT count(*) FROM attempt WHERE signed_bytes IS NOT NULL"))
 
 
 @pytest.mark.longest
 @pytest.mark.parametrize("part", storm_points())
 async def test_commits_that_a_failover_loses_pay_nobody_again(pair: Pair, tmp_path: Path, part: float) -> None:
-    distribution_id = await begin_payout(pair.house)
+    distribution_id = await begin_payout(pair.installation)
     pair.wait_for_standby()
     pair.replication.delay_seconds = lag_seconds(part)
     log = tmp_path / "log"
-    with pair.house.working(log):
+    with pair.installation.working(log):
         await pay_until(pair, part)
         pair.replication.lead_to(None)
         # The standby may have received, and be about to know, what was on its way when it was cut off.
@@ -60,23 +60,23 @@ async def test_commits_that_a_failover_loses_pay_nobody_again(pair: Pair, tmp_pa
         lost = pair.on_standby.forgotten()
         pair.front.lead_to(pair.standby.port)
         assert len(lost) > 0, "no payment was lost: nothing was tried"
-        assert await pair.house.end(distribution_id) is DistributionStatus.COMPLETED
+        assert await pair.installation.end(distribution_id) is DistributionStatus.COMPLETED
 
-    house = pair.on_standby
-    assert house.books.received_units() == house.owed_units(distribution_id)
-    assert house.books.transfers() == BATCHES
-    assert house.forgotten() == set()
+    installation = pair.on_standby
+    assert installation.books.received_units() == installation.owed_units(distribution_id)
+    assert installation.books.transfers() == BATCHES
+    assert installation.forgotten() == set()
     assert "restored, copied or failed over" in log.read_text()
-    said = house.run("reconcile", str(distribution_id))
+    said = installation.run("reconcile", str(distribution_id))
     assert (said.status, "No breaks" in said.out) == (0, True), said
 
 
 async def test_a_synchronous_standby_loses_nothing(pair: Pair, tmp_path: Path) -> None:
-    distribution_id = await begin_payout(pair.house)
+    distribution_id = await begin_payout(pair.installation)
     pair.wait_for_standby()
     pair.primary.wait_for_standbys("*")
     pair.replication.delay_seconds = 0.02
-    with pair.house.working(tmp_path / "log", REQUIRE_SYNCHRONOUS="true"):
+    with pair.installation.working(tmp_path / "log", REQUIRE_SYNCHRONOUS="true"):
         await pay_until(pair, 0.5)
         pair.fail_over()
         assert 0 < pair.on_standby.completed_batches() < BATCHES
@@ -86,11 +86,11 @@ async def test_a_synchronous_standby_loses_nothing(pair: Pair, tmp_path: Path) -
         pair.front.lead_to(pair.standby.port)
         await wait_until(lambda: "REQUIRE_SYNCHRONOUS" in (tmp_path / "log").read_text())
         assert signed_count(pair.on_standby) == signed
-    with pair.house.working(tmp_path / "log"):
-        assert await pair.house.end(distribution_id) is DistributionStatus.COMPLETED
-    house = pair.on_standby
-    assert house.books.received_units() == house.owed_units(distribution_id)
-    assert house.books.transfers() == BATCHES
+    with pair.installation.working(tmp_path / "log"):
+        assert await pair.installation.end(distribution_id) is DistributionStatus.COMPLETED
+    installation = pair.on_standby
+    assert installation.books.received_units() == installation.owed_units(distribution_id)
+    assert installation.books.transfers() == BATCHES
 
 
 @asynccontextmanager
@@ -120,7 +120,7 @@ async def cancelled_waits(server: Cluster) -> AsyncIterator[list[int]]:
 async def test_a_cancelled_wait_for_the_standby_is_a_failed_commit(pair: Pair, kind: str) -> None:
     """PostgreSQL warns and calls it committed; a failover would lose it."""
     statement = text("UPDATE installation SET updated_at = now()")
-    database = Database(pair.house.url)
+    database = Database(pair.installation.url)
     begin = getattr(database, kind)
     pair.standby.kill()
     pair.primary.wait_for_standbys("*")

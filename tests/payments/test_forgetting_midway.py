@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import URL
 
 from databases import fresh_database, run_sql
-from forgetting import HOLDERS, Books, House, find_all, find_one
+from forgetting import HOLDERS, Books, Installation, find_all, find_one
 from masspayout.db.entities import Asset
 from masspayout.db.session import Database
 from masspayout.db.unit_of_work import UnitOfWork
@@ -37,9 +37,9 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def house(database_url: URL, embedded_server: URL, settings: Settings) -> Iterator[House]:
+def installation(database_url: URL, embedded_server: URL, settings: Settings) -> Iterator[Installation]:
     with fresh_database(embedded_server) as books_url:
-        yield House(database_url, Books(books_url), settings)
+        yield Installation(database_url, Books(books_url), settings)
 
 
 class SwitchedStore:
@@ -97,49 +97,51 @@ class WatchedLedger:
 
 
 @asynccontextmanager
-async def beside_a_backup(house: House, asset: Asset) -> AsyncIterator[tuple[World, SwitchedStore, House]]:
+async def beside_a_backup(
+    installation: Installation, asset: Asset
+) -> AsyncIterator[tuple[World, SwitchedStore, Installation]]:
     """Open a database, and a backup of it as it is now, which may take its place at any moment."""
-    with house.backed_up() as backup:
+    with installation.backed_up() as backup:
         restored = Database(backup.url)
-        async with house.opened(asset) as world:
+        async with installation.opened(asset) as world:
             yield world, SwitchedStore(world.runtime.database, restored), backup
         await restored.close()
 
 
-async def test_a_payer_is_not_cleared_by_a_statement_that_another_database_holds(house: House) -> None:
-    async with house.opened() as world:
+async def test_a_payer_is_not_cleared_by_a_statement_that_another_database_holds(installation: Installation) -> None:
+    async with installation.opened() as world:
         asset = world.asset
-        await PayerGate(world.runtime.database, world.sandbox, house.settings).sync(PAYER)
-    async with beside_a_backup(house, asset) as (world, store, backup):
-        gate = PayerGate(store, WatchedLedger(world.sandbox, store.switch), house.settings)
+        await PayerGate(world.runtime.database, world.sandbox, installation.settings).sync(PAYER)
+    async with beside_a_backup(installation, asset) as (world, store, backup):
+        gate = PayerGate(store, WatchedLedger(world.sandbox, store.switch), installation.settings)
         assert not (await gate.sync(PAYER)).is_open
         assert store.current is store.other
         # What the backup was cleared for is the database that it was taken of.
-        assert find_one(backup.url, CLEARED) == find_one(house.url, CLEARED)
+        assert find_one(backup.url, CLEARED) == find_one(installation.url, CLEARED)
         payer_id = (await gate.sync(PAYER)).payer_id
         async with store.unit_of_work() as work:
             assert not await work.payers.is_cleared(payer_id)
         assert find_one(backup.url, "SELECT doubt_reason FROM payer").startswith("The database is not the one")
 
 
-async def test_a_payer_that_is_gone_is_met_with_an_error_and_not_a_crash(house: House) -> None:
-    async with house.opened() as world:
+async def test_a_payer_that_is_gone_is_met_with_an_error_and_not_a_crash(installation: Installation) -> None:
+    async with installation.opened() as world:
         asset = world.asset
-    async with beside_a_backup(house, asset) as (world, store, _):
-        gate = PayerGate(store, WatchedLedger(world.sandbox, store.switch), house.settings)
+    async with beside_a_backup(installation, asset) as (world, store, _):
+        gate = PayerGate(store, WatchedLedger(world.sandbox, store.switch), installation.settings)
         with pytest.raises(DatabaseForgot, match=r"does not know payer .* any more"):
             await gate.sync(PAYER)
         assert not (await gate.sync(PAYER)).is_open
 
 
-async def test_a_batch_that_is_gone_puts_its_payer_in_doubt(house: House) -> None:
-    async with house.opened() as world:
+async def test_a_batch_that_is_gone_puts_its_payer_in_doubt(installation: Installation) -> None:
+    async with installation.opened() as world:
         asset = world.asset
-    async with beside_a_backup(house, asset) as (world, store, _):
+    async with beside_a_backup(installation, asset) as (world, store, _):
         dividend = await world.plan("1000")
         await world.execute(dividend.id)
         ledger = WatchedLedger(world.sandbox, lambda: None)
-        attempts = BatchAttempts(store, ledger, house.settings)
+        attempts = BatchAttempts(store, ledger, installation.settings)
         await attempts.gate.sync(PAYER)
         ledger.happen = store.switch
         claimed = await attempts.claim(await world.find(dividend.id), after=0)
@@ -153,28 +155,28 @@ async def test_a_batch_that_is_gone_puts_its_payer_in_doubt(house: House) -> Non
         assert not state.is_open
 
 
-async def test_nothing_is_signed_for_a_start_that_is_forgotten(house: House) -> None:
-    async with house.opened() as world:
+async def test_nothing_is_signed_for_a_start_that_is_forgotten(installation: Installation) -> None:
+    async with installation.opened() as world:
         dividend = await world.plan("1000")
         await world.execute(dividend.id)
-        attempts = BatchAttempts(world.runtime.database, world.sandbox, house.settings)
+        attempts = BatchAttempts(world.runtime.database, world.sandbox, installation.settings)
         assert (await attempts.gate.sync(PAYER)).is_open
         known_as_started = await world.find(dividend.id)
-        run_sql(house.url, "UPDATE distribution SET status = 'PENDING'")
+        run_sql(installation.url, "UPDATE distribution SET status = 'PENDING'")
         claimed = await attempts.claim(known_as_started, after=0)
         assert claimed is not None
         assert claimed.attempt is None
-        assert find_all(house.url, "SELECT id FROM attempt") == []
-        assert find_one(house.url, "SELECT count(*) FROM batch_payout WHERE status <> 'PENDING'") == 0
+        assert find_all(installation.url, "SELECT id FROM attempt") == []
+        assert find_one(installation.url, "SELECT count(*) FROM batch_payout WHERE status <> 'PENDING'") == 0
 
 
-async def test_a_restored_payout_is_not_called_off_before_the_ledger_was_asked(house: House) -> None:
-    async with house.opened() as world:
+async def test_a_restored_payout_is_not_called_off_before_the_ledger_was_asked(installation: Installation) -> None:
+    async with installation.opened() as world:
         asset = world.asset
         dividend = await world.plan("1000")
-        await PayerGate(world.runtime.database, world.sandbox, house.settings).sync(PAYER)
-    with house.backed_up() as restored:
-        async with house.opened(asset) as world:
+        await PayerGate(world.runtime.database, world.sandbox, installation.settings).sync(PAYER)
+    with installation.backed_up() as restored:
+        async with installation.opened(asset) as world:
             await world.execute(dividend.id)
             await world.pay(dividend.id)
         async with restored.opened(asset) as world:
@@ -196,59 +198,59 @@ async def pay_by_hand(world: World, payments: list[Payment]) -> None:
 
 @pytest.mark.parametrize(("accounts", "is_adopted"), [(1, False), (2, True)])
 async def test_one_account_that_is_sent_what_it_is_owed_may_be_sent_it_for_something_else(
-    house: House, accounts: int, is_adopted: bool
+    installation: Installation, accounts: int, is_adopted: bool
 ) -> None:
-    async with house.opened() as world:
+    async with installation.opened() as world:
         holders = HOLDERS[accounts:]
         dividend = await world.plan("1000", excluded_accounts=holders)
-        gate = PayerGate(world.runtime.database, world.sandbox, house.settings)
+        gate = PayerGate(world.runtime.database, world.sandbox, installation.settings)
         await gate.sync(PAYER)
-        owed = house.owed_units(dividend.id)
+        owed = installation.owed_units(dividend.id)
         assert len(owed) == accounts
         await pay_by_hand(world, [Payment(account, units) for account, units in sorted(owed.items())])
         await world.sandbox.admin.advance(60)
-        state = await PayerGate(world.runtime.database, world.sandbox, house.settings).sync(PAYER)
+        state = await PayerGate(world.runtime.database, world.sandbox, installation.settings).sync(PAYER)
         assert state.is_open is is_adopted
         if not is_adopted:
             assert "nothing on it says what it paid" in state.sentence
-        assert find_all(house.url, "SELECT DISTINCT paid FROM holder WHERE distribution_id IS NOT NULL") == [
+        assert find_all(installation.url, "SELECT DISTINCT paid FROM holder WHERE distribution_id IS NOT NULL") == [
             (is_adopted,)
         ]
 
 
-async def test_who_is_overtaken_while_reading_a_statement_reads_on_to_its_end(house: House) -> None:
-    async with house.opened() as world:
+async def test_who_is_overtaken_while_reading_a_statement_reads_on_to_its_end(installation: Installation) -> None:
+    async with installation.opened() as world:
         for _ in range(3):
             await pay_by_hand(world, [Payment(HOLDERS[0], 1)])
-        await PayerGate(world.runtime.database, world.sandbox, house.settings).sync(PAYER)
+        await PayerGate(world.runtime.database, world.sandbox, installation.settings).sync(PAYER)
         database = world.runtime.database
         async with database.unit_of_work() as work:
             (payer,) = await work.payers.find_of_account(PAYER)
-        run_sql(house.url, "UPDATE payer SET cursor = NULL, read_until = NULL")
+        run_sql(installation.url, "UPDATE payer SET cursor = NULL, read_until = NULL")
         overtaken, payer.cursor = payer.cursor, 12345
         await payer_statements.read_on(database, world.sandbox, payer)
-        assert find_one(house.url, "SELECT cursor FROM payer") >= overtaken
-        assert payer.cursor == find_one(house.url, "SELECT cursor FROM payer")
+        assert find_one(installation.url, "SELECT cursor FROM payer") >= overtaken
+        assert payer.cursor == find_one(installation.url, "SELECT cursor FROM payer")
 
 
-async def test_a_doubt_outlives_the_transaction_that_failed_to_write_it(house: House) -> None:
-    async with house.opened() as world:
+async def test_a_doubt_outlives_the_transaction_that_failed_to_write_it(installation: Installation) -> None:
+    async with installation.opened() as world:
         store = SwitchedStore(world.runtime.database)
-        gate = PayerGate(store, world.sandbox, house.settings)
+        gate = PayerGate(store, world.sandbox, installation.settings)
         assert (await gate.sync(PAYER)).is_open
         gate.close(PAYER, "An attempt is gone.")
         store.failures = 1
         with pytest.raises(DatabaseUnavailable):
             await gate.sync(PAYER)
         assert not (await gate.sync(PAYER)).is_open
-        assert find_one(house.url, "SELECT doubt_reason FROM payer") == "An attempt is gone."
+        assert find_one(installation.url, "SELECT doubt_reason FROM payer") == "An attempt is gone."
 
 
-async def test_a_doubt_that_comes_up_while_a_statement_is_read_closes_the_gate(house: House) -> None:
-    async with house.opened() as world:
+async def test_a_doubt_that_comes_up_while_a_statement_is_read_closes_the_gate(installation: Installation) -> None:
+    async with installation.opened() as world:
         gates: list[PayerGate] = []
         ledger = WatchedLedger(world.sandbox, lambda: gates[0].close(PAYER, "An attempt is gone."))
-        gates.append(PayerGate(world.runtime.database, ledger, house.settings))
+        gates.append(PayerGate(world.runtime.database, ledger, installation.settings))
         assert not (await gates[0].sync(PAYER)).is_open
         assert not (await asyncio.wait_for(gates[0].sync(PAYER), 60)).is_open
-        assert find_one(house.url, "SELECT doubt_reason FROM payer") == "An attempt is gone."
+        assert find_one(installation.url, "SELECT doubt_reason FROM payer") == "An attempt is gone."

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from sqlalchemy import URL
 
-from crash_stories import HASTE, Story, die_everywhere, forget_everywhere
+from crash_scenarios import HASTE, Scenario, die_everywhere, forget_everywhere
 from databases import fresh_database
 from hedera_network import EmulatedNetwork, Faults, NetworkClock
 from hedera_worlds import PAYER, build_world, open_ledger, world_settings
@@ -114,11 +114,11 @@ def behind_for_hours(_: URL) -> Iterator[HederaStage]:
 
 
 @pytest.fixture(scope="module")
-def story(embedded_server: URL, migrated_template: str) -> Iterator[Story]:
+def scenario(embedded_server: URL, migrated_template: str) -> Iterator[Scenario]:
     with fresh_database(embedded_server, template=migrated_template) as url:
         distribution_id = asyncio.run(_plan(url))
         bad = {FROZEN: "ACCOUNT_FROZEN_FOR_TOKEN"}
-        yield Story(url, distribution_id, bad, "hedera_worlds:open_ledger", stage)
+        yield Scenario(url, distribution_id, bad, "hedera_worlds:open_ledger", stage)
 
 
 async def _plan(url: URL) -> uuid.UUID:
@@ -135,15 +135,19 @@ async def _plan(url: URL) -> uuid.UUID:
 
 @pytest.mark.longest
 @pytest.mark.timeout(900)
-def test_a_crash_anywhere_on_hedera_pays_nobody_twice_and_forgets_nobody(story: Story, embedded_server: URL) -> None:
-    assert die_everywhere(story, embedded_server, stride=6, up_to=150) > 50
+def test_a_crash_anywhere_on_hedera_pays_nobody_twice_and_forgets_nobody(
+    scenario: Scenario, embedded_server: URL
+) -> None:
+    assert die_everywhere(scenario, embedded_server, stride=6, up_to=150) > 50
     assert all(COUNTS[kind] for kind in ("misrouted", "false_receipts"))
 
 
 @pytest.mark.longest
 @pytest.mark.timeout(900)
-def test_commits_that_are_lost_on_hedera_pay_nobody_twice_and_forget_nobody(story: Story, embedded_server: URL) -> None:
-    found = forget_everywhere(replace(story, stage=behind_for_hours), embedded_server, stride=5, up_to=150)
+def test_commits_that_are_lost_on_hedera_pay_nobody_twice_and_forget_nobody(
+    scenario: Scenario, embedded_server: URL
+) -> None:
+    found = forget_everywhere(replace(scenario, stage=behind_for_hours), embedded_server, stride=5, up_to=150)
     assert sum(each.lost_payments > 0 for each in found) > 2
     assert sum(each.was_noticed is True for each in found if each.lost_payments) > 0
     assert sum(each.adopted > 0 for each in found) > 2

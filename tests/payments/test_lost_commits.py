@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import URL
 
 from databases import fresh_database, run_sql
-from forgetting import HOLDERS, Books, House
+from forgetting import HOLDERS, Books, Installation
 from masspayout import distributions
 from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import Distribution, DistributionStatus, EntryAnswer
@@ -46,8 +46,8 @@ def books_url(embedded_server: URL) -> Iterator[URL]:
 
 
 @pytest.fixture
-def house(database_url: URL, books_url: URL, settings: Settings) -> House:
-    return House(database_url, Books(books_url), settings)
+def installation(database_url: URL, books_url: URL, settings: Settings) -> Installation:
+    return Installation(database_url, Books(books_url), settings)
 
 
 async def owed_units(world: World, distribution_id: uuid.UUID) -> dict[str, int]:
@@ -80,30 +80,33 @@ def count(url: URL, query: str) -> int:
     return int(row[0])
 
 
-async def test_a_database_restored_to_before_a_payout_pays_nobody_of_it_again(house: House) -> None:
-    async with house.opened() as world:
+async def test_a_database_restored_to_before_a_payout_pays_nobody_of_it_again(installation: Installation) -> None:
+    async with installation.opened() as world:
         asset = world.asset
         dividend = await world.plan("1000")
         await world.execute(dividend.id)
-    with house.backed_up() as restored:
-        async with house.opened(asset) as world:
+    with installation.backed_up() as restored:
+        async with installation.opened(asset) as world:
             assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
-        sent = count(house.books.url, "SELECT count(*) FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'")
+        sent = count(installation.books.url, "SELECT count(*) FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'")
         async with restored.opened(asset) as world:
             assert await pay_while_time_passes(world, dividend.id) is DistributionStatus.COMPLETED
-            assert house.books.received_units() == await owed_units(world, dividend.id)
+            assert installation.books.received_units() == await owed_units(world, dividend.id)
             assert (await world.reconcile(dividend.id)).agrees
         assert count(restored.url, "SELECT count(*) FROM audit_entry WHERE action = 'payer.doubted'") == 1
-        assert sent == len(HOLDERS) // house.settings.batch_size
-        assert count(house.books.url, "SELECT count(*) FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'") == sent
+        assert sent == len(HOLDERS) // installation.settings.batch_size
+        assert (
+            count(installation.books.url, "SELECT count(*) FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'")
+            == sent
+        )
 
 
-async def test_funds_that_a_forgotten_payout_has_spent_are_not_asked_for_again(house: House) -> None:
-    async with house.opened() as world:
+async def test_funds_that_a_forgotten_payout_has_spent_are_not_asked_for_again(installation: Installation) -> None:
+    async with installation.opened() as world:
         asset = world.asset
         dividend = await world.plan(str(FUNDS_UNITS // UNITS))
-    with house.backed_up() as restored:
-        async with house.opened(asset) as world:
+    with installation.backed_up() as restored:
+        async with installation.opened(asset) as world:
             await world.execute(dividend.id)
             assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
         async with restored.opened(asset) as world:
@@ -117,25 +120,25 @@ async def test_funds_that_a_forgotten_payout_has_spent_are_not_asked_for_again(h
             await recovery.recover(*parts)
             await world.execute(dividend.id)
             assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
-            assert house.books.received_units() == await owed_units(world, dividend.id)
+            assert installation.books.received_units() == await owed_units(world, dividend.id)
             assert (await world.reconcile(dividend.id)).agrees
 
 
-async def test_a_database_restored_to_the_middle_of_a_payout_pays_the_rest_only(house: House) -> None:
-    async with house.opened() as world:
+async def test_a_database_restored_to_the_middle_of_a_payout_pays_the_rest_only(installation: Installation) -> None:
+    async with installation.opened() as world:
         asset = world.asset
         dividend = await world.plan("1000")
         await world.execute(dividend.id)
         world.hold_back(dividend.id, after=3)
         await pay_until_held_back(world, dividend.id, batches=3)
-    with house.backed_up() as restored:
-        async with house.opened(asset) as world:
+    with installation.backed_up() as restored:
+        async with installation.opened(asset) as world:
             world.hold_back(dividend.id, after=7)
             await pay_until_held_back(world, dividend.id, batches=7)
         run_sql(restored.url, "UPDATE batch_payout SET claimed_until = NULL")
         async with restored.opened(asset) as world:
             assert await pay_while_time_passes(world, dividend.id) is DistributionStatus.COMPLETED
-            assert house.books.received_units() == await owed_units(world, dividend.id)
+            assert installation.books.received_units() == await owed_units(world, dividend.id)
         adopted = "SELECT count(*) FROM attempt WHERE signed_bytes IS NULL AND status = 'SETTLED'"
         assert count(restored.url, adopted) == 4
 
@@ -153,31 +156,33 @@ async def pay_until_held_back(world: World, distribution_id: uuid.UUID, *, batch
     assert await payment is DistributionStatus.PROCESSING
 
 
-async def test_payments_of_a_payout_that_the_database_lost_stop_the_payer(house: House) -> None:
-    async with house.opened() as world:
+async def test_payments_of_a_payout_that_the_database_lost_stop_the_payer(installation: Installation) -> None:
+    async with installation.opened() as world:
         asset = world.asset
         kept = await world.plan("1000")
-    with house.backed_up() as restored:
-        async with house.opened(asset) as world:
+    with installation.backed_up() as restored:
+        async with installation.opened(asset) as world:
             lost = await world.plan("500")
             await world.execute(lost.id)
             assert await world.pay(lost.id) is DistributionStatus.COMPLETED
-            before = house.books.received_units()
+            before = installation.books.received_units()
         async with restored.opened(asset) as world:
             await world.execute(kept.id)
             with pytest.raises(PayerStopped, match="a payout that this database does not know"):
                 await pay_while_time_passes(world, kept.id)
-        assert house.books.received_units() == before
+        assert installation.books.received_units() == before
 
 
-async def test_a_lost_payout_is_rebuilt_when_a_person_says_so_and_is_never_paid_again(house: House) -> None:
-    async with house.opened() as world:
+async def test_a_lost_payout_is_rebuilt_when_a_person_says_so_and_is_never_paid_again(
+    installation: Installation,
+) -> None:
+    async with installation.opened() as world:
         asset = world.asset
         await world.plan("1")
-    with house.backed_up() as restored:
-        async with house.opened(asset) as world:
+    with installation.backed_up() as restored:
+        async with installation.opened(asset) as world:
             made = await pay_list(world)
-            before = house.books.received_units()
+            before = installation.books.received_units()
         async with restored.opened(asset) as world:
             runtime = world.runtime
             parts = (runtime.database, runtime.ledger, runtime.settings)
@@ -201,7 +206,7 @@ async def test_a_lost_payout_is_rebuilt_when_a_person_says_so_and_is_never_paid_
             _, (found,) = await recovery.recover(*parts)
             assert found.gate is not None
             assert found.gate.is_open
-        assert house.books.received_units() == before
+        assert installation.books.received_units() == before
 
 
 async def pay_list(world: World) -> Distribution:
@@ -216,30 +221,30 @@ async def pay_list(world: World) -> Distribution:
     return made
 
 
-async def test_a_copy_signs_for_no_payer_that_it_inherited(house: House) -> None:
-    async with house.opened() as world:
+async def test_a_copy_signs_for_no_payer_that_it_inherited(installation: Installation) -> None:
+    async with installation.opened() as world:
         asset = world.asset
         first, second = await world.plan("100"), await world.plan("200")
         await world.execute(first.id)
         assert await world.pay(first.id) is DistributionStatus.COMPLETED
-    with house.backed_up() as copy:
-        before = house.books.received_units()
+    with installation.backed_up() as copy:
+        before = installation.books.received_units()
         async with copy.opened(asset) as world:
             await recovery.make_copy(world.runtime.database)
             await world.execute(second.id)
             with pytest.raises(PayerStopped, match="is a copy"):
                 await world.pay(second.id)
-        assert house.books.received_units() == before
+        assert installation.books.received_units() == before
 
 
-async def test_a_ledger_that_does_not_show_our_payments_any_more_stops_the_payer(house: House) -> None:
-    house = replace(house, settings=house.settings.model_copy(update={"statement_seconds": 60}))
-    async with house.opened() as world:
+async def test_a_ledger_that_does_not_show_our_payments_any_more_stops_the_payer(installation: Installation) -> None:
+    installation = replace(installation, settings=installation.settings.model_copy(update={"statement_seconds": 60}))
+    async with installation.opened() as world:
         first, second = await world.plan("100"), await world.plan("200")
         await world.execute(first.id)
         assert await world.pay(first.id) is DistributionStatus.COMPLETED
-        run_sql(house.books.url, "DELETE FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'")
-        run_sql(house.url, "UPDATE attempt SET settled_at = now() - interval '12 seconds'")
+        run_sql(installation.books.url, "DELETE FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER'")
+        run_sql(installation.url, "UPDATE attempt SET settled_at = now() - interval '12 seconds'")
         await world.execute(second.id)
         with pytest.raises(PayerStopped, match=r"does not show .* any more"):
             await world.pay(second.id)
@@ -249,12 +254,12 @@ async def test_a_ledger_that_does_not_show_our_payments_any_more_stops_the_payer
         assert "does not show" in found.failure_message
 
 
-async def test_what_the_ledger_shows_as_paid_cannot_be_cancelled(house: House) -> None:
-    async with house.opened() as world:
+async def test_what_the_ledger_shows_as_paid_cannot_be_cancelled(installation: Installation) -> None:
+    async with installation.opened() as world:
         asset = world.asset
         dividend = await world.plan("1000")
-    with house.backed_up() as restored:
-        async with house.opened(asset) as world:
+    with installation.backed_up() as restored:
+        async with installation.opened(asset) as world:
             await world.execute(dividend.id)
             assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
             await world.sandbox.admin.advance(60)
@@ -267,4 +272,4 @@ async def test_what_the_ledger_shows_as_paid_cannot_be_cancelled(house: House) -
             await world.sandbox.admin.advance(60)
             await world.execute(dividend.id)
             assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
-            assert house.books.received_units() == await owed_units(world, dividend.id)
+            assert installation.books.received_units() == await owed_units(world, dividend.id)

@@ -1,4 +1,4 @@
-"""The payment protocol in simulation: seeds hold, stories repeat to the byte, and what breaks the protocol is noticed.
+"""The payment protocol in simulation: seeds hold, traces repeat to the byte, and what breaks the protocol is noticed.
 
 ``make simulate SEEDS=N`` runs more seeds than these; ``docs/simulator.md`` says what is simulated.
 """
@@ -58,7 +58,7 @@ def test_what_was_found_once_holds(seed: int) -> None:
 
 @pytest.mark.longest
 @pytest.mark.parametrize("first", range(1, 5 * SEEDS_ON_SQL, SEEDS_ON_SQL))
-def test_dictionaries_and_sql_tell_the_same_story(first: int, database_url: URL) -> None:
+def test_dictionaries_and_sql_have_the_same_trace(first: int, database_url: URL) -> None:
     with sql_rung(database_url) as rung:
         for seed in range(first, first + SEEDS_ON_SQL):
             comparison = compare(seed, rung)
@@ -67,8 +67,8 @@ def test_dictionaries_and_sql_tell_the_same_story(first: int, database_url: URL)
 
 
 @pytest.mark.parametrize("ledger", LEDGERS)
-def test_a_seed_has_one_story_to_the_byte(ledger: str) -> None:
-    """Sets and dictionaries of strings are in another order in each process; stories are not."""
+def test_a_seed_has_one_trace_to_the_byte(ledger: str) -> None:
+    """Sets and dictionaries of strings are in another order in each process; traces are not."""
     arguments = ["--seed", "4711", "--ledger", ledger]
     first, second = (simulated(*arguments, PYTHONHASHSEED=seed) for seed in ("1", "2"))
     assert (first.returncode, first.stderr) == (0, "")
@@ -85,7 +85,7 @@ def test_what_breaks_the_protocol_is_noticed(mutant: Mutant) -> None:
     assert "seed " in found.stdout
 
 
-def test_a_bad_story_is_told_with_the_faults_that_it_takes() -> None:
+def test_a_failing_trace_is_shrunk_to_its_faults() -> None:
     mutant = "take no answer for death"
     lines = simulated("--mutant", mutant).stdout.splitlines()
     seed = next(line.split()[1] for line in lines if line.startswith("seed "))

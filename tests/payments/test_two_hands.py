@@ -13,7 +13,7 @@ from sqlalchemy import URL
 from anvil import running_anvil
 from databases import fresh_database, run_sql
 from evm_harness import EvmHarness, evm_harness
-from forgetting import Books, House, begin_payout, find_all, find_one, wait_until
+from forgetting import Books, Installation, begin_payout, find_all, find_one, wait_until
 from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database
@@ -38,14 +38,14 @@ def pair(tmp_path: Path, embedded_server: URL, settings: Settings) -> Iterator[P
         yield pair
 
 
-def has_stopped(house: House) -> bool:
+def has_stopped(installation: Installation) -> bool:
     """Whether a payer is not signed for, because its statement has entries that nobody can explain."""
     query = "SELECT count(*) FROM payer WHERE cleared_for IS NULL"
-    return bool(find_one(house.url, query)) and bool(find_all(house.url, UNMATCHED))
+    return bool(find_one(installation.url, query)) and bool(find_all(installation.url, UNMATCHED))
 
 
-def last_reading(house: House) -> Any:
-    return find_one(house.url, "SELECT read_at FROM payer")
+def last_reading(installation: Installation) -> Any:
+    return find_one(installation.url, "SELECT read_at FROM payer")
 
 
 def lag(books: Books, seconds: int) -> None:
@@ -54,26 +54,26 @@ def lag(books: Books, seconds: int) -> None:
     find_all(books.url, statement, [seconds])
 
 
-async def pay_more(house: House, books: Books, *, transfers: int) -> None:
+async def pay_more(installation: Installation, books: Books, *, transfers: int) -> None:
     """Wait until so many more transactions paid, and let time pass while the payer waits for that."""
     wanted = books.transfers() + transfers
     while books.transfers() < wanted:
-        if house.waits_for_the_ledger():
+        if installation.waits_for_the_ledger():
             books.advance(2)
         await asyncio.sleep(0.05)
 
 
-def paid_twice(house: House, distribution_id: uuid.UUID) -> set[str]:
-    owed = house.owed_units(distribution_id)
-    return {account for account, units in house.books.received_units().items() if units > owed[account]}
+def paid_twice(installation: Installation, distribution_id: uuid.UUID) -> set[str]:
+    owed = installation.owed_units(distribution_id)
+    return {account for account, units in installation.books.received_units().items() if units > owed[account]}
 
 
 @pytest.mark.longest
 async def test_both_hands_stop_on_the_sandbox_and_what_was_paid_twice_is_named(pair: Pair, tmp_path: Path) -> None:
-    distribution_id = await begin_payout(pair.house)
-    books, old, new = pair.house.books, pair.on_primary, pair.on_standby
+    distribution_id = await begin_payout(pair.installation)
+    books, old, new = pair.installation.books, pair.on_primary, pair.on_standby
     pair.wait_for_standby()
-    with pair.house.working(tmp_path / "old", count=1):
+    with pair.installation.working(tmp_path / "old", count=1):
         await pay_until(pair, 0.2)
         # What one side pays the other one can see late; without that, the one that comes back would stop at once.
         lag(books, 60)
@@ -97,14 +97,14 @@ async def test_both_hands_stop_on_the_sandbox_and_what_was_paid_twice_is_named(p
 
     twice = paid_twice(new, distribution_id)
     assert 0 < len(twice) < len(new.owed_units(distribution_id)) // 2, "the hands did not overlap, or did not stop"
-    for house in (old, new):
-        assert house.status(distribution_id) is DistributionStatus.PROCESSING
-        entries = dict(find_all(house.url, UNMATCHED))
-        assert entries.keys() == house.forgotten()
+    for installation in (old, new):
+        assert installation.status(distribution_id) is DistributionStatus.PROCESSING
+        entries = dict(find_all(installation.url, UNMATCHED))
+        assert entries.keys() == installation.forgotten()
         assert twice <= {account for accounts in entries.values() for account in accounts}
-        said = house.run("payer", "show", "0.0.1001", "--json")
+        said = installation.run("payer", "show", "0.0.1001", "--json")
         assert all(transaction_id in said.out for transaction_id in list(entries)[:20]), said
-        said = house.run("reconcile", str(distribution_id), "--json")
+        said = installation.run("reconcile", str(distribution_id), "--json")
         assert (said.status, said.out.count("UNKNOWN_PAYMENT") >= len(twice)) == (1, True), said
 
 
@@ -119,7 +119,7 @@ async def open_hand(harness: EvmHarness, database: Database, world: World | None
 
 
 async def test_the_contract_pays_once_whichever_hands_sign(pair: Pair, tmp_path: Path) -> None:
-    settings = pair.house.settings
+    settings = pair.installation.settings
     with running_anvil(tmp_path / "anvil") as anvil:
         async with evm_harness(
             anvil, pair.primary.url(), settings, evm_recipients_per_transaction=5, claim_seconds=1.0
@@ -141,7 +141,8 @@ async def test_the_contract_pays_once_whichever_hands_sign(pair: Pair, tmp_path:
                 owed = pair.on_standby.owed_units(dividend.id)
                 held = harness.tokens[token].ask_all("balanceOf", [(account,) for account in HOLDERS])
             signed = [
-                find_one(house.url, "SELECT count(*) FROM attempt") for house in (pair.on_primary, pair.on_standby)
+                find_one(installation.url, "SELECT count(*) FROM attempt")
+                for installation in (pair.on_primary, pair.on_standby)
             ]
             await first.close()
             await second.close()

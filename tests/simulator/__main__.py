@@ -21,7 +21,7 @@ def main() -> int:
     from simulator.campaigns import run, simulate  # noqa: PLC0415 - a mutant is planted before
 
     if options.seed is not None:
-        return _tell(simulate(options.seed, ledgers, is_told=True), shrinks=options.shrink)
+        return _tell(simulate(options.seed, ledgers, is_traced=True), shrinks=options.shrink)
     seeds = range(options.first, options.first + options.seeds)
     if options.rung == "B":
         return _compare(seeds, ledgers)
@@ -39,7 +39,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="simulator", description="The payment protocol, by seed.")
     parser.add_argument("--seeds", type=int, default=1000, help="how many seeds to run")
     parser.add_argument("--first", type=int, default=1, help="the first of them")
-    parser.add_argument("--seed", type=int, help="tell the story of this one")
+    parser.add_argument("--seed", type=int, help="tell the trace of this one")
     parser.add_argument("--shrink", action="store_true", help="tell it with as few faults as it takes to end badly")
     parser.add_argument("--ledger", default=",".join(LEDGERS), help="which ledgers, separated by commas")
     parser.add_argument("--rung", choices=["A", "B"], default="A", help="B: on PostgreSQL too, and compare")
@@ -53,7 +53,7 @@ def _tell(outcome: "Outcome", *, shrinks: bool) -> int:
 
     if shrinks and outcome.violation is not None:
         outcome = shrink(outcome, lambda line: print(line, file=sys.stderr))
-    print("\n".join(outcome.story))
+    print("\n".join(outcome.trace))
     print(f"seed {outcome.seed} on {outcome.ledger}: {outcome.violation or 'everything holds'}")
     return int(outcome.violation is not None)
 
@@ -66,9 +66,9 @@ def _compare(seeds: range, ledgers: list[str]) -> int:
         outcome = comparison.on_sql
         if outcome.violation is not None or comparison.difference:
             bad += 1
-            print(f"seed {outcome.seed} on {outcome.ledger}: {outcome.violation or 'two stories'}")
+            print(f"seed {outcome.seed} on {outcome.ledger}: {outcome.violation or 'two traces'}")
             print("\n".join(comparison.difference))
-    print(f"{len(seeds):,} seeds on dictionaries and on SQL, {bad} of them with two stories or a bad end")
+    print(f"{len(seeds):,} seeds on dictionaries and on SQL, {bad} of them with two traces or a bad end")
     return int(bool(bad))
 
 

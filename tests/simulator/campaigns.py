@@ -1,4 +1,4 @@
-"""Campaigns: many seeds on all cores, what they reached, and the first story that ended badly."""
+"""Campaigns: many seeds on all cores, what they reached, and the first failing trace."""
 
 import gc
 import logging
@@ -26,7 +26,7 @@ class Outcome:
 
     Attributes:
         violation: What did not hold; None when everything did.
-        faults: The ordinals of the faults that happened, by which a story is shrunk.
+        faults: The ordinals of the faults that happened, by which a trace is shrunk.
     """
 
     seed: int
@@ -37,7 +37,7 @@ class Outcome:
     happened: Counter[str]
     reached: Counter[str]
     faults: Sequence[int]
-    story: Sequence[str] = ()
+    trace: Sequence[str] = ()
 
 
 @dataclass
@@ -78,7 +78,7 @@ def simulate(
     seed: int,
     ledgers: Sequence[str] = LEDGERS,
     *,
-    is_told: bool = False,
+    is_traced: bool = False,
     passed_over: frozenset[int] = frozenset(),
     rung: Rung | None = None,
 ) -> Outcome:
@@ -87,12 +87,12 @@ def simulate(
     Args:
         seed: Which one.
         ledgers: One of these is chosen by the seed.
-        is_told: The story is written down.
+        is_traced: The trace is written down.
         passed_over: The ordinals of faults that do not happen.
         rung: On which store; unless given, on dictionaries.
     """
     plan = make_plan(seed, ledgers, has_one_server=rung is not None and rung.is_serial)
-    world = World(plan, is_told=is_told, passed_over=passed_over, rung=rung)
+    world = World(plan, is_traced=is_traced, passed_over=passed_over, rung=rung)
     violation = None
     try:
         with _silence():
@@ -108,13 +108,13 @@ def simulate(
         world.faults.happened,
         world.verdicts.reached,
         world.faults.ordinals,
-        world.story.lines,
+        world.trace.lines,
     )
 
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Have nothing logged meanwhile: what is done and met in a simulation is in its story."""
+    """Have nothing logged meanwhile: what is done and met in a simulation is in its trace."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

@@ -63,7 +63,7 @@ class Chaos:
         world.fix()
 
     def _happen(self, kind: str) -> None:
-        self._world.story.tell("world", kind)
+        self._world.trace.tell("world", kind)
         getattr(self, "_" + kind.replace(" ", "_"))()
         self._world.wake()
 
@@ -165,7 +165,7 @@ class Chaos:
         old.is_up = False
         world.server = old.copy(f"server {int(old.identity.split()[1]) + 1}")
         world.server.lose(lost)
-        world.story.tell("world", f"loses {lost} commits")
+        world.trace.tell("world", f"loses {lost} commits")
         for process in world.processes:
             process.server = world.server
         if self._chance.random() < _CANCELLED_AFTERWARDS:

@@ -1,4 +1,4 @@
-"""Comparing the rungs: the same seed, on dictionaries and on PostgreSQL, has to have the same story."""
+"""Comparing the rungs: the same seed, on dictionaries and on PostgreSQL, has to have the same trace."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ class Comparison:
     Attributes:
         on_dictionaries: Rung A.
         on_sql: Rung B.
-        difference: Where their stories part, with some lines before; empty when they are one.
+        difference: Where their traces part, with some lines before; empty when they are one.
     """
 
     on_dictionaries: Outcome
@@ -37,9 +37,9 @@ class Comparison:
 
 def compare(seed: int, rung: SqlRung, ledgers: Sequence[str] = LEDGERS) -> Comparison:
     """Live through a seed on both rungs."""
-    first = simulate(seed, ledgers, is_told=True, rung=DictionaryRung(is_serial=True))
-    second = simulate(seed, ledgers, is_told=True, rung=rung)
-    return Comparison(first, second, _difference(comparable(first.story), comparable(second.story)))
+    first = simulate(seed, ledgers, is_traced=True, rung=DictionaryRung(is_serial=True))
+    second = simulate(seed, ledgers, is_traced=True, rung=rung)
+    return Comparison(first, second, _difference(comparable(first.trace), comparable(second.trace)))
 
 
 @contextmanager

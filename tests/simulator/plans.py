@@ -59,7 +59,7 @@ class PayoutPlan:
     """One payout.
 
     Attributes:
-        name: How the story calls it.
+        name: How the trace calls it.
         batches: The accounts of each batch, with the units that they are owed.
         begins_at: When somebody wants it to start, in seconds.
         is_scheduled: It starts by itself then.

@@ -29,7 +29,7 @@ class Faults:
 
     Attributes:
         rates: How probable each kind is whenever it could happen.
-        passed_over: The ordinals of faults that do not happen after all: a story is shrunk to its fewest faults.
+        passed_over: The ordinals of faults that do not happen after all: a trace is shrunk to its fewest faults.
         happened: How often each kind did.
         ordinals: The ordinals of those that happened.
         poisoned: The distributions that nobody can start during the storm.
@@ -63,17 +63,17 @@ class Poisoned(RuntimeError):  # noqa: N818 - it is what a row is
     """An error that nobody foresaw, whenever somebody reads one row."""
 
 
-class Story:
+class Trace:
     """What happened, in order, for people to read and for machines to compare."""
 
-    def __init__(self, loop: VirtualLoop, *, is_told: bool) -> None:
+    def __init__(self, loop: VirtualLoop, *, is_traced: bool) -> None:
         self._loop = loop
-        self.is_told = is_told
+        self.is_traced = is_traced
         self.lines: list[str] = []
 
     def tell(self, who: str, what: str) -> None:
         """Write down what somebody did."""
-        if self.is_told:
+        if self.is_traced:
             hours, rest = divmod(self._loop.time(), 3600)
             minutes, seconds = divmod(rest, 60)
             self.lines.append(f"{int(hours):02}:{int(minutes):02}:{seconds:09.6f}  {who:<12} {what}")
@@ -83,7 +83,7 @@ class Process:
     """One process on one machine.
 
     Attributes:
-        name: Who it is in the story.
+        name: Who it is in the trace.
         chance: Where its draws come from.
         server: The database server that it is connected to.
         host_offset_nanos: By how much its machine's clock is ahead of true time.
@@ -91,13 +91,13 @@ class Process:
         advances: How often it brought a payout nearer to its end.
     """
 
-    def __init__(self, name: str, seed: str, loop: VirtualLoop, server: Server, faults: Faults, story: Story) -> None:
+    def __init__(self, name: str, seed: str, loop: VirtualLoop, server: Server, faults: Faults, trace: Trace) -> None:
         self.name = name
         self.chance = Random(f"{seed}/{name}")
         self.loop = loop
         self.server = server
         self.faults = faults
-        self.story = story
+        self.trace = trace
         self.host_offset_nanos = 0
         self.is_dead = False
         self.steps = 0
@@ -120,8 +120,8 @@ class Process:
 
     def tell(self, what: str) -> None:
         """Write down what it did."""
-        if self.story.is_told:
-            self.story.tell(self.name, what)
+        if self.trace.is_traced:
+            self.trace.tell(self.name, what)
 
     async def step(self, what: str, transaction: Transaction | None = None) -> None:
         """Take the time that an exchange takes. Others act meanwhile; it may die, stall or lose its connection.

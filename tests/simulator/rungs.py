@@ -1,6 +1,6 @@
 """The rungs: on which store a simulation runs. Rung A is dictionaries; rung B is the product's own SQL.
 
-Both run the same seeds when units of work take turns, and then tell the same story, to the byte.
+Both run the same seeds when units of work take turns, and then tell the same trace, to the byte.
 """
 
 import re
@@ -131,11 +131,11 @@ def sql_rung(url: URL) -> Iterator[SqlRung]:
     engine.dispose()
 
 
-def comparable(story: Sequence[str]) -> list[str]:
-    """Return a story without what differs from store to store: how primary keys are written."""
+def comparable(trace: Sequence[str]) -> list[str]:
+    """Return a trace without what differs from store to store: how primary keys are written."""
 
     def shorten(found: "re.Match[str]") -> str:
         number = uuid.UUID(found[0]).int
         return str(number) if number < 1 << 32 else "…"
 
-    return [_UUID.sub(shorten, line) for line in story]
+    return [_UUID.sub(shorten, line) for line in trace]

@@ -1,4 +1,4 @@
-"""Shrinking: of the faults of a story that ends badly, only those that it takes."""
+"""Shrinking: of the faults of a trace that ends badly, only those that it takes."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,7 +6,7 @@ from simulator.campaigns import Outcome, simulate
 
 
 def shrink(outcome: Outcome, tell: Callable[[str], None] = lambda _: None) -> Outcome:
-    """Return the story of a seed with as few of its faults as end it as badly, told.
+    """Return the trace of a seed with as few of its faults as end it as badly, told.
 
     Parts of the faults are left out as long as the same goes wrong: halves first, then quarters, until each of what is
     left is needed.
@@ -24,7 +24,7 @@ def shrink(outcome: Outcome, tell: Callable[[str], None] = lambda _: None) -> Ou
             break
         else:
             size //= 2
-    return simulate(outcome.seed, [outcome.ledger], is_told=True, passed_over=passed_over)
+    return simulate(outcome.seed, [outcome.ledger], is_traced=True, passed_over=passed_over)
 
 
 def _without_a_part(

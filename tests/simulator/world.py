@@ -13,7 +13,7 @@ from simulator.chaos import Chaos
 from simulator.desks import Desk
 from simulator.ledgers.networks import make_network
 from simulator.plans import PAYER, TOKEN, PayoutPlan, Plan
-from simulator.processes import Faults, Process, Story
+from simulator.processes import Faults, Process, Trace
 from simulator.rungs import DictionaryRung, Rung
 from simulator.verdicts import Verdicts, Violated, obligation_of_mark
 from simulator.virtual_time import VirtualLoop
@@ -40,14 +40,14 @@ class World:
         self,
         plan: Plan,
         *,
-        is_told: bool = False,
+        is_traced: bool = False,
         rung: Rung | None = None,
         passed_over: frozenset[int] = frozenset(),
     ) -> None:
         self.plan = plan
         rung = rung or DictionaryRung()
         self.loop = VirtualLoop()  # type: ignore[abstract]
-        self.story = Story(self.loop, is_told=is_told)
+        self.trace = Trace(self.loop, is_traced=is_traced)
         self.faults = Faults(plan.rates, passed_over)
         self.verdicts = Verdicts(plan.approvals, never_expires=plan.ledger == "evm")
         self.payer, self.token = PAYER[plan.ledger], TOKEN[plan.ledger]
@@ -110,7 +110,7 @@ class World:
             _wake(future)
 
     def name_of(self, distribution_id: object) -> str:
-        """Return how the story calls a distribution."""
+        """Return how the trace calls a distribution."""
         return self.plan_of(distribution_id).name
 
     def plan_of(self, distribution_id: object) -> PayoutPlan:
@@ -152,7 +152,7 @@ class World:
         while self.loop.time() < self.plan.storm_seconds and (chaos.is_ahead or not self._is_over()):
             await self._pass_time(self.glance_seconds / 2)
         chaos.calm_down()
-        self.story.tell("world", "is calm")
+        self.trace.tell("world", "is calm")
         calm_since = self.loop.time()
         while not self._is_over():
             if self.loop.time() - calm_since > _LONGEST_CALM_SECONDS:
@@ -192,7 +192,7 @@ class World:
 
     def _start(self, name: str, reborn: Callable[[], None]) -> Process:
         seed = f"{self.plan.seed}/{next(self._lives)}"
-        process = Process(name, seed, self.loop, self.server, self.faults, self.story)
+        process = Process(name, seed, self.loop, self.server, self.faults, self.trace)
         process.at_death = lambda dead: self._bury(dead, reborn)
         self.processes.append(process)
         return process

@@ -34,7 +34,7 @@ from masspayout.settings import Settings
 KILLED = 137
 
 
-class Executioner:
+class KillSwitch:
     """Counts side effects and ends the process at the chosen one, as SIGKILL would: nothing is cleaned up."""
 
     def __init__(self, kill_at: int) -> None:
@@ -47,12 +47,12 @@ class Executioner:
             os._exit(KILLED)
 
 
-class MortalLedger:
+class KillableLedger:
     """The ledger, seen from a process that may die just before or just after each call."""
 
-    def __init__(self, ledger: Ledger, executioner: Executioner) -> None:
+    def __init__(self, ledger: Ledger, kill_switch: KillSwitch) -> None:
         self._ledger = ledger
-        self._executioner = executioner
+        self._executioner = kill_switch
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
@@ -88,7 +88,7 @@ class Loss:
     commits: int
 
 
-class Mortals:
+class KillableProcesses:
     """A process that forks one after the other: each child pays a distribution, and may be told when to die.
 
     Everything is imported before the forks, so that a death and a recovery cost little more than what they do.
@@ -167,13 +167,13 @@ def _live(opener: str, task: dict[str, Any], memory: Memory | None) -> NoReturn:
     status = 1
     try:
         settings = Settings(_env_file=None, **task["settings"])  # type: ignore[call-arg]
-        executioner = None if task["kill_at"] is None else Executioner(task["kill_at"])
+        kill_switch = None if task["kill_at"] is None else KillSwitch(task["kill_at"])
         url = make_url(task["url"])
         ledger = open_ledger(opener, url, settings)
         runtime = Context(settings, Database(url), ledger, Jobs(url))
         if memory is not None:
             event.listen(Session, "after_commit", lambda _: memory.note())
-        asyncio.run(_pay(runtime, uuid.UUID(task["distribution_id"]), executioner))
+        asyncio.run(_pay(runtime, uuid.UUID(task["distribution_id"]), kill_switch))
         status = 0
     except BaseException:  # noqa: BLE001 - it is shown, and the exit status tells of it
         traceback.print_exc()
@@ -182,12 +182,12 @@ def _live(opener: str, task: dict[str, Any], memory: Memory | None) -> NoReturn:
         os._exit(status)
 
 
-async def _pay(runtime: Context, distribution_id: uuid.UUID, executioner: Executioner | None) -> None:
+async def _pay(runtime: Context, distribution_id: uuid.UUID, kill_switch: KillSwitch | None) -> None:
     ledger: Any = runtime.ledger
-    if executioner is not None:
-        ledger = MortalLedger(ledger, executioner)
-        event.listen(Session, "before_commit", executioner)
-        event.listen(Session, "after_commit", executioner)
+    if kill_switch is not None:
+        ledger = KillableLedger(ledger, kill_switch)
+        event.listen(Session, "before_commit", kill_switch)
+        event.listen(Session, "after_commit", kill_switch)
     await _execute_once(runtime, ledger, distribution_id)
     await DistributionPayer(runtime.database, ledger, runtime.settings).pay(distribution_id)
     await runtime.ledger.close()

@@ -11,7 +11,7 @@ from sqlalchemy import URL
 
 from anvil import Anvil, running_anvil
 from chains import Contract
-from crash_stories import AT_ONCE, Story
+from crash_scenarios import AT_ONCE, Scenario
 from masspayout.settings import Settings
 from unreliable_node import Faults, UnreliableNode, running_beside
 
@@ -62,7 +62,7 @@ class EvmStage:
 
 
 @contextmanager
-def story_on_chains(plan: Plan, anvil: Anvil, url: URL, directory: Path) -> Iterator[Story]:
+def scenario_on_chains(plan: Plan, anvil: Anvil, url: URL, directory: Path) -> Iterator[Scenario]:
     """Tell a planned payout on as many chains, equal to the one that it was planned on, as there are deaths at once."""
     waiting: SimpleQueue[EvmStage] = SimpleQueue()
 
@@ -83,4 +83,4 @@ def story_on_chains(plan: Plan, anvil: Anvil, url: URL, directory: Path) -> Iter
             token = Contract(chain, plan.payment_token.address, plan.payment_token.interface)
             waiting.put(EvmStage(settings, chain, way, token, plan.holders, chain.call("evm_snapshot")))
         opener = "masspayout.ledger.evm:EvmLedger"
-        yield Story(url, plan.distribution_id, plan.bad, opener, stage, plan.asset_token)
+        yield Scenario(url, plan.distribution_id, plan.bad, opener, stage, plan.asset_token)

@@ -89,7 +89,7 @@ class Books:
 
 
 @dataclass
-class House:
+class Installation:
     """One database of ours, at some time of its life, beside the books."""
 
     url: URL
@@ -113,13 +113,13 @@ class House:
             await database.close()
 
     @contextmanager
-    def backed_up(self) -> Iterator["House"]:
+    def backed_up(self) -> Iterator["Installation"]:
         """Copy the database as it is now; nobody may be connected."""
         with copied_database(self.url) as url:
             yield self.at(url)
 
-    def at(self, url: URL) -> "House":
-        return House(url, self.books, self.settings)
+    def at(self, url: URL) -> "Installation":
+        return Installation(url, self.books, self.settings)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -183,9 +183,9 @@ class House:
         return status
 
 
-async def begin_payout(house: House) -> uuid.UUID:
+async def begin_payout(installation: Installation) -> uuid.UUID:
     """Make a world, and a payout of as many batches as there are, which is ready to be paid."""
-    async with house.opened() as world:
+    async with installation.opened() as world:
         dividend = await world.plan("1000")
         await world.execute(dividend.id)
     return dividend.id

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, event
 from sqlalchemy.orm import Session
 
-from crashes import Executioner
+from crashes import KillSwitch
 from masspayout.automation import event_listeners, series
 from masspayout.automation.event_listeners import EventReader, Polled
 from masspayout.automation.triggers import parse_trigger
@@ -113,16 +113,16 @@ class BadDelivery:
 
 def poll_and_die(url: URL, settings: Settings, listener_id: uuid.UUID, kill_at: int) -> None:
     """Poll in this process, which ends just before or after its ``kill_at``-th statement, commit or begin."""
-    asyncio.run(_poll_and_die(url, settings, listener_id, Executioner(kill_at)))
+    asyncio.run(_poll_and_die(url, settings, listener_id, KillSwitch(kill_at)))
 
 
-async def _poll_and_die(url: URL, settings: Settings, listener_id: uuid.UUID, executioner: Executioner) -> None:
+async def _poll_and_die(url: URL, settings: Settings, listener_id: uuid.UUID, kill_switch: KillSwitch) -> None:
     database = Database(url)
     runtime = make_runtime(database, settings)
     for moment in ("before_cursor_execute", "after_cursor_execute"):
-        event.listen(Engine, moment, executioner)
+        event.listen(Engine, moment, kill_switch)
     for moment in ("before_commit", "after_commit"):
-        event.listen(Session, moment, executioner)
+        event.listen(Session, moment, kill_switch)
     await poll(runtime, listener_id)
     await runtime.ledger.close()
     await database.close()

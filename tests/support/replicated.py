@@ -9,7 +9,7 @@ from sqlalchemy import URL
 
 from clusters import Cluster, require_debian_15
 from databases import run_sql
-from forgetting import BATCHES, Books, House, find_one, wait_until
+from forgetting import BATCHES, Books, Installation, find_one, wait_until
 from masspayout.db import migrations
 from masspayout.settings import Settings
 from proxies import Proxy
@@ -22,22 +22,22 @@ class Pair:
     Attributes:
         replication: The way from the one to the other.
         front: The address that workers know, which leads to the server that is to be used.
-        house: Our database behind that address.
+        installation: Our database behind that address.
     """
 
     primary: Cluster
     standby: Cluster
     replication: Proxy
     front: Proxy
-    house: House
+    installation: Installation
 
     @property
-    def on_primary(self) -> House:
-        return self.house.at(self.primary.url())
+    def on_primary(self) -> Installation:
+        return self.installation.at(self.primary.url())
 
     @property
-    def on_standby(self) -> House:
-        return self.house.at(self.standby.url())
+    def on_standby(self) -> Installation:
+        return self.installation.at(self.standby.url())
 
     def wait_for_standby(self) -> None:
         """Wait until the standby has replayed all that the server wrote."""
@@ -66,8 +66,8 @@ def running_pair(directory: Path, books_url: URL, settings: Settings) -> Iterato
         standby = Cluster.standby_of(primary, directory, through_port=replication.port)
         opened.callback(standby.kill)
         front = opened.enter_context(Proxy(primary.port).running())
-        house = House(primary.url(port=front.port), Books(books_url), settings)
-        yield Pair(primary, standby, replication, front, house)
+        installation = Installation(primary.url(port=front.port), Books(books_url), settings)
+        yield Pair(primary, standby, replication, front, installation)
 
 
 async def pay_until(pair: Pair, part: float) -> None:

@@ -48,18 +48,18 @@ async def kill_workers(
     Returns:
         The payouts, all of which have ended.
     """
-    executioner = _Executioner(world, settings, random.Random(7))
+    kill_switch = _WorkerKiller(world, settings, random.Random(7))
     payouts = []
     try:
-        while executioner.kills < kills:
+        while kill_switch.kills < kills:
             payouts.append(await pay())
-            await executioner.kill_until_paid(payouts[-1])
+            await kill_switch.kill_until_paid(payouts[-1])
     finally:
-        executioner.end()
+        kill_switch.end()
     return payouts
 
 
-class _Executioner:
+class _WorkerKiller:
     """Two workers, and who kills them."""
 
     def __init__(self, world: World, settings: dict[str, str], chance: random.Random) -> None:

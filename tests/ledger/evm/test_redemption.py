@@ -14,10 +14,10 @@ from sqlalchemy import URL
 from anvil import Anvil
 from ats import CONTROL_LIST_ROLE, LOCKER_ROLE, MATURITY, REDEEMER_ROLE, AtsTokens, mint, running_ats
 from chains import Contract, deploy
-from crash_stories import HASTE, Story, die_everywhere
+from crash_scenarios import HASTE, Scenario, die_everywhere
 from databases import fresh_database
 from evm_harness import EvmHarness, evm_harness
-from evm_stages import Plan, story_on_chains
+from evm_stages import Plan, scenario_on_chains
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType
 from masspayout.db.session import Database
@@ -350,14 +350,14 @@ async def test_what_an_existing_contract_reports_of_a_redemption_is_understood(r
 
 
 @pytest.fixture
-def story(tokens: AtsTokens, embedded_server: URL, migrated_template: str, tmp_path: Path) -> Iterator[Story]:
+def scenario(tokens: AtsTokens, embedded_server: URL, migrated_template: str, tmp_path: Path) -> Iterator[Scenario]:
     """A redemption of a bond of which one holder is not taken by the payment token."""
     beginning = tokens.anvil.call("evm_snapshot")
     with (
         fresh_database(embedded_server, template=migrated_template) as url,
-        story_on_chains(asyncio.run(_plan(tokens, url)), tokens.anvil, url, tmp_path) as story,
+        scenario_on_chains(asyncio.run(_plan(tokens, url)), tokens.anvil, url, tmp_path) as scenario,
     ):
-        yield story
+        yield scenario
     tokens.anvil.call("evm_revert", beginning)
 
 
@@ -378,6 +378,6 @@ async def _plan(tokens: AtsTokens, url: URL) -> Plan:
 @pytest.mark.longest
 @pytest.mark.timeout(900)
 def test_a_crash_while_bonds_are_redeemed_pays_nobody_twice_and_forgets_nobody(
-    story: Story, embedded_server: URL
+    scenario: Scenario, embedded_server: URL
 ) -> None:
-    assert die_everywhere(story, embedded_server, stride=9) > 20
+    assert die_everywhere(scenario, embedded_server, stride=9) > 20

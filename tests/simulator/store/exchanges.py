@@ -53,7 +53,7 @@ class Exchanges:
             self._read_row(arguments[0].id)
         answer = await ask(*arguments, **named)
         process.advances += what in _ADVANCES
-        if process.story.is_told:
+        if process.trace.is_traced:
             process.tell(f"{what} → {shown(answer)}")
         return answer
 
@@ -130,7 +130,7 @@ class ProcessStore:
 
 
 def shown(answer: object) -> str:
-    """Write an answer for the story: short, and without what differs from run to run, and from store to store."""
+    """Write an answer for the trace: short, and without what differs from run to run, and from store to store."""
     if isinstance(answer, uuid.UUID):
         return "…"
     if isinstance(answer, dict):

@@ -12,7 +12,7 @@ from hedera_network.consensus import Consensus
 from hedera_network.faults import either, strikes
 from hedera_network.fees import CENT_EQUIVALENT, HBAR_EQUIVALENT
 from hedera_network.identifiers import entity_id, timestamp
-from hedera_network.mirror import happenings
+from hedera_network.mirror import transactions
 from hedera_network.mirror.entities import View
 from hedera_network.mirror.lies import Liar
 from hedera_network.mirror.queries import BadRequest, NotFound, Query, parse_entity
@@ -22,7 +22,7 @@ _PAGING = frozenset({"limit", "order"})
 _LOGS = _PAGING | {"timestamp", "index", "topic0", "topic1", "topic2", "topic3"}
 _KEPT_REQUESTS = 100_000
 
-Shown = dict[str, Any]
+Json = dict[str, Any]
 
 
 class MirrorServer:
@@ -62,7 +62,7 @@ class MirrorServer:
             application.router.add_get(f"/api/v1/{path}", self._answering(handler))
         return application
 
-    def _answering(self, show: Callable[[web.Request, View], Shown]) -> Callable[[web.Request], Any]:
+    def _answering(self, show: Callable[[web.Request, View], Json]) -> Callable[[web.Request], Any]:
         async def handler(request: web.Request) -> web.Response:
             ledger = self._consensus.ledger
             with ledger.lock:
@@ -122,50 +122,50 @@ class MirrorServer:
         self._recent.append(now)
         return False
 
-    def _account(self, request: web.Request, view: View) -> Shown:
+    def _account(self, request: web.Request, view: View) -> Json:
         query = _query(request, _PAGING | {"timestamp", "transactions", "transactiontype"})
         number = _entity(request)
-        listed: Shown = {"transactions": [], "links": {"next": None}}
+        listed: Json = {"transactions": [], "links": {"next": None}}
         if query.last("transactions") != "false":
             account_query = _query(
                 request, _PAGING | {"timestamp", "transactions"}, extra=[("account.id", str(number))]
             )
-            listed = happenings.transactions(view.ledger, account_query, view.at_nanos)
+            listed = transactions.transactions(view.ledger, account_query, view.at_nanos)
         return {**view.account(number), **listed}
 
-    def _accounts(self, request: web.Request, view: View) -> Shown:
+    def _accounts(self, request: web.Request, view: View) -> Json:
         return view.accounts(_query(request, _PAGING | {"account.id", "balance"}, default_order="asc"))
 
-    def _relations(self, request: web.Request, view: View) -> Shown:
+    def _relations(self, request: web.Request, view: View) -> Json:
         return view.relations(_entity(request), _query(request, _PAGING | {"token.id"}, default_order="asc"))
 
-    def _balances(self, request: web.Request, view: View) -> Shown:
+    def _balances(self, request: web.Request, view: View) -> Json:
         return view.balances(_query(request, _PAGING | {"account.id", "timestamp"}))
 
-    def _blocks(self, request: web.Request, view: View) -> Shown:
+    def _blocks(self, request: web.Request, view: View) -> Json:
         query = _query(request, _PAGING | {"timestamp", "block.number"})
-        return happenings.blocks(view.ledger, query, view.at_nanos)
+        return transactions.blocks(view.ledger, query, view.at_nanos)
 
-    def _logs(self, request: web.Request, view: View) -> Shown:
-        return happenings.contract_logs(view.ledger, _entity(request), _query(request, _LOGS), view.at_nanos)
+    def _logs(self, request: web.Request, view: View) -> Json:
+        return transactions.contract_logs(view.ledger, _entity(request), _query(request, _LOGS), view.at_nanos)
 
-    def _token(self, request: web.Request, view: View) -> Shown:
+    def _token(self, request: web.Request, view: View) -> Json:
         _query(request, frozenset({"timestamp"}))
         return view.token(_entity(request))
 
-    def _token_balances(self, request: web.Request, view: View) -> Shown:
+    def _token_balances(self, request: web.Request, view: View) -> Json:
         query = _query(request, _PAGING | {"timestamp", "account.id", "account.balance"})
         return view.token_balances(_entity(request), query)
 
-    def _transactions(self, request: web.Request, view: View) -> Shown:
+    def _transactions(self, request: web.Request, view: View) -> Json:
         accepted = _PAGING | {"timestamp", "account.id", "type", "result", "transactiontype"}
-        return happenings.transactions(view.ledger, _query(request, accepted), view.at_nanos)
+        return transactions.transactions(view.ledger, _query(request, accepted), view.at_nanos)
 
-    def _transactions_by_id(self, request: web.Request, view: View) -> Shown:
+    def _transactions_by_id(self, request: web.Request, view: View) -> Json:
         query = _query(request, frozenset({"nonce", "scheduled"}))
-        return happenings.transactions_by_id(view.ledger, request.match_info["id"], query, view.at_nanos)
+        return transactions.transactions_by_id(view.ledger, request.match_info["id"], query, view.at_nanos)
 
-    def _exchange_rate(self, request: web.Request, view: View) -> Shown:
+    def _exchange_rate(self, request: web.Request, view: View) -> Json:
         _query(request, frozenset({"timestamp"}))
         hour = 3600
         began = view.at_nanos // NANOS_PER_SECOND // hour * hour
@@ -176,7 +176,7 @@ class MirrorServer:
             "timestamp": timestamp(began * NANOS_PER_SECOND),
         }
 
-    def _network_nodes(self, request: web.Request, view: View) -> Shown:
+    def _network_nodes(self, request: web.Request, view: View) -> Json:
         _query(request, _PAGING | {"file.id", "node.id"}, default_order="asc")
         period = {"from": timestamp(view.ledger.began_nanos), "to": None}
         nodes = [

@@ -1,4 +1,4 @@
-"""What a worker does by the clock costs nothing in a house that has been paying for years.
+"""What a worker does by the clock costs nothing in a database that has been paying for years.
 
 Two hundred thousand distributions, five thousand series and a hundred thousand events in the outbox: the statements of
 a round in which nothing is due are recorded, and none reads what has piled up from end to end. (The calendars of the
@@ -61,7 +61,7 @@ LARGE_TABLES = {"distribution", "webhook_event", "webhook_delivery", "holder", "
 
 
 @pytest.fixture
-async def house(server_url: URL, settings: Settings) -> AsyncIterator[Context]:
+async def busy_database(server_url: URL, settings: Settings) -> AsyncIterator[Context]:
     with fresh_database(server_url) as url:
         await asyncio.to_thread(migrations.upgrade, url)
         runtime = make_runtime(Database(url), settings)
@@ -78,17 +78,17 @@ def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes_of(part)
 
 
-async def test_a_round_in_which_nothing_is_due_reads_no_large_table_from_end_to_end(house: Context) -> None:
+async def test_a_round_in_which_nothing_is_due_reads_no_large_table_from_end_to_end(busy_database: Context) -> None:
     statements: list[tuple[str, Any]] = []
-    engine = house.database._engine.sync_engine
+    engine = busy_database.database._engine.sync_engine
     event.listen(engine, "before_cursor_execute", lambda *said: statements.append((said[2], said[3])))
-    now = await house.database.clock.now()
+    now = await busy_database.database.clock.now()
     for task in PERIODIC:
         if task.pause_seconds <= MINUTE_SECONDS:
-            await task.run(house, now)
+            await task.run(busy_database, now)
     assert len(statements) > 8
     scanned = []
-    with psycopg.connect(**connect_arguments(house.database.url)) as connection:
+    with psycopg.connect(**connect_arguments(busy_database.database.url)) as connection:
         for statement, parameters in statements:
             if not statement.lstrip().startswith(("SELECT", "UPDATE", "WITH", "DELETE", "INSERT")):
                 continue

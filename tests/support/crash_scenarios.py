@@ -1,6 +1,6 @@
 """Payouts that are interrupted at every side effect there is, one after the other, on whichever ledger.
 
-A ``Story`` is a planned payout in a database that is copied for each death; a ``Stage`` is the ledger as it was then.
+A ``Scenario`` is a planned payout in a database that is copied for each death. A ``Stage`` is the ledger at that time.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ class Stage(Protocol):
 
 
 @dataclass(frozen=True)
-class Story:
+class Scenario:
     """A frozen distribution in a database that can be copied: the same beginning for every death.
 
     Attributes:
@@ -91,15 +91,15 @@ class Recovered:
     signed_again: int
 
 
-def die_everywhere(story: Story, server: URL, *, stride: int = 1, up_to: int | None = None) -> int:
+def die_everywhere(scenario: Scenario, server: URL, *, stride: int = 1, up_to: int | None = None) -> int:
     """Die at every side effect, or each so-manieth up to a number, recover, and compare the books.
 
     Return at which one of them the last death was, or would have been.
     """
-    return _everywhere(story, partial(_die_and_recover, story, server), stride, up_to)
+    return _everywhere(scenario, partial(_die_and_recover, scenario, server), stride, up_to)
 
 
-def forget_everywhere(story: Story, server: URL, *, stride: int = 1, up_to: int | None = None) -> list[Recovered]:
+def forget_everywhere(scenario: Scenario, server: URL, *, stride: int = 1, up_to: int | None = None) -> list[Recovered]:
     """Die at every side effect, or each so-manieth; have the database forget, recover, and compare the books.
 
     It forgets one, two or three commits, or everything since the payout was planned, in turns; the ledger forgets
@@ -107,31 +107,33 @@ def forget_everywhere(story: Story, server: URL, *, stride: int = 1, up_to: int 
     """
     found: list[Recovered] = []
 
-    def die_and_forget(mortals: crashes.Mortals, kill_at: int) -> bool:
+    def die_and_forget(processes: crashes.KillableProcesses, kill_at: int) -> bool:
         turn = (kill_at - 1) // stride
-        recovered = _die_and_forget(story, server, mortals, kill_at, turn)
+        recovered = _die_and_forget(scenario, server, processes, kill_at, turn)
         if recovered is not None:
             found.append(recovered)
         return recovered is None
 
-    _everywhere(story, die_and_forget, stride, up_to)
+    _everywhere(scenario, die_and_forget, stride, up_to)
     return found
 
 
-def _everywhere(story: Story, die: Callable[[crashes.Mortals, int], bool], stride: int, up_to: int | None) -> int:
+def _everywhere(
+    scenario: Scenario, die: Callable[[crashes.KillableProcesses, int], bool], stride: int, up_to: int | None
+) -> int:
     """Die until the payout ends before the next death, several at a time. Return the last side effect tried."""
     ran_through = threading.Event()
     numbers = itertools.count(1, stride) if up_to is None else range(1, up_to + 1, stride)
     side_effects = itertools.takewhile(lambda _: not ran_through.is_set(), iter(numbers))
 
     def die_again_and_again() -> int:
-        mortals = crashes.Mortals(story.opener)
+        processes = crashes.KillableProcesses(scenario.opener)
         last = 0
         for kill_at in side_effects:
             last = kill_at
-            if die(mortals, kill_at):
+            if die(processes, kill_at):
                 ran_through.set()
-        mortals.close()
+        processes.close()
         return last
 
     with ThreadPoolExecutor(AT_ONCE) as several_at_once:
@@ -139,31 +141,33 @@ def _everywhere(story: Story, die: Callable[[crashes.Mortals, int], bool], strid
         return max(death.result() for death in deaths)
 
 
-def _die_and_recover(story: Story, server: URL, mortals: crashes.Mortals, kill_at: int) -> bool:
+def _die_and_recover(scenario: Scenario, server: URL, processes: crashes.KillableProcesses, kill_at: int) -> bool:
     """Tell whether the payout ended before there were as many side effects."""
-    assert story.template.database is not None
-    with fresh_database(server, template=story.template.database) as url, story.stage(url) as stage:
-        status = mortals.pay(url, stage.settings, story.distribution_id, kill_at)
+    assert scenario.template.database is not None
+    with fresh_database(server, template=scenario.template.database) as url, scenario.stage(url) as stage:
+        status = processes.pay(url, stage.settings, scenario.distribution_id, kill_at)
         assert status in (0, crashes.KILLED), f"side effect {kill_at}"
         if status == crashes.KILLED:
-            recovery = mortals.pay(url, stage.settings, story.distribution_id)
+            recovery = processes.pay(url, stage.settings, scenario.distribution_id)
             assert recovery == 0, f"recovery from side effect {kill_at}"
         stage.calm_down()
-        asyncio.run(_check(url, story, stage, f"side effect {kill_at}"))
+        asyncio.run(_check(url, scenario, stage, f"side effect {kill_at}"))
     return status == 0
 
 
-def _die_and_forget(story: Story, server: URL, mortals: crashes.Mortals, kill_at: int, turn: int) -> Recovered | None:
+def _die_and_forget(
+    scenario: Scenario, server: URL, processes: crashes.KillableProcesses, kill_at: int, turn: int
+) -> Recovered | None:
     """Return what was found; None when the payout ended before there were as many side effects."""
-    assert story.template.database is not None
+    assert scenario.template.database is not None
     lost = turn % (MOST_LOST + 1)
     when = f"side effect {kill_at}, {lost or 'all'} commits lost"
     with (
-        fresh_database(server, template=story.template.database) as url,
-        copied_database(story.template) as restored,
-        story.stage(url) as stage,
+        fresh_database(server, template=scenario.template.database) as url,
+        copied_database(scenario.template) as restored,
+        scenario.stage(url) as stage,
     ):
-        status = mortals.pay(url, stage.settings, story.distribution_id, kill_at, crashes.Loss(restored, lost))
+        status = processes.pay(url, stage.settings, scenario.distribution_id, kill_at, crashes.Loss(restored, lost))
         if status == 0:
             return None
         assert status == crashes.KILLED, when
@@ -171,13 +175,13 @@ def _die_and_forget(story: Story, server: URL, mortals: crashes.Mortals, kill_at
         was_noticed = None
         if (turn // (MOST_LOST + 1)) % 2:
             stage.wait_until_shown()
-            was_noticed = not asyncio.run(_agrees(restored, story, stage))
+            was_noticed = not asyncio.run(_agrees(restored, scenario, stage))
             assert was_noticed or not lost_payments, when
         reserved, signed = _numbers(restored, AttemptStatus.RESERVED), _numbers(url)
-        recovery = mortals.pay(restored, stage.settings, story.distribution_id)
+        recovery = processes.pay(restored, stage.settings, scenario.distribution_id)
         assert recovery == 0, f"recovery from {when}"
         stage.calm_down()
-        asyncio.run(_check(restored, story, stage, when))
+        asyncio.run(_check(restored, scenario, stage, when))
         again = reserved & signed & _numbers(restored)
         return Recovered(kill_at, lost_payments, was_noticed, _count(restored, _ADOPTED), len(again))
 
@@ -203,12 +207,12 @@ def _numbers(url: URL, status: AttemptStatus | None = None) -> set[object]:
     return set(_rows(url, query, {"status": status}))
 
 
-async def _agrees(url: URL, story: Story, stage: Stage) -> bool:
-    database, ledger = Database(url), crashes.open_ledger(story.opener, url, stage.settings)
+async def _agrees(url: URL, scenario: Scenario, stage: Stage) -> bool:
+    database, ledger = Database(url), crashes.open_ledger(scenario.opener, url, stage.settings)
     try:
         while True:
             try:
-                return (await reconciliation.reconcile(database, ledger, story.distribution_id)).agrees
+                return (await reconciliation.reconcile(database, ledger, scenario.distribution_id)).agrees
             except LedgerUnavailable:  # a fault of the stage, which strikes now and then
                 continue
     finally:
@@ -216,26 +220,26 @@ async def _agrees(url: URL, story: Story, stage: Stage) -> bool:
         await database.close()
 
 
-async def _check(url: URL, story: Story, stage: Stage, when: str) -> None:
+async def _check(url: URL, scenario: Scenario, stage: Stage, when: str) -> None:
     """Compare the ledger's own books with what everybody was owed, and find nothing left hanging."""
     database = Database(url)
-    ledger = crashes.open_ledger(story.opener, url, stage.settings)
+    ledger = crashes.open_ledger(scenario.opener, url, stage.settings)
     async with database.unit_of_work() as session:
-        asset = await Assets(session).get_by_reference(story.asset_token)
+        asset = await Assets(session).get_by_reference(scenario.asset_token)
     world = World(Context(stage.settings, database, ledger, Jobs(url)), asset)
-    found = await world.find(story.distribution_id)
-    verdict = await world.reconcile(story.distribution_id)
+    found = await world.find(scenario.distribution_id)
+    verdict = await world.reconcile(scenario.distribution_id)
     await ledger.close()
     await database.close()
 
     decimals = int(found.payment_token_decimals or 0)
     owed = {h.account_id: int((h.payment_amount or 0) * 10**decimals) for h in found.holders}
-    assert stage.received_units() == {account: units for account, units in owed.items() if account not in story.bad}, (
-        when
-    )
+    assert stage.received_units() == {
+        account: units for account, units in owed.items() if account not in scenario.bad
+    }, when
     assert verdict.agrees, f"{when}: {verdict}"
-    assert found.status is (DistributionStatus.FAILED if story.bad else DistributionStatus.COMPLETED), when
-    assert {h.account_id: h.failure_code for h in found.holders if not h.paid} == story.bad, when
+    assert found.status is (DistributionStatus.FAILED if scenario.bad else DistributionStatus.COMPLETED), when
+    assert {h.account_id: h.failure_code for h in found.holders if not h.paid} == scenario.bad, when
     assert not [h for h in found.holders if h.attempt_id and not h.paid], when
     assert all(batch.status is not BatchStatus.PROCESSING for batch in found.batches), when
     assert open_attempts(url) == 0, when
