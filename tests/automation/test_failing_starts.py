@@ -153,7 +153,7 @@ async def refuse_freezes(world: World, bad: Distribution, error: str) -> None:
     )
 
 
-async def refusals(world: World) -> int:
+async def errors(world: World) -> int:
     with psycopg.connect(**connect_arguments(world.runtime.database.url)) as connection:
         ((count, is_called),) = connection.execute("SELECT last_value, is_called FROM refusals").fetchall()
     return int(count) if is_called else 0
@@ -172,7 +172,7 @@ async def test_what_fails_for_a_reason_that_may_pass_is_tried_again_after_growin
     for seconds in range(2, 61):
         assert await run_due(world, DUE + seconds * SECOND, backoff) == 0
     # After 1 s, and pauses of 5, 10, 20 s.
-    assert await refusals(world) == 4
+    assert await errors(world) == 4
     assert caplog.text.count("did not start, for the") == 4
     assert "Traceback" in caplog.text
     found = await world.find(bad.id)
@@ -207,7 +207,7 @@ async def test_a_worker_until_idle_outlives_what_fails_and_starts_the_rest(world
     await write(world, "UPDATE distribution SET scheduled_time = now() - interval '1 second'")
     await refuse_freezes(world, bad, ERRORS["unforeseen"][0])
     await run_worker(world.runtime, concurrency=2, until_idle=True)
-    assert await refusals(world) == 1
+    assert await errors(world) == 1
     assert await world.find_status(bad.id) is PENDING
     assert await world.find_status(good.id) is DistributionStatus.COMPLETED
 
@@ -255,7 +255,7 @@ async def test_one_contract_that_cannot_be_read_keeps_no_other_waiting(
     )
     reader = EventReader(runtime.database, runtime.ledger, runtime.settings)
     assert [polled.contract_id for polled in await reader.poll_enabled(DUE)] == [world.asset.token_id]
-    assert await refusals(world) >= 1
+    assert await errors(world) >= 1
     assert "cannot be polled" in caplog.text
 
 
@@ -272,7 +272,7 @@ async def test_one_register_that_cannot_be_read_keeps_no_other_waiting(world: Wo
         f"WHEN (NEW.asset_id = '{world.asset.id}') EXECUTE FUNCTION refuse()",
     )
     assert await assets.sync_due(runtime.database, runtime.ledger, DUE) == 1
-    assert await refusals(world) == 1
+    assert await errors(world) == 1
 
 
 @given(st.lists(st.integers(0, 2_000), max_size=60))

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import URL
 
 from command_line import CommandLine, environment, nobody_reads
-from databases import cut_off, let_in_again, run_sql
+from databases import allow_connections, refuse_connections, run_sql
 from masspayout.db.connecting import connect_arguments
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.settings import Settings
@@ -134,8 +134,8 @@ def test_a_payment_that_is_interrupted_says_how_it_goes_on(
 def test_a_payment_whose_database_goes_away_says_how_it_goes_on(
     database_url: URL, command_line: CommandLine, payment: tuple[str, ...]
 ) -> None:
-    status, words = end_half_way(lambda _: cut_off(database_url), database_url, *payment)
-    let_in_again(database_url)
+    status, words = end_half_way(lambda _: refuse_connections(database_url), database_url, *payment)
+    allow_connections(database_url)
     assert status == 1
     assert "nothing is lost. It goes on with: masspayout worker" in words
     assert "error: PostgreSQL at " in words

@@ -40,9 +40,9 @@ async def test_what_is_promised_to_a_payout_under_way_is_not_there_for_another(w
 async def test_of_payouts_that_begin_at_once_as_many_begin_as_there_is_money_for(world: World) -> None:
     plans = [await world.plan("400") for _ in range(6)]
     results = await asyncio.gather(*(execute(world, plan) for plan in plans), return_exceptions=True)
-    refusals = [result for result in results if result is not None]
-    assert len(refusals) == 3
-    assert all(isinstance(refusal, InsufficientFunds) for refusal in refusals)
+    errors = [result for result in results if result is not None]
+    assert len(errors) == 3
+    assert all(isinstance(refusal, InsufficientFunds) for refusal in errors)
     for plan, result in zip(plans, results, strict=True):
         if result is None:
             assert await world.pay(plan.id) is DistributionStatus.COMPLETED

@@ -50,14 +50,16 @@ async def contrast(page: Page) -> float:
 
 async def test_every_page_fits_a_phone_and_asks_nobody_else(service: Service, sign_in: Open) -> None:
     page = await sign_in("ana", viewport=SMALLEST_PHONE)
-    elsewhere: list[str] = []
+    foreign_urls: list[str] = []
     own = urlsplit(service.address).netloc
-    page.on("request", lambda request: elsewhere.append(request.url) if urlsplit(request.url).netloc != own else None)
+    page.on(
+        "request", lambda request: foreign_urls.append(request.url) if urlsplit(request.url).netloc != own else None
+    )
     for path in PATHS:
         await page.goto(path)
         await expect(page.locator("main h1").first).to_be_visible()
         assert await too_wide(page) <= 0, path
-    assert not [url for url in elsewhere if not url.startswith(("data:", "blob:"))]
+    assert not [url for url in foreign_urls if not url.startswith(("data:", "blob:"))]
 
 
 async def test_the_api_is_read_and_tried_without_anything_from_elsewhere(service: Service, sign_in: Open) -> None:

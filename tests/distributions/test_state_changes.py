@@ -207,10 +207,10 @@ async def test_a_retry_while_workers_pay_is_refused_or_waits_its_turn(world: Wor
     await execute(world.runtime, dividend.id)
 
     async def insist() -> int:
-        refusals = 0
+        errors = 0
         for _ in range(15):
-            refusals += conflicts(await race(retry(world.runtime, dividend.id), pay(world.runtime, dividend.id)))
-        return refusals
+            errors += conflicts(await race(retry(world.runtime, dividend.id), pay(world.runtime, dividend.id)))
+        return errors
 
     await race(insist(), *(pay(other, dividend.id) for other in others))
     assert (await world.reconcile(dividend.id)).agrees

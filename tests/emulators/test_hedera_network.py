@@ -77,7 +77,7 @@ def test_an_altered_body_is_refused(wallet: Wallet, token: str) -> None:
         ({"max_fee": TOKEN_FEE - 1}, "INSUFFICIENT_TX_FEE"),
     ],
 )
-def test_what_a_node_refuses_at_its_door(wallet: Wallet, token: str, terms: dict[str, object], code: str) -> None:
+def test_what_a_node_refuses_on_arrival(wallet: Wallet, token: str, terms: dict[str, object], code: str) -> None:
     assert wallet.pay(token, {"0.0.2": 10}, **terms) == (code, "RECEIPT_NOT_FOUND")
     assert wallet.network.operator.balances(token) == {wallet.account_id: FUNDS}
 
@@ -110,7 +110,7 @@ def test_a_transfer_has_at_most_ten_adjustments(wallet: Wallet, token: str, kind
     assert wallet.pay(wanted, dict.fromkeys(accounts, 1)) == ("OK", code)
 
 
-def test_who_does_not_exist_or_cannot_pay_is_not_let_in(network: EmulatedNetwork, wallet: Wallet, token: str) -> None:
+def test_who_does_not_exist_or_cannot_pay_is_refused(network: EmulatedNetwork, wallet: Wallet, token: str) -> None:
     network.operator.update_account(wallet.account_id, tinybars=TOKEN_FEE - 1)
     assert wallet.pay(token, {"0.0.2": 1})[0] == "INSUFFICIENT_PAYER_BALANCE"
     network.operator.update_account(wallet.account_id, deleted=True)

@@ -117,7 +117,7 @@ async def test_every_command_for_a_restore_does_what_the_document_says(
     typed = {
         (name, tuple(sorted(options))) for each in ran for line in each.splitlines() for name, options in mentions(line)
     }
-    assert documented - typed <= TRIED_ELSEWHERE
+    assert documented - typed <= TESTED_IN_OTHER_FILES
 
 
 def code(text: str) -> Iterator[str]:
@@ -126,7 +126,7 @@ def code(text: str) -> Iterator[str]:
 
 
 # Each has tests of its own; none is about restores.
-TRIED_ELSEWHERE = {
+TESTED_IN_OTHER_FILES = {
     ("series resume", ()),
     ("distribution execute", ()),
     ("up", ()),

@@ -100,11 +100,11 @@ async def test_workers_that_are_killed_at_random_pay_everybody_once(
             for account in bad:
                 await harness.freeze(account, token.address)
             world = await _payer_of_lists(harness, database, token.address)
-            lists: list[PayoutList] = []
+            payout_lists_made: list[PayoutList] = []
 
             async def pay() -> uuid.UUID:
-                lists.append(PayoutList(tuple(ACCOUNTS), _amounts(len(lists)), FUNDS_UNITS))
-                return await _pay_list(world, token.address, lists[-1])
+                payout_lists_made.append(PayoutList(tuple(ACCOUNTS), _amounts(len(payout_lists_made)), FUNDS_UNITS))
+                return await _pay_list(world, token.address, payout_lists_made[-1])
 
             harness.way.faults = replace(FAULTS, no_mempool=no_mempool)
             payouts = await kill_workers(world, pay, kills=6, **_settings_of_workers(harness))
@@ -112,7 +112,7 @@ async def test_workers_that_are_killed_at_random_pay_everybody_once(
 
             found = [await world.find(payout) for payout in payouts]
             verdicts = [await world.reconcile(payout) for payout in payouts]
-            owed = [entry for entries in lists for entry in entries if entry[0] not in bad]
+            owed = [entry for entries in payout_lists_made for entry in entries if entry[0] not in bad]
             assert sorted(_transfers(token, harness.payer_account_id)) == sorted(owed)
             received: Counter[str] = Counter()
             for account, units in owed:

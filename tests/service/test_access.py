@@ -206,10 +206,10 @@ async def test_a_login_link_works_once(database: Database, database_url: URL, se
     outcomes = await asyncio.gather(
         *(access.log_in_by_link(database, settings, link) for _ in range(3)), return_exceptions=True
     )
-    let_in = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
-    assert [identity.name for identity, _ in let_in] == ["ana"]
+    authenticated = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
+    assert [identity.name for identity, _ in authenticated] == ["ana"]
     run_sql(database_url, "UPDATE login_link SET expires_at = now() - interval '1 second' WHERE used_at IS NULL")
-    for stale in (link, late, "", "mpl_0_0", let_in[0][1]):
+    for stale in (link, late, "", "mpl_0_0", authenticated[0][1]):
         with pytest.raises(NotAuthenticated, match="used already"):
             await access.log_in_by_link(database, settings, stale)
 

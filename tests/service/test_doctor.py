@@ -323,13 +323,13 @@ async def test_a_register_that_cannot_be_read(runtime: Context, database_url: UR
 async def test_a_payout_on_another_ledger(runtime: Context, database_url: URL) -> None:
     world = await World.make(runtime, [("0.0.20000", 1)])
     dividend = await world.plan()
-    home = await world.sandbox.identity()
+    ledger_identity = await world.sandbox.identity()
     await world.sandbox.admin.reset()
 
     problem = the_problem(await examine(database_url), "home ledger")
 
     assert f"than {await world.sandbox.identity()}, to which the settings lead" in problem.message
-    assert problem.details == (f"{dividend.id} PENDING: {home}",)
+    assert problem.details == (f"{dividend.id} PENDING: {ledger_identity}",)
     async with runtime.database.unit_of_work() as session:
         await distributions.cancel(session, dividend.id)
     assert all_is_well(await examine(database_url))

@@ -64,7 +64,7 @@ def move_clock(url: URL, seconds: float) -> URL:
     return url.update_query_dict({"search_path": "public, moved, pg_catalog"})
 
 
-def cut_off(url: URL) -> None:
+def refuse_connections(url: URL) -> None:
     """End every connection to a database, and let no other one in."""
     run_sql(
         url.set(database="postgres"),
@@ -73,7 +73,7 @@ def cut_off(url: URL) -> None:
     )
 
 
-def let_in_again(url: URL) -> None:
+def allow_connections(url: URL) -> None:
     """Take connections to a database again."""
     run_sql(url.set(database="postgres"), f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS true')
 

@@ -20,7 +20,7 @@ from masspayout.kernel.actors import acting_as
 from masspayout.kernel.errors import Conflict, Invalid, MassPayoutError
 from masspayout.service import idempotency
 from masspayout.service.access import Identity
-from masspayout.service.idempotency import Answer, Claim
+from masspayout.service.idempotency import Claim, StoredResponse
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
@@ -74,13 +74,13 @@ async def _with_key(request: Request, identity: Identity, rules: Rules, body: Re
     # An answer that is sealed can be opened only by who came in with the same secret, so keys go with the secret there.
     asker = f"{identity.kind}:{identity.credential_id if rules.tells_secret else identity.id}"
     claimed = await idempotency.claim(database, asker, key, _digest(request, body))
-    if isinstance(claimed, Answer):
+    if isinstance(claimed, StoredResponse):
         return _replay(request, claimed)
     request.state.claim = claimed
     async with idempotency.held(database, claimed) as holding:
         response = await _answered(request, handle)
         if response.status_code < _FIRST_SERVER_ERROR:
-            await holding.keep(_answer_of(request, response, is_sealed=rules.tells_secret))
+            await holding.keep(_stored_response(request, response, is_sealed=rules.tells_secret))
     return response
 
 
@@ -99,9 +99,9 @@ def _digest(request: Request, body: ReceivedBody) -> str:
     return digest.hexdigest()
 
 
-def _answer_of(request: Request, response: Response, *, is_sealed: bool) -> Answer:
+def _stored_response(request: Request, response: Response, *, is_sealed: bool) -> StoredResponse:
     body = bytes(response.body)
-    return Answer(
+    return StoredResponse(
         response.status_code,
         response.media_type or response.headers.get("content-type"),
         response.headers.get("location"),
@@ -110,7 +110,7 @@ def _answer_of(request: Request, response: Response, *, is_sealed: bool) -> Answ
     )
 
 
-def _replay(request: Request, answer: Answer) -> Response:
+def _replay(request: Request, answer: StoredResponse) -> Response:
     body = _open(request, answer.body) if answer.is_sealed else answer.body
     response = Response(body, answer.status, media_type=answer.media_type)
     if answer.location is not None:

@@ -86,10 +86,10 @@ class PageContext:
             with acting_as(identity.actor(self.source_address)):
                 await act()
         except NotAuthenticated as error:
-            messages.refuse(error)
+            messages.notify_error(error)
             ui.navigate.to("/sign-in")
         except MassPayoutError as error:
-            messages.refuse(error)
+            messages.notify_error(error)
 
     def every(self, seconds: float, refresh: Callable[[], Awaitable[Any]]) -> ui.timer:
         """Bring a part of the page up to date again and again, while the page is open."""

@@ -151,8 +151,8 @@ class UnitOfWork(AsyncSession):
     def freeze(self, distribution: Distribution) -> repositories.Freeze:
         return repositories.Freeze(self, distribution)
 
-    def given_entitlements(self, distribution: Distribution) -> repositories.GivenEntitlements:
-        return repositories.GivenEntitlements(self, distribution)
+    def supplied_entitlements(self, distribution: Distribution) -> repositories.SuppliedEntitlements:
+        return repositories.SuppliedEntitlements(self, distribution)
 
     def reconciliation(self, distribution: Distribution) -> repositories.Reconciliations:
         return repositories.Reconciliations(self, distribution)

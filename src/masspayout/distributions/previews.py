@@ -14,13 +14,13 @@ from masspayout.distributions.csv_import import PayoutList
 from masspayout.distributions.terms import Terms, from_terms
 from masspayout.entitlements import (
     FreezeReading,
-    bring_balances,
     excluded_accounts,
     freezing,
     nobody_holds,
     nothing_to_pay,
     payment_token_of,
     require_explicit_amounts,
+    stage_balances,
 )
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.money import subtract, to_decimal, to_units
@@ -140,7 +140,7 @@ async def _divide(
     decimals, recipients = reading.token.decimals, Spool()
     async with context.database.unit_of_work() as work:
         asset = await work.assets.get(planned.asset_id)
-        await bring_balances(work, reading, asset)
+        await stage_balances(work, reading, asset)
         excluded = excluded_accounts(planned, asset, reading.token)
         is_staged = reading.balances is not None
         shares = DryRun(work, planned, to_units(amount, decimals), excluded, staged=is_staged)

@@ -3,7 +3,6 @@
 from masspayout.entitlements import freezing, register_hashes
 from masspayout.entitlements.freezing import (
     FreezeReading,
-    bring_balances,
     excluded_accounts,
     freeze,
     freeze_offer,
@@ -12,6 +11,7 @@ from masspayout.entitlements.freezing import (
     payment_token_of,
     record_freeze,
     require_explicit_amounts,
+    stage_balances,
 )
 from masspayout.entitlements.register_hashes import HashCheck, HashState
 
@@ -19,7 +19,6 @@ __all__ = [
     "FreezeReading",
     "HashCheck",
     "HashState",
-    "bring_balances",
     "excluded_accounts",
     "freeze",
     "freeze_offer",
@@ -30,4 +29,5 @@ __all__ = [
     "record_freeze",
     "register_hashes",
     "require_explicit_amounts",
+    "stage_balances",
 ]

@@ -17,7 +17,7 @@ from masspayout.db.repositories import (
     refusing_rows,
 )
 from masspayout.db.unit_of_work import UnitOfWork
-from masspayout.entitlements import given
+from masspayout.entitlements import supplied
 from masspayout.kernel.errors import Conflict, Invalid, NobodyEligible
 from masspayout.kernel.money import subtract, to_decimal, to_units
 from masspayout.kernel.next_steps import Action, Field
@@ -134,15 +134,15 @@ async def freeze(work: UnitOfWork, settings: Settings, distribution: Distributio
     await work.refresh(distribution)
     if distribution.is_frozen or not distribution.status.can_execute:
         raise _cannot_be_frozen(distribution)
-    is_given = await given.are_given(work, distribution)
+    is_supplied = await supplied.are_supplied(work, distribution)
     if reading.offer is not None:
-        if is_given:
-            raise given.beside_an_offer(distribution)
+        if is_supplied:
+            raise supplied.beside_an_offer(distribution)
         return await freeze_offer(work, reading.binding, distribution, reading.offer)
     _require_unchanged(settings, distribution, asset, reading)
-    if is_given:
-        return await _freeze_given(work, distribution, reading)
-    snapshot_at = await bring_balances(work, reading, asset)
+    if is_supplied:
+        return await _freeze_supplied(work, distribution, reading)
+    snapshot_at = await stage_balances(work, reading, asset)
     excluded = excluded_accounts(distribution, asset, reading.token)
     if distribution.amount is None or distribution.payout_type is None:
         raise Invalid(
@@ -170,13 +170,13 @@ async def freeze(work: UnitOfWork, settings: Settings, distribution: Distributio
     return totals
 
 
-async def _freeze_given(work: UnitOfWork, distribution: Distribution, reading: FreezeReading) -> Totals:
+async def _freeze_supplied(work: UnitOfWork, distribution: Distribution, reading: FreezeReading) -> Totals:
     """Take the entitlements that another program wrote with the distribution as they are."""
     binding, token = reading.binding, reading.token
     with refusing_rows(distribution.id):
-        totals = await given.write_given(work, distribution, token, binding.batch_size)
+        totals = await supplied.write_supplied(work, distribution, token, binding.batch_size)
     promised = distribution.amount or totals.total_amount
-    outside = await given.strangers(work, distribution)
+    outside = await supplied.strangers(work, distribution)
     if outside:
         _log.warning("distribution %s pays accounts outside the register: %s", distribution.id, ", ".join(outside))
     about = {"entitlements": "as another program wrote them", "outside_register": outside}
@@ -324,7 +324,7 @@ def _cannot_be_frozen(distribution: Distribution) -> Conflict:
     )
 
 
-async def bring_balances(work: UnitOfWork, reading: FreezeReading, asset: Asset) -> datetime | None:
+async def stage_balances(work: UnitOfWork, reading: FreezeReading, asset: Asset) -> datetime | None:
     """Bring the balances into place that a freeze divides by, and return the time that they are of.
 
     Raises:

@@ -39,7 +39,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredResponse:
     """The response to a request, as it is kept."""
 
     status: int
@@ -49,7 +49,7 @@ class Answer:
     is_sealed: bool = False
 
 
-async def claim(database: Database, asked_by: str, key: str, digest: str) -> Claim | Answer:
+async def claim(database: Database, asked_by: str, key: str, digest: str) -> Claim | StoredResponse:
     """Take a request up, or return the answer that it got before.
 
     Args:
@@ -77,7 +77,7 @@ async def claim(database: Database, asked_by: str, key: str, digest: str) -> Cla
             f"The request with the idempotency key {key!r} is being worked on.",
             "Send it again in a few seconds, with the same key.",
         )
-    return _answer_of(found)
+    return _stored_response(found)
 
 
 class Holding:
@@ -90,7 +90,7 @@ class Holding:
         self._claimed = claimed
         self._sleep = sleep
 
-    async def keep(self, answer: Answer) -> None:
+    async def keep(self, answer: StoredResponse) -> None:
         """Keep the answer to the request, for whoever sends it again."""
         async with self._database.single_statement() as work:
             await work.idempotent_requests.answer(
@@ -132,8 +132,8 @@ async def forget_old(database: Database) -> int:
         return await work.idempotent_requests.forget_old(KEPT_SECONDS)
 
 
-def _answer_of(found: IdempotentRequest) -> Answer:
-    return Answer(
+def _stored_response(found: IdempotentRequest) -> StoredResponse:
+    return StoredResponse(
         found.response_status or 0,
         found.response_type,
         found.response_location,

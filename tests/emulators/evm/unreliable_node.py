@@ -20,7 +20,7 @@ _BLOCK_PARAMETER = {
     "eth_call": 1, "eth_getBalance": 1, "eth_getCode": 1, "eth_getTransactionCount": 1, "eth_getBlockByNumber": 0
 }  # fmt: skip
 
-_LOOKS_FOR_BLOCK, _SECONDS_BETWEEN_LOOKS = 100, 0.01
+_BLOCK_POLLS, _SECONDS_BETWEEN_POLLS = 100, 0.01
 
 
 class Lie(Enum):
@@ -180,10 +180,10 @@ class UnreliableNode:
         """Send a transaction. A node that mines at once answers before the block is there: wait for it."""
         answer = await self._ask("eth_sendRawTransaction", [signed])
         mines_at_once = (await self._ask("anvil_getAutomine", []))["result"]
-        for _ in range(_LOOKS_FOR_BLOCK):
+        for _ in range(_BLOCK_POLLS):
             if not mines_at_once or int((await self._ask("txpool_status", []))["result"]["pending"], 16) == 0:
                 break  # what is too cheap for any block stays where it is
-            await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+            await asyncio.sleep(_SECONDS_BETWEEN_POLLS)
         return answer
 
     async def _is_next(self, signed: str) -> bool:

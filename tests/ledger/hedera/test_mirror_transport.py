@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masspayout.kernel.errors import Invalid, LedgerUnavailable, MassPayoutError
-from masspayout.ledger.hedera.mirror.answers import Blocks
 from masspayout.ledger.hedera.mirror.rate_limiter import RateLimiter
+from masspayout.ledger.hedera.mirror.responses import Blocks
 from masspayout.ledger.hedera.mirror.transport import MirrorTransport, MirrorUnreadable
 
 BLOCK = b'{"blocks": [{"number": 7, "timestamp": {"from": "1.5", "to": "2.000000001"}}], "links": {"next": null}}'

@@ -11,7 +11,7 @@ from masspayout import runtime
 from masspayout.kernel.errors import Invalid
 from masspayout.ledger.hedera.adapter import HederaLedger
 from masspayout.ledger.hedera.costs import fee_tinybars, seconds, transaction_count
-from masspayout.ledger.hedera.mirror.answers import CustomFees, ExchangeRate, FixedFee, Token
+from masspayout.ledger.hedera.mirror.responses import CustomFees, ExchangeRate, FixedFee, Token
 from masspayout.ledger.hedera.networks import find_network
 from masspayout.settings import Settings
 

@@ -10,7 +10,7 @@ from ledger.hedera.conftest import Hedera
 from masspayout.kernel.errors import LedgerRejected, LedgerUnavailable, LedgerUncertain
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_nanos
 from masspayout.ledger.hedera.hbar import HBAR, TINYBARS
-from masspayout.ledger.hedera.mirror.answers import Transaction as MirrorTransaction
+from masspayout.ledger.hedera.mirror.responses import Transaction as MirrorTransaction
 from masspayout.ledger.hedera.outcomes import original
 from masspayout.ledger.port import Dead, Refused, Settled, Undecided
 from masspayout.ledger.transaction_ids import split_transaction_id

@@ -16,8 +16,8 @@ from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.kernel.movements import StatementEntry, StatementPage
 from masspayout.ledger.hedera.adapter import HederaLedger
 from masspayout.ledger.hedera.hbar import HBAR
-from masspayout.ledger.hedera.mirror.answers import Block
 from masspayout.ledger.hedera.mirror.client import MirrorClient
+from masspayout.ledger.hedera.mirror.responses import Block
 from masspayout.ledger.transaction_ids import make_transaction_id, split_transaction_id
 from masspayout.settings import Settings
 

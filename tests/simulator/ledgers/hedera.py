@@ -13,7 +13,7 @@ from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 from masspayout.kernel.movements import StatementPage
 from masspayout.kernel.types import Sender
 from masspayout.ledger.hedera.first_block import FirstBlock
-from masspayout.ledger.hedera.mirror.answers import (
+from masspayout.ledger.hedera.mirror.responses import (
     Account,
     Block,
     CustomFees,

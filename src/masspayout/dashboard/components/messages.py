@@ -6,12 +6,12 @@ from masspayout.dashboard.next_steps import words_of
 from masspayout.kernel.errors import MassPayoutError
 
 
-def say(text: str) -> None:
+def notify(text: str) -> None:
     """Say that something was done."""
     ui.notify(text, type="positive", position="top-right", timeout=4000)
 
 
-def refuse(error: MassPayoutError) -> None:
+def notify_error(error: MassPayoutError) -> None:
     """Say why something was not done, and what to do next."""
     ui.notify(
         words_of(error),

@@ -94,7 +94,7 @@ class _Page:
         finally:
             self._sync.props(remove="loading")
         change = result.change
-        messages.say(
+        messages.notify(
             f"{plural(result.holder_count, 'holder')}: {count(change.added)} new, {count(change.changed)} changed, "
             f"{count(change.removed)} gone."
         )

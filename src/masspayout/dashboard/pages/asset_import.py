@@ -114,7 +114,7 @@ class _Wizard:
             result = await assets.sync(context.database, context.ledger, asset.id)
         finally:
             self._button.props(remove="loading")
-        messages.say(f"{asset.symbol} is imported.")
+        messages.notify(f"{asset.symbol} is imported.")
         self._show_done(asset, result.holder_count)
 
     def _show_done(self, asset: Asset, holder_count: int) -> None:

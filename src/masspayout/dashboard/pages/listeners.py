@@ -65,7 +65,7 @@ class _Page:
             self._page_context.database, self._contract.value, since=await self._page_context.database.clock.now()
         )
         self._contract.value = ""
-        messages.say(f"{listener.contract_id} is listened to.")
+        messages.notify(f"{listener.contract_id} is listened to.")
         await self._refresh()
 
     async def _refresh(self) -> None:
@@ -127,12 +127,12 @@ class _Page:
 
     async def _poll(self, listener: EventListener) -> None:
         polled = await self._reader().poll(listener.id, await self._page_context.database.clock.now())
-        messages.say(f"{plural(polled.handled, 'event')} handled, {count(polled.set_aside)} set aside.")
+        messages.notify(f"{plural(polled.handled, 'event')} handled, {count(polled.set_aside)} set aside.")
         await self._refresh()
 
     async def _replay(self, listener: EventListener) -> None:
         replayed = await self._reader().replay(listener.id, await self._page_context.database.clock.now())
-        messages.say(f"{plural(replayed.handled, 'event')} handled, {count(replayed.set_aside)} still set aside.")
+        messages.notify(f"{plural(replayed.handled, 'event')} handled, {count(replayed.set_aside)} still set aside.")
         await self._refresh()
 
     async def _switch(self, contract_id: str, *, enabled: bool) -> None:

@@ -143,7 +143,7 @@ class _Page:
             made = await creation.create(self._page_context.payouts, draft)
         finally:
             self._create.props(remove="loading")
-        messages.say(made.what)
+        messages.notify(made.what)
         ui.navigate.to(made.path)
 
 

@@ -143,7 +143,7 @@ class _One:
     async def _pause(self) -> None:
         async with self._page_context.unit_of_work() as work:
             await series_business.pause(work, self._series)
-        messages.say("Paused: nothing of it begins until it is resumed.")
+        messages.notify("Paused: nothing of it begins until it is resumed.")
         await self._refresh()
 
     async def _resume(self) -> None:
@@ -155,7 +155,7 @@ class _One:
             return
         async with self._page_context.unit_of_work() as work:
             await series_business.resume(work, self._series)
-        messages.say("It goes on.")
+        messages.notify("It goes on.")
         await self._refresh()
 
     async def _cancel(self) -> None:
@@ -172,7 +172,7 @@ class _One:
             return
         async with self._page_context.unit_of_work() as work:
             called_off = await series_business.cancel(work, series)
-        messages.say(f"Cancelled, with {called_off:,} planned payouts.")
+        messages.notify(f"Cancelled, with {called_off:,} planned payouts.")
         await self._refresh()
 
 

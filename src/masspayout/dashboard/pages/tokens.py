@@ -107,5 +107,5 @@ class _Page:
             return
         async with self._page_context.unit_of_work() as work:
             await access.revoke_token(work, await work.api_tokens.get(token.id))
-        messages.say(f"{token.name} is revoked.")
+        messages.notify(f"{token.name} is revoked.")
         await self._refresh()

@@ -90,7 +90,7 @@ class _Page:
                 work, self._name.value or "", role=self._role.value, password=self._password.value or None
             )
         self._name.value = self._password.value = ""
-        messages.say(f"{user.name} may come in as {user.role}.")
+        messages.notify(f"{user.name} may come in as {user.role}.")
         await self._refresh()
 
     async def _link(self, user: User) -> None:
@@ -114,7 +114,7 @@ class _Page:
             return
         async with self._page_context.unit_of_work() as work:
             await access.set_password(work, await work.users.get(user.id), password)
-        messages.say(f"{user.name} has a new password.")
+        messages.notify(f"{user.name} has a new password.")
 
     async def _set_role(self, user: User) -> None:
         role = await ask(
@@ -127,7 +127,7 @@ class _Page:
             return
         async with self._page_context.unit_of_work() as work:
             await access.set_role(work, await work.users.get(user.id), Role(role))
-        messages.say(f"{user.name} is {role} now.")
+        messages.notify(f"{user.name} is {role} now.")
         await self._refresh()
 
     async def _set_disabled(self, user: User) -> None:
@@ -137,7 +137,7 @@ class _Page:
                 return
         async with self._page_context.unit_of_work() as work:
             await access.set_disabled(work, await work.users.get(user.id), disabled=not user.disabled)
-        messages.say(f"{user.name} is {'let in again' if user.disabled else 'kept out'}.")
+        messages.notify(f"{user.name} is {'let in again' if user.disabled else 'kept out'}.")
         await self._refresh()
 
 

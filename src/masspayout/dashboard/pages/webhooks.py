@@ -133,13 +133,13 @@ class _Page:
         if not await confirm(f"Remove {webhook.url}?", text, yes="Remove it", danger=True):
             return
         await targets.remove(self._page_context.database, webhook.id)
-        messages.say(f"{webhook.url} is removed.")
+        messages.notify(f"{webhook.url} is removed.")
         await self._refresh()
 
     async def _again(self, deliveries: list[WebhookDelivery]) -> None:
         for delivery in deliveries:
             await targets.send_again(self._page_context.database, delivery.id)
-        messages.say("They are sent once more.")
+        messages.notify("They are sent once more.")
         await self._refresh()
 
 

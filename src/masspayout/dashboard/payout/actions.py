@@ -64,7 +64,7 @@ class PayoutActions:
         if not sure:
             return
         await self._page_context.payouts.start(distribution.id)
-        messages.say("It has begun. Workers are paying.")
+        messages.notify("It has begun. Workers are paying.")
         await self._changed()
 
     async def _retry(self, state: PayoutDetail) -> None:
@@ -99,7 +99,7 @@ class PayoutActions:
         await self._begun()
 
     async def _begun(self) -> None:
-        messages.say("It has begun again. Whoever is paid already is left alone.")
+        messages.notify("It has begun again. Whoever is paid already is left alone.")
         await self._changed()
 
     async def _cancel(self, state: PayoutDetail) -> None:
@@ -124,7 +124,7 @@ class PayoutActions:
         if not sure:
             return
         await self._page_context.payouts.cancel(distribution.id)
-        messages.say("Cancelled. Nobody was paid.")
+        messages.notify("Cancelled. Nobody was paid.")
         await self._changed()
 
 

@@ -81,5 +81,5 @@ class ApprovalCard:
         if not sure:
             return
         await self._page_context.payouts.approve(distribution.id, register_hash)
-        messages.say("Approved.")
+        messages.notify("Approved.")
         await self._changed()

@@ -35,7 +35,7 @@ _LOCK = 0x6D617373  # "mass": the advisory lock of whoever migrates
 
 
 # Where our tables are, when they are not where unqualified names lead.
-_ELSEWHERE = text("""
+_OTHER_SCHEMA = text("""
     SELECT schemaname FROM pg_tables
      WHERE tablename = 'batch_payout' AND NOT EXISTS (
            SELECT FROM pg_tables WHERE tablename = 'batch_payout' AND schemaname = current_schema())
@@ -306,11 +306,11 @@ def _require_schema(connection: Connection) -> None:
             "Create it, or name another one in DATABASE_SCHEMA, then: ",
             Action.UPGRADE_DATABASE,
         )
-    elsewhere = None if SEARCH_PATH in url.query else connection.scalar(_ELSEWHERE)
-    if elsewhere is not None:
+    other_schema = None if SEARCH_PATH in url.query else connection.scalar(_OTHER_SCHEMA)
+    if other_schema is not None:
         raise DatabaseMismatch(
-            f"The tables of masspayout are in the schema {elsewhere} of {url.database}, and not in public.",
-            f"Set DATABASE_SCHEMA={elsewhere}; or DATABASE_SCHEMA=public, if others are to be made there.",
+            f"The tables of masspayout are in the schema {other_schema} of {url.database}, and not in public.",
+            f"Set DATABASE_SCHEMA={other_schema}; or DATABASE_SCHEMA=public, if others are to be made there.",
         )
 
 

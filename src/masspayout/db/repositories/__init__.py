@@ -30,7 +30,6 @@ from masspayout.db.repositories.entitlements import Entitlements
 from masspayout.db.repositories.event_listeners import EventListeners, EventSummary
 from masspayout.db.repositories.evm import BalanceChange, EvmTokens, EvmTransactions
 from masspayout.db.repositories.freezes import Freeze, analyse_large, register_hash_of
-from masspayout.db.repositories.given_entitlements import GivenEntitlement, GivenEntitlements
 from masspayout.db.repositories.holders import Holders, RegisterChange
 from masspayout.db.repositories.idempotent_requests import IdempotentRequests
 from masspayout.db.repositories.keyset_paging import ListPage, Order, PageRequest, SortKey, read_list_page
@@ -53,6 +52,7 @@ from masspayout.db.repositories.reconciliations import ComparedTotals, Reconcili
 from masspayout.db.repositories.register_hashes import RegisterHashes
 from masspayout.db.repositories.restores import RevivedState
 from masspayout.db.repositories.series import SeriesRepository
+from masspayout.db.repositories.supplied_entitlements import SuppliedEntitlement, SuppliedEntitlements
 from masspayout.db.repositories.webhooks import Backlog, Webhooks
 
 __all__ = [
@@ -91,8 +91,6 @@ __all__ = [
     "EvmTransactions",
     "FailedPayout",
     "Freeze",
-    "GivenEntitlement",
-    "GivenEntitlements",
     "HolderSort",
     "Holders",
     "IdempotentRequests",
@@ -119,6 +117,8 @@ __all__ = [
     "RevivedState",
     "SeriesRepository",
     "SortKey",
+    "SuppliedEntitlement",
+    "SuppliedEntitlements",
     "Unfinished",
     "Users",
     "Webhooks",

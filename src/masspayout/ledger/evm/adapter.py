@@ -200,7 +200,7 @@ class EvmLedger:
         failures = await self._tokens.refused_by(token_id, payer_account_id, account_ids)
         terms = None if contract_terms is None else ContractTerms.read(contract_terms)
         if terms is not None and terms.is_redemption:
-            failures |= await Bond(self.node, terms.asset_id).refusals(payer_account_id, account_ids)
+            failures |= await Bond(self.node, terms.asset_id).failures_of(payer_account_id, account_ids)
         return PreflightResult(failures)
 
     async def sender(self, payer_account_id: str) -> Sender:  # noqa: ARG002 - any of ours may have any contract pay

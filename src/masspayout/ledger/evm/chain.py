@@ -8,8 +8,8 @@ from typing import Any
 
 from masspayout.kernel.errors import Conflict, Invalid, LedgerUnavailable
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime, to_nanos
-from masspayout.ledger.evm.answers import Json, checked_block
 from masspayout.ledger.evm.node import Node, NodeError, to_int
+from masspayout.ledger.evm.responses import Json, checked_block
 from masspayout.ledger.identity import make_identity
 from masspayout.settings import Settings
 

@@ -13,7 +13,7 @@ from web3 import AsyncHTTPProvider
 from web3.types import RPCEndpoint, RPCResponse
 
 from masspayout.kernel.errors import Invalid, LedgerUnavailable, LedgerUncertain
-from masspayout.ledger.evm.answers import (
+from masspayout.ledger.evm.responses import (
     Block,
     Json,
     checked_block,

@@ -12,9 +12,9 @@ from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils.crypto import keccak
 
 from masspayout.db.entities import EvmTransaction
-from masspayout.ledger.evm.answers import Json, from_hex, to_hex, to_int
 from masspayout.ledger.evm.chain import BlockHeader, Chain
 from masspayout.ledger.evm.node import Node
+from masspayout.ledger.evm.responses import Json, from_hex, to_hex, to_int
 from masspayout.ledger.evm.senders import DecodedTransaction, decode_transaction
 from masspayout.ledger.evm.transactions import Transactions
 

@@ -4,7 +4,7 @@ The prices are those that all networks publish and charge alike; they change by 
 """
 
 from masspayout.ledger.hedera.hbar import TINYBARS
-from masspayout.ledger.hedera.mirror.answers import ExchangeRate, Token
+from masspayout.ledger.hedera.mirror.responses import ExchangeRate, Token
 
 # In hundred-thousandths of a US cent, so that everything stays whole: $0.0001 is 1,000.
 _HBAR_TRANSFER, _TOKEN_TRANSFER, _CUSTOM_FEE_TOKEN_TRANSFER = 1_000, 10_000, 20_000

@@ -6,7 +6,7 @@ that say so. A fee that cannot be charged fails the whole transfer, with the cod
 
 from collections.abc import Iterator
 
-from masspayout.ledger.hedera.mirror.answers import FixedFee, FractionalFee, Token
+from masspayout.ledger.hedera.mirror.responses import FixedFee, FractionalFee, Token
 
 
 def charged_fees(token: Token, payer_account_id: str) -> Iterator[FixedFee | FractionalFee]:

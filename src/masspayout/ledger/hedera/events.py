@@ -8,8 +8,8 @@ from hiero_sdk_python.utils.crypto_utils import keccak256
 
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 from masspayout.kernel.types import LedgerEvent
-from masspayout.ledger.hedera.mirror.answers import ContractLog, Transaction
 from masspayout.ledger.hedera.mirror.client import MirrorClient
+from masspayout.ledger.hedera.mirror.responses import ContractLog, Transaction
 from masspayout.ledger.hedera.outcomes import SUCCESS
 from masspayout.ledger.hedera.transfers import moved_units
 

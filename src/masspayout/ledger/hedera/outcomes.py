@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from masspayout.kernel.errors import Invalid, LedgerUnavailable
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.ledger.hedera.first_block import FirstBlock
-from masspayout.ledger.hedera.mirror.answers import Transaction
 from masspayout.ledger.hedera.mirror.client import MirrorClient
+from masspayout.ledger.hedera.mirror.responses import Transaction
 from masspayout.ledger.hedera.mirror.transport import MirrorUnreadable
 from masspayout.ledger.hedera.nodes import IN_PROCESS, ConsensusNodes
 from masspayout.ledger.hedera.timestamps import format_timestamp

@@ -11,8 +11,8 @@ from masspayout.kernel.errors import Conflict, NotFound
 from masspayout.ledger.failures import CUSTOM_FEE_NOT_CHARGEABLE, PAYER_NOT_ABLE, RECIPIENT_IS_ABLE, describe_failure
 from masspayout.ledger.hedera.custom_fees import charged_fees, denomination, drawback_of
 from masspayout.ledger.hedera.hbar import HBAR
-from masspayout.ledger.hedera.mirror.answers import Account, Key, Token, TokenRelationship
 from masspayout.ledger.hedera.mirror.client import PAGE, TOKENS_SHOWN, MirrorClient
+from masspayout.ledger.hedera.mirror.responses import Account, Key, Token, TokenRelationship
 from masspayout.ledger.port import PreflightResult
 from masspayout.ledger.signing.port import KeyType, Signer
 

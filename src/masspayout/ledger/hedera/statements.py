@@ -15,8 +15,8 @@ from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.kernel.movements import Payment, StatementEntry, StatementPage
 from masspayout.ledger.hedera.first_block import FirstBlock
 from masspayout.ledger.hedera.hbar import HBAR
-from masspayout.ledger.hedera.mirror.answers import Token, Transaction
 from masspayout.ledger.hedera.mirror.client import MirrorClient
+from masspayout.ledger.hedera.mirror.responses import Token, Transaction
 from masspayout.ledger.hedera.transfers import charged_tinybars, moved_units, payer_of
 from masspayout.ledger.transaction_ids import make_transaction_id
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from masspayout.ledger.hedera.hbar import HBAR
-from masspayout.ledger.hedera.mirror.answers import Transaction
+from masspayout.ledger.hedera.mirror.responses import Transaction
 
 # Since HIP-1259 all fees of a transaction go to this account in one line. Before, node and network shared them.
 _FEE_COLLECTION_ACCOUNT = "0.0.802"

@@ -47,7 +47,7 @@ _SPARE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TargetResponse:
     """What came of a try. Without an error, the target took it."""
 
     status: int | None
@@ -170,7 +170,7 @@ class Deliverer:
             _log.warning("webhook %s did not take delivery %s: %s", delivery.webhook_id, delivery.id, answer.error)
         return status
 
-    async def _send(self, pool: httpcore.AsyncConnectionPool, delivery: WebhookDelivery) -> Answer:
+    async def _send(self, pool: httpcore.AsyncConnectionPool, delivery: WebhookDelivery) -> TargetResponse:
         """Send a delivery; whatever goes wrong is the answer."""
         started = time.monotonic()
         status: int | None = None
@@ -190,7 +190,7 @@ class Deliverer:
             error = str(refusal)
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as failure:
             error = f"It could not be reached: {failure or type(failure).__name__}."
-        return Answer(status, round((time.monotonic() - started) * 1000), error)
+        return TargetResponse(status, round((time.monotonic() - started) * 1000), error)
 
     def _request(self, delivery: WebhookDelivery) -> tuple[str, list[tuple[str, str]], bytes]:
         event, url = delivery.event, delivery.webhook.url

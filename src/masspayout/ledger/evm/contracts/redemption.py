@@ -105,9 +105,9 @@ class Bond:
             for payment, principal_units in zip(payments, principals, strict=True)
             if principal_units != payment.amount_units
         }
-        return {**await self.refusals(contract_id, accounts), **changed}
+        return {**await self.failures_of(contract_id, accounts), **changed}
 
-    async def refusals(self, contract_id: str, accounts: Sequence[str]) -> Mapping[str, str]:
+    async def failures_of(self, contract_id: str, accounts: Sequence[str]) -> Mapping[str, str]:
         """Return of whom the bond would not let the contract redeem all bonds, each with the failure code."""
         free = await self._tokens.balances_units(self._address, accounts, "latest")
         held = await self._tokens.holdings_units(self._address, accounts, "latest")

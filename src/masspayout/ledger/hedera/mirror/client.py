@@ -6,7 +6,7 @@ A list exists, even if nothing is on it: a 404 for one is a wrong route, and nev
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from masspayout.kernel.errors import LedgerUnavailable
-from masspayout.ledger.hedera.mirror.answers import (
+from masspayout.ledger.hedera.mirror.responses import (
     Account,
     Accounts,
     Block,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from masspayout.kernel.errors import LedgerUnavailable
-from masspayout.ledger.hedera.mirror.answers import TokenBalances
 from masspayout.ledger.hedera.mirror.client import PAGE, MirrorClient
+from masspayout.ledger.hedera.mirror.responses import TokenBalances
 from masspayout.ledger.port import HolderBalance
 
 _WORTH_SPLITTING_PAGES = 4

@@ -6,7 +6,7 @@ The schema is there so that others use it: who writes what holders are owed, wit
 from collections.abc import AsyncIterator, Sequence
 
 from masspayout.db.entities import Distribution, PayoutType
-from masspayout.db.repositories import GivenEntitlement, GivenEntitlements
+from masspayout.db.repositories import SuppliedEntitlement, SuppliedEntitlements
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import Conflict, Invalid
@@ -18,13 +18,13 @@ from masspayout.kernel.types import PaymentToken, Share, Totals
 _NAMED = 20
 
 
-async def are_given(work: UnitOfWork, distribution: Distribution) -> bool:
+async def are_supplied(work: UnitOfWork, distribution: Distribution) -> bool:
     """Whether another program wrote who is owed what by a distribution that is not frozen.
 
     Raises:
         Conflict: It wrote batches as well, which are planned here; or holders of another asset.
     """
-    rows = await work.given_entitlements(distribution).count()
+    rows = await work.supplied_entitlements(distribution).count()
     if rows.batches:
         raise _refusal(
             distribution,
@@ -50,13 +50,13 @@ def beside_an_offer(distribution: Distribution) -> Conflict:
     )
 
 
-async def write_given(work: UnitOfWork, distribution: Distribution, token: PaymentToken, batch_size: int) -> Totals:
+async def write_supplied(work: UnitOfWork, distribution: Distribution, token: PaymentToken, batch_size: int) -> Totals:
     """Plan the batches of entitlements that are there already, in the caller's transaction.
 
     Raises:
         Conflict: Some of them cannot be paid, or they do not come to the distribution's amount.
     """
-    checked = _Checked(work.given_entitlements(distribution), distribution, token)
+    checked = _Checked(work.supplied_entitlements(distribution), distribution, token)
     totals = await work.freeze(distribution).take_over(checked.blocks(), token.decimals, batch_size)
     checked.require_amount(totals)
     return totals
@@ -64,14 +64,14 @@ async def write_given(work: UnitOfWork, distribution: Distribution, token: Payme
 
 async def strangers(work: UnitOfWork, distribution: Distribution) -> Sequence[str]:
     """Return accounts that are paid, and not in the register: the first twenty, by id."""
-    return await work.given_entitlements(distribution).find_strangers(_NAMED)
+    return await work.supplied_entitlements(distribution).find_strangers(_NAMED)
 
 
 class _Checked:
     """Given entitlements as shares, each of which was checked."""
 
-    def __init__(self, given: GivenEntitlements, distribution: Distribution, token: PaymentToken) -> None:
-        self._given = given
+    def __init__(self, supplied: SuppliedEntitlements, distribution: Distribution, token: PaymentToken) -> None:
+        self._supplied = supplied
         self._distribution = distribution
         self._token = token
 
@@ -81,7 +81,7 @@ class _Checked:
         Raises:
             Conflict: One cannot be paid.
         """
-        async for block in self._given.blocks():
+        async for block in self._supplied.blocks():
             yield [self._share(row) for row in block]
 
     def require_amount(self, totals: Totals) -> None:
@@ -97,7 +97,7 @@ class _Checked:
         if total_units > units or (kind is PayoutType.PERCENTAGE and total_units < units):
             raise self._refusal(f"has an amount of {amount:f}, and its rows in holder come to {totals.total_amount:f}")
 
-    def _share(self, row: GivenEntitlement) -> Share:
+    def _share(self, row: SuppliedEntitlement) -> Share:
         amount = row.payment_amount
         if amount is None:
             raise self._refusal(f"has a row in holder without payment_amount, of {row.account_id}")

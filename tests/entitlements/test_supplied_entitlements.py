@@ -13,7 +13,7 @@ from masspayout.controls import approvals
 from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import DistributionStatus
 from masspayout.distributions import starts
-from masspayout.entitlements import given
+from masspayout.entitlements import supplied
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
 from masspayout.kernel.errors import ApprovalsMissing, Conflict
 from masspayout.kernel.types import PaymentToken
@@ -153,7 +153,7 @@ async def test_what_was_checked_is_what_is_paid(world: World) -> None:
     async with database.unit_of_work() as work:
         distribution = await work.distributions.get(written)
         token = PaymentToken(PAYMENT_TOKEN, 6, world.runtime.settings.payer_account_id)
-        await given.write_given(work, distribution, token, 100)
+        await supplied.write_supplied(work, distribution, token, 100)
         change = (
             f"SET lock_timeout = '100ms'; UPDATE holder SET payment_amount = 9000 WHERE distribution_id = '{written}'"
         )

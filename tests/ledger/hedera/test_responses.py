@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from masspayout.ledger.hedera.mirror.answers import (
+from masspayout.ledger.hedera.mirror.responses import (
     Account,
     Block,
     ContractLogs,

@@ -35,7 +35,7 @@ _STRANGERS = text("""
 _ROWS_AT_ONCE = 20_000
 
 
-class GivenEntitlement(NamedTuple):
+class SuppliedEntitlement(NamedTuple):
     """What an account is owed, as it was written: ``balance`` in smallest units, ``payment_amount`` in whole tokens."""
 
     account_id: str
@@ -44,7 +44,7 @@ class GivenEntitlement(NamedTuple):
     paid: bool | None
 
 
-class GivenRows(NamedTuple):
+class SuppliedRows(NamedTuple):
     """How many rows of each table there are."""
 
     holders: int
@@ -52,22 +52,22 @@ class GivenRows(NamedTuple):
     batches: int
 
 
-class GivenEntitlements:
+class SuppliedEntitlements:
     """The rows of one distribution that is not frozen."""
 
     def __init__(self, session: AsyncSession, distribution: Distribution) -> None:
         self.session = session
         self._parameters = {"id": distribution.id, "asset_id": distribution.asset_id}
 
-    async def count(self) -> GivenRows:
+    async def count(self) -> SuppliedRows:
         """Return how many there are."""
-        return GivenRows(*(await self.session.execute(_COUNTS, self._parameters)).one())
+        return SuppliedRows(*(await self.session.execute(_COUNTS, self._parameters)).one())
 
-    async def blocks(self) -> AsyncIterator[Sequence[GivenEntitlement]]:
+    async def blocks(self) -> AsyncIterator[Sequence[SuppliedEntitlement]]:
         """Stream them in order of account ids, many at once."""
         rows = await self.session.stream(_GIVEN, self._parameters, execution_options={"yield_per": _ROWS_AT_ONCE})
         async for block in rows.partitions():
-            yield [GivenEntitlement(*row) for row in block]
+            yield [SuppliedEntitlement(*row) for row in block]
 
     async def find_strangers(self, limit: int) -> Sequence[str]:
         """Return accounts that are owed something, and that the register of the asset does not have."""
