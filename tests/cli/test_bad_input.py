@@ -79,7 +79,7 @@ def own_imported(
         yield command_line_on(url)
 
 
-LISTS = {
+PAYOUT_LISTS = {
     "no header": ("0.0.11,5\n", ["no proper header on line 1"]),
     "empty": ("", ["is empty"]),
     "header only": ("account_id,amount\n", ["no payments"]),
@@ -109,9 +109,9 @@ LISTS = {
 }
 
 
-@pytest.mark.parametrize("kind", LISTS)
+@pytest.mark.parametrize("kind", PAYOUT_LISTS)
 def test_a_bad_list_is_refused_whole(funded: CommandLine, kind: str) -> None:
-    content, sentences = LISTS[kind]
+    content, sentences = PAYOUT_LISTS[kind]
     Path("list.csv").write_text(content)
     refused(funded, "pay", "list.csv", "--payment-token", TOKEN, status=2, sentences=tuple(sentences))
 

@@ -61,7 +61,7 @@ async def import_asset(page: Page) -> None:
     await expect(page.get_by_text(text_of(f"Its register has {shown(HOLDERS)} holders."))).to_be_visible()
 
 
-async def upload_and_mend(page: Page) -> None:
+async def upload_and_fix(page: Page) -> None:
     rows = list(GOOD_ROWS)
     rows[7] = f"{ACCOUNTS[7]},twelve"
     rows[9] = f"{ACCOUNTS[8]},1.50"
@@ -84,7 +84,7 @@ async def upload_and_mend(page: Page) -> None:
 async def plan_list(page: Page) -> None:
     await page.get_by_role("link", name="Plan a payout").click()
     await page.get_by_label("What it is for").fill("March 2026")
-    await upload_and_mend(page)
+    await upload_and_fix(page)
     create = page.get_by_role("button", name="Create the payout")
     await expect(create).to_be_disabled()
     await press(page, "Preview")

@@ -52,28 +52,28 @@ class KillableLedger:
 
     def __init__(self, ledger: Ledger, kill_switch: KillSwitch) -> None:
         self._ledger = ledger
-        self._executioner = kill_switch
+        self._kill_switch = kill_switch
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
 
     async def prepare(self, transfer: Transfer) -> SignedTransaction:
-        self._executioner()
+        self._kill_switch()
         signed = await self._ledger.prepare(transfer)
-        self._executioner()
+        self._kill_switch()
         return signed
 
     async def submit(self, signed_bytes: bytes) -> None:
-        self._executioner()
+        self._kill_switch()
         try:
             await self._ledger.submit(signed_bytes)
         finally:
-            self._executioner()
+            self._kill_switch()
 
     async def outcome(self, transaction_id: str, signed_bytes: bytes | None = None) -> Outcome:
-        self._executioner()
+        self._kill_switch()
         outcome = await self._ledger.outcome(transaction_id, signed_bytes)
-        self._executioner()
+        self._kill_switch()
         return outcome
 
     async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:

@@ -12,7 +12,7 @@ PATH = "/docs"
 _ASSETS = f"{PATH}/assets"
 
 # The page begins with a script of its own; Swagger UI draws with styles and pictures that it holds itself.
-_NOTHING_FROM_ELSEWHERE = {
+_OWN_ORIGIN_ONLY = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
         "img-src 'self' data:; frame-ancestors 'none'"
@@ -32,7 +32,7 @@ def install(app: FastAPI, document_url: str) -> None:
             swagger_css_url=f"{root}{_ASSETS}/swagger-ui.css",
             swagger_favicon_url=f"{root}{_ASSETS}/favicon-32x32.png",
         )
-        page.headers.update(_NOTHING_FROM_ELSEWHERE)
+        page.headers.update(_OWN_ORIGIN_ONLY)
         return page
 
     app.mount(_ASSETS, StaticFiles(directory=str(files("fastapi_swagger") / "resources")))

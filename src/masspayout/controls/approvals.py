@@ -115,10 +115,10 @@ async def _approve(
 
 def _refusal(distribution: Distribution, register_hash: str, person: str) -> Conflict:
     """Say why an approval was not taken."""
-    look_again = NextStep("Look at it again: ", Action.SHOW_DISTRIBUTION.on(distribution.id))
+    review_again = NextStep("Look at it again: ", Action.SHOW_DISTRIBUTION.on(distribution.id))
     if not distribution.status.can_execute and not distribution.status.can_retry:
         return Conflict(
-            f"Distribution {distribution.id} is {distribution.status}: there is nothing to approve.", look_again
+            f"Distribution {distribution.id} is {distribution.status}: there is nothing to approve.", review_again
         )
     if distribution.register_hash is None:
         return Conflict(
@@ -135,6 +135,6 @@ def _refusal(distribution: Distribution, register_hash: str, person: str) -> Con
         return Conflict(
             f"You approve of the register hash {register_hash}, but distribution {distribution.id} has "
             f"{distribution.register_hash}: it is not what you saw.",
-            look_again,
+            review_again,
         )
-    return Conflict(f"You approved of distribution {distribution.id} before, and everybody counts once.", look_again)
+    return Conflict(f"You approved of distribution {distribution.id} before, and everybody counts once.", review_again)

@@ -49,7 +49,7 @@ _NETWORK_ARGUMENTS: Final[Mapping[str, Any]] = {
 }
 
 # Whoever shares server processes with others gets one that was just let go of, unless others are quick.
-_TIMES_TO_LOOK_FOR_SHARING = 5
+_SHARING_CHECKS = 5
 
 
 def connect_arguments(url: URL, *, application_name: str = "masspayout") -> dict[str, Any]:
@@ -139,7 +139,7 @@ class Connector:
         """
         with psycopg.connect(**self.arguments, autocommit=True) as one:
             mine = _process_of(one)
-            for _ in range(_TIMES_TO_LOOK_FOR_SHARING):
+            for _ in range(_SHARING_CHECKS):
                 with psycopg.connect(**self.arguments, autocommit=True) as other:
                     try:
                         other.execute("BEGIN")

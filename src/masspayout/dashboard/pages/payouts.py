@@ -21,7 +21,7 @@ from masspayout.kernel.roles import Permission
 
 
 @dataclass(frozen=True, slots=True)
-class _List:
+class _PayoutList:
     """One of the lists: which states are in it, and what it says when there are none."""
 
     section: str
@@ -31,22 +31,22 @@ class _List:
     nothing: tuple[str, str]
 
 
-_LISTS = (
-    _List(
+_PAYOUT_LISTS = (
+    _PayoutList(
         "upcoming",
         "Upcoming payouts",
         "Planned, and nothing was sent. Those with a time start by themselves.",
         (DistributionStatus.PENDING,),
         ("Nothing is planned", "Plan a payout: what it will do is shown before anything is created."),
     ),
-    _List(
+    _PayoutList(
         "ongoing",
         "Ongoing payouts",
         "Being paid now, or stopped with somebody unpaid.",
         (DistributionStatus.PROCESSING, DistributionStatus.FAILED),
         ("Nothing is under way", "When a payout starts, you can watch the money arrive here."),
     ),
-    _List(
+    _PayoutList(
         "completed",
         "Completed payouts",
         "Everybody is paid, or they were called off before anybody was.",
@@ -58,11 +58,11 @@ _LISTS = (
 
 def add_page(registry: PageRegistry) -> None:
     """Open the pages."""
-    for which in _LISTS:
+    for which in _PAYOUT_LISTS:
         _add_list(registry, which)
 
 
-def _add_list(registry: PageRegistry, which: _List) -> None:
+def _add_list(registry: PageRegistry, which: _PayoutList) -> None:
     @registry.page(f"/payouts/{which.section}", which.title, section=which.section)
     async def show(page_context: PageContext) -> None:
         await _Page(page_context, which).show()
@@ -71,7 +71,7 @@ def _add_list(registry: PageRegistry, which: _List) -> None:
 class _Page:
     """A list while somebody looks at it."""
 
-    def __init__(self, page_context: PageContext, which: _List) -> None:
+    def __init__(self, page_context: PageContext, which: _PayoutList) -> None:
         self._page_context = page_context
         self._list = which
 

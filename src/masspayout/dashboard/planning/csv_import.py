@@ -16,7 +16,7 @@ from masspayout.kernel.errors import Invalid, InvalidRows
 from masspayout.kernel.money import to_decimal
 
 LARGEST_BYTES = 200 * 2**20
-_MENDED_HERE = 30
+_EDITABLE_ROWS = 30
 _LINE = re.compile(r"line ([0-9,]+)")
 
 
@@ -102,7 +102,7 @@ class CsvUpload:
         with self._verdict:
             html(callout("bad", error.message, "Mend these rows here and check again, or mend the file and upload it."))
             with ui.element("div").classes("stack"):
-                fields = {number: self._row(number, by_line[number]) for number in list(by_line)[:_MENDED_HERE]}
+                fields = {number: self._row(number, by_line[number]) for number in list(by_line)[:_EDITABLE_ROWS]}
             more = len(by_line) - len(fields)
             if more > 0:
                 html(h("p", f"{more:,} more rows are bad: mend the file for those.", class_="note"))

@@ -87,8 +87,8 @@ _LINES_AT_ONCE = 1000
 _SHARES_AT_ONCE = 20_000
 
 # Statistics that do not know a distribution make the planner read all of it for each of its batches, by
-# idx_holder_distribution. From so many row visits on that takes longer than the ANALYZE that prevents it.
-_MANY_ROW_VISITS = 500_000
+# idx_holder_distribution. From so many rows read on that takes longer than the ANALYZE that prevents it.
+_MANY_ROWS_READ = 500_000
 
 
 def register_digest(rows: str) -> str:
@@ -337,5 +337,5 @@ class Freeze:
 
 async def analyse_large(session: AsyncSession, totals: Totals) -> None:
     """Refresh the planner's statistics, in the transaction of a freeze, where the freeze wrote enough to need it."""
-    if totals.entitlement_count * totals.batch_count >= _MANY_ROW_VISITS:
+    if totals.entitlement_count * totals.batch_count >= _MANY_ROWS_READ:
         await refresh_statistics(session, "holder", "batch_payout")

@@ -27,7 +27,7 @@ from masspayout.ledger.evm.senders import SenderAccount
 BeforeSending = Callable[[str], Awaitable[None]]
 
 _NO_CONTRACT_YET = "0x"
-_LOOK_AGAIN_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 _PATIENCE_SECONDS = 120
 
 _TRANSFER = keccak(text="transfer(address,uint256)")[:4]
@@ -283,11 +283,11 @@ class Administration:
         return estimated * (100 + self._margin_percent) // 100
 
     async def _receipt(self, transaction_id: str) -> Json:
-        for _ in range(int(_PATIENCE_SECONDS / _LOOK_AGAIN_SECONDS)):
+        for _ in range(int(_PATIENCE_SECONDS / _POLL_SECONDS)):
             receipt = await self._ledger.node.receipt(transaction_id)
             if receipt is not None:
                 return receipt
-            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
         raise LedgerUncertain(
             f"Transaction {transaction_id} is in no block after {_PATIENCE_SECONDS} seconds.",
             "Look it up in the chain's explorer before you do this again.",

@@ -48,7 +48,7 @@ _ASK_ANOTHER = {
 _NEWER_CODES = {402: "SYSTEM_TASK_QUEUE_FULL"}
 
 # On arrival a wrong signature is the payer's own: recipients' signatures are looked at later.
-_AT_THE_DOOR = {"INVALID_SIGNATURE": "INVALID_PAYER_SIGNATURE"}
+_ON_ARRIVAL = {"INVALID_SIGNATURE": "INVALID_PAYER_SIGNATURE"}
 
 
 class ConsensusNodes:
@@ -101,7 +101,7 @@ class ConsensusNodes:
                 return
             if code not in _ASK_ANOTHER:
                 raise LedgerRejected(
-                    _AT_THE_DOOR.get(code, code),
+                    _ON_ARRIVAL.get(code, code),
                     f"The node {node} refused {stored.transaction_id}: {code}.",
                     "See docs/hedera.md for what the code means.",
                 )

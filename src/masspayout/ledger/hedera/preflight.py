@@ -79,7 +79,7 @@ class Preflight:
                 failures[account_id] = code
         if token is not None and doubtful:
             looked_up = _spread(doubtful, max_lookups)
-            found = await asyncio.gather(*(self._look(token, account) for account in looked_up))
+            found = await asyncio.gather(*(self._look_up(token, account) for account in looked_up))
             failures |= {one.account: code for one, code in zip(looked_up, found, strict=True) if code is not None}
             return PreflightResult(failures, len(doubtful) - len(looked_up))
         return PreflightResult(failures)
@@ -120,7 +120,7 @@ class Preflight:
             return "INVALID_ACCOUNT_ID"
         if collector.deleted:
             return "ACCOUNT_DELETED"
-        return None if charged_in is None else await self._look(charged_in, collector)
+        return None if charged_in is None else await self._look_up(charged_in, collector)
 
     async def attribute(self, code: str, payer_account_id: str, token_id: str, recipient_id: str | None) -> str:
         """Return the code of a refused transfer, said of whom it concerns as far as can be found out.
@@ -215,7 +215,7 @@ class Preflight:
         known = [account_id for account_id in account_ids if not account_id.startswith("0x")]
         return await self._mirror.accounts(known) if known else {}
 
-    async def _look(self, token: Token, account: Account) -> str | None:
+    async def _look_up(self, token: Token, account: Account) -> str | None:
         """Ask about one account what a list of accounts does not tell."""
         relationship = await self._mirror.relationship(account.account, token.token_id)
         if relationship is not None:

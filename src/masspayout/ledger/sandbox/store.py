@@ -38,7 +38,7 @@ _COMMIT_SOON = {"synchronous_commit": "off"}
 _CONNECT_SECONDS = 10.0
 
 # A sandbox that is not there yet is looked for again after so long.
-_LOOK_AGAIN_SECONDS = 5.0
+_POLL_SECONDS = 5.0
 
 # There are no foreign keys: a million holders are loaded at once, and nobody but the sandbox writes here.
 _TABLES: LiteralString = """
@@ -212,7 +212,7 @@ class SandboxStore:
         """Whether there are any books. Nothing is created."""
         if self._pool is not None:
             return True
-        if self._missing_since is not None and time.monotonic() - self._missing_since < _LOOK_AGAIN_SECONDS:
+        if self._missing_since is not None and time.monotonic() - self._missing_since < _POLL_SECONDS:
             return False
         try:
             async with self._single_connection() as connection:

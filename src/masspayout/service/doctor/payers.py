@@ -72,7 +72,7 @@ async def _find_of(
     stored = await payers.find_unmatched(payer.id, limit=_SHOWN)
     found.add([entry.transaction_id for entry in stored])
     found.unknown_count += await payers.count_unmatched(payer.id) - len(stored)
-    await _look_on(examination, payers, found, payer.cursor)
+    await _read_on(examination, payers, found, payer.cursor)
     return found
 
 
@@ -80,7 +80,7 @@ async def _find_of_new(examination: Examination, payers: Payers, account: str) -
     """Look for payments of payouts from an account that this database never paid from."""
     found = _Findings(account)
     try:
-        await _look_on(examination, payers, found, None, marked_only=True)
+        await _read_on(examination, payers, found, None, marked_only=True)
     except Invalid:
         # It is no account that could pay on this ledger, as the check of the payer says.
         return found
@@ -89,7 +89,7 @@ async def _find_of_new(examination: Examination, payers: Payers, account: str) -
     return found
 
 
-async def _look_on(
+async def _read_on(
     examination: Examination, payers: Payers, found: _Findings, cursor: int | None, *, marked_only: bool = False
 ) -> None:
     """Look at what the statement has after a cursor. Nothing is written."""

@@ -36,7 +36,7 @@ _SENT_AT_ONCE = 8
 # A target that did not take something hears of nothing for as long, while others are sent to.
 _LEFT_ALONE_SECONDS = 10.0
 # While a target is waited for, the others' news are looked for as often.
-_LOOK_AGAIN_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 3600.0
 # A target that takes nothing for so long is switched off: what happens meanwhile would pile up.
 _PATIENCE = timedelta(days=1)
@@ -85,7 +85,7 @@ class Deliverer:
                 if not sending:
                     return taken
                 waiting = sending.values()
-                await asyncio.wait(waiting, timeout=_LOOK_AGAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(waiting, timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 for target_id in [target_id for target_id, task in sending.items() if task.done()]:
                     count, all_taken = sending.pop(target_id).result()
                     taken += count

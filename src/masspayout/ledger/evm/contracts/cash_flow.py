@@ -8,7 +8,7 @@ from masspayout.ledger.evm.contracts.terms import Occasion
 from masspayout.ledger.evm.erc20 import ZERO_ADDRESS
 
 _RESULTS = ["address[]", "address[]", "uint256[]"]
-_LISTS = {"failed": "address[]", "succeeded": "address[]", "paid": "uint256[]"}
+_ADDRESS_LISTS = {"failed": "address[]", "succeeded": "address[]", "paid": "uint256[]"}
 
 INTERFACE = Interface(
     [
@@ -27,16 +27,40 @@ INTERFACE = Interface(
         function("executePercentageSnapshot", ["address", *["uint256"] * 4], [*_RESULTS, "bool"]),
         function("executeDistribution", ["address", *["uint256"] * 3], [*_RESULTS, "bool"]),
         function("executeBondCashOut", ["address", *["uint256"] * 2], [*_RESULTS, "bool"]),
-        event("DistributionExecuted", number="uint256", page="uint256", length="uint256", **_LISTS),
-        event("DistributionByAddressesExecuted", number="uint256", holders="address[]", **_LISTS),
-        event("AmountSnapshotExecuted", number="uint256", page="uint256", length="uint256", amount="uint256", **_LISTS),
-        event("AmountSnapshotByAddressesExecuted", number="uint256", holders="address[]", amount="uint256", **_LISTS),
+        event("DistributionExecuted", number="uint256", page="uint256", length="uint256", **_ADDRESS_LISTS),
+        event("DistributionByAddressesExecuted", number="uint256", holders="address[]", **_ADDRESS_LISTS),
         event(
-            "PercentageSnapshotExecuted", number="uint256", page="uint256", length="uint256", pct="uint256", **_LISTS
+            "AmountSnapshotExecuted",
+            number="uint256",
+            page="uint256",
+            length="uint256",
+            amount="uint256",
+            **_ADDRESS_LISTS,
         ),
-        event("PercentageSnapshotByAddressesExecuted", number="uint256", holders="address[]", pct="uint256", **_LISTS),
-        event("CashOutExecuted", page="uint256", length="uint256", **_LISTS),
-        event("CashOutByAddressesExecuted", holders="address[]", **_LISTS),
+        event(
+            "AmountSnapshotByAddressesExecuted",
+            number="uint256",
+            holders="address[]",
+            amount="uint256",
+            **_ADDRESS_LISTS,
+        ),
+        event(
+            "PercentageSnapshotExecuted",
+            number="uint256",
+            page="uint256",
+            length="uint256",
+            pct="uint256",
+            **_ADDRESS_LISTS,
+        ),
+        event(
+            "PercentageSnapshotByAddressesExecuted",
+            number="uint256",
+            holders="address[]",
+            pct="uint256",
+            **_ADDRESS_LISTS,
+        ),
+        event("CashOutExecuted", page="uint256", length="uint256", **_ADDRESS_LISTS),
+        event("CashOutByAddressesExecuted", holders="address[]", **_ADDRESS_LISTS),
         event("PaymentTokenChanged", new="address"),
         event("LifeCycleCashFlowPaused", account="address indexed"),
         event("LifeCycleCashFlowUnpaused", account="address indexed"),
