@@ -23,8 +23,8 @@ from masspayout.automation import series
 from masspayout.automation.series import Calendar
 from masspayout.automation.triggers import Trigger
 from masspayout.context import Context
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Frequency, PayoutType
-from masspayout.db.session import connect_arguments
 from masspayout.distributions import payout_lists, starts
 from masspayout.distributions.csv_import import parse_payout_list
 from masspayout.distributions.terms import ListTerms, Terms
