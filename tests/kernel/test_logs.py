@@ -5,17 +5,21 @@ import io
 import json
 import logging
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from masspayout.kernel import logs
+from masspayout.kernel.errors import LedgerUnavailable
 from masspayout.kernel.logs import LogFormat, about, conceal, keep_out
 from masspayout.service.access import secrets as access_secrets
 from masspayout.service.access.secrets import SecretKind
+
+_log = logging.getLogger("masspayout.test")
 
 
 @pytest.fixture(autouse=True)
@@ -160,3 +164,55 @@ def test_no_secret_of_ours_is_ever_logged(
         logged += "".join("".join(json.loads(line).values()) for line in logged.rstrip("\n").split("\n"))
     # A secret that consists of what stands around it anyway cannot be told from it.
     assert secret not in logged.replace("…", "\0") or secret in f"masspayout.test WARNING {around}{around}"
+
+
+@pytest.fixture
+def passing(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let time pass for the logs."""
+    now = 1000.0
+
+    def pass_seconds(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr("masspayout.kernel.logs.time", SimpleNamespace(monotonic=lambda: now))
+    return pass_seconds
+
+
+def test_a_warning_that_repeats_is_written_once_a_minute(
+    capsys: pytest.CaptureFixture[str], passing: Callable[[float], None]
+) -> None:
+    logs.install("text")
+    for second in range(61):
+        _log.warning("%s: %s It is tried again.", "webhooks", LedgerUnavailable(f"It is {second} s late.", "Wait."))
+        passing(1)
+    written = capsys.readouterr().err.splitlines()
+    assert [line.split("WARNING ")[1] for line in written] == [
+        "webhooks: It is 0 s late. Wait. It is tried again.",
+        "webhooks: It is 60 s late. Wait. It is tried again. (and 59 times since it was last written)",
+    ]
+
+
+def test_warnings_for_other_reasons_or_about_other_things_are_written(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.install("text")
+    for reason in ("It is away.", "It is away.", "It is read-only."):
+        _log.error("%s: %s", "webhooks", LedgerUnavailable(reason, "Wait."))
+    for distribution in (1, 2, 1):
+        with about(distribution_id=distribution):
+            _log.error("it waits")
+    for job in (1, 2):
+        _log.warning("job %s is run again", job)
+    for _ in range(2):
+        _log.info("nothing that repeats by itself")
+    assert len(capsys.readouterr().err.splitlines()) == 6
+
+
+def test_what_is_remembered_of_warnings_is_bounded(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_REMEMBERED", 2)
+    logs.install("text")
+    for number in (1, 2, 3, 3, 1):
+        _log.warning("job %s", number)
+    written = capsys.readouterr().err.splitlines()
+    assert [line.rsplit(" ", 1)[1] for line in written] == ["1", "2", "3", "1"]

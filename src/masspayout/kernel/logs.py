@@ -3,13 +3,16 @@
     with about(distribution_id=distribution.id):
         _log.info("batch %d is paid", number)     # {"message": "batch 7 is paid", "distribution_id": "…", …}
 
-What it is about goes with the task, into whatever is called inside.
+What it is about goes with the task, into whatever is called inside. A warning that repeats while its cause lasts is
+written once a minute.
 """
 
 import json
 import logging
 import re
+import time
 import urllib.parse
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,6 +20,11 @@ from datetime import UTC, datetime
 from typing import Literal
 
 LogFormat = Literal["text", "json"]
+
+# How often the same warning is written while its cause lasts: tasks run every second, a database may be away for hours.
+REPEAT_SECONDS = 60.0
+# Of how many warnings it is known when they were last written: more than a process has things in trouble.
+_REMEMBERED = 1000
 
 _CONCEALED = "…"
 _SHORTEST_SECRET = 4
@@ -39,6 +47,8 @@ _FORMS = (
         re.IGNORECASE,
     ),
 )
+
+_NUMBER = re.compile(r"\d+")
 
 # The values of secrets that this process knows, in every form in which they may be written.
 _known: set[str] = set()
@@ -79,11 +89,49 @@ def install(log_format: LogFormat, level: int = logging.WARNING) -> None:
     for old in root.handlers[:]:
         if getattr(old, "_is_ours", False):
             root.removeHandler(old)
+    handler.addFilter(_Repeats())
     handler._is_ours = True  # type: ignore[attr-defined]  # noqa: SLF001 - so that installing again replaces it
     root.addHandler(handler)
     root.setLevel(level)
     # It tells of each try to connect; whoever needed the connection says once a round that the database is away.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+
+
+class _Repeats(logging.Filter):
+    """Lets a warning or an error through once a minute, and has it say then how often it was held back.
+
+    Warnings are the same when they have the same words and are about the same things; numbers in the reasons that they
+    give, such as times, may differ.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._written: OrderedDict[tuple[object, ...], tuple[float, int]] = OrderedDict()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is written; one that is written after others were held back gets their number."""
+        if record.levelno < logging.WARNING:
+            return True
+        key = (record.name, record.msg, *_reasons_of(record), *_about.get({}).items())
+        now = time.monotonic()
+        written_at, held_back = self._written.get(key, (None, 0))
+        if written_at is not None and now - written_at < REPEAT_SECONDS:
+            self._written[key] = written_at, held_back + 1
+            return False
+        self._written[key] = now, 0
+        self._written.move_to_end(key)
+        if len(self._written) > _REMEMBERED:
+            self._written.popitem(last=False)
+        if held_back:
+            record.msg, record.args = f"{record.getMessage()} (and {held_back} times since it was last written)", ()
+        return True
+
+
+def _reasons_of(record: logging.LogRecord) -> Iterator[object]:
+    """Yield what a record is filled with, reasons without their numbers."""
+    values = record.args if isinstance(record.args, tuple) else (record.args,)
+    for value in values:
+        yield (type(value), _NUMBER.sub("#", str(value))) if isinstance(value, Exception) else str(value)
 
 
 class _TextLines(logging.Formatter):

@@ -167,7 +167,8 @@ class Deliverer:
                 longest_seconds=_LONGEST_PAUSE_SECONDS,
             )
         if answer.error is not None:
-            _log.warning("webhook %s did not take delivery %s: %s", delivery.webhook_id, delivery.id, answer.error)
+            _log.debug("delivery %s was not taken", delivery.id)
+            _log.warning("webhook %s did not take a delivery: %s", delivery.webhook_id, answer.error)
         return status
 
     async def _send(self, pool: httpcore.AsyncConnectionPool, delivery: WebhookDelivery) -> TargetResponse:
