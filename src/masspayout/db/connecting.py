@@ -16,8 +16,8 @@ from masspayout.kernel.errors import DatabaseUnavailable
 from masspayout.kernel.next_steps import Action
 
 # Every TIMESTAMP of the schema holds UTC; what waits for a row looks at its new version; the driver reads these forms.
-# No unit of work waits for anything but the server, so one that is idle for a minute is of a machine that is gone, and
-# the server would keep its locks until TCP gives up. To freeze a million holders takes minutes on a slow machine.
+# No unit of work waits for anything but the server, so one that is idle for so long is of a process that stands still,
+# or of a machine that is gone, and others wait for its locks. To freeze a million holders takes minutes on a slow one.
 SESSION_SETTINGS: Final[Mapping[str, str]] = {
     "TimeZone": "UTC",
     "DateStyle": "ISO, MDY",
@@ -26,7 +26,7 @@ SESSION_SETTINGS: Final[Mapping[str, str]] = {
     "standard_conforming_strings": "on",
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
-    "idle_in_transaction_session_timeout": "1min",
+    "idle_in_transaction_session_timeout": "15s",
     "idle_session_timeout": "0",
     "lock_timeout": "2min",
     "statement_timeout": "30min",

@@ -241,7 +241,13 @@ def unavailable(url: URL, error: Exception) -> DatabaseUnavailable:
 def is_connection_error(error: Exception) -> bool:
     """Whether the server fails us, so that there is a sentence for it, and not a statement that is wrong."""
     cause = _cause_of(error)
-    return isinstance(cause, psycopg.OperationalError) or _match(cause) is not _OTHERWISE
+    return isinstance(cause, psycopg.OperationalError) or _match(cause) is not _OTHERWISE or is_protocol_error(error)
+
+
+def is_protocol_error(error: Exception) -> bool:
+    """Whether an answer came that belongs to no question, as from a pooler that lost the server behind it."""
+    cause = _cause_of(error)
+    return isinstance(cause, psycopg.InternalError) and cause.sqlstate is None
 
 
 def is_read_only(error: Exception) -> bool:
@@ -255,8 +261,13 @@ def stage_of(error: Exception) -> ErrorStage:
 
 
 def is_of_statement(error: DatabaseUnavailable) -> bool:
-    """Whether the server answered and failed one statement: too slow, locked, not allowed. Others may well succeed."""
-    return isinstance(error.__cause__, Exception) and stage_of(error.__cause__) is ErrorStage.STATEMENT
+    """Whether the server answered and failed one statement: too slow, locked, not allowed. Others may well succeed.
+
+    That nothing can be written, or that the disk is full, concerns all of them.
+    """
+    if not isinstance(error.__cause__, Exception) or stage_of(error.__cause__) is not ErrorStage.STATEMENT:
+        return False
+    return not isinstance(_cause_of(error.__cause__), psycopg.errors.ReadOnlySqlTransaction | psycopg.errors.DiskFull)
 
 
 def _cause_of(error: Exception) -> Exception:

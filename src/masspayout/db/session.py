@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import URL, event, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
@@ -16,7 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from masspayout.db.commit_hooks import SINGLE_STATEMENT, run_commit_hooks
 from masspayout.db.connecting import Connector
-from masspayout.db.connection_errors import is_connection_error, is_read_only, unavailable
+from masspayout.db.connection_errors import is_connection_error, is_protocol_error, is_read_only, unavailable
 from masspayout.db.replication import UnconfirmedCommits
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.clock import Clock
@@ -44,7 +44,7 @@ class Database:
         self._engine = create_async_engine(
             url, async_creator=Connector(url).connect, pool_size=connections, max_overflow=0
         )
-        self._is_outdated = False
+        self._outdated_at = 0.0
         self._try_connections_before_use()
         self._unconfirmed = UnconfirmedCommits(self._engine)
         self._sessions = async_sessionmaker(self._engine, class_=UnitOfWork, expire_on_commit=False)
@@ -98,8 +98,10 @@ class Database:
             except (DBAPIError, psycopg.Error) as error:
                 if not is_connection_error(error):
                     raise
-                # What is read-only now may have become so, or no longer be so: sessions keep what they began with.
-                self._is_outdated |= is_read_only(error)
+                # What is read-only now may have become so, or no longer be so: sessions keep what they began with. And
+                # after a message that belongs to no question, every answer may be another question's.
+                if is_read_only(error) or is_protocol_error(error):
+                    self._outdated_at = time.monotonic()
                 raise unavailable(self.url, error) from error
             if self._unconfirmed.take(work):
                 raise DatabaseUnavailable(
@@ -110,7 +112,7 @@ class Database:
                 )
 
     def _try_connections_before_use(self) -> None:
-        """Replace those that broke while nobody used them, and all when the server changed its mind about us.
+        """Replace those that broke while nobody used them, and all older ones after the server changed its mind.
 
         Busy ones are not asked: each time costs an exchange.
         """
@@ -118,18 +120,23 @@ class Database:
         def remember(_: Any, record: ConnectionPoolEntry) -> None:
             record.info["idle_since"] = time.monotonic()
 
+        def remember_opening(_: Any, record: ConnectionPoolEntry) -> None:
+            record.info["opened_at"] = time.monotonic()
+
         def try_if_idle(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
-            if self._is_outdated:
-                self._is_outdated = False
-                raise InvalidatePoolError
+            now, opened_at = time.monotonic(), record.info["opened_at"]
+            # One that was opened just now is used: it is the second try already, and there is no third.
+            if opened_at < self._outdated_at and now - opened_at > _IDLE_SECONDS:
+                raise DisconnectionError("the session is older than what the server says now")
             idle_since = record.info.get("idle_since")
-            if idle_since is None or time.monotonic() - idle_since < _IDLE_SECONDS:
+            if idle_since is None or now - idle_since < _IDLE_SECONDS:
                 return
             try:
                 self._engine.dialect.do_ping(connection)
             except psycopg.OperationalError as error:
                 raise DisconnectionError(str(error)) from error
 
+        event.listen(self._engine.sync_engine, "connect", remember_opening)
         event.listen(self._engine.sync_engine, "checkin", remember)
         event.listen(self._engine.sync_engine, "checkout", try_if_idle)
 
