@@ -10,11 +10,13 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
+from procrastinate.jobs import Job
 from sqlalchemy import URL
 
 from command_line import environment
@@ -25,10 +27,11 @@ from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import BackgroundWork, BatchPayouts
 from masspayout.db.session import Database
+from masspayout.kernel.errors import DatabaseUnavailable
 from masspayout.ledger.sandbox import Faults
 from masspayout.payments import DistributionPayer
 from masspayout.settings import Settings
-from masspayout.worker import run_worker
+from masspayout.worker import TryAgain, run_worker
 from payouts import World, accounts, make_runtime, make_sandbox
 from workers import start_worker
 
@@ -284,3 +287,44 @@ async def test_the_status_of_a_worker_is_shown_while_it_runs(world: World, datab
     assert status["jobs"]["doing"] >= 1
     (running,) = status["distributions"]
     assert (running["symbol"], running["batches"], running["holders"], running["paid"]) == ("GRB", 120, 600, 0)
+
+
+async def test_jobs_of_a_dead_worker_are_queued_again_by_one_of_those_that_look(
+    world: World, database_url: URL
+) -> None:
+    await begin_payout(world)
+    run_sql(
+        database_url,
+        "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now()), (now() - interval '1 hour')",
+        """
+        UPDATE procrastinate_jobs SET status = 'doing', worker_id = (
+            SELECT id FROM procrastinate_workers WHERE last_heartbeat < now() - interval '1 minute')
+         WHERE id = (SELECT min(id) FROM procrastinate_jobs)
+        """,
+        """
+        UPDATE procrastinate_jobs SET status = 'doing', worker_id = (
+            SELECT id FROM procrastinate_workers WHERE last_heartbeat > now() - interval '1 minute')
+         WHERE id = (SELECT max(id) FROM procrastinate_jobs)
+        """,
+    )
+    database = world.runtime.database
+    async with database.unit_of_work() as first, database.unit_of_work() as second:
+        requeued = [await each.background_work.requeue_stalled() for each in (first, second)]
+    assert [len(job_ids) for job_ids in requeued] == [1, 0]
+    async with database.unit_of_work() as work:
+        assert (await work.background_work.status()).jobs.doing == 1
+        assert await work.background_work.requeue_stalled() == []
+
+
+@pytest.mark.parametrize(("attempts", "seconds"), [(0, 1), (3, 8), (5, 20), (9, 20)])
+def test_a_failed_job_is_tried_again_soon_however_often_it_failed(attempts: int, seconds: int) -> None:
+    job = Job(id=1, queue="default", lock=None, queueing_lock=None, task_name="pay_distribution", attempts=attempts)
+    decision = TryAgain().get_retry_decision(exception=DatabaseUnavailable("It is away.", "Wait."), job=job)
+    assert decision is not None
+    assert decision.retry_at is not None
+    assert abs((decision.retry_at - datetime.now(UTC)).total_seconds() - seconds) < 1
+
+
+def test_a_job_that_failed_ten_times_is_left_to_those_who_look_for_unfinished_payouts() -> None:
+    job = Job(id=1, queue="default", lock=None, queueing_lock=None, task_name="pay_distribution", attempts=10)
+    assert TryAgain().get_retry_decision(exception=DatabaseUnavailable("It is away.", "Wait."), job=job) is None

@@ -27,7 +27,7 @@ _SINGLE = (
     ("masspayout_open_batches", "open_batches", "Batches of running distributions that are not closed yet."),
     ("masspayout_undecided_attempts", "undecided_attempts", "Signed transactions whose outcome is not known yet."),
     ("masspayout_oldest_undecided_seconds", "oldest_undecided_seconds", "Since when the oldest of them is undecided."),
-    ("masspayout_workers", "workers", "Workers that gave a sign of life within 30 seconds."),
+    ("masspayout_workers", "workers", "Workers that gave a heartbeat within 15 seconds."),
     ("masspayout_distributions_to_approve", "to_be_approved", "Frozen distributions that wait for approvals."),
     ("masspayout_audit_entries", "audit_entries", "Entries of the audit trail."),
     ("masspayout_webhook_events_new", "new_events", "Events that no target was given yet."),

@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from procrastinate import App, JobContext, RetryStrategy
+from procrastinate import App, BaseRetryStrategy, RetryDecision
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 
@@ -20,18 +20,34 @@ from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import WORKER_ALIVE_SECONDS
 from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
 from masspayout.kernel.actors import acting_as, system
-from masspayout.kernel.errors import AnotherLedger, ClockIsOff, DatabaseUnavailable, MassPayoutError
-from masspayout.kernel.logs import about
-from masspayout.registers import ledger_binding
+from masspayout.kernel.errors import AnotherLedger, ClockIsOff, DatabaseUnavailable
 from masspayout.worker.periodic import CLOCK_PAUSE_SECONDS, run_each_once, running_periodic_tasks
+from masspayout.worker.rescue import rescue_stalled, take_up_unfinished
 
 _log = logging.getLogger(__name__)
 
-# A job that failed because the database or the ledger was away is tried again; the tables say where it goes on.
-_TRY_AGAIN = RetryStrategy(max_attempts=10, exponential_wait=2)
+
+class TryAgain(BaseRetryStrategy):
+    """Pauses after which a job that failed, because the database or the ledger was away, is run again.
+
+    They grow to 20 s and no further, so that a payout goes on soon after what kept it is over. A job that has failed
+    ten times is given up; its payout is taken up again within a minute by whoever looks for unfinished ones.
+    """
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:  # noqa: ARG002
+        if job.attempts >= _MOST_ATTEMPTS:
+            return None
+        return RetryDecision(retry_in={"seconds": min(2**job.attempts, _LONGEST_PAUSE_SECONDS)})
+
+
+_MOST_ATTEMPTS = 10
+_LONGEST_PAUSE_SECONDS = 20
 
 # How long a payout keeps a slot while others may wait for one.
 TIME_SLICE_SECONDS = 5.0
+
+# How often a worker shows that it lives: two signs in a row may come too late before it is taken for dead.
+_HEARTBEAT_SECONDS = WORKER_ALIVE_SECONDS / 3
 
 # How long to leave a database alone that is away.
 _PAUSE_SECONDS = 1.0
@@ -55,12 +71,19 @@ async def run_worker(
     stop = stop or asyncio.Event()
     register_tasks(app, context, stop, time_slice_seconds=None if until_idle else TIME_SLICE_SECONDS)
     run_jobs = partial(
-        app.run_worker_async, concurrency=concurrency, delete_jobs="successful", install_signal_handlers=False
+        app.run_worker_async,
+        concurrency=concurrency,
+        delete_jobs="successful",
+        install_signal_handlers=False,
+        update_heartbeat_interval=_HEARTBEAT_SECONDS,
+        stalled_worker_timeout=WORKER_ALIVE_SECONDS,
     )
     lasting = partial(run_jobs, wait=True, fetch_job_polling_interval=2.0)
+    asyncio.get_running_loop().set_exception_handler(_note_unended_job)
     with acting_as(system()), set_by_signals(stop):
         async with app.open_async():
-            await _recover(app, context)
+            await rescue_stalled(context)
+            await take_up_unfinished(context)
             if until_idle:
                 await context.database.clock.require_right()
                 await run_each_once(context)
@@ -74,7 +97,7 @@ def register_tasks(app: App, context: Context, stop: asyncio.Event, *, time_slic
     """Tell the job runner what each kind of job does. After its time slice, a payout goes to the end of the queue."""
     payouts = Payouts(context, stop=stop)
 
-    @app.task(name=PAY_DISTRIBUTION, retry=_TRY_AGAIN)
+    @app.task(name=PAY_DISTRIBUTION, retry=TryAgain())
     async def pay_distribution(distribution_id: str) -> None:
         try:
             status, wait_seconds = await payouts.pay_time_slice(uuid.UUID(distribution_id), time_slice_seconds)
@@ -91,9 +114,18 @@ def register_tasks(app: App, context: Context, stop: asyncio.Event, *, time_slic
             await _go_on_later(context, uuid.UUID(distribution_id), wait_seconds)
 
     @app.periodic(cron="* * * * *")
-    @app.task(name=RECOVER, pass_context=True, queueing_lock=RECOVER)
-    async def recover(job: JobContext, timestamp: int) -> None:  # noqa: ARG001 - periodic tasks get the time
-        await _recover(job.app, context)
+    @app.task(name=RECOVER, queueing_lock=RECOVER)
+    async def recover(timestamp: int) -> None:  # noqa: ARG001 - periodic tasks get the time
+        await take_up_unfinished(context)
+
+
+def _note_unended_job(loop: asyncio.AbstractEventLoop, trouble: dict[str, Any]) -> None:
+    """Log in a line that the end of a job could not be noted: others run it again, as a worker's that died."""
+    error = trouble.get("exception")
+    if isinstance(error, ConnectorException):
+        _log.warning("the end of a job could not be noted (%s); it is run again", error.__cause__ or error)
+    else:
+        loop.default_exception_handler(trouble)
 
 
 async def _go_on_later(context: Context, distribution_id: uuid.UUID, wait_seconds: float) -> None:
@@ -157,40 +189,3 @@ async def _again_and_again(
             _log.warning("jobs cannot be fetched (%s); it is tried again", error.__cause__ or error)
             await context.jobs.renew_connections()
         await asyncio.sleep(_PAUSE_SECONDS)
-
-
-async def _recover(app: App, context: Context) -> None:
-    """Give work back that was left lying: jobs of workers that died, and payouts that no job is about."""
-    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=WORKER_ALIVE_SECONDS):
-        _log.warning("job %s of a worker that is gone is run again", job.id)
-        await app.job_manager.retry_job(job)
-    running = {job.task_kwargs.get("distribution_id") for job in await _unfinished_payment_jobs(app)}
-    on_other_ledgers = await _report_on_other_ledgers(context)
-    async with context.database.unit_of_work() as work:
-        for distribution_id in await work.distributions.find_unfinished():
-            if str(distribution_id) not in running and distribution_id not in on_other_ledgers:
-                _log.warning("distribution %s was left half-paid and is taken up again", distribution_id)
-                await context.jobs.enqueue_payment(work, distribution_id, batch_count=1)
-
-
-async def _report_on_other_ledgers(context: Context) -> set[uuid.UUID]:
-    """Say which distributions wait because the settings lead to another ledger than theirs, and return them."""
-    try:
-        on_other_ledgers = await ledger_binding.find_on_other_ledgers(context.database, context.ledger)
-    except MassPayoutError as error:
-        _log.warning("it is not known which ledger this is: %s", error)
-        return set()
-    for one in on_other_ledgers:
-        with about(distribution_id=one.distribution_id):
-            _log.error(
-                "waits, %s, for the ledger %s, to which the settings do not lead", one.status, one.ledger_identity
-            )
-    return {one.distribution_id for one in on_other_ledgers}
-
-
-async def _unfinished_payment_jobs(app: App) -> list[Job]:
-    waiting, doing = await asyncio.gather(
-        app.job_manager.list_jobs_async(task=PAY_DISTRIBUTION, status="todo"),
-        app.job_manager.list_jobs_async(task=PAY_DISTRIBUTION, status="doing"),
-    )
-    return [*waiting, *doing]

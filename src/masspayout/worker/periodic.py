@@ -16,6 +16,7 @@ from masspayout.kernel.errors import ClockIsOff, DatabaseUnavailable, LedgerUnav
 from masspayout.registers import assets
 from masspayout.service import idempotency
 from masspayout.service.webhooks import Deliverer
+from masspayout.worker.rescue import rescue_stalled
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,10 @@ async def _deliver_webhooks(context: Context, _: datetime) -> None:
     await Deliverer(context.database, context.settings).deliver_due()
 
 
+async def _rescue_stalled(context: Context, _: datetime) -> None:
+    await rescue_stalled(context)
+
+
 async def _flag_orphans(context: Context, _: datetime) -> None:
     await orphans.flag_orphans(context.database)
 
@@ -71,6 +76,8 @@ async def _forget_requests(context: Context, _: datetime) -> None:
 PERIODIC = (
     PeriodicTask("events of contracts", 1.0, _poll_listeners),
     PeriodicTask("due distributions", 1.0, _run_due),
+    # With the time after which a worker counts as dead, a payout whose worker died waits for less than half a minute.
+    PeriodicTask("jobs of dead workers", 5.0, _rescue_stalled),
     PeriodicTask("rows of other programs", 20.0, _flag_orphans),
     PeriodicTask("timed syncs", 1.0, _sync_registers),
     PeriodicTask("webhooks", 1.0, _deliver_webhooks),

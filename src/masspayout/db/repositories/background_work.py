@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-# Workers give a sign of life every ten seconds; who gave none for so long is gone.
-WORKER_ALIVE_SECONDS = 30
+# A worker that gave no heartbeat for so long is taken for dead, and its jobs are given to others.
+WORKER_ALIVE_SECONDS = 15
 
 _WORKERS = text("""
     SELECT w.id AS worker_id, w.last_heartbeat,
@@ -40,6 +40,17 @@ _RUNNING = text("""
      WHERE d.status = 'PROCESSING'
      GROUP BY d.id, a.symbol
      ORDER BY d.id
+""")
+
+
+# By Procrastinate's own function, one worker's round at a time: others skip what it has locked.
+_REQUEUE = text("""
+    SELECT stalled.id, procrastinate_retry_job_v2(stalled.id, now(), NULL, NULL, NULL)
+      FROM (SELECT j.id
+              FROM procrastinate_jobs AS j LEFT JOIN procrastinate_workers AS w ON w.id = j.worker_id
+             WHERE j.status = 'doing'
+               AND coalesce(w.last_heartbeat < now() - make_interval(secs => :alive_seconds), true)
+             ORDER BY j.id FOR UPDATE OF j SKIP LOCKED) AS stalled
 """)
 
 
@@ -99,5 +110,9 @@ class BackgroundWork:
         running = [RunningDistribution(**row._asdict()) for row in await self._rows(_RUNNING)]
         return WorkStatus(workers, JobCounts(**jobs._asdict()), running)
 
-    async def _rows(self, statement: Any) -> Sequence[Row[Any]]:
-        return (await self.session.execute(statement)).all()
+    async def requeue_stalled(self) -> Sequence[int]:
+        """Queue again the jobs that dead workers have in hand, and return their ids."""
+        return [row.id for row in await self._rows(_REQUEUE, alive_seconds=WORKER_ALIVE_SECONDS)]
+
+    async def _rows(self, statement: Any, **parameters: Any) -> Sequence[Row[Any]]:
+        return (await self.session.execute(statement, parameters)).all()
