@@ -3,6 +3,7 @@
 PYTHON ?= python3
 N ?= 100000
 POINTS ?= 20
+MINUTES ?= 15
 SEEDS ?= 1000
 RUNG ?= A
 VENV := .venv
@@ -10,12 +11,13 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test storm simulate check format bench contract picture rooms openapi screenshots lock clean
+.PHONY: help demo test storm restores simulate check format bench contract picture rooms openapi screenshots lock clean
 
 help:
 	@echo "make demo     install and show a whole payout on the sandbox ledger, in about a minute"
 	@echo "make test     install and run the tests on all cores (PYTEST_ARGS='-k money' for some of them)"
-	@echo "make storm    restores and failovers at POINTS=20 points of a payout each; takes an hour"
+	@echo "make storm    every fault at real workers and servers for MINUTES=15, or the round of SEED=4711"
+	@echo "make restores restores and failovers at POINTS=20 points of a payout each; takes an hour"
 	@echo "make simulate the payment protocol under every fault for SEEDS=1000 seeds, or the trace of SEED=4711"
 	@echo "make check    formatting, lint, types and the direction of imports, as CI checks them"
 	@echo "make format   put the code into its one format"
@@ -34,9 +36,12 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses=logical --dist=worksteal $(PYTEST_ARGS)
 
-# In one process: each point has servers and workers of its own, which want the cores.
 storm: $(VENV)/.installed-dev
-	STORM_POINTS=$(POINTS) $(BIN)/python -m pytest tests/payments/test_restore.py tests/payments/test_failover.py tests/payments/test_two_hands.py $(PYTEST_ARGS)
+	PYTHONPATH=tests:tests/support $(BIN)/python -m storm $(if $(SEED),--seed $(SEED) --minutes 0,--minutes $(MINUTES)) $(STORM_ARGS)
+
+# In one process: each point has servers and workers of its own, which want the cores.
+restores: $(VENV)/.installed-dev
+	RESTORE_POINTS=$(POINTS) $(BIN)/python -m pytest tests/payments/test_restore.py tests/payments/test_failover.py tests/payments/test_two_hands.py $(PYTEST_ARGS)
 
 simulate: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python -m simulator $(if $(SEED),--seed $(SEED) --shrink,--seeds $(SEEDS) --rung $(RUNG)) $(SIMULATOR_ARGS)

@@ -34,7 +34,7 @@ DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
 
 # Processes that tests start import what the tests do.
-os.environ["PYTHONPATH"] = os.pathsep.join(map(str, places.IMPORTED))
+os.environ["PYTHONPATH"] = os.pathsep.join(map(str, [places.ROOT / "src", *places.IMPORTED]))
 
 transactions.watch()
 

@@ -10,7 +10,7 @@ from sqlalchemy import URL, text
 
 from clusters import Cluster
 from databases import fresh_database
-from forgetting import BATCHES, Installation, begin_payout, find_all, find_one, storm_points, wait_until
+from forgetting import BATCHES, Installation, begin_payout, find_all, find_one, restore_points, wait_until
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database
 from masspayout.kernel.errors import DatabaseUnavailable
@@ -45,7 +45,7 @@ def signed_count(installation: Installation) -> int:
 
 
 @pytest.mark.longest
-@pytest.mark.parametrize("part", storm_points())
+@pytest.mark.parametrize("part", restore_points())
 async def test_commits_that_a_failover_loses_pay_nobody_again(pair: Pair, tmp_path: Path, part: float) -> None:
     distribution_id = await begin_payout(pair.installation)
     pair.wait_for_standby()

@@ -11,7 +11,7 @@ from sqlalchemy import URL
 
 from clusters import DEBIAN_15
 from databases import fresh_database, run_sql
-from forgetting import BATCHES, HOLDERS, Books, Installation, begin_payout, storm_points, wait_until
+from forgetting import BATCHES, HOLDERS, Books, Installation, begin_payout, restore_points, wait_until
 from masspayout.db import migrations
 from masspayout.db.entities import DistributionStatus
 from masspayout.settings import Settings
@@ -86,7 +86,7 @@ def require_paid_once(installation: Installation, distribution_id: uuid.UUID) ->
 
 
 @pytest.mark.longest
-@pytest.mark.parametrize("part", storm_points())
+@pytest.mark.parametrize("part", restore_points())
 async def test_workers_pay_nobody_again_after_a_restore(
     installation: Installation, tmp_path: Path, part: float
 ) -> None:

@@ -87,6 +87,11 @@ class Cluster:
                     process.kill()
             psutil.wait_procs(processes)
 
+    def is_running(self) -> bool:
+        """Whether it takes connections."""
+        with socket.socket() as tried:
+            return tried.connect_ex(("127.0.0.1", self.port)) == 0
+
     def wait_for_standbys(self, names: str) -> None:
         """Let every commit wait for the standbys that follow, from now on."""
         run_sql(

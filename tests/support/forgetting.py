@@ -1,6 +1,7 @@
 """What tests of a database that forgets have in common: the books as the oracle, and workers whose time passes."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -34,9 +35,9 @@ _UNITS = 10**6
 _TRANSFERS = "SELECT count(*) FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER' AND moved_units > 0"
 
 
-def storm_points() -> list[float]:
-    """Return at which parts of a payout something happens: three of them, or as many as ``STORM_POINTS`` says."""
-    count = int(os.environ.get("STORM_POINTS", "3"))
+def restore_points() -> list[float]:
+    """Return at which parts of a payout something happens: three of them, or as many as ``RESTORE_POINTS`` says."""
+    count = int(os.environ.get("RESTORE_POINTS", "3"))
     return [round((number + 1) / (count + 1), 3) for number in range(count)]
 
 
@@ -81,6 +82,11 @@ class Books:
     def transaction_ids(self) -> set[str]:
         query = "SELECT transaction_id FROM sandbox.ledger_transaction WHERE kind = 'TRANSFER' AND moved_units > 0"
         return {transaction_id for (transaction_id,) in find_all(self.url, query)}
+
+    def set_faults(self, **faults: int) -> None:
+        """Let the network to the ledger misbehave like that from now on; without faults, no more."""
+        statement = "UPDATE sandbox.network SET faults = %s::jsonb RETURNING 1"
+        find_all(self.url, statement, [json.dumps(faults)])
 
     def advance(self, seconds: int) -> None:
         """Let time pass on the ledger."""

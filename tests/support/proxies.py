@@ -27,6 +27,11 @@ class Proxy:
         self._flows = asyncio.Event()
         self._links: set[asyncio.Task[None]] = set()
 
+    @property
+    def open_count(self) -> int:
+        """How many connections lead through it."""
+        return len(self._links) // 2
+
     def lead_to(self, target_port: int | None) -> None:
         """Cut every connection, with what is under way on it, and lead the next ones elsewhere."""
         self.target_port = target_port
@@ -94,7 +99,8 @@ class Proxy:
         down = asyncio.create_task(self._pass_on(server_reader, writer, lambda: self.delay_seconds))
         self._links |= {up, down}
         try:
-            await asyncio.wait([up, down], return_when=asyncio.FIRST_COMPLETED)
+            with suppress(asyncio.CancelledError):  # it was cut; a link that ends otherwise than by itself is no error
+                await asyncio.wait([up, down], return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (up, down):
                 task.cancel()

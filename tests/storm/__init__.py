@@ -1,0 +1,1 @@
+"""The storm: real workers, servers, a pooler and webhook targets, with every fault that an deployment may meet."""
