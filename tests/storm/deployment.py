@@ -56,15 +56,29 @@ class StormWorker:
     log: Path
     settings: dict[str, str]
     process: "subprocess.Popen[bytes] | None" = None
-    started_at: float = 0.0
 
-    def start(self) -> None:
-        self.started_at = time.monotonic()
+    async def start(self) -> None:
+        """Start it, and wait until it runs: before, it ends with a sentence if the database is away."""
+        starts = self._starts() + 1
+        self._start()
+        async with asyncio.timeout(60):
+            while self._starts() < starts:
+                assert self.running.poll() is None, f"the worker {self.name} did not start"
+                await asyncio.sleep(0.1)
+
+    def _starts(self) -> int:
+        return (
+            self.log.read_text(encoding="utf-8", errors="replace").count("Worker is running")
+            if self.log.exists()
+            else 0
+        )
+
+    def _start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "masspayout", "worker", "--concurrency", "4"],
                 env={**os.environ, **environment(self.url), **self.settings},
-                stdout=subprocess.DEVNULL,
+                stdout=log,
                 stderr=log,
                 cwd=ROOT,
             )

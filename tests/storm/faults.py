@@ -25,8 +25,6 @@ from storm.deployment import Deployment, StormWorker
 LONGEST_PAUSE_SECONDS = 30.0
 # A worker that is told to end does so within so many seconds of its current batch.
 STOP_SECONDS = 10.0
-_LOADING_SECONDS = 8.0
-
 Strike = Callable[[Deployment, Random], Awaitable[None]]
 
 
@@ -58,7 +56,7 @@ async def kill_a_worker(deployment: Deployment, chance: Random) -> None:
     worker.running.kill()
     await asyncio.to_thread(worker.running.wait)
     await deployment.go_on(LONGEST_PAUSE_SECONDS)
-    worker.start()
+    await worker.start()
 
 
 async def stop_a_worker_for_a_while(deployment: Deployment, chance: Random) -> None:
@@ -74,15 +72,13 @@ async def stop_a_worker_for_a_while(deployment: Deployment, chance: Random) -> N
 
 async def ask_a_worker_to_end(deployment: Deployment, chance: Random) -> None:
     worker = _any_worker(deployment, chance)
-    # While it is still loading its modules, the signal ends it at once, and nothing is begun.
-    await asyncio.sleep(max(0.0, worker.started_at + _LOADING_SECONDS - time.monotonic()))
     began = time.monotonic()
     worker.running.terminate()
     status = await asyncio.to_thread(worker.running.wait, 60)
     seconds = time.monotonic() - began
     assert status == 0, f"the worker {worker.name} ended with status {status} when it was asked to"
     assert seconds < STOP_SECONDS, f"the worker {worker.name} took {seconds:.1f} s to end"
-    worker.start()
+    await worker.start()
 
 
 async def set_a_clock_wrong(deployment: Deployment, chance: Random) -> None:

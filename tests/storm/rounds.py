@@ -67,8 +67,7 @@ async def play(seed: int, books_server: URL, logs: Path, faults: Sequence[str] |
         async with installed(
             directory, logs, books_server, seconds=_SECONDS_PER_FAULT * len(played.faults)
         ) as deployment:
-            for worker in deployment.workers:
-                worker.start()
+            await asyncio.gather(*(worker.start() for worker in deployment.workers))
             ledger_time = asyncio.create_task(_pass_ledger_time(deployment))
             try:
                 await _strike(deployment, chance, played)

@@ -84,6 +84,12 @@ class World:
         if funds_units:
             await sandbox.admin.deposit(PAYMENT_TOKEN, funds_units, payer)
 
+    def using(self, **settings: object) -> "World":
+        """The same asset, in a process with other settings."""
+        runtime = self.runtime
+        changed = runtime.settings.model_copy(update=settings)
+        return World(Context(changed, runtime.database, runtime.ledger, runtime.jobs), self.asset)
+
     async def plan(
         self, amount: str = "1000", payout: PayoutType = PayoutType.PERCENTAGE, **terms: object
     ) -> Distribution:

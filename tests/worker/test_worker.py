@@ -67,8 +67,7 @@ async def working(runtime: Context) -> AsyncIterator[None]:
 
 
 async def begin_payout(world: World) -> uuid.UUID:
-    settings = world.runtime.settings.model_copy(update={"batch_size": 5})
-    small = World(Context(settings, world.runtime.database, world.runtime.ledger, world.runtime.jobs), world.asset)
+    small = world.using(batch_size=5)
     dividend = await small.plan("600")
     await small.execute(dividend.id)
     return dividend.id

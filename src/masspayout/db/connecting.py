@@ -26,7 +26,7 @@ SESSION_SETTINGS: Final[Mapping[str, str]] = {
     "standard_conforming_strings": "on",
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
-    "idle_in_transaction_session_timeout": "15s",
+    "idle_in_transaction_session_timeout": "10s",
     "idle_session_timeout": "0",
     "lock_timeout": "2min",
     "statement_timeout": "30min",

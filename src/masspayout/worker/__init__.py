@@ -82,10 +82,9 @@ async def run_worker(
     asyncio.get_running_loop().set_exception_handler(_note_unended_job)
     with acting_as(system()), set_by_signals(stop):
         async with app.open_async():
-            await rescue_stalled(context)
-            await take_up_unfinished(context)
             if until_idle:
                 await context.database.clock.require_right()
+                await _take_up_left_behind(context)
                 await run_each_once(context)
                 await _until(stop, run_jobs(wait=False))
                 return
@@ -126,6 +125,12 @@ def _note_unended_job(loop: asyncio.AbstractEventLoop, trouble: dict[str, Any]) 
         _log.warning("the end of a job could not be noted (%s); it is run again", error.__cause__ or error)
     else:
         loop.default_exception_handler(trouble)
+
+
+async def _take_up_left_behind(context: Context) -> None:
+    """Take up what was left behind before there was a worker, or while none could work."""
+    await rescue_stalled(context)
+    await take_up_unfinished(context)
 
 
 async def _go_on_later(context: Context, distribution_id: uuid.UUID, wait_seconds: float) -> None:
@@ -184,7 +189,10 @@ async def _again_and_again(
             await asyncio.sleep(CLOCK_PAUSE_SECONDS if isinstance(error, ClockIsOff) else _PAUSE_SECONDS)
             continue
         try:
+            await _take_up_left_behind(context)
             await run_jobs()
+        except DatabaseUnavailable as error:
+            _log.warning("no jobs are taken: %s It is tried again.", error)
         except ConnectorException as error:
             _log.warning("jobs cannot be fetched (%s); it is tried again", error.__cause__ or error)
             await context.jobs.renew_connections()

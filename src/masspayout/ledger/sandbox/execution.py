@@ -242,21 +242,20 @@ async def _enter(
     ]
     account_ids = [account for account, _ in paid]
     amounts_units = [units for _, units in paid]
-    async with connection.pipeline():  # one exchange for both
-        if paid:
-            await connection.execute(
-                "UPDATE holding SET balance_units = balance_units - %s WHERE token_id = %s AND account_id = %s",
-                [Decimal(sum(amounts_units)), transaction.token_id, transaction.payer_account_id],
-            )
-        await record(
-            connection,
-            transaction_id=transaction.transaction_id,
-            kind="TRANSFER",
-            payer_account_id=transaction.payer_account_id,
-            token_id=transaction.token_id,
-            consensus_nanos=consensus_nanos,
-            memo=transaction.memo,
-            verdict=verdict,
-            account_ids=account_ids,
-            amounts_units=amounts_units,
+    if paid:
+        await connection.execute(
+            "UPDATE holding SET balance_units = balance_units - %s WHERE token_id = %s AND account_id = %s",
+            [Decimal(sum(amounts_units)), transaction.token_id, transaction.payer_account_id],
         )
+    await record(
+        connection,
+        transaction_id=transaction.transaction_id,
+        kind="TRANSFER",
+        payer_account_id=transaction.payer_account_id,
+        token_id=transaction.token_id,
+        consensus_nanos=consensus_nanos,
+        memo=transaction.memo,
+        verdict=verdict,
+        account_ids=account_ids,
+        amounts_units=amounts_units,
+    )

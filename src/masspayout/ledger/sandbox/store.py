@@ -28,8 +28,14 @@ SCHEMA_VERSION = 1
 _LEDGER_LOCK = 0x5A4DB0C5
 
 # Plans are not kept: tables grow from nothing to millions of rows under one connection. Whoever waits for the ledger's
-# lock may wait for a million accounts to be made.
-_SESSION_SETTINGS = {"search_path": "sandbox", "plan_cache_mode": "force_custom_plan", "lock_timeout": "0"}
+# lock may wait for a million accounts to be made. All processes share that lock, and one that stands still gets it for
+# each of its connections in turn, so that none may keep it for long.
+_SESSION_SETTINGS = {
+    "search_path": "sandbox",
+    "plan_cache_mode": "force_custom_plan",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "3s",
+}
 
 # A commit need not wait for the disk where the product's next own commit, in the same write-ahead log, flushes it
 # first. A database of its own may be on another server, and a ledger must not forget what it has answered.
@@ -119,6 +125,10 @@ SELECT greatest(now_nanos, last_nanos + 1000) AS next_nanos,
 FROM clock
 """
 
+# Two statements in one exchange, so that the second one sees what the lock waited for. Not in a pipeline: the server
+# forgets how long a transaction may be idle, which in there is every moment at which its process may be stopped.
+_LOCKED_NETWORK: LiteralString = f"SELECT pg_advisory_xact_lock({_LEDGER_LOCK});{_NETWORK}"
+
 
 @dataclass(frozen=True, slots=True)
 class Network:
@@ -195,9 +205,8 @@ class SandboxStore:
 
         Whoever holds the lock sees everything that went before, and nobody's consensus time lies before its own.
         """
-        async with connection.pipeline():  # one exchange, yet the second statement sees what the lock waited for
-            await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LEDGER_LOCK])
-            cursor = await connection.execute(_NETWORK)
+        cursor = await connection.execute(_LOCKED_NETWORK)
+        cursor.nextset()
         row = await the_row(cursor)
         self.clock_offset_nanos = row["clock_offset_nanos"]
         return Network(
