@@ -57,8 +57,9 @@ from masspayout.worker import run_worker
 ASSET_TOKEN, PAYMENT_TOKEN = "0.0.5001", "0.0.7001"
 PAYMENT_DECIMALS = 6
 BATCH_SIZE = 100
-PAID_DISTRIBUTION = uuid.UUID("00000000-0000-7000-8000-000000000001")
-SECOND_DISTRIBUTION = uuid.UUID("00000000-0000-7000-8000-000000000002")
+PAID_DISTRIBUTION, SECOND_DISTRIBUTION, *FROZEN_DISTRIBUTIONS, TENTH_DISTRIBUTION = (
+    uuid.UUID(f"00000000-0000-7000-8000-{number:012}") for number in range(1, 11)
+)
 
 _COPY_BLOCK_BYTES = 1 << 18
 _PAGE_SIZE, _PAGES_READ = 100, 101
@@ -228,6 +229,13 @@ async def second_payout(runtime: Context, count: int) -> float:
     return await _pay_seconds(runtime, SECOND_DISTRIBUTION)
 
 
+async def tenth_payout(runtime: Context, count: int) -> float:
+    """Pay the tenth payout to the same holders, right after eight more were frozen."""
+    for distribution_id in (*FROZEN_DISTRIBUTIONS, TENTH_DISTRIBUTION):
+        await _freeze_seconds(runtime, count, distribution_id)
+    return await _pay_seconds(runtime, TENTH_DISTRIBUTION)
+
+
 async def _pay_seconds(runtime: Context, distribution_id: uuid.UUID) -> float:
     start = time.perf_counter()
     await starts.execute(runtime, distribution_id)
@@ -326,7 +334,7 @@ def _require(condition: bool, otherwise: str) -> None:
 MEASUREMENTS: dict[str, Callable[[Context, int], Awaitable[float]]] = {
     work.__name__: work
     for work in (
-        *(prepare, raw_copy, persist, sync, freeze, pay, payer_statement, reconcile, second_payout),
+        *(prepare, raw_copy, persist, sync, freeze, pay, payer_statement, reconcile, second_payout, tenth_payout),
         *(first_page, deep_page, asset_page, payout_page),
     )
 }
