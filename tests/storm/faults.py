@@ -214,9 +214,7 @@ def _write_until_full(filler: Path) -> None:
 
 def _is_refused_for_space(deployment: Deployment) -> bool:
     try:
-        run_sql(
-            deployment.server.url(), "CREATE TABLE probe AS SELECT repeat('x', 1000) FROM generate_series(1, 9999)"
-        )
+        run_sql(deployment.server.url(), "CREATE TABLE probe AS SELECT repeat('x', 1000) FROM generate_series(1, 9999)")
         run_sql(deployment.server.url(), "DROP TABLE probe")
     except psycopg.errors.DiskFull:
         return True

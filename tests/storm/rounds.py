@@ -10,8 +10,8 @@ from random import Random
 from sqlalchemy import URL
 
 import file_systems
-from storm.faults import FAULTS, NothingHappenedError, available
 from storm.deployment import Deployment, installed
+from storm.faults import FAULTS, NothingHappenedError, available
 from storm.verdicts import violations
 
 FAULTS_OF_A_ROUND = 5
