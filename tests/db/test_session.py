@@ -68,7 +68,7 @@ async def test_a_transaction_whose_machine_is_gone_without_a_word_does_not_keep_
 
     async def go_silent() -> None:
         async with database.unit_of_work() as gone:
-            assert await gone.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1min"
+            assert await gone.scalar(text("SHOW idle_in_transaction_session_timeout")) == "10s"
             await gone.execute(text("SET LOCAL idle_in_transaction_session_timeout = 100"))
             await gone.execute(lock)
             async with database.unit_of_work() as other:

@@ -122,11 +122,12 @@ class Database:
 
         def remember_opening(_: Any, record: ConnectionPoolEntry) -> None:
             record.info["opened_at"] = time.monotonic()
+            record.info["is_new"] = True
 
         def try_if_idle(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
-            now, opened_at = time.monotonic(), record.info["opened_at"]
-            # One that was opened just now is used: it is the second try already, and there is no third.
-            if opened_at < self._outdated_at and now - opened_at > _IDLE_SECONDS:
+            # One that was opened for this is used as it is: it may be the second try already, and there is no third.
+            is_new, now = record.info.pop("is_new", False), time.monotonic()
+            if not is_new and record.info["opened_at"] < self._outdated_at:
                 raise DisconnectionError("the session is older than what the server says now")
             idle_since = record.info.get("idle_since")
             if idle_since is None or now - idle_since < _IDLE_SECONDS:

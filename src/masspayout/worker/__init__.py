@@ -35,6 +35,7 @@ class TryAgain(BaseRetryStrategy):
     """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:  # noqa: ARG002
+        """Return when the job is run again; None once it has failed too often."""
         if job.attempts >= _MOST_ATTEMPTS:
             return None
         return RetryDecision(retry_in={"seconds": min(2**job.attempts, _LONGEST_PAUSE_SECONDS)})
