@@ -1,104 +1,40 @@
 """Tokens of the Asset Tokenization Studio: a real one, read, paid on, reconciled."""
 
-import asyncio
-import random
-import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import URL
 
-from anvil import Anvil
-from ats import LOCKER_ROLE, AtsTokens, mint, running_ats
-from chains import Contract, Receipt, deploy
-from evm_harness import EvmHarness, evm_harness
+from ats import LOCKER_ROLE
+from chains import Receipt
+from evm_harness import EvmHarness
+from ledger.evm.ats_scenes import (
+    HOUR,
+    PAYMENT_DECIMALS,
+    CashFlow,
+    Security,
+    cash_flow,
+    context_of,
+    harness,
+    pay,
+    security,
+    tokens,
+)
 from masspayout import distributions
-from masspayout.automation import scheduler
-from masspayout.context import Context
-from masspayout.db.entities import Asset, Distribution, DistributionStatus, DistributionType, ExecutionType, PayoutType
-from masspayout.db.repositories import AnnouncedPayouts, Distributions
+from masspayout.db.entities import DistributionStatus, DistributionType, PayoutType
+from masspayout.db.repositories import Distributions
 from masspayout.db.session import Database
-from masspayout.distributions import contract_payouts, starts
+from masspayout.distributions import contract_payouts
 from masspayout.distributions.terms import Terms
-from masspayout.jobs import Jobs
 from masspayout.kernel.errors import Conflict, ContractPaused, LedgerRejected
-from masspayout.ledger.evm.ats import Announcement, AtsToken
+from masspayout.ledger.evm.ats import AtsToken
 from masspayout.ledger.evm.contracts import recognise
-from masspayout.ledger.evm.offers import Offers
 from masspayout.payments import reconciliation
-from masspayout.payments.batch_payouts import DistributionPayer
 from masspayout.registers import assets
 from masspayout.settings import Settings
 from unreliable_node import Faults
 
-HOLDER_COUNTS = {Announcement.DIVIDEND: 250, Announcement.COUPON: 60}
-PAYMENT_DECIMALS = 6
-COUPON_PERIOD = timedelta(days=70)
-
-
-@dataclass(frozen=True)
-class Security:
-    """A token that announces something to its holders: an equity token its dividends, a bond its coupons."""
-
-    anvil: Anvil
-    token: Contract
-    kind: Announcement
-    holders: Mapping[str, int]
-    snapshot_id: int
-
-    def announce(self, record_at: datetime, execution_at: datetime) -> int:
-        """Announce a dividend of 0.25 a share, or a coupon of 5 % a year on 100 a bond, and return its number."""
-        dates = [int(date.timestamp()) for date in (record_at, execution_at)]
-        if self.kind is Announcement.DIVIDEND:
-            self.token.send("setDividend", (*dates, 25, 2), sender=self.anvil.accounts[0])
-            return int(self.token.ask("getDividendsCount"))
-        begin, end = (int(date.timestamp()) for date in (record_at - COUPON_PERIOD, record_at))
-        self.token.send("setCoupon", (*dates, begin, end, dates[0], 5, 2, 1), sender=self.anvil.accounts[0])
-        return int(self.token.ask("getCouponCount"))
-
-    def call_off(self, number: int) -> None:
-        self.token.send(f"cancel{self.kind}", number, sender=self.anvil.accounts[0])
-
-    def owed_units(self, account: str) -> int:
-        """Return what somebody is owed of it: of a dividend in as many decimals as it was announced with."""
-        if self.kind is Announcement.DIVIDEND:
-            return int(self.holders[account] * 25 // 100 * 10 ** (PAYMENT_DECIMALS - 2))
-        numerator = self.holders[account] * 100 * 5 * COUPON_PERIOD.days * 10**PAYMENT_DECIMALS
-        return int(numerator // (10**4 * 365))
-
-
-@pytest.fixture(scope="module")
-def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AtsTokens]:
-    with running_ats(tmp_path_factory.mktemp("anvil")) as tokens:
-        yield tokens
-
-
-@pytest.fixture(scope="module", params=list(Announcement), ids=str)
-def security(request: pytest.FixtureRequest, tokens: AtsTokens) -> Security:
-    """A token with holders, a snapshot of them, and a transfer after it."""
-    anvil = tokens.anvil
-    kind: Announcement = request.param
-    token = tokens.equity if kind is Announcement.DIVIDEND else tokens.bond
-    # The token lists its holders in the order in which they came, which is not that of their addresses.
-    numbers = random.Random(14).sample(range(HOLDER_COUNTS[kind]), HOLDER_COUNTS[kind])
-    holders = {f"0x{0xE000 + number:040x}": 100 + 7 * number for number in numbers}
-    mint(token, holders)
-    snapshot_id = token.ask("takeSnapshot", sender=anvil.accounts[0])
-    token.send("takeSnapshot", sender=anvil.accounts[0])
-    first = next(iter(holders))
-    anvil.call("anvil_impersonateAccount", first)
-    anvil.call("anvil_setBalance", first, hex(10**18))
-    token.send("transfer", anvil.accounts[7], 40, sender=first)
-    return Security(anvil, token, kind, holders, snapshot_id)
-
-
-@pytest.fixture
-async def harness(security: Security, database_url: URL, settings: Settings) -> AsyncIterator[EvmHarness]:
-    async with evm_harness(security.anvil, database_url, settings, evm_recipients_per_transaction=100) as harness:
-        yield harness
+__all__ = ["cash_flow", "harness", "security", "tokens"]
 
 
 async def read(pages: object) -> dict[str, int]:
@@ -108,18 +44,6 @@ async def read(pages: object) -> dict[str, int]:
             assert account not in found
             found[account] = units
     return found
-
-
-def context_of(database: Database, harness: EvmHarness, settings: Settings) -> Context:
-    return Context(settings, database, harness.ledger, Jobs(database.url))
-
-
-async def pay(
-    database: Database, harness: EvmHarness, settings: Settings, distribution_id: uuid.UUID
-) -> tuple[DistributionStatus, reconciliation.Reconciliation]:
-    await starts.execute(context_of(database, harness, settings), distribution_id)
-    status = await DistributionPayer(database, harness.ledger, settings).pay(distribution_id)
-    return status, await reconciliation.reconcile(database, harness.ledger, distribution_id)
 
 
 async def test_its_holders_are_read_by_pages_now_and_at_a_snapshot(security: Security, harness: EvmHarness) -> None:
@@ -185,38 +109,6 @@ async def test_a_dividend_on_it_is_paid_and_reconciled(
     assert all(balances)
     left = harness.tokens[payment_token].ask("balanceOf", harness.payer_account_id)
     assert left == 10**12 - 250_000_000_001
-
-
-@dataclass(frozen=True)
-class CashFlow:
-    """A contract that works out the amounts, of the asset, with money."""
-
-    asset: Asset
-    contract: Contract
-    payment_token: Contract
-    offers: Offers
-
-
-@pytest.fixture
-async def cash_flow(security: Security, harness: EvmHarness, database: Database) -> CashFlow:
-    payment_token = harness.tokens[harness.add_token({}, decimals=PAYMENT_DECIMALS)]
-    contract = deploy(
-        security.anvil, "existing_cash_flow", security.token.address, payment_token.address, harness.senders[0]
-    )
-    await harness.fund(payment_token.address, contract.address, 10**12)
-    asset = await assets.import_asset(
-        database,
-        harness.ledger,
-        security.token.address,
-        payment_token_id=payment_token.address,
-        lifecycle_contract_id=contract.address,
-    )
-    return CashFlow(
-        asset,
-        contract,
-        payment_token,
-        Offers(harness.ledger.node, harness.ledger.chain, security.token.address, contract.address),
-    )
 
 
 async def test_an_existing_contract_pays_what_was_approved(
@@ -363,126 +255,3 @@ async def test_what_an_existing_contract_reports_is_understood(harness: EvmHarne
     other = harness.add_token({}, decimals=2)
     receipt = cash_flow.contract.send("updatePaymentToken", other, sender=harness.senders[0])
     assert existing.event(receipt["logs"][0]) == ("PaymentTokenChanged", {"token_id": other})
-
-
-HOUR = timedelta(hours=1)
-
-
-async def time_ahead(harness: EvmHarness) -> datetime:
-    """Return a whole second that lies ahead of the chain's clock and of ours."""
-    chain = (await harness.ledger.chain.head()).timestamp
-    return max(datetime.fromtimestamp(chain, UTC), datetime.now(UTC).replace(microsecond=0)) + HOUR
-
-
-async def imported(database: Database, asset: Asset, security: Security, number: int) -> Distribution:
-    """Return the one distribution that a dividend or coupon became."""
-    async with database.unit_of_work() as session:
-        page = await Distributions(session).find_of_asset(asset.id, None, limit=100)
-    (found,) = [each for each in page.items if each.concept == f"{security.kind} {number}"]
-    return found
-
-
-async def test_what_the_token_announces_becomes_one_distribution_that_is_synced(
-    security: Security, harness: EvmHarness, database: Database, cash_flow: CashFlow
-) -> None:
-    record_at = await time_ahead(harness)
-    number = security.announce(record_at, record_at + HOUR)
-
-    async def sync() -> Distribution:
-        await assets.sync(database, harness.ledger, cash_flow.asset.id)
-        return await imported(database, cash_flow.asset, security, number)
-
-    await asyncio.gather(sync(), sync())
-    found = await sync()
-    assert (found.type, found.execution_type, found.status) == (security.kind.upper(), "SCHEDULED", "PENDING")
-    assert (found.record_time, found.scheduled_time, found.amount) == (record_at, record_at + HOUR, None)
-
-    # As if it had been announced for other days when it was imported.
-    for earlier in (
-        {"record_time": record_at - HOUR, "scheduled_time": record_at + 7 * HOUR},
-        {"execution_type": ExecutionType.MANUAL, "scheduled_time": None},
-    ):
-        async with database.unit_of_work() as session:
-            assert await AnnouncedPayouts(session).move_unfrozen(found.id, earlier)
-        moved = await sync()
-        assert moved.id == found.id
-        assert (moved.record_time, moved.scheduled_time) == (record_at, record_at + HOUR)
-        assert moved.execution_type is ExecutionType.SCHEDULED
-
-    security.call_off(number)
-    for _ in range(2):
-        assert (await sync()).status is DistributionStatus.CANCELLED
-
-
-async def test_what_a_person_called_off_or_the_token_before_it_was_seen_is_not_imported_again(
-    security: Security, harness: EvmHarness, database: Database, cash_flow: CashFlow
-) -> None:
-    record_at = await time_ahead(harness)
-    number = security.announce(record_at, record_at + HOUR)
-    withdrawn = security.announce(record_at, record_at + 2 * HOUR)
-    security.call_off(withdrawn)
-    await assets.sync(database, harness.ledger, cash_flow.asset.id)
-    async with database.unit_of_work() as session:
-        await distributions.cancel(session, (await imported(database, cash_flow.asset, security, number)).id)
-    await assets.sync(database, harness.ledger, cash_flow.asset.id)
-    assert (await imported(database, cash_flow.asset, security, number)).status is DistributionStatus.CANCELLED
-    async with database.unit_of_work() as session:
-        page = await Distributions(session).find_of_asset(cash_flow.asset.id, None, limit=100)
-    assert f"{security.kind} {withdrawn}" not in {each.concept for each in page.items}
-
-
-async def test_what_was_imported_is_paid_by_itself_on_its_day_and_one_of_the_past_is_not(
-    security: Security, harness: EvmHarness, database: Database, settings: Settings, cash_flow: CashFlow
-) -> None:
-    long_ago = datetime(2024, 3, 31, tzinfo=UTC)
-    past = security.announce(long_ago, long_ago + HOUR)
-    record_at = await time_ahead(harness)
-    number = security.announce(record_at, record_at + HOUR)
-    await assets.sync(database, harness.ledger, cash_flow.asset.id)
-    context = context_of(database, harness, settings)
-    when = record_at + 2 * HOUR
-    # By our clock it is due, by the chain's it is not: it waits.
-    await scheduler.run_due(context, when)
-    assert (await imported(database, cash_flow.asset, security, number)).status is DistributionStatus.PENDING
-    chain_now = (await harness.ledger.chain.head()).timestamp
-    await harness.let_pass(when.timestamp() - chain_now)
-    await scheduler.run_due(context, when)
-    begun = await imported(database, cash_flow.asset, security, number)
-    assert begun.status is DistributionStatus.PROCESSING
-    assert begun.amount == begun.total_amount
-    assert await DistributionPayer(database, harness.ledger, settings).pay(begun.id) is DistributionStatus.COMPLETED
-    assert (await reconciliation.reconcile(database, harness.ledger, begun.id)).agrees
-    last = list(security.holders)[-1]
-    assert cash_flow.payment_token.ask("balanceOf", last) == security.owed_units(last)
-    offer = await cash_flow.offers.for_announcement(security.kind, number)
-    with pytest.raises(Conflict, match="pays it once"):
-        await contract_payouts.create(context_of(database, harness, settings), cash_flow.asset, offer)
-
-    waiting = await imported(database, cash_flow.asset, security, past)
-    assert (waiting.execution_type, waiting.scheduled_time) == (ExecutionType.MANUAL, None)
-    assert waiting.status is DistributionStatus.PENDING
-    status, verdict = await pay(database, harness, settings, waiting.id)
-    assert status is DistributionStatus.COMPLETED
-    assert verdict.agrees
-
-
-async def test_our_own_contract_pays_what_the_token_announced(
-    security: Security, harness: EvmHarness, database: Database, settings: Settings
-) -> None:
-    payment_token = harness.add_token({}, decimals=PAYMENT_DECIMALS)
-    await harness.fund(payment_token, harness.payer_account_id, 10**12)
-    asset = await assets.import_asset(
-        database,
-        harness.ledger,
-        security.token.address,
-        payment_token_id=payment_token,
-        lifecycle_contract_id=harness.payer_account_id,
-    )
-    long_ago = datetime(2024, 6, 30, tzinfo=UTC)
-    number = security.announce(long_ago, long_ago + HOUR)
-    await assets.sync(database, harness.ledger, asset.id)
-    status, verdict = await pay(database, harness, settings, (await imported(database, asset, security, number)).id)
-    assert status is DistributionStatus.COMPLETED
-    assert verdict.agrees
-    last = list(security.holders)[-1]
-    assert harness.tokens[payment_token].ask("balanceOf", last) == security.owed_units(last)
