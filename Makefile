@@ -6,16 +6,18 @@ POINTS ?= 20
 MINUTES ?= 15
 SEEDS ?= 1000
 RUNG ?= A
+FAST := $(addprefix tests/,kernel registers entitlements distributions controls audit house)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test storm restores simulate check format bench contract picture rooms openapi screenshots lock clean
+.PHONY: help demo test test-fast storm restores simulate check format bench contract picture rooms openapi screenshots lock clean
 
 help:
 	@echo "make demo     install and show a whole payout on the sandbox ledger, in about a minute"
 	@echo "make test     install and run the tests on all cores (PYTEST_ARGS='-k money' for some of them)"
+	@echo "make test-fast  the tests that need one database and no other process"
 	@echo "make storm    every fault at real workers and servers for MINUTES=15, or the round of SEED=4711"
 	@echo "make restores restores and failovers at POINTS=20 points of a payout each; takes an hour"
 	@echo "make simulate the payment protocol under every fault for SEEDS=1000 seeds, or the trace of SEED=4711"
@@ -35,6 +37,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses=logical --dist=worksteal $(PYTEST_ARGS)
+
+test-fast: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest --numprocesses=logical --dist=worksteal $(FAST) $(PYTEST_ARGS)
 
 storm: $(VENV)/.installed-dev
 	PYTHONPATH=tests:tests/support $(BIN)/python -m storm $(if $(SEED),--seed $(SEED) --minutes 0,--minutes $(MINUTES)) $(STORM_ARGS)
