@@ -1,7 +1,8 @@
-"""Language of identifiers: the field's words, and the private ones that they replaced.
+"""Language of identifiers and docstrings: the field's words, and the private ones that they replaced.
 
 ``docs/glossary.md`` says what the words mean. Each row of ``REPLACED`` is a pattern over identifiers, and the words to
-use in its place. Settings keep their names, for other people's scripts rely on them: they are in ``FIXED``.
+use in its place. Settings keep their names, for other people's scripts rely on them: they are in ``FIXED``. Docstrings
+do not begin with the words of ``NO_FIRST_WORDS``, nor their sentences with those of ``NO_SENTENCE_STARTS``.
 """
 
 import ast
@@ -60,3 +61,32 @@ def replacement(name: str) -> str | None:
 
 def _is_upper(pattern: str, name: str) -> bool:
     return name.isupper() and re.search(pattern, name.lower()) is not None
+
+
+# A docstring begins with the noun of what it describes, or with the verb of what is done: none of these is either.
+NO_FIRST_WORDS = """
+    say says tell tells what whatever who whoever whom whomever whose whether how however why where wherever when
+    whenever which it its that they their them
+"""
+# Nor does any other sentence of a docstring, or the description of an argument, begin with a clause without its noun.
+NO_SENTENCE_STARTS = "say says what whatever whether who whoever whom whomever whose"
+# Rooms and modules whose docstrings are still to be rewritten. This list only shrinks.
+LATER = """
+    api app.py audit automation cli context.py controls dashboard db distributions entitlements kernel ledger
+    payments registers runtime.py service settings worker
+"""
+
+
+def docstrings(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield each docstring of a module, those of its attributes too, with the line."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(docstring))):
+                yield node.lineno, docstring
+
+
+def wrong_starts(docstring: str) -> list[str]:
+    """Return the words that no docstring, and no sentence of one, begins with, where this one does."""
+    first, *others = re.findall(r"[A-Za-z]+", docstring) or [""]
+    starts = [word for word in others if word.istitle() and word.lower() in NO_SENTENCE_STARTS.split()]
+    return [first, *starts] if first.lower() in NO_FIRST_WORDS.split() else starts
