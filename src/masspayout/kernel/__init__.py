@@ -1,1 +1,1 @@
-"""Kernel: what every room stands on. Pure: no I/O, and nothing of ours is imported."""
+"""The kernel: values, errors and rules that every room uses. No I/O, and no import from another room."""

@@ -18,10 +18,10 @@ def canonical_account_id(text: str, *, what: str = "account id") -> str:
 
     Args:
         text: The id as somebody wrote it; white space around it is dropped.
-        what: What the id names, for the error's sentence.
+        what: The kind of id, for the error's sentence.
 
     Raises:
-        Invalid: It is neither ``0.0.n`` nor a 20-byte address other than zero.
+        Invalid: The text is neither ``0.0.n`` nor a 20-byte address other than zero.
     """
     candidate = text.strip()
     if _ENTITY_NUMBER.fullmatch(candidate):

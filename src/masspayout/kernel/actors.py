@@ -1,9 +1,10 @@
-"""Who acts: what is audited, created or approved names them. The edges say who it is, the business only asks.
+"""Actors: the person or program that an audit entry, a distribution and an approval name. The edges set the actor.
 
     with acting_as(Actor(ActorKind.USER, id="…", name="ana", source_address="192.0.2.7")):
         await distributions.approve(…)
 
-It goes with the task: what is started inside acts for the same actor. Where nobody was named, the system acts.
+An actor belongs to its task: code that is started inside the block acts for the same actor. Outside of any block, the
+system acts.
 """
 
 import os
@@ -17,7 +18,7 @@ from enum import StrEnum
 
 
 class ActorKind(StrEnum):
-    """How somebody got at the business."""
+    """The ways in which an actor reaches the business."""
 
     USER = "USER"  # logged in, over HTTP or the dashboard
     TOKEN = "TOKEN"  # noqa: S105 - the kind of an actor, no secret: a program with an API token
@@ -26,20 +27,20 @@ class ActorKind(StrEnum):
 
     @property
     def can_approve(self) -> bool:
-        """Whether a person may stand behind it."""
+        """Return True if a person stands behind this kind of actor."""
         return self is not ActorKind.SYSTEM
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, and from where.
+    """A person or program that acts, with the address of the request.
 
     Attributes:
-        kind: How they got here.
-        id: What tells them from others of their kind, for ever: a UUID, or a user name of the operating system.
-        name: What people call them.
-        source_address: The address that they act from: an IP address, or a machine's name.
-        owner_id: For a token, the id of the user it belongs to: the two are one person.
+        kind: The way in which the actor got in.
+        id: The permanent id among actors of the kind: a UUID, or a user name of the operating system.
+        name: The name that people use.
+        source_address: The origin of the request: an IP address, or a machine's name.
+        owner_id: For a token, the id of its user: the two are one person.
     """
 
     kind: ActorKind
@@ -50,7 +51,7 @@ class Actor:
 
     @property
     def person(self) -> str:
-        """What stands for the person in question: the same for users and the tokens that belong to them."""
+        """The key of the person behind the actor: the same for a user and for the tokens that belong to the user."""
         if self.owner_id is not None:
             return f"{ActorKind.USER}:{self.owner_id}"
         return f"{self.kind}:{self.id}"
@@ -65,13 +66,13 @@ _acting: ContextVar[Actor] = ContextVar("acting", default=SYSTEM)
 
 
 def current_actor() -> Actor:
-    """Return who acts in this task."""
+    """Return the actor of this task."""
     return _acting.get()
 
 
 @contextmanager
 def acting_as(actor: Actor) -> Iterator[None]:
-    """Let somebody be the one who acts, until the block ends."""
+    """Set the actor of this task until the block ends."""
     token = _acting.set(actor)
     try:
         yield
@@ -80,7 +81,7 @@ def acting_as(actor: Actor) -> Iterator[None]:
 
 
 def operating_system_user() -> Actor:
-    """Return the user whom the operating system runs this process for. The environment has no say in it."""
+    """Return the user whom the operating system runs this process for, whatever the environment says."""
     user_id = os.geteuid()
     try:
         name = pwd.getpwuid(user_id).pw_name
@@ -90,5 +91,5 @@ def operating_system_user() -> Actor:
 
 
 def system() -> Actor:
-    """Return the actor that works by the clock, on this machine."""
+    """Return the actor of scheduled and automatic work on this machine."""
     return Actor(SYSTEM.kind, SYSTEM.id, SYSTEM.name, source_address=socket.gethostname())

@@ -7,8 +7,8 @@ it said is carried forward by a clock that nobody can set:
     measure   one exchange with the database, at most every ``_MEASURE_AGAIN_SECONDS``
     now       the measured time plus what has passed since; no exchange
 
-The machine's clock is only compared with it. Where the two are far apart, nobody knows which one is wrong, and the
-process starts and signs nothing until they agree.
+The machine's clock is only compared with the database's. Where the two are far apart, nobody knows which one is wrong,
+and the process starts and signs nothing until they agree.
 """
 
 import time
@@ -30,13 +30,17 @@ LARGEST_DIFFERENCE_SECONDS = 60
 # clock was set: both are reasons to ask the database again.
 _JUMP_NANOS = NANOS_PER_SECOND
 
-# A difference that lasts is measured anew before anybody is refused, but not more often than this.
+# A difference is measured again before a payment is refused because of it, but not more often than this.
 _DOUBT_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
 class _Measurement:
-    """What the database said, when. ``lasted_nanos`` is by how much it may have been later than is assumed."""
+    """An answer of the database, with the other clocks when the answer came.
+
+    ``lasted_nanos`` is the duration of the exchange: the database's time may have been later by as much than is
+    assumed.
+    """
 
     database_nanos: int
     steady_nanos: int
@@ -74,7 +78,7 @@ class Clock:
         self._last: _Measurement | None = None
 
     def follow(self, find_offset: Callable[[], Awaitable[int]]) -> None:
-        """Have *now* run ahead of the database by as many nanoseconds as the function returns whenever it is asked."""
+        """Have *now* run ahead of the database by the nanoseconds that a function returns, which each ``now`` calls."""
         self._find_offset = find_offset
 
     async def now(self) -> datetime:
@@ -100,25 +104,27 @@ class Clock:
     def now_nanos(self) -> int:
         """Return the database's time in nanoseconds since 1970, as of the last measurement, without an exchange.
 
+        Before the first measurement this is the machine's time, so callers await ``require_right`` first.
+
         Before the first one it is the machine's, so it is for those whose caller has asked ``require_right`` before.
         """
         return self._host() if self._last is None else self._carried(self._last)
 
     def host_now(self) -> datetime:
-        """Return what the machine's clock says."""
+        """Return the time of the machine's clock."""
         return to_datetime(self._host())
 
     def steady_seconds(self) -> float:
-        """Return the time of a clock that nobody can set, to measure how long something took or lies back."""
+        """Return the time of a clock that nobody can set, to measure durations."""
         return self._steady() / NANOS_PER_SECOND
 
     async def require_right(self) -> None:
         """Refuse to start or to sign anything while the machine's clock and the database's are far apart.
 
-        Costs nothing between two measurements.
+        Between two measurements, this makes no exchange with the database.
 
         Raises:
-            ClockIsOff: They are more than ``LARGEST_DIFFERENCE_SECONDS`` apart.
+            ClockIsOff: The clocks are more than ``LARGEST_DIFFERENCE_SECONDS`` apart.
             DatabaseUnavailable: The database cannot be asked.
         """
         await self._database_nanos()
@@ -141,7 +147,7 @@ class Clock:
         return self._carried(last)
 
     async def _ask(self) -> _Measurement:
-        """Ask the database. What it said is taken for its time when the answer came: so nothing is due too early."""
+        """Measure the database's time. The answer counts as the time of its arrival, so nothing is due too early."""
         before = self._steady()
         database_nanos = await self._measure()
         after = self._steady()
@@ -156,7 +162,7 @@ class Clock:
         return last.database_nanos + self._steady() - last.steady_nanos
 
     def _difference_seconds(self) -> float:
-        """Return by how many seconds the machine's clock is off at least."""
+        """Return the least number of seconds that the machine's clock is off."""
         lasted_nanos = 0 if self._last is None else self._last.lasted_nanos
         return max(0, abs(self._host() - self.now_nanos()) - lasted_nanos) / NANOS_PER_SECOND
 

@@ -1,4 +1,4 @@
-"""Imports that wait until they are needed.
+"""Deferred imports: a module is loaded when one of its names is first used.
 
 A module that takes long to load and that few commands need is imported at the top of the file, where readers, type
 checkers and the import contract see it, and loaded on the first access to one of its names:
@@ -8,7 +8,7 @@ checkers and the import contract see it, and loaded on the first access to one o
     else:
         migrations = deferred("masspayout.db.migrations")
 
-This saves time and nothing else. It cannot hide a cycle: the import contract counts such imports like all others.
+This saves time and nothing else. A deferred import cannot hide a cycle: the import contract counts it like all others.
 """
 
 import importlib.util

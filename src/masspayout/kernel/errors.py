@@ -1,4 +1,4 @@
-"""Everything that can go wrong, in categories that each edge translates.
+"""The error tree: categories that each edge translates.
 
     MassPayoutError
     ├── NotFound              no such asset, distribution, token, file …
@@ -7,22 +7,22 @@
     │   ├── ContractPaused    the asset's contract is paused; nothing started
     │   ├── ApprovalsMissing  not enough people approved it; nothing started
     │   ├── PayerStopped      the ledger shows payments of the payer that the database does not know; nothing is signed
-    │   ├── LimitExceeded     it is more than may be paid out, at once or in a day; nothing started
-    │   ├── AnotherLedger     it belongs to another ledger than the one that is asked; nothing was done
+    │   ├── LimitExceeded     more than may be paid out, at once or in a day; nothing started
+    │   ├── AnotherLedger     the asset or payout belongs to another ledger than the configured one; nothing was done
     │   └── ClockIsOff        the machine's, the database's and the ledger's clocks disagree; nothing was started
     ├── Invalid               the input is wrong; nothing was written
     │   ├── InvalidRows       a file with bad rows, all of them named
     │   └── NobodyEligible    no holder is owed anything
-    ├── NotAuthenticated      nobody knows who asks; the name, password, token or session is no good
-    ├── Forbidden             it is known who asks, and it is not allowed to them
-    ├── TooManyRequests       the same may be asked again after a while
+    ├── NotAuthenticated      the name, password, token or session is missing, wrong or expired
+    ├── Forbidden             the actor is known, and their role does not allow this
+    ├── TooManyRequests       the rate limit is used up; the same request may be sent again after a while
     ├── DatabaseUnavailable   PostgreSQL cannot be reached, or refuses us
-    │   └── DatabaseForgot    it does not know any more what was committed: it was restored, or failed over
+    │   └── DatabaseForgot    a committed row is gone: the database was restored, or failed over
     ├── DatabaseMismatch      the schema is not the one this version works with
     └── LedgerError
         ├── LedgerRejected    the ledger gave a final no, with its code
         ├── LedgerUnavailable nothing was done, and the same call may work later
-        └── LedgerUncertain   no answer: it may or may not have happened; go and look
+        └── LedgerUncertain   no answer: the call may or may not have had its effect; look it up
 
 A message is one sentence that says what is wrong, with the value; a next step is one sentence that says what to do.
 """
@@ -57,15 +57,15 @@ class MassPayoutError(Exception):
 
 
 class NotFound(MassPayoutError):
-    """What was asked for does not exist."""
+    """The requested asset, distribution, token or file does not exist."""
 
 
 class Conflict(MassPayoutError):
-    """The present state does not allow this; somebody else may have been first."""
+    """The present state does not allow this; another process may have been first."""
 
 
 class InsufficientFunds(Conflict):
-    """The payer holds less than what is due. Nothing was started."""
+    """The payer holds less than the payout needs. Nothing was started."""
 
 
 class ContractPaused(Conflict):
@@ -73,7 +73,7 @@ class ContractPaused(Conflict):
 
 
 class ApprovalsMissing(Conflict):
-    """Not enough people other than its creator approved of it. Nothing was started."""
+    """Too few people other than the creator approved the distribution. Nothing was started."""
 
 
 class PayerStopped(Conflict):
@@ -81,11 +81,11 @@ class PayerStopped(Conflict):
 
 
 class LimitExceeded(Conflict):
-    """It is more than may be paid out, at once or in a day. Nothing was started."""
+    """The amount is more than may be paid out, at once or in a day. Nothing was started."""
 
 
 class AnotherLedger(Conflict):
-    """It belongs to another ledger than the settings lead to, which knows nothing of it. Nothing was done."""
+    """The asset or payout belongs to another ledger than the configured one. Nothing was done."""
 
 
 class ClockIsOff(Conflict):
@@ -107,19 +107,19 @@ class InvalidRows(Invalid):
 
 
 class NobodyEligible(Invalid):
-    """There is nobody to pay: no holder besides those who are excluded, or each one's share rounds down to nothing."""
+    """No holder can be paid: all are excluded, or each one's share rounds down to nothing."""
 
 
 class NotAuthenticated(MassPayoutError):
-    """Nobody knows who asks: what they showed is missing, wrong, or no good any more."""
+    """The credentials are missing, wrong or expired."""
 
 
 class Forbidden(MassPayoutError):
-    """It is known who asks, and their role does not allow it. Nothing was done."""
+    """The actor's role does not allow the request. Nothing was done."""
 
 
 class TooManyRequests(MassPayoutError):
-    """Somebody asks too often. ``retry_after_seconds`` says after how long to ask again."""
+    """The rate limit is used up. The request may be sent again after ``retry_after_seconds``."""
 
     def __init__(self, message: str, *next_step: Part, retry_after_seconds: int) -> None:
         super().__init__(message, *next_step)
@@ -131,7 +131,7 @@ class DatabaseUnavailable(MassPayoutError):
 
 
 class DatabaseForgot(DatabaseUnavailable):
-    """A row is gone that is never deleted: another database answers than the one that it was committed in."""
+    """A row that is never deleted is gone: this is not the database that the row was committed to."""
 
 
 class DatabaseMismatch(MassPayoutError):
@@ -146,11 +146,11 @@ class DatabaseMismatch(MassPayoutError):
 
 
 class LedgerError(MassPayoutError):
-    """The root of what a ledger can answer besides yes."""
+    """The root of every answer of a ledger but success."""
 
 
 class LedgerRejected(LedgerError):
-    """The ledger gave a final no.
+    """The ledger refused, and that is final.
 
     Args:
         code: The failure code, one of ``masspayout.ledger.failures``.
@@ -162,8 +162,8 @@ class LedgerRejected(LedgerError):
 
 
 class LedgerUnavailable(LedgerError):
-    """The ledger did nothing, and says so; the same call may work later."""
+    """The ledger did nothing, and the answer proves that; the same call may work later."""
 
 
 class LedgerUncertain(LedgerError):
-    """No answer came. The ledger may or may not have acted: only looking can tell."""
+    """No answer came. The ledger may or may not have acted: only a lookup can show which."""

@@ -1,4 +1,4 @@
-"""How values look in JSON, wherever we write it: decimals as strings, times in RFC 3339."""
+"""JSON forms of values, in everything that we write: decimals as strings, times in RFC 3339."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +10,7 @@ from masspayout.kernel.next_steps import NextStep
 
 
 def json_form(value: Any) -> Any:
-    """Return what stands for a value that JSON has no form of; to be given to ``json.dumps`` as ``default``."""
+    """Return the JSON form of a value that JSON has no type for, as the ``default`` of ``json.dumps``."""
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, datetime):

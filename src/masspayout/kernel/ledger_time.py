@@ -1,4 +1,4 @@
-"""Ledgers count time in integer nanoseconds since 1970; Python's datetimes stop at microseconds."""
+"""Times of ledgers: integer nanoseconds since 1970, while Python's datetimes stop at microseconds."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,10 +1,10 @@
-"""Logs: one line a record, as text or as JSON, with what it is about, and without anybody's secrets.
+"""Logs: one line a record, as text or as JSON, with the ids of its subject, and without secrets.
 
     with about(distribution_id=distribution.id):
         _log.info("batch %d is paid", number)     # {"message": "batch 7 is paid", "distribution_id": "…", …}
 
-What it is about goes with the task, into whatever is called inside. A warning that repeats while its cause lasts is
-written once a minute.
+The ids belong to the task, and reach all code that is called inside the block. A warning that repeats while its cause
+lasts is written once a minute.
 """
 
 import json
@@ -31,7 +31,7 @@ _SHORTEST_SECRET = 4
 
 _about: ContextVar[Mapping[str, str]] = ContextVar("about")
 
-# What is a secret by its form, whoever made it. Each keeps its first group.
+# Secrets that their form gives away, whoever issued them. The first group of each is kept.
 _FORMS = (
     # Our own tokens, sessions and login links keep their prefix, which says which one it was.
     re.compile(r"(mp[a-z]_[0-9a-f]{16}_)[A-Za-z0-9_-]+", re.ASCII),
@@ -56,7 +56,7 @@ _known: set[str] = set()
 
 @contextmanager
 def about(**ids: object) -> Iterator[None]:
-    """Have everything that is logged inside say what it is about, such as ``request_id`` or ``distribution_id``."""
+    """Add ids such as ``request_id`` or ``distribution_id`` to every record that is logged inside the block."""
     token = _about.set({**_about.get({}), **{name: str(value) for name, value in ids.items()}})
     try:
         yield
@@ -65,7 +65,7 @@ def about(**ids: object) -> Iterator[None]:
 
 
 def keep_out(*secrets: str) -> None:
-    """Have these secrets written nowhere in the logs, whatever they look like."""
+    """Keep these secrets out of the logs, whatever form they have."""
     for secret in secrets:
         if len(secret) >= _SHORTEST_SECRET:
             _known.update({secret, repr(secret)[1:-1], urllib.parse.quote(secret), urllib.parse.quote(secret, safe="")})
@@ -73,7 +73,7 @@ def keep_out(*secrets: str) -> None:
 
 
 def conceal(text: str) -> str:
-    """Return a text without the secrets in it: those that we know, and those that look like one."""
+    """Return a text without the secrets in it: the known ones, and those that look like one."""
     for secret in sorted(_known, key=len, reverse=True):
         text = text.replace(secret, _CONCEALED)
     for form in _FORMS:
@@ -82,7 +82,7 @@ def conceal(text: str) -> str:
 
 
 def install(log_format: LogFormat, level: int = logging.WARNING) -> None:
-    """Write what this process logs to standard error, in this format, from a level on."""
+    """Log to standard error, in this format, from a level on."""
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonLines() if log_format == "json" else _TextLines())
     root = logging.getLogger()
@@ -93,7 +93,7 @@ def install(log_format: LogFormat, level: int = logging.WARNING) -> None:
     handler._is_ours = True  # type: ignore[attr-defined]  # noqa: SLF001 - so that installing again replaces it
     root.addHandler(handler)
     root.setLevel(level)
-    # It tells of each try to connect; whoever needed the connection says once a round that the database is away.
+    # The pool warns of each failed connection; its caller already logs once a round that the database is away.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 
@@ -141,7 +141,7 @@ class _TextLines(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return a record's line, with what it is about in brackets at its end."""
+        """Return a record's line, with the ids of its subject in brackets at the end."""
         ids = _about.get({})
         suffix = f" [{' '.join(f'{name}={value}' for name, value in ids.items())}]" if ids else ""
         return conceal(super().format(record) + suffix)

@@ -1,8 +1,8 @@
 """Exact amounts: integers of a token's smallest unit inside, ``Decimal`` at the edges, never a binary fraction.
 
 Two forms of the same money are kept apart by their names: ``amount`` is a ``Decimal`` of whole tokens, as people and
-the database's ``DECIMAL`` columns have it; ``…_units`` is an ``int`` of the smallest unit, as the ledger has it.
-Whoever turns one into the other does it here, and whoever adds or subtracts amounts.
+the database's ``DECIMAL`` columns have it; ``…_units`` is an ``int`` of the smallest unit, as the ledger has it. All
+conversions between the two, and all sums of amounts, are made here.
 """
 
 import re
@@ -15,7 +15,8 @@ from masspayout.kernel.errors import Invalid
 # No ledger counts beyond 256 bits; a bound keeps a hostile number from occupying the machine.
 MAX_UNITS = 2**256 - 1
 _MAX_DIGITS = len(str(MAX_UNITS))
-# The usual context rounds to 28 digits, which a token with 18 decimals exceeds at ten thousand million.
+# Twice the digits of the largest amount hold any sum of ours. The usual context rounds to 28 digits, which a token
+# with 18 decimals exceeds at ten thousand million; this one raises rather than rounds.
 _EXACT = Context(prec=2 * _MAX_DIGITS, traps=[Inexact])
 _PLAIN_NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 
@@ -26,10 +27,10 @@ def parse_amount(text: str, decimals: int) -> int:
     Args:
         text: A plain decimal number such as ``12`` or ``12.50``; white space around it is dropped. Zeros beyond the
             token's decimals change nothing and are accepted.
-        decimals: How many decimals the token has.
+        decimals: The number of the token's decimals.
 
     Raises:
-        Invalid: It is not a plain number, is not above zero, or has more decimals than the token.
+        Invalid: The text is not a plain number, is not above zero, or has more decimals than the token.
     """
     written = text.strip()
     number = _PLAIN_NUMBER.fullmatch(written)
@@ -56,7 +57,7 @@ def to_units(amount: Decimal, decimals: int) -> int:
     """Return an amount of whole tokens in smallest units. It may be zero or negative.
 
     Raises:
-        Invalid: It is infinite, not a number, or has more decimals than the token.
+        Invalid: The amount is infinite, not a number, or has more decimals than the token.
     """
     if not amount.is_finite():
         raise Invalid(f"{amount} is not an amount.", "Give a finite number.")

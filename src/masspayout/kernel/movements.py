@@ -1,7 +1,7 @@
 """Movements of money on a ledger: payments, and the payer statement, every debit that a ledger shows of a payer.
 
-A statement is read from the ledger alone, whoever had its debits made, so that it knows what the database forgot.
-Amounts are integers in the token's smallest unit.
+A statement is read from the ledger alone, also where another program sent the payment, so it shows what the database
+lost. Amounts are integers in the token's smallest unit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Payment(NamedTuple):
-    """What one recipient is to get, or got."""
+    """One recipient with the amount to be paid, or that was paid."""
 
     account_id: str
     amount_units: int
@@ -22,14 +22,14 @@ class StatementEntry:
     """One debit of a payer: a transaction that moved a token away from it. Fees alone are no debit.
 
     Attributes:
-        position: Its place in the ledger's own order: consensus time in nanoseconds, or the number of a block.
+        position: The place in the ledger's own order: consensus time in nanoseconds, or the number of a block.
         transaction_id: As ``SignedTransaction`` has it where the transaction is ours, else as the ledger has it.
-        token_id: Which token moved. A transaction that moved several tokens has an entry for each.
-        payments: Which accounts received how much of it, each account once, without fees.
-        occurred_at: When, in the ledger's time.
-        mark: What the transaction says that it pays: its memo; on an EVM chain the key, 0x and 64 hexadecimal digits,
-            under which our contract pays. None where it says nothing.
-        number: The number of ``ledger_sequence`` that its id is made of, where the id tells it.
+        token_id: The token that moved. A transaction that moved several tokens has an entry for each.
+        payments: The amounts by recipient, each account once, without fees.
+        occurred_at: The ledger's time of the transaction.
+        mark: The payment's mark: the memo; on an EVM chain the key, 0x and 64 hexadecimal digits,
+            under which our contract pays. None without either.
+        number: The number of ``ledger_sequence`` in the transaction id, where the id has one.
     """
 
     position: int
@@ -42,7 +42,7 @@ class StatementEntry:
 
     @property
     def total_units(self) -> int:
-        """How much left the payer by it, without fees."""
+        """The amount that left the payer by this entry, without fees."""
         return sum(payment.amount_units for payment in self.payments)
 
 
@@ -52,10 +52,10 @@ class StatementPage:
 
     Attributes:
         entries: The debits, in order of their positions.
-        cursor: Everything up to this position has been read, also where it was no debit.
+        cursor: The position up to which everything has been read, debit or not.
         read_until: The ledger's time up to which everything has been read.
-        received_units: What the payer received of each token in the part.
-        fee_units: What the ledger charged the payer in the part, by the token that it was charged in.
+        received_units: The amount of each token that the payer received in this part.
+        fee_units: The ledger's fees for the payer in this part, by the token of the fee.
     """
 
     entries: Sequence[StatementEntry]

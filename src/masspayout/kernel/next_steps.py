@@ -1,6 +1,6 @@
-"""What to do next, as data: actions with their subjects, and fields. Each edge says them in its own words.
+"""Next steps as data: actions with their subjects, and fields. Each edge words them in its own way.
 
-Here they are said as an operator types them, for logs and for what only an operator can do.
+The wording here is the command line's, for logs and for actions that only an operator can take.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Action(Enum):
-    """Something that can be done. The value is the command that does it; each ``{}`` stands for a subject."""
+    """An action that an error proposes. The value is its command; each ``{}`` stands for a subject."""
 
     LIST_ASSETS = "asset list"
     LIST_HOLDERS = "asset holders {}"
@@ -83,12 +83,12 @@ class Action(Enum):
     RESET_SANDBOX = "sandbox init --reset"
 
     def on(self, *subjects: object) -> "Step":
-        """Say what is to be acted on: an id, an account, a name."""
+        """Return the action with its subjects: ids, accounts, names."""
         return Step(self, tuple(map(str, subjects)))
 
 
 class Field(Enum):
-    """Something that is filled in. The value is the option of a command that it is."""
+    """A field that an error asks for. The value is the option of the command line for it."""
 
     PAYOUT_TYPE = "--payout"
     AMOUNT = "--amount"
@@ -112,7 +112,7 @@ class Field(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An action, with what is to be acted on."""
+    """An action with its subjects."""
 
     action: Action
     subjects: tuple[str, ...] = ()
@@ -122,18 +122,18 @@ Word = Callable[[Step | Field], str]
 
 
 def as_command(part: Step | Field) -> str:
-    """Say an action or a field as an operator types it."""
+    """Return an action or a field as an operator types it."""
     if isinstance(part, Field):
         return part.value
     return f"masspayout {_filled(part.action.value, part.subjects)}"
 
 
 def wording(actions: Mapping[Action, str], fields: Mapping[Field, str]) -> Word:
-    """Return how an edge words actions and fields: by its own templates, and else as an operator types them.
+    """Return the words of an edge for actions and fields: its own templates, and for all others the command.
 
     Args:
-        actions: The edge's words for what can be done there; each ``{}`` stands for a subject.
-        fields: Its names for what is filled in there.
+        actions: The edge's words for actions that are possible there; each ``{}`` stands for a subject.
+        fields: The edge's names for fields.
     """
 
     def word(part: Step | Field) -> str:
@@ -168,21 +168,21 @@ class NextStep:
         return self.said(as_command)
 
     def said(self, word: Word) -> str:
-        """Say it in the words of an edge."""
+        """Return the sentence in the words of an edge."""
         return "".join(part if isinstance(part, str) else word(part) for part in self.parts)
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        """What is to be filled in another way."""
+        """The fields to fill in differently."""
         return tuple(part for part in self.parts if isinstance(part, Field))
 
     def to_json(self) -> list[Any]:
-        """Return it as it is stored: texts, actions with their subjects, and fields."""
+        """Return the stored form: texts, actions with their subjects, and fields."""
         return [_json_of(part) for part in self.parts]
 
     @classmethod
     def from_json(cls, stored: Sequence[Any]) -> "NextStep":
-        """Return what was stored."""
+        """Return the next step of a stored form."""
         return cls(*map(_part_of, stored))
 
 
@@ -206,7 +206,7 @@ def _json_of(part: str | Step | Field) -> str | dict[str, Any]:
 
 
 def _part_of(stored: Any) -> Part:
-    """Return a stored part; of what another version knew by a name that this one has not, what is typed for it."""
+    """Return a stored part; for a name that only another version knows, the command or option stored with it."""
     if isinstance(stored, str):
         return stored
     if stored.get("field") in Field.__members__:

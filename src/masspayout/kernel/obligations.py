@@ -1,7 +1,7 @@
-"""Obligations: what a distribution pays, named by a key that outlives the database, and the mark of it on the ledger.
+"""Obligations: keys of what distributions pay, which outlive the database, and their marks on the ledger.
 
-A key is made of what is paid, and never of how it is tried: the same obligation has the same key in every copy of a
-database, and after a restore. It is kept as the first 16 bytes of a SHA-256, in base64url: 22 characters, which fit
+A key is made of what is paid, and never of how a payment is tried: the same obligation has the same key in every copy
+of a database, and after a restore. The key is the first 16 bytes of a SHA-256, in base64url: 22 characters, which fit
 into a memo. A mark is ``mp2 INSTALLATION OBLIGATION ROOT BATCH``; while there is no root, a dash stands in its place.
 """
 
@@ -27,13 +27,13 @@ _CONTRACT_KEY = re.compile(r"0x[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a payment says that it pays.
+    """The mark of a payment: the obligation and the batch that it pays.
 
     Attributes:
-        batch_number: Which batch of the payout it is.
-        obligation: The key of the obligation; None in the former mark, which names the distribution.
-        installation: The code of the installation that paid it; None in the former mark.
-        distribution_id: Only in the former mark.
+        batch_number: The number of the batch within the payout.
+        obligation: The obligation key; None in the former mark, which names the distribution.
+        installation: The code of the installation that paid; None in the former mark.
+        distribution_id: The distribution, in the former mark only.
     """
 
     batch_number: int
@@ -42,12 +42,12 @@ class Mark:
     distribution_id: uuid.UUID | None = None
 
     def __str__(self) -> str:
-        """Write it as a memo."""
+        """Return the mark as a memo has it."""
         return f"mp2 {self.installation} {self.obligation} - {self.batch_number}"
 
     @classmethod
     def read(cls, memo: str | None) -> "Mark | None":
-        """Return the mark that a memo is; None for any other memo."""
+        """Return the mark in a memo; None for any other memo."""
         if found := _MARK.fullmatch(memo or ""):
             return cls(int(found["batch"]), found["obligation"], found["installation"])
         if found := _FORMER_MARK.fullmatch(memo or ""):
@@ -59,12 +59,12 @@ class Mark:
 
 
 def is_mark(memo: str | None) -> bool:
-    """Whether a memo, or a contract's key, says that a payment is one of a payout."""
+    """Return True if a memo, or a contract's key, marks a payment as one of a payout."""
     return Mark.read(memo) is not None or _CONTRACT_KEY.fullmatch(memo or "") is not None
 
 
 def key_of(*words: str) -> str:
-    """Return the key of what some words describe: 22 characters of base64url."""
+    """Return the obligation key of some words: 22 characters of base64url."""
     digest = hashlib.sha256("\n".join(words).encode()).digest()
     return urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
 
@@ -72,14 +72,14 @@ def key_of(*words: str) -> str:
 def key_of_list(
     payments: Iterable[tuple[str, int]], *, payer_account_id: str, token_id: str, concept: str | None, again: int = 1
 ) -> str:
-    """Return the key of a payout list.
+    """Return the obligation key of a payout list.
 
     Args:
         payments: Account ids and amounts in smallest units, in order of account ids.
-        payer_account_id: Who pays.
-        token_id: What is paid in.
-        concept: What it is for; what looks the same is the same.
-        again: How often this very list is to be paid for this: 2 to pay it once more.
+        payer_account_id: The account that pays.
+        token_id: The payment token.
+        concept: The purpose; two that look the same are the same.
+        again: The count of payments of this same list for the same purpose: 2 to pay it a second time.
     """
     rows = hashlib.sha256()
     for account_id, amount_units in payments:
@@ -88,22 +88,22 @@ def key_of_list(
 
 
 def key_of_occurrence(series_id: uuid.UUID, time: datetime) -> str:
-    """Return the key of one occurrence of a series."""
+    """Return the obligation key of one occurrence of a series."""
     return key_of("occurrence", str(series_id), time.astimezone(UTC).isoformat())
 
 
 def key_of_deposit(series_id: uuid.UUID, contract_id: str, timestamp_nanos: int, index: int) -> str:
-    """Return the key of what a series pays because of a deposit, which its event names."""
+    """Return the obligation key of what a series pays because of a deposit, which its event names."""
     return key_of("deposit", str(series_id), contract_id, str(timestamp_nanos), str(index))
 
 
 def key_of_announced(key: str) -> str:
-    """Return the key of what a token announced, or its contract pays by a rule."""
+    """Return the obligation key of a payout that a token announced, or whose amounts its contract computes."""
     return key_of("announced", key)
 
 
 def key_of_distribution(distribution_id: uuid.UUID) -> str:
-    """Return the key of what somebody pays by hand, and has no other name for."""
+    """Return the obligation key of a manual payout, which has no other name."""
     return key_of("distribution", str(distribution_id))
 
 
@@ -117,14 +117,14 @@ def normalised(words: str | None) -> str:
 
 
 class Obliged(Protocol):
-    """What has an obligation: a distribution."""
+    """Anything with an obligation: a distribution."""
 
     id: Any
     obligation_key: Any
 
 
 def obligation_of(distribution: Obliged) -> str:
-    """Return the key of what a distribution pays, also where its own was made by an earlier rule, or there is none."""
+    """Return the obligation key of a distribution, also where its own is missing or was made by an earlier rule."""
     key = distribution.obligation_key
     if key is None:
         return key_of_distribution(distribution.id)

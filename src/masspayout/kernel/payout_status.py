@@ -1,4 +1,4 @@
-"""How a payout stands: what every command, answer and page says of it, from the same figures."""
+"""Payout status: the same figures for every command, answer and page."""
 
 import uuid
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ from masspayout.kernel.states import DistributionStatus
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a payout is, from its batches' counters alone. Amounts are in whole payment tokens.
+    """The progress of a payout, from its batches' counters alone. Amounts are in whole payment tokens.
 
     Attributes:
-        batch_count: In how many batches it is paid.
-        done_batch_count: How many of them have ended, well or not.
-        holder_count: How many holders are owed something.
-        paid_count: How many of them got it.
-        failed_count: How many of them were refused, each for a reason that is known.
-        total_amount: What all are owed.
-        paid_amount: What has been paid of it.
+        batch_count: The number of batches.
+        done_batch_count: The number of batches that have ended, paid or failed.
+        holder_count: The number of holders who are owed something.
+        paid_count: The number of paid holders.
+        failed_count: The number of holders whose payment was refused for a known reason.
+        total_amount: The sum of all entitlements.
+        paid_amount: The sum of the paid entitlements.
     """
 
     batch_count: int
@@ -35,54 +35,54 @@ class Progress:
 
     @property
     def done_count(self) -> int:
-        """For how many holders it is known how it ended."""
+        """The number of holders with a final outcome."""
         return self.paid_count + self.failed_count
 
     @property
     def unpaid_count(self) -> int:
-        """How many are owed something that they did not get."""
+        """The number of holders who are owed something that has not been paid."""
         return self.holder_count - self.paid_count
 
     @property
     def unpaid_amount(self) -> Decimal:
-        """What is still owed."""
+        """The amount that is still owed."""
         return subtract(self.total_amount, self.paid_amount)
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalCount:
-    """How many approvals of a payout count, of how many that it needs."""
+    """The approvals of a payout that count, and the number that it needs."""
 
     given: int
     required: int
 
     @property
     def missing(self) -> int:
-        """How many people have still to approve."""
+        """The number of people who have still to approve."""
         return max(0, self.required - self.given)
 
     @property
     def is_complete(self) -> bool:
-        """Whether nobody is missing."""
+        """True if no approval is missing."""
         return not self.missing
 
     @property
     def sentence(self) -> str:
-        """What the payout waits for; it begins with a verb."""
+        """The approvals that the payout waits for, as a predicate that begins with a verb."""
         return f"waits for {self.missing} of {self.required} approval{'s' if self.required > 1 else ''}"
 
 
 @dataclass(frozen=True, slots=True)
 class PayoutStatus:
-    """How one payout stands at one moment.
+    """The status of one payout at one moment.
 
     Attributes:
-        distribution_id: Which one.
-        status: Where it is in its life.
-        is_frozen: Whether it is fixed who is owed what.
-        progress: How far it is.
-        failures: How many of those who are unpaid failed for which reason, by failure code.
-        approvals: Who has to approve of it, in numbers.
+        distribution_id: The distribution.
+        status: The state of the distribution.
+        is_frozen: True once its entitlements are written.
+        progress: The counters of its batches.
+        failures: The number of unpaid holders by failure code.
+        approvals: The approvals that it has and needs.
     """
 
     distribution_id: uuid.UUID
@@ -94,22 +94,22 @@ class PayoutStatus:
 
     @property
     def waits(self) -> str:
-        """What it waits for before it may begin; empty when it waits for nobody."""
+        """The approvals that the payout waits for before it may start; empty without any."""
         return waits_for(self.status, self.approvals, is_frozen=self.is_frozen)
 
 
 def waits_for(status: DistributionStatus, approvals: ApprovalCount, *, is_frozen: bool) -> str:
-    """Say what a payout waits for before it may begin; nothing when it waits for nobody."""
+    """Return the approvals that a payout waits for before it may start, as a predicate; empty without any."""
     return approvals.sentence if is_frozen and status.can_execute and not approvals.is_complete else ""
 
 
 def conflict(distribution_id: uuid.UUID, status: DistributionStatus, verb: str) -> Conflict:
-    """Return the error that tells why nothing can be done with a distribution in its state, and what can.
+    """Return the error of an action that a distribution's state does not allow, with the action that it does.
 
     Args:
-        distribution_id: Which one.
-        status: Where it is in its life.
-        verb: What was to be done: ``executed``, ``retried``, ``cancelled``.
+        distribution_id: The distribution.
+        status: The state of the distribution.
+        verb: The refused action as a participle: ``executed``, ``retried``, ``cancelled``.
     """
     next_step = {
         DistributionStatus.PENDING: NextStep("Execute it with: ", Action.EXECUTE_DISTRIBUTION.on(distribution_id)),

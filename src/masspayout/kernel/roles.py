@@ -1,10 +1,10 @@
-"""Roles, and what each may do: the one table that says so. Whatever it does not name is not allowed."""
+"""Roles and their permissions: the one table of both. Anything that a role's row does not name is forbidden."""
 
 from enum import StrEnum
 
 
 class Permission(StrEnum):
-    """Something that not everybody may do."""
+    """A permission that not every role has."""
 
     VIEW = "view"  # assets, distributions, holders, listeners, events, metrics
     MANAGE_ASSETS = "manage assets"  # import, sync, change
@@ -18,7 +18,7 @@ class Permission(StrEnum):
 
 
 class Role(StrEnum):
-    """What a user or a token is there for. Each may do all that the one before it may."""
+    """The role of a user or a token. Each may do all that the one before may."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -27,20 +27,20 @@ class Role(StrEnum):
 
     @property
     def permissions(self) -> frozenset[Permission]:
-        """Everything that this role may do."""
+        """The permissions of this role."""
         return _PERMISSIONS[self]
 
     def may(self, permission: Permission) -> bool:
-        """Whether this role may do something."""
+        """Return True if this role has a permission."""
         return permission in _PERMISSIONS[self]
 
     def covers(self, other: "Role") -> bool:
-        """Whether this role may do all that another may."""
+        """Return True if this role has all permissions of another."""
         return self.permissions >= other.permissions
 
     @staticmethod
     def least_with(permission: Permission) -> "Role":
-        """Return the role that may do something and least besides."""
+        """Return the role that has a permission and the fewest others."""
         return next(role for role in Role if role.may(permission))
 
 

@@ -1,14 +1,15 @@
-"""A spool: rows that are read in one place and needed in another, kept in a file meanwhile.
+"""A spool: a temporary file of rows, between the ledger they are read from and the transaction that writes them.
 
-Ledgers take minutes to tell a million holders, and no transaction of the database waits for them. Memory does not grow
-with the rows, and they may be read any number of times. The file is gone when nobody refers to the spool any more.
+A ledger may take minutes to list a million holders, and no transaction of the database waits for it. Memory does not
+grow with the rows, and they may be read any number of times. The file is deleted when nothing refers to the spool any
+more.
 """
 
 import tempfile
 import weakref
 from collections.abc import AsyncIterator, Iterable, Sequence
 
-# A few thousand rows stay in memory.
+# A few thousand rows stay in memory: most registers never touch the disk.
 _MEMORY_BYTES = 256 * 1024
 _PAGE_ROWS = 10_000
 
@@ -17,7 +18,7 @@ class Spool:
     """Rows of an account id and a whole number, in the order in which they were added.
 
     Attributes:
-        count: How many there are.
+        count: The number of rows.
     """
 
     def __init__(self) -> None:
@@ -42,7 +43,7 @@ class Spool:
         self.count += len(lines)
 
     async def pages(self, size: int = _PAGE_ROWS) -> AsyncIterator[Sequence[tuple[str, int]]]:
-        """Stream all rows, so many at a time."""
+        """Stream all rows, in pages of a size."""
         self._file.seek(0)
         page: list[tuple[str, int]] = []
         for line in self._file:

@@ -1,10 +1,10 @@
-"""The enumerations of the schema, and what each state allows."""
+"""The enumerations of the schema, and the transitions that each state allows."""
 
 from enum import StrEnum
 
 
 class SyncStatus(StrEnum):
-    """How the register of an asset stands against the ledger."""
+    """The status of an asset's register against the ledger."""
 
     SYNCED = "SYNCED"
     SYNCING = "SYNCING"
@@ -12,7 +12,7 @@ class SyncStatus(StrEnum):
 
 
 class DistributionType(StrEnum):
-    """What is being paid out."""
+    """The kind of a payout."""
 
     DIVIDEND = "DIVIDEND"
     COUPON = "COUPON"
@@ -20,7 +20,7 @@ class DistributionType(StrEnum):
 
 
 class ExecutionType(StrEnum):
-    """What starts a distribution."""
+    """The start of a distribution: by hand, at a time, on a calendar, or on a deposit."""
 
     MANUAL = "MANUAL"
     SCHEDULED = "SCHEDULED"
@@ -29,14 +29,14 @@ class ExecutionType(StrEnum):
 
 
 class PayoutType(StrEnum):
-    """How the amount is divided: the same for everyone, or pro rata to balances."""
+    """The division of the amount: the same for everyone, or pro rata to balances."""
 
     FIXED = "FIXED"
     PERCENTAGE = "PERCENTAGE"
 
 
 class Frequency(StrEnum):
-    """How often a recurring distribution occurs."""
+    """The interval of a recurring distribution."""
 
     HOURLY = "HOURLY"
     DAILY = "DAILY"
@@ -45,7 +45,7 @@ class Frequency(StrEnum):
 
 
 class DistributionStatus(StrEnum):
-    """Where a distribution stands in its life."""
+    """The state of a distribution."""
 
     PENDING = "PENDING"
     PROCESSING = "PROCESSING"
@@ -55,27 +55,27 @@ class DistributionStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing will change any more."""
+        """True if the state never changes any more."""
         return self in (DistributionStatus.COMPLETED, DistributionStatus.CANCELLED)
 
     @property
     def can_execute(self) -> bool:
-        """Whether a first execution may start."""
+        """True if a first execution may start."""
         return self is DistributionStatus.PENDING
 
     @property
     def can_cancel(self) -> bool:
-        """Whether it can be called off: only while nothing was sent."""
+        """True if the distribution may be cancelled: only while nothing was sent."""
         return self is DistributionStatus.PENDING
 
     @property
     def can_retry(self) -> bool:
-        """Whether those who are still unpaid may be tried again."""
+        """True if the unpaid holders may be retried."""
         return self is DistributionStatus.FAILED
 
 
 class BatchStatus(StrEnum):
-    """Where a batch payout stands."""
+    """The state of a batch payout."""
 
     PENDING = "PENDING"
     PROCESSING = "PROCESSING"
@@ -84,12 +84,12 @@ class BatchStatus(StrEnum):
 
     @property
     def is_open(self) -> bool:
-        """Whether there is still something to do, or to find out."""
+        """True if the batch is still to be paid, or its outcome to be found."""
         return self in (BatchStatus.PENDING, BatchStatus.PROCESSING)
 
 
 class SeriesStatus(StrEnum):
-    """Whether a series still makes distributions."""
+    """The state of a series: only an active one creates distributions."""
 
     ACTIVE = "ACTIVE"
     PAUSED = "PAUSED"
@@ -98,19 +98,19 @@ class SeriesStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether it will never make another one."""
+        """True if the series never creates another distribution."""
         return self in (SeriesStatus.ENDED, SeriesStatus.CANCELLED)
 
 
 class EventStatus(StrEnum):
-    """What became of an event that a contract reported."""
+    """The outcome of an event that a contract reported."""
 
     HANDLED = "HANDLED"
     SET_ASIDE = "SET_ASIDE"
 
 
 class AttemptStatus(StrEnum):
-    """What is known of one transaction."""
+    """The state of one transaction, as far as the database knows."""
 
     RESERVED = "RESERVED"  # it has its number and its holders, and is to be signed
     SIGNED = "SIGNED"  # stored by an earlier version, and not sent yet
@@ -120,12 +120,12 @@ class AttemptStatus(StrEnum):
 
     @property
     def is_open(self) -> bool:
-        """Whether this transaction could still pay somebody."""
+        """True if this transaction could still pay somebody."""
         return self in (AttemptStatus.RESERVED, AttemptStatus.SIGNED, AttemptStatus.SUBMITTED)
 
 
 class DeliveryStatus(StrEnum):
-    """How telling a target of an event stands."""
+    """The state of one delivery to a webhook."""
 
     PENDING = "PENDING"
     DELIVERED = "DELIVERED"

@@ -2,7 +2,10 @@
 
 
 def is_utf8(text: str) -> bool:
-    """Return False for an argument or a setting that is not UTF-8: its bytes are kept in a form that nothing takes."""
+    """Return False for an argument or a setting that is not UTF-8.
+
+    Python keeps its bytes as surrogates, which no database or ledger takes.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:

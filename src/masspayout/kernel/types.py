@@ -1,4 +1,4 @@
-"""Types that rooms hand to each other: amounts that are owed, tokens that are paid in, and what ledgers tell."""
+"""Types that rooms pass to each other: owed amounts, payment tokens, and answers of ledgers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 @dataclass(frozen=True, slots=True)
 class PaymentToken:
-    """What a distribution is paid in, and by whom.
+    """The token that a distribution is paid in, and the account that pays.
 
-    ``contract_terms`` says what is paid by a payer that works out the amounts itself, as in ``Transfer``.
+    ``contract_terms`` names the terms that a payer pays by when it computes the amounts itself, as in ``Transfer``.
     """
 
     token_id: str
@@ -21,7 +21,7 @@ class PaymentToken:
 
 
 class Share(NamedTuple):
-    """What one account is owed, in smallest units, and the balance that this follows from."""
+    """The share of one account, in smallest units, with the balance that it follows from."""
 
     account_id: str
     balance_units: int
@@ -29,7 +29,7 @@ class Share(NamedTuple):
 
 
 class Due(NamedTuple):
-    """What is still to be paid to how many, in whole payment tokens."""
+    """The sum that is still to be paid, in whole payment tokens, and the number of its recipients."""
 
     recipient_count: int
     amount: Decimal
@@ -37,14 +37,14 @@ class Due(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What everybody is owed by a payout that is frozen. Amounts are in whole payment tokens.
+    """The totals of a frozen payout. Amounts are in whole payment tokens.
 
     Attributes:
-        entitlement_count: Among how many it was divided.
-        payable_count: How many of them are owed more than nothing.
-        batch_count: In how many batches they are paid.
-        total_amount: What they are owed together.
-        register_hash: The digest of who is owed what.
+        entitlement_count: The number of entitlements, those of 0 included.
+        payable_count: The number of entitlements above 0.
+        batch_count: The number of batches.
+        total_amount: The sum of all entitlements.
+        register_hash: The digest of all entitlements.
     """
 
     entitlement_count: int
@@ -55,10 +55,10 @@ class Totals:
 
 
 class Sender(NamedTuple):
-    """Who sends a transaction: the payer itself, or an account that has the payer's contract pay.
+    """The sender of a transaction: the payer itself, or an account that has the payer's contract pay.
 
     Attributes:
-        account_id: Under this name ``ledger_sequence`` hands out numbers. It is unique across networks.
+        account_id: The name under which ``ledger_sequence`` hands out numbers, unique across networks.
         number_floor: The smallest number that ``Transfer.number`` may have now.
         number_ceiling: No number as large as this one can be used now, where numbers are times.
     """
@@ -70,7 +70,7 @@ class Sender(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SignedTransaction:
-    """A transaction that can be sent as often as one likes and happens at most once."""
+    """A transaction that may be sent any number of times and happens at most once."""
 
     transaction_id: str
     signed_bytes: bytes
@@ -79,7 +79,7 @@ class SignedTransaction:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEvent:
-    """Something that a contract, or the ledger on its behalf, reported.
+    """An event that a contract, or the ledger on its behalf, reported.
 
     ``(timestamp_nanos, index)`` orders the events of one contract and is unique among them.
     """
