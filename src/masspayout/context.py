@@ -1,4 +1,4 @@
-"""The context that every use case works in: which database, which ledger, and how they are to be used."""
+"""The context of every use case: database, ledger, settings, jobs."""
 
 from dataclasses import dataclass, field
 
@@ -11,14 +11,14 @@ from masspayout.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Everything that the business works with.
+    """The parts that every use case works with.
 
     Attributes:
-        settings: What the environment says.
-        database: Where everything is kept; its clock is the only one.
-        ledger: Where money is held and moved.
-        jobs: What workers are to do, enqueued in the transaction that calls for it.
-        backoff: The pauses of what fails again and again in this process.
+        settings: The settings from the environment.
+        database: The database; its clock is the only one.
+        ledger: The ledger that holds and moves the money.
+        jobs: The queue of background jobs, which are enqueued in the business transaction.
+        backoff: The pauses before retries in this process.
     """
 
     settings: Settings

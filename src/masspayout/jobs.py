@@ -1,7 +1,7 @@
-"""Work in the background, on Procrastinate's tables of the same PostgreSQL.
+"""Background jobs, on Procrastinate's tables of the same PostgreSQL.
 
-A job is written in the transaction of the business that wants it, so that neither is there without the other. Jobs only
-say "look at this": the tables hold the truth, and a job that is lost or doubled does no harm.
+A job is written in the transaction of the business that needs it, so that neither is there without the other. Jobs only
+trigger work: the tables hold the truth, and a job that is lost or doubled does no harm.
 """
 
 import uuid
@@ -22,7 +22,7 @@ _MOST_JOBS_PER_DISTRIBUTION = 4
 
 
 class Jobs:
-    """Enqueues, and owns the Procrastinate application that workers run."""
+    """The queue of jobs, with the Procrastinate application that workers run."""
 
     def __init__(self, url: URL, *, connections: int = 4) -> None:
         connector = Connector(url)
@@ -30,18 +30,18 @@ class Jobs:
             kwargs=connector.arguments,
             configure=connector.agree,
             min_size=1,
-            max_size=connections - 1,  # besides the one that listens
+            max_size=connections - 1,  # one of them listens
         )
         self.app = procrastinate.App(connector=self._pool)
 
     async def renew_connections(self) -> None:
-        """Replace the connections: what the server, or another one in its place, says of us now may be different."""
+        """Replace the connections, for the server, or another one in its place, may answer differently now."""
         await self._pool.pool.drain()
 
     async def enqueue_payment(
         self, work: UnitOfWork, distribution_id: uuid.UUID, *, batch_count: int, at: datetime | None = None
     ) -> None:
-        """Have a distribution paid, once the unit of work commits, or at a time by the database's clock."""
+        """Enqueue the payment of a distribution for the commit of the unit of work, or for a time of the database's clock."""
         connection = await driver_connection(work)
         job = self.app.configure_task(PAY_DISTRIBUTION, allow_unknown=True, connection=connection, schedule_at=at)
         for _ in range(min(batch_count, _MOST_JOBS_PER_DISTRIBUTION)):

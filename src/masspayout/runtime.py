@@ -1,4 +1,4 @@
-"""Puts the parts together: the only module that knows which ledger adapter there is."""
+"""The runtime: the only module that knows the ledger adapters and puts the parts together."""
 
 import importlib
 import time
@@ -20,15 +20,15 @@ from masspayout.settings import Settings
 
 
 def make_ledger(url: URL, settings: Settings, clock: Callable[[], int] = time.time_ns) -> Ledger:
-    """Return the ledger that the settings name. It connects on first use.
+    """Return the ledger that the settings name. The adapter connects on first use.
 
     Args:
-        url: The database, in which the sandbox has its books unless it has one of its own.
-        settings: Which ledger, and where it is.
+        url: The database, which holds the sandbox's books unless the sandbox has a database of its own.
+        settings: The settings, which name the ledger and its addresses.
         clock: The database's time in nanoseconds since 1970.
 
     Raises:
-        Invalid: What it needs is not installed, or its settings are wrong.
+        Invalid: A library of the adapter is not installed, or its settings are wrong.
     """
     ledger: Ledger
     if settings.ledger == "hedera":
@@ -47,12 +47,12 @@ def share_clock(database: Database, ledger: Ledger) -> None:
 
 
 def opening() -> Opening:
-    """Return how database and ledger are opened for an examination, whatever state they are in."""
+    """Return the functions that open database and ledger for an examination, in any state."""
     return Opening(database_url, make_ledger, share_clock)
 
 
 def contract_administration(context: Context) -> Any:
-    """Return what makes paying contracts and works on them; it is there on EVM chains only.
+    """Return the administration of paying contracts, which EVM chains alone have.
 
     Raises:
         Invalid: ``LEDGER`` names another ledger.
@@ -64,7 +64,7 @@ def contract_administration(context: Context) -> Any:
 
 
 def _import_adapter(name: str, module: str = "adapter") -> Any:
-    """Import the adapter of a real ledger, whose libraries only those have who use it."""
+    """Import the adapter of a real ledger; its libraries are an optional installation."""
     try:
         return importlib.import_module(f"masspayout.ledger.{name}.{module}")
     except ModuleNotFoundError as error:
@@ -80,10 +80,10 @@ def _import_adapter(name: str, module: str = "adapter") -> Any:
 async def open_runtime(settings: Settings) -> AsyncIterator[Context]:
     """Open the database and the ledger, and close them again.
 
-    The embedded database is migrated on the way; somebody's own is left as it is.
+    The embedded database is migrated on the way; an external one is left as it is.
 
     Raises:
-        DatabaseMismatch: The schema is not the one of this version; the message says which command mends that.
+        DatabaseMismatch: The schema is not the one of this version; the message names the command that fixes it.
         DatabaseUnavailable: PostgreSQL cannot be reached, or refuses us.
     """
     async with open_database(settings) as database:

@@ -1,4 +1,4 @@
-"""Audit: who did what, in a chain that shows tampering."""
+"""The audit trail: a record of every action, in a chain of hashes that shows tampering."""
 
 from masspayout.audit.distribution_records import record_cancelled, record_created, record_start
 from masspayout.audit.trail import Verification, record, record_change, record_move, verify, verify_latest

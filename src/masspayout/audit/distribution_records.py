@@ -1,4 +1,4 @@
-"""What the audit trail says of distributions that were made or called off, whoever did so."""
+"""Audit entries of distributions that are created, started or cancelled."""
 
 import uuid
 from typing import Any
@@ -7,7 +7,7 @@ from masspayout import audit
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.store import Recorder
 
-# What it says of a new one, by the names of its columns.
+# The columns of a new distribution that its entry keeps.
 _TERMS = (
     "asset_id",
     "series_id",
@@ -24,13 +24,13 @@ _TERMS = (
 
 
 def record_created(work: Recorder, distribution: Distribution) -> None:
-    """Write down who made a distribution, and its terms."""
+    """Record the creation of a distribution by the current actor, with its terms."""
     terms = {name: getattr(distribution, name) for name in _TERMS}
     audit.record(work, "distribution.created", distribution.id, after=terms)
 
 
 def record_cancelled(work: Recorder, distribution_id: uuid.UUID) -> None:
-    """Write down who called a distribution off."""
+    """Record the cancellation of a distribution by the current actor."""
     pending, cancelled = DistributionStatus.PENDING, DistributionStatus.CANCELLED
     audit.record_move(work, "distribution.cancelled", distribution_id, pending, cancelled)
 
@@ -38,6 +38,6 @@ def record_cancelled(work: Recorder, distribution_id: uuid.UUID) -> None:
 def record_start(
     work: Recorder, action: str, distribution: Distribution, before: DistributionStatus, **more: Any
 ) -> None:
-    """Write down who has a distribution paid, and what it was that they have paid."""
+    """Record that the current actor has a distribution paid, with its obligation and amount."""
     what = {"register_hash": distribution.register_hash, "total_amount": distribution.total_amount, **more}
     audit.record_move(work, action, distribution.id, before, DistributionStatus.PROCESSING, **what)

@@ -1,7 +1,7 @@
-"""The audit trail: who did what, from where, with what it was before and after.
+"""The audit trail: each action with its actor, their address, and the subject before and after.
 
-An entry is written in the transaction of the change that it tells of: neither is there without the other. Entries form
-a chain of hashes, so that one that was changed, deleted, inserted or moved is found; ``docs/audit.md`` defines it.
+An entry is written in the transaction of its change: neither is there without the other. Entries form a chain of
+hashes, so that a changed, deleted, inserted or moved entry is found; ``docs/audit.md`` defines the chain.
 """
 
 import json
@@ -29,14 +29,14 @@ def record(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Have it written down that the current actor does something, if the unit of work commits.
+    """Record an action of the current actor, if the unit of work commits.
 
     Args:
         work: The transaction of the change itself.
-        action: What is done, as ``noun.verb``: ``distribution.executed``. The noun is the kind of the subject.
-        subject_id: What it is done to.
-        before: What it was like, as far as it changes. No secrets.
-        after: What it is like then.
+        action: The action as ``noun.verb``: ``distribution.executed``. The noun is the kind of the subject.
+        subject_id: The subject of the action.
+        before: The subject's values before, as far as they change. No secrets.
+        after: The same values afterwards.
     """
     actor = current_actor()
     work.audit_entries.note(
@@ -55,14 +55,14 @@ def record(
 def record_move(
     work: Recorder, action: str, subject_id: uuid.UUID, from_status: str, to_status: str, **facts: Any
 ) -> None:
-    """Have a change of state written down, with what else there is to say of it."""
+    """Record a change of state, with further facts about it."""
     record(work, action, subject_id, before={"status": from_status}, after={"status": to_status, **facts})
 
 
 def record_change(
     work: Recorder, action: str, subject_id: uuid.UUID, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> None:
-    """Have written down what of something changed; nothing when nothing did."""
+    """Record the values that changed; nothing when all are the same."""
     changed = [name for name, value in after.items() if before.get(name) != value]
     if changed:
         was, is_now = ({name: values.get(name) for name in changed} for values in (before, after))
@@ -71,13 +71,13 @@ def record_change(
 
 @dataclass(slots=True)
 class Verification:
-    """What came of verifying the chain.
+    """The result of verifying the chain.
 
     Attributes:
-        entry_count: How many entries there are.
-        last_hash: The hash of the last one: kept elsewhere, it proves later that nothing before it was changed.
+        entry_count: The number of entries.
+        last_hash: The hash of the last entry: kept elsewhere, it proves later that nothing before it was changed.
         breaks: A sentence for each place where the chain does not hold, the first hundred.
-        break_count: How many such places there are.
+        break_count: The number of all such places.
     """
 
     entry_count: int = 0
@@ -87,22 +87,22 @@ class Verification:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was changed, deleted, inserted or moved."""
+        """True if no entry was changed, deleted, inserted or moved."""
         return not self.break_count
 
     def add(self, sentence: str) -> None:
-        """Note a place where the chain does not hold."""
+        """Add a place where the chain does not hold."""
         self.break_count += 1
         if len(self.breaks) < _MOST_BREAKS_KEPT:
             self.breaks.append(sentence)
 
 
 async def verify(database: Database, *, known_hash: str | None = None) -> Verification:
-    """Go through the whole trail, in constant memory, and say where its chain does not hold.
+    """Verify the whole trail, in constant memory, and return where its chain does not hold.
 
     Args:
-        database: Where it is.
-        known_hash: The hash of an entry that was noted elsewhere; it is a break when no entry has it.
+        database: The database of the trail.
+        known_hash: The hash of an entry that was noted elsewhere; a break if no entry has it.
     """
     found = Verification()
     is_known = known_hash is None or known_hash == FIRST_PREVIOUS_HASH
@@ -120,7 +120,7 @@ async def verify(database: Database, *, known_hash: str | None = None) -> Verifi
 
 
 async def verify_latest(work: UnitOfWork, count: int) -> Verification:
-    """Verify the latest entries only, which takes the same time however long the trail is."""
+    """Verify the latest entries only, which takes the same time for a trail of any length."""
     found = Verification()
     entries = work.audit_entries
     head_number, head_hash = await entries.head()
@@ -135,7 +135,7 @@ async def verify_latest(work: UnitOfWork, count: int) -> Verification:
 
 
 def _check(found: Verification, entry: AuditEntry, expected_number: int) -> int:
-    """Compare an entry with the one before it, and with itself. Return which number comes next."""
+    """Compare an entry with the one before it, and with its own hash. Return the number of the next entry."""
     name = f"Entry {entry.number:,} ({entry.id}, {entry.action})"
     if entry.number > expected_number:
         found.add(f"{_entries(expected_number, entry.number - 1)} missing before entry {entry.number:,}.")
@@ -151,7 +151,7 @@ def _check(found: Verification, entry: AuditEntry, expected_number: int) -> int:
 
 
 def _check_end(found: Verification, head_number: int, head_hash: str, expected_number: int) -> None:
-    """Compare where the chain ends with where it should."""
+    """Compare the end of the chain with the stored head."""
     if head_number >= expected_number:
         found.add(f"{_entries(expected_number, head_number)} missing at the end of the chain.")
     elif head_hash != found.last_hash:
@@ -163,7 +163,7 @@ def _entries(first: int, last: int) -> str:
 
 
 def _plain(values: Mapping[str, Any] | None) -> Any:
-    """Return values as JSON has them. A float would not come back from the database as it went there."""
+    """Return values as JSON has them. Floats are refused: the database would not return them as they were written."""
     if values is None:
         return None
     return json.loads(json.dumps(values, default=json_form), parse_float=_refuse_float)

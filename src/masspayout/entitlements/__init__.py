@@ -1,4 +1,4 @@
-"""Entitlements: who is owed what, and the moment at which that is written."""
+"""Entitlements: the amount that each holder is owed, and the freeze that writes it."""
 
 from masspayout.entitlements import freezing, register_hashes
 from masspayout.entitlements.freezing import (

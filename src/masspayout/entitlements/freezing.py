@@ -1,6 +1,7 @@
-"""The freeze: the moment at which it is written who is owed what by a distribution.
+"""The freeze: the moment at which the entitlements of a distribution are written.
 
-Afterwards nothing about the entitlements changes but being paid. The register hash says which entitlements they were.
+Afterwards nothing about the entitlements changes but their payment. The register hash proves which entitlements they
+were.
 """
 
 import logging
@@ -33,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 def payment_token_of(settings: Settings, asset: Asset) -> PaymentToken:
-    """Return what the distributions of an asset are paid in, and by whom.
+    """Return the payment token of an asset's distributions, with the account that pays.
 
     Raises:
         Conflict: The asset was imported without a payment token.
@@ -49,10 +50,10 @@ def payment_token_of(settings: Settings, asset: Asset) -> PaymentToken:
 
 
 async def require_explicit_amounts(ledger: Ledger, token: PaymentToken) -> PaymentToken:
-    """Return a payment token whose payer pays what it is told.
+    """Return a payment token whose payer pays the amounts that it is told.
 
     Raises:
-        Conflict: The payer is a contract that works out the amounts itself.
+        Conflict: The payer is a contract that computes the amounts itself.
     """
     if isinstance(ledger, ComputingAmounts):
         await ledger.require_explicit_amounts(token.payer_account_id)
@@ -61,14 +62,14 @@ async def require_explicit_amounts(ledger: Ledger, token: PaymentToken) -> Payme
 
 @dataclass(frozen=True, slots=True)
 class FreezeReading:
-    """What the ledger says of who is owed what, read before the transaction that freezes it.
+    """The ledger's facts for a freeze, read before the transaction that writes the entitlements.
 
     Attributes:
-        binding: Which ledger that is.
-        token: What is paid in, and by whom.
-        balances: The balances at the record time; None where those of the register are divided by.
-        taken_at: The time that these balances are of.
-        offer: What the asset's contract will pay, where it works out the amounts itself.
+        binding: The ledger that was read.
+        token: The payment token, with the account that pays.
+        balances: The balances at the record time; None if those of the register count.
+        taken_at: The time of these balances.
+        offer: The shares that the asset's contract will pay, if it computes the amounts itself.
     """
 
     binding: Binding
@@ -81,12 +82,12 @@ class FreezeReading:
 async def read(
     ledger: Ledger, settings: Settings, binding: Binding, distribution: Distribution, asset: Asset
 ) -> FreezeReading:
-    """Ask the ledger for what a distribution is frozen from.
+    """Read from the ledger what the freeze of a distribution needs.
 
     Raises:
         AnotherLedger: The asset belongs to another ledger.
-        Conflict: The asset has no payment token, or no contract any more that could pay what it announced; or its
-            contract works out the amounts itself, and the distribution is none of its.
+        Conflict: The asset has no payment token, or no longer a contract that could pay what it announced; or its
+            contract computes the amounts itself, and the distribution is not one of the contract's.
         LedgerUnavailable: The ledger cannot be read now.
         NobodyEligible: The contract would pay nobody.
     """
@@ -123,9 +124,9 @@ async def freeze(work: UnitOfWork, settings: Settings, distribution: Distributio
 
     Raises:
         AnotherLedger: The asset belongs to another ledger.
-        Conflict: It is frozen already, or no longer pending; or the register was never read; or the asset was changed
-            since the ledger was read; or another program wrote holders or batches of it.
-        NobodyEligible: There is nobody, or everybody's share rounds down to nothing.
+        Conflict: The distribution is frozen already, or no longer pending; or the register was never synced; or the
+            asset was changed since the ledger was read; or another program wrote holders or batches of it.
+        NobodyEligible: No holder is eligible, or everybody's share rounds down to nothing.
     """
     # Syncs and other freezes of the asset end before ours begins; what they changed is read after that.
     await work.assets.lock_for_sync(distribution.asset_id)
@@ -171,7 +172,7 @@ async def freeze(work: UnitOfWork, settings: Settings, distribution: Distributio
 
 
 async def _freeze_supplied(work: UnitOfWork, distribution: Distribution, reading: FreezeReading) -> Totals:
-    """Take the entitlements that another program wrote with the distribution as they are."""
+    """Freeze the entitlements that another program wrote with the distribution, as they are."""
     binding, token = reading.binding, reading.token
     with refusing_rows(distribution.id):
         totals = await supplied.write_supplied(work, distribution, token, binding.batch_size)
@@ -185,7 +186,7 @@ async def _freeze_supplied(work: UnitOfWork, distribution: Distribution, reading
 
 
 def _require_unchanged(settings: Settings, distribution: Distribution, asset: Asset, reading: FreezeReading) -> None:
-    """Refuse a reading of before somebody changed what it depends on: payment token, payer or record time."""
+    """Refuse a reading that is older than a change of the payment token, the payer or the record time."""
     has_record_time = distribution.record_time is not None
     if payment_token_of(settings, asset) != reading.token or has_record_time != (reading.balances is not None):
         raise Conflict(
@@ -197,8 +198,8 @@ async def freeze_offer(work: UnitOfWork, binding: Binding, distribution: Distrib
     """Write the entitlements as a contract will pay them, and plan the batches, in the caller's transaction.
 
     Raises:
-        Conflict: Somebody else froze or cancelled it in the meantime, or the offer names an account twice.
-        NobodyEligible: There is nobody to pay.
+        Conflict: The distribution was frozen or cancelled in the meantime, or the offer names an account twice.
+        NobodyEligible: No holder can be paid.
     """
     owed = _in_account_order(offer)
     token = PaymentToken(offer.token_id, offer.decimals, offer.contract_id)
@@ -210,7 +211,7 @@ async def freeze_offer(work: UnitOfWork, binding: Binding, distribution: Distrib
 
 
 def _in_account_order(offer: ContractOffer) -> Sequence[Share]:
-    """Return the shares of an offer in the order that the register hash is defined by; tokens list holders in any."""
+    """Return the shares of an offer in account order, as the register hash is defined; tokens list holders in any order."""
     owed = sorted(offer.owed)
     for share, following in pairwise(owed):
         if share.account_id == following.account_id:
@@ -232,21 +233,21 @@ async def record_freeze(
     promised: Decimal,
     about: Mapping[str, object] | None = None,
 ) -> None:
-    """Write on the distribution what its freeze found.
+    """Write the result of a freeze on the distribution.
 
     Args:
         work: The transaction of the freeze.
-        binding: Which ledger it is on.
-        distribution: Which one.
-        token: What is paid in, and by whom.
-        totals: What was written.
-        snapshot_at: The time that the balances are of.
-        promised: The amount that was to be divided.
-        about: What the audit trail says of the freeze besides.
+        binding: The ledger of the freeze.
+        distribution: The distribution.
+        token: The payment token, with the account that pays.
+        totals: The totals of the written entitlements.
+        snapshot_at: The time of the balances.
+        promised: The amount to be divided, in whole payment tokens.
+        about: Further facts for the audit trail.
 
     Raises:
         AnotherLedger: The asset belongs to another ledger.
-        Conflict: Somebody else froze or cancelled it in the meantime.
+        Conflict: The distribution was frozen or cancelled in the meantime.
         NobodyEligible: There is nothing to pay.
     """
     asset = await work.assets.get(distribution.asset_id)
@@ -277,7 +278,7 @@ async def record_freeze(
 
 
 async def _obligation(work: UnitOfWork, distribution: Distribution) -> str:
-    """Return the key of what a distribution pays; it is made of its series where it has no key of its own."""
+    """Return the obligation key of a distribution; one without a key of its own gets the key of its series."""
     if distribution.obligation_key is None and distribution.series_id is not None:
         if distribution.trigger_event_id is not None:
             event = await work.contract_events.get(distribution.trigger_event_id)
@@ -289,7 +290,7 @@ async def _obligation(work: UnitOfWork, distribution: Distribution) -> str:
 
 
 def excluded_accounts(distribution: Distribution, asset: Asset, token: PaymentToken) -> list[str]:
-    """Return who gets nothing: treasury, payer and paying contract unless included, and whom the operator named."""
+    """Return the excluded accounts: treasury, payer and paying contract unless included, and the operator's own list."""
     always_excluded: Iterable[str | None] = (
         asset.treasury_account_id,
         token.payer_account_id,
@@ -300,7 +301,7 @@ def excluded_accounts(distribution: Distribution, asset: Asset, token: PaymentTo
 
 
 def nobody_holds(asset: Asset) -> NobodyEligible:
-    """Say that there is no one to divide an amount among."""
+    """Return the error of an asset without an eligible holder."""
     return NobodyEligible(
         f"Nobody is eligible: {asset.token_id} has no holder besides those who are excluded.",
         "Look at the register with: ",
@@ -309,7 +310,7 @@ def nobody_holds(asset: Asset) -> NobodyEligible:
 
 
 def nothing_to_pay(amount: Decimal, holder_count: int) -> NobodyEligible:
-    """Say that an amount is too small to be divided among so many."""
+    """Return the error of an amount that is too small to be divided among so many."""
     return NobodyEligible(
         f"There is nothing to pay: {amount:f} among {holder_count:,} holders rounds down to nothing for each.",
         "Pay out a larger amount.",
@@ -325,10 +326,10 @@ def _cannot_be_frozen(distribution: Distribution) -> Conflict:
 
 
 async def stage_balances(work: UnitOfWork, reading: FreezeReading, asset: Asset) -> datetime | None:
-    """Bring the balances into place that a freeze divides by, and return the time that they are of.
+    """Stage the balances that a freeze divides by, and return their time.
 
     Raises:
-        Conflict: The register was never read.
+        Conflict: The register was never synced.
     """
     if reading.balances is not None:
         await work.holders.stage(reading.balances.pages())

@@ -1,8 +1,8 @@
-"""Register hashes that earlier versions took in the order in which a token lists its holders, and their fix.
+"""The fix of register hashes that earlier versions took in the token's order of holders.
 
-The register hash is defined over the entitlements in account order. Where a stored hash does not fit, the contract that
-worked out the amounts is asked again. The hash is fixed only if the entitlements are what the contract says, to the
-unit; everything else is reported with what differs and left as it is.
+The register hash is defined over the entitlements in account order. Where a stored hash does not match, the contract
+that computed the amounts is asked again. The hash is fixed only if the entitlements are what the contract says, to the
+unit; everything else is reported with its differences and left as it is.
 """
 
 import uuid
@@ -46,11 +46,11 @@ class HashCheck:
     """The result for one distribution.
 
     Attributes:
-        distribution_id: Its id.
+        distribution_id: The distribution.
         state: FIXED is written and audited; DIFFERS is left as it is.
         message: One sentence with the reason.
         differences: The accounts about which database and contract disagree, a sentence each.
-        approvals_kept: How many approvals of the former hash count for the fixed one.
+        approvals_kept: The number of approvals of the former hash that count for the fixed one.
     """
 
     distribution_id: uuid.UUID
@@ -75,13 +75,13 @@ async def fix(database: Database, ledger: Ledger, distribution_id: uuid.UUID | N
     """Check the register hash of one frozen distribution, or of all, and fix those that the contract confirms.
 
     Args:
-        database: Where they are.
-        ledger: Where the contracts are that worked out the amounts.
+        database: The database of the distributions.
+        ledger: The ledger of the contracts that computed the amounts.
         distribution_id: The only one to check.
 
     Raises:
         NotFound: There is no such distribution.
-        Conflict: It is not frozen, so it has no register hash.
+        Conflict: The distribution is not frozen, so it has no register hash.
     """
     if distribution_id is not None:
         return [await _fix_one(database, ledger, distribution_id)]
@@ -111,11 +111,11 @@ async def _fix_one(database: Database, ledger: Ledger, distribution_id: uuid.UUI
 
 
 async def _offer_again(database: Database, ledger: Ledger, distribution: Distribution, asset: Asset) -> ContractOffer:
-    """Ask the contract that worked out a distribution's amounts for them again.
+    """Return the offer of the contract that computed a distribution's amounts, asked again.
 
     Raises:
-        Conflict: No contract worked them out, or it is not named any more, or it was called off since.
-        AnotherLedger: It was frozen on another ledger.
+        Conflict: No contract computed the amounts, or the asset no longer names it, or the payout was cancelled there.
+        AnotherLedger: The distribution was frozen on another ledger.
         LedgerError: The contract cannot be asked now.
     """
     if distribution.contract_terms is None or not isinstance(ledger, Announcing):

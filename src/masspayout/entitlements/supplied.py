@@ -1,6 +1,6 @@
-"""Entitlements that another program has worked out and written beside its distribution: checked, and taken as they are.
+"""Supplied entitlements: another program computed and wrote them beside its distribution; they are checked and kept.
 
-The schema is there so that others use it: who writes what holders are owed, with the distribution, means just that.
+The schema is an interface: a program that writes holders with an amount beside a distribution means to have them paid.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -19,10 +19,10 @@ _NAMED = 20
 
 
 async def are_supplied(work: UnitOfWork, distribution: Distribution) -> bool:
-    """Whether another program wrote who is owed what by a distribution that is not frozen.
+    """Return True if another program wrote entitlements of a distribution that is not frozen.
 
     Raises:
-        Conflict: It wrote batches as well, which are planned here; or holders of another asset.
+        Conflict: The other program wrote batches as well, which are planned here; or holders of another asset.
     """
     rows = await work.supplied_entitlements(distribution).count()
     if rows.batches:
@@ -42,7 +42,7 @@ async def are_supplied(work: UnitOfWork, distribution: Distribution) -> bool:
 
 
 def beside_an_offer(distribution: Distribution) -> Conflict:
-    """Say that a contract works out what holders are owed, and nobody else."""
+    """Return the error of supplied entitlements where a contract computes the amounts."""
     return _refusal(
         distribution,
         "pays what its contract works out, and has rows in holder that another program wrote",
@@ -51,10 +51,10 @@ def beside_an_offer(distribution: Distribution) -> Conflict:
 
 
 async def write_supplied(work: UnitOfWork, distribution: Distribution, token: PaymentToken, batch_size: int) -> Totals:
-    """Plan the batches of entitlements that are there already, in the caller's transaction.
+    """Plan the batches of supplied entitlements, in the caller's transaction.
 
     Raises:
-        Conflict: Some of them cannot be paid, or they do not come to the distribution's amount.
+        Conflict: Some entitlements cannot be paid, or their sum is not the distribution's amount.
     """
     checked = _Checked(work.supplied_entitlements(distribution), distribution, token)
     totals = await work.freeze(distribution).take_over(checked.blocks(), token.decimals, batch_size)
@@ -63,12 +63,12 @@ async def write_supplied(work: UnitOfWork, distribution: Distribution, token: Pa
 
 
 async def strangers(work: UnitOfWork, distribution: Distribution) -> Sequence[str]:
-    """Return accounts that are paid, and not in the register: the first twenty, by id."""
+    """Return the accounts that are paid and not in the register: the first twenty, by id."""
     return await work.supplied_entitlements(distribution).find_strangers(_NAMED)
 
 
 class _Checked:
-    """Given entitlements as shares, each of which was checked."""
+    """Supplied entitlements as shares, each of which was checked."""
 
     def __init__(self, supplied: SuppliedEntitlements, distribution: Distribution, token: PaymentToken) -> None:
         self._supplied = supplied
@@ -76,7 +76,7 @@ class _Checked:
         self._token = token
 
     async def blocks(self) -> AsyncIterator[Sequence[Share]]:
-        """Stream them.
+        """Stream the shares.
 
         Raises:
             Conflict: One cannot be paid.
@@ -85,10 +85,10 @@ class _Checked:
             yield [self._share(row) for row in block]
 
     def require_amount(self, totals: Totals) -> None:
-        """Refuse entitlements that come to more than the distribution's amount, or, of a PERCENTAGE, to less.
+        """Refuse entitlements whose sum is more than the distribution's amount, or, for PERCENTAGE, less.
 
         Raises:
-            Conflict: They do.
+            Conflict: The sum is wrong.
         """
         amount, kind = self._distribution.amount, self._distribution.payout_type
         if amount is None:
@@ -126,7 +126,7 @@ class _Checked:
 
 
 def _refusal(distribution: Distribution, what: str, fix: str) -> Conflict:
-    """Say what keeps the rows of another program from being paid, and how it is mended."""
+    """Return the error of supplied entitlements that cannot be paid, with their fix."""
     return Conflict(
         f"Distribution {distribution.id} {what}.",
         f"{fix}, then: ",

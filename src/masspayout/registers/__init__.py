@@ -1,4 +1,4 @@
-"""Registers: assets and who holds them, and the ledger that each of them belongs to."""
+"""Registers: assets and their holders, and the ledger that each asset is bound to."""
 
 from masspayout.registers import assets, ledger_binding
 from masspayout.registers.ledger_binding import Binding

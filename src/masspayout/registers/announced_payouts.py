@@ -1,7 +1,7 @@
-"""Dividends and coupons that tokens announce: each becomes one distribution, which is kept in step until it is frozen.
+"""Dividends and coupons that tokens announce: each becomes one distribution, which is synced until it is frozen.
 
-One whose time lies ahead starts by itself when it comes. One whose time had passed before it was seen waits for a
-person: whether it was paid in another way is not known.
+A payout whose time lies ahead starts by itself. One whose time had passed before it was first read waits for a person,
+because it may have been paid in another way.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ _DATES = ("execution_type", "scheduled_time", "record_time")
 
 
 async def read(ledger: Ledger, asset: Asset) -> Sequence[AnnouncedPayout]:
-    """Return what the token of an asset announces that its contract can pay.
+    """Return the payouts that the token of an asset announces and its contract can pay.
 
     Raises:
         LedgerUnavailable: The ledger cannot be read now.
@@ -33,7 +33,7 @@ async def read(ledger: Ledger, asset: Asset) -> Sequence[AnnouncedPayout]:
 async def sync(work: UnitOfWork, asset: Asset, announcements: Sequence[AnnouncedPayout], now: datetime) -> None:
     """Make the distributions of an asset what its token announces, in the transaction that holds the asset's lock.
 
-    What is frozen, begun, or called off by a person stays as it is.
+    A distribution that is frozen, started, or cancelled by a person stays as it is.
     """
     for announced in announcements:
         known = await work.announced_payouts.find(asset.id, announced.terms)
@@ -68,7 +68,7 @@ async def _move(work: UnitOfWork, known: Distribution, dates: Mapping[str, Any])
 
 
 def _dates(announced: AnnouncedPayout, known: Distribution | None, now: datetime) -> dict[str, Any]:
-    """Return when a payout is to start, if by itself at all; one that was to do so goes on to, though it is overdue."""
+    """Return the automatic start of a payout, if any. A start that was set before stays, though it may be overdue."""
     by_itself = announced.execution_at > now or (known is not None and known.scheduled_time == announced.execution_at)
     return {
         "execution_type": ExecutionType.SCHEDULED if by_itself else ExecutionType.MANUAL,

@@ -1,4 +1,4 @@
-"""Assets: imported from the ledger by token id, and their registers kept in step with it."""
+"""Assets, imported from the ledger by token id, and the sync of their registers."""
 
 import logging
 import uuid
@@ -27,14 +27,14 @@ _LARGEST_BIGINT = 2**63 - 1
 _SHORTEST_TIMER_SECONDS = 60
 _LONGEST_TIMER_SECONDS = 365 * 86_400
 
-# Longer than any sync takes: then its worker must have died, and another may read the register.
+# The lease of a sync. It is longer than any sync takes: after it the worker must have died, and another one may sync.
 _CLAIM = timedelta(minutes=10)
 _TRY_AGAIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """What a sync found: how many hold the asset, as of when, and what that changed in the register."""
+    """The result of a sync: the number of holders, the time of the snapshot, and the changes of the register."""
 
     holder_count: int
     snapshot_at: datetime
@@ -43,7 +43,7 @@ class SyncResult:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What a ledger says of an asset, whatever is merged meanwhile: its holders as of a time, and its announcements."""
+    """A reading of the ledger for a sync: the holders of an asset at one time, and what its token announces."""
 
     identity: str
     holders: Spool
@@ -61,22 +61,22 @@ async def import_asset(
     lifecycle_contract_id: str | None = None,
     for_lists: bool = False,
 ) -> Asset:
-    """Import a token, or renew what is known of it. What is not given stays as it is.
+    """Import a token as an asset, or update the asset. A value that is not given stays as it is.
 
     Args:
-        database: Where assets are kept.
-        ledger: What knows the token.
+        database: The database of the assets.
+        ledger: The ledger of the token.
         token_id: The token.
-        payment_token_id: What its distributions are paid in.
+        payment_token_id: The payment token of its distributions.
         lifecycle_contract_id: Its LifeCycle Cash Flow contract.
-        for_lists: Only lists are to be paid on it, which need no register. Then its supply may be larger than 64 bits
-            hold, and the largest number that they hold stands for it.
+        for_lists: True if only payout lists are paid on the asset, which need no register. Its supply may then be
+            larger than 64 bits hold; the largest such number is stored for it.
 
     Raises:
         Invalid: An id has the wrong form, the token's supply does not fit 64 bits, the payment token takes a part of
             what is paid in it, or the contract is none that could pay.
         NotFound: The ledger knows no such token.
-        AnotherLedger: It was imported from another ledger, and payouts on it are still to come.
+        AnotherLedger: The asset was imported from another ledger, and has payouts that are not finished.
     """
     facts = await _facts(ledger, token_id, payment_token_id, lifecycle_contract_id, for_lists=for_lists)
     identity = await ledger.identity()
@@ -94,9 +94,12 @@ async def import_asset(
 
 
 async def _binding_of(work: UnitOfWork, known: Asset, identity: str) -> str:
-    """Return the ledger that an asset belongs to from now on. With nothing planned, it may move to another one."""
+    """Return the ledger that an asset is bound to from now on.
+
+    An asset with nothing planned may move to another one.
+    """
     if not contradict(known.ledger_identity or identity, identity):
-        return max(known.ledger_identity or "", identity, key=len)  # the one that says more
+        return max(known.ledger_identity or "", identity, key=len)  # the identity that says more
     if await work.ledger_bindings.has_plans(known):
         raise AnotherLedger(
             f"Asset {known.token_id} was imported from the ledger {known.ledger_identity}, payouts on it are still to "
@@ -111,7 +114,7 @@ async def _binding_of(work: UnitOfWork, known: Asset, identity: str) -> str:
 
 
 async def find_payment_token(ledger: Ledger, token_id: str) -> TokenInformation:
-    """Return what the ledger says of a token to pay in.
+    """Return the ledger's facts about a payment token.
 
     Raises:
         Invalid: The id has the wrong form, or recipients would not get what is paid in the token.
@@ -126,7 +129,7 @@ async def find_payment_token(ledger: Ledger, token_id: str) -> TokenInformation:
 async def _facts(
     ledger: Ledger, token_id: str, payment_token_id: str | None, lifecycle_contract_id: str | None, *, for_lists: bool
 ) -> dict[str, str | int | None]:
-    """Ask the ledger for the columns of an asset."""
+    """Return the columns of an asset, as the ledger has them."""
     token = await ledger.token(canonical_account_id(token_id, what="token id"))
     if not for_lists:
         _require_storable(token)
@@ -154,19 +157,19 @@ async def _facts(
 
 
 async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID, *, identity: str | None = None) -> SyncResult:
-    """Make the register, and what its token announced, what the ledger says now.
+    """Sync the register of an asset, and the payouts that its token announces, with the ledger.
 
     Holders are streamed into a file first, and then merged in one transaction. Of two syncs at once, the one that read
-    earlier leaves the register alone. When one fails, the register stays as it was and the asset says FAILED.
+    earlier leaves the register alone. After a failed sync the register is as before, and the asset's status is FAILED.
 
     Args:
-        database: Where the register is kept.
-        ledger: Where it is read.
-        asset_id: Whose it is.
-        identity: Which ledger that is, where it was asked before.
+        database: The database of the register.
+        ledger: The ledger to read.
+        asset_id: The asset.
+        identity: The ledger's identity, if the caller knows it already.
 
     Raises:
-        AnotherLedger: It was imported from another ledger.
+        AnotherLedger: The asset was imported from another ledger.
         NotFound: There is no such asset, or its token is gone.
         Invalid: The token's supply has outgrown 64 bits.
         LedgerUnavailable: The ledger cannot be read now.
@@ -196,14 +199,14 @@ async def _read(ledger: Ledger, asset: Asset, identity: str) -> _Reading:
 
 
 async def _unknown_payment_token(ledger: Ledger, asset: Asset) -> TokenInformation | None:
-    """Return what an asset is paid in, where another program wrote its id and nothing else."""
+    """Return the payment token of an asset for which another program wrote only the token's id."""
     if asset.payment_token_id is None or asset.payment_token_decimals is not None:
         return None
     return await find_payment_token(ledger, asset.payment_token_id)
 
 
 async def _merge(work: UnitOfWork, before: Asset, reading: _Reading, now: datetime) -> SyncResult:
-    """Make the register what was read, unless somebody has merged a later reading since the asset was read."""
+    """Write a reading into the register, unless a later one was merged since the asset was read."""
     assets, holders = work.assets, work.holders
     await assets.lock_for_sync(before.id)
     asset = await assets.get(before.id)
@@ -226,10 +229,10 @@ async def _merge(work: UnitOfWork, before: Asset, reading: _Reading, now: dateti
 
 
 async def set_sync_timer(database: Database, asset_id: uuid.UUID, every_seconds: int | None, now: datetime) -> None:
-    """Have a register read every so many seconds from now on; with None, only when somebody asks for it.
+    """Sync a register at an interval from now on; with None, only on request.
 
     Raises:
-        Invalid: The time is shorter than a minute, or longer than a year.
+        Invalid: The interval is shorter than a minute, or longer than a year.
     """
     if every_seconds is not None and not _SHORTEST_TIMER_SECONDS <= every_seconds <= _LONGEST_TIMER_SECONDS:
         raise Invalid(
@@ -243,9 +246,9 @@ async def set_sync_timer(database: Database, asset_id: uuid.UUID, every_seconds:
 
 
 async def sync_due(database: Database, ledger: Ledger, now: datetime) -> int:
-    """Read every register whose time has come, by its timer or since its token changed hands. Return how many.
+    """Sync every register that is due, by its timer or since its token changed hands. Return their number.
 
-    Each is claimed, so that of many workers one reads it. A sync that fails, or whose worker dies, is tried again.
+    Each register is claimed, so one of many workers syncs it. A sync that fails, or whose worker dies, is retried.
     """
     count = 0
     claimed_until = now + _CLAIM

@@ -1,7 +1,7 @@
-"""What began on one ledger ends there: another one knows nothing of it, and would say that nobody was paid.
+"""Ledger binding: work that began on one ledger ends there, since another one would report everybody as unpaid.
 
-An asset belongs to the ledger that it was imported from, a distribution to the one that it was frozen on, a listener to
-the one that it first read. Of rows that are older than this knowledge, the next who works on them writes it down.
+An asset is bound to the ledger that it was imported from, a distribution to the one that it was frozen on, a listener
+to the one that it first read. Rows that are older than the binding are bound when they are next worked on.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,12 +21,13 @@ from masspayout.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Which ledger the settings lead to, and how it pays: asked once, so that no transaction has to ask.
+    """The ledger that the settings lead to, and how it pays: asked once, so that no transaction has to ask.
 
     Attributes:
-        identity: Which one it is.
-        batch_size: How many holders go into a batch: what is set, or what the ledger takes at once if that is less.
-        payment_key: Returns the key under which a contract remembers whom it paid an obligation, if one does.
+        identity: The identity of the ledger.
+        batch_size: The number of holders in a batch: ``BATCH_SIZE``, or the ledger's recipients per transaction if
+            less.
+        payment_key: Returns the key by which a contract remembers the paid recipients of an obligation, if it does.
     """
 
     identity: str
@@ -35,29 +36,29 @@ class Binding:
 
 
 async def bind(ledger: Ledger, settings: Settings) -> Binding:
-    """Ask which ledger the settings lead to.
+    """Return the binding to the ledger that the settings lead to.
 
     Raises:
-        LedgerUnavailable: It cannot be found out now.
+        LedgerUnavailable: The ledger cannot be asked now.
     """
     return Binding(await ledger.identity(), effective_batch_size(ledger, settings), ledger.payment_key)
 
 
 def effective_batch_size(ledger: Ledger, settings: Settings) -> int:
-    """Return how many holders go into a batch: what is set, or what the ledger takes at once if that is less."""
+    """Return the number of holders in a batch: ``BATCH_SIZE``, or the ledger's recipients per transaction if less."""
     return min(settings.batch_size, ledger.traits.recipients_per_transaction)
 
 
 def require(identity: str, bound_identity: str | None, what: str) -> None:
-    """Refuse a ledger that is not the one that something belongs to.
+    """Refuse a ledger that is not the one that something is bound to.
 
     Args:
-        identity: The one that the settings lead to.
-        bound_identity: The identity that was written down, if one was.
-        what: The beginning of the sentence that refuses: ``Distribution … began on``.
+        identity: The identity of the ledger that the settings lead to.
+        bound_identity: The stored identity, if any.
+        what: The beginning of the error's sentence: ``Distribution … began on``.
 
     Raises:
-        AnotherLedger: It belongs to another one.
+        AnotherLedger: The two identities contradict each other.
     """
     if bound_identity is not None and contradict(bound_identity, identity):
         raise AnotherLedger(
@@ -71,7 +72,7 @@ async def require_of_asset(work: UnitOfWork, identity: str, asset: Asset) -> Non
     """Check that the ledger is the one that an asset was imported from.
 
     Raises:
-        AnotherLedger: The asset was imported from another one.
+        AnotherLedger: The asset was imported from another ledger.
     """
     require(identity, asset.ledger_identity, f"Asset {asset.token_id} was imported from")
     await work.ledger_bindings.note(asset, identity)
@@ -81,7 +82,7 @@ async def require_of_distribution(work: UnitOfWork, identity: str, distribution:
     """Check that the ledger is the one that a distribution was frozen on.
 
     Raises:
-        AnotherLedger: It was frozen on another one.
+        AnotherLedger: The distribution was frozen on another ledger.
     """
     require_began_on(identity, distribution)
     if distribution.is_frozen:
@@ -89,12 +90,16 @@ async def require_of_distribution(work: UnitOfWork, identity: str, distribution:
 
 
 async def require_bound_ledger(store: Store, ledger: Ledger, distribution: Distribution) -> None:
-    """Check that the ledger is the one that a distribution was frozen on. It is asked outside of any transaction.
+    """Check that the ledger is the one that a distribution was frozen on.
 
     Args:
-        store: Where the ledger is written down that is not known yet.
-        ledger: The one that the settings lead to.
-        distribution: It was read before, and its ledger does not change.
+        store: The database, for a binding that is not stored yet.
+        ledger: The ledger that the settings lead to.
+        distribution: The distribution; it was read before, and its binding does not change.
+
+    Raises:
+        AnotherLedger: The distribution was frozen on another ledger.
+        LedgerUnavailable: The ledger's identity cannot be read now.
 
     Raises:
         AnotherLedger: It was frozen on another one.
@@ -108,20 +113,20 @@ async def require_bound_ledger(store: Store, ledger: Ledger, distribution: Distr
 
 
 async def require_of_listener(work: UnitOfWork, identity: str, listener: EventListener) -> None:
-    """Check that the ledger is the one whose events a listener's cursor stands among.
+    """Check that the ledger is the one that a listener's cursor belongs to.
 
     Raises:
-        AnotherLedger: It is another one.
+        AnotherLedger: The cursor belongs to another ledger.
     """
     require(identity, listener.ledger_identity, f"The listener for {listener.contract_id} reads")
     await work.ledger_bindings.note(listener, identity)
 
 
 async def find_on_other_ledgers(database: Database, ledger: Ledger) -> Sequence[Unfinished]:
-    """Return what is to be paid, or is being paid, and belongs to another ledger than the settings lead to.
+    """Return the unfinished payouts that are bound to another ledger than the one that the settings lead to.
 
     Raises:
-        LedgerUnavailable: Which one it is cannot be found out now.
+        LedgerUnavailable: The ledger's identity cannot be read now.
     """
     async with database.unit_of_work() as work:
         unfinished = await work.ledger_bindings.find_unfinished()
@@ -129,10 +134,10 @@ async def find_on_other_ledgers(database: Database, ledger: Ledger) -> Sequence[
 
 
 async def on_other_ledgers(ledger: Ledger, unfinished: Sequence[Unfinished]) -> Sequence[Unfinished]:
-    """Return what of some payouts belongs to another ledger than the settings lead to. Of none, nobody is asked.
+    """Return those of some payouts that are bound to another ledger; without any payout, the ledger is not asked.
 
     Raises:
-        LedgerUnavailable: Which one it is cannot be found out now.
+        LedgerUnavailable: The ledger's identity cannot be read now.
     """
     if not unfinished:
         return []
@@ -144,6 +149,6 @@ def require_began_on(identity: str, distribution: Distribution) -> None:
     """Refuse a ledger that is not the one that a distribution was frozen on.
 
     Raises:
-        AnotherLedger: It was frozen on another one.
+        AnotherLedger: The distribution was frozen on another ledger.
     """
     require(identity, distribution.ledger_identity, f"Distribution {distribution.id} began on")

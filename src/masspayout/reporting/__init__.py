@@ -1,4 +1,4 @@
-"""Reporting: what leaves the house on paper and in files."""
+"""Reporting: files about payouts and registers for other people and programs."""
 
 from masspayout.reporting import exports
 

@@ -51,7 +51,7 @@ def csv_text(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def entitlements_csv(database: Database, distribution: Distribution) -> AsyncIterator[str]:
-    """Stream who is owed what by a distribution."""
+    """Stream the entitlements of a distribution."""
 
     def find_after(work: UnitOfWork, account_id: str) -> Awaitable[Sequence[Entitlement]]:
         return work.entitlements(distribution).find_after(account_id, _CHUNK_SIZE)
@@ -60,7 +60,7 @@ def entitlements_csv(database: Database, distribution: Distribution) -> AsyncIte
 
 
 def register_csv(database: Database, asset_id: uuid.UUID) -> AsyncIterator[str]:
-    """Stream who holds an asset, in smallest units."""
+    """Stream the holders of an asset, with balances in smallest units."""
 
     def find_after(work: UnitOfWork, account_id: str) -> Awaitable[Sequence[RegisterEntry]]:
         return work.holders.find_register_after(asset_id, account_id, _CHUNK_SIZE)
@@ -75,7 +75,7 @@ async def _csv(
 ) -> AsyncIterator[str]:
     """Yield holders by account id, some thousand lines at a time.
 
-    No connection is held between them, so a slow reader keeps nobody waiting.
+    No connection is held between two pages, so a slow reader keeps nobody waiting.
     """
     yield csv_text([columns])
     last = ""

@@ -35,7 +35,7 @@ class Settings(
     DashboardSettings,
     DatabaseSettings,
 ):
-    """What the operator can set. Every field is an environment variable of the same name in capitals."""
+    """The settings of the operator. Every field is an environment variable of the same name in capitals."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
@@ -51,7 +51,7 @@ class Settings(
 
     @property
     def secrets(self) -> list[str]:
-        """The secrets among them, which no log may show."""
+        """The secrets among the settings, which no log may show."""
         values = (getattr(self, name) for name in type(self).model_fields)
         secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
         # An error of the server may repeat the password alone, without the address that it is part of.
@@ -61,25 +61,25 @@ class Settings(
 
     @property
     def written(self) -> Iterator[tuple[str, str]]:
-        """The name and the text of each, secrets too."""
+        """The name and the text of each setting, secrets too."""
         for name in type(self).model_fields:
             value = getattr(self, name)
             yield name, value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
     @property
     def pays_from_contract(self) -> bool:
-        """Whether the contract of an asset, where it has one, is what pays on it."""
+        """True if an asset's contract, where it has one, is the payer of its distributions."""
         return self.ledger == "evm"
 
 
 def _reason(message: str) -> str:
-    """Return what is wrong with a setting, as a part of a sentence."""
+    """Return the fault of a setting, as a part of a sentence."""
     reason = message.removeprefix("Value error, ").rstrip(".")
     return reason[:1].lower() + reason[1:]
 
 
 def _shown(problem: ErrorDetails) -> str:
-    """Return the value that is wrong, unless it is a secret."""
+    """Return the wrong value, unless the setting is a secret."""
     field = Settings.model_fields.get(str(problem["loc"][0]))
     return "…" if field is not None and field.annotation is SecretStr else repr(problem["input"])
 

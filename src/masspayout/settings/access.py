@@ -1,4 +1,4 @@
-"""Who may come in over HTTP, and how often."""
+"""Settings of authentication and rate limits over HTTP."""
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings

@@ -1,4 +1,4 @@
-"""What people and sums must agree to before money moves."""
+"""Settings of approvals and limits, which hold before money moves."""
 
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
@@ -33,7 +33,7 @@ class Amounts:
             self._amounts[name] = value
 
     def of(self, token_id: str) -> Decimal | None:
-        """Return the amount for a payment token; None when nothing is said about it."""
+        """Return the amount for a payment token; None when none is set."""
         return self._amounts.get(token_id.lower(), self._amounts.get(_DEFAULT))
 
 
@@ -63,7 +63,7 @@ class ControlSettings(BaseSettings):
 
     @cached_property
     def approval_threshold(self) -> Amounts:
-        """From which amount on approvals are needed, by payment token."""
+        """The amount from which on approvals are needed, by payment token."""
         return Amounts(self.approval_threshold_amount)
 
     @cached_property

@@ -1,11 +1,11 @@
-"""What the dashboard links to."""
+"""Settings of the dashboard."""
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
 
 class DashboardSettings(BaseSettings):
-    """Where transactions can be seen by anybody."""
+    """The explorer in which transactions are shown."""
 
     explorer_url: str | None = Field(
         default=None,

@@ -1,4 +1,4 @@
-"""Where the database is, and how it is reached."""
+"""Settings of the database and the connection to it."""
 
 import ipaddress
 import ssl
@@ -15,7 +15,7 @@ SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-
 
 _LEAST_CONNECTIONS = 8
 
-# Where systems keep the certificates of authorities in one file.
+# The files in which systems keep the certificates of authorities.
 _BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -25,12 +25,12 @@ _BUNDLES = (
 
 
 class ConnectionShares(NamedTuple):
-    """How many connections each part of a process may open.
+    """The number of connections that each part of a process may open.
 
     Attributes:
         work: Units of work.
-        jobs: The queue of jobs, with the one that listens.
-        ledger: The ledger's own books, where it keeps any with us.
+        jobs: The queue of jobs, with the connection that listens.
+        ledger: The sandbox's own books, where they are in our database.
     """
 
     work: int
@@ -70,7 +70,7 @@ class DatabaseSettings(BaseSettings):
 
     @cached_property
     def uses_embedded_database(self) -> bool:
-        """Whether no external PostgreSQL was named."""
+        """True if no external PostgreSQL is named."""
         return self.database_host is None
 
     @cached_property
@@ -91,14 +91,20 @@ class DatabaseSettings(BaseSettings):
 
     @cached_property
     def connection_shares(self) -> ConnectionShares:
-        """How the connections of a process are shared out: to units of work, most of them."""
+        """The shares of a process's connections: a fifth to jobs, a fifth to the ledger, the rest to units of work.
+
+        The least that each part needs: two for the ledger, three for jobs, of which one listens.
+        """
         ledger = max(2, self.database_connections // 5)
         jobs = max(3, self.database_connections // 5)
         return ConnectionShares(self.database_connections - jobs - ledger, jobs, ledger)
 
 
 def encrypted(url: URL, sslmode: str | None = None, sslrootcert: Path | None = None) -> URL:
-    """Return an address with how its server has to prove who it is. What the address itself says about that counts."""
+    """Return an address with the checks of its server's identity.
+
+    An ``sslmode`` of the address itself has precedence.
+    """
     said = url.query.get("sslmode", sslmode)
     mode = str(said or ("prefer" if _is_on_this_machine(url) else "verify-full"))
     query = {"sslmode": mode} if said or mode != "prefer" else {}
@@ -116,9 +122,9 @@ def _is_on_this_machine(url: URL) -> bool:
 
 
 def _authorities() -> str:
-    """Return where this machine keeps the certificates of authorities.
+    """Return the file in which this machine keeps the certificates of authorities.
 
-    libpq's ``system`` goes by the place that its OpenSSL was built with: none, where the driver brought its own.
+    libpq's ``system`` uses the place that its OpenSSL was built with: none, where the driver brought its own.
     """
     found = (ssl.get_default_verify_paths().cafile, *_BUNDLES)
     return next((path for path in found if path and Path(path).exists()), "system")

@@ -1,4 +1,4 @@
-"""Which EVM chain to pay on, and how."""
+"""Settings of the EVM chain."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings
 
 
 class EvmSettings(BaseSettings):
-    """The nodes to ask, when to believe them, and what a transaction may cost."""
+    """The nodes, the number of confirmations, and the highest fees of a transaction."""
 
     evm_rpc_url: str = Field(
         default="http://127.0.0.1:8545",

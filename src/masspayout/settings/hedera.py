@@ -1,4 +1,4 @@
-"""Which Hedera network to pay on, where it is, and how far it may be pushed."""
+"""Settings of the Hedera network."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings
 
 
 class HederaSettings(BaseSettings):
-    """The network's nodes and mirrors. Limits are the network's own today; it may change them."""
+    """The network's nodes and mirrors. Limits are the network's present ones, which it may change."""
 
     hedera_network: Literal["mainnet", "testnet", "previewnet", "custom"] = Field(
         default="testnet", description="Which network; `custom` needs `HEDERA_NODES` and `HEDERA_MIRROR_URLS`."

@@ -1,4 +1,4 @@
-"""How the HTTP service listens."""
+"""Settings of the HTTP service."""
 
 from pydantic import Field
 from pydantic_settings import BaseSettings

@@ -1,4 +1,4 @@
-"""How payouts are paid, on whichever ledger."""
+"""Settings of paying, for every ledger."""
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
@@ -8,14 +8,14 @@ from masspayout.kernel.errors import Invalid
 
 
 class PayingSettings(BaseSettings):
-    """The payer, the size of batches, and how patient workers are."""
+    """The payer, the size of batches, and how long workers wait."""
 
     payer_account_id: str = Field(default="0.0.1001", description="The account that payouts are paid from.")
 
     @field_validator("payer_account_id")
     @classmethod
     def _spell_as_everywhere(cls, payer_account_id: str) -> str:
-        """Accounts are compared as text, so they have one spelling."""
+        """Return an account id in its canonical form: accounts are compared as text."""
         try:
             return canonical_account_id(payer_account_id)
         except Invalid as error:

@@ -1,4 +1,4 @@
-"""What the sandbox ledger is like."""
+"""Settings of the sandbox ledger."""
 
 from functools import cached_property
 from typing import Literal
@@ -42,7 +42,7 @@ class SandboxSettings(BaseSettings):
 
     @cached_property
     def sandbox_url(self) -> URL | None:
-        """The address of the sandbox's own database; None where its books lie in ours."""
+        """The address of the sandbox's own database; None if its books are in ours."""
         text = self.sandbox_database_url.get_secret_value()
         return _parse_url(text) if text else None
 
@@ -51,7 +51,8 @@ def _parse_url(text: str) -> URL:
     """Return a PostgreSQL address, for SQLAlchemy with psycopg 3.
 
     Raises:
-        ValueError: It is none, or names no database. The message does not show it: it may hold a password.
+        ValueError: The text is no such address, or names no database. The message does not show it: it may hold a
+            password.
     """
     try:
         url = make_url(text)

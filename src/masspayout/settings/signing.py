@@ -1,4 +1,4 @@
-"""Who signs for the payer."""
+"""Settings of the payer's key."""
 
 from pathlib import Path
 from typing import Literal

@@ -1,11 +1,11 @@
-"""How webhooks are called, and what their secrets are kept under."""
+"""Settings of webhooks and of the encryption of their secrets."""
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
 
 class WebhookSettings(BaseSettings):
-    """Where webhooks may lead, and how patient we are with them."""
+    """The addresses that webhooks may have, and their time-outs and retries."""
 
     secret_key: SecretStr = Field(
         default=SecretStr(""),
