@@ -17,7 +17,8 @@ from masspayout.db.unit_of_work import UnitOfWork
 PAY_DISTRIBUTION = "pay_distribution"
 RECOVER = "recover"
 
-# Several workers share a large distribution: each takes one of these jobs, and batches until none is left.
+# Several workers share a large distribution: each takes one of these jobs, and claims batches until none is left. More
+# workers help only when several distributions run (docs/decisions/few-jobs.md).
 _MOST_JOBS_PER_DISTRIBUTION = 4
 
 
@@ -41,7 +42,7 @@ class Jobs:
     async def enqueue_payment(
         self, work: UnitOfWork, distribution_id: uuid.UUID, *, batch_count: int, at: datetime | None = None
     ) -> None:
-        """Enqueue the payment of a distribution for the commit of the unit of work, or for a time of the database's clock."""
+        """Enqueue the payment of a distribution in a unit of work, to start at once or at a time of the database."""
         connection = await driver_connection(work)
         job = self.app.configure_task(PAY_DISTRIBUTION, allow_unknown=True, connection=connection, schedule_at=at)
         for _ in range(min(batch_count, _MOST_JOBS_PER_DISTRIBUTION)):

@@ -72,8 +72,8 @@ NO_FIRST_WORDS = """
 NO_SENTENCE_STARTS = "say says what whatever whether who whoever whom whomever whose"
 # Rooms and modules whose docstrings are still to be rewritten. This list only shrinks.
 LATER = """
-    api app.py automation cli controls dashboard db distributions ledger
-    payments service worker
+    api app.py automation cli controls dashboard distributions ledger
+    payments worker
 """
 
 

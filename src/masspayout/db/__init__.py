@@ -1,1 +1,1 @@
-"""PostgreSQL: the entities, the queries, the migrations and the server itself."""
+"""PostgreSQL: the entities, the queries, the migrations and the embedded server."""

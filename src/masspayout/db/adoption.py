@@ -1,7 +1,7 @@
-"""Taking over a database that somebody else's tool made from the users' schema.
+"""The adoption of a database that another tool made from the users' schema.
 
-Every row is kept. What can be mended without touching a row (the name of a constraint, a missing index or default) is
-mended; everything that stands in the way is listed at once, and then nothing is changed.
+Every row is kept. Differences that can be fixed without touching a row (the name of a constraint, a missing index or
+default) are fixed; everything that stands in the way is listed at once, and then nothing is changed.
 """
 
 import re
@@ -18,12 +18,12 @@ from masspayout.kernel.next_steps import Action
 # Each table after those that it refers to.
 USERS_TABLES = tuple(entity.__tablename__ for entity in (Asset, Distribution, Entitlement, BatchPayout, EventListener))
 
-_EXAMPLES = 20  # how many offending values are shown of each kind
+_EXAMPLES = 20  # offending values shown of each kind: enough to find the cause
 _FOREIGN_KEY = re.compile(r"FOREIGN KEY \((\w+)\) REFERENCES (\w+)\(id\)")
 
 
 def tables_present(connection: Connection) -> list[str]:
-    """Return which of the users' five tables there are."""
+    """Return those of the users' five tables that exist."""
     names = connection.scalars(
         text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename = ANY (:names)"),
         {"names": list(USERS_TABLES)},
@@ -71,7 +71,7 @@ def adopt(connection: Connection, expected: Mapping[str, Table]) -> None:
 
 
 def as_adopted(expected: Mapping[str, Table], actual: Mapping[str, Table]) -> dict[str, Table]:
-    """Return a catalog with what the users' tables may keep when they are taken over.
+    """Return a catalog with the differences that the users' tables may keep when they are adopted.
 
     Their ``id`` may have another default than ours, and columns with a default may be NOT NULL.
     """
@@ -96,7 +96,7 @@ def _kept(expected: Table, actual: Table) -> Table:
 
 
 def _column_problems(table: str, expected: Table, actual: Table) -> Iterator[str]:
-    """Columns that are missing, of another type or nullability, or in the way of one that we add."""
+    """Yield columns that are missing, of another type or nullability, or in the way of one that we add."""
     yield from _expected_column_problems(table, expected, actual)
     ours = Base.metadata.tables[table].columns
     renamed = {_camel_case(name) for name in expected.columns if name not in actual.columns}
@@ -125,7 +125,7 @@ def _expected_column_problems(table: str, expected: Table, actual: Table) -> Ite
 
 
 def _name_problems(table: str, expected: Table, actual: Table) -> Iterator[str]:
-    """Names of constraints and indexes that something else bears; once columns have their names, if they do not yet."""
+    """Yield names of constraints and indexes that something else has, once all columns have their names."""
     if any(name not in actual.columns and _camel_case(name) in actual.columns for name in expected.columns):
         return
     found = actual.constraints | actual.indexes
@@ -138,7 +138,7 @@ def _name_problems(table: str, expected: Table, actual: Table) -> Iterator[str]:
 def _row_problems(
     connection: Connection, table: str, expected: Mapping[str, Table], actual: Mapping[str, Table]
 ) -> Iterator[str]:
-    """Rows that break a rule of the schema. Columns of another type are left out: they are listed as such."""
+    """Yield rows that break a rule of the schema. Columns of another type are left out: they are listed as such."""
     sound = _sound_columns(table, expected, actual)
     keys = [(["id"], False)]
     for constraint in Base.metadata.tables[table].constraints:
@@ -205,7 +205,7 @@ def _orphans(connection: Connection, table: str, column: str, parent: str) -> It
 
 
 def _fix(table: str, expected: Table, actual: Table) -> Iterator[str]:
-    """Statements that give defaults, constraints and indexes the form and the names of the users' schema."""
+    """Yield statements that give defaults, constraints and indexes the form and the names of the users' schema."""
     for name, column in expected.columns.items():
         if actual.columns[name].default != column.default and name != "id":  # whoever made the table inserts by it
             change = f"SET DEFAULT {column.default}" if column.default else "DROP DEFAULT"
@@ -231,7 +231,7 @@ def _fix(table: str, expected: Table, actual: Table) -> Iterator[str]:
 
 
 def _camel_case(name: str) -> str:
-    """Return how mappers call a column that nobody told them to write otherwise."""
+    """Return the column name that mappers use by default."""
     first, *others = name.split("_")
     return first + "".join(map(str.capitalize, others))
 

@@ -1,4 +1,4 @@
-"""Whether the server has connections enough for us."""
+"""The capacity of the server: its connections, and those that we need."""
 
 from dataclasses import dataclass
 
@@ -32,9 +32,9 @@ class Capacity:
     """The connections of a server.
 
     Attributes:
-        allowed: How many our role may have in our database, if nobody else had any.
-        ours: How many are open by this software, in all its processes.
-        used: How many are open by anybody.
+        allowed: The connections that our role may have in our database, if nobody else had any.
+        ours: The open connections of this software, in all its processes.
+        used: All open connections.
     """
 
     allowed: int
@@ -43,13 +43,13 @@ class Capacity:
 
 
 async def read_capacity(connection: AsyncConnection | AsyncSession) -> Capacity:
-    """Return how many connections there are."""
+    """Return the allowed and the open connections."""
     row = (await connection.execute(_CAPACITY)).one()
     return Capacity(**row._asdict())
 
 
 async def require_room(database: Database, connections: int) -> None:
-    """Refuse to begin what could never have the connections that it is set to.
+    """Refuse to start a process whose configured connections the server can never allow.
 
     Raises:
         DatabaseUnavailable: The server allows fewer.
@@ -61,7 +61,7 @@ async def require_room(database: Database, connections: int) -> None:
 
 
 def too_few(capacity: Capacity, connections: int) -> DatabaseUnavailable:
-    """Say that a process may open more connections than there can be."""
+    """Return the error of a process that may open more connections than the server allows."""
     return DatabaseUnavailable(
         f"The database allows {capacity.allowed} connections, and DATABASE_CONNECTIONS lets each process open "
         f"{connections}.",

@@ -1,4 +1,4 @@
-"""What a schema is made of, as PostgreSQL itself writes it down, so that two schemas can be compared to the letter."""
+"""The catalog of a schema in PostgreSQL's own words, so that two schemas can be compared to the letter."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -51,7 +51,7 @@ _OPTIONS = text(
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. ``default`` is PostgreSQL's expression for it."""
+    """A column. ``default`` is PostgreSQL's expression for it."""
 
     type: str
     required: bool
@@ -63,7 +63,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table: its columns, constraints and other indexes by name, the latter two as their SQL definitions."""
+    """A table: its columns, constraints and other indexes by name, the latter two as their SQL definitions."""
 
     columns: dict[str, Column] = field(default_factory=dict)
     constraints: dict[str, str] = field(default_factory=dict)
@@ -89,9 +89,9 @@ def differences(expected: Mapping[str, Table], actual: Mapping[str, Table], *, e
     """Return a sentence for each thing in which two catalogs differ.
 
     Args:
-        expected: How it should be.
-        actual: How it is.
-        extras: Whether there may be more than is expected: a table, a column, an index of the operator's own.
+        expected: The wanted catalog.
+        actual: The catalog of the database.
+        extras: True if more than is expected is allowed: a table, a column, an index of the operator's own.
     """
     tables = _compare("table", dict.fromkeys(expected, "a table"), dict.fromkeys(actual, "a table"), extras)
     return [
@@ -123,7 +123,7 @@ def _compare(kind: str, expected: Mapping[str, object], actual: Mapping[str, obj
 
 @contextmanager
 def search_path(connection: Connection, schema: str) -> Iterator[None]:
-    """Make a schema the one that unqualified names mean, for a while within the transaction."""
+    """Set the schema that unqualified names mean, for a while within the transaction."""
     before = connection.scalar(text("SELECT current_setting('search_path')"))
     set_path = text("SELECT set_config('search_path', :path, true)")
     connection.execute(set_path, {"path": f'"{schema}"'})
@@ -133,7 +133,7 @@ def search_path(connection: Connection, schema: str) -> Iterator[None]:
 
 @contextmanager
 def scratch_schema(connection: Connection) -> Iterator[str]:
-    """Make an empty schema the one that unqualified names mean, and forget it and all that was done meanwhile."""
+    """Create an empty schema that unqualified names mean; at the end, roll back everything that was done meanwhile."""
     name = "masspayout_scratch"
     savepoint = connection.begin_nested()
     try:

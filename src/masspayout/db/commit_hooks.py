@@ -1,11 +1,12 @@
-"""Commit hooks: work done once, just before a unit of work commits, because it locks what everybody needs.
+"""Commit hooks: work that runs once, just before a unit of work commits, because it locks a row that all others need.
 
     unit of work   change ──── change ──── change ─┐
     noted             └ entry     └ entry          │
     commit hooks                                   └─ chain the entries ── commit
                                                       └ locks the chain's end, for this long only
 
-The audit trail is such a chain: whoever held its end from the first change on would keep all others waiting.
+The audit trail is such a chain: a unit of work that held its end from the first change on would keep all others
+waiting.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 _WORK = "commit hooks"
 
-# In the session's info: of a unit of work of a single statement, in whose transaction nothing else can be.
+# A key in the info of a session whose unit of work is a single statement: nothing else can be in its transaction.
 SINGLE_STATEMENT = "of a single statement"
 
 CommitHook = Callable[[AsyncSession], Awaitable[None]]
@@ -24,7 +25,7 @@ def add_commit_hook(session: AsyncSession, work: CommitHook) -> None:
     """Add a hook that runs once, just before the session's unit of work commits.
 
     Raises:
-        RuntimeError: It is a unit of work of a single statement: nothing can be in one transaction with that.
+        RuntimeError: The unit of work is of a single statement, in whose transaction nothing else can be.
     """
     if session.info.get(SINGLE_STATEMENT):
         raise RuntimeError("A unit of work of a single statement has no commit hooks: use unit_of_work().")

@@ -1,7 +1,7 @@
-"""How every connection is opened: in a session that goes by nobody's defaults, on a server process of its own.
+"""The opening of connections: each session states its settings, and has a server process of its own.
 
-What a server, database or role has as its default holds for everybody who uses it, and is changed for others' sake.
-What we rely on is stated in each session. It is not sent as ``options`` when connecting: poolers refuse or drop them.
+Defaults of a server, database or role hold for all its users, and are changed for others' sake, so each session states
+the settings that we rely on. They are not sent as ``options`` when connecting: poolers refuse or drop them.
 """
 
 import asyncio
@@ -15,9 +15,11 @@ from sqlalchemy import URL
 from masspayout.kernel.errors import DatabaseUnavailable
 from masspayout.kernel.next_steps import Action
 
-# Every TIMESTAMP of the schema holds UTC; what waits for a row looks at its new version; the driver reads these forms.
-# No unit of work waits for anything but the server, so one that is idle for so long is of a process that stands still,
-# or of a machine that is gone, and others wait for its locks. To freeze a million holders takes minutes on a slow one.
+# Every TIMESTAMP of the schema holds UTC; a statement that waited for a row sees the new version; the driver reads
+# these forms.
+# No unit of work waits for anything but the server, so one that is idle for so long belongs to a process that stands
+# still, or to a machine that is gone, and others wait for its locks. To freeze a million holders takes minutes on a slow
+# machine.
 SESSION_SETTINGS: Final[Mapping[str, str]] = {
     "TimeZone": "UTC",
     "DateStyle": "ISO, MDY",
@@ -32,7 +34,7 @@ SESSION_SETTINGS: Final[Mapping[str, str]] = {
     "statement_timeout": "30min",
 }
 
-# Those that older servers do not know, with the first version that does.
+# Settings that older servers do not know, with the first version that does.
 _LATER_SETTINGS = {"transaction_timeout": (170000, "0")}
 
 SEARCH_PATH: Final = "search_path"
@@ -48,24 +50,25 @@ _NETWORK_ARGUMENTS: Final[Mapping[str, Any]] = {
     "tcp_user_timeout": 50_000,
 }
 
-# Whoever shares server processes with others gets one that was just let go of, unless others are quick.
+# A pooler hands out the process that was last released, unless another client is faster: five tries make that unlikely.
 _SHARING_CHECKS = 5
 
 
 def connect_arguments(url: URL, *, application_name: str = "masspayout") -> dict[str, Any]:
-    """Return what to call ``psycopg.connect`` with for a database."""
+    """Return the arguments of ``psycopg.connect`` for a database."""
     url = url.difference_update_query([SEARCH_PATH])
     _, arguments = url.get_dialect()().create_connect_args(url)
     return {**_NETWORK_ARGUMENTS, "client_encoding": "utf8", "application_name": application_name, **arguments}
 
 
 class Connector:
-    """Opens connections to one database.
+    """A factory of connections to one database.
 
     Args:
-        url: Its address. ``search_path`` in its query is where tables are looked for; unless given, in ``public``.
-        application_name: How the server lists them.
-        settings: What these sessions have otherwise than others.
+        url: The address of the database. ``search_path`` in its query names the schema of the tables; the default is
+            ``public``.
+        application_name: The name in the server's list of connections.
+        settings: Session settings that differ from the usual ones.
     """
 
     def __init__(
@@ -93,7 +96,7 @@ class Connector:
         return connection
 
     async def agree(self, connection: AsyncConnection[Any]) -> None:
-        """State what a new session goes by, and make sure that it lasts. Raises what ``connect`` does."""
+        """Set a new session's settings, and verify that they last. Raises the errors of ``connect``."""
         before = connection.autocommit
         await connection.set_autocommit(True)
         statement, values = self._statement(connection)
@@ -105,7 +108,7 @@ class Connector:
             await asyncio.to_thread(self._require_own_process)
 
     def connect_waiting(self) -> Connection:
-        """Open a connection for code that is not asynchronous. Raises what ``connect`` does."""
+        """Open a connection for code that is not asynchronous. Raises the errors of ``connect``."""
         connection = psycopg.connect(**self.arguments)
         try:
             connection.autocommit = True
@@ -119,7 +122,7 @@ class Connector:
         return connection
 
     def _statement(self, connection: psycopg.Connection[Any] | AsyncConnection[Any]) -> tuple[LiteralString, list[str]]:
-        """Return the statement that makes every setting, and tells which server process does so."""
+        """Return the statement that makes every setting and returns the id of the server process."""
         settings = dict(self._settings)
         for name, (version, value) in _LATER_SETTINGS.items():
             if connection.info.server_version >= version:
@@ -128,14 +131,14 @@ class Connector:
         return "SELECT pg_backend_pid()" + each * len(settings), [part for pair in settings.items() for part in pair]
 
     def _may_be_shared(self, connection: psycopg.Connection[Any] | AsyncConnection[Any], row: Any) -> bool:
-        """Whether we speak with another process than the one that let us in: there is a pooler between."""
+        """Return True if the statement ran in another process than the login: there is a pooler between."""
         return not self._is_known_to_be_ours and row[0] != connection.info.backend_pid
 
     def _require_own_process(self) -> None:
-        """Find out whether two connections can get the same server process: a session lasts for a transaction then.
+        """Refuse a pooler that gives two connections the same server process: a session would last for one transaction.
 
         Raises:
-            DatabaseUnavailable: They can.
+            DatabaseUnavailable: Two connections got the same process.
         """
         with psycopg.connect(**self.arguments, autocommit=True) as one:
             mine = _process_of(one)

@@ -1,4 +1,4 @@
-"""Connection errors of PostgreSQL as sentences: the driver's errors told apart, each with what to do next."""
+"""Connection errors of PostgreSQL: the driver's errors as sentences, each with a next step."""
 
 import re
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from masspayout.kernel.next_steps import Action, NextStep, Part
 
 
 class ErrorStage(StrEnum):
-    """Stage at which the server refused us."""
+    """The stage of a connection at which the server refused us."""
 
-    SERVER = "SERVER"  # nobody answered, or not now
-    LOGIN = "LOGIN"  # it answered, and did not let our role in
-    DATABASE = "DATABASE"  # it let us in, and has no such database
-    STATEMENT = "STATEMENT"  # all that went well, and a statement failed
+    SERVER = "SERVER"  # no answer, or a temporary refusal
+    LOGIN = "LOGIN"  # the server answered, and refused the login of our role
+    DATABASE = "DATABASE"  # the login succeeded, and there is no such database
+    STATEMENT = "STATEMENT"  # connected, and a statement failed
 
 
 @dataclass(frozen=True, slots=True)
 class _KnownError:
-    """Known error of the server.
+    """A known error of the server.
 
     Attributes:
-        stage: How far the connection got.
-        sqlstates: The codes that say so once there is a connection.
-        words: What the driver's message matches when there is none yet: it then has no code.
-        sentence: What is wrong.
-        next_step: What to do next.
+        stage: The stage at which the error occurs.
+        sqlstates: The error codes, once there is a connection.
+        words: Patterns of the driver's message while there is no connection, and so no code.
+        sentence: The message of our error.
+        next_step: The next step of our error.
     """
 
     stage: ErrorStage
@@ -216,11 +216,11 @@ _OTHERWISE = _known(
 
 
 def unavailable(url: URL, error: Exception) -> DatabaseUnavailable:
-    """Turn the driver's error into a sentence and a next step, without the password.
+    """Return the driver's error as a sentence with a next step, without the password.
 
     Args:
-        url: The database that was to be used.
-        error: What psycopg raised, or SQLAlchemy in its place.
+        url: The address of the database.
+        error: The error of psycopg, or of SQLAlchemy in its place.
     """
     cause = _cause_of(error)
     known = _match(cause)
@@ -239,31 +239,31 @@ def unavailable(url: URL, error: Exception) -> DatabaseUnavailable:
 
 
 def is_connection_error(error: Exception) -> bool:
-    """Whether the server fails us, so that there is a sentence for it, and not a statement that is wrong."""
+    """Return True if the server or the connection failed, rather than a statement being wrong."""
     cause = _cause_of(error)
     return isinstance(cause, psycopg.OperationalError) or _match(cause) is not _OTHERWISE or is_protocol_error(error)
 
 
 def is_protocol_error(error: Exception) -> bool:
-    """Whether an answer came that belongs to no question, as from a pooler that lost the server behind it."""
+    """Return True for an answer that belongs to no request, as from a pooler that lost the server behind it."""
     cause = _cause_of(error)
     return isinstance(cause, psycopg.InternalError) and cause.sqlstate is None
 
 
 def is_read_only(error: Exception) -> bool:
-    """Whether a statement was to write where only reading is allowed."""
+    """Return True if a statement tried to write where only reading is allowed."""
     return isinstance(_cause_of(error), psycopg.errors.ReadOnlySqlTransaction)
 
 
 def stage_of(error: Exception) -> ErrorStage:
-    """Tell which step of getting at a database failed."""
+    """Return the stage at which an error occurred."""
     return _match(_cause_of(error)).stage
 
 
 def is_of_statement(error: DatabaseUnavailable) -> bool:
-    """Whether the server answered and failed one statement: too slow, locked, not allowed. Others may well succeed.
+    """Return True if the server failed one statement only: too slow, locked, not allowed. Others may succeed.
 
-    That nothing can be written, or that the disk is full, concerns all of them.
+    A read-only server, or a full disk, fails all statements that write.
     """
     if not isinstance(error.__cause__, Exception) or stage_of(error.__cause__) is not ErrorStage.STATEMENT:
         return False

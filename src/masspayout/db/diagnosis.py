@@ -1,4 +1,4 @@
-"""What the doctor asks of PostgreSQL: schema, statements under way, queue of jobs, payouts that hang.
+"""The doctor's queries: schema, statements under way, queue of jobs, payouts that hang.
 
 Nothing is changed and nothing hangs: every transaction is read-only, and every statement has a time limit.
 """
@@ -18,6 +18,7 @@ from masspayout.db.connection_errors import ErrorStage, stage_of, unavailable
 from masspayout.db.drift import MissingIndex, find_differences, find_missing_indexes
 from masspayout.kernel.errors import DatabaseUnavailable
 
+# Half of the doctor's time limit for a check, so that the server's own error comes first.
 _STATEMENT_SECONDS = 15
 _SETTINGS = {"default_transaction_read_only": "on", "statement_timeout": f"{_STATEMENT_SECONDS}s"}
 
@@ -51,8 +52,8 @@ _WORKERS = text("""
       FROM procrastinate_workers
 """)
 
-# Jobs only say "look at this". A payment job waits for somebody only while its distribution is being paid; the periodic
-# look-round waits for nobody. Whoever pays without being a worker (pay, execute --wait) holds claims on batches.
+# Jobs only trigger work. A payment job waits for a worker only while its distribution is being paid; the periodic
+# recovery never counts as waiting. A process that pays without being a worker (pay, execute --wait) claims batches too.
 _WAITING = text("""
     SELECT (SELECT count(*) FROM distribution AS d
              WHERE d.status = 'PROCESSING'
@@ -96,7 +97,7 @@ _UNDECIDED = text("""
      ORDER BY a.created_at
 """)
 
-# A redemption that was planned again: whoever it left unpaid and still holds the bond is in the later one.
+# A redemption that was planned again: its unpaid holders who still hold the bond are in the later one.
 _IS_PLANNED_AGAIN = """
     (d.status = 'FAILED' AND d.contract_terms IS NOT NULL
      AND EXISTS (SELECT FROM distribution AS later
@@ -104,7 +105,7 @@ _IS_PLANNED_AGAIN = """
                     AND later.status <> 'CANCELLED' AND later.id > d.id))
 """
 
-# What completed batches paid is paid; who is attached to an attempt may have been paid already.
+# Completed batches need nothing more; a holder who is attached to an attempt may have been paid already.
 _UNPAID = text(f"""
     SELECT d.id AS distribution_id, d.status, d.payer_account_id, d.payment_token_id, d.payment_token_decimals,
            CASE WHEN d.status = 'PENDING' THEN d.total_amount
@@ -182,7 +183,7 @@ _TROUBLED_WEBHOOKS = text("""
 """)
 
 
-# Whoever may not see the standbys in full still sees how many there are.
+# A role that may not see the standbys in full still sees their number.
 _REPLICATION = text("""
     SELECT (SELECT count(*) FROM pg_stat_replication WHERE application_name <> 'pg_basebackup') AS standbys,
            current_setting('synchronous_standby_names') AS standby_names,
@@ -192,7 +193,7 @@ _WAITING_COMMITS = ("on", "remote_write", "remote_apply")
 
 
 class Replication(NamedTuple):
-    """How many standbys follow the server, and what its commits wait for."""
+    """The number of standbys of the server, and the setting of its commits."""
 
     standbys: int
     standby_names: str
@@ -200,12 +201,12 @@ class Replication(NamedTuple):
 
     @property
     def is_synchronous(self) -> bool:
-        """Whether a commit waits for a standby."""
+        """True if a commit waits for a standby."""
         return bool(self.standby_names) and self.commit in _WAITING_COMMITS
 
 
 class Unpaid(NamedTuple):
-    """What one frozen distribution still needs, in whole payment tokens."""
+    """The sum that one frozen distribution still needs, in whole payment tokens."""
 
     distribution_id: Any
     status: str
@@ -216,7 +217,10 @@ class Unpaid(NamedTuple):
 
 
 class Diagnosis:
-    """Looks at one database. Each question has a connection of its own, so that one failure does not spoil the next."""
+    """The diagnosis of one database.
+
+    Each query has a connection of its own, so that one failure does not spoil the next.
+    """
 
     def __init__(self, url: URL) -> None:
         self.url = url
@@ -237,11 +241,11 @@ class Diagnosis:
             raise unavailable(self.url, error) from error
 
     async def close(self) -> None:
-        """Let go of the server."""
+        """Close the connections."""
         await self._engine.dispose()
 
     async def connection_error(self) -> tuple[ErrorStage, DatabaseUnavailable] | None:
-        """Try to connect; return what refused us and why, or nothing."""
+        """Try to connect. Return the failed stage and the error, or None."""
         try:
             async with self._engine.connect():
                 return None
@@ -249,7 +253,7 @@ class Diagnosis:
             return stage_of(error), unavailable(self.url, error)
 
     async def is_read_only(self) -> bool:
-        """Whether nothing can be written, by what the database, the role or a standby server say."""
+        """Return True if nothing can be written: the database or the role is read-only, or the server is a standby."""
         async with await Connector(self.url).connect() as connection:
             cursor = await connection.execute("SHOW transaction_read_only")
             return await cursor.fetchone() == ("on",)
@@ -274,7 +278,7 @@ class Diagnosis:
         return await self._rows(_LONG_RUNNING, slow_seconds=slow_seconds)
 
     async def slow_statements(self, slow_ms: float, least_calls: int) -> Sequence[Row[Any]]:
-        """Return what ``pg_stat_statements`` knows to be slow on average; nothing where that is not installed."""
+        """Return the statements that ``pg_stat_statements`` shows as slow on average; none if it is not installed."""
         ((keeps_statements,),) = await self._rows(_KEEPS_STATEMENTS)
         if not keeps_statements:
             return []
@@ -286,17 +290,17 @@ class Diagnosis:
         return Replication(**row._asdict())
 
     async def live_workers(self, alive_seconds: float) -> int:
-        """Return how many workers gave a sign of life lately."""
+        """Return the number of workers with a recent heartbeat."""
         ((count,),) = await self._rows(_WORKERS, alive_seconds=alive_seconds)
         return int(count)
 
     async def waiting(self, *, payment: str, recovery: str) -> Row[Any]:
-        """Return how many distributions and other jobs wait that nobody works on, by the names of those tasks."""
+        """Return the number of waiting distributions and other jobs without a worker, by the names of those tasks."""
         (row,) = await self._rows(_WAITING, payment=payment, recovery=recovery)
         return row
 
     async def stalled_jobs(self, alive_seconds: float) -> Sequence[Row[Any]]:
-        """Return the jobs that a worker began which is gone."""
+        """Return the jobs whose worker is gone."""
         return await self._rows(_STALLED_JOBS, alive_seconds=alive_seconds)
 
     async def failed_jobs(self, *, payment: str) -> Sequence[Row[Any]]:
@@ -308,11 +312,11 @@ class Diagnosis:
         return await self._rows(_UNDECIDED, patience_seconds=patience_seconds)
 
     async def unpaid(self) -> list[Unpaid]:
-        """Return what each frozen distribution still needs, oldest first."""
+        """Return the sum that each frozen distribution still needs, oldest first."""
         return [Unpaid(**row._asdict()) for row in await self._rows(_UNPAID)]
 
     async def failed_distributions(self) -> Sequence[Row[Any]]:
-        """Return the distributions that ended with somebody unpaid."""
+        """Return the distributions that ended with unpaid holders."""
         return await self._rows(_FAILED_DISTRIBUTIONS)
 
     async def put_off_distributions(self) -> Sequence[Row[Any]]:
@@ -320,7 +324,7 @@ class Diagnosis:
         return await self._rows(_PUT_OFF_DISTRIBUTIONS)
 
     async def stale_registers(self, patience_seconds: float) -> Sequence[Row[Any]]:
-        """Return the assets whose last sync failed, or has not come to an end."""
+        """Return the assets whose last sync failed, or has not ended."""
         return await self._rows(_STALE_REGISTERS, patience_seconds=patience_seconds)
 
     async def troubled_listeners(self) -> Sequence[Row[Any]]:
@@ -332,12 +336,12 @@ class Diagnosis:
         return await self._rows(_LAGGING_LISTENERS, patience_seconds=patience_seconds)
 
     async def trail_is_guarded(self) -> bool:
-        """Whether the triggers are there and switched on that refuse to change the audit trail."""
+        """Return True if the triggers that refuse to change the audit trail exist and are enabled."""
         ((count,),) = await self._rows(_GUARDS)
         return int(count) > 0
 
     async def troubled_webhooks(self) -> Sequence[Row[Any]]:
-        """Return the targets that deliveries were given up for within a day, or wait for since more than an hour."""
+        """Return the targets with deliveries that were given up within a day, or have waited for more than an hour."""
         return await self._rows(_TROUBLED_WEBHOOKS)
 
     async def _rows(self, statement: Any, **parameters: Any) -> Sequence[Row[Any]]:

@@ -1,4 +1,4 @@
-"""Drift: in what a database differs from what the entities say, and the SQL that brings missing indexes back."""
+"""Drift: the differences of a database from the entities, and the SQL that restores missing indexes."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -35,7 +35,7 @@ class FoundIndex(NamedTuple):
 
 
 class MissingIndex(NamedTuple):
-    """An index that should be there and is not, is another one, or is broken: what is wrong, and the SQL that helps."""
+    """An index that is missing, different or invalid: the fault, and the SQL that fixes it."""
 
     sentence: str
     statement: str
@@ -69,7 +69,10 @@ def _differences(connection: Connection) -> Iterator[str]:
 
 
 def _sentences(change: tuple[Any, ...]) -> Iterator[str]:
-    """Put what is missing or different into words. What is there besides is the operator's own; indexes come apart."""
+    """Yield a sentence for each missing or different thing.
+
+    Additional things are the operator's own; indexes have a check of their own.
+    """
     match change:
         case ("add_table", table):
             yield f"the table {table.name} is missing"
@@ -78,7 +81,7 @@ def _sentences(change: tuple[Any, ...]) -> Iterator[str]:
         case ("add_fk", constraint):
             yield f"the foreign key {constraint.name} of {constraint.table.name} is missing"
         case ("modify_nullable", _, table, column, about, False, True) if about.get("existing_server_default"):
-            return  # taken over from somebody else's tool: nobody writes NULL there
+            return  # adopted from another tool: nobody writes NULL there
         case ("modify_nullable", _, table, column, _, _, nullable):
             yield f"{table}.{column} is {'NOT NULL' if nullable else 'nullable'}, and should not be"
         case ("modify_type", _, table, column, _, present, wanted):
@@ -98,7 +101,7 @@ def _expected_indexes(table: Table) -> Iterator[tuple[str, tuple[str, ...], bool
 
 
 def _named(part: Any, unique: bool, statement: str) -> tuple[str, tuple[str, ...], bool, str]:
-    # What an index sorts by is text, such as "balance DESC", where the catalog names the column alone.
+    # An index's sort expression is text, such as "balance DESC", where the catalog names the column alone.
     keys = part.expressions if isinstance(part, Index) else part.columns
     columns = tuple(str(getattr(key, "name", key)).removesuffix(" DESC") for key in keys)
     return str(part.name), columns, unique or not isinstance(part, Index), f"{' '.join(statement.split())};"

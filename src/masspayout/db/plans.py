@@ -1,4 +1,4 @@
-"""How PostgreSQL would execute the hot queries: the repositories' own statements, explained and not executed."""
+"""Plans of the hot queries: the repositories' own statements, explained and not executed."""
 
 import re
 import uuid
@@ -31,7 +31,7 @@ _EXAMPLE = text("""
      LIMIT 1
 """)
 
-# As the planner estimates it: by the rows of a page when they were last counted, and the pages that there are now.
+# The planner's own estimate: the rows of a page when they were last counted, times the present number of pages.
 _ROW_COUNTS = text("""
     SELECT relname,
            CASE WHEN relpages = 0 THEN pg_stat_get_live_tuples(oid)
@@ -44,13 +44,13 @@ _ROW_COUNTS = text("""
 
 @dataclass(frozen=True, slots=True)
 class SlowPlan:
-    """A hot query that would read a large table from end to end, to keep little of it.
+    """A hot query that would read a large table from end to end and keep few of its rows.
 
     Attributes:
-        query: What the query is for.
-        table: What it would read.
-        row_count: How many rows that has, about.
-        plan: What EXPLAIN says, line by line.
+        query: The purpose of the query.
+        table: The table that it would read.
+        row_count: The estimated number of rows of the table.
+        plan: The output of EXPLAIN, line by line.
     """
 
     query: str
@@ -60,7 +60,7 @@ class SlowPlan:
 
 
 class _ExplainedError(Exception):
-    """Carries the plan of a statement out of the repository that wanted to execute it."""
+    """An error that carries the plan of a statement out of the repository that wanted to execute it."""
 
     def __init__(self, tree: dict[str, Any], lines: tuple[str, ...]) -> None:
         super().__init__()
@@ -69,11 +69,11 @@ class _ExplainedError(Exception):
 
 
 async def find_slow_plans(diagnosis: Diagnosis, least_rows: int) -> list[SlowPlan]:
-    """Explain the hot queries for a distribution that is there, and return those that would scan a large table.
+    """Explain the hot queries for an existing distribution, and return those that would scan a large table.
 
     Args:
         diagnosis: The database.
-        least_rows: From how many rows on a table counts as large.
+        least_rows: The number of rows from which on a table counts as large.
     """
     async with diagnosis.connection() as connection:
         counts = await connection.execute(_ROW_COUNTS, {"tables": list(_LARGE_TABLES)})
@@ -93,7 +93,7 @@ async def find_slow_plans(diagnosis: Diagnosis, least_rows: int) -> list[SlowPla
 
 
 def _hot_queries(example: Row[Any]) -> Iterator[tuple[str, Callable[[AsyncSession], Awaitable[Any]]]]:
-    """Yield what runs once per batch, page or minute, with parameters as they occur."""
+    """Yield the queries that run once per batch, page or minute, with realistic parameters."""
     distribution_id = example.distribution_id or uuid7()
     distribution = Distribution(id=distribution_id, asset_id=example.asset_id)
     batch = BatchPayout(id=uuid7(), distribution_id=distribution_id, batch_number=example.batch_number)
@@ -123,7 +123,7 @@ def _hot_queries(example: Row[Any]) -> Iterator[tuple[str, Callable[[AsyncSessio
 async def _explain(
     connection: AsyncConnection, call: Callable[[AsyncSession], Awaitable[Any]]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the plan of the first statement that a repository's method would execute, as a tree and in words."""
+    """Return the plan of the first statement that a repository's method would execute, as a tree and as text."""
 
     def explain_instead(_connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
@@ -144,7 +144,7 @@ async def _explain(
 
 
 def _scans(node: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """Yield each table that a plan reads from end to end, with how many of its rows it keeps."""
+    """Yield each table that a plan reads from end to end, with the estimated number of rows that it keeps."""
     if node["Node Type"] == "Seq Scan":
         yield node["Relation Name"], float(node["Plan Rows"])
     for child in node.get("Plans", ()):
@@ -152,5 +152,5 @@ def _scans(node: dict[str, Any]) -> Iterator[tuple[str, float]]:
 
 
 def _shown(line: str) -> str:
-    """Shorten a line of a plan to what can be read."""
+    """Return a line of a plan, cut to a readable length."""
     return line if len(line) <= _LARGEST_SHOWN else re.sub(r"\s+", " ", line)[:_LARGEST_SHOWN] + " …"

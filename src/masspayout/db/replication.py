@@ -1,7 +1,8 @@
-"""Commits that a standby did not confirm: the server says so in a notice, and calls them committed all the same.
+"""Commits that a standby did not confirm: the server reports them in a notice, and still calls them committed.
 
 A session waits for a synchronous standby when it commits. When somebody cancels that wait, the transaction stands on
-this server alone, the server warns, and the commit succeeds. A failover would lose it, so here it counts as failed.
+this server alone, the server warns, and the commit succeeds. A failover would lose such a commit, so here it counts as
+failed.
 """
 
 from typing import Any, cast
@@ -13,21 +14,21 @@ from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 
-# Where in the server the warning comes from. Its text is translated, and has no code of its own.
+# The server's function that warns. The text of the warning is translated, and has no code of its own.
 _SOURCE_FUNCTION = "SyncRepWaitForLSN"
 
 _CONNECTION = "the connection that it commits on"
 
 
 class UnconfirmedCommits:
-    """Remembers on which connections of an engine the server gave up waiting for a standby."""
+    """The connections of an engine on which the server gave up waiting for a standby."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._unconfirmed: WeakSet[AsyncConnection] = WeakSet()
         event.listen(engine.sync_engine, "connect", self._listen)
 
     def take(self, session: AsyncSession) -> bool:
-        """Whether the last commit of a session was not confirmed by a standby. Forgets it."""
+        """Return True if the last commit of a session was not confirmed by a standby, and forget that."""
         connection = session.info.pop(_CONNECTION, None)
         if connection not in self._unconfirmed:
             return False
@@ -35,7 +36,7 @@ class UnconfirmedCommits:
         return True
 
     def begin(self, session: Session, _: SessionTransaction, connection: Connection) -> None:
-        """Note on which connection a session works from now on; listens to a session's ``after_begin``."""
+        """Store the connection of a session; listens to ``after_begin``."""
         raw = cast("AsyncConnection", connection.connection.driver_connection)
         self._unconfirmed.discard(raw)
         session.info[_CONNECTION] = raw

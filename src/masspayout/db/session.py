@@ -34,8 +34,8 @@ class Database:
     """One PostgreSQL database and a pool of connections to it.
 
     Attributes:
-        url: Its address.
-        clock: Its time.
+        url: The address of the database.
+        clock: The clock, which shows the database's time.
     """
 
     def __init__(self, url: URL, *, log_sql: bool = False, connections: int = 12) -> None:
@@ -60,7 +60,7 @@ class Database:
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
-        """One transaction: committed when the block ends, rolled back when it raises.
+        """Open a unit of work: one transaction, committed when the block ends, rolled back when it raises.
 
         Raises:
             DatabaseUnavailable: The server cannot be reached or refuses us.
@@ -70,7 +70,7 @@ class Database:
 
     @asynccontextmanager
     async def single_statement(self) -> AsyncIterator[UnitOfWork]:
-        """A unit of work of one statement, which is committed when it was executed: one exchange instead of three.
+        """Open a unit of work of one statement, which commits by itself: one exchange instead of three.
 
         Raises:
             DatabaseUnavailable: The server cannot be reached or refuses us.
@@ -98,8 +98,8 @@ class Database:
             except (DBAPIError, psycopg.Error) as error:
                 if not is_connection_error(error):
                     raise
-                # What is read-only now may have become so, or no longer be so: sessions keep what they began with. And
-                # after a message that belongs to no question, every answer may be another question's.
+                # A server may have become read-only, or writable again: sessions keep the mode that they began with. And
+                # after a message that belongs to no request, every answer may be another request's.
                 if is_read_only(error) or is_protocol_error(error):
                     self._outdated_at = time.monotonic()
                 raise unavailable(self.url, error) from error
@@ -112,9 +112,10 @@ class Database:
                 )
 
     def _try_connections_before_use(self) -> None:
-        """Replace those that broke while nobody used them, and all older ones after the server changed its mind.
+        """Test connections before their next use, and replace all older ones when the server answers differently.
 
-        Busy ones are not asked: each time costs an exchange.
+
+        Connections that were used within ``_IDLE_SECONDS`` are not tested: each test costs an exchange.
         """
 
         def remember(_: Any, record: ConnectionPoolEntry) -> None:
@@ -147,7 +148,7 @@ class Database:
 
 
 def _session_class(unconfirmed: UnconfirmedCommits) -> type[Session]:
-    """Return a class of sessions that tell on which connection they commit."""
+    """Return a class of sessions that record the connection on which they commit."""
 
     class WatchedSession(Session):
         pass

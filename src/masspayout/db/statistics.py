@@ -1,4 +1,4 @@
-"""Planner statistics, refreshed by whoever writes many rows: autovacuum comes a minute later, or not at all."""
+"""Planner statistics, refreshed by code that writes many rows: autovacuum comes a minute later, or not at all."""
 
 import logging
 
@@ -20,12 +20,12 @@ _SET_LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
 async def refresh_statistics(session: AsyncSession, *tables: str) -> None:
     """Analyse tables in the caller's transaction, whose own rows are counted.
 
-    ANALYZE reads some 30,000 rows at random, so it takes about a second however large a table is. Without it a payout
-    is still right, only slow: when the table is locked, or the server's time limit is too short, autovacuum does it.
+    ANALYZE reads some 30,000 rows at random, so it takes about a second for a table of any size. Without it a payout is
+    still right, only slow: when the table is locked, or the server's time limit is too short, autovacuum does it.
 
     Args:
         session: The transaction that wrote the rows.
-        tables: Their names.
+        tables: The names of the tables.
     """
     connection = await driver_connection(session)
     names = SQL(", ").join(map(Identifier, tables))

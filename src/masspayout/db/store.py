@@ -1,15 +1,15 @@
-"""The store port: what the payment protocol asks of whatever keeps its rows.
+"""The store port: the questions that the payment protocol asks of the store of its rows.
 
-``Database`` is the store in production; its repositories say what each question means. Another store must keep this:
+``Database`` is the store in production; its repositories define each question. Another store must guarantee this:
 
-- A unit of work is atomic. What it wrote is seen by others when it has ended, and never when it raised.
+- A unit of work is atomic. Others see its writes when it has ended, and never when it raised.
 - Each question sees what was committed by then, and what its own unit of work wrote before.
 - Every change of state is compare-and-set: it names the states that it starts from, waits for the row's writer, looks
   again, and returns whether it changed anything.
-- A row that was locked, claimed, attached or changed stays its unit of work's until that ends.
+- A row that was locked, claimed, attached or changed belongs to its unit of work until that ends.
 - Entities that were locked are written back when the unit of work ends.
 
-That is READ COMMITTED. Nothing of the protocol needs more.
+That is READ COMMITTED. The protocol needs nothing more.
 """
 
 import uuid
@@ -131,13 +131,13 @@ class DistributionsPort(Protocol):
 
 
 class DueStartsPort(Protocol):
-    """The reasons that keep distributions."""
+    """The reasons why distributions do not start or go on."""
 
     async def note_wait(self, distribution_id: uuid.UUID, reason: MassPayoutError | None) -> None: ...
 
 
 class PayersPort(Protocol):
-    """Payers and their statements, and what the server tells of the database."""
+    """Payers and their statements, and the server's facts about the database."""
 
     async def facts(self) -> DatabaseFacts: ...
 
@@ -169,7 +169,7 @@ class PayersPort(Protocol):
 
 
 class PayerBalancesPort(Protocol):
-    """What the statements of payers come to."""
+    """The balances of payers' statements."""
 
     async def has_unknown_opening(self, payer_id: uuid.UUID, token_id: str) -> bool: ...
 
@@ -177,7 +177,7 @@ class PayerBalancesPort(Protocol):
 
 
 class AdoptionsPort(Protocol):
-    """What an entry of a statement may have paid."""
+    """The payouts that an entry of a statement may have paid."""
 
     async def find_marked(
         self, payer: str, token_id: str, obligation: str | None, distribution_id: uuid.UUID | None
@@ -201,7 +201,7 @@ class AdoptionsPort(Protocol):
 
 
 class LedgerBindingsPort(Protocol):
-    """On which ledger distributions began."""
+    """The ledgers that distributions are bound to."""
 
     async def note(self, thing: Distribution, identity: str) -> None: ...
 
@@ -254,7 +254,7 @@ class Work(Recorder, Protocol):
 
 
 class Store(Protocol):
-    """What keeps the rows."""
+    """The store of the rows."""
 
     @property
     def clock(self) -> Clock:

@@ -17,7 +17,7 @@ from masspayout.kernel.next_steps import NextStep
 def uuid7() -> uuid.UUID:
     """Return a new time-ordered UUID (version 7, RFC 9562 §5.7).
 
-    The SQL function ``masspayout_uuid7()`` lays its bits out alike, for rows that are made inside the database.
+    The SQL function ``masspayout_uuid7()`` has the same layout, for rows that are created inside the database.
     """
     return uuid_utils.compat.uuid7()
 
@@ -25,7 +25,8 @@ def uuid7() -> uuid.UUID:
 def uuid7_series() -> Iterator[str]:
     """Yield UUIDs (version 7) as text, counted up from one random one: for many rows, where randomness would cost most.
 
-    SQL that makes many rows does it alike (``FIRST_ID``). A bit is cleared so that counting never reaches the variant.
+    SQL that creates many rows does the same (``FIRST_ID``). A bit is cleared so that counting never reaches the
+    variant.
     """
     first = uuid7()
     head, tail = str(first)[:19], 1 << 63 | (first.int & ((1 << 61) - 1))
@@ -33,17 +34,17 @@ def uuid7_series() -> Iterator[str]:
 
 
 class NextStepJson(TypeDecorator[NextStep]):
-    """A ``JSONB`` column with what to do next; nothing to do is NULL."""
+    """A ``JSONB`` column of next steps; an empty one is NULL."""
 
     impl = JSONB(none_as_null=True)
     cache_ok = True
 
     def process_bind_param(self, value: NextStep | None, dialect: Dialect) -> list[Any] | None:
-        """Turn a next step into its parts."""
+        """Return the parts of a next step."""
         return value.to_json() if value else None
 
     def process_result_value(self, value: list[Any] | None, dialect: Dialect) -> NextStep | None:
-        """Turn parts into the next step that they are."""
+        """Return the next step of stored parts."""
         return None if value is None else NextStep.from_json(value)
 
 
@@ -54,7 +55,7 @@ class UtcTimestamp(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Turn an aware datetime into UTC without its zone, as the column stores it."""
+        """Return an aware datetime in UTC without its zone, as the column stores it."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -62,12 +63,12 @@ class UtcTimestamp(TypeDecorator[datetime]):
         return value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Say of a stored time that it is UTC."""
+        """Return a stored time with the zone UTC."""
         return None if value is None else value.replace(tzinfo=UTC)
 
 
 class OneOf(TypeDecorator[StrEnum]):
-    """A ``VARCHAR`` column that holds the values of one enumeration (a CHECK constraint beside it says so to SQL)."""
+    """A ``VARCHAR`` column of one enumeration's values; a CHECK constraint has the same values in SQL."""
 
     impl = String
     cache_ok = True
@@ -77,9 +78,9 @@ class OneOf(TypeDecorator[StrEnum]):
         self.enumeration = enumeration
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """Refuse what the enumeration does not know before the database has to."""
+        """Refuse a value outside the enumeration before the database has to."""
         return None if value is None else self.enumeration(value).value
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
-        """Return the member, not its text."""
+        """Return the member of a stored text."""
         return None if value is None else self.enumeration(value)

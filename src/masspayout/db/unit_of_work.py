@@ -1,4 +1,4 @@
-"""Units of work: one transaction each, with every repository that can be worked with in it."""
+"""Units of work: one transaction each, with all repositories."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 

@@ -211,7 +211,7 @@ async def freeze_offer(work: UnitOfWork, binding: Binding, distribution: Distrib
 
 
 def _in_account_order(offer: ContractOffer) -> Sequence[Share]:
-    """Return the shares of an offer in account order, as the register hash is defined; tokens list holders in any order."""
+    """Return the shares of an offer in account order, as the register hash is defined; tokens list holders in any."""
     owed = sorted(offer.owed)
     for share, following in pairwise(owed):
         if share.account_id == following.account_id:
@@ -290,7 +290,7 @@ async def _obligation(work: UnitOfWork, distribution: Distribution) -> str:
 
 
 def excluded_accounts(distribution: Distribution, asset: Asset, token: PaymentToken) -> list[str]:
-    """Return the excluded accounts: treasury, payer and paying contract unless included, and the operator's own list."""
+    """Return the excluded accounts: treasury, payer and paying contract unless included, and those of the operator."""
     always_excluded: Iterable[str | None] = (
         asset.treasury_account_id,
         token.payer_account_id,

@@ -27,6 +27,7 @@ REPEAT_SECONDS = 60.0
 _REMEMBERED = 1000
 
 _CONCEALED = "…"
+# Anything shorter would black out ordinary words.
 _SHORTEST_SECRET = 4
 
 _about: ContextVar[Mapping[str, str]] = ContextVar("about")

@@ -24,6 +24,7 @@ from masspayout.registers import announced_payouts, ledger_binding
 _log = logging.getLogger(__name__)
 
 _LARGEST_BIGINT = 2**63 - 1
+# A sync reads the whole register, so not more often than once a minute.
 _SHORTEST_TIMER_SECONDS = 60
 _LONGEST_TIMER_SECONDS = 365 * 86_400
 

@@ -1,1 +1,1 @@
-"""Service: who comes in, what others are told, and how everything stands."""
+"""Service: authentication, idempotency, webhooks, metrics and the doctor."""

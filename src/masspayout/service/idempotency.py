@@ -1,11 +1,11 @@
-"""Idempotent requests: whoever sends one again with the same key gets the first answer, and no second effect.
+"""Idempotent requests: a request that is sent again with the same key gets the first answer, and has no second effect.
 
-    claim    the key is written down with the id of what the request will create; commit
-    work     the business does it, in transactions of its own, and gives what it creates that id
-    answer   the response is kept; commit
+    claim    the key is stored with the id of the row that the request will create; commit
+    work     the business executes the request, in transactions of its own, and creates the row with that id
+    answer   the response is stored; commit
 
-A process may die between any two. Then the claim lapses, and the next one who sends the request takes it over: what was
-created is found by its id and not created again, and changes of state are compare-and-set anyway.
+A process may die between any two. Then the claim lapses, and a request that is sent again takes it over: a created row
+is found by its id and not created again, and changes of state are compare-and-set anyway.
 """
 
 import asyncio
@@ -18,19 +18,21 @@ from masspayout.db.entities import IdempotentRequest
 from masspayout.db.session import Database
 from masspayout.kernel.errors import Conflict, Invalid
 
+# A week: longer than clients go on to retry.
 KEPT_SECONDS = 7 * 86_400.0
+# The lease outlasts two renewals that fail; a request of a dead process can be sent again after half a minute.
 _CLAIM_SECONDS = 30.0
 _RENEW_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A request that is ours to work on.
+    """A request that this process has claimed.
 
     Attributes:
-        id: Its row.
-        new_id: What the thing that it creates is to be called.
-        is_resumed: Somebody began with it and was not heard of since; it may be done already.
+        id: The id of the claim's row.
+        new_id: The id of the row that the request creates.
+        is_resumed: True if an earlier claim lapsed; the request may be done already.
     """
 
     id: uuid.UUID
@@ -40,7 +42,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """The response to a request, as it is kept."""
+    """The stored response to a request."""
 
     status: int
     media_type: str | None
@@ -50,16 +52,16 @@ class StoredResponse:
 
 
 async def claim(database: Database, asked_by: str, key: str, digest: str) -> Claim | StoredResponse:
-    """Take a request up, or return the answer that it got before.
+    """Claim a request, or return the stored response to it.
 
     Args:
-        database: Where requests are kept.
-        asked_by: Who sends it; keys of others are others.
-        key: What the sender calls it.
-        digest: What tells it from another request.
+        database: The database of the claims.
+        asked_by: The sender; each sender has idempotency keys of its own.
+        key: The idempotency key.
+        digest: The digest of the request, which differs from that of any other request.
 
     Raises:
-        Conflict: Somebody is working on it.
+        Conflict: Another process is working on the request.
         Invalid: The key belongs to another request.
     """
     async with database.single_statement() as work:
@@ -81,7 +83,7 @@ async def claim(database: Database, asked_by: str, key: str, digest: str) -> Cla
 
 
 class Holding:
-    """A claim, while somebody works on its request."""
+    """A claim, while its request is worked on."""
 
     def __init__(
         self, database: Database, claimed: Claim, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -91,7 +93,7 @@ class Holding:
         self._sleep = sleep
 
     async def keep(self, answer: StoredResponse) -> None:
-        """Keep the answer to the request, for whoever sends it again."""
+        """Store the response, for the same request sent again."""
         async with self._database.single_statement() as work:
             await work.idempotent_requests.answer(
                 self._claimed.id,
@@ -103,12 +105,12 @@ class Holding:
             )
 
     async def hold(self, seconds: float) -> None:
-        """Claim the request for a while longer; with 0, let others have it, unless it is answered."""
+        """Claim the request for a while longer; with 0, release it, unless it is answered."""
         async with self._database.single_statement() as work:
             await work.idempotent_requests.hold(self._claimed.id, seconds)
 
     async def renew(self) -> None:
-        """Go on claiming it."""
+        """Renew the claim until the block ends."""
         while True:
             await self._sleep(_RENEW_SECONDS)
             await self.hold(_CLAIM_SECONDS)
@@ -116,7 +118,7 @@ class Holding:
 
 @asynccontextmanager
 async def held(database: Database, claimed: Claim) -> AsyncIterator[Holding]:
-    """Keep a claim while somebody works on it. Left without an answer, it may be taken over at once."""
+    """Renew a claim while its request is worked on. A request that is left without an answer may be claimed at once."""
     holding = Holding(database, claimed)
     renewing = asyncio.create_task(holding.renew())
     try:
@@ -127,7 +129,7 @@ async def held(database: Database, claimed: Claim) -> AsyncIterator[Holding]:
 
 
 async def forget_old(database: Database) -> int:
-    """Forget the requests that nobody will send again. Return how many there were."""
+    """Delete the claims of old requests, which nobody will send again. Return their number."""
     async with database.single_statement() as work:
         return await work.idempotent_requests.forget_old(KEPT_SECONDS)
 

@@ -1,6 +1,7 @@
-"""Metrics: how everything stands, in the text format of Prometheus, from the tables alone.
+"""Metrics in the text format of Prometheus, from the tables alone.
 
-Every process of a deployment says the same, so it is enough to ask one. ``docs/monitoring.md`` explains each of them.
+Every process of a deployment reports the same values, so one scrape target is enough. ``docs/monitoring.md`` explains
+each metric.
 """
 
 import asyncio
@@ -18,10 +19,10 @@ from masspayout.db.session import Database
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-# However often somebody asks, the tables are asked so often.
+# Scrapes may come from several servers; the tables are read at most this often.
 _KEPT_SECONDS = 5.0
 
-# Gauges of one number: their names, the reading that they show, and what they mean.
+# Gauges of one number: name, reading and help text.
 _SINGLE = (
     ("masspayout_failed_batches", "failed_batches", "Batches that are closed with somebody unpaid."),
     ("masspayout_open_batches", "open_batches", "Batches of running distributions that are not closed yet."),
@@ -38,7 +39,7 @@ _SINGLE = (
 
 
 class Metrics:
-    """Says how everything stands. Whoever asks within a few seconds gets the same answer.
+    """The metrics. Requests within a few seconds share one reading.
 
     Args:
         clock: The time in seconds; tests may give their own.
@@ -109,7 +110,7 @@ class _Readings(Collector):
 
 
 def _durations(durations: Mapping[str, float]) -> Iterator[Metric]:
-    """Yield how long payouts took that began within 24 hours and ended."""
+    """Yield the durations of payouts that began within 24 hours and ended."""
     meaning = "How long payouts took that began within 24 hours and have ended, by quantile."
     quantiles = {"0.5": "median", "0.95": "most", "1": "longest"}
     shown = {quantile: durations[name] for quantile, name in quantiles.items() if name in durations}

@@ -13,6 +13,7 @@ from sqlalchemy import URL
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
+# The least shares, three for jobs and two for the ledger, leave three for units of work.
 _LEAST_CONNECTIONS = 8
 
 # The files in which systems keep the certificates of authorities.

@@ -1,7 +1,7 @@
-"""The domain objects, which are the tables.
+"""Entities: the domain objects, which are the tables.
 
-What stands under "Added to the users' schema" is ours; the rest of the five tables is as their users have it.
-Relationships raise when they were not asked for: a query says what it loads.
+Columns under "Added to the users' schema" are ours; the rest of the five tables is as their users have it.
+Relationships raise unless the query loads them.
 """
 
 from masspayout.db.entities.access import ApiToken, LoginLink, LoginSession, LoginThrottle, User

@@ -1,4 +1,4 @@
-"""Who may come in: users, API tokens, sessions of browsers, login links, failed attempts. Secrets are digests only."""
+"""Credentials: users, API tokens, sessions of browsers, login links, failed logins. Secrets are digests only."""
 
 import uuid
 from datetime import datetime
@@ -12,7 +12,7 @@ from masspayout.kernel.roles import Role
 
 
 class User(Base):
-    """A person. One without a password comes in by a login link or through the OpenID Connect provider."""
+    """A person. One without a password logs in by a login link or through the OpenID Connect provider."""
 
     __tablename__ = "access_user"
     __table_args__ = (
@@ -30,7 +30,7 @@ class User(Base):
 
 
 class ApiToken(Base):
-    """What a program shows to be let in. It may do what its role may, and belongs to the user who made it."""
+    """The credential of a program. Its role has the permissions, and it belongs to the user who created it."""
 
     __tablename__ = "api_token"
     __table_args__ = (
@@ -51,7 +51,7 @@ class ApiToken(Base):
 
 
 class LoginSession(Base):
-    """A browser that is logged in, until it logs out or the time is over."""
+    """A browser that is logged in, until it logs out or the session expires."""
 
     __tablename__ = "login_session"
     __table_args__ = (
@@ -83,7 +83,7 @@ class LoginLink(Base):
 
 
 class LoginThrottle(Base):
-    """How often a name or an address failed to log in lately. ``key`` is a digest: people type passwords as names."""
+    """The recent failed logins of a name or an address. ``key`` is a digest: people type passwords as names."""
 
     __tablename__ = "login_throttle"
     __table_args__ = (UniqueConstraint("key", name="idx_login_throttle_key"),)

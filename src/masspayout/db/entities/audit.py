@@ -1,4 +1,4 @@
-"""The audit trail: who did what, from where, in a chain of hashes."""
+"""The audit trail: every action with its actor, in a chain of hashes."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from masspayout.db.entities.base import Base
 
 
 class AuditEntry(Base):
-    """One thing that somebody did. Triggers refuse to change or delete it; ``docs/audit.md`` defines the hash."""
+    """One action of one actor. Triggers refuse to change or delete it; ``docs/audit.md`` defines the hash."""
 
     __tablename__ = "audit_entry"
     __table_args__ = (
@@ -31,12 +31,12 @@ class AuditEntry(Base):
     previous_hash: Mapped[str]
     hash: Mapped[str]
 
-    # Nothing of it is ever updated.
+    # An entry is never updated.
     updated_at = None
 
 
 class AuditHead(Base):
-    """The end of the chain, in one row: whoever adds to the chain locks it. It tells when the last entries are gone."""
+    """The end of the chain, in one row, which is locked to add entries. It shows when the last entries are gone."""
 
     __tablename__ = "audit_head"
 

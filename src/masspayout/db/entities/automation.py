@@ -1,4 +1,4 @@
-"""What makes payouts happen by themselves: series, the cursors over contracts' events, and the events."""
+"""Automation: series, the event listeners with their cursors, and the events."""
 
 import uuid
 from datetime import datetime
@@ -52,10 +52,11 @@ class EventListener(Base):
 
 
 class Series(Base):
-    """What makes distributions by itself: on a calendar (RECURRING), or whenever money arrives (AUTOMATIC).
+    """A series, which creates distributions: on a calendar (RECURRING), or on each deposit (AUTOMATIC).
 
     ``amount`` is in whole payment tokens; without one, an AUTOMATIC series pays out the deposit. Each occurrence of a
-    RECURRING series is due at a time that follows from ``start_time`` alone; ``next_number`` is the first not yet made.
+    RECURRING series is due at a time that follows from ``start_time`` alone; ``next_number`` is the first occurrence
+    that does not exist yet.
     """
 
     __tablename__ = "series"
@@ -91,11 +92,11 @@ class Series(Base):
     asset: Mapped[Asset] = relationship(lazy="raise")
 
 
-# Columns of each row itself, which both tables have besides the terms.
+# Columns that both tables have besides the terms.
 _OF_THE_ROW = {"id", "created_at", "updated_at", "status"}
 
-# The terms that each distribution of a series has from it. A term that both tables have is in it by itself: so none
-# can be forgotten where distributions are made.
+# The terms that each distribution of a series takes from it: every column that both tables have, so none can be
+# forgotten where distributions are created.
 TERM_COLUMNS = tuple(
     column.name
     for column in Series.__table__.columns
@@ -104,7 +105,7 @@ TERM_COLUMNS = tuple(
 
 
 class ContractEvent(Base):
-    """One event that a contract reported, kept so that it is handled once however often it is read."""
+    """One event that a contract reported, kept so that it is handled once, however often it is read."""
 
     __tablename__ = "contract_event"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""What all entities share: keys, time stamps, the naming of constraints."""
+"""The base of all entities: keys, time stamps, the naming of constraints."""
 
 import uuid
 from datetime import datetime
@@ -19,13 +19,13 @@ from masspayout.db.types import UtcTimestamp, uuid7
 
 
 def one_of(column: str, enumeration: type[StrEnum], table: str) -> CheckConstraint:
-    """Say in SQL that a column holds an enumeration's values and no others."""
+    """Return the CHECK that a column holds an enumeration's values and no others."""
     values = ", ".join(f"'{member.value}'" for member in enumeration)
     return CheckConstraint(f"{column} IN ({values})", name=f"{table}_{column}_check")
 
 
 def id_that_others_may_leave_out() -> MappedColumn[uuid.UUID]:
-    """Return the primary key of a table that other programs write to as well: the database makes one, as we do."""
+    """Return the primary key of a table that other programs write to as well: its default is made by the database."""
     made = text("masspayout_uuid7()")
     return mapped_column(primary_key=True, default=uuid7, server_default=made, sort_order=-1)
 
@@ -41,7 +41,7 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map = {datetime: UtcTimestamp, Decimal: Numeric, str: String}  # noqa: RUF012 - SQLAlchemy's way
-    # What the database sets comes back with the write: it cannot be fetched later, in passing, without an await.
+    # Defaults of the database come back with the write: an attribute cannot fetch them later without an await.
     __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy's way
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7, sort_order=-1)

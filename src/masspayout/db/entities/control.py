@@ -1,4 +1,4 @@
-"""What stands between a frozen distribution and its payment: approvals, and what was begun already."""
+"""Controls between a frozen distribution and its payment: approvals, and the started amounts."""
 
 import uuid
 from datetime import datetime
@@ -11,7 +11,7 @@ from masspayout.db.entities.base import Base
 
 
 class Approval(Base):
-    """One person's consent to a distribution as it was frozen. It counts as long as the distribution is just that.
+    """One person's approval of a distribution as it was frozen. It counts as long as the register hash is the same.
 
     ``person`` is the same for a user and for the tokens that belong to that user: one person approves once.
     """
@@ -34,7 +34,7 @@ class Approval(Base):
 
 
 class PayoutStart(Base):
-    """An amount that was given free to be paid: the whole of a distribution, or what was unpaid at a retry."""
+    """An amount that was started: the whole of a distribution, or the unpaid part at a retry."""
 
     __tablename__ = "payout_start"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""What the adapter of EVM chains keeps: every version of a transaction, and who holds a token at which block."""
+"""Tables of the EVM adapter: every version of a transaction, and the balances of tokens by block."""
 
 from decimal import Decimal
 
@@ -26,11 +26,11 @@ class EvmTransaction(Base):
 
     Attributes:
         transaction_id: The hash of the first version, by which the transaction is known.
-        token_id: What it pays in.
+        token_id: The token that it pays in.
         max_fee_wei: The most that it pays for a unit of gas.
-        is_cancellation: It pays nobody, and takes the place of the other versions.
-        signed_at_block: The newest block that was final when it was signed: it is in none before.
-        ledger_identity: The chain that it was signed for, by its first block too.
+        is_cancellation: True if it pays nobody, and takes the place of the other versions.
+        signed_at_block: The newest final block at the signing: no earlier block has the transaction.
+        ledger_identity: The chain that it was signed for, told apart by its first block too.
     """
 
     __tablename__ = "evm_transaction"
@@ -54,7 +54,7 @@ class EvmTransaction(Base):
 
 
 class EvmToken(Base):
-    """A token whose transfers are read, and up to which block they are."""
+    """A token whose transfers are read, and the block up to which they are."""
 
     __tablename__ = "evm_token"
     __table_args__ = (UniqueConstraint("chain_id", "token_id", name="idx_evm_token"),)

@@ -1,4 +1,4 @@
-"""Requests that must have their effect once, however often they are sent."""
+"""Idempotent requests, which have their effect once, however often they are sent."""
 
 import uuid
 from datetime import datetime
@@ -10,11 +10,11 @@ from masspayout.db.entities.base import Base
 
 
 class IdempotentRequest(Base):
-    """A request that came with an idempotency key, and the answer to it once there is one.
+    """A request with an idempotency key, and the response to it once there is one.
 
-    ``new_id`` is the id of whatever the request creates. It is decided before the work begins, so that a process which
-    takes the request up again after a crash sees whether the work was done. ``sealed`` answers have a secret in them:
-    only who asked has the key.
+    ``new_id`` is the id of the row that the request creates. It is decided before the work begins, so that a process
+    which takes the request over after a crash sees if the work was done. ``sealed`` responses have a secret in them,
+    and are encrypted with the sender's credential, of which the database has only a digest.
     """
 
     __tablename__ = "idempotent_request"

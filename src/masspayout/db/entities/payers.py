@@ -1,4 +1,4 @@
-"""Payers and their statements: what the ledger shows that left them, matched with our attempts."""
+"""Payers and their statements: every debit that the ledger shows, matched with our attempts."""
 
 import uuid
 from datetime import datetime
@@ -14,16 +14,16 @@ from masspayout.db.types import OneOf
 
 
 class EntryAnswer(StrEnum):
-    """What a debit of a payer is that is none of our attempts."""
+    """The explanation of a payer's debit that is not one of our attempts."""
 
-    LOST_PAYOUT = "LOST_PAYOUT"  # a payout that the database forgot; a person said so
+    LOST_PAYOUT = "LOST_PAYOUT"  # a payout that the database lost; a person said so
     OTHER_INSTALLATION = "OTHER_INSTALLATION"  # another installation pays from the account; a person said so
     NO_PAYOUT = "NO_PAYOUT"  # a withdrawal, a transfer; a person said so, or had us make it
-    EARLIER = "EARLIER"  # it was there before we ever paid from the account, and carries no mark of a payout
+    EARLIER = "EARLIER"  # older than our first payment from the account, and without the mark of a payout
 
 
 class Installation(Base):
-    """This database as one that pays: a single row.
+    """This database as an installation that pays: a single row.
 
     Attributes:
         code: Six characters in the mark of every payment, which tell the payments of two installations apart.
@@ -44,24 +44,25 @@ class Installation(Base):
 
 
 class Payer(Base):
-    """An account that payouts were paid from, and how far its statement is read.
+    """An account that payouts were paid from, and the cursor of its statement.
 
     Attributes:
-        ledger: On which ledger it is.
-        account: Its id there.
+        ledger: The identity of its ledger.
+        account: Its account id.
         installation: The code of the installation that signs for it.
-        beginning: From which position of the ledger its statement is read, where a person said so; None for its first
-            transaction.
-        cursor: Up to which position of the ledger its statement is read; None before the first page.
-        read_until: The ledger's time that this is.
-        read_at: When the statement was last read to its end.
+        beginning: The position of the ledger from which its statement is read, where a person set it; None for its
+            first transaction.
+        cursor: The position of the ledger up to which its statement is read; None before the first page.
+        read_until: The ledger's time at that position.
+        read_at: The time when the statement was last read to its end.
         identity: The database's identity when the payer was last cleared, or when its installation began.
-        doubt_since: In the ledger's time, since when the database may have forgotten something; None without doubt.
-        doubt_reason: A sentence that says why.
-        read_required_until: In the ledger's time, how far the statement must be read before anything is signed.
-        watched_since: In the ledger's time, since when our processes have watched the statement. What is unmatched and
-            later was paid by somebody else.
-        cleared_for: The identity and the server's start time under which the payer may be signed for. None stops it.
+        doubt_since: The ledger's time since which the database may have lost payments; None without doubt.
+        doubt_reason: The reason for the doubt, as a sentence.
+        read_required_until: The ledger's time up to which the statement must be read before anything is signed.
+        watched_since: The ledger's time since which our processes have watched the statement. A later entry without a
+            match was paid by somebody else.
+        cleared_for: The identity and the server's start time under which transactions of the payer may be signed.
+            None stops the payer.
     """
 
     __tablename__ = "payer"
@@ -83,7 +84,7 @@ class Payer(Base):
 
     @property
     def is_being_read(self) -> bool:
-        """Whether debits that nobody can explain may still be found to be payments of a payout."""
+        """True while unexplained debits may still be found to be payments of a payout."""
         required = self.read_required_until
         return required is not None and (self.read_until is None or self.read_until < required)
 
@@ -91,8 +92,8 @@ class Payer(Base):
 class PayerEntry(Base):
     """One debit of a payer: a transaction that moved a token away from it, as the ledger shows it.
 
-    ``accounts`` received ``units``, in smallest units. It is matched with ``attempt_id``, or has an ``answer``, or else
-    stops its payer. Where two people have to answer, the first one's is ``proposed_answer``.
+    ``accounts`` received ``units``, in smallest units. An entry is matched with ``attempt_id``, or has an ``answer``,
+    or else stops its payer. Where two people have to answer, the first one's is ``proposed_answer``.
     """
 
     __tablename__ = "payer_entry"
@@ -126,9 +127,9 @@ class PayerEntry(Base):
 
 
 class PayerBalance(Base):
-    """What a payer's statement comes to in one token, in smallest units, from its beginning to its cursor.
+    """The balance of a payer's statement in one token, in smallest units, from its beginning to its cursor.
 
-    ``opening_units`` is what the payer held at the beginning: None while that is not known.
+    ``opening_units`` is the payer's balance at the beginning: None while that is not known.
     """
 
     __tablename__ = "payer_balance"
@@ -143,7 +144,7 @@ class PayerBalance(Base):
 
     @property
     def stated_units(self) -> Decimal | None:
-        """What the payer holds by its statement; None while it is not known what it began with."""
+        """The payer's balance by its statement; None while the opening balance is not known."""
         if self.opening_units is None:
             return None
         return self.opening_units + self.received_units - self.sent_units - self.fee_units

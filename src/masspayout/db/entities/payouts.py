@@ -110,10 +110,10 @@ class Distribution(Base):
     contract_terms: Mapped[str | None] = mapped_column(Text)
     series_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("series.id"))
     trigger_event_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("contract_event.id"))
-    # … who made it: what stands for the person, and the name
+    # … its creator: the key of the person, and the name
     created_by: Mapped[str | None] = mapped_column(default=lambda: current_actor().person)
     created_by_name: Mapped[str | None] = mapped_column(default=lambda: current_actor().name)
-    # … what the freeze found
+    # … the result of the freeze
     frozen_at: Mapped[datetime | None]
     snapshot_at: Mapped[datetime | None]
     register_hash: Mapped[str | None]
@@ -121,7 +121,7 @@ class Distribution(Base):
     payment_token_decimals: Mapped[int | None] = mapped_column(Integer)
     payer_account_id: Mapped[str | None]
     ledger_identity: Mapped[str | None]
-    # Under which a contract remembers whom it paid: 0x and 64 hexadecimal digits
+    # The key by which a contract remembers the paid recipients: 0x and 64 hexadecimal digits
     ledger_key: Mapped[str | None]
     entitlement_count: Mapped[int | None] = mapped_column(Integer)
     payable_count: Mapped[int | None] = mapped_column(Integer)
@@ -129,7 +129,7 @@ class Distribution(Base):
     total_amount: Mapped[Decimal | None]
     remainder_amount: Mapped[Decimal | None]
     approvals_required: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
-    # … and why it stopped, when something concerned everybody
+    # … and the reason of a stop that concerned all holders
     failure_code: Mapped[str | None]
     failure_message: Mapped[str | None] = mapped_column(Text)
     failure_next_step: Mapped[NextStep | None] = mapped_column(NextStepJson)
@@ -142,15 +142,16 @@ class Distribution(Base):
 
     @property
     def is_frozen(self) -> bool:
-        """Whether the entitlements are written and will change no more."""
+        """True once the entitlements are written, which never change afterwards."""
         return self.frozen_at is not None
 
 
 class Entitlement(Base):
-    """What one account is owed by one distribution: a row of ``holder`` that names one. A ``RegisterEntry`` names none.
+    """An entitlement: a row of ``holder`` with a distribution. One without a distribution is a ``RegisterEntry``.
 
-    ``batch_number`` is set at the freeze for what is to be sent; entitlements of 0 have none. ``attempt_id`` is the
-    guard against double payment: a holder is in at most one attempt that could still pay.
+    ``payment_amount`` is owed to ``account_id``. ``batch_number`` is set at the freeze for amounts above 0;
+    entitlements of 0 have none. ``attempt_id`` is the guard against double payment: a holder is in at most one attempt
+    that could still pay.
     """
 
     __tablename__ = "holder"
@@ -205,7 +206,7 @@ class Entitlement(Base):
 
     @hybrid_property
     def is_payable(self) -> bool:
-        """Whether there is anything to send: a share may round down to nothing."""
+        """True if there is an amount to send: a share may round down to nothing."""
         return self.payment_amount is not None and self.payment_amount > 0
 
     @is_payable.inplace.expression
@@ -215,7 +216,7 @@ class Entitlement(Base):
 
 
 class RegisterEntry(Base):
-    """What an account holds of an asset, as last read from the ledger: a row of ``holder`` without a distribution."""
+    """The balance of a holder, as last read from the ledger: a row of ``holder`` without a distribution."""
 
     __table__ = Entitlement.__table__
     __mapper_args__ = {  # noqa: RUF012 - SQLAlchemy's way
@@ -276,5 +277,5 @@ class BatchPayout(Base):
 
     @property
     def is_first_claim(self) -> bool:
-        """Whether a batch that was just claimed was never claimed before, so that it has no attempt yet."""
+        """True for a batch that was just claimed for the first time, so it has no attempt yet."""
         return self.executed_at == self.updated_at

@@ -1,4 +1,4 @@
-"""What goes to the ledger: attempts, and the numbers that make them unique."""
+"""Attempts, which go to the ledger, and the numbers that make them unique."""
 
 import uuid
 from datetime import datetime
@@ -27,12 +27,13 @@ from masspayout.kernel.states import (
 class Attempt(Base):
     """One ledger transaction for (part of) a batch, kept for ever.
 
-    It is stored with its number before it is signed, and with its signed bytes before it is sent.
+    An attempt is stored with its number before it is signed, and with its signed bytes before it is sent.
 
     Attributes:
-        sender_account_id: The ``Sender`` that ``number`` is of, as ``ledger_sequence`` calls it.
-        number: What makes the transaction unique. None once it was returned, because nothing was signed with it.
-        transaction_id: None, as the bytes and their expiry, until it is signed.
+        sender_account_id: The ``Sender`` of ``number``, by its name in ``ledger_sequence``.
+        number: The number that makes the transaction unique. None once it was returned, because nothing was signed
+            with it.
+        transaction_id: The id on the ledger; None, like the bytes and their expiry, until the transaction is signed.
     """
 
     __tablename__ = "attempt"
@@ -67,12 +68,12 @@ class Attempt(Base):
 
 
 class LedgerSequence(Base):
-    """The numbers handed out to a paying account: transaction times on Hedera, nonces on an EVM chain.
+    """The numbers that a paying account has handed out: transaction times on Hedera, nonces on an EVM chain.
 
     Attributes:
-        last_number: The greatest one handed out.
-        returned_numbers: Those that nothing was signed with, in order: they are handed out again first.
-        current_number: The one handed out last.
+        last_number: The greatest number handed out.
+        returned_numbers: Numbers that nothing was signed with, in order: they are handed out again first.
+        current_number: The number handed out last.
     """
 
     __tablename__ = "ledger_sequence"

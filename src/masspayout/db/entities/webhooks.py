@@ -1,4 +1,4 @@
-"""Webhooks: who wants to hear of what, what happened, and how telling them went."""
+"""Webhooks: targets, the outbox of events, and deliveries."""
 
 import uuid
 from datetime import datetime
@@ -14,10 +14,10 @@ from masspayout.kernel.states import DeliveryStatus
 
 
 class Webhook(Base):
-    """A target that is told of events. ``events`` are types such as ``batch.failed``, or all of a noun: ``batch.*``.
+    """A target that is sent events. ``events`` are types such as ``batch.failed``, or all of a noun: ``batch.*``.
 
-    ``failing_since`` is when it first did not take a delivery after the last that it took; it stays when the target is
-    switched off for that.
+    ``failing_since`` is the time of the first failed delivery after the last accepted one. It stays when the target is
+    disabled for that.
     """
 
     __tablename__ = "webhook"
@@ -31,7 +31,7 @@ class Webhook(Base):
 
 
 class WebhookEvent(Base):
-    """Something that happened and that somebody wants to hear of: the outbox, written by triggers with the change."""
+    """An event that a webhook subscribes to: the outbox, written by triggers with the change."""
 
     __tablename__ = "webhook_event"
     __table_args__ = (Index("idx_webhook_event_new", "id", postgresql_where=text("dispatched_at IS NULL")),)
@@ -42,7 +42,7 @@ class WebhookEvent(Base):
 
 
 class WebhookDelivery(Base):
-    """One event for one target, by the target's own count, with how the last try ended."""
+    """One event for one target, numbered for that target, with the outcome of the last try."""
 
     __tablename__ = "webhook_delivery"
     __table_args__ = (

@@ -21,7 +21,7 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection, NullPool, create_engine, text
 from sqlalchemy.exc import IntegrityError, InternalError, OperationalError, ProgrammingError
 
-from masspayout.db import adoption
+from masspayout.db import adoption, advisory_locks
 from masspayout.db.catalog import differences, read_catalog, scratch_schema
 from masspayout.db.connecting import SEARCH_PATH, Connector
 from masspayout.db.connection_errors import unavailable
@@ -31,10 +31,9 @@ from masspayout.kernel.next_steps import Action
 
 OLDEST_SERVER = 15
 _DIRECTORY = Path(__file__).parent
-_LOCK = 0x6D617373  # "mass": the advisory lock of whoever migrates
 
 
-# Where our tables are, when they are not where unqualified names lead.
+# The schema of our tables, when it is not the one that unqualified names mean.
 _OTHER_SCHEMA = text("""
     SELECT schemaname FROM pg_tables
      WHERE tablename = 'batch_payout' AND NOT EXISTS (
@@ -46,10 +45,10 @@ _OTHER_SCHEMA = text("""
 
 
 class SchemaState(StrEnum):
-    """How the schema of a database stands against this version of the software."""
+    """The state of a database's schema, compared with this version of the software."""
 
     EMPTY = "EMPTY"  # none of our tables
-    FOREIGN = "FOREIGN"  # some of the users' tables, made by somebody else's tool
+    FOREIGN = "FOREIGN"  # some of the users' tables, made by another tool
     PENDING = "PENDING"  # migrated, but not up to the newest revision
     CURRENT = "CURRENT"
     NEWER = "NEWER"  # migrated by a newer version of the software
@@ -65,12 +64,12 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class SchemaStatus:
-    """Where a database stands.
+    """The status of a database's schema.
 
     Attributes:
-        state: In one word.
-        revision: What it was migrated to, if it was.
-        pending: The migrations that it has not had yet, in order.
+        state: The state in one word.
+        revision: The newest applied migration, if any.
+        pending: The migrations that are not applied yet, in order.
         others: Tables named like the users', in another spelling: another product's, which are left alone.
     """
 
@@ -81,10 +80,10 @@ class SchemaStatus:
 
 
 def upgrade(url: URL, revision: str = "head") -> list[Revision]:
-    """Migrate a database up to a revision, adopting one that somebody else's tool made, and return what was applied.
+    """Migrate a database up to a revision, and adopt one that another tool made. Return the applied migrations.
 
     Raises:
-        DatabaseMismatch: It was migrated by a newer version, or cannot be adopted; nothing was changed.
+        DatabaseMismatch: The database was migrated by a newer version, or cannot be adopted; nothing was changed.
         DatabaseUnavailable: The server cannot be used, or is older than PostgreSQL 15.
         Invalid: There is no such revision above the database's.
     """
@@ -103,7 +102,7 @@ def upgrade(url: URL, revision: str = "head") -> list[Revision]:
 
 
 def downgrade(url: URL, revision: str = "-1") -> list[Revision]:
-    """Take migrations back down to a revision (``base``: all of them), and return what was taken back, newest first.
+    """Take migrations back down to a revision (``base``: all of them). Return those taken back, newest first.
 
     Raises:
         DatabaseMismatch: The database was not migrated, or by a newer version.
@@ -129,7 +128,7 @@ def history() -> list[Revision]:
 
 
 def status(url: URL) -> SchemaStatus:
-    """Tell where a database stands.
+    """Return the status of a database's schema.
 
     Raises:
         DatabaseUnavailable: The server cannot be used, or is older than PostgreSQL 15.
@@ -139,14 +138,14 @@ def status(url: URL) -> SchemaStatus:
 
 
 def ensure_current(url: URL, *, upgrade_if_behind: bool) -> None:
-    """Make sure that the schema is the one that this version works with.
+    """Make sure that the schema is the one of this version.
 
     Args:
         url: The database.
-        upgrade_if_behind: Migrate it when it is behind (our own, embedded database) instead of raising.
+        upgrade_if_behind: True to migrate an older schema (of the embedded database) instead of raising.
 
     Raises:
-        DatabaseMismatch: The schema is another one; the message says which command mends that.
+        DatabaseMismatch: The schema is another one; the message names the command that fixes it.
         DatabaseUnavailable: The server cannot be used, or is older than PostgreSQL 15.
     """
     current = status(url)
@@ -159,7 +158,7 @@ def ensure_current(url: URL, *, upgrade_if_behind: bool) -> None:
 
 
 def mismatch_of(url: URL, status: SchemaStatus) -> DatabaseMismatch | None:
-    """Say why this version cannot work where a database stands, and which command mends that; None when it can."""
+    """Return the error of a schema that this version cannot work with, and its fix; None for the current schema."""
     if status.state is SchemaState.CURRENT:
         return None
     if status.state is SchemaState.NEWER:
@@ -204,7 +203,7 @@ def check(url: URL) -> list[str]:
 
 
 def generate(url: URL, message: str) -> Path:
-    """Write a new migration holding what the entities have and the database lacks, and return its file.
+    """Write a new migration with everything that the entities have and the database lacks. Return its file.
 
     Raises:
         Conflict: There is nothing to put into it.
@@ -242,7 +241,7 @@ def generate(url: URL, message: str) -> Path:
 
 
 def create(message: str) -> Path:
-    """Write a new, empty migration and return its file."""
+    """Write a new, empty migration. Return its file."""
     with _translated_errors():
         script = command.revision(_config(None), message, rev_id=_next_id())
     if not isinstance(script, Script):
@@ -251,7 +250,7 @@ def create(message: str) -> Path:
 
 
 def _config(connection: Connection | None) -> Config:
-    config = Config(cmd_opts=Namespace(quiet=True))  # what was done is ours to say
+    config = Config(cmd_opts=Namespace(quiet=True))  # Alembic prints nothing: our commands report what was done
     config.set_main_option("script_location", str(_DIRECTORY).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
@@ -260,7 +259,7 @@ def _config(connection: Connection | None) -> Config:
 
 @contextmanager
 def _transaction(url: URL) -> Iterator[Connection]:
-    """Open one connection with one transaction, and turn what goes wrong in it into sentences."""
+    """Open one connection with one transaction, and raise the server's errors as sentences."""
     connector = Connector(url, settings={"statement_timeout": "0"})
     engine = create_engine(url, poolclass=NullPool, creator=connector.connect_waiting)
     try:
@@ -284,7 +283,10 @@ def _transaction(url: URL) -> Iterator[Connection]:
 
 
 def _require_utf8(connection: Connection) -> None:
-    """Refuse a database that cannot hold every name and concept. The server said so when we connected."""
+    """Refuse a database that cannot store every name and concept.
+
+    The server reported its encoding when we connected.
+    """
     driver = connection.connection.driver_connection
     encoding = driver.info.parameter_status("server_encoding") if isinstance(driver, psycopg.Connection) else None
     if encoding != "UTF8":
@@ -297,7 +299,7 @@ def _require_utf8(connection: Connection) -> None:
 
 
 def _require_schema(connection: Connection) -> None:
-    """Refuse a schema that is not there, and an empty one by default where another one has our tables."""
+    """Refuse a missing schema, and an empty default one while another schema has our tables."""
     url = connection.engine.url
     if connection.scalar(text("SELECT current_schema()")) is None:
         raise DatabaseMismatch(
@@ -315,7 +317,7 @@ def _require_schema(connection: Connection) -> None:
 
 
 def _refused(url: URL, error: Exception) -> MassPayoutError:
-    """Turn the server's refusal of a statement into a sentence. The transaction was rolled back."""
+    """Return the server's error on a statement as a sentence. The transaction was rolled back."""
     cause = getattr(error, "orig", None) or error
     reason = (cause.diag.message_primary if isinstance(cause, psycopg.Error) else None) or str(cause)
     if isinstance(cause, psycopg.errors.InsufficientPrivilege):
@@ -339,8 +341,8 @@ def _translated_errors() -> Iterator[None]:
 
 
 def _lock_and_read_status(connection: Connection) -> SchemaStatus:
-    """Wait until nobody else migrates this database, then tell where it stands."""
-    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    """Wait until nobody else migrates this database, then return the status of its schema."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": advisory_locks.MIGRATION})
     current = read_status(connection)
     if current.state is SchemaState.NEWER:
         raise _newer(connection.engine.url, current.revision)
@@ -348,7 +350,7 @@ def _lock_and_read_status(connection: Connection) -> SchemaStatus:
 
 
 def read_status(connection: Connection) -> SchemaStatus:
-    """Tell where the database of a connection stands. Nothing is locked or changed."""
+    """Return the status of a connection's database. Nothing is locked or changed."""
     revision = MigrationContext.configure(connection).get_current_revision()
     known = [known.id for known in history()]
     if revision is None:

@@ -1,4 +1,4 @@
-"""What Alembic runs for every command, on the connection and in the transaction that it is given."""
+"""Alembic's environment: the code that it runs for every command, on the given connection and in its transaction."""
 
 from typing import Any
 

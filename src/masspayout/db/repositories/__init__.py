@@ -1,4 +1,4 @@
-"""The queries, one repository a table. Nothing else in Mass Payout writes SQL to these tables.
+"""The queries, one repository per table. No other code writes SQL to these tables.
 
 A repository works inside its caller's unit of work and never commits. Changes of state are compare-and-set: one UPDATE
 that names the states it may start from, and returns what it changed.

@@ -1,4 +1,4 @@
-"""Queries on who may come in: ``access_user``, ``api_token``, ``login_session``, ``login_link``, ``login_throttle``."""
+"""Queries on credentials: ``access_user``, ``api_token``, ``login_session``, ``login_link``, ``login_throttle``."""
 
 import uuid
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ _USE_LINK = text("""
 
 
 class Users(Repository[User]):
-    """The people."""
+    """The users."""
 
     entity = User
     noun = "user"
@@ -47,7 +47,7 @@ class Users(Repository[User]):
         return await self.session.scalar(select(User).where(User.name == name))
 
     async def find_by_oidc(self, issuer: str, subject: str) -> User | None:
-        """Return the user whom a provider knows by a subject, or nothing."""
+        """Return the user with a subject at an OpenID provider, or nothing."""
         return await self.session.scalar(select(User).where(User.oidc_issuer == issuer, User.oidc_subject == subject))
 
     async def add(self, user: User) -> User | None:
@@ -66,7 +66,7 @@ class Users(Repository[User]):
         return (await self.session.scalars(select(User).order_by(User.name))).all()
 
     async def can_anybody_come_in(self, now: datetime) -> bool:
-        """Whether some user has a password, or some token is good: then the service need not hand out a link."""
+        """Return True if a user has a password, or a token is valid: then the service need not print a login link."""
         query = select(
             or_(
                 exists().where(User.password_hash.is_not(None), ~User.disabled),
@@ -77,24 +77,24 @@ class Users(Repository[User]):
 
 
 class ApiTokens(Repository[ApiToken]):
-    """What programs show to be let in."""
+    """The credentials of programs."""
 
     entity = ApiToken
     noun = "token"
     listed_by = Action.LIST_TOKENS
 
     async def find_by_prefix(self, prefix: str) -> ApiToken | None:
-        """Return the token that begins like this, with its owner."""
+        """Return the token with this prefix, with its user."""
         query = select(ApiToken).where(ApiToken.prefix == prefix).options(joinedload(ApiToken.owner))
         return await self.session.scalar(query)
 
     async def revoke(self, token_id: uuid.UUID, now: datetime) -> bool:
-        """Let a token never come in again. False when it is revoked already."""
+        """Revoke a token for ever. False when it is revoked already."""
         statement = update(ApiToken).where(ApiToken.id == token_id, ApiToken.revoked_at.is_(None))
         return await self._changed(statement.values(revoked_at=now)) == 1
 
     async def note_use(self, token_id: uuid.UUID, now: datetime) -> None:
-        """Remember when a token was last used."""
+        """Store the time of a token's last use."""
         await self.session.execute(update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=now))
 
 
@@ -105,7 +105,7 @@ class LoginSessions(Repository[LoginSession]):
     noun = "session"
 
     async def find_by_prefix(self, prefix: str) -> LoginSession | None:
-        """Return the session whose secret begins like this, with its user."""
+        """Return the session whose secret has this prefix, with its user."""
         query = (
             select(LoginSession)
             .join(User, User.id == LoginSession.user_id)
@@ -128,22 +128,22 @@ class LoginSessions(Repository[LoginSession]):
 
 
 class LoginLinks(Repository[LoginLink]):
-    """The links that log somebody in once."""
+    """The links that log a user in once."""
 
     entity = LoginLink
     noun = "login link"
 
     async def find_by_prefix(self, prefix: str) -> LoginLink | None:
-        """Return the link whose secret begins like this."""
+        """Return the link whose secret has this prefix."""
         return await self.session.scalar(select(LoginLink).where(LoginLink.prefix == prefix))
 
     async def use(self, link_id: uuid.UUID, now: datetime) -> bool:
-        """Use a link up. False when somebody did before, or when its time is over."""
+        """Use a link up. False when it was used before, or has expired."""
         return await self._changed(_USE_LINK, {"id": link_id, "now": now}) == 1
 
 
 class LoginThrottles:
-    """How often somebody failed to log in."""
+    """The failed logins, by name and by address."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
@@ -154,12 +154,12 @@ class LoginThrottles:
         return await self.session.scalar(_COUNT_ATTEMPT, parameters) is not None
 
     async def seconds_to_wait(self, key: str) -> float:
-        """Return how long a key must wait before its next attempt."""
+        """Return the seconds before a key's next attempt is allowed."""
         wait = func.extract("epoch", LoginThrottle.blocked_until - func.now())
         return max(0.0, float(await self.session.scalar(select(wait).where(LoginThrottle.key == key)) or 0))
 
     async def forget(self, key: str) -> None:
-        """Forget the failures of a key, which has succeeded."""
+        """Delete the failures of a key, which has succeeded."""
         statement = update(LoginThrottle).where(LoginThrottle.key == key).values(failures=0, blocked_until=None)
         await self.session.execute(statement)
 

@@ -1,4 +1,4 @@
-"""Queries by which a payment that the database forgot becomes the settled attempt that it was."""
+"""Queries that turn a payment which the database lost into the settled attempt that it was."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ _ROWS = text("""
        AND h.account_id = ANY(CAST(:accounts AS VARCHAR[]))
 """)
 
-# The attempt is written as it must have been. Its holders are paid, and the entry is matched.
+# The attempt is written as it must have been, its holders are marked paid, and the entry is matched.
 _ADOPT = text("""
     WITH adopted AS (
         INSERT INTO attempt (id, batch_payout_id, transaction_id, status, recipient_count, total_amount, outcome_code,
@@ -42,7 +42,7 @@ _ADOPT = text("""
        AND holder.account_id = ANY(matched.accounts)
 """)
 
-# Whoever of the batch waits keeps it open; whoever failed keeps it failed.
+# One waiting holder keeps the batch open; without one, a failed holder keeps it failed.
 _RECOUNT = text("""
     UPDATE batch_payout AS b
        SET successful_payments = t.paid, failed_payments = t.failed, paid_amount = t.paid_amount, slices = NULL,
@@ -115,7 +115,7 @@ _FORMER_KEY = text("""
 
 @dataclass(frozen=True, slots=True)
 class AttachedRow:
-    """How an entitlement stands, and the attempt that it is in. ``is_shown``: the statement shows who paid it."""
+    """The state of an entitlement, and its attempt. ``is_shown``: the statement shows the payment."""
 
     amount: Decimal | None
     paid: bool
@@ -125,7 +125,7 @@ class AttachedRow:
 
 
 class Adoptions:
-    """What an entry of a payer's statement may have paid."""
+    """The payouts that an entry of a payer's statement may have paid."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
@@ -149,15 +149,16 @@ class Adoptions:
     async def find_by_ledger_key(
         self, payer: str, token_id: str, ledger_key: str, account: str
     ) -> Sequence[tuple[Distribution, int]]:
-        """Return what a contract knows by a key, with the batch that an account is in."""
+        """Return the distributions that a contract knows by a key, each with the batch of an account."""
         return await self._find_with_batch(payer, token_id, account, Distribution.ledger_key == ledger_key)
 
     async def find_owing(
         self, payer: str, token_id: str, account: str, amount_units: int
     ) -> Sequence[tuple[Distribution, int]]:
-        """Return what owes an account exactly an amount and has not paid it, with the batch that it is in.
+        """Return the distributions that owe an account exactly an amount, still unpaid, with the account's batch.
 
-        Of a contract that works out the amounts itself only its own reports tell what it paid, and never an amount.
+        Payouts of a contract that computes the amounts itself are left out: only the contract's own reports prove what
+        it paid.
         """
         units = Entitlement.payment_amount * func.power(literal(10), Distribution.payment_token_decimals)
         return await self._find_with_batch(
@@ -179,7 +180,7 @@ class Adoptions:
     async def rows(
         self, distribution_id: uuid.UUID, batch_number: int, accounts: Sequence[str]
     ) -> Mapping[str, AttachedRow]:
-        """Return how the entitlements of some accounts in a batch stand, by account."""
+        """Return the state of the entitlements of some accounts in a batch, by account."""
         parameters = {"distribution_id": distribution_id, "batch_number": batch_number, "accounts": list(accounts)}
         found = await self.session.execute(_ROWS, parameters)
         return {
@@ -194,7 +195,7 @@ class Adoptions:
         }
 
     async def adopt(self, entry: PayerEntry, batch: BatchPayout, total_amount: Decimal) -> None:
-        """Write the attempt that an entry was, pay its holders, and count the batch anew."""
+        """Write the attempt of an entry, mark its holders paid, and count the batch again."""
         parameters = {
             "id": uuid7(),
             "entry_id": entry.id,
@@ -210,12 +211,12 @@ class Adoptions:
     async def close_rebuilt(
         self, distribution_id: uuid.UUID, entry_ids: Sequence[uuid.UUID], amounts: Sequence[Decimal]
     ) -> None:
-        """Close a payout that was made of entries: their attempts are written, and everybody is paid.
+        """Close a payout that was rebuilt from entries: write their attempts, and mark everybody paid.
 
         Args:
             distribution_id: The payout, with a single batch.
-            entry_ids: What paid it.
-            amounts: What each of these came to, in whole payment tokens.
+            entry_ids: The entries that paid it.
+            amounts: The sum of each entry, in whole payment tokens.
         """
         parameters = {
             "distribution_id": distribution_id,

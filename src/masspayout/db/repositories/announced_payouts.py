@@ -1,4 +1,4 @@
-"""Queries on the distributions of which a token or its contract knows the amounts: announced, or paid by its rule."""
+"""Queries on distributions whose amounts a token or its contract knows: announced, or computed by the contract."""
 
 import uuid
 from collections.abc import Mapping
@@ -12,19 +12,19 @@ from masspayout.db.repositories.base import Repository
 from masspayout.db.types import uuid7
 from masspayout.kernel.next_steps import Action
 
-# Whoever failed for one of these got money for their bonds, though not what was planned, or not by us.
+# A holder who failed with one of these codes got money for their bonds: another amount, or by another payment.
 _REDEEMED_ALL_THE_SAME = ("OTHER_AMOUNT_PAID", "ALREADY_REDEEMED")
 
 
 class AnnouncedPayouts(Repository[Distribution]):
-    """The distributions that stand for what tokens announced, or what their contracts pay by a rule."""
+    """The distributions that a token announced, or whose amounts its contract computes."""
 
     entity = Distribution
     noun = "distribution"
     listed_by = Action.LIST_DISTRIBUTIONS
 
     async def find(self, asset_id: uuid.UUID, contract_terms: str) -> Distribution | None:
-        """Return the newest distribution of these terms, whatever became of it."""
+        """Return the newest distribution of these terms, in any state."""
         query = (
             select(Distribution)
             .where(Distribution.asset_id == asset_id, Distribution.contract_terms == contract_terms)
@@ -35,7 +35,7 @@ class AnnouncedPayouts(Repository[Distribution]):
         return await self.session.scalar(query)
 
     async def redeemed(self, asset_id: uuid.UUID, contract_terms: str) -> set[str]:
-        """Return whose bonds the contract redeemed for money, by distributions of the same terms or beside them."""
+        """Return the accounts whose bonds the contract redeemed for money, by any distribution of the same terms."""
         query = (
             select(Entitlement.account_id)
             .join(Distribution, Distribution.id == Entitlement.distribution_id)

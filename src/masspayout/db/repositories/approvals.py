@@ -1,4 +1,4 @@
-"""Queries on ``approval``, and on ``payout_start``, which the limits are reckoned by."""
+"""Queries on ``approval``, and on ``payout_start``, which the limits are computed from."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from masspayout.db import advisory_locks
 from masspayout.db.entities import Approval, Distribution, PayoutStart
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import UtcTimestamp, uuid7
 from masspayout.kernel.payout_status import ApprovalCount
 
-# The distribution is held in place: it is neither begun nor called off while somebody approves it. A person's approval
-# of what it was before gives way to the one of what it is now.
+# The distribution is locked: it is neither started nor cancelled while it is being approved. A person's approval of an
+# earlier register hash is replaced by the one of the present hash.
 _APPROVE = text("""
     WITH wanted AS (
         SELECT id, register_hash, payment_token_id, payer_account_id, total_amount
@@ -39,7 +40,7 @@ _APPROVE = text("""
            (excluded.register_hash, excluded.payment_token_id, excluded.payer_account_id, excluded.total_amount)
 """).bindparams(bindparam("approved_at", type_=UtcTimestamp()))
 
-# No distribution counts for more than it is, however often it was begun.
+# No distribution counts for more than its total, however often it was started.
 _BEGUN_SINCE = text("""
     SELECT coalesce(sum(amount), 0)
       FROM (SELECT least(sum(given_free.amount), max(d.total_amount)) AS amount
@@ -51,7 +52,7 @@ _BEGUN_SINCE = text("""
              GROUP BY d.id) AS begun
 """).bindparams(bindparam("since", type_=UtcTimestamp()))
 
-# An approval counts for exactly what was approved, and not when it is the creator's.
+# An approval counts for the approved register hash only, and not when it is the creator's.
 _COUNTS = (
     Approval.distribution_id == Distribution.id,
     Approval.register_hash == Distribution.register_hash,
@@ -61,17 +62,14 @@ _COUNTS = (
     Approval.person.is_distinct_from(Distribution.created_by),
 )
 
-# Sets the advisory locks of the daily limit apart from any others.
-_LIMIT_LOCKS = 5_462
-
 
 def given_approvals() -> ColumnElement[int]:
-    """Count the approvals that count of a distribution, in a query on distributions."""
+    """Return the expression that counts a distribution's valid approvals, in a query on distributions."""
     return select(func.count()).select_from(Approval).where(*_COUNTS).correlate(Distribution).scalar_subquery()
 
 
 class Approvals(Repository[Approval]):
-    """Who consented to what."""
+    """The approvals of distributions."""
 
     entity = Approval
     noun = "approval"
@@ -79,20 +77,22 @@ class Approvals(Repository[Approval]):
     async def approve(
         self, distribution_id: uuid.UUID, *, register_hash: str, person: str, approved_at: datetime, **who: Any
     ) -> bool:
-        """Write an approval down. False when the distribution is not that, or must not be approved by this person.
+        """Write an approval.
+
+        False when the distribution has another register hash, or the person may not approve it.
 
         Args:
-            distribution_id: What is approved.
-            register_hash: What the person saw.
-            person: Who approves; at most once, and not the creator.
+            distribution_id: The distribution.
+            register_hash: The hash that the person saw.
+            person: The key of the person, who approves at most once, and is not the creator.
             approved_at: The present.
-            who: The columns that say more of the person.
+            who: Further columns about the person.
         """
         parameters = {"id": uuid7(), "distribution_id": distribution_id, "register_hash": register_hash, **who}
         return await self._changed(_APPROVE, {**parameters, "person": person, "approved_at": approved_at}) == 1
 
     async def find_of_distribution(self, distribution_id: uuid.UUID) -> Sequence[Approval]:
-        """Return the approvals that count, in the order in which they were given."""
+        """Return the valid approvals, in the order in which they were given."""
         query = (
             select(Approval)
             .join(Distribution, Distribution.id == Approval.distribution_id)
@@ -102,14 +102,17 @@ class Approvals(Repository[Approval]):
         return (await self.session.scalars(query)).all()
 
     async def counts(self, distribution_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, ApprovalCount]:
-        """Return by distribution how many approvals were given and are required."""
+        """Return the numbers of given and required approvals, by distribution."""
         query = select(Distribution.id, given_approvals(), Distribution.approvals_required).where(
             Distribution.id.in_(distribution_ids)
         )
         return {key: ApprovalCount(given, required) for key, given, required in await self.session.execute(query)}
 
     async def require(self, distribution_id: uuid.UUID, count: int) -> ApprovalCount:
-        """Have a distribution wait for that many approvals at least; say how many that are, and how many there are."""
+        """Raise the required approvals of a distribution to at least this number.
+
+        Return the required and the given ones.
+        """
         statement = (
             update(Distribution)
             .where(Distribution.id == distribution_id)
@@ -122,13 +125,13 @@ class Approvals(Repository[Approval]):
 
 
 class PayoutStarts:
-    """What was begun: the daily limit is about that."""
+    """The started amounts, which the daily limit is about."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
     async def add(self, distribution_id: uuid.UUID, token_id: str, amount: Decimal, now: datetime) -> None:
-        """Write down that so much was given free to be paid."""
+        """Write an amount that was started."""
         start = PayoutStart(distribution_id=distribution_id, payment_token_id=token_id, amount=amount, started_at=now)
         self.session.add(start)
         await self.session.flush()
@@ -136,11 +139,11 @@ class PayoutStarts:
     async def lock_and_sum(
         self, token_id: str, since: datetime, *, with_distribution: uuid.UUID, amount: Decimal
     ) -> Decimal:
-        """Return what was begun in a token since a time, with an amount of a distribution that is to begin now.
+        """Return the sum of the amounts started in a token since a time, with that of a distribution that starts now.
 
-        Until the transaction ends nobody else gets an answer for this token.
+        Until the transaction ends, nobody else gets an answer for this token.
         """
-        key = func.hashtextextended(token_id, _LIMIT_LOCKS)
+        key = func.hashtextextended(token_id, advisory_locks.DAILY_LIMIT_SEED)
         await self.session.execute(select(func.pg_advisory_xact_lock(key)))
         parameters = {"token_id": token_id, "since": since, "distribution_id": with_distribution, "amount": amount}
         return Decimal(await self.session.scalar(_BEGUN_SINCE, parameters) or 0)

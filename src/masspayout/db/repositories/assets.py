@@ -56,18 +56,18 @@ class Assets(Repository[Asset]):
         return await read_page(self.session, rows, page, limit)
 
     async def upsert(self, facts: Mapping[str, Any]) -> Asset:
-        """Write what the ledger says of a token: a new asset, or the one that is there with those facts renewed."""
+        """Write the ledger's facts about a token: a new asset, or the existing one with those facts updated."""
         new = insert(Asset).values(id=uuid7(), **facts)
         renewed = {name: new.excluded[name] for name in (*facts, "updated_at") if name != "token_id"}
         statement = new.on_conflict_do_update(index_elements=[Asset.token_id], set_=renewed).returning(Asset)
         return (await self.session.scalars(statement, execution_options={"populate_existing": True})).one()
 
     async def begin_sync(self, asset_id: uuid.UUID) -> None:
-        """Say that the register is being read."""
+        """Mark the register as being synced."""
         await self._set_sync(asset_id, sync_status=SyncStatus.SYNCING, sync_error=None)
 
     async def end_sync(self, asset_id: uuid.UUID, snapshot_at: datetime, *, holder_count: int, held_units: int) -> None:
-        """Say that the register is that of ``snapshot_at``, how many are in it and what they hold together."""
+        """Mark the register as that of ``snapshot_at``, with the number of holders and the sum of their balances."""
         await self._set_sync(
             asset_id,
             sync_status=SyncStatus.SYNCED,
@@ -78,15 +78,18 @@ class Assets(Repository[Asset]):
         )
 
     async def fail_sync(self, asset_id: uuid.UUID, reason: str) -> None:
-        """Say that the register could not be read, and why. It stays as it was."""
+        """Mark the sync as failed, with the reason. The register stays as it was."""
         await self._set_sync(asset_id, sync_status=SyncStatus.FAILED, sync_error=reason)
 
     async def lock_for_sync(self, asset_id: uuid.UUID) -> None:
-        """Wait until no other sync of this asset is writing. Payments and new entitlements are not held up."""
+        """Wait until no other sync of this asset is writing, and lock the asset.
+
+        Payments and new entitlements go on.
+        """
         await self.session.execute(select(Asset.id).where(Asset.id == asset_id).with_for_update(key_share=True))
 
     async def request_sync(self, token_id: str, at: datetime) -> None:
-        """Have the register of a token's asset read at a time, unless it is to be read earlier anyway."""
+        """Request a sync of a token's register at a time, unless an earlier one is due anyway."""
         await self.session.execute(
             update(Asset)
             .where(Asset.token_id == token_id)
@@ -94,11 +97,11 @@ class Assets(Repository[Asset]):
         )
 
     async def set_timer(self, asset_id: uuid.UUID, every_seconds: int | None, first: datetime | None) -> None:
-        """Have a register read again and again, or no more."""
+        """Set the interval of a register's sync, or none."""
         await self._set_sync(asset_id, sync_every_seconds=every_seconds, sync_requested_at=first)
 
     async def claim_due_sync(self, now: datetime, until: datetime) -> Asset | None:
-        """Take the sync that is most overdue. Unless it is ended or put off by then, it is due again at ``until``."""
+        """Claim the sync that is most overdue. Unless it ends or is put off by then, it is due again at ``until``."""
         due = (
             select(Asset.id)
             .where(Asset.sync_requested_at <= now)
@@ -112,7 +115,7 @@ class Assets(Repository[Asset]):
         return (await self.session.scalars(statement, execution_options={"populate_existing": True})).one_or_none()
 
     async def end_claimed_sync(self, asset_id: uuid.UUID, claimed_until: datetime, following: datetime | None) -> None:
-        """Say when a register is to be read next, unless somebody asked for it while it was being read."""
+        """Set the time of a register's next sync, unless another one was requested during this one."""
         await self.session.execute(
             update(Asset)
             .where(Asset.id == asset_id, Asset.sync_requested_at == claimed_until)
@@ -122,7 +125,7 @@ class Assets(Repository[Asset]):
     async def renew_payment_token(
         self, contract_id: str, token_id: str, symbol: str, decimals: int
     ) -> Sequence[uuid.UUID]:
-        """Write what a contract pays in from now on, on its assets. Returns those that this changes."""
+        """Write a contract's present payment token on its assets. Return the changed ones."""
         statement = (
             update(Asset)
             .where(
@@ -139,7 +142,7 @@ class Assets(Repository[Asset]):
         return (await self.session.scalars(statement)).all()
 
     async def complete_payment_token(self, asset_id: uuid.UUID, token_id: str, facts: Mapping[str, object]) -> bool:
-        """Write symbol and decimals of the payment token, if its id is all that is known of it, and still this one."""
+        """Write symbol and decimals of an asset's payment token, if only its id is known, and is still this one."""
         statement = (
             update(Asset)
             .where(Asset.id == asset_id, Asset.payment_token_id == token_id, Asset.payment_token_decimals.is_(None))
@@ -149,7 +152,7 @@ class Assets(Repository[Asset]):
         return (await self.session.scalars(statement)).one_or_none() is not None
 
     async def set_contract_paused(self, contract_id: str, *, paused: bool) -> Sequence[uuid.UUID]:
-        """Write whether a contract is paused, on its assets. Returns those that this changes."""
+        """Write on a contract's assets if the contract is paused. Return the changed ones."""
         statement = (
             update(Asset)
             .where(Asset.lifecycle_contract_id == contract_id, Asset.contract_paused != paused)

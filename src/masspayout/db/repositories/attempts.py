@@ -11,8 +11,8 @@ from masspayout.db.repositories.base import Repository
 from masspayout.db.types import UtcTimestamp, uuid7
 from masspayout.kernel.types import Sender, SignedTransaction
 
-# Numbers that are times may have run ahead, by a clock that was wrong: at the ceiling they go on after the greatest
-# number below it that was ever stored.
+# Numbers that are times may have run ahead, by a clock that was wrong. At the ceiling they continue after the greatest
+# stored number below it.
 _HAND_OUT = """
     INSERT INTO ledger_sequence AS s (id, account_id, last_number) VALUES (:sequence_id, :account_id, :floor)
     ON CONFLICT (account_id) DO UPDATE
@@ -47,9 +47,9 @@ _RETURN_NUMBER = text("""
      WHERE account_id = :account_id
 """)
 
-# The batch shows its latest transaction, and is held by whoever signed it. Who stores the bytes sends them at once, so
-# both are one statement: a commit of its own between the two would tell nobody anything. The batch is locked first, as
-# everybody does who changes both: else two who sign the same attempt could wait for each other.
+# The batch shows its latest transaction, and is claimed by the worker that signed it. The bytes are sent right after
+# they are stored, so SIGNED and SUBMITTED are one statement: a commit between the two would prove nothing. The batch is
+# locked first, as in every change of both: else two workers that sign the same attempt could deadlock.
 _STORE_SIGNED = text("""
     WITH batch AS MATERIALIZED (
         SELECT b.id FROM batch_payout AS b JOIN attempt AS a ON a.batch_payout_id = b.id
@@ -92,7 +92,7 @@ _CLOSE = text("""
 
 
 class Attempts(Repository[Attempt]):
-    """The transactions: stored before they are signed, and before they are sent; kept for ever."""
+    """The attempts: stored before they are signed, and before they are sent; kept for ever."""
 
     entity = Attempt
     noun = "attempt"
@@ -103,13 +103,13 @@ class Attempts(Repository[Attempt]):
         return await self._prefer_returned(sender, row.last_number, row.returned_numbers)
 
     async def return_number(self, account_id: str, number: int) -> None:
-        """Keep a number that nothing was signed with, for whatever its sender signs next: numbers have no gaps."""
+        """Return a number that nothing was signed with, for the sender's next transaction: numbers have no gaps."""
         await self.session.execute(_RETURN_NUMBER, {"account_id": account_id, "number": number})
 
     async def reserve(self, attempt: Attempt, sender: Sender) -> Attempt:
         """Write a new attempt, RESERVED, with the number that its sender uses next.
 
-        Whoever else wants a number of the sender waits until this commits.
+        Others who want a number of the sender wait until this commits.
         """
         parameters = {
             **_handing_out(sender),
@@ -126,7 +126,7 @@ class Attempts(Repository[Attempt]):
         return attempt
 
     async def _prefer_returned(self, sender: Sender, number: int, returned: Sequence[int]) -> int:
-        """Return the smallest returned number in place of a new one; those that are too small by now are dropped."""
+        """Return the smallest returned number in place of a new one. Numbers that are too small by now are dropped."""
         if not returned:
             return number
         usable = [one for one in returned if one >= sender.number_floor]
@@ -140,8 +140,8 @@ class Attempts(Repository[Attempt]):
     async def store_signed(self, attempt: Attempt, signed: SignedTransaction, *, claim_seconds: float) -> bool:
         """RESERVED → SUBMITTED, with the bytes; hold the batch for ``claim_seconds``. After the commit it may be sent.
 
-        From then on only the ledger knows. False when somebody else has signed it, or when the database does not know
-        it any more.
+        From then on only the ledger knows the outcome. False when somebody else has signed the attempt, or when the
+        database has lost it.
         """
         parameters = {
             "id": attempt.id,
@@ -153,7 +153,9 @@ class Attempts(Repository[Attempt]):
         return await self._changed(_STORE_SIGNED, parameters) == 1
 
     async def close_unsigned(self, attempt: Attempt, code: str) -> bool:
-        """RESERVED → DEAD for what the ledger said would fail; its number is used for the next attempt of its sender.
+        """RESERVED → DEAD for an attempt that the ledger would fail.
+
+        Its number is used for the sender's next attempt.
 
         False when somebody else was first.
         """
@@ -170,7 +172,7 @@ class Attempts(Repository[Attempt]):
         return await self.session.scalar(query)
 
     async def has_sent(self, distribution_id: uuid.UUID) -> bool:
-        """Whether a transaction of a distribution is signed, or under way, whose outcome is not written down."""
+        """Return True if a distribution has a signed or sent transaction without a stored outcome."""
         query = (
             select(Attempt.id)
             .join(BatchPayout, BatchPayout.id == Attempt.batch_payout_id)
@@ -184,7 +186,7 @@ class Attempts(Repository[Attempt]):
         return await self.session.scalar(query) is not None
 
     async def mark_submitted(self, attempt_id: uuid.UUID) -> bool:
-        """SIGNED → SUBMITTED, of what an earlier version stored: from now on only the ledger knows."""
+        """SIGNED → SUBMITTED, for an attempt of an earlier version: from now on only the ledger knows the outcome."""
         return await self._changed(_MARK_SUBMITTED, {"id": attempt_id}) == 1
 
     async def mark_settled(self, attempt_id: uuid.UUID, code: str) -> bool:
@@ -196,7 +198,7 @@ class Attempts(Repository[Attempt]):
         return await self._close(attempt_id, AttemptStatus.DEAD, detail=proof)
 
     async def record_poll(self, attempt_id: uuid.UUID, detail: str) -> None:
-        """Count that the outcome was looked for in vain, and why."""
+        """Count a poll without an outcome, with the reason."""
         await self._move(
             attempt_id,
             {AttemptStatus.SIGNED, AttemptStatus.SUBMITTED},
@@ -205,9 +207,9 @@ class Attempts(Repository[Attempt]):
         )
 
     async def note_rejection(self, attempt_id: uuid.UUID, code: str) -> None:
-        """Remember with which code the ledger first refused an attempt on arrival.
+        """Store the code with which the ledger first refused an attempt on arrival.
 
-        The same bytes may be sent again, and then be refused for no better reason than that it is too late by now.
+        The same bytes may be sent again, and then be refused only because they have expired.
         """
         first_code = func.coalesce(Attempt.outcome_code, code)
         await self._move(attempt_id, {AttemptStatus.SUBMITTED}, outcome_code=first_code)

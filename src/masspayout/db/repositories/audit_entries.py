@@ -18,7 +18,7 @@ from masspayout.kernel.json_forms import json_form
 FIRST_PREVIOUS_HASH = "0" * 64
 _NOTED = "noted for the audit trail"
 
-# What the hash covers: every column but the hash itself.
+# The hash covers every column but itself.
 _HASHED = tuple(column.name for column in AuditEntry.__table__.columns if column.name != "hash")
 
 
@@ -29,10 +29,10 @@ class AuditEntries(Repository[AuditEntry]):
     noun = "audit entry"
 
     def note(self, **columns: Any) -> None:
-        """Have an entry written when the session's unit of work ends, as its last statements.
+        """Add an entry, to be written when the session's unit of work ends, as its last statements.
 
-        The end of the chain is locked only then, for as long as it takes to commit. What is rolled back to a savepoint
-        takes its entries with it.
+        The end of the chain is locked only then, for as long as the commit takes. A rollback to a savepoint drops the
+        entries since.
         """
         session = self.session.sync_session
         transaction = session.get_nested_transaction() or session.get_transaction()
@@ -49,14 +49,14 @@ class AuditEntries(Repository[AuditEntry]):
         page: int = 1,
         limit: int = 20,
     ) -> Page[AuditEntry]:
-        """Return one page of the trail, the latest first, with the length of what is asked for.
+        """Return one page of the trail, the latest first, with the number of all entries found.
 
         Args:
-            subject_id: Only what was done to this.
-            action: Only this kind of thing, such as ``distribution.executed``.
-            actor: Only what somebody of this id or name did.
-            page: Which page, from 1.
-            limit: How many entries a page has.
+            subject_id: Only actions on this subject.
+            action: Only this action, such as ``distribution.executed``.
+            actor: Only actions of the actor with this id or name.
+            page: The number of the page, from 1.
+            limit: The number of entries on a page.
         """
         conditions: list[ColumnElement[bool]] = []
         if subject_id is not None:
@@ -69,18 +69,18 @@ class AuditEntries(Repository[AuditEntry]):
         return await read_page(self.session, rows, page, limit)
 
     async def see_one_moment(self) -> None:
-        """Read the trail and its head as of one moment, whatever is added meanwhile; before the first other query."""
+        """Set a snapshot, so that trail and head are read as of one moment; to be called before the first query."""
         await self.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
 
     async def head(self) -> tuple[int, str]:
-        """Return the number and the hash of the last entry that was written."""
+        """Return the number and the hash of the last entry."""
         row = (await self.session.execute(select(AuditHead.number, AuditHead.hash))).one()
         return row.number, row.hash
 
     async def stream(self, *, after: int = 0, until: int | None = None) -> AsyncIterator[AuditEntry]:
-        """Yield the trail, oldest first, in constant memory: all of it, or what has numbers in between.
+        """Yield the trail, oldest first, in constant memory: all of it, or the entries between two numbers.
 
-        Whoever reads may take their time: the transaction locks nothing.
+        A reader may be slow: the transaction locks nothing.
         """
         await self.session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         conditions = [AuditEntry.number > after] if after else []
@@ -94,7 +94,7 @@ class AuditEntries(Repository[AuditEntry]):
 
 
 def hash_of(entry: AuditEntry) -> str:
-    """Return the hash that an entry must have, from all of its other columns."""
+    """Return the hash that an entry must have, computed from all of its other columns."""
     return _hash({name: getattr(entry, name) for name in _HASHED})
 
 
@@ -104,7 +104,7 @@ def _hash(columns: Mapping[str, Any]) -> str:
 
 
 async def _write_noted(session: AsyncSession) -> None:
-    """Add what was noted to the chain. Whoever is before us holds its end until their commit."""
+    """Add the noted entries to the chain. A unit of work before this one holds its end until the commit."""
     noted: list[tuple[SessionTransaction, dict[str, Any]]] = session.info.pop(_NOTED, [])
     if not noted:
         return
@@ -131,7 +131,7 @@ async def _write_noted(session: AsyncSession) -> None:
 
 
 def _forget_rolled_back(session: Session, rolled_back: SessionTransaction) -> None:
-    """Forget what was noted within a transaction, or within a savepoint, that came to nothing."""
+    """Drop the entries of a transaction, or a savepoint, that was rolled back."""
     noted = session.info.get(_NOTED)
     if noted:
         session.info[_NOTED] = [note for note in noted if rolled_back not in _ancestry(note[0])]

@@ -1,4 +1,4 @@
-"""Queries on what a deposit starts: which series it concerns, and when their payouts are due."""
+"""Queries on deposits: the series that a deposit triggers, and the times of their payouts."""
 
 import uuid
 from collections.abc import Sequence
@@ -24,25 +24,25 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class AutomaticPayouts:
-    """What happens in the tables when money arrives, inside one unit of work."""
+    """Deposits and the payouts that they start, inside one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
     async def is_ours(self, transaction_id: str) -> bool:
-        """Say whether a ledger transaction is one of our own attempts."""
+        """Return True if a ledger transaction is one of our own attempts."""
         query = select(Attempt.id).where(Attempt.transaction_id == transaction_id)
         return await self.session.scalar(query) is not None
 
     async def is_paying_account(self, account_id: str, payer_account_id: str) -> bool:
-        """Say whether payouts are paid from an account: it is the payer, or the contract of an asset."""
+        """Return True if payouts are paid from an account: the payer, or the contract of an asset."""
         query = select(Asset.id).where(Asset.lifecycle_contract_id == account_id).limit(1)
         return account_id == payer_account_id or await self.session.scalar(query) is not None
 
     async def unreturned_units(self, account_id: str, token_id: str, at: datetime) -> int:
-        """Return what payouts sent to an account up to a time, less what it has sent back, in smallest units.
+        """Return what payouts sent to an account up to a time, less what the account has sent back, in smallest units.
 
-        A payment counts from when its transaction was sent: money may come back before its arrival is written down.
+        A payment counts from the time its transaction was sent: money may come back before the settlement is written.
         """
         units_per_token = func.power(literal(10, Numeric), Distribution.payment_token_decimals)
         paid_units = await self.session.scalar(
@@ -61,7 +61,7 @@ class AutomaticPayouts:
         return int((paid_units or 0) - (returned_units or 0))
 
     async def add_refund(self, event_id: uuid.UUID, account_id: str, token_id: str, amount_units: int) -> None:
-        """Write down that an account sent a payment back, whole or in part."""
+        """Write a payment that an account sent back, whole or in part."""
         self.session.add(
             Refund(
                 contract_event_id=event_id,
@@ -82,12 +82,12 @@ class AutomaticPayouts:
         at: datetime,
         is_refund: bool,
     ) -> Sequence[Series]:
-        """Lock and return the active AUTOMATIC series, with their assets, that a deposit of a token at a time concerns.
+        """Lock and return the active AUTOMATIC series, with their assets, that a deposit of a token at a time triggers.
 
-        It does if it reached the paying account of a series' asset (its contract, or the payer) and did not come from
-        the contract: what moves within is neither income nor a reason to pay. A series that is younger than the
-        deposit was not armed then. What looks like a refund concerns only the assets whose treasury sent it: that is
-        the issuer's own account, which funds payouts also when it is paid by them.
+        The deposit must have reached the paying account of a series' asset (its contract, or the payer) and not come
+        from the contract: a transfer within is no income. A series that is younger than the deposit was not armed then.
+        A deposit that looks like a refund triggers only the assets whose treasury sent it: that is the issuer's own
+        account, which funds payouts also when it is paid by them.
         """
         query = (
             select(Series)
@@ -110,7 +110,7 @@ class AutomaticPayouts:
         return (await self.session.scalars(query)).all()
 
     async def next_due_time(self, series_id: uuid.UUID, now: datetime) -> datetime:
-        """Return ``now``, or a time just after the last one of a locked series: no two of its payouts share one."""
+        """Return ``now``, or a time just after the latest payout of a locked series: no two payouts share a time."""
         last = await self.session.scalar(
             select(func.max(Distribution.scheduled_time)).where(Distribution.series_id == series_id)
         )

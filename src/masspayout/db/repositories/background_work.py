@@ -1,4 +1,4 @@
-"""Queries on the work in the background: workers, jobs, and the distributions that are being paid."""
+"""Queries on background work: workers, jobs, and the distributions that are being paid."""
 
 import uuid
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-# A worker that gave no heartbeat for so long is taken for dead, and its jobs are given to others.
+# A worker without a heartbeat for this long is taken for dead, and its jobs are given to others.
 WORKER_ALIVE_SECONDS = 15
 
 _WORKERS = text("""
@@ -26,7 +26,7 @@ _JOBS = text("""
       FROM procrastinate_jobs
 """)
 
-# The batches' counters tell how far a payout is; no holder is looked at.
+# The progress comes from the batches' counters; no holder is read.
 _RUNNING = text("""
     SELECT d.id AS distribution_id, a.symbol,
            count(b.id) AS batches,
@@ -56,7 +56,7 @@ _REQUEUE = text("""
 
 @dataclass(frozen=True, slots=True)
 class WorkerSign:
-    """A worker, when it last gave a sign of life, and how many jobs it has in hand."""
+    """A worker, the time of its last heartbeat, and the number of its jobs."""
 
     worker_id: int
     last_heartbeat: datetime
@@ -65,7 +65,7 @@ class WorkerSign:
 
 @dataclass(frozen=True, slots=True)
 class JobCounts:
-    """How many jobs there are in each state."""
+    """The number of jobs in each state."""
 
     waiting: int
     doing: int
@@ -74,7 +74,7 @@ class JobCounts:
 
 @dataclass(frozen=True, slots=True)
 class RunningDistribution:
-    """How far a distribution is that is being paid, in batches and in holders."""
+    """The progress of a distribution that is being paid, in batches and in holders."""
 
     distribution_id: uuid.UUID
     symbol: str
@@ -87,7 +87,7 @@ class RunningDistribution:
 
 @dataclass(frozen=True, slots=True)
 class WorkStatus:
-    """How the work in the background stands."""
+    """The status of the background work."""
 
     workers: Sequence[WorkerSign]
     jobs: JobCounts
@@ -95,13 +95,13 @@ class WorkStatus:
 
 
 class BackgroundWork:
-    """What the tables say of the work in the background."""
+    """The background work in the tables."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
     async def status(self) -> WorkStatus:
-        """Return how it stands at this moment."""
+        """Return the present status."""
         workers = [
             WorkerSign(row.worker_id, row.last_heartbeat.astimezone(UTC), row.jobs)
             for row in await self._rows(_WORKERS)

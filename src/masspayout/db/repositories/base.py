@@ -1,4 +1,4 @@
-"""What every repository can do: find, save, and page through a table, newest first."""
+"""The base of all repositories: find, save, and page through a table, newest first."""
 
 import uuid
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from masspayout.kernel.next_steps import Action, Part
 
 Entity = TypeVar("Entity", bound=Base)
 
-# For statements that write many rows: one key of our function, counted up, since its randomness costs more than the
-# rest of a row. A bit is cleared so that counting never reaches the variant. To be used with NTH_ID.
+# For statements that write many rows: one key of our function, counted up, since randomness costs more than the rest of
+# a row. A bit is cleared so that counting never reaches the variant. To be used with NTH_ID.
 FIRST_ID = """first_id AS MATERIALIZED (
         SELECT left(CAST(id AS TEXT), 19) AS head,
                CAST(CAST('x' || right(replace(CAST(id AS TEXT), '-', ''), 16) AS BIT(64)) AS BIGINT)
@@ -28,14 +28,14 @@ NTH_ID = "CAST(first_id.head || to_hex(first_id.tail + {number}) AS UUID)"
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Entity]):
-    """Some rows of a list, and how many the whole list has."""
+    """Some rows of a list, and the number of all its rows."""
 
     items: Sequence[Entity]
     total: int
 
 
 def length_of(query: Select[Entity]) -> ScalarSelect[int]:
-    """Return the query of how many rows a query finds. Counting needs no columns and no order."""
+    """Return the query for the number of rows that a query finds. Counting needs no columns and no order."""
     rows = query.order_by(None).with_only_columns(literal(1), maintain_column_froms=True)
     return select(func.count()).select_from(rows.subquery()).scalar_subquery()
 
@@ -64,7 +64,7 @@ class Repository(Generic[Entity]):
         """Return one row.
 
         Raises:
-            NotFound: There is none with this id.
+            NotFound: There is no row with this id.
         """
         found = await self.find_by_id(entity_id)
         if found is None:
@@ -72,10 +72,10 @@ class Repository(Generic[Entity]):
         return found
 
     async def get_by_text(self, reference: str) -> Entity:
-        """Return one row by its id, as somebody wrote it.
+        """Return one row by the text of its id.
 
         Raises:
-            NotFound: There is none, or this is no id.
+            NotFound: There is no such row, or the text is no id.
         """
         try:
             found = await self.find_by_id(uuid.UUID(reference))
@@ -86,10 +86,10 @@ class Repository(Generic[Entity]):
         return found
 
     async def _lock_by_id(self, entity_id: uuid.UUID) -> Entity:
-        """Lock one row, of those that are never deleted, and read it again.
+        """Lock and read one row of a table whose rows are never deleted.
 
         Raises:
-            DatabaseForgot: It is gone.
+            DatabaseForgot: The row is gone.
         """
         found = await self.session.get(self.entity, entity_id, populate_existing=True, with_for_update=True)
         if found is None:
@@ -114,7 +114,7 @@ class Repository(Generic[Entity]):
         return await read_page(self.session, self._newest_first(), page, limit)
 
     async def find_older(self, than: Entity | None, limit: int) -> Sequence[Entity]:
-        """Return the rows that follow ``than`` in the list; its cost does not grow with the depth."""
+        """Return the rows that follow ``than`` in the list (a keyset page); the cost does not grow with the depth."""
         query = self._newest_first().limit(limit)
         if than is not None:
             query = query.where(tuple_(self.entity.created_at, self.entity.id) < (than.created_at, than.id))
@@ -124,6 +124,6 @@ class Repository(Generic[Entity]):
         return select(self.entity).order_by(self.entity.created_at.desc(), self.entity.id.desc())
 
     async def _changed(self, statement: Executable, parameters: dict[str, Any] | None = None) -> int:
-        """Execute a statement and return how many rows it changed."""
+        """Execute a statement and return the number of changed rows."""
         result = await self.session.execute(statement, parameters)
         return cast("CursorResult[Any]", result).rowcount

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import func, select, text
 
+from masspayout.db import advisory_locks
 from masspayout.db.entities import BatchPayout, BatchStatus
 from masspayout.db.repositories.base import Repository
 from masspayout.kernel.payout_status import Progress
@@ -25,7 +26,7 @@ _MARK_FAILED = text("""
        AND NOT paid AND holder.account_id = failure.account_id
 """)
 
-# The batch is locked first, as everybody does who settles. Whoever finds the attempt settled changes nothing.
+# The batch is locked first, as in every settlement. A worker that finds the attempt settled changes nothing.
 # `status || ''` because an index over states looks cheap to the planner when it was last analysed, and then holds an
 # entry of every batch since. The key leads to the row.
 _COMPLETE = text("""
@@ -99,7 +100,7 @@ _REOPEN = text("""
        AND NOT holder.paid AND holder.failure_code IS NOT NULL
 """)
 
-# Only those of the chosen who are unpaid for a reason: nobody who is in an attempt, or waits for one, is touched.
+# Only selected holders who are unpaid for a reason: one who is in an attempt, or waits for one, is left alone.
 _REOPEN_SOME = text("""
     WITH chosen AS (
         UPDATE holder SET failure_code = NULL, updated_at = now()
@@ -136,7 +137,7 @@ _PROGRESS = text("""
 """)
 
 
-# What was begun is left out: the ledger may have moved it.
+# Started batches are left out: the ledger may have paid them already.
 _PROMISED = text("""
     SELECT sum(b.total_amount - b.paid_amount)
       FROM batch_payout AS b JOIN distribution AS d ON d.id = b.distribution_id
@@ -144,13 +145,10 @@ _PROMISED = text("""
        AND d.payer_account_id = :payer_account_id AND d.payment_token_id = :token_id
 """)
 
-# Sets the advisory locks of funds apart from any others.
-_FUNDS_LOCKS = 7_103
-
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How the holders of one batch stand."""
+    """The holders of one batch, counted by state."""
 
     paid: int
     failed: int
@@ -160,13 +158,13 @@ class Tally:
 
 
 class BatchPayouts(Repository[BatchPayout]):
-    """The slices in which distributions go to the ledger."""
+    """The batches of distributions."""
 
     entity = BatchPayout
     noun = "batch"
 
     async def seconds_until_claimable(self, distribution_id: uuid.UUID) -> float | None:
-        """Return how long it is until an open batch can be claimed; None when no batch is open."""
+        """Return the seconds until an open batch can be claimed; None when no batch is open."""
         wait = func.min(func.coalesce(BatchPayout.claimed_until, func.now())) - func.now()
         query = select(func.extract("epoch", wait)).where(
             BatchPayout.distribution_id == distribution_id, text("status IN ('PENDING', 'PROCESSING')")
@@ -175,17 +173,17 @@ class BatchPayouts(Repository[BatchPayout]):
         return None if seconds is None else max(0.0, float(seconds))
 
     async def lock(self, batch_id: uuid.UUID) -> BatchPayout:
-        """Lock one batch and read it again: what is decided next is decided on what is true now.
+        """Lock and read one batch, so that the next decision is made on its present state.
 
         Raises:
-            DatabaseForgot: It is gone.
+            DatabaseForgot: The batch is gone.
         """
         return await self._lock_by_id(batch_id)
 
     async def hold_after_failure(
         self, batch_id: uuid.UUID, *, failures: int, shortest_seconds: float, longest_seconds: float
     ) -> None:
-        """Write how often in a row a locked batch failed to nobody's blame, and leave it alone for a while.
+        """Write the number of failures in a row of a locked batch that no holder caused, and put it off for a while.
 
         The pause doubles with each failure, up to the longest, and is shortened at random by up to a half.
         """
@@ -198,11 +196,11 @@ class BatchPayouts(Repository[BatchPayout]):
         await self.session.execute(_HOLD_AFTER_FAILURE, parameters)
 
     async def mark_paid(self, batch: BatchPayout, attempt_id: uuid.UUID, failed: Sequence[str]) -> int:
-        """Write down that everybody of an attempt was paid, but those who failed. Returns how many were."""
+        """Mark the holders of an attempt paid, but for the failed ones. Return the number of paid ones."""
         return await self._changed(_MARK_PAID, {**self._key(batch), "attempt_id": attempt_id, "failed": list(failed)})
 
     async def mark_failed(self, batch: BatchPayout, attempt_id: uuid.UUID, failures: dict[str, str]) -> int:
-        """Write down who of an attempt was not paid and why; they leave the attempt. Returns how many."""
+        """Write the failures of an attempt's holders, who leave the attempt. Return their number."""
         return await self._changed(
             _MARK_FAILED,
             {
@@ -214,18 +212,18 @@ class BatchPayouts(Repository[BatchPayout]):
         )
 
     async def release(self, batch: BatchPayout, attempt_id: uuid.UUID) -> int:
-        """Let the unpaid holders of an attempt go that did not pay them, so that another may."""
+        """Release the unpaid holders of an attempt that did not pay them, for another attempt."""
         return await self._changed(_RELEASE, {**self._key(batch), "attempt_id": attempt_id})
 
     async def tally(self, batch: BatchPayout) -> Tally:
-        """Count how the holders of a batch stand."""
+        """Count the holders of a batch by state."""
         row = (await self.session.execute(_TALLY, self._key(batch))).one()
         return Tally(**row._asdict())
 
     async def complete(self, batch_id: uuid.UUID, attempt_id: uuid.UUID, code: str) -> bool:
-        """Settle an attempt that paid everybody of a batch, and close the batch: one statement for what is usual.
+        """Settle an attempt that paid everybody of a batch, and close the batch: the usual case in one statement.
 
-        False when the attempt was for a part of the batch, or somebody else was first; then nothing was written.
+        False when the attempt was for a part of the batch, or somebody else was first; then nothing is written.
         """
         return await self._changed(_COMPLETE, {"id": batch_id, "attempt_id": attempt_id, "code": code}) == 1
 
@@ -238,7 +236,7 @@ class BatchPayouts(Repository[BatchPayout]):
         slices: list[int] | None,
         error_message: str | None,
     ) -> None:
-        """Write how the holders of an open batch stand; with COMPLETED or FAILED, the batch is closed."""
+        """Write the counts of an open batch's holders. COMPLETED or FAILED closes the batch."""
         await self.session.execute(
             _WRITE_TALLY,
             {
@@ -253,15 +251,16 @@ class BatchPayouts(Repository[BatchPayout]):
         )
 
     async def reopen_failed(self, distribution_id: uuid.UUID) -> None:
-        """FAILED → PENDING, and their unpaid holders lose the reason of the last time."""
+        """FAILED → PENDING for all batches; the reasons of their unpaid holders are cleared."""
         await self.session.execute(_REOPEN, {"distribution_id": distribution_id})
 
     async def reopen_some(
         self, distribution_id: uuid.UUID, accounts: Sequence[str] | None, failure_code: str | None
     ) -> int:
-        """Reopen the failed batches of the unpaid with these accounts, or this reason, for nobody but them.
+        """Reopen failed batches for their unpaid holders with these accounts, or this failure code, and no others.
 
-        The others in these batches keep their reason, and so stay out of every attempt. Returns how many were chosen.
+        The other holders of these batches keep their reason, and so stay out of every attempt. Return the number of
+        selected holders.
         """
         parameters = {
             "distribution_id": distribution_id,
@@ -271,16 +270,16 @@ class BatchPayouts(Repository[BatchPayout]):
         return int(await self.session.scalar(_REOPEN_SOME, parameters) or 0)
 
     async def progress(self, distribution_id: uuid.UUID) -> Progress:
-        """Say how far a distribution is."""
+        """Return the progress of a distribution."""
         row = (await self.session.execute(_PROGRESS, {"distribution_id": distribution_id})).one()
         return Progress(**row._asdict())
 
     async def promised_amount(self, payer_account_id: str, token_id: str) -> Decimal:
-        """Return what a payer has still to pay in a token for distributions under way, batches that are begun aside.
+        """Return the amount that a payer still needs in a token for the batches under way that have not started.
 
-        Until the transaction ends nobody else gets an answer for this payer and token.
+        Until the transaction ends, nobody else gets an answer for this payer and token.
         """
-        key = func.hashtextextended(f"{payer_account_id} {token_id}", _FUNDS_LOCKS)
+        key = func.hashtextextended(f"{payer_account_id} {token_id}", advisory_locks.PROMISED_FUNDS_SEED)
         await self.session.execute(select(func.pg_advisory_xact_lock(key)))
         parameters = {"payer_account_id": payer_account_id, "token_id": token_id}
         return Decimal(await self.session.scalar(_PROMISED, parameters) or 0)

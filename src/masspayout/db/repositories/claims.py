@@ -1,4 +1,4 @@
-"""Queries by which a worker takes a batch, and attaches its holders to an attempt: the guard against double payment."""
+"""Queries that claim a batch for a worker and attach its holders to an attempt: the guard against double payment."""
 
 import uuid
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _HOLD = text("""
     UPDATE batch_payout SET claimed_until = now() + make_interval(secs => :seconds), updated_at = now() WHERE id = :id
 """)
 
-# FOR UPDATE SKIP LOCKED: two workers that look at the same moment get different batches.
+# FOR UPDATE SKIP LOCKED: two workers that claim at the same moment get different batches.
 _CLAIM = text("""
     UPDATE batch_payout
        SET status = 'PROCESSING', executed_at = coalesce(executed_at, now()), updated_at = now(),
@@ -27,7 +27,7 @@ _CLAIM = text("""
     RETURNING *
 """)
 
-# What may still pay, of whichever payout of a payer: while nothing is signed for it, that is what the payer waits for.
+# Attempts that may still pay, of any payout of a payer: a stopped payer waits for these.
 _CLAIM_UNDER_WAY = text("""
     UPDATE batch_payout
        SET updated_at = now(), claimed_until = now() + make_interval(secs => :claim_seconds)
@@ -42,8 +42,8 @@ _CLAIM_UNDER_WAY = text("""
     RETURNING *
 """)
 
-# The gate: whether the payer was cleared for this very database, and whether the distribution was started in it, which
-# a database that took the other's place may have forgotten. Looked at in the statement that attaches.
+# The gate: the payer is cleared for this very database, and the distribution was started in it, which a database that
+# took the other's place may have lost. It is checked in the statement that attaches.
 _GATE = f"""
     WITH gate AS MATERIALIZED (
         SELECT cleared_for = {CLEARANCE}
@@ -52,14 +52,14 @@ _GATE = f"""
     )
 """  # noqa: S608 - the piece is a constant
 
-# Who waits for a transaction; nobody does once something that concerns everybody stopped the distribution.
+# The holders that wait for an attempt; none do once the distribution was stopped for all.
 _WAITING = """
     distribution_id = :distribution_id AND batch_number = :batch_number
     AND attempt_id IS NULL AND NOT paid AND failure_code IS NULL
     AND NOT EXISTS (SELECT FROM distribution AS d WHERE d.id = :distribution_id AND d.failure_code IS NOT NULL)
 """
 
-# A row for each holder who was attached, or a single one without an account.
+# One row for each attached holder, or a single row without an account.
 _ATTACHED = """
     SELECT coalesce(gate.is_open, false) AS is_open, attached.account_id, attached.payment_amount
       FROM (SELECT) AS one LEFT JOIN gate ON true LEFT JOIN attached ON true
@@ -92,7 +92,7 @@ _ATTACH_SOME = text(
 
 
 class Claims(Repository[BatchPayout]):
-    """Batches while a worker holds them, and who of them is in an attempt."""
+    """Claimed batches, and their holders in attempts."""
 
     entity = BatchPayout
     noun = "batch"
@@ -100,7 +100,7 @@ class Claims(Repository[BatchPayout]):
     async def claim(
         self, distribution_id: uuid.UUID, *, after: int, claim_seconds: float, begun_only: bool = False
     ) -> BatchPayout | None:
-        """Take the next batch that nobody works on, or whose worker gave no sign of life, for ``claim_seconds``.
+        """Claim the next batch that no worker holds, or whose lease has lapsed, for ``claim_seconds``.
 
         With ``begun_only``, batches of which nothing was ever signed are left alone.
         """
@@ -119,12 +119,12 @@ class Claims(Repository[BatchPayout]):
     async def claim_under_way(
         self, payer_account_id: str, ledger_identity: str, *, claim_seconds: float
     ) -> BatchPayout | None:
-        """Take a batch of any payout of a payer whose transaction may still pay, and that nobody works on.
+        """Claim a batch of any payout of a payer whose transaction may still pay, and that no worker holds.
 
         Args:
-            payer_account_id: Whose payouts.
-            ledger_identity: On which ledger they began.
-            claim_seconds: For how long.
+            payer_account_id: The payer of the payouts.
+            ledger_identity: The ledger on which they began.
+            claim_seconds: The lease.
         """
         claimed = await self.session.scalars(
             select(BatchPayout).from_statement(_CLAIM_UNDER_WAY),
@@ -138,7 +138,7 @@ class Claims(Repository[BatchPayout]):
         return claimed.one_or_none()
 
     async def hold(self, batch_id: uuid.UUID, seconds: float) -> None:
-        """Keep a batch for this long, or leave it alone for this long."""
+        """Set the lease of a batch, which keeps it from others or puts it off."""
         await self.session.execute(_HOLD, {"id": batch_id, "seconds": seconds})
 
     async def attach(
@@ -146,8 +146,8 @@ class Claims(Repository[BatchPayout]):
     ) -> Mapping[str, Decimal] | None:
         """Attach the waiting holders of a batch, or of its next slice, to an attempt: the guard against double payment.
 
-        Returns account ids and amounts in whole payment tokens; None when the gate of the payer is closed, or this
-        database does not know that the distribution was started.
+        Return account ids and amounts in whole payment tokens; None when the gate of the payer is closed, or this
+        database has lost the start of the distribution.
         """
         parameters = {
             "distribution_id": batch.distribution_id,
@@ -166,7 +166,7 @@ class Claims(Repository[BatchPayout]):
     async def attached(
         self, distribution_id: uuid.UUID, batch_number: int, attempt_id: uuid.UUID
     ) -> Mapping[str, Decimal]:
-        """Return the accounts that are attached to an attempt and unpaid, and what each is owed."""
+        """Return the unpaid accounts of an attempt, with the amount that each is owed."""
         query = select(Entitlement.account_id, Entitlement.payment_amount).where(
             Entitlement.distribution_id == distribution_id,
             Entitlement.batch_number == batch_number,

@@ -1,4 +1,4 @@
-"""Queries on ``contract_event``: the row of an event is what makes it handled once."""
+"""Queries on ``contract_event``: the row of an event guarantees that it is handled once."""
 
 import json
 import uuid
@@ -54,7 +54,7 @@ class ContractEvents(Repository[ContractEvent]):
         return (await self.session.scalars(statement)).one_or_none()
 
     async def set_aside(self, event_id: uuid.UUID, error: str) -> None:
-        """HANDLED → SET_ASIDE, with what went wrong."""
+        """HANDLED → SET_ASIDE, with the error."""
         error = error.replace(_NUL, _REPLACEMENT)
         await self._set(event_id, {EventStatus.HANDLED}, status=EventStatus.SET_ASIDE, error=error)
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, text, update
 from sqlalchemy.orm import aliased, selectinload
 
+from masspayout.db import advisory_locks
 from masspayout.db.entities import (
     Asset,
     BatchPayout,
@@ -25,7 +26,7 @@ from masspayout.db.types import UtcTimestamp
 from masspayout.kernel.next_steps import Action, NextStep
 from masspayout.kernel.types import Share, Totals
 
-# Finished when nothing is open any more; completed only when every batch that was planned is there and completed.
+# Finished when no batch is open any more; completed only when every planned batch exists and is completed.
 _FINISH = text("""
     UPDATE distribution AS d
        SET status = CASE WHEN d.batch_count = (SELECT count(*) FROM batch_payout AS b
@@ -38,7 +39,7 @@ _FINISH = text("""
     RETURNING d.status
 """)
 
-# Whoever was not reached when the distribution stopped has the reason that stopped it, and counts as failed.
+# Holders that were not paid when the distribution stopped get the reason of the stop, and count as failed.
 _EXPLAIN_UNREACHED = text("""
     WITH unreached AS (
         UPDATE holder AS h SET failure_code = d.failure_code, updated_at = now()
@@ -54,16 +55,13 @@ _EXPLAIN_UNREACHED = text("""
      WHERE b.distribution_id = :id AND b.batch_number = counted.batch_number
 """)
 
-# Sets the advisory locks that schedulers take apart from any others.
-_SCHEDULER_LOCKS = 5_461
 
-
-# Nothing keeps it any more.
+# Clears the reason of a distribution that did not go on.
 _NO_REASON: Mapping[str, None] = {"failure_message": None, "failure_next_step": None}
 
 
 class Distributions(Repository[Distribution]):
-    """The payouts."""
+    """The distributions."""
 
     entity = Distribution
     noun = "distribution"
@@ -87,9 +85,9 @@ class Distributions(Repository[Distribution]):
         return await self.session.get(Distribution, entity_id, options=options, populate_existing=True)
 
     async def find_pending_scheduled(self, now: datetime) -> Sequence[Distribution]:
-        """Return what is due, the longest overdue first (by ``idx_distribution_scheduled``).
+        """Return the due distributions, the longest overdue first (by ``idx_distribution_scheduled``).
 
-        Occurrences of a paused series wait, and those that were missed are not due any more.
+        Occurrences of a paused series wait, and missed ones are not due any more.
         """
         query = (
             select(Distribution)
@@ -100,12 +98,12 @@ class Distributions(Repository[Distribution]):
         return (await self.session.scalars(query)).all()
 
     async def claim_due(self, due: Distribution, now: datetime) -> Distribution | None:
-        """Keep other schedulers away from what is due until the transaction ends, and read it again.
+        """Claim a due distribution until the transaction ends, and read it again.
 
-        None when somebody else is at it, or when it is not due any more. One of a series also waits for those before
+        None when another scheduler has it, or when it is not due any more. An occurrence also waits for those before
         it, so that the occurrences of a series are frozen in order.
         """
-        key = func.hashtextextended(str(due.series_id or due.id), _SCHEDULER_LOCKS)
+        key = func.hashtextextended(str(due.series_id or due.id), advisory_locks.DUE_START_SEED)
         if not await self.session.scalar(select(func.pg_try_advisory_xact_lock(key))):
             return None
         earlier = aliased(Distribution)
@@ -148,7 +146,7 @@ class Distributions(Repository[Distribution]):
     async def fail_to_start(
         self, distribution_id: uuid.UUID, code: str, message: str, next_step: NextStep | None = None
     ) -> bool:
-        """PENDING → FAILED, nothing having been sent. False when somebody else started or cancelled it."""
+        """PENDING → FAILED, when nothing was sent. False when somebody else started or cancelled it."""
         return await self._move(
             distribution_id,
             {DistributionStatus.PENDING},
@@ -159,7 +157,7 @@ class Distributions(Repository[Distribution]):
         )
 
     async def reopen_unfrozen(self, distribution_id: uuid.UUID) -> bool:
-        """FAILED → PENDING for one that never got as far as its freeze."""
+        """FAILED → PENDING for a distribution that was never frozen."""
         return await self._move(
             distribution_id,
             {DistributionStatus.FAILED},
@@ -170,7 +168,7 @@ class Distributions(Repository[Distribution]):
         )
 
     async def cancel_pending_of_series(self, series_id: uuid.UUID) -> Sequence[uuid.UUID]:
-        """PENDING → CANCELLED for whatever of a series has not begun. Returns which these were."""
+        """PENDING → CANCELLED for every distribution of a series that has not started. Return their ids."""
         statement = (
             update(Distribution)
             .where(Distribution.series_id == series_id, Distribution.status == DistributionStatus.PENDING)
@@ -217,7 +215,7 @@ class Distributions(Repository[Distribution]):
         return await read_page(self.session, rows, page, limit)
 
     async def find_last_begun(self, asset_id: uuid.UUID) -> Distribution | None:
-        """Return the payout of an asset that began last."""
+        """Return the distribution of an asset that started last."""
         query = (
             select(Distribution)
             .where(Distribution.asset_id == asset_id, Distribution.executed_at.is_not(None))
@@ -237,19 +235,19 @@ class Distributions(Repository[Distribution]):
         return (await self.session.scalars(query)).all()
 
     async def count_by_status(self) -> dict[DistributionStatus, int]:
-        """Return how many distributions are in each state; states that none is in are absent."""
+        """Return the number of distributions by state; states without any are absent."""
         query = select(Distribution.status, func.count()).group_by(Distribution.status)
         return {DistributionStatus(status): count for status, count in (await self.session.execute(query)).all()}
 
     async def find_unfinished(self) -> Sequence[uuid.UUID]:
-        """Return the distributions that are being paid. Rows that only say so, and were never frozen, are none."""
+        """Return the distributions that are being paid. A PROCESSING row that was never frozen is not one."""
         query = select(Distribution.id).where(
             Distribution.status == DistributionStatus.PROCESSING, Distribution.frozen_at.is_not(None)
         )
         return (await self.session.scalars(query)).all()
 
     async def find_running_though_paused(self) -> Sequence[uuid.UUID]:
-        """Return what is being paid, and was not stopped yet, although the asset's contract is paused."""
+        """Return the distributions that are being paid and not stopped yet, although the asset's contract is paused."""
         query = (
             select(Distribution.id)
             .join(Asset, Asset.id == Distribution.asset_id)
@@ -262,7 +260,7 @@ class Distributions(Repository[Distribution]):
         return (await self.session.scalars(query)).all()
 
     async def find_stopped_by_pause(self, code: str) -> Sequence[uuid.UUID]:
-        """Return what failed with the code of a pause, of assets whose contract is not paused any more."""
+        """Return the distributions that failed with the code of a pause, and whose contract is not paused any more."""
         query = (
             select(Distribution.id)
             .join(Asset, Asset.id == Distribution.asset_id)
@@ -283,7 +281,7 @@ class Distributions(Repository[Distribution]):
         return await Freeze(self.session, distribution).write_shares(shares, decimals, batch_size)
 
     async def mark_frozen(self, distribution_id: uuid.UUID, **facts: Any) -> bool:
-        """Say what the freeze found. False when it was frozen before, or is not pending."""
+        """Write the result of a freeze. False when the distribution was frozen before, or is not pending."""
         return await self._move(
             distribution_id,
             {DistributionStatus.PENDING},
@@ -307,7 +305,7 @@ class Distributions(Repository[Distribution]):
         )
 
     async def cancel(self, distribution_id: uuid.UUID) -> bool:
-        """PENDING → CANCELLED, unless somebody of it was paid before, as the ledger showed."""
+        """PENDING → CANCELLED, unless the ledger showed a payment of it before."""
         is_paid = exists().where(BatchPayout.distribution_id == distribution_id, BatchPayout.successful_payments > 0)
         return await self._move(
             distribution_id,
@@ -330,7 +328,7 @@ class Distributions(Repository[Distribution]):
         )
 
     async def stop(self, distribution_id: uuid.UUID, code: str, message: str, next_step: NextStep) -> bool:
-        """Remember what concerns everybody; batches that were not begun fail with it. False when it was stopped."""
+        """Write a failure that concerns all holders, also on batches that did not start. False when it was stopped."""
         stopped = await self._move(
             distribution_id,
             {DistributionStatus.PROCESSING},
@@ -340,7 +338,7 @@ class Distributions(Repository[Distribution]):
             failure_next_step=next_step,
         )
         if stopped:
-            # What another worker has just claimed is begun: to wait for it here could make both wait for each other.
+            # A batch that another worker has just claimed is started: waiting for its row here could deadlock.
             not_begun = (
                 select(BatchPayout.id)
                 .where(BatchPayout.distribution_id == distribution_id, BatchPayout.status == BatchStatus.PENDING)
@@ -354,7 +352,7 @@ class Distributions(Repository[Distribution]):
         return stopped
 
     async def finish(self, distribution_id: uuid.UUID) -> DistributionStatus | None:
-        """PROCESSING → COMPLETED or FAILED, once nothing is open any more. None when it is not so far."""
+        """PROCESSING → COMPLETED or FAILED, once no batch is open any more; before that, None."""
         status = await self.session.scalar(_FINISH, {"id": distribution_id})
         if status == DistributionStatus.FAILED:
             await self.session.execute(_EXPLAIN_UNREACHED, {"id": distribution_id})
@@ -377,7 +375,7 @@ class Distributions(Repository[Distribution]):
 
 
 def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Say of a distribution, joined with its series if it has one, that it is to be started."""
+    """Return the conditions of a distribution, joined with its series if any, that is due."""
     return (
         Distribution.status == text("'PENDING'"),
         Distribution.scheduled_time <= now,
@@ -387,12 +385,12 @@ def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def _in_catch_up_window(now: datetime) -> ColumnElement[bool]:
-    """Say of a distribution of a series that it may be as much overdue as it is. Only a calendar misses anything."""
+    """Return the condition that a distribution is inside its series' catch-up window, which only calendars have."""
     window = func.make_interval(0, 0, 0, 0, 0, 0, Series.catch_up_seconds)
     since = literal(now, UtcTimestamp()) - window
     return or_(
         Series.execution_type != ExecutionType.RECURRING,
         Distribution.scheduled_time >= since,
-        # It was frozen in time, and waits for people since.
+        # Frozen in time, and since then waiting for approvals.
         Distribution.frozen_at.is_not(None),
     )

@@ -22,7 +22,7 @@ _ACCOUNTS = "SELECT account_id FROM share WHERE units > 0"
 
 @dataclass(frozen=True, slots=True)
 class DryRunTotals:
-    """Totals of a dry run, in smallest units."""
+    """The totals of a dry run, in smallest units."""
 
     entitlement_count: int
     payable_count: int
@@ -32,7 +32,7 @@ class DryRunTotals:
 
 
 class DryRun:
-    """Dry run: the shares that the holders of an asset would have of a total, by the register or by staged balances."""
+    """A dry run: the shares that the holders of an asset would have of a total, by the register or staged balances."""
 
     def __init__(
         self,
@@ -52,12 +52,12 @@ class DryRun:
         }
 
     async def totals(self) -> DryRunTotals:
-        """Return what it would come to."""
+        """Return the totals."""
         row = (await self.session.execute(text(self._shares + _TOTALS), self._parameters)).one()
         return DryRunTotals(**{name: int(value) for name, value in row._asdict().items()})
 
     async def account_chunks(self, size: int) -> AsyncIterator[Sequence[str]]:
-        """Stream the accounts that would be paid something, so many at a time, from a cursor of the server."""
+        """Stream the accounts that would be paid, in chunks, from a cursor of the server."""
         rows = await self.session.stream_scalars(
             text(self._shares + _ACCOUNTS), self._parameters, execution_options={"yield_per": size}
         )

@@ -1,4 +1,4 @@
-"""Queries on distributions that cannot start, or not go on: rows of others beside them, and the reasons."""
+"""Queries on distributions that cannot start or go on, with the reasons."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from masspayout.db.entities import Distribution, DistributionStatus, ExecutionTy
 from masspayout.kernel.errors import Conflict, MassPayoutError
 from masspayout.kernel.next_steps import Action, NextStep
 
-# Errors about the rows themselves: to write the same again would fail again.
+# Errors about the rows themselves: a retry with the same rows would fail again.
 ROWS_REFUSED = (IntegrityError, DataError, psycopg.IntegrityError, psycopg.DataError)
 
 
@@ -50,13 +50,13 @@ def refusing_rows(distribution_id: uuid.UUID) -> Iterator[None]:
 
 
 class DueStarts:
-    """What keeps distributions from starting, and from going on."""
+    """The reasons that keep distributions from starting and going on."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
     async def find_orphans(self) -> Sequence[Distribution]:
-        """Return rows of other programs that nothing would ever start or pay, and that do not say so yet."""
+        """Return rows of other programs that nothing would ever start or pay, and that are not flagged yet."""
         query = select(Distribution).where(
             Distribution.failure_message.is_(None),
             Distribution.failure_code.is_(None),
@@ -72,11 +72,11 @@ class DueStarts:
         return (await self.session.scalars(query)).all()
 
     async def note_failure(self, distribution_id: uuid.UUID, message: str, next_step: NextStep | None) -> None:
-        """Write on a pending distribution why it did not start yet, though it is due, and what to do about it."""
+        """Write on a due distribution the reason why it did not start yet, with the next step."""
         await self._note(distribution_id, DistributionStatus.PENDING, message, next_step)
 
     async def note_wait(self, distribution_id: uuid.UUID, reason: MassPayoutError | None) -> None:
-        """Write on a distribution that is being paid why it does not go on; None: nothing keeps it."""
+        """Write on a distribution that is being paid the reason why it does not go on; None: there is none."""
         message, next_step = (None, None) if reason is None else (reason.message, reason.next_step)
         await self._note(distribution_id, DistributionStatus.PROCESSING, message, next_step)
 

@@ -26,19 +26,19 @@ _REGISTER_HASH = text(
 
 
 class Entitlements:
-    """What the holders of one distribution are owed, and whether they got it."""
+    """The entitlements of one distribution, paid and unpaid."""
 
     def __init__(self, session: AsyncSession, distribution: Distribution) -> None:
         self.session = session
         self.distribution = distribution
 
     async def totals(self) -> Totals:
-        """Say what the entitlements come to."""
+        """Return the totals of the entitlements."""
         row = (await self.session.execute(_TOTALS, {"distribution_id": self.distribution.id})).one()
         return Totals(**row._asdict(), register_hash=await self.register_hash() or "")
 
     async def register_hash(self) -> str | None:
-        """Compute the hash of who is owed what: SHA-256 over the SHA-256 of each thousand lines.
+        """Return the hash over all entitlements: SHA-256 over the SHA-256 of each thousand lines.
 
         A line is ``account_id,balance,payment_amount``; lines are ordered by account id and joined by newlines, digests
         are in lower-case hexadecimal and joined by nothing. None when there are no entitlements.
@@ -47,15 +47,15 @@ class Entitlements:
         return found
 
     async def unpaid(self) -> Due:
-        """Return what is still to be paid, and to how many."""
+        """Return the amount that is still to be paid, and the number of its holders."""
         return await self._due(self._mine(), ~Entitlement.paid)
 
     async def failed(self, accounts: Sequence[str] | None, failure_code: str | None) -> Due:
-        """Return what those are owed who are unpaid for a reason: of these accounts, for this reason."""
+        """Return the amount that is owed to holders who are unpaid for a reason: of these accounts, for this reason."""
         return await self._due(*self._failed(accounts, failure_code))
 
     async def find_not_failed(self, accounts: Sequence[str]) -> Sequence[str]:
-        """Return those of some accounts that are not unpaid for a reason: nothing of theirs can be tried again."""
+        """Return those of some accounts without a failed entitlement, so that nothing of theirs can be retried."""
         found = set(
             (await self.session.scalars(select(Entitlement.account_id).where(*self._failed(accounts, None)))).all()
         )
@@ -74,9 +74,9 @@ class Entitlements:
         return await read_page(self.session, query, page, limit)
 
     async def find_paid(self, limit: int, after: Entitlement | None = None, *, paid: bool) -> Sequence[Entitlement]:
-        """Return the entitlements that are paid, or that are due and not paid, batch by batch, from one on.
+        """Return the entitlements that are paid, or due and unpaid, batch by batch, after one (a keyset page).
 
-        Batches of which nobody is such a one are passed over by their counters.
+        Batches without such an entitlement are skipped by their counters.
         """
         counts = BatchPayout.successful_payments > 0 if paid else BatchPayout.status != BatchStatus.COMPLETED
         query = (
@@ -100,7 +100,7 @@ class Entitlements:
         return (await self.session.scalars(query)).all()
 
     async def find_failed(self, limit: int, after: Entitlement | None = None) -> Sequence[Entitlement]:
-        """Return the entitlements that are unpaid for a reason, by reason and account id, from one on."""
+        """Return the entitlements that are unpaid for a reason, by reason and account id, after one (a keyset page)."""
         query = (
             select(Entitlement)
             .where(Entitlement.distribution_id == self.distribution.id, Entitlement.failure_code.is_not(None))
@@ -119,7 +119,7 @@ class Entitlements:
         return (await self.session.scalars(query.order_by(Entitlement.account_id).limit(limit))).all()
 
     async def find_after(self, account_id: str, limit: int) -> Sequence[Entitlement]:
-        """Return the entitlements that follow an account id; its cost does not grow with the depth."""
+        """Return the entitlements that follow an account id (a keyset page); the cost does not grow with the depth."""
         query = select(Entitlement).where(self._mine(), Entitlement.account_id > account_id)
         return (await self.session.scalars(query.order_by(Entitlement.account_id).limit(limit))).all()
 
@@ -133,7 +133,7 @@ class Entitlements:
             self.session.expunge_all()
 
     async def failure_counts(self) -> dict[str, int]:
-        """Return how many holders failed for which reason."""
+        """Return the number of holders by failure code."""
         query = (
             select(Entitlement.failure_code, func.count())
             .where(self._mine(), Entitlement.failure_code.is_not(None))

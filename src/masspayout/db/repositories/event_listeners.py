@@ -29,7 +29,7 @@ _SUMMARIES = text("""
 
 @dataclass(frozen=True, slots=True)
 class EventSummary:
-    """What became of a contract's events. ``refunds`` are among the handled; the first error is the oldest one's."""
+    """The outcomes of a contract's events. ``refunds`` are among the handled; ``first_error`` is the oldest one's."""
 
     handled: int = 0
     set_aside: int = 0
@@ -52,7 +52,7 @@ class EventListeners(Repository[EventListener]):
         """Return the listener of a contract.
 
         Raises:
-            NotFound: Nobody listens to it.
+            NotFound: There is no listener for it.
         """
         found = await self.find_by_contract_id(contract_id)
         if found is None:
@@ -62,7 +62,7 @@ class EventListeners(Repository[EventListener]):
         return found
 
     async def add(self, contract_id: str, since_nanos: int | None) -> EventListener | None:
-        """Begin to listen to a contract after a time; nothing when somebody listens to it already."""
+        """Add a listener to a contract's events after a time; nothing when there is one already."""
         statement = (
             insert(EventListener)
             .values(id=uuid7(), contract_id=contract_id, last_processed_timestamp=since_nanos, enabled=True)
@@ -72,7 +72,7 @@ class EventListeners(Repository[EventListener]):
         return (await self.session.scalars(statement)).one_or_none()
 
     async def find_enabled(self) -> Sequence[uuid.UUID]:
-        """Return the listeners that are switched on, the one that was polled longest ago first."""
+        """Return the enabled listeners, the one that was polled longest ago first."""
         query = (
             select(EventListener.id)
             .where(EventListener.enabled.is_(True))
@@ -85,7 +85,7 @@ class EventListeners(Repository[EventListener]):
         return (await self.session.scalars(select(EventListener).order_by(EventListener.contract_id))).all()
 
     async def lock(self, listener_id: uuid.UUID) -> EventListener | None:
-        """Lock a listener that is switched on, so that nobody else handles its events until the transaction ends."""
+        """Lock an enabled listener, so that nobody else handles its events until the transaction ends."""
         query = (
             select(EventListener)
             .where(EventListener.id == listener_id, EventListener.enabled.is_(True))
@@ -94,7 +94,7 @@ class EventListeners(Repository[EventListener]):
         return (await self.session.scalars(query, execution_options={"populate_existing": True})).one_or_none()
 
     async def advance(self, listener_id: uuid.UUID, timestamp_nanos: int, event_index: int) -> None:
-        """Move the cursor to an event. It never moves back, so late events leave it where it is."""
+        """Advance the cursor to an event. A cursor never moves back, so late events leave it where it is."""
         # A cursor without an index, which a user's own row may be, stands before all events of its timestamp.
         cursor = tuple_(
             func.coalesce(EventListener.last_processed_timestamp, -1),
@@ -108,7 +108,7 @@ class EventListeners(Repository[EventListener]):
         )
 
     async def note_poll(self, listener_id: uuid.UUID, now: datetime, error: str | None) -> None:
-        """Remember when the contract was last asked for events, and what went wrong if something did."""
+        """Store the time of the last poll, and its error, if any."""
         await self.session.execute(
             update(EventListener).where(EventListener.id == listener_id).values(last_polled_at=now, poll_error=error)
         )
@@ -118,12 +118,12 @@ class EventListeners(Repository[EventListener]):
         await self.session.execute(delete(EventListener).where(EventListener.id == listener_id))
 
     async def set_enabled(self, listener_id: uuid.UUID, *, enabled: bool) -> None:
-        """Switch a listener on or off. Its cursor stays, so nothing is missed in between."""
+        """Enable or disable a listener. The cursor stays, so nothing is missed in between."""
         await self.session.execute(
             update(EventListener).where(EventListener.id == listener_id).values(enabled=enabled, poll_error=None)
         )
 
     async def summaries(self) -> dict[str, EventSummary]:
-        """Return by contract what became of its events."""
+        """Return the outcomes of events by contract."""
         rows = await self.session.execute(_SUMMARIES)
         return {row.contract_id: EventSummary(row.handled, row.set_aside, row.refunds, row.first_error) for row in rows}

@@ -1,4 +1,4 @@
-"""Queries on what the adapter of EVM chains keeps."""
+"""Queries on the tables of the EVM adapter."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,15 +7,13 @@ from decimal import Decimal
 from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
+from masspayout.db import advisory_locks
 from masspayout.db.connections import driver_connection
 from masspayout.db.entities import Attempt, EvmToken, EvmTransaction, evm_balance_change
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import uuid7
 
-_PAGE_SIZE = 5000
-
-# Sets the advisory locks of nonces apart from any others.
-_NONCE_LOCKS = 5_463
+_PAGE_SIZE = 5000  # rows of a streamed page
 
 _BALANCES = text("""
     SELECT account_id, sum(change_units) AS balance_units FROM evm_balance_change
@@ -33,7 +31,7 @@ _ADD_CHANGES = """
 
 @dataclass(frozen=True, slots=True)
 class BalanceChange:
-    """By how much a block changed what an account holds."""
+    """The change of an account's balance in a block."""
 
     account_id: str
     block_number: int
@@ -41,13 +39,13 @@ class BalanceChange:
 
 
 class EvmTransactions(Repository[EvmTransaction]):
-    """Every version of every transaction that was signed for an EVM chain."""
+    """The versions of all transactions that were signed for an EVM chain."""
 
     entity = EvmTransaction
     noun = "transaction"
 
     async def remember(self, version: EvmTransaction) -> None:
-        """Store a signed version, unless it is there."""
+        """Store a signed version, unless it is stored already."""
         columns = ("transaction_id", "hash", "chain_id", "sender", "nonce", "token_id", "signed_bytes", "max_fee_wei")
         more = ("is_cancellation", "signed_at_block", "ledger_identity")
         values = {name: getattr(version, name) for name in (*columns, *more)}
@@ -58,7 +56,7 @@ class EvmTransactions(Repository[EvmTransaction]):
         )
 
     async def adopt(self, version: EvmTransaction) -> None:
-        """Store what was found on the chain as a version of a transaction, also when it was stored as another one's."""
+        """Store a version found on the chain under its transaction, also when it was stored under another one."""
         await self.remember(version)
         await self.session.execute(
             update(EvmTransaction)
@@ -68,12 +66,12 @@ class EvmTransactions(Repository[EvmTransaction]):
         )
 
     async def lock_nonce(self, chain_id: int, sender: str, nonce: int) -> None:
-        """Have everybody else who stores something for a sender's nonce wait until this unit of work ends."""
-        key = func.hashtextextended(f"{chain_id} {sender} {nonce}", _NONCE_LOCKS)
+        """Lock a sender's nonce, so that nobody else stores a version for it until this unit of work ends."""
+        key = func.hashtextextended(f"{chain_id} {sender} {nonce}", advisory_locks.NONCE_SEED)
         await self.session.execute(select(func.pg_advisory_xact_lock(key)))
 
     async def find_of_nonce(self, chain_id: int, sender: str, nonce: int) -> Sequence[EvmTransaction]:
-        """Return everything that was signed for a sender's nonce, the oldest first."""
+        """Return all versions signed for a sender's nonce, the oldest first."""
         query = (
             select(EvmTransaction)
             .where(EvmTransaction.chain_id == chain_id, EvmTransaction.sender == sender, EvmTransaction.nonce == nonce)
@@ -100,10 +98,10 @@ class EvmTransactions(Repository[EvmTransaction]):
         return (await self.find_versions([transaction_id])).get(transaction_id, [])
 
     async def find_by_nonces(self, chain_id: int, sender: str, first: int, last: int) -> Sequence[EvmTransaction]:
-        """Return what is to be sent for each of a sender's nonces, in order.
+        """Return the version to send for each of a sender's nonces, in order.
 
-        That is the newest version of the transaction that an attempt has stored, or else a cancellation. What was
-        signed for an attempt that did not store it is never sent.
+        This is the newest version of the transaction that an attempt has stored, or else a cancellation. A version that
+        was signed for an attempt but not stored by it is never sent.
         """
         query = (
             select(EvmTransaction)
@@ -135,24 +133,24 @@ class EvmTransactions(Repository[EvmTransaction]):
         return await self.session.scalar(query)
 
     async def find_ids(self, hashes: Iterable[str]) -> Mapping[str, str]:
-        """Return by which transaction ids some hashes are known, where they are ours."""
+        """Return the transaction ids of some hashes, where they are ours."""
         query = select(EvmTransaction.hash, EvmTransaction.transaction_id).where(EvmTransaction.hash.in_(list(hashes)))
         return {row.hash: row.transaction_id for row in await self.session.execute(query)}
 
 
 class EvmTokens(Repository[EvmToken]):
-    """The tokens whose transfers are read, and what their transfers did to balances."""
+    """The tokens whose transfers are read, and the balances that follow from them."""
 
     entity = EvmToken
     noun = "token"
 
     async def find(self, chain_id: int, token_id: str) -> EvmToken | None:
-        """Return how far a token is read."""
+        """Return a token with the block up to which it is read."""
         query = select(EvmToken).where(EvmToken.chain_id == chain_id, EvmToken.token_id == token_id)
         return await self.session.scalar(query, execution_options={"populate_existing": True})
 
     async def begin(self, chain_id: int, token_id: str, first_block: int) -> None:
-        """Begin to read a token, unless somebody has begun."""
+        """Begin to read a token, unless it is being read already."""
         await self.session.execute(
             insert(EvmToken)
             .values(
@@ -167,7 +165,7 @@ class EvmTokens(Repository[EvmToken]):
         )
 
     async def advance(self, token: EvmToken, block_number: int, block_hash: str) -> bool:
-        """Say that a token is read up to a block. False when somebody else has read on since."""
+        """Write that a token is read up to a block. False when another process has read on since."""
         statement = (
             update(EvmToken)
             .where(EvmToken.id == token.id, EvmToken.read_block == token.read_block)
@@ -177,7 +175,7 @@ class EvmTokens(Repository[EvmToken]):
         return await self._changed(statement) == 1
 
     async def add_changes(self, token: EvmToken, changes: Sequence[BalanceChange]) -> None:
-        """Write down what the blocks that were read did to balances, in one statement."""
+        """Write the changes of balances in the blocks that were read, in one statement."""
         connection = await driver_connection(self.session)
         await connection.execute(
             _ADD_CHANGES,
@@ -194,14 +192,14 @@ class EvmTokens(Repository[EvmToken]):
         await self.session.execute(delete(EvmToken).where(EvmToken.id == token.id))
 
     async def stream_balances(self, token: EvmToken, block_number: int) -> AsyncIterator[list[tuple[str, int]]]:
-        """Yield who held the token at the end of a block, in pages. Nobody is left out, whatever the balance says."""
+        """Yield the token's balances at the end of a block, in pages: every account with a change, also at 0."""
         parameters = {"evm_token_id": token.id, "block_number": block_number}
         rows = await self.session.stream(_BALANCES, parameters)
         async for page in rows.partitions(_PAGE_SIZE):
             yield [(account_id, int(balance_units)) for account_id, balance_units in page]
 
     async def total_units(self, token: EvmToken, block_number: int, *, besides: str) -> int:
-        """Return what everybody besides one account held together at the end of a block."""
+        """Return the sum of all balances but one account's at the end of a block."""
         query = select(func.sum(evm_balance_change.c.change_units)).where(
             evm_balance_change.c.evm_token_id == token.id,
             evm_balance_change.c.block_number <= block_number,

@@ -1,9 +1,9 @@
-"""What a freeze writes: who is owed what, the batches that it is paid in, and what it comes to.
+"""The writes of a freeze: the entitlements, their batches, and their totals.
 
-The database works out the shares, whatever the number of holders. They pass through here in order of account ids, from
-a cursor into COPY, which writes rows faster than any statement could; batches and the register hash come about on the
-way, and no table is read back. The shares are those that ``masspayout.money`` gives, which is tested; account ids are
-compared byte by byte (``COLLATE "C"``) in both.
+The database computes the shares, for any number of holders. They pass through here in order of account ids, from a
+cursor into COPY, which writes rows faster than any statement could; batches and the register hash are computed on the
+way, and no table is read back. A test compares the shares with those computed in Python; account ids are compared byte
+by byte (``COLLATE "C"``) in both.
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -32,9 +32,9 @@ _ELIGIBLE = """
          WHERE balance > 0 AND account_id <> ALL(CAST(:excluded AS VARCHAR[]))
     )"""
 
-# The missing units go to the largest remainders. Only the last who gets one is looked for, and by counting: how many
-# remainders lie in each thousandth of a unit says in which his lies, and which one in there it is. Sorting everybody
-# would take three times as long.
+# The missing units go to the largest remainders. Only the last remainder that gets one has to be found, by counting:
+# the number of remainders in each thousandth of a unit shows which thousandth it lies in, and its rank there. Sorting
+# all holders would take three times as long.
 _PRO_RATA = (
     _ELIGIBLE
     + """, whole AS (
@@ -80,21 +80,21 @@ _EQUAL = (
 )
 
 
-# How many lines the register hash takes together, and how many are sent at once.
+# The lines of one inner hash of the register hash, which fixes this number for ever; COPY sends as many at once.
 _LINES_AT_ONCE = 1000
 
-# How many shares are taken from the cursor at once: while a block is being written, the next is not read.
+# The shares that are fetched from the cursor at once: while a block is being written, the next is not read.
 _SHARES_AT_ONCE = 20_000
 
-# Statistics that do not know a distribution make the planner read all of it for each of its batches, by
-# idx_holder_distribution. From so many rows read on that takes longer than the ANALYZE that prevents it.
+# With statistics older than a distribution, the planner reads all of it for each of its batches, by
+# idx_holder_distribution. From this many rows read on, that takes longer than the ANALYZE that prevents it.
 _MANY_ROWS_READ = 500_000
 
 
 def register_digest(rows: str) -> str:
     """Return a subquery for the ``register_hash`` of some rows and their number, ``entitlement_count``.
 
-    It has two levels, so that the memory it takes does not grow with the number of rows.
+    The digest has two levels, so that the memory it takes does not grow with the number of rows.
     """
     return rf"""(
         SELECT encode(sha256(convert_to(string_agg(digest, '' ORDER BY slice), 'UTF8')), 'hex') AS register_hash,
@@ -123,7 +123,7 @@ _COPY_BATCHES = """
 """
 
 
-# The amounts get the form that a freeze writes: the register hash is one over text.
+# The amounts get the form that a freeze writes: the register hash is over text.
 _TAKE_OVER = text("""
     WITH planned AS (
         SELECT id, (row_number() OVER (PARTITION BY payment_amount > 0 ORDER BY account_id COLLATE "C") - 1)
@@ -143,7 +143,7 @@ _TAKE_OVER = text("""
 
 
 def shares_statement(*, pro_rata: bool, staged: bool) -> str:
-    """Return the common table expressions that work out ``share``: who gets how many units of ``:total_units``.
+    """Return the common table expressions that compute ``share``: the units of ``:total_units`` for each account.
 
     The balances are the register's, or the staged ones.
     """
@@ -151,7 +151,7 @@ def shares_statement(*, pro_rata: bool, staged: bool) -> str:
 
 
 class _RegisterDigest:
-    """The register hash over lines as they pass; ``Entitlements.register_hash`` says how it is made."""
+    """The register hash over lines as they pass, as ``Entitlements.register_hash`` defines it."""
 
     def __init__(self) -> None:
         self._slice: list[str] = []
@@ -189,7 +189,7 @@ class _PlannedBatch:
 class _ShareRows:
     """Shares and their batches in COPY's text form, counted and hashed on the way: nothing has to be read back.
 
-    The register hash is one over lines in order of account ids, so shares in any other order are refused.
+    The register hash is over lines in order of account ids, so shares in any other order are refused.
     """
 
     def __init__(self, distribution: Distribution, decimals: int, batch_size: int) -> None:
@@ -203,7 +203,7 @@ class _ShareRows:
         self._digest = _RegisterDigest()
 
     def lines(self, shares: Iterable[Share]) -> Iterator[str]:
-        """Yield a line for each of some shares. Canonical account ids have nothing in them that is to be escaped.
+        """Yield a line for each share. Canonical account ids have no characters that need escaping.
 
         Raises:
             ValueError: An account id does not come after the one before it.
@@ -229,7 +229,7 @@ class _ShareRows:
             yield f"{next(self._keys)}\t{self._distribution.id}\t{number}\t{batch.holders}\t{amount}\tPENDING\n"
 
     def totals(self) -> Totals:
-        """Say what the lines came to."""
+        """Return the totals of the lines."""
         return Totals(
             entitlement_count=self._count,
             payable_count=sum(batch.holders for batch in self._batches),
@@ -249,7 +249,7 @@ class _ShareRows:
 
 
 class Freeze:
-    """Writes the entitlements of one distribution, and its batches."""
+    """The entitlements and batches of one distribution, being written."""
 
     def __init__(self, session: AsyncSession, distribution: Distribution) -> None:
         self.session = session
@@ -258,7 +258,7 @@ class Freeze:
     async def write_division(
         self, total_units: int, decimals: int, excluded: Sequence[str], batch_size: int, *, staged: bool = False
     ) -> Totals:
-        """Divide a total among the register's balances, or the staged ones, as the distribution's payout type says.
+        """Divide a total among the register's balances, or the staged ones, by the distribution's payout type.
 
         PERCENTAGE is pro rata to balances, by largest remainder, ties to the lower account id; FIXED gives everybody
         the same, rounded down.
@@ -272,9 +272,9 @@ class Freeze:
         """Write given entitlements by COPY, any number of them.
 
         Args:
-            shares: In order of account ids, each account once.
-            decimals: Of the payment token.
-            batch_size: How many holders a batch has at most.
+            shares: The shares in order of account ids, each account once.
+            decimals: The decimals of the payment token.
+            batch_size: The most holders of a batch.
 
         Raises:
             ValueError: The shares are in another order. The caller's transaction cannot go on.
@@ -287,9 +287,9 @@ class Freeze:
         """Plan the batches of entitlements that another program wrote, whose rows stay.
 
         Args:
-            shares: What is in the rows, in order of account ids.
-            decimals: Of the payment token.
-            batch_size: How many holders a batch has at most.
+            shares: The shares in the rows, in order of account ids.
+            decimals: The decimals of the payment token.
+            batch_size: The most holders of a batch.
         """
         rows = _ShareRows(self.distribution, decimals, batch_size)
         async for block in shares:

@@ -12,7 +12,7 @@ from masspayout.db.entities import RegisterEntry
 from masspayout.db.repositories.base import FIRST_ID, NTH_ID, Page, Repository, read_page
 from masspayout.db.statistics import refresh_statistics
 
-# A balance list on its way in: one temporary table, gone when the transaction ends.
+# The staging table: temporary, and dropped when the transaction ends.
 _INCOMING = "incoming_holder"
 
 _STAGING_TABLE = "CREATE TEMPORARY TABLE {} (account_id VARCHAR NOT NULL, balance BIGINT NOT NULL) ON COMMIT DROP"
@@ -61,7 +61,7 @@ _LARGEST = text("""
 
 @dataclass(frozen=True, slots=True)
 class RegisterChange:
-    """What a sync did to the register, in holders."""
+    """The number of holders that a sync added, changed and removed."""
 
     added: int
     changed: int
@@ -69,13 +69,13 @@ class RegisterChange:
 
 
 class Holders(Repository[RegisterEntry]):
-    """The register of an asset: who holds it now."""
+    """The register of an asset: its present holders."""
 
     entity = RegisterEntry
     noun = "holder"
 
     async def stage(self, pages: AsyncIterator[Sequence[tuple[str, int]]]) -> int:
-        """Stream account ids and balances into this transaction's staging table, by COPY. Return how many there are."""
+        """Stream account ids and balances into this transaction's staging table, by COPY. Return the number of rows."""
         connection = await driver_connection(self.session)
         table = Identifier(_INCOMING)
         await connection.execute(SQL(_STAGING_TABLE).format(table))
@@ -92,11 +92,11 @@ class Holders(Repository[RegisterEntry]):
         return count
 
     async def staged_units(self) -> int:
-        """Return what those who were staged hold together."""
+        """Return the sum of the staged balances."""
         return int(await self.session.scalar(_STAGED_UNITS) or 0)
 
     async def merge_staged(self, asset_id: uuid.UUID) -> RegisterChange:
-        """Make the register equal to what was staged: three statements, whatever the size, and statistics of many."""
+        """Make the register equal to the staged rows: three statements, and new statistics for a large register."""
         parameters = {"asset_id": asset_id}
         removed = await self._changed(_REMOVE_GONE, parameters)
         changed = await self._changed(_CHANGE_BALANCES, parameters)
@@ -110,7 +110,7 @@ class Holders(Repository[RegisterEntry]):
         return await read_page(self.session, self._register(asset_id), page, limit)
 
     async def find_register_after(self, asset_id: uuid.UUID, account_id: str, limit: int) -> Sequence[RegisterEntry]:
-        """Return the holders that follow an account id in the register; its cost does not grow with the depth."""
+        """Return the holders of a register that follow an account id (a keyset page), at the same cost at any depth."""
         query = self._register(asset_id).where(RegisterEntry.account_id > account_id).limit(limit)
         return (await self.session.scalars(query)).all()
 
@@ -123,9 +123,9 @@ class Holders(Repository[RegisterEntry]):
         after: RegisterEntry | None = None,
         limit: int = 25,
     ) -> Sequence[RegisterEntry]:
-        """Return some of the register, by account id or the largest first, whose account ids begin with some text.
+        """Return holders of the register, by account id or the largest first, whose account ids begin with some text.
 
-        They follow ``after`` in that order; the cost does not grow with the depth.
+        These follow ``after`` in that order (a keyset page); the cost does not grow with the depth.
         """
         query = self._register(asset_id)
         if largest_first:
@@ -141,14 +141,14 @@ class Holders(Repository[RegisterEntry]):
         return (await self.session.scalars(query.limit(limit))).all()
 
     async def count_matches(self, asset_id: uuid.UUID, prefix: str, most: int) -> int:
-        """Count whose account ids begin with some text, but no further than ``most``."""
+        """Count the holders whose account ids begin with some text, but no further than ``most``."""
         matches = (
             self._register(asset_id).where(RegisterEntry.account_id.startswith(prefix, autoescape=True)).limit(most)
         )
         return await self.session.scalar(select(func.count()).select_from(matches.subquery())) or 0
 
     async def largest_units(self, asset_id: uuid.UUID, counts: Sequence[int]) -> list[int]:
-        """Return what the largest holders hold together, for each of some numbers of them."""
+        """Return the sum of the largest balances, for each of some numbers of holders."""
         row = (await self.session.execute(_LARGEST, {"asset_id": asset_id, "counts": list(counts)})).one()
         return [int(units) for units in row.units]
 
@@ -157,6 +157,6 @@ class Holders(Repository[RegisterEntry]):
         return (
             select(RegisterEntry)
             .where(RegisterEntry.asset_id == asset_id, RegisterEntry.distribution_id.is_(None))
-            # All of these have the same distribution: none. Naming it shows the planner the order of the unique index.
+            # All of these have no distribution. Naming the column shows the planner the order of the unique index.
             .order_by(RegisterEntry.distribution_id, RegisterEntry.account_id)
         )

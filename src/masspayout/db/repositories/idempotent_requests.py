@@ -9,7 +9,7 @@ from masspayout.db.entities import IdempotentRequest
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import uuid7
 
-# Whoever writes the row works on the request. Another takes it over when the first gave no sign of life for a while.
+# The process that writes the row works on the request. Another one takes it over once the claim has lapsed.
 _CLAIM = text("""
     INSERT INTO idempotent_request AS r (id, asked_by, key, digest, new_id, claimed_until)
     VALUES (:id, :asked_by, :key, :digest, :new_id, now() + make_interval(secs => :seconds))
@@ -23,7 +23,7 @@ _FORGET = text("DELETE FROM idempotent_request WHERE created_at < now() - make_i
 
 
 class IdempotentRequests(Repository[IdempotentRequest]):
-    """The requests that came with a key."""
+    """The requests with an idempotency key."""
 
     entity = IdempotentRequest
     noun = "request"
@@ -31,7 +31,9 @@ class IdempotentRequests(Repository[IdempotentRequest]):
     async def claim(
         self, asked_by: str, key: str, digest: str, *, seconds: float
     ) -> tuple[uuid.UUID, uuid.UUID, bool] | None:
-        """Take a request up, for a while. Return its row's id, the id of what it creates, and whether it is resumed.
+        """Claim a request, for a while.
+
+        None when it was answered, when another process works on it, or when the key belongs to another request.
 
         None when it was answered, when somebody works on it, or when the key belongs to another request.
         """
@@ -41,20 +43,20 @@ class IdempotentRequests(Repository[IdempotentRequest]):
         return None if row is None else (row.id, row.new_id, row.new_id != new_id)
 
     async def find(self, asked_by: str, key: str) -> IdempotentRequest | None:
-        """Return the request that came with a key."""
+        """Return the request with a key."""
         query = select(IdempotentRequest).where(IdempotentRequest.asked_by == asked_by, IdempotentRequest.key == key)
         return await self.session.scalar(query)
 
     async def hold(self, request_id: uuid.UUID, seconds: float) -> None:
-        """Claim a request for a while longer; with 0, let others have it."""
+        """Claim a request for a while longer; with 0, release it."""
         await self._set(request_id, claimed_until=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds))
 
     async def answer(self, request_id: uuid.UUID, **response: Any) -> None:
-        """Keep the answer to a request."""
+        """Store the response to a request."""
         await self._set(request_id, **response)
 
     async def forget_old(self, seconds: float) -> int:
-        """Forget requests that are older than this. Return how many there were."""
+        """Delete requests that are older than this. Return their number."""
         return await self._changed(_FORGET, {"seconds": seconds})
 
     async def _set(self, request_id: uuid.UUID, **columns: Any) -> None:

@@ -1,4 +1,4 @@
-"""Long lists: filtered, sorted, read by page with their length or, at any depth for the same price, after a row."""
+"""Keyset paging of long lists, filtered and sorted: after a row, at any depth for the same cost, or by number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ _KINDS: tuple[tuple[type[TypeEngine[Any]], type], ...] = (
     (String, str),
 )
 _BIGINT = 2**63
+# Beyond any amount of ours; PostgreSQL would refuse an exponent above 131,072 with an error.
 _MOST_DIGITS = 1000
 _EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
@@ -37,7 +38,7 @@ class SortKey:
 
     Attributes:
         column: The column.
-        null_as: What an empty value counts as; None: the column has no empty values.
+        null_as: The value that stands for NULL; None: the column has no NULLs.
     """
 
     column: InstrumentedAttribute[Any]
@@ -45,14 +46,14 @@ class SortKey:
 
     @property
     def expression(self) -> ColumnElement[Any]:
-        """What rows are compared by."""
+        """The expression that rows are compared by."""
         return self._whole(self.column.expression)
 
     def bound(self, value: Any) -> ColumnElement[Any]:
-        """Return a row's value, to compare others with.
+        """Return a row's value as an expression, to compare others with.
 
         Raises:
-            Invalid: No row can have it: the position was made up.
+            Invalid: No row can have the value: the position was made up.
         """
         if not (self._is_storable(value) or (value is None and self.null_as is not None)):
             raise Invalid(f"{value!r} is no value of {self.column.key}.", "Begin with the first page.")
@@ -76,12 +77,12 @@ class SortKey:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a list is sorted by. The last key is unique in it, so that no row is passed over.
+    """The sort order of a list. The last key is unique in the list, so that no row is skipped.
 
     Attributes:
-        keys: What is compared, in turn.
-        is_descending: The largest first.
-        hints: What all rows have alike; naming it shows the planner which index has them in order.
+        keys: The keys that are compared, in turn.
+        is_descending: True for the largest first.
+        hints: Expressions that are equal in all rows; naming them shows the planner which index has the order.
     """
 
     keys: tuple[SortKey, ...]
@@ -94,10 +95,10 @@ class Order:
         return query.order_by(*(each.desc() if self.is_descending else each for each in expressions))
 
     def following(self, query: Select[Any], position: Sequence[Any]) -> Select[Any]:
-        """Return those of a query that come after a position.
+        """Return the rows of a query that come after a position.
 
         Raises:
-            Invalid: It is no position in this list.
+            Invalid: The position belongs to another list.
         """
         if len(position) != len(self.keys):
             raise Invalid("The position belongs to another list.", "Begin with the first page.")
@@ -106,13 +107,13 @@ class Order:
         return query.where(row < bound if self.is_descending else row > bound)
 
     def position_of(self, entity: Base) -> list[Any]:
-        """Return where a row stands."""
+        """Return the position of a row."""
         return [getattr(entity, key.column.key) for key in self.keys]
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Request for a page of a list: its number, counted from 1, or the position that it follows."""
+    """A request for a page of a list: its number, counted from 1, or the position that it follows."""
 
     limit: int
     page: int = 1
@@ -121,12 +122,12 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class ListPage(Generic[Entity]):
-    """Page of a list.
+    """A page of a list.
 
     Attributes:
         items: The rows.
-        total: How many the whole list has; None where nothing was counted.
-        following: The position after which the list goes on; None: it ends here.
+        total: The length of the whole list; None where nothing was counted.
+        following: The position after which the list goes on; None at its end.
     """
 
     items: Sequence[Entity]
@@ -142,13 +143,13 @@ async def read_list_page(
     *,
     total: int | None = None,
 ) -> ListPage[Entity]:
-    """Read part of a list, in one statement.
+    """Read a page of a list, in one statement.
 
     Args:
-        session: Where to read.
+        session: The transaction to read in.
         query: The whole list, in no order.
-        order: What it is sorted by.
-        request: Which part is wanted.
+        order: The sort order.
+        request: The wanted page.
         total: The list's length, when it is known without counting.
     """
     sorted_query = order.sorted(query).limit(request.limit + 1)
@@ -158,7 +159,7 @@ async def read_list_page(
     else:
         count: ColumnElement[Any] = literal(total)
         if total is None:
-            # What is asked for beside the rows costs no exchange more.
+            # A count beside the rows costs no further exchange.
             count = length_of(query)
         paged = sorted_query.offset((request.page - 1) * request.limit).add_columns(count)
         found = (await session.execute(paged)).all()

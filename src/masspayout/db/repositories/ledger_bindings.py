@@ -11,7 +11,7 @@ from masspayout.db.entities import Asset, Distribution, DistributionStatus, Even
 
 
 class Unfinished(NamedTuple):
-    """A distribution that is to be paid or is being paid, and the ledger that it belongs to."""
+    """A distribution that is to be paid or is being paid, with its ledger."""
 
     distribution_id: uuid.UUID
     status: DistributionStatus
@@ -19,13 +19,13 @@ class Unfinished(NamedTuple):
 
 
 class LedgerBindings:
-    """Ledger bindings: the ledger that each asset, distribution and listener belongs to."""
+    """The ledger that each asset, distribution and listener is bound to."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
     async def note(self, thing: Asset | Distribution | EventListener, identity: str) -> None:
-        """Write down which ledger something belongs to, unless that is known."""
+        """Bind an asset, distribution or listener to a ledger, unless it is bound already."""
         if thing.ledger_identity is not None:
             return
         entity = type(thing)
@@ -33,7 +33,7 @@ class LedgerBindings:
         await self.session.execute(statement.values(ledger_identity=identity))
 
     async def find_unfinished(self) -> Sequence[Unfinished]:
-        """Return what is to be paid or is being paid, where it is known on which ledger."""
+        """Return the distributions that are to be paid or are being paid, where their ledger is known."""
         ledger_identity = func.coalesce(Distribution.ledger_identity, Asset.ledger_identity)
         query = (
             select(Distribution.id, Distribution.status, ledger_identity)
@@ -50,13 +50,13 @@ class LedgerBindings:
         ]
 
     async def find_token_ledgers(self) -> Sequence[tuple[str, str | None]]:
-        """Return the tokens that assets are, or are paid in, each with the ledger of the asset."""
+        """Return the tokens of assets and their payment tokens, each with the ledger of the asset."""
         paid_in = select(Asset.payment_token_id, Asset.ledger_identity).where(Asset.payment_token_id.is_not(None))
         query = select(Asset.token_id, Asset.ledger_identity).union(paid_in).order_by(Asset.token_id)
         return [(token_id, ledger_identity) for token_id, ledger_identity in await self.session.execute(query)]
 
     async def has_plans(self, asset: Asset) -> bool:
-        """Whether something of an asset is still to be frozen: a distribution, or what a series will make."""
+        """Return True if an asset has a distribution that is not frozen, or a series that still creates some."""
         unfrozen = select(Distribution.id).where(
             Distribution.asset_id == asset.id,
             Distribution.status == DistributionStatus.PENDING,

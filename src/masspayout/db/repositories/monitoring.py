@@ -1,4 +1,4 @@
-"""Queries on how everything stands, for monitoring: cheap however many holders there are."""
+"""Queries for monitoring, cheap for any number of holders."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories.approvals import given_approvals
 from masspayout.db.repositories.background_work import WORKER_ALIVE_SECONDS
 
-# Each of these goes by an index that leads to little, or reads a table that does not grow with the holders. Batches are
-# counted for what was begun within a day, and where something is wrong with them.
+# Each of these uses an index with few matching rows, or reads a table that does not grow with the holders. Batches are
+# counted only if they were started within a day or are failing.
 _COUNTS = text("""
     SELECT (SELECT count(*) FROM batch_payout WHERE status = 'FAILED') AS failed_batches,
            (SELECT count(*) FROM batch_payout WHERE status IN ('PENDING', 'PROCESSING')
@@ -79,13 +79,13 @@ _LISTENER_LAGS = text("""
      LIMIT :most
 """)
 
-# Of so many assets or listeners at most the lag is shown, the longest first: monitoring is paid by the label.
+# The lag is shown for at most this many assets or listeners, the longest first: monitoring is paid by the label.
 _MOST_LAGS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """How everything stands. ``counts`` are by name; the others by status, token or contract."""
+    """The readings of monitoring. ``counts`` are by name; the others by status, token or contract."""
 
     counts: Mapping[str, float] = field(default_factory=dict)
     distributions: Mapping[str, float] = field(default_factory=dict)
@@ -97,13 +97,13 @@ class Readings:
 
 
 class Monitoring:
-    """Takes the readings, inside one unit of work."""
+    """The queries of monitoring, inside one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
     async def read(self) -> Readings:
-        """Return how everything stands at this moment."""
+        """Return the present readings."""
         (counts,) = await self._rows(_COUNTS, alive_seconds=WORKER_ALIVE_SECONDS)
         (durations,) = await self._rows(_DURATIONS)
         return Readings(

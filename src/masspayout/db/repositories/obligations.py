@@ -1,4 +1,4 @@
-"""What is owed once is written once: the database refuses a second distribution for the same obligation."""
+"""Obligations are unique: the database refuses a second distribution for the same obligation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from masspayout.kernel.errors import Conflict
 
 @contextmanager
 def refusing_second_obligation(refusal: Conflict) -> Iterator[None]:
-    """Raise a refusal where the block, a whole unit of work, would write an obligation that there is already."""
+    """Raise an error where the block, a whole unit of work, would write an obligation that exists already."""
     try:
         yield
     except IntegrityError as error:

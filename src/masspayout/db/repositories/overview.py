@@ -1,4 +1,7 @@
-"""What the overview shows: money paid per month, what comes next, and what waits for a person. All from counters."""
+"""Queries of the overview: paid amounts by month, upcoming payouts, and those that need attention.
+
+All from counters.
+"""
 
 import uuid
 from collections.abc import Sequence
@@ -14,7 +17,7 @@ from sqlalchemy.orm import selectinload
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories.approvals import given_approvals
 
-# What is completed was paid as a whole; of the others the batches say how much was.
+# A completed payout was paid as a whole; for the others, the batches have the paid amounts.
 _PAID_BY_MONTH = text("""
     SELECT to_char(d.executed_at, 'YYYY-MM') AS month, a.id AS asset_id, a.symbol, d.payment_token_id,
            max(a.payment_token_symbol) FILTER (WHERE a.payment_token_id = d.payment_token_id) AS payment_token_symbol,
@@ -48,7 +51,7 @@ _FAILURES = text("""
 
 @dataclass(frozen=True, slots=True)
 class PaidInMonth:
-    """What was paid on one asset in one token by the payouts that began in a month (``YYYY-MM``, in UTC)."""
+    """The amount paid on one asset in one token by the payouts that started in a month (``YYYY-MM``, in UTC)."""
 
     month: str
     asset_id: uuid.UUID
@@ -60,7 +63,7 @@ class PaidInMonth:
 
 @dataclass(frozen=True, slots=True)
 class FailedPayout:
-    """A payout that somebody has to look at: who is unpaid, or why it never began."""
+    """A payout that needs attention: the number of its unpaid holders, or the reason why it never started."""
 
     distribution_id: uuid.UUID
     symbol: str
@@ -78,24 +81,24 @@ class FailedPayout:
 
 
 class Overview:
-    """What the tables say at a glance, inside one unit of work."""
+    """The queries of the overview, inside one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
     async def paid_by_month(self, since: datetime) -> Sequence[PaidInMonth]:
-        """Return what was paid by payouts that began since a time, by month and asset."""
+        """Return the amounts paid by payouts that started since a time, by month and asset."""
         rows = await self.session.execute(_PAID_BY_MONTH, {"since": since.replace(tzinfo=None)})
         return [PaidInMonth(**row._asdict()) for row in rows]
 
     async def failures(self, limit: int = 20) -> tuple[Sequence[FailedPayout], int]:
-        """Return the payouts that failed, the latest first, and how many there are."""
+        """Return the failed payouts, the latest first, and their number."""
         rows = await self.session.execute(_FAILURES, {"limit": limit})
         count = select(func.count()).where(Distribution.status == DistributionStatus.FAILED)
         return [FailedPayout(**row._asdict()) for row in rows], await self.session.scalar(count) or 0
 
     async def awaiting_approval(self, limit: int = 20) -> Sequence[Distribution]:
-        """Return the payouts that wait for somebody's approval, the oldest first, with their assets."""
+        """Return the payouts that wait for an approval, the oldest first, with their assets."""
         query = (
             select(Distribution)
             .where(
@@ -110,7 +113,7 @@ class Overview:
         return (await self.session.scalars(query)).all()
 
     async def upcoming(self, limit: int = 100) -> Sequence[Distribution]:
-        """Return the payouts that have a time and did not begin, the next one first, with their assets."""
+        """Return the payouts with a time that did not start yet, the next one first, with their assets."""
         query = (
             select(Distribution)
             .where(Distribution.status == text("'PENDING'"), Distribution.scheduled_time.is_not(None))

@@ -14,18 +14,18 @@ from masspayout.kernel.movements import StatementPage
 
 
 class PayerBalances(Repository[PayerBalance]):
-    """What the statements of payers come to, token by token."""
+    """The balances of payers' statements, token by token."""
 
     entity = PayerBalance
     noun = "balance of a payer"
 
     async def find_of_payer(self, payer_id: uuid.UUID) -> Sequence[PayerBalance]:
-        """Return what the statement comes to in each token."""
+        """Return the balance of the statement in each token."""
         query = select(PayerBalance).where(PayerBalance.payer_id == payer_id).order_by(PayerBalance.token_id)
         return (await self.session.scalars(query, execution_options={"populate_existing": True})).all()
 
     async def stated_units(self, payer_id: uuid.UUID, token_id: str, cursor: int) -> int | None:
-        """Return what a statement comes to in one token; None when it has another cursor by now, or knows nothing."""
+        """Return the balance of a statement in one token; None when its cursor has moved, or without an opening."""
         query = select(
             PayerBalance.opening_units + PayerBalance.received_units - PayerBalance.sent_units - PayerBalance.fee_units
         ).where(
@@ -37,14 +37,14 @@ class PayerBalances(Repository[PayerBalance]):
         return None if units is None else int(units)
 
     async def has_unknown_opening(self, payer_id: uuid.UUID, token_id: str) -> bool:
-        """Whether it is not known yet what a payer held of a token when its statement began."""
+        """Return True while a payer's opening balance of a token is not known."""
         condition = exists().where(
             PayerBalance.payer_id == payer_id, PayerBalance.token_id == token_id, PayerBalance.opening_units.is_(None)
         )
         return bool(await self.session.scalar(select(condition)))
 
     async def set_opening(self, payer_id: uuid.UUID, token_id: str, units: int) -> None:
-        """Write down what a payer held of a token when its statement began, unless somebody has."""
+        """Write a payer's opening balance of a token, unless it is written already."""
         statement = (
             update(PayerBalance)
             .where(
@@ -58,7 +58,7 @@ class PayerBalances(Repository[PayerBalance]):
         await self._changed(statement)
 
     async def add(self, payer: Payer, page: StatementPage, token_id: str) -> None:
-        """Add what a page of a payer's statement says of a token."""
+        """Add the amounts of a token on a page of a payer's statement."""
         added = {
             "received_units": page.received_units.get(token_id, 0),
             "sent_units": sum(entry.total_units for entry in page.entries if entry.token_id == token_id),

@@ -27,7 +27,7 @@ from masspayout.kernel.movements import StatementEntry, StatementPage
 from masspayout.kernel.next_steps import Action
 from masspayout.kernel.obligations import Mark
 
-# Whether the server waits for a standby before it says that a transaction of this session is committed.
+# True if the server waits for a standby before it reports a transaction of this session as committed.
 _IS_SYNCHRONOUS = """
     (current_setting('synchronous_standby_names') <> ''
      AND current_setting('synchronous_commit') IN ('on', 'remote_write', 'remote_apply'))
@@ -35,8 +35,8 @@ _IS_SYNCHRONOUS = """
 
 _CODE_BYTES, _CODE_LENGTH = 6, 6
 
-# What the server tells of this database, since when the server runs, and whether it waits for a standby: whatever is
-# restored, copied or failed over has another identity. It stands in the claim's statement too.
+# The identity of this database, the start of its server, and the wait for a standby: a database that is restored,
+# copied or failed over has another identity. The statement that attaches holders uses this expression too.
 CLEARANCE = f"""
     masspayout_identity() || '@' || extract(epoch FROM pg_postmaster_start_time())
     || CASE WHEN {_IS_SYNCHRONOUS} THEN ' synchronous' ELSE '' END
@@ -47,8 +47,8 @@ _DATABASE_FACTS = text(f"""
            {_IS_SYNCHRONOUS} AS is_synchronous
 """)
 
-# Lists travel as one text each: no account id has a comma in it. An entry that is there already was answered before it
-# was read; what it is told here is the ledger's word.
+# Lists travel as one text each: no account id has a comma in it. An entry that exists already was answered before it
+# was read; its other columns are updated to what the ledger shows.
 _ADD_ENTRIES = text("""
     INSERT INTO payer_entry (id, payer_id, position, transaction_id, token_id, accounts, units, mark, number,
                              occurred_at, attempt_id)
@@ -64,7 +64,7 @@ _ADD_ENTRIES = text("""
            number = excluded.number, occurred_at = excluded.occurred_at, updated_at = now()
 """).bindparams(bindparam("times", type_=ARRAY(UtcTimestamp())))
 
-# What our attempts paid is in the statement, once the ledger has shown all of their time.
+# Payments of our attempts are in the statement, once it has been read past their time.
 _VANISHED = text("""
     SELECT a.transaction_id
       FROM attempt AS a
@@ -96,13 +96,13 @@ _MAY_MISS_PAYMENTS = text("""
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFacts:
-    """What the server tells of the database, and its time.
+    """The server's facts about the database, and its time.
 
     Attributes:
-        identity: Another one when the database was restored, copied or failed over.
-        clearance: What a payer is cleared for: the identity, and how the server runs.
-        time: The server's.
-        is_synchronous: A commit waits for a standby.
+        identity: The identity of the database, which changes when it is restored, copied or failed over.
+        clearance: The value that payers are cleared for: the identity, and the start and mode of the server.
+        time: The server's time.
+        is_synchronous: True if a commit waits for a standby.
     """
 
     identity: str
@@ -119,7 +119,7 @@ class Payers(Repository[Payer]):
     listed_by = Action.LIST_PAYERS
 
     async def facts(self) -> DatabaseFacts:
-        """Return what the server tells of this database."""
+        """Return the server's facts about this database."""
         row = (await self.session.execute(_DATABASE_FACTS.columns(time=UtcTimestamp()))).one()
         return DatabaseFacts(row.identity, row.clearance, row.time, row.is_synchronous)
 
@@ -128,7 +128,7 @@ class Payers(Repository[Payer]):
         return (await self.session.scalars(select(Installation))).one()
 
     async def find_of_account(self, account: str) -> Sequence[Payer]:
-        """Return the payers with an account's id, on whichever ledgers."""
+        """Return the payers with an account's id, on all ledgers."""
         query = select(Payer).where(Payer.account == account).order_by(Payer.created_at, Payer.id)
         return (await self.session.scalars(query, execution_options={"populate_existing": True})).all()
 
@@ -137,9 +137,10 @@ class Payers(Repository[Payer]):
         return (await self.session.scalars(select(Payer).order_by(Payer.created_at, Payer.id))).all()
 
     async def register(self, ledger: str, account: str, installation: Installation) -> None:
-        """Write a payer that is new to this database, unless somebody has.
+        """Write a payer that is new to this database, unless it is written already.
 
-        Its identity is that of when the installation began: if the database is another one since, it is in doubt.
+        Its identity is the one from the beginning of the installation: if the database is another one since, the payer
+        is in doubt.
         """
         await self.session.execute(
             insert(Payer)
@@ -154,14 +155,14 @@ class Payers(Repository[Payer]):
         )
 
     async def is_cleared(self, payer_id: uuid.UUID | None) -> bool:
-        """Whether a payer may be signed for, in this very database."""
+        """Return True if transactions of a payer may be signed, in this very database."""
         query = select(exists().where(Payer.id == payer_id, Payer.cleared_for == text(CLEARANCE)))
         return bool(await self.session.scalar(query))
 
     async def may_miss_payments(self, account: str | None) -> bool:
-        """Whether the database was restored, copied or failed over, and a payer's statement was not read since.
+        """Return True if the database was restored, copied or failed over, and a payer's statement was not read since.
 
-        Without an account, that of any payer.
+        Without an account, any payer counts.
         """
         return bool(await self.session.scalar(_MAY_MISS_PAYMENTS, {"account": account}))
 
@@ -169,12 +170,12 @@ class Payers(Repository[Payer]):
         """Lock one payer and read it again.
 
         Raises:
-            DatabaseForgot: It is gone.
+            DatabaseForgot: The payer is gone.
         """
         return await self._lock_by_id(payer_id)
 
     async def add_page(self, payer: Payer, page: StatementPage) -> bool:
-        """Write a page of a payer's statement and move its cursor. False when somebody else has read on since."""
+        """Write a page of a payer's statement and advance its cursor. False when another process has read on since."""
         moved = (
             update(Payer)
             .where(Payer.id == payer.id, Payer.cursor.is_not_distinct_from(payer.cursor))
@@ -190,7 +191,7 @@ class Payers(Repository[Payer]):
         return True
 
     async def replace_entries(self, payer: Payer, page: StatementPage, after: int) -> None:
-        """Write a page once more that was read before: entries as the ledger shows them now, and no others."""
+        """Write a page again that was read before: the entries that the ledger shows now, and no others."""
         if page.entries:
             await self.session.execute(_ADD_ENTRIES, _parameters_of(payer, page.entries))
         gone = delete(PayerEntry).where(
@@ -203,11 +204,11 @@ class Payers(Repository[Payer]):
         await self.session.execute(gone.execution_options(synchronize_session=False))
 
     async def match(self, payer_id: uuid.UUID) -> int:
-        """Match the entries that are none of our attempts' so far; an attempt may have been adopted since."""
+        """Match unmatched entries with our attempts again; an attempt may have been adopted since."""
         return await self._changed(_MATCH, {"payer_id": payer_id})
 
     async def find_vanished(self, payer: Payer, since: datetime, until: datetime) -> str | None:
-        """Return a transaction that settled between two times and paid somebody, and that the statement has not."""
+        """Return a transaction that settled between two times and paid somebody, but is missing from the statement."""
         parameters = {"account": payer.account, "ledger": payer.ledger, "since": since, "until": until}
         found: str | None = await self.session.scalar(_VANISHED, parameters)
         return found
@@ -230,7 +231,7 @@ class Payers(Repository[Payer]):
         return (await self.session.scalars(query)).all()
 
     async def find_explained(self, transaction_ids: Sequence[str]) -> set[str]:
-        """Return those of some transactions that are attempts of ours, or that somebody explained."""
+        """Return those of some transactions that are attempts of ours, or that a person explained."""
         attempts = select(Attempt.transaction_id).where(Attempt.transaction_id.in_(transaction_ids))
         answered = select(PayerEntry.transaction_id).where(
             PayerEntry.transaction_id.in_(transaction_ids), PayerEntry.answer.is_not(None)
@@ -238,14 +239,14 @@ class Payers(Repository[Payer]):
         return {str(transaction_id) for transaction_id in await self.session.scalars(attempts.union(answered))}
 
     async def has_unmatched(self, payer_id: uuid.UUID) -> bool:
-        """Whether there is an entry that is neither matched nor answered."""
+        """Return True if there is an entry that is neither matched nor answered."""
         condition = exists().where(
             PayerEntry.payer_id == payer_id, PayerEntry.attempt_id.is_(None), PayerEntry.answer.is_(None)
         )
         return bool(await self.session.scalar(select(condition)))
 
     async def has_unmatched_of(self, account: str, obligation: str) -> bool:
-        """Whether a payer has an entry that is marked as a payment of an obligation, and is not matched."""
+        """Return True if a payer has an unmatched entry with the mark of an obligation."""
         condition = exists().where(
             Payer.account == account,
             PayerEntry.payer_id == Payer.id,
@@ -256,14 +257,14 @@ class Payers(Repository[Payer]):
         return bool(await self.session.scalar(select(condition)))
 
     async def count_unmatched(self, payer_id: uuid.UUID) -> int:
-        """Return how many entries are neither matched nor answered."""
+        """Return the number of entries that are neither matched nor answered."""
         query = select(func.count()).where(
             PayerEntry.payer_id == payer_id, PayerEntry.attempt_id.is_(None), PayerEntry.answer.is_(None)
         )
         return int(await self.session.scalar(query) or 0)
 
     async def find_latest(self, payer_id: uuid.UUID, limit: int) -> Sequence[tuple[PayerEntry, uuid.UUID | None]]:
-        """Return the latest entries of a statement, the latest first, each with the distribution that it paid."""
+        """Return the latest entries of a statement, the latest first, each with its distribution."""
         query = (
             select(PayerEntry, BatchPayout.distribution_id)
             .outerjoin(Attempt, Attempt.id == PayerEntry.attempt_id)
@@ -280,7 +281,7 @@ class Payers(Repository[Payer]):
         return (await self.session.scalars(query, execution_options={"populate_existing": True})).all()
 
     async def find_unmatched_alike(self, entry: PayerEntry) -> Sequence[PayerEntry]:
-        """Lock and return the unexplained entries that carry the same payout's mark as an entry, or only that one."""
+        """Lock and return the unexplained entries with the same payout's mark as an entry, or only that one."""
         alike = PayerEntry.id == entry.id
         if Mark.read(entry.mark) is not None:
             alike = func.regexp_replace(PayerEntry.mark, " [0-9]+$", "") == (entry.mark or "").rpartition(" ")[0]
@@ -320,7 +321,7 @@ class Payers(Repository[Payer]):
         )
 
     async def become_another(self) -> str:
-        """Make this database an installation of its own, which begins now and forgot nothing. Return its code."""
+        """Make this database an installation of its own, which begins now and has lost nothing. Return its code."""
         code = secrets.token_urlsafe(_CODE_BYTES)[:_CODE_LENGTH]
         await self.session.execute(
             update(Installation).values(code=code, identity=text("masspayout_identity()"), secured_for=None)
@@ -328,7 +329,7 @@ class Payers(Repository[Payer]):
         return code
 
     async def answer_unmarked(self, payer_id: uuid.UUID, before: datetime, reason: str) -> int:
-        """Answer the entries up to a time that carry no mark at all with EARLIER. Returns how many."""
+        """Answer the entries up to a time that carry no mark with EARLIER. Return their number."""
         statement = (
             update(PayerEntry)
             .where(
@@ -344,14 +345,14 @@ class Payers(Repository[Payer]):
         return await self._changed(statement)
 
     async def computes_amounts(self, account: str) -> bool:
-        """Whether a payer is a contract that works out the amounts of its payouts itself."""
+        """Return True if a payer is a contract that computes the amounts of its payouts itself."""
         query = select(
             exists().where(Distribution.payer_account_id == account, Distribution.contract_terms.is_not(None))
         )
         return bool(await self.session.scalar(query))
 
     async def begin_at(self, payer_id: uuid.UUID, position: int) -> bool:
-        """Have a statement of which nothing was read yet begin after a position. False when something was."""
+        """Set the position after which a statement begins. False when some of it was read already."""
         statement = (
             update(Payer)
             .where(Payer.id == payer_id, Payer.cursor.is_(None))
@@ -361,7 +362,7 @@ class Payers(Repository[Payer]):
         return await self._changed(statement) == 1
 
     async def has_unfinished_before(self, account: str, time: datetime) -> bool:
-        """Whether a payout from an account was frozen before a time and is not over."""
+        """Return True if a payout from an account was frozen before a time and is not finished."""
         condition = exists().where(
             Distribution.payer_account_id == account,
             Distribution.frozen_at < time,

@@ -41,7 +41,7 @@ _NOTHING = literal(-1)
 
 
 class AssetSort(StrEnum):
-    """What a list of assets is sorted by; a dash means the largest first."""
+    """The sort order of a list of assets; a dash means the largest first."""
 
     NEWEST = "-created_at"
     OLDEST = "created_at"
@@ -50,7 +50,7 @@ class AssetSort(StrEnum):
 
 
 class DistributionSort(StrEnum):
-    """What a list of distributions is sorted by; a dash means the largest first."""
+    """The sort order of a list of distributions; a dash means the largest first."""
 
     NEWEST = "-created_at"
     OLDEST = "created_at"
@@ -61,7 +61,7 @@ class DistributionSort(StrEnum):
 
 
 class HolderSort(StrEnum):
-    """What a list of holders is sorted by; a dash means the largest first."""
+    """The sort order of a list of holders; a dash means the largest first."""
 
     ACCOUNT = "account_id"
     ACCOUNT_BACKWARDS = "-account_id"
@@ -70,7 +70,7 @@ class HolderSort(StrEnum):
 
 
 class EventSort(StrEnum):
-    """What a list of events is sorted by; a dash means the latest first."""
+    """The sort order of a list of events; a dash means the latest first."""
 
     LATEST = "-timestamp_nanos"
     EARLIEST = "timestamp_nanos"
@@ -78,7 +78,7 @@ class EventSort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DistributionFilter:
-    """Which distributions are wanted. Empty conditions do not count; times are from (with it) until (without it)."""
+    """The filter of a list of distributions. None means any; times are from (inclusive) until (exclusive)."""
 
     asset_id: uuid.UUID | None = None
     series_id: uuid.UUID | None = None
@@ -94,7 +94,7 @@ class DistributionFilter:
 
 @dataclass(frozen=True, slots=True)
 class EntitlementFilter:
-    """Which entitlements of a distribution are wanted. Empty conditions do not count."""
+    """The filter of a list of entitlements. None means any."""
 
     paid: bool | None = None
     failure_code: str | None = None
@@ -102,7 +102,7 @@ class EntitlementFilter:
 
 
 class ReadModels:
-    """Read models, inside one unit of work."""
+    """The long lists, inside one unit of work."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
@@ -110,20 +110,20 @@ class ReadModels:
     async def assets(
         self, request: PageRequest, sort: AssetSort, *, sync_status: SyncStatus | None = None
     ) -> ListPage[Asset]:
-        """Return part of the assets."""
+        """Return a page of the assets."""
         query = select(Asset).where(*_equal({Asset.sync_status: sync_status}))
         columns = {"created_at": (SortKey(Asset.created_at),), "name": (SortKey(Asset.name),)}
         return await read_list_page(self.session, query, _order(sort, columns, SortKey(Asset.id)), request)
 
     async def register(self, asset_id: uuid.UUID, request: PageRequest, sort: HolderSort) -> ListPage[RegisterEntry]:
-        """Return part of who holds an asset now."""
+        """Return a page of an asset's register."""
         query = select(RegisterEntry).where(RegisterEntry.asset_id == asset_id, RegisterEntry.distribution_id.is_(None))
         return await read_list_page(self.session, query, _holder_order(RegisterEntry, sort), request)
 
     async def distributions(
         self, wanted: DistributionFilter, request: PageRequest, sort: DistributionSort
     ) -> ListPage[Distribution]:
-        """Return part of the distributions."""
+        """Return a page of the distributions."""
         equal = {
             Distribution.asset_id: wanted.asset_id,
             Distribution.series_id: wanted.series_id,
@@ -148,7 +148,7 @@ class ReadModels:
     async def series(
         self, request: PageRequest, *, asset_id: uuid.UUID | None = None, status: SeriesStatus | None = None
     ) -> ListPage[Series]:
-        """Return part of the series, the newest first."""
+        """Return a page of the series, the newest first."""
         query = select(Series).where(*_equal({Series.asset_id: asset_id, Series.status: status}))
         order = Order((SortKey(Series.created_at), SortKey(Series.id)), is_descending=True)
         return await read_list_page(self.session, query, order, request)
@@ -156,7 +156,7 @@ class ReadModels:
     async def entitlements(
         self, distribution: Distribution, wanted: EntitlementFilter, request: PageRequest, sort: HolderSort
     ) -> ListPage[Entitlement]:
-        """Return part of who is owed what by a distribution."""
+        """Return a page of the entitlements of a distribution."""
         equal = {
             Entitlement.paid: wanted.paid,
             Entitlement.failure_code: wanted.failure_code,
@@ -173,7 +173,7 @@ class ReadModels:
     async def batches(
         self, distribution_id: uuid.UUID, request: PageRequest, *, status: BatchStatus | None = None
     ) -> ListPage[BatchPayout]:
-        """Return part of the batches of a distribution, by number."""
+        """Return a page of the batches of a distribution, by number."""
         query = select(BatchPayout).where(
             BatchPayout.distribution_id == distribution_id, *_equal({BatchPayout.status: status})
         )
@@ -182,7 +182,7 @@ class ReadModels:
     async def attempts(
         self, distribution_id: uuid.UUID, request: PageRequest, *, status: AttemptStatus | None = None
     ) -> ListPage[Attempt]:
-        """Return part of the signed transactions of a distribution, in the order in which they were signed."""
+        """Return a page of the attempts of a distribution, in the order in which they were signed."""
         query = (
             select(Attempt)
             .join(BatchPayout, BatchPayout.id == Attempt.batch_payout_id)
@@ -191,7 +191,7 @@ class ReadModels:
         return await read_list_page(self.session, query, Order((SortKey(Attempt.id),)), request)
 
     async def listeners(self, request: PageRequest) -> ListPage[EventListener]:
-        """Return part of the event listeners, by contract id."""
+        """Return a page of the event listeners, by contract id."""
         order = Order((SortKey(EventListener.contract_id),))
         return await read_list_page(self.session, select(EventListener), order, request)
 
@@ -204,7 +204,7 @@ class ReadModels:
         name: str | None = None,
         status: EventStatus | None = None,
     ) -> ListPage[ContractEvent]:
-        """Return part of what contracts reported."""
+        """Return a page of the events that contracts reported."""
         equal = {
             ContractEvent.contract_id: contract_id,
             ContractEvent.name: name,
@@ -222,7 +222,7 @@ class ReadModels:
         action: str | None = None,
         actor: str | None = None,
     ) -> ListPage[AuditEntry]:
-        """Return part of the audit trail, the latest first."""
+        """Return a page of the audit trail, the latest first."""
         query = select(AuditEntry).where(*_equal({AuditEntry.subject_id: subject_id, AuditEntry.action: action}))
         if actor is not None:
             query = query.where(or_(AuditEntry.actor_id == actor, AuditEntry.actor_name == actor))
@@ -231,14 +231,14 @@ class ReadModels:
         )
 
     async def webhooks(self, request: PageRequest) -> ListPage[Webhook]:
-        """Return part of the targets that are told of events, the newest first."""
+        """Return a page of the webhooks, the newest first."""
         order = Order((SortKey(Webhook.created_at), SortKey(Webhook.id)), is_descending=True)
         return await read_list_page(self.session, select(Webhook), order, request)
 
     async def deliveries(
         self, webhook_id: uuid.UUID, request: PageRequest, *, status: DeliveryStatus | None = None
     ) -> ListPage[WebhookDelivery]:
-        """Return part of what was sent to a target, the latest first."""
+        """Return a page of the deliveries to a webhook, the latest first."""
         query = select(WebhookDelivery).where(
             WebhookDelivery.webhook_id == webhook_id, *_equal({WebhookDelivery.status: status})
         )
@@ -246,7 +246,7 @@ class ReadModels:
         return await read_list_page(self.session, query, order, request)
 
     async def tokens(self, request: PageRequest) -> ListPage[ApiToken]:
-        """Return part of the API tokens, the newest first."""
+        """Return a page of the API tokens, the newest first."""
         order = Order((SortKey(ApiToken.created_at), SortKey(ApiToken.id)), is_descending=True)
         return await read_list_page(self.session, select(ApiToken), order, request)
 
@@ -257,7 +257,7 @@ def _holder_order(of: type[Entitlement | RegisterEntry], sort: HolderSort) -> Or
         "balance": (SortKey(of.balance),),
         "payment_amount": (SortKey(Entitlement.payment_amount, null_as=_NOTHING),),
     }
-    # Naming the distribution, which all of them have alike, shows the planner the order of the unique index.
+    # Naming the distribution, which is the same in all rows, shows the planner the order of the unique index.
     hints = (of.distribution_id.expression,) if sort in (HolderSort.ACCOUNT, HolderSort.ACCOUNT_BACKWARDS) else ()
     return _order(sort, columns, SortKey(of.account_id), hints=hints)
 

@@ -1,4 +1,4 @@
-"""Queries that compare what is owed and paid of a distribution with what its payer's statement shows."""
+"""Queries that compare the entitlements of a distribution with its payer's statement."""
 
 import uuid
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.entities import Distribution, Payer
 
-# What each account is owed and was paid, beside what the transactions of our attempts moved to it.
+# The amount owed and paid to each account, beside the amount that the transactions of our attempts moved to it.
 _COMPARED = """
     WITH moved AS (
         SELECT received.account_id, sum(received.units) AS units
@@ -70,7 +70,7 @@ _WINDOW = text("""
 
 @dataclass(frozen=True, slots=True)
 class ComparedTotals:
-    """What a distribution and its payer's statement come to. Amounts are in smallest units."""
+    """The totals of a distribution and of its payer's statement. Amounts are in smallest units."""
 
     due_count: int
     due_units: Decimal
@@ -84,7 +84,7 @@ class ComparedTotals:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An account of which database and statement do not say the same. Amounts are in smallest units."""
+    """An account on which database and statement differ. Amounts are in smallest units."""
 
     account_id: str
     is_owed: bool
@@ -94,7 +94,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class UnknownPayment:
-    """What an entry that is neither matched nor answered moved to one account."""
+    """The amount that an unexplained entry, neither matched nor answered, moved to one account."""
 
     transaction_id: str
     account_id: str
@@ -102,30 +102,30 @@ class UnknownPayment:
 
 
 class Reconciliations:
-    """One frozen distribution against the statement of its payer, inside one unit of work."""
+    """One frozen distribution compared with the statement of its payer, inside one unit of work."""
 
     def __init__(self, session: AsyncSession, distribution: Distribution) -> None:
         self.session = session
         self.distribution = distribution
 
     async def window(self, payer: Payer) -> tuple[int, int] | None:
-        """Return between which positions of the statement the entries of the distribution lie; None without any."""
+        """Return the first and the last position of the distribution's entries in the statement; None without any."""
         parameters = {"distribution_id": self.distribution.id, "payer_id": payer.id}
         row = (await self.session.execute(_WINDOW, parameters)).one()
         return None if row.first is None else (row.first, row.last)
 
     async def totals(self, delay_seconds: int) -> ComparedTotals:
-        """Return what both sides come to; what settled within the delay may not be in the books yet."""
+        """Return the totals of both sides. Payments that settled within the delay may be missing from the statement."""
         row = (await self.session.execute(_TOTALS, self._parameters(delay_seconds))).one()
         return ComparedTotals(**row._asdict())
 
     async def differences(self, delay_seconds: int, limit: int) -> Sequence[Difference]:
-        """Return the first accounts of which both sides do not say the same."""
+        """Return the first accounts on which both sides differ."""
         rows = await self.session.execute(_DIFFERENCES, {**self._parameters(delay_seconds), "limit": limit})
         return [Difference(**row._asdict()) for row in rows]
 
     async def unknown_payments(self, payer_id: uuid.UUID, limit: int) -> Sequence[UnknownPayment]:
-        """Return what the payer paid in the distribution's token that nobody can explain."""
+        """Return the unexplained payments of the payer in the distribution's token."""
         parameters = {"payer_id": payer_id, "token_id": self.distribution.payment_token_id, "limit": limit}
         return [UnknownPayment(**row._asdict()) for row in await self.session.execute(_UNKNOWN, parameters)]
 

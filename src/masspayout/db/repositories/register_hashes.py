@@ -1,4 +1,4 @@
-"""Queries that replace a register hash which does not fit the entitlements that it is about."""
+"""Queries that replace a register hash which does not match its entitlements."""
 
 import uuid
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class RegisterHashes:
         return (await self.session.scalars(query.order_by(Distribution.id))).all()
 
     async def replace(self, distribution_id: uuid.UUID, before: str | None, after: str) -> bool:
-        """Write another register hash on a frozen distribution. False when it is not ``before`` any more."""
+        """Write another register hash on a frozen distribution. False when the hash is not ``before`` any more."""
         statement = (
             update(Distribution)
             .where(
@@ -38,7 +38,7 @@ class RegisterHashes:
         return await self.session.scalar(statement) is not None
 
     async def rebind_approvals(self, distribution_id: uuid.UUID, before: str | None, after: str) -> int:
-        """Bind the approvals of one hash to another one of the same entitlements. Return how many they are."""
+        """Bind the approvals of one hash to another one of the same entitlements. Return their number."""
         statement = (
             update(Approval)
             .where(Approval.distribution_id == distribution_id, Approval.register_hash == before)

@@ -1,4 +1,4 @@
-"""Queries that take back what a restore revives: ended sessions and tokens, schedules that had been met."""
+"""Queries that revert what a restore revives: ended sessions and tokens, schedules that had been met."""
 
 import uuid
 from collections.abc import Sequence
@@ -19,28 +19,31 @@ from masspayout.db.entities import (
 
 
 class RevivedState:
-    """What a restored database would let in, or start, though nobody may want it any more."""
+    """The state that a restore revived: sessions, tokens and schedules that may have ended since."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
     async def end_sessions(self, now: datetime) -> int:
-        """End every login session. Returns how many were open."""
+        """End every login session. Return the number of open ones."""
         ended = update(LoginSession).where(LoginSession.ended_at.is_(None)).values(ended_at=now)
         return len((await self.session.scalars(ended.returning(LoginSession.id))).all())
 
     async def revoke_tokens(self, now: datetime) -> int:
-        """Revoke every API token. Returns how many were good."""
+        """Revoke every API token. Return the number of valid ones."""
         revoked = update(ApiToken).where(ApiToken.revoked_at.is_(None)).values(revoked_at=now)
         return len((await self.session.scalars(revoked.returning(ApiToken.id))).all())
 
     async def pause_series(self) -> int:
-        """ACTIVE → PAUSED for every series. Returns how many."""
+        """ACTIVE → PAUSED for every series. Return their number."""
         paused = update(Series).where(Series.status == SeriesStatus.ACTIVE).values(status=SeriesStatus.PAUSED)
         return len((await self.session.scalars(paused.returning(Series.id))).all())
 
     async def hold_scheduled(self) -> Sequence[tuple[uuid.UUID, datetime]]:
-        """Let single distributions that would start at a time wait for a person. Returns them with their times."""
+        """Hold single distributions that would start at a time, until a person starts them.
+
+        Return them with their times.
+        """
         query = select(Distribution.id, Distribution.scheduled_time).where(
             Distribution.status == text("'PENDING'"),
             Distribution.scheduled_time.is_not(None),

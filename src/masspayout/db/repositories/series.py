@@ -1,4 +1,4 @@
-"""Queries on ``series``, and on the distributions that they make."""
+"""Queries on ``series``, and on the distributions that they create."""
 
 import uuid
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ from masspayout.db.repositories.base import Page, Repository, read_page
 from masspayout.db.types import UtcTimestamp
 from masspayout.kernel.next_steps import Action
 
-# The columns of a distribution that a series makes, each with the expression that fills it: the terms are the series'
-# own, and the rest follows from the occurrence or the event.
+# The columns of a series' distribution, each with the expression that fills it: the terms are the series' own, and the
+# rest follows from the occurrence or the event.
 _MADE_OF = {name: f"s.{name}" for name in TERM_COLUMNS} | {
     "id": "masspayout_uuid7()",
     "amount": "coalesce(s.amount, CAST(:deposit_amount AS NUMERIC))",
@@ -33,7 +33,7 @@ _MADE_OF = {name: f"s.{name}" for name in TERM_COLUMNS} | {
     "status": "'PENDING'",
 }
 
-# The same occurrence, or a second payout for the same event, is made once.
+# An occurrence, and a payout for an event, is created once.
 _ADD_DISTRIBUTIONS = text(f"""
     INSERT INTO distribution ({", ".join(_MADE_OF)})
     SELECT {", ".join(_MADE_OF.values())}
@@ -47,7 +47,7 @@ _ADDED_DISTRIBUTIONS = _ADD_DISTRIBUTIONS.columns(id=Uuid(), scheduled_time=UtcT
 
 
 class SeriesRepository(Repository[Series]):
-    """What makes distributions by itself."""
+    """The series, which create distributions."""
 
     entity = Series
     noun = "series"
@@ -63,9 +63,9 @@ class SeriesRepository(Repository[Series]):
         return await read_page(self.session, rows, page, limit)
 
     async def find_next_times(self, series_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, datetime]:
-        """Return when the next distribution of each series is due; series that have none are absent.
+        """Return the due time of each series' next distribution; series without one are absent.
 
-        What was due and waits for approvals is not next.
+        A distribution that was due and waits for approvals is not the next.
         """
         query = (
             select(Distribution.series_id, func.min(Distribution.scheduled_time))
@@ -80,7 +80,7 @@ class SeriesRepository(Repository[Series]):
         return {series_id: time for series_id, time in rows if series_id and time}
 
     async def find_without_next(self, now: datetime) -> Sequence[uuid.UUID]:
-        """Return the recurring series of which no occurrence lies ahead, though they go on."""
+        """Return the active recurring series without an occurrence in the future."""
         query = select(Series.id).where(
             Series.execution_type == ExecutionType.RECURRING,
             Series.status == text("'ACTIVE'"),
@@ -89,12 +89,12 @@ class SeriesRepository(Repository[Series]):
         return (await self.session.scalars(query)).all()
 
     async def has_next(self, series_id: uuid.UUID, now: datetime) -> bool:
-        """Whether an occurrence of a series lies ahead."""
+        """Return True if a series has an occurrence in the future."""
         query = select(exists().where(Distribution.series_id == series_id, *_lies_ahead(now)))
         return bool(await self.session.scalar(query))
 
     async def lock_active(self, series_id: uuid.UUID) -> Series | None:
-        """Lock a series that goes on, and read it again: nobody else makes its occurrences meanwhile."""
+        """Lock an active series, and read it again: nobody else creates its occurrences meanwhile."""
         query = (
             select(Series)
             .where(Series.id == series_id, Series.status == SeriesStatus.ACTIVE)
@@ -104,7 +104,10 @@ class SeriesRepository(Repository[Series]):
         return await self.session.scalar(query)
 
     async def hold_unpaused(self, series_id: uuid.UUID) -> bool:
-        """Keep a series from being paused or cancelled until the transaction ends. False when it is already."""
+        """Lock a series against pause and cancellation until the transaction ends.
+
+        False when it is paused or over already.
+        """
         query = select(Series.status).where(Series.id == series_id).with_for_update(read=True)
         return await self.session.scalar(query) in (SeriesStatus.ACTIVE, SeriesStatus.ENDED)
 
@@ -116,13 +119,13 @@ class SeriesRepository(Repository[Series]):
         trigger_event_id: uuid.UUID | None = None,
         deposit_amount: Decimal | None = None,
     ) -> Sequence[tuple[uuid.UUID, datetime]]:
-        """Make distributions of a series that are due at these times, unique in it. Returns those that are new.
+        """Create distributions of a series for these times, each once. Return the new ones.
 
         Args:
-            series_id: Whose terms they have.
-            scheduled_times: When each is due; one that is there already stays as it is.
-            trigger_event_id: The event that is the reason for it.
-            deposit_amount: What a series without an amount of its own pays out, in whole payment tokens.
+            series_id: The series, which has the terms.
+            scheduled_times: The due times; a distribution that exists already stays as it is.
+            trigger_event_id: The event that triggered it.
+            deposit_amount: The amount for a series without one of its own, in whole payment tokens.
         """
         parameters = {
             "series_id": series_id,
@@ -134,11 +137,11 @@ class SeriesRepository(Repository[Series]):
         return [(distribution_id, time) for distribution_id, time in rows]
 
     async def advance(self, series_id: uuid.UUID, next_number: int) -> None:
-        """Remember which occurrence is to be made next."""
+        """Write the number of the next occurrence to create."""
         await self.session.execute(update(Series).where(Series.id == series_id).values(next_number=next_number))
 
     async def move(self, series_id: uuid.UUID, from_states: set[SeriesStatus], to_state: SeriesStatus) -> bool:
-        """Change the state of a series. False when it is in none of the states that it may leave."""
+        """Change the state of a series. False when its state is not one of ``from_states``."""
         statement = (
             update(Series)
             .where(Series.id == series_id, Series.status.in_(from_states))

@@ -1,4 +1,4 @@
-"""Queries on what another program wrote beside a distribution that is not frozen: who is owed what, by its account."""
+"""Queries on supplied entitlements: rows that another program wrote beside a distribution that is not frozen."""
 
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
@@ -15,7 +15,7 @@ _COUNTS = text("""
            (SELECT count(*) FROM batch_payout WHERE distribution_id = :id) AS batches
 """)
 
-# Locked: what is checked is what is paid.
+# Locked, so that the checked rows are the paid ones.
 _GIVEN = text("""
     SELECT account_id, balance, payment_amount, paid FROM holder
      WHERE asset_id = :asset_id AND distribution_id = :id
@@ -36,7 +36,7 @@ _ROWS_AT_ONCE = 20_000
 
 
 class SuppliedEntitlement(NamedTuple):
-    """What an account is owed, as it was written: ``balance`` in smallest units, ``payment_amount`` in whole tokens."""
+    """A supplied entitlement as it was written: ``balance`` in smallest units, ``payment_amount`` in whole tokens."""
 
     account_id: str
     balance: int
@@ -45,7 +45,7 @@ class SuppliedEntitlement(NamedTuple):
 
 
 class SuppliedRows(NamedTuple):
-    """How many rows of each table there are."""
+    """The number of supplied rows in each table."""
 
     holders: int
     of_other_assets: int
@@ -53,22 +53,22 @@ class SuppliedRows(NamedTuple):
 
 
 class SuppliedEntitlements:
-    """The rows of one distribution that is not frozen."""
+    """The supplied rows of one distribution that is not frozen."""
 
     def __init__(self, session: AsyncSession, distribution: Distribution) -> None:
         self.session = session
         self._parameters = {"id": distribution.id, "asset_id": distribution.asset_id}
 
     async def count(self) -> SuppliedRows:
-        """Return how many there are."""
+        """Return the number of rows."""
         return SuppliedRows(*(await self.session.execute(_COUNTS, self._parameters)).one())
 
     async def blocks(self) -> AsyncIterator[Sequence[SuppliedEntitlement]]:
-        """Stream them in order of account ids, many at once."""
+        """Stream the entitlements in order of account ids, in blocks."""
         rows = await self.session.stream(_GIVEN, self._parameters, execution_options={"yield_per": _ROWS_AT_ONCE})
         async for block in rows.partitions():
             yield [SuppliedEntitlement(*row) for row in block]
 
     async def find_strangers(self, limit: int) -> Sequence[str]:
-        """Return accounts that are owed something, and that the register of the asset does not have."""
+        """Return accounts that are owed something and are not in the register of the asset."""
         return (await self.session.scalars(_STRANGERS, {**self._parameters, "limit": limit})).all()

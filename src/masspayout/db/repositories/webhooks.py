@@ -9,16 +9,15 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, select, text, update
 from sqlalchemy.orm import joinedload
 
+from masspayout.db import advisory_locks
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery, WebhookEvent
 from masspayout.db.repositories.base import Page, Repository, read_page
 from masspayout.db.types import UtcTimestamp
 from masspayout.kernel.errors import NotFound
 from masspayout.kernel.next_steps import Action
 
-_FAN_OUT_LOCK = 5_463
-
-# Events get their numbers here and not where they are written: nobody who pays waits for a counter. A webhook hears of
-# nothing that was before it.
+# Events get their numbers here and not where they are written, so no payment waits for a counter. A webhook gets no
+# event from before it was added.
 _FAN_OUT = text("""
     WITH new AS (
         SELECT id, type, created_at FROM webhook_event WHERE dispatched_at IS NULL ORDER BY id LIMIT :limit
@@ -40,7 +39,7 @@ _FAN_OUT = text("""
     UPDATE webhook_event SET dispatched_at = now(), updated_at = now() FROM new WHERE webhook_event.id = new.id
 """)
 
-# Whoever claims a delivery has it to themselves for a while. If they die, somebody else sends it again.
+# A claimed delivery belongs to one worker for a while. If that worker dies, another one sends it again.
 _CLAIM = text("""
     UPDATE webhook_delivery AS d
        SET tries = d.tries + 1, updated_at = now(), next_try_at = now() + make_interval(secs => :claim_seconds)
@@ -62,7 +61,7 @@ _RECORD = text("""
     RETURNING status
 """)
 
-# A target that takes everything is not written to.
+# The row of a target that accepts everything is not updated.
 _NOTE_HEALTH = text("""
     UPDATE webhook SET failing_since = CASE WHEN :delivered THEN NULL ELSE now() END, updated_at = now()
      WHERE id = :id AND (failing_since IS NOT NULL) = :delivered
@@ -96,21 +95,21 @@ _FORGET = text("""
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How the deliveries to one target stand."""
+    """The undelivered events of one target, by state."""
 
     pending: int = 0
     failed: int = 0
 
 
 class Webhooks(Repository[Webhook]):
-    """The targets, and what they are told."""
+    """The targets, their events and deliveries."""
 
     entity = Webhook
     noun = "webhook"
     listed_by = Action.LIST_WEBHOOKS
 
     async def find_enabled(self) -> Sequence[Webhook]:
-        """Return the targets that are switched on and have deliveries due."""
+        """Return the enabled targets with due deliveries."""
         due = select(WebhookDelivery.webhook_id).where(
             text("webhook_delivery.status = 'PENDING'"), WebhookDelivery.next_try_at <= func.now()
         )
@@ -121,27 +120,30 @@ class Webhooks(Repository[Webhook]):
         return await self._changed(delete(Webhook).where(Webhook.id == webhook_id)) == 1
 
     async def set_enabled(self, webhook_id: uuid.UUID, *, enabled: bool) -> bool:
-        """Switch a target on or off. False when it is so already."""
+        """Enable or disable a target. False when it is so already."""
         changes = {"enabled": enabled, "failing_since": None}
         statement = update(Webhook).where(Webhook.id == webhook_id, Webhook.enabled != enabled).values(changes)
         return await self._changed(statement.execution_options(synchronize_session=False)) == 1
 
     async def note_health(self, webhook_id: uuid.UUID, *, delivered: bool) -> None:
-        """Note that a target took a delivery, or did not: since when it takes nothing is kept."""
+        """Write that a target accepted a delivery, or did not; the time of the first failure in a row is kept."""
         await self.session.execute(_NOTE_HEALTH, {"id": webhook_id, "delivered": delivered})
 
     async def switch_off(self, webhook_id: uuid.UUID, after: timedelta, least: int) -> datetime | None:
-        """Switch a target off that has taken nothing for so long, and so many deliveries within it not.
+        """Disable a target that has accepted nothing for this long, and failed this many deliveries within it.
 
-        Return since when; None when it is left on.
+        Return the time of its first failure; None when it stays enabled.
         """
         parameters = {"id": webhook_id, "seconds": after.total_seconds(), "least": least}
         since: datetime | None = await self.session.scalar(_SWITCH_OFF, parameters)
         return since
 
     async def fan_out(self, limit: int) -> int:
-        """Give new events to the targets that want them, in order. Returns how many; 0 when somebody else does it."""
-        if not await self.session.scalar(select(func.pg_try_advisory_xact_lock(_FAN_OUT_LOCK))):
+        """Create deliveries of new events for the subscribed targets, in order. Return the number of events.
+
+        0 when another process is doing it.
+        """
+        if not await self.session.scalar(select(func.pg_try_advisory_xact_lock(advisory_locks.WEBHOOK_FAN_OUT))):
             return 0
         return await self._changed(_FAN_OUT, {"limit": limit})
 
@@ -164,7 +166,7 @@ class Webhooks(Repository[Webhook]):
         return delivery
 
     async def claim(self, webhook_id: uuid.UUID, *, limit: int, claim_seconds: float) -> Sequence[WebhookDelivery]:
-        """Take deliveries to a target that are due, with their events, for ``claim_seconds``."""
+        """Claim due deliveries to a target, with their events, for ``claim_seconds``."""
         parameters = {"webhook_id": webhook_id, "limit": limit, "claim_seconds": claim_seconds}
         claimed = (await self.session.scalars(_CLAIM, parameters)).all()
         query = (
@@ -186,7 +188,7 @@ class Webhooks(Repository[Webhook]):
         retry_seconds: float,
         longest_seconds: float,
     ) -> DeliveryStatus | None:
-        """Write down how a try ended: delivered without an error, else to be tried again after a pause, or given up.
+        """Write the outcome of a try: delivered, or an error with a retry after a pause, or given up.
 
         None when the target was removed meanwhile.
         """
@@ -204,14 +206,14 @@ class Webhooks(Repository[Webhook]):
         return None if status is None else DeliveryStatus(status)
 
     async def send_again(self, delivery_id: uuid.UUID) -> bool:
-        """Have a delivery sent once more that was delivered or given up. False when it is neither."""
+        """Enqueue a delivery again that was delivered or given up. False when it is neither."""
         return await self._changed(_AGAIN, {"id": delivery_id}) == 1
 
     async def get_delivery(self, delivery_id: uuid.UUID) -> WebhookDelivery:
         """Return a delivery with its event and target.
 
         Raises:
-            NotFound: There is none, or its target was removed.
+            NotFound: There is no such delivery, or its target was removed.
         """
         options = [joinedload(WebhookDelivery.event), joinedload(WebhookDelivery.webhook)]
         found = await self.session.get(WebhookDelivery, delivery_id, options=options, populate_existing=True)
@@ -234,7 +236,7 @@ class Webhooks(Repository[Webhook]):
         return await read_page(self.session, rows, page, limit)
 
     async def backlogs(self) -> Mapping[uuid.UUID, Backlog]:
-        """Return by target how many deliveries wait, and how many were given up."""
+        """Return the number of waiting and given-up deliveries, by target."""
         query = select(
             WebhookDelivery.webhook_id,
             func.count().filter(WebhookDelivery.status == DeliveryStatus.PENDING),
@@ -243,5 +245,5 @@ class Webhooks(Repository[Webhook]):
         return {key: Backlog(pending, failed) for key, pending, failed in await self.session.execute(query)}
 
     async def forget(self, before: datetime) -> int:
-        """Delete what was done with before a time. Returns how many events that are."""
+        """Delete deliveries that ended before a time, and their events. Return the number of events."""
         return await self._changed(_FORGET, {"before": before})

@@ -24,7 +24,8 @@ Connection = AsyncConnection[DictRow]
 
 SCHEMA_VERSION = 1
 
-# Advisory locks are taken within one database; this number is the sandbox's, and orders its transactions.
+# The advisory lock that orders the sandbox's transactions. Its books may lie in our database, whose own lock numbers
+# are in ``db/advisory_locks.py``.
 _LEDGER_LOCK = 0x5A4DB0C5
 
 # Plans are not kept: tables grow from nothing to millions of rows under one connection. Whoever waits for the ledger's

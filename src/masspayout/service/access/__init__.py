@@ -1,7 +1,7 @@
-"""Who may come in, and as whom: users, API tokens, sessions of browsers, login links, OpenID Connect.
+"""Authentication: users, API tokens, sessions of browsers, login links, OpenID Connect.
 
-Whoever comes in is an ``Identity``. It has a role; ``masspayout.roles`` says what a role may do. Secrets are shown
-once, when they are made; the database keeps digests.
+Each of them leads to an ``Identity`` with a role; ``masspayout.kernel.roles`` has the permissions of each role. Secrets
+are shown once, when they are created; the database keeps digests.
 """
 
 from masspayout.service.access.cookies import SESSION_COOKIE, session_cookie

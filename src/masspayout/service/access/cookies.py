@@ -1,4 +1,4 @@
-"""The cookie that holds a browser's session: its name, and how far it may travel."""
+"""The cookie of a browser's session: its name, and the requests that it is sent with."""
 
 from typing import Literal, TypedDict
 
@@ -20,10 +20,10 @@ class CookieToSet(TypedDict):
 
 
 def session_cookie(settings: Settings, text: str, *, is_https: bool) -> CookieToSet:
-    """Return the cookie that a browser is to keep, as long as the session lasts.
+    """Return the cookie that a browser keeps as long as the session lasts.
 
-    Scripts cannot read it. Pages of other sites cannot send it along with what changes something; yet whoever follows a
-    link to here is still signed in.
+    Scripts cannot read it. Other sites cannot have it sent with a request that changes something; yet a reader who
+    follows a link to here is still signed in.
     """
     return {
         "key": SESSION_COOKIE,

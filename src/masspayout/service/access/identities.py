@@ -1,4 +1,4 @@
-"""Identities: who came in, by what, and with which role."""
+"""Identities: the authenticated user or token, its credential, and its role."""
 
 import uuid
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from masspayout.kernel.roles import Permission, Role
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody who came in.
+    """An authenticated user or token.
 
     Attributes:
-        kind: By what: USER or TOKEN.
-        id: The user's, or the token's.
-        name: What people call them.
-        role: What they are there for.
-        credential_id: The session or the token that they came in with.
-        expires_at: Until when that is good.
-        owner_id: For a token, the user it belongs to.
+        kind: USER or TOKEN.
+        id: The id of the user or the token.
+        name: The name that people use.
+        role: The role, which has the permissions.
+        credential_id: The id of the session or the token that was presented.
+        expires_at: The end of that session or token.
+        owner_id: For a token, the id of its user.
     """
 
     kind: ActorKind
@@ -34,28 +34,28 @@ class Identity:
 
     @classmethod
     def of_token(cls, token: ApiToken) -> "Identity":
-        """Return whom a token stands for."""
+        """Return the identity of a token."""
         return cls(
             ActorKind.TOKEN, token.id, token.name, token.role, token.id, token.expires_at, owner_id=token.owner_id
         )
 
     @classmethod
     def of_session(cls, session: LoginSession) -> "Identity":
-        """Return whose session it is."""
+        """Return the identity of a session's user."""
         user = session.user
         return cls(ActorKind.USER, user.id, user.name, user.role, session.id, session.expires_at)
 
     @property
     def user_id(self) -> uuid.UUID | None:
-        """The user who stands behind it, if one does."""
+        """The user behind the identity, if there is one."""
         return self.id if self.kind is ActorKind.USER else self.owner_id
 
     def may(self, permission: Permission) -> bool:
-        """Whether this role may do something."""
+        """Return True if the role has a permission."""
         return self.role.may(permission)
 
     def require(self, permission: Permission) -> None:
-        """Refuse what the role does not allow.
+        """Refuse an action that the role does not allow.
 
         Raises:
             Forbidden: The role may not do this.
@@ -67,6 +67,6 @@ class Identity:
             )
 
     def actor(self, source_address: str | None) -> Actor:
-        """Return the actor of what they do."""
+        """Return the actor of this identity's actions."""
         owner_id = None if self.owner_id is None else str(self.owner_id)
         return Actor(self.kind, str(self.id), self.name, source_address=source_address, owner_id=owner_id)

@@ -1,7 +1,7 @@
-"""OpenID Connect: people log in at a provider, which says who they are and, in a claim, what they are there for.
+"""OpenID Connect: users log in at a provider, which proves their identity and names their role in a claim.
 
-The authorization code flow with PKCE. What must come back unchanged (state, nonce, verifier) is kept by the browser, so
-that any process can finish what another began.
+The authorization code flow with PKCE. The browser keeps the values that must come back unchanged (state, nonce,
+verifier), so that any process can finish a login that another began.
 """
 
 import json
@@ -39,7 +39,7 @@ _RANDOM_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """What must come back as it went."""
+    """The values of a login that the browser must bring back unchanged."""
 
     state: str
     nonce: str
@@ -47,7 +47,7 @@ class _Begun:
 
 
 class OpenIdProvider:
-    """The provider that the settings name."""
+    """The OpenID provider that the settings name."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -56,7 +56,7 @@ class OpenIdProvider:
         self._metadata: dict[str, Any] | None = None
 
     async def begin(self, redirect_address: str) -> tuple[str, str]:
-        """Return the provider's address to send a browser to, and what it must bring back.
+        """Return the provider's address to send a browser to, and the text that the browser must bring back.
 
         Raises:
             NotAuthenticated: The provider cannot be reached.
@@ -85,18 +85,20 @@ class OpenIdProvider:
         *,
         source_address: str | None = None,
     ) -> tuple[Identity, str]:
-        """Let in whom the provider knows. Returns who it is, and the text of the cookie.
+        """Begin a session of the user whom the provider authenticated.
+
+        Return the identity, and the text of the cookie.
 
         Args:
-            database: Where users are kept; one who comes for the first time is added.
-            redirect_address: Where the provider sent the browser.
-            answer: What the provider's answer says.
-            brought_back: What ``begin`` gave the browser.
-            source_address: Where the browser is.
+            database: The database of the users; a user who logs in for the first time is added.
+            redirect_address: The address that the provider sent the browser to.
+            answer: The parameters of the provider's answer.
+            brought_back: The text that ``begin`` gave the browser.
+            source_address: The address of the browser.
 
         Raises:
-            NotAuthenticated: The answer is not what was asked for, or the provider refused.
-            Forbidden: They have no role here.
+            NotAuthenticated: The answer belongs to another login, or the provider refused.
+            Forbidden: The user has no role here.
         """
         claims = await self._claims(redirect_address, answer, _read_begun(brought_back))
         role = self._role_of(claims)
@@ -155,7 +157,7 @@ class OpenIdProvider:
         return max(found, key=list(Role).index)
 
     async def _user(self, work: UnitOfWork, claims: Mapping[str, Any], role: Role) -> User:
-        """Return the user whom the provider knows, with the role that it names now; a new one the first time."""
+        """Return the provider's user, with the role that the claim names now; the first login adds the user."""
         users = work.users
         subject = str(claims["sub"])
         user = await users.find_by_oidc(self._issuer, subject)
@@ -175,7 +177,7 @@ class OpenIdProvider:
         return added
 
     async def _discover(self) -> dict[str, Any]:
-        """Return what the provider says of itself, read once."""
+        """Return the provider's own description, read once."""
         if self._metadata is not None:
             return self._metadata
         address = self._issuer.rstrip("/") + "/.well-known/openid-configuration"
@@ -197,10 +199,10 @@ class OpenIdProvider:
 
 
 def parse_roles(text: str) -> dict[str, Role]:
-    """Read which value of a claim is which role: ``value=role``, separated by commas.
+    """Return the role of each value of the claim, from ``value=role`` pairs separated by commas.
 
     Raises:
-        Invalid: It cannot be read, or names a role that there is not.
+        Invalid: The text cannot be read, or names an unknown role.
     """
     pairs = [part.partition("=") for part in text.split(",") if part.strip()]
     try:

@@ -9,16 +9,17 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from masspayout.kernel.errors import Invalid
 
 SHORTEST_PASSWORD = 12
+# A bound, so that a hostile client does not have megabytes hashed.
 _LONGEST_PASSWORD = 1000
 
 _hasher = PasswordHasher()
 
 
 async def hash_password(password: str, *, user_name: str) -> str:
-    """Return what the database keeps of a password.
+    """Return the hash of a password, for the database.
 
     Raises:
-        Invalid: It is too easy to guess.
+        Invalid: The password is too easy to guess, too short or too long.
     """
     if not SHORTEST_PASSWORD <= len(password) <= _LONGEST_PASSWORD:
         raise Invalid(
@@ -31,7 +32,7 @@ async def hash_password(password: str, *, user_name: str) -> str:
 
 
 async def verify_password(password: str, password_hash: str | None) -> bool:
-    """Whether a password is the one that was hashed; without a hash it is not, in the same time."""
+    """Return True if a password matches its hash. Without a hash, False comes after the same time."""
     nobodys_hash = await asyncio.to_thread(_nobodys_hash)
     is_right = await asyncio.to_thread(_verify, password[:_LONGEST_PASSWORD], password_hash or nobodys_hash)
     return is_right and password_hash is not None
@@ -39,9 +40,9 @@ async def verify_password(password: str, password_hash: str | None) -> bool:
 
 @cache
 def _nobodys_hash() -> str:
-    """Return what is compared with when there is no such user, so that the answer takes as long.
+    """Return the hash to compare with when there is no such user, so that the answer takes as long.
 
-    It takes a tenth of a second, so it is made with the first password that is checked, whoever's that is.
+    Hashing takes a tenth of a second, so this hash is made with the first password that any user has checked.
     """
     return _hasher.hash("the password of nobody")
 

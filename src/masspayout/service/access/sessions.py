@@ -1,4 +1,4 @@
-"""Sessions of browsers: begun with a password or a login link, found again by a cookie, ended by logging out."""
+"""Sessions of browsers: begun with a password or a login link, found by a cookie, ended by logging out."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,10 +21,10 @@ _LINK_LIFE = timedelta(minutes=15)
 async def log_in(
     database: Database, settings: Settings, name: str, password: str, *, source_address: str | None = None
 ) -> tuple[Identity, str]:
-    """Let a user in who knows the password. Returns who it is, and the text of the cookie.
+    """Begin a session of a user who knows the password. Return the identity, and the text of the cookie.
 
     Raises:
-        NotAuthenticated: There is no such user, or the password is another one. Which of the two is not said.
+        NotAuthenticated: There is no such user, or the password is wrong; the message is the same for both.
         TooManyRequests: There were too many failures for this name, or from this address.
     """
     attempt = LoginAttempt(database, name.strip().lower(), source_address)
@@ -40,7 +40,7 @@ async def log_in(
 
 
 async def make_login_link(work: UnitOfWork, user: User) -> str:
-    """Make the secret of a link that logs a user in, once, within a quarter of an hour."""
+    """Return the secret of a new link that logs a user in, once, within a quarter of an hour."""
     secret = new_secret(SecretKind.LINK)
     link = LoginLink(
         user_id=user.id, prefix=secret.prefix, digest=secret.digest, expires_at=datetime.now(UTC) + _LINK_LIFE
@@ -52,10 +52,12 @@ async def make_login_link(work: UnitOfWork, user: User) -> str:
 async def log_in_by_link(
     database: Database, settings: Settings, text: str, *, source_address: str | None = None
 ) -> tuple[Identity, str]:
-    """Let in whom a login link is for, and use the link up. Returns who it is, and the text of the cookie.
+    """Begin a session of the user of a login link, and use the link up.
+
+    Return the identity, and the text of the cookie.
 
     Raises:
-        NotAuthenticated: It is no link, or it was used, or its time is over.
+        NotAuthenticated: The text is no link, or the link was used or has expired.
     """
     prefix = prefix_of(text, SecretKind.LINK)
     async with database.unit_of_work() as work:
@@ -72,7 +74,7 @@ async def log_in_by_link(
 async def begin_session(
     work: UnitOfWork, settings: Settings, user: User, source_address: str | None
 ) -> tuple[Identity, str]:
-    """Begin a session of somebody who has proven to be this user. Returns who it is, and the text of the cookie."""
+    """Begin a session of an authenticated user. Return the identity, and the text of the cookie."""
     secret = new_secret(SecretKind.SESSION)
     login = LoginSession(
         user_id=user.id,
@@ -91,10 +93,10 @@ async def begin_session(
 
 
 async def find_session(database: Database, text: str) -> Identity:
-    """Return whose session a cookie holds.
+    """Return the identity of the session in a cookie.
 
     Raises:
-        NotAuthenticated: It is none, or it is over.
+        NotAuthenticated: There is no such session, or it is over.
     """
     prefix = prefix_of(text, SecretKind.SESSION)
     login = None
@@ -109,7 +111,7 @@ async def find_session(database: Database, text: str) -> Identity:
 
 
 async def log_out(database: Database, identity: Identity) -> None:
-    """End the session that somebody came in with."""
+    """End the session of an identity."""
     async with database.unit_of_work() as work:
         await work.login_sessions.end(identity.credential_id, datetime.now(UTC))
 

@@ -1,6 +1,6 @@
-"""Throttling of logins: who keeps failing waits longer and longer, by name and by address.
+"""Throttling of logins: repeated failures bring longer and longer pauses, by name and by address.
 
-What is counted is in the database, so it holds for all processes and survives their end.
+The counts are in the database, so they hold for all processes and survive their end.
 """
 
 import math
@@ -15,7 +15,7 @@ _ALLOWED_BY_ADDRESS = 50
 
 
 class LoginAttempt:
-    """One attempt of somebody to log in; it counts as failed until it succeeds."""
+    """One attempt to log in, which counts as failed until it succeeds."""
 
     def __init__(self, database: Database, name: str, source_address: str | None) -> None:
         self._database = database
@@ -28,7 +28,7 @@ class LoginAttempt:
         """Count the attempt.
 
         Raises:
-            TooManyRequests: There were too many failures; it is said how long to wait.
+            TooManyRequests: There were too many failures; ``retry_after_seconds`` is the pause.
         """
         async with self._database.unit_of_work() as work:
             throttles = work.login_throttles
@@ -41,6 +41,6 @@ class LoginAttempt:
                 )
 
     async def succeed(self) -> None:
-        """Forget the failures for this name; those from the address stay, which others may be guessing from."""
+        """Forget the failures for this name; those from the address stay, since others may be guessing from there."""
         async with self._database.unit_of_work() as work:
             await work.login_throttles.forget(self._name_key)

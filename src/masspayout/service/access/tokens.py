@@ -1,4 +1,4 @@
-"""API tokens: what programs show to be let in."""
+"""API tokens: the credentials of programs."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from masspayout.service.access.secrets import SecretKind, matches, new_secret, p
 
 _LONGEST_NAME = 100
 _LONGEST_LIFE = timedelta(days=3660)
-# How exactly it is remembered when a token was last used: a write for every request would cost more than it tells.
+# The precision of a token's last use: a write for every request would cost more than it tells.
 _LAST_USED_PRECISION = timedelta(minutes=1)
 
 
@@ -28,18 +28,18 @@ async def create_token(
     owner_id: uuid.UUID | None = None,
     token_id: uuid.UUID | None = None,
 ) -> tuple[ApiToken, str]:
-    """Make a token. Returns it, and its text, which nobody can see ever again.
+    """Create a token. Return the row, and the text, which nobody can see ever again.
 
     Args:
         work: The caller's transaction.
-        name: What people call it.
-        role: What it is there for.
-        expires_in: How long it is good; None: until it is revoked.
-        owner_id: The user it belongs to: when that user is disabled, it is no good any more.
-        token_id: The id that it is to have, when that is decided already.
+        name: The name that people use.
+        role: The role, which has the permissions.
+        expires_in: The token's life; None: until it is revoked.
+        owner_id: The user of the token: when the user is disabled, the token is refused too.
+        token_id: The id of the token, if it is decided already.
 
     Raises:
-        Invalid: The name is missing or too long, or the time is none.
+        Invalid: The name is missing or too long, or the life is not positive or above ten years.
     """
     name = name.strip()
     if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
@@ -64,7 +64,7 @@ async def create_token(
 
 
 async def find_token(work: UnitOfWork, reference: str) -> ApiToken:
-    """Return a token by its id, or by the prefix that its text has.
+    """Return a token by its id, or by the prefix of its text.
 
     Raises:
         NotFound: There is no such token.
@@ -81,10 +81,10 @@ async def find_token(work: UnitOfWork, reference: str) -> ApiToken:
 
 
 async def revoke_token(work: UnitOfWork, token: ApiToken) -> None:
-    """Let a token never come in again.
+    """Revoke a token for ever.
 
     Raises:
-        Conflict: It was revoked before.
+        Conflict: The token was revoked before.
     """
     if not await work.api_tokens.revoke(token.id, datetime.now(UTC)):
         raise Conflict(f"The token {token.name!r} is revoked already.", "Make a new one if you need one.")
@@ -92,10 +92,10 @@ async def revoke_token(work: UnitOfWork, token: ApiToken) -> None:
 
 
 async def authenticate_token(database: Database, text: str) -> Identity:
-    """Return whom a token lets in.
+    """Return the identity of a token.
 
     Raises:
-        NotAuthenticated: It is none, or no good any more.
+        NotAuthenticated: The text is no token, or the token is revoked or has expired, or its user is disabled.
     """
     prefix = prefix_of(text, SecretKind.TOKEN)
     if prefix is None:

@@ -1,4 +1,4 @@
-"""Users: added, given a password and a role, disabled. Nobody is ever deleted: the audit trail names them."""
+"""Users, with a password and a role. No user is ever deleted, only disabled: the audit trail names them."""
 
 import re
 from datetime import UTC, datetime
@@ -16,10 +16,10 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}", re.ASCII)
 
 
 def canonical_name(text: str) -> str:
-    """Return the one spelling of a user's name.
+    """Return a user's name in its canonical form.
 
     Raises:
-        Invalid: It has characters that a name cannot have, or none.
+        Invalid: The text is empty, or has characters that a name cannot have.
     """
     name = text.strip().lower()
     if not _NAME.fullmatch(name):
@@ -31,7 +31,7 @@ def canonical_name(text: str) -> str:
 
 
 async def add_user(work: UnitOfWork, name: str, *, role: Role, password: str | None = None) -> User:
-    """Add a user. One without a password comes in by a login link only.
+    """Add a user. One without a password logs in by a login link only.
 
     Raises:
         Invalid: The name or the password cannot be one.
@@ -49,10 +49,12 @@ async def add_user(work: UnitOfWork, name: str, *, role: Role, password: str | N
 
 
 async def local_admin(work: UnitOfWork, name: str) -> User:
-    """Return the user for whoever runs this process, who has the database anyway; an admin without a password.
+    """Return the user for this process's operating system account: an admin without a password.
+
+    Such an account can reach the database anyway.
 
     Raises:
-        Conflict: There is one of this name, who is disabled.
+        Conflict: The user of this name is disabled.
     """
     name = _NOT_IN_NAMES.sub("-", name.lower()).strip("-")[:100] or "admin"
     user = await work.users.find_by_name(name) or await add_user(work, name, role=Role.ADMIN)
@@ -65,7 +67,7 @@ async def find_user(work: UnitOfWork, name: str) -> User:
     """Return a user by name.
 
     Raises:
-        NotFound: There is none of this name.
+        NotFound: There is no user of this name.
     """
     user = await work.users.find_by_name(name.strip().lower())
     if user is None:
@@ -74,7 +76,7 @@ async def find_user(work: UnitOfWork, name: str) -> User:
 
 
 async def set_password(work: UnitOfWork, user: User, password: str) -> None:
-    """Give a user another password, and end all sessions that began with the old one.
+    """Change a user's password, and end all sessions that began with the old one.
 
     Raises:
         Invalid: The password is too easy to guess.
@@ -86,7 +88,7 @@ async def set_password(work: UnitOfWork, user: User, password: str) -> None:
 
 
 async def set_disabled(work: UnitOfWork, user: User, *, disabled: bool) -> None:
-    """Keep a user out, with every session and token; or let the user in again."""
+    """Disable a user, with every session and token, or enable the user again."""
     audit.record_change(work, "user.changed", user.id, {"disabled": user.disabled}, {"disabled": disabled})
     user.disabled = disabled
     await work.users.save(user)
@@ -95,12 +97,12 @@ async def set_disabled(work: UnitOfWork, user: User, *, disabled: bool) -> None:
 
 
 async def set_role(work: UnitOfWork, user: User, role: Role) -> None:
-    """Give a user another role; it counts from the next request on."""
+    """Change a user's role, from the next request on."""
     audit.record_change(work, "user.changed", user.id, {"role": user.role}, {"role": role})
     user.role = role
     await work.users.save(user)
 
 
 async def can_anybody_come_in(work: UnitOfWork) -> bool:
-    """Whether there is a user with a password, or a good token."""
+    """Return True if there is a user with a password, or a valid token."""
     return await work.users.can_anybody_come_in(datetime.now(UTC))

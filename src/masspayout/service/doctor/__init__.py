@@ -49,13 +49,13 @@ async def examine(
     slow_ms: int = DEFAULT_SLOW_MS,
     patience_seconds: float = _PATIENCE_SECONDS,
 ) -> list[Result]:
-    """Run all checks in order. What depends on one that failed is not checked.
+    """Run all checks in order. A check that needs a failed one is not run.
 
     Args:
-        settings: Where database and ledger are.
-        opening: How they are opened.
-        slow_ms: From how many milliseconds on a statement is slow.
-        patience_seconds: How long one check may take.
+        settings: The settings of database and ledger.
+        opening: The functions that open database and ledger.
+        slow_ms: The duration from which on a statement counts as slow.
+        patience_seconds: The time limit of one check.
     """
     examination = Examination(settings, slow_ms)
     examination.opening = opening

@@ -11,12 +11,12 @@ from masspayout.kernel.ledger_time import NANOS_PER_SECOND
 from masspayout.payments import require_not_behind
 from masspayout.service.doctor.examination import Examination, Problem
 
-# The check of the ledger says what is wrong with one that does not answer; this one does not wait for it as long.
+# A ledger that does not answer is reported by its own check; this one does not wait for it as long.
 _LEDGER_PATIENCE_SECONDS = 5.0
 
 
 async def clocks_agree(examination: Examination) -> str:
-    """This machine's clock is the database's, and the database's is not behind the ledger's."""
+    """This machine's clock agrees with the database's, and the database's is not behind the ledger's."""
     database = Database(examination.url, connections=1)
     examination.opened.push_async_callback(database.close)
     clock, examination.clock = database.clock, database.clock.now_nanos
@@ -38,7 +38,7 @@ async def clocks_agree(examination: Examination) -> str:
 
 
 async def _ask_ledger(examination: Examination, database: Database) -> float | None:
-    """Return by how much the ledger's newest time is ahead of the database's; None if nobody knows."""
+    """Return the seconds that the ledger's newest time is ahead of the database's; None if the ledger is silent."""
     try:
         ledger = examination.opening.make_ledger(examination.url, examination.settings, database.clock.now_nanos)
     except MassPayoutError:

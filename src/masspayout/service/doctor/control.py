@@ -1,16 +1,16 @@
-"""Checks of what keeps payouts honest and others informed: the audit trail, and the webhooks."""
+"""Checks of the audit trail and of the webhooks."""
 
 from masspayout import audit
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.next_steps import Action, Part
 from masspayout.service.doctor.examination import Examination, Problem
 
-# The whole trail is verified by a command of its own, which takes as long as the trail is.
+# ``audit verify`` verifies the whole trail, which takes time in proportion; the doctor checks the latest entries.
 _LATEST_ENTRIES = 1000
 
 
 async def audit_trail_is_whole(examination: Examination) -> str:
-    """The database refuses to change the audit trail, and its latest entries are what was written."""
+    """The database refuses to change the audit trail, and its latest entries are as they were written."""
     if not await examination.diagnosis.trail_is_guarded():
         raise Problem(
             "The triggers that refuse to change the audit trail are gone or switched off.",
@@ -31,7 +31,7 @@ async def audit_trail_is_whole(examination: Examination) -> str:
 
 
 async def webhooks_are_taken(examination: Examination) -> str:
-    """Whoever wants to hear of events takes them."""
+    """Every webhook accepts its deliveries."""
     troubled = await examination.diagnosis.troubled_webhooks()
     if not troubled:
         return "All was taken, or nobody listens."

@@ -9,7 +9,7 @@ from masspayout.service.doctor.examination import Examination, Problem
 
 
 async def server_answers(examination: Examination) -> str:
-    """A PostgreSQL server answers where the settings say. An embedded one is started, but never made."""
+    """A PostgreSQL server answers at the configured address. An embedded one is started, but never created."""
     settings = examination.settings
     if settings.uses_embedded_database and not embedded.exists(settings.data_dir):
         raise Problem(
@@ -29,7 +29,7 @@ async def server_answers(examination: Examination) -> str:
 
 
 async def login_is_accepted(examination: Examination) -> str:
-    """The server lets our role in."""
+    """The server accepts the login of our role."""
     _raise_if(examination, ErrorStage.LOGIN)
     return f"The role {examination.url.username} is let in."
 
@@ -48,7 +48,7 @@ async def database_exists(examination: Examination) -> str:
 
 
 async def connections_suffice(examination: Examination) -> str:
-    """The server lets each process have the connections that it is set to, and has some left."""
+    """The server allows each process its configured connections, and has some left."""
     wanted = examination.settings.database_connections
     async with examination.diagnosis.connection() as connection:
         capacity = await read_capacity(connection)
@@ -67,7 +67,7 @@ async def connections_suffice(examination: Examination) -> str:
 
 
 async def server_is_new_enough(examination: Examination) -> str:
-    """The server is one that the schema works on."""
+    """The server's version is one that the schema supports."""
     version = await examination.diagnosis.server_version()
     number = ".".join(map(str, version))
     if version < (migrations.OLDEST_SERVER,):
@@ -90,7 +90,7 @@ async def is_migrated(examination: Examination) -> str:
 
 
 async def tables_are_ours(examination: Examination) -> str:
-    """Tables and columns are what the migrations made of them."""
+    """Tables and columns are as the migrations create them."""
     if drift := await examination.diagnosis.drift():
         raise Problem(
             f"The schema was changed by hand, in {len(drift)} place(s): {drift[0]}.",

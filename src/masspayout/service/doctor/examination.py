@@ -1,4 +1,4 @@
-"""What a check is, what it works with, and what comes of it."""
+"""Checks, the state that they work on, and their results."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ from masspayout.settings import Settings
 
 
 class Status(StrEnum):
-    """How a check ended."""
+    """The outcome of a check."""
 
     OK = "ok"
     PROBLEM = "problem"
@@ -29,7 +29,10 @@ class Status(StrEnum):
 
 
 class Problem(MassPayoutError):  # noqa: N818 - it reads as what it is
-    """An invariant does not hold. ``details`` are lines that show it: a plan, the rows concerned, SQL that helps."""
+    """An invariant that does not hold.
+
+    ``details`` are lines that show it: a plan, the rows concerned, SQL that helps.
+    """
 
     def __init__(self, message: str, *next_step: Part, details: Sequence[str] = ()) -> None:
         super().__init__(message, *next_step)
@@ -38,11 +41,11 @@ class Problem(MassPayoutError):  # noqa: N818 - it reads as what it is
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How what is examined is opened, whatever state it is in.
+    """The functions that open database and ledger for an examination, in any state.
 
     Attributes:
         database_url: Returns the address of the database, starting the embedded server if it is the one to use.
-        make_ledger: Returns the ledger that the settings name; it connects on first use.
+        make_ledger: Returns the ledger that the settings name, which connects on first use.
         share_clock: Has the database's *now* move with a ledger whose clock can be advanced.
     """
 
@@ -53,17 +56,17 @@ class Opening:
 
 @dataclass(slots=True)
 class Examination:
-    """What the checks work with. The first ones fill in what the later ones need.
+    """The state that the checks work on. The first checks fill in what the later ones need.
 
     Attributes:
-        settings: Where database and ledger are.
-        slow_ms: From how many milliseconds on a statement is slow.
-        opening: How they are opened; not needed where both are open.
-        refusal: What refused us when we connected, and why.
-        diagnosis: The database, to be looked at; there since the first check.
+        settings: The settings of database and ledger.
+        slow_ms: The duration from which on a statement counts as slow.
+        opening: The functions that open database and ledger; not needed where both are open.
+        refusal: The failed step of the connection, with its error.
+        diagnosis: The diagnosis of the database, set by the first check.
         clock: The database's time in nanoseconds since 1970; this machine's before the check of the clocks.
-        ledger: There since the check of the ledger.
-        opened: What is to be closed at the end.
+        ledger: The ledger, set by the check of the ledger.
+        opened: The resources to close at the end.
     """
 
     settings: Settings
@@ -86,8 +89,8 @@ class Check:
     """An invariant.
 
     Attributes:
-        name: What should hold, in a few words; a heading of ``docs/troubleshooting.md``.
-        run: Returns a sentence that says how things stand; raises ``Problem``, or any error for people, when it does
+        name: The invariant in a few words; a heading of ``docs/troubleshooting.md``.
+        run: Returns a sentence about the state; raises ``Problem``, or any error for people, when the invariant does
             not hold.
         needs: The check without which this one makes no sense.
     """
@@ -99,7 +102,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a check: a sentence, and for a problem the next step and what shows it."""
+    """The result of a check: a sentence, and for a problem the next step and the lines that show it."""
 
     name: str
     status: Status
@@ -114,18 +117,18 @@ class Result:
 
 
 async def run_checks(checks: Sequence[Check], examination: Examination, patience_seconds: float) -> list[Result]:
-    """Run checks in order. What depends on one that failed is not checked.
+    """Run checks in order. A check that needs a failed one is not run.
 
     Args:
-        checks: What is looked at; those that others need come before them.
-        examination: What they work with.
-        patience_seconds: How long one check may take.
+        checks: The checks; those that others need come before them.
+        examination: The state that they work on.
+        patience_seconds: The time limit of one check.
     """
     results: dict[str, Result] = {}
     for check in checks:
         needed = results.get(check.needs or "")
         if needed is not None and needed.status is not Status.OK:
-            # Whatever the chain between them: the one to mend is the first that failed.
+            # At the end of a chain of checks, the one to fix is still the first that failed.
             reason = needed.message if needed.status is Status.NOT_CHECKED else f"First mend: {needed.name}."
             results[check.name] = Result(check.name, Status.NOT_CHECKED, reason)
         else:
@@ -134,7 +137,7 @@ async def run_checks(checks: Sequence[Check], examination: Examination, patience
 
 
 async def _run(check: Check, examination: Examination, patience_seconds: float) -> Result:
-    """Run one check; whatever goes wrong in it is its result."""
+    """Run one check. Any error in it becomes its result."""
     try:
         async with asyncio.timeout(patience_seconds):
             message = await check.run(examination)

@@ -17,7 +17,7 @@ from masspayout.service.doctor.examination import Examination, Problem
 async def ledger_answers(examination: Examination) -> str:
     """The ledger can be reached and knows the tokens that were imported from it.
 
-    A sandbox is asked about those only: one that was never used is left alone.
+    Only imported tokens are asked for: a sandbox that was never used is left alone.
     """
     async with examination.diagnosis.connection() as connection, UnitOfWork(connection) as work:
         known_tokens = await work.ledger_bindings.find_token_ledgers()
@@ -47,7 +47,7 @@ async def ledger_answers(examination: Examination) -> str:
 
 
 async def payouts_are_bound_to_this_ledger(examination: Examination) -> str:
-    """Whatever is to be paid, or is being paid, belongs to the ledger that the settings lead to."""
+    """Every unfinished payout is bound to the ledger that the settings lead to."""
     async with examination.diagnosis.connection() as connection, UnitOfWork(connection) as work:
         unfinished = await work.ledger_bindings.find_unfinished()
     on_other_ledgers = await ledger_binding.on_other_ledgers(examination.ledger, unfinished)
@@ -68,7 +68,7 @@ async def payouts_are_bound_to_this_ledger(examination: Examination) -> str:
 
 
 async def tokens_can_be_paid_in(examination: Examination) -> str:
-    """No token is paused that somebody is to be paid in."""
+    """No payment token is paused."""
     unpaid = await examination.diagnosis.unpaid()
     token_ids = sorted({due.payment_token_id for due in unpaid})
     paused = [token_id for token_id in token_ids if (await examination.ledger.token(token_id)).paused]
@@ -85,7 +85,7 @@ async def tokens_can_be_paid_in(examination: Examination) -> str:
 
 
 async def payer_can_pay(examination: Examination) -> str:
-    """The payer holds what all frozen distributions still need, and is able to send it."""
+    """The payer holds the sum that all frozen distributions still need, and is able to send it."""
     unpaid = [due for due in await examination.diagnosis.unpaid() if due.amount > 0]
     for (payer, token_id), dues in _by_payer_and_token(unpaid).items():
         await _require_able(examination, payer, token_id)
@@ -107,10 +107,10 @@ async def payer_can_pay(examination: Examination) -> str:
 
 
 async def _require_able(examination: Examination, payer: str, token_id: str) -> None:
-    """Refuse a payer that is itself frozen, deleted or not associated: it sends as little as it receives."""
+    """Refuse a payer that is itself frozen, deleted or not associated: it cannot send any more than it can receive."""
     await examination.ledger.check_payer(payer, token_id)
     code = (await examination.ledger.preflight(payer, token_id, [payer])).failures.get(payer)
-    # A contract pays everybody but itself, which is no trouble.
+    # A contract as payer cannot be its own recipient, and need not be.
     if code not in (None, PAYER_IS_RECIPIENT):
         failure = describe_failure(code)
         raise Problem(

@@ -13,14 +13,14 @@ from masspayout.kernel.obligations import is_mark
 from masspayout.ledger.identity import contradict
 from masspayout.service.doctor.examination import Examination, Problem
 
-# What was not read so far is looked at, but no more than this: a hundred transactions a page.
+# The unread part of a statement is read up to this limit: 5,000 transactions, at a hundred a page.
 _PAGES_AT_MOST = 50
 _SHOWN = 10
 
 
 @dataclass(slots=True)
 class _Findings:
-    """What was found of one payer."""
+    """The findings about one payer."""
 
     account: str
     unknown_count: int = 0
@@ -33,7 +33,7 @@ class _Findings:
 
 
 async def payers_are_explained(examination: Examination) -> str:
-    """Whatever the ledger shows that left a payer is a payment of ours, or somebody said what it was."""
+    """Every debit of a payer on the ledger is a payment of ours, or was explained by a person."""
     async with examination.diagnosis.connection() as connection, UnitOfWork(connection) as work:
         payers = work.payers
         is_new = not await payers.find_known() and not await work.ledger_bindings.find_token_ledgers()
@@ -77,12 +77,12 @@ async def _find_of(
 
 
 async def _find_of_new(examination: Examination, payers: Payers, account: str) -> _Findings:
-    """Look for payments of payouts from an account that this database never paid from."""
+    """Find payments of payouts from an account that this database never paid from."""
     found = _Findings(account)
     try:
         await _read_on(examination, payers, found, None, marked_only=True)
     except Invalid:
-        # It is no account that could pay on this ledger, as the check of the payer says.
+        # The account cannot pay on this ledger, which the check of the payer reports.
         return found
     if found.unknown_count:
         found.reasons.append("It paid payouts before this database ever paid from it.")
@@ -92,7 +92,7 @@ async def _find_of_new(examination: Examination, payers: Payers, account: str) -
 async def _read_on(
     examination: Examination, payers: Payers, found: _Findings, cursor: int | None, *, marked_only: bool = False
 ) -> None:
-    """Look at what the statement has after a cursor. Nothing is written."""
+    """Check the statement behind a cursor. Nothing is written."""
     pages_left = _PAGES_AT_MOST
     async for page in examination.ledger.statement(found.account, after=cursor):
         entries = [entry for entry in page.entries if not marked_only or is_mark(entry.mark)]

@@ -1,4 +1,4 @@
-"""Checks of the work: registers, workers and their jobs, transactions and distributions that came to no end."""
+"""Checks of the work: registers, workers and their jobs, undecided transactions and unfinished distributions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,12 +10,14 @@ from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
 from masspayout.kernel.next_steps import Action, NextStep, Part
 from masspayout.service.doctor.examination import Examination, Problem
 
+# By then a Hedera transaction has expired; one on an EVM chain is stuck, usually at too low a fee.
 _UNDECIDED_SECONDS = 300
+# The lease of a sync, which is longer than any sync takes.
 _SYNCING_SECONDS = 600
 
 
 async def registers_are_synced(examination: Examination) -> str:
-    """The last sync of every asset came to a good end."""
+    """The last sync of every asset succeeded."""
     stale = await examination.diagnosis.stale_registers(_SYNCING_SECONDS)
     if not stale:
         return "No sync failed or hangs."
@@ -47,7 +49,7 @@ async def somebody_works(examination: Examination) -> str:
 
 
 async def no_job_is_stalled(examination: Examination) -> str:
-    """No job is in the hands of a worker that is gone."""
+    """No job belongs to a worker that is gone."""
     stalled = await examination.diagnosis.stalled_jobs(WORKER_ALIVE_SECONDS)
     if not stalled:
         return "None."
@@ -92,7 +94,7 @@ async def transactions_are_decided(examination: Examination) -> str:
 
 
 async def no_event_is_set_aside(examination: Examination) -> str:
-    """Every contract that is listened to can be read, and all that it reported was handled."""
+    """Every contract with a listener can be read, and all its events were handled."""
     troubled = await examination.diagnosis.troubled_listeners()
     if not troubled:
         return "All that was reported was handled."
@@ -129,7 +131,7 @@ async def what_is_due_starts(examination: Examination) -> str:
 
 
 async def no_distribution_waits_for_a_person(examination: Examination) -> str:
-    """No distribution ended with somebody unpaid."""
+    """No distribution ended with unpaid holders."""
     failed = await examination.diagnosis.failed_distributions()
     if not failed:
         return "None."
@@ -152,5 +154,5 @@ def _tried_again(distribution_id: object) -> Sequence[Part]:
 
 
 def _said_of(row: Row[Any]) -> Sequence[Part]:
-    """Return what is to be done about a distribution, as it is written on it, with a space behind."""
+    """Return the next step that is stored on a distribution, after a space."""
     return (NextStep.from_json(row.failure_next_step), " ") if row.failure_next_step else ()

@@ -1,4 +1,4 @@
-"""Checks of speed: how the hot queries would be executed, and what takes long at this moment."""
+"""Checks of speed: the plans of the hot queries, and the statements that take long now."""
 
 import re
 
@@ -8,10 +8,10 @@ from masspayout.service.doctor.examination import Examination, Problem
 
 # Below this, reading the whole table is the quickest way.
 _LARGE_TABLE_ROWS = 10_000
-# What was called once may be slow: a freeze of a million holders. What is called often may not.
+# A statement that ran once may be slow: a freeze of a million holders. One that runs often may not.
 _OFTEN_CALLS = 20
 _SHOWN_CHARACTERS = 120
-# Whoever sets a password does it with a statement that holds it.
+# A statement that sets a password holds it.
 _PASSWORD = re.compile(r"password\s+'(?:[^']|'')*'?", re.IGNORECASE)
 
 
@@ -36,7 +36,7 @@ async def plans_use_indexes(examination: Examination) -> str:
 
 
 async def nothing_is_slow(examination: Examination) -> str:
-    """Nothing runs or lies open for long, and nothing that is called often is slow."""
+    """No statement or transaction has lasted long, and none that is executed often is slow."""
     slow_ms = examination.slow_ms
     running = await examination.diagnosis.long_running(slow_ms / 1000)
     statements = await examination.diagnosis.slow_statements(slow_ms, _OFTEN_CALLS)

@@ -1,4 +1,4 @@
-"""Readiness: whether a process could do its work now, by some of the doctor's checks. It may be asked often."""
+"""Readiness: some of the doctor's checks show if a process could do its work now. It may be asked often."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from masspayout.kernel.next_steps import Action
 from masspayout.service.doctor import database, payouts
 from masspayout.service.doctor.examination import Check, Examination, Problem, Result, Status, run_checks
 
-# A second or two old, an answer is as good as a new one, however often somebody asks.
+# Load balancers may ask many times a second; an answer that is two seconds old serves them as well.
 _KEPT_SECONDS = 2.0
 _PATIENCE_SECONDS = 5.0
 _SLOW_MS = 5000
@@ -18,10 +18,10 @@ _LISTENER_LAG_SECONDS = 120.0
 
 
 class Readiness:
-    """Says whether a process is ready. Whoever asks while it looks gets the same answer.
+    """The readiness of this process. Requests during a check share its result.
 
     Args:
-        patience_seconds: How long one check may take.
+        patience_seconds: The time limit of one check.
         clock: The time in seconds; tests may give their own.
     """
 
@@ -40,7 +40,7 @@ class Readiness:
         self._looked_at = float("-inf")
 
     async def results(self) -> Sequence[Result]:
-        """Return what was found: ready is who has no result that is a problem, or was not looked at for one."""
+        """Return the results of all checks. The process is ready if ``is_ready`` holds for them."""
         async with self._looking:
             if self._clock() - self._looked_at > _KEPT_SECONDS:
                 self._results = await self._run_checks()
@@ -56,7 +56,7 @@ class Readiness:
 
 
 def is_ready(results: Sequence[Result]) -> bool:
-    """Whether all that was looked at is well."""
+    """Return True if every check succeeded."""
     return all(result.status is Status.OK for result in results)
 
 
@@ -73,7 +73,7 @@ async def _ledger_answers(examination: Examination) -> str:
 
 
 async def _listeners_keep_up(examination: Examination) -> str:
-    """Every contract that is listened to was asked for its events lately."""
+    """Every contract with a listener was read for its events lately."""
     lagging = await examination.diagnosis.lagging_listeners(_LISTENER_LAG_SECONDS)
     if not lagging:
         return "All keep up."

@@ -1,11 +1,11 @@
-"""The check of the replication: what a failover of the database's server can lose."""
+"""The check of the replication: the commits that a failover of the database's server can lose."""
 
 from masspayout.kernel.next_steps import Action
 from masspayout.service.doctor.examination import Examination, Problem
 
 
 async def commits_are_as_safe_as_asked(examination: Examination) -> str:
-    """A commit waits for a standby where the settings ask for that, and for none that is away."""
+    """A commit waits for a standby where the settings ask for that, and for no standby that is away."""
     found = await examination.diagnosis.replication()
     standbys = "1 standby follows" if found.standbys == 1 else f"{found.standbys:,} standbys follow"
     if found.is_synchronous:

@@ -1,12 +1,11 @@
-"""Webhooks: other systems are told what becomes of payouts.
+"""Webhooks: events of payouts, sent to other systems.
 
-    targets      who wants to hear of what
+    targets      the subscribers and their event types
     sealing      their secrets, encrypted in the database
-    addresses    where they may lead, checked again on every connection
-    deliveries   what happened is sent, signed, until it is taken or given up
+    addresses    the addresses that they may have, checked again on every connection
+    deliveries   events are sent, signed, until a target accepts them or they are given up
 
-What happens is written into an outbox by the database itself, in the transaction of the change, if somebody wants to
-hear of it.
+The database itself writes events into an outbox, in the transaction of the change, if a webhook subscribes to them.
 """
 
 from masspayout.service.webhooks import targets

@@ -1,7 +1,7 @@
-"""Where webhooks may lead: public addresses by HTTPS, unless the settings allow others.
+"""Addresses that webhooks may have: public ones by HTTPS, unless the settings allow others.
 
-A name may lead elsewhere tomorrow, or while we look. So it is looked up again on every connection, and the connection
-goes to the very address that was checked.
+A name may resolve to another address tomorrow, or between check and use. So it is resolved again on every connection,
+and the connection goes to the very address that was checked.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ from masspayout.kernel.errors import Invalid
 
 _LONGEST_URL = 2000
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-# What stands for an IPv4 address in IPv6, besides the forms that the standard library knows.
+# IPv6 addresses that carry an IPv4 address (NAT64, RFC 6052), which the standard library does not take apart.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class ForbiddenAddressError(OSError):
-    """A name leads to an address that no webhook may lead to."""
+    """A name resolves to an address that no webhook may have."""
 
 
 def check_url(url: str, *, allow_private: bool) -> SplitResult:
-    """Refuse a URL that is none, or that carries what a webhook has no use for. Names are not looked up.
+    """Refuse a text that is no URL, or a URL with parts that a webhook has no use for. Names are not resolved.
 
     Raises:
         Invalid: The URL is wrong, or leads to a private address.
@@ -56,10 +56,10 @@ def check_url(url: str, *, allow_private: bool) -> SplitResult:
 
 
 async def check_target(url: str, *, allow_private: bool) -> None:
-    """Check a URL, and where its name leads now.
+    """Check a URL, and the addresses that its name resolves to now.
 
     Raises:
-        Invalid: It is wrong, leads nowhere, or to an address that no webhook may lead to.
+        Invalid: The URL is wrong, or its name resolves to no address, or to one that no webhook may have.
     """
     parts = check_url(url, allow_private=allow_private)
     host = str(parts.hostname)
@@ -72,7 +72,10 @@ async def check_target(url: str, *, allow_private: bool) -> None:
 
 
 def is_public(address: _Address) -> bool:
-    """Whether an address is one of the public Internet, also if it is an IPv4 address in disguise."""
+    """Return True for an address of the public Internet.
+
+    An IPv4 address inside an IPv6 one has to be public as well.
+    """
     if isinstance(address, ipaddress.IPv6Address):
         disguised = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
         if address in _NAT64:
@@ -85,7 +88,7 @@ def is_public(address: _Address) -> bool:
 
 
 class CheckedConnections(httpcore.AsyncNetworkBackend):
-    """Connects to names only where they lead to allowed addresses, and to those very addresses."""
+    """Connections to names that resolve to allowed addresses only, and to those very addresses."""
 
     def __init__(self, *, allow_private: bool) -> None:
         self._allow_private = allow_private
@@ -99,7 +102,7 @@ class CheckedConnections(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Look a name up, refuse it if any of its addresses is forbidden, and connect to the first that answers."""
+        """Resolve a name, refuse it if any of its addresses is forbidden, and connect to the first that answers."""
         addresses = await _look_up(host, port)
         if not self._allow_private and not all(map(is_public, addresses)):
             raise ForbiddenAddressError(str(_forbidden(host, addresses).message))
@@ -112,12 +115,12 @@ class CheckedConnections(httpcore.AsyncNetworkBackend):
         raise failure
 
     async def sleep(self, seconds: float) -> None:
-        """Wait between tries; the pool asks for it."""
+        """Wait between retries, for the pool."""
         await asyncio.sleep(seconds)
 
 
 def connection_pool(*, allow_private: bool) -> httpcore.AsyncConnectionPool:
-    """Return a pool that connects only where webhooks may lead, follows no redirect and knows no proxy."""
+    """Return a pool that connects to allowed addresses only, follows no redirect and knows no proxy."""
     return httpcore.AsyncConnectionPool(
         ssl_context=ssl.create_default_context(),
         network_backend=CheckedConnections(allow_private=allow_private),

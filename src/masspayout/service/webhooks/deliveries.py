@@ -1,7 +1,7 @@
-"""Deliveries: what happened is sent to whoever wants to hear of it, signed, until it is taken or given up.
+"""Deliveries: events are sent to webhooks, signed, until a target accepts them or they are given up.
 
-Each event is sent at least once, and carries an id that stays the same and a number that counts up for its target. It
-is signed as the Standard Webhooks specification says, so that libraries for that can check it.
+Each event is sent at least once, and carries an id that stays the same and a number that counts up for its target. The
+signature is that of the Standard Webhooks specification, so existing libraries can verify it.
 """
 
 import asyncio
@@ -31,24 +31,26 @@ from masspayout.settings import Settings
 
 _log = logging.getLogger(__name__)
 
+# One statement numbers this many events, and holds the fan-out's lock for as long as that takes.
 _EVENTS_AT_ONCE = 1000
+# Few at once, since the next ones wait for the slowest answer, and all of these are sent again if this worker dies.
 _SENT_AT_ONCE = 8
-# A target that did not take something hears of nothing for as long, while others are sent to.
+# A target that failed is sent nothing for this long, while others are sent to.
 _LEFT_ALONE_SECONDS = 10.0
-# While a target is waited for, the others' news are looked for as often.
+# While one target's answer is waited for, new events of the others are polled for this often.
 _POLL_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 3600.0
-# A target that takes nothing for so long is switched off: what happens meanwhile would pile up.
+# A target that accepts nothing for this long is disabled: its events would pile up.
 _PATIENCE = timedelta(days=1)
-# Nothing piles up for one that seldom hears anything; that it did not take one thing says little.
+# Events of a target with little traffic do not pile up, and one failed delivery says little.
 _LEAST_UNTAKEN = 3
-# How much longer than the target may take a delivery is ours before another worker sends it.
+# The lease of a delivery is this much longer than its time-out, before another worker sends it.
 _SPARE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class TargetResponse:
-    """What came of a try. Without an error, the target took it."""
+    """The response to one delivery. Without an error, the target accepted it."""
 
     status: int | None
     milliseconds: int
@@ -56,21 +58,24 @@ class TargetResponse:
 
 
 def signature(secret: str, event_id: str, timestamp: int, body: bytes) -> str:
-    """Return what proves that a delivery is ours: HMAC-SHA256 over id, time and body, with the target's secret."""
+    """Return the signature of a delivery: HMAC-SHA256 over id, time and body, with the target's secret."""
     key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
     signed = f"{event_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
 class Deliverer:
-    """Tells the targets. Any number of these may work at once; each delivery is one's at a time."""
+    """The sender of deliveries. Any number may work at once; each delivery is claimed by one."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
 
     async def deliver_due(self) -> int:
-        """Send what is due to every target, side by side, until nothing is due.
+        """Send the due deliveries of every target, side by side, until nothing is due.
+
+        A target that is slow or down does not hold up the others: they get new events while its answer is waited for. A
+        target that failed is left alone for a while.
 
         One that is slow or down does not hold up the others: while its answer is waited for, they hear of what happens
         meanwhile. A target that did not take something is left alone for a while. Returns how many deliveries were
@@ -103,7 +108,7 @@ class Deliverer:
             return await work.webhooks.find_enabled()
 
     async def test(self, webhook: Webhook) -> WebhookDelivery:
-        """Send an event of type ``webhook.test`` to a target now, and return what came of it."""
+        """Send an event of type ``webhook.test`` to a target now, and return the delivery with its outcome."""
         async with self._database.unit_of_work() as work:
             event = WebhookEvent(
                 type="webhook.test",
@@ -119,15 +124,15 @@ class Deliverer:
             return await work.webhooks.get_delivery(added.id)
 
     async def forget_old(self, now: datetime) -> int:
-        """Delete events and deliveries that were done with long ago."""
+        """Delete events and deliveries that ended long ago."""
         async with self._database.unit_of_work() as work:
             return await work.webhooks.forget(now - timedelta(days=self._settings.webhook_keep_days))
 
     async def _deliver_to(self, target: Webhook) -> tuple[int, bool]:
-        """Send what is due to one target, some at a time, until nothing is or something goes wrong.
+        """Send the due deliveries of one target, some at a time, until nothing is due or one fails.
 
-        It has connections of its own: those that hang are nobody else's. Returns how many it took, and whether it took
-        all.
+        The target has connections of its own, so those that hang hold up nobody else. Return the number of accepted
+        deliveries, and True if all were accepted.
         """
         taken = 0
         async with connection_pool(allow_private=self._settings.webhook_allow_private) as pool:
@@ -143,7 +148,7 @@ class Deliverer:
                     return taken, count == len(due)
 
     async def _note_health(self, target: Webhook, *, delivered: bool) -> None:
-        """Keep since when a target takes nothing, and switch it off after a day of that."""
+        """Store since when a target accepts nothing, and disable it after a day of that."""
         async with self._database.unit_of_work() as work:
             await work.webhooks.note_health(target.id, delivered=delivered)
             since = None if delivered else await work.webhooks.switch_off(target.id, _PATIENCE, _LEAST_UNTAKEN)
@@ -172,7 +177,7 @@ class Deliverer:
         return status
 
     async def _send(self, pool: httpcore.AsyncConnectionPool, delivery: WebhookDelivery) -> TargetResponse:
-        """Send a delivery; whatever goes wrong is the answer."""
+        """Send a delivery. Any failure is returned as the response."""
         started = time.monotonic()
         status: int | None = None
         error: str | None
@@ -182,7 +187,7 @@ class Deliverer:
                 asyncio.timeout(self._settings.webhook_timeout_seconds),
                 pool.stream("POST", url, headers=headers, content=body) as response,
             ):
-                # The answer's body is of no interest, and is not read however large it is.
+                # The answer's body has no use, and is not read: it could be of any size.
                 status = response.status
             error = _complaint(status)
         except TimeoutError:
@@ -225,7 +230,7 @@ class Deliverer:
 
 
 def _complaint(status: int) -> str | None:
-    """Say what is wrong with a status; nothing when the target took the delivery."""
+    """Return the error of a status; None when the target accepted the delivery."""
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return None
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:

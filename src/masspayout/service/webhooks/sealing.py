@@ -24,10 +24,10 @@ def seal(settings: Settings, secret: str) -> str:
 
 
 def unseal(settings: Settings, sealed: str) -> str:
-    """Decrypt a secret that was stored.
+    """Decrypt a stored secret.
 
     Raises:
-        Conflict: It was encrypted with another key.
+        Conflict: The secret was encrypted with another key.
     """
     try:
         return _fernet(settings).decrypt(sealed.encode()).decode()
@@ -51,7 +51,10 @@ def _fernet(settings: Settings) -> Fernet:
 
 
 def _key_of_file(path: Path) -> bytes:
-    """Read the key, or make one that only its owner can read; of several who make one at once, one wins."""
+    """Return the key of a file.
+
+    Without one, create a key that only its owner can read; of several processes, one wins.
+    """
     try:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Targets: who wants to hear of what. Their secrets are shown once, and encrypted in the database."""
+"""Targets: the subscribers of webhooks. Their secrets are shown once, and encrypted in the database."""
 
 import base64
 import secrets
@@ -42,10 +42,10 @@ async def add(
     *,
     webhook_id: uuid.UUID | None = None,
 ) -> tuple[Webhook, str]:
-    """Add a target, and return it with the secret that its deliveries are signed with: it is shown this once.
+    """Add a target. Return it with the secret that its deliveries are signed with, which is shown this once.
 
     Raises:
-        Invalid: The URL is wrong or leads where no webhook may lead, or there are no such events.
+        Invalid: The URL is wrong or forbidden for webhooks, or there are no such events.
     """
     wanted = _check_events(events)
     await check_target(url, allow_private=settings.webhook_allow_private)
@@ -73,7 +73,7 @@ async def remove(database: Database, webhook_id: uuid.UUID) -> None:
 
 
 async def set_enabled(database: Database, webhook_id: uuid.UUID, *, enabled: bool) -> Webhook:
-    """Switch a target on or off. What waits for it is kept; what happens while it is off it does not hear of.
+    """Enable or disable a target. Its waiting deliveries are kept; events while it is disabled are not sent to it.
 
     Raises:
         NotFound: There is no such target.
@@ -92,17 +92,17 @@ async def find(work: UnitOfWork, reference: str) -> Webhook:
     """Return a target by its id.
 
     Raises:
-        NotFound: There is none, or the reference is no id.
+        NotFound: There is no such target, or the reference is no id.
     """
     return await work.webhooks.get_by_text(reference)
 
 
 async def send_again(database: Database, delivery_id: uuid.UUID) -> None:
-    """Have a delivery sent once more: the same event, with the same id and number.
+    """Enqueue a delivery once more: the same event, with the same id and number.
 
     Raises:
         NotFound: There is no such delivery.
-        Conflict: It is about to be sent anyway.
+        Conflict: The delivery was not given up, and is sent anyway.
     """
     async with database.unit_of_work() as work:
         delivery = await work.webhooks.get_delivery(delivery_id)

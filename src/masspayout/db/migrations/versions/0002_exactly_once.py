@@ -157,7 +157,7 @@ def create_ledger_sequence() -> None:
 
 
 def serve_each_constraint_with_one_index() -> None:
-    """The users' schema keeps two indexes on the same columns: the constraint's and a named one. One does for both."""
+    """Keep one index where the users' schema has two on the same columns: the constraint's and a named one."""
     op.execute("ALTER TABLE asset DROP CONSTRAINT asset_token_id_key")
     op.execute("ALTER TABLE asset ADD CONSTRAINT idx_asset_token_id UNIQUE USING INDEX idx_asset_token_id")
     op.execute(

@@ -1,4 +1,4 @@
-"""Who made a distribution, who approves of it, and what was begun within a day."""
+"""Creators of distributions, approvals, and the amounts that were started within a day."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""What the adapter of EVM chains keeps: versions of transactions, and changes of balances."""
+"""Tables of the EVM adapter: versions of transactions, and changes of balances."""
 
 from alembic import op
 

@@ -5,7 +5,7 @@ from alembic import op
 revision = "0012"
 down_revision = "0011"
 
-# What an event tells of a distribution (the row called {row}) and of a batch. Amounts are texts, as always in JSON.
+# The payload of an event about a distribution (the row called {row}) or a batch. Amounts are texts, as always in JSON.
 DISTRIBUTION = """
     jsonb_build_object(
         'distribution_id', {row}.id, 'asset_id', {row}.asset_id, 'series_id', {row}.series_id, 'type', {row}.type,
@@ -104,7 +104,7 @@ def create_tables() -> None:
 
 
 def create_note() -> None:
-    """Nothing is written that nobody wants to hear of: without webhooks, events cost a look into an empty table."""
+    """Create the function that writes events. Without webhooks, an event costs a look into an empty table."""
     op.execute(
         """
         CREATE FUNCTION masspayout_event_is_wanted(wanted VARCHAR) RETURNS boolean LANGUAGE sql STABLE AS $$

@@ -1,4 +1,4 @@
-"""What a distribution is to a contract that works out the amounts itself."""
+"""Terms by which a contract that computes the amounts itself knows a distribution."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""What the ledger remembers: this installation, its payers and their statements, and the key of each obligation."""
+"""Payers and their statements, this installation, and the key of each obligation."""
 
 import secrets
 

@@ -17,14 +17,14 @@ DEFAULT_OF = text("""
 
 
 def upgrade() -> None:
-    """Give the users' tables a default, unless whoever made them gave them one already. No row is written."""
+    """Give the ids of the users' tables a default, unless they have one already. No row is written."""
     for table in TABLES:
         if op.get_bind().scalar(DEFAULT_OF, {"table": table}) is None:
             op.execute(f"ALTER TABLE {table} ALTER COLUMN id SET DEFAULT {OURS}")
 
 
 def downgrade() -> None:
-    """Take our default away; another one stays."""
+    """Drop our default; another one stays."""
     for table in TABLES:
         if op.get_bind().scalar(DEFAULT_OF, {"table": table}) == OURS:
             op.execute(f"ALTER TABLE {table} ALTER COLUMN id DROP DEFAULT")

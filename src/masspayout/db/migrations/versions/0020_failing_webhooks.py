@@ -7,10 +7,10 @@ down_revision = "0019"
 
 
 def upgrade() -> None:
-    """Add the column. It has no default, so no row is written."""
+    """Add the column. Without a default, no row is written."""
     op.execute("ALTER TABLE webhook ADD COLUMN failing_since TIMESTAMP")
 
 
 def downgrade() -> None:
-    """Forget it."""
+    """Drop the column."""
     op.execute("ALTER TABLE webhook DROP COLUMN failing_since")
