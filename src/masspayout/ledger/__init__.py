@@ -1,1 +1,1 @@
-"""The outside systems that hold balances and move money, behind one port."""
+"""Ledgers: the outside systems that hold balances and move money, behind one port."""

@@ -1,4 +1,4 @@
-"""What a contract that works out the amounts itself would pay, told by the ledger that it is on."""
+"""Offers of contracts that compute the amounts themselves, as their ledger reports them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from masspayout.kernel.types import Share
 
 @dataclass(frozen=True, slots=True)
 class ContractOffer:
-    """What a contract would pay.
+    """The amounts that a contract would pay.
 
     Attributes:
-        contract_id: It is the payer.
-        token_id: What it pays in.
-        decimals: Of this token.
+        contract_id: The contract, which is the payer.
+        token_id: The payment token.
+        decimals: The decimals of the payment token.
         kind: DIVIDEND, COUPON or SNAPSHOT.
-        terms: What is paid in the contract's own words, which its ledger adapter reads again.
-        key: Names the obligation: the contract pays it once, whatever the amount. None for a redemption, which can be
-            planned again for who is left when the last one has ended; who was paid by one is not paid by the next.
-        concept: What it is for, unless a person says something else.
-        owed: What each holder gets, rounded down as the contract does.
-        promised_units: What is divided; what rounding leaves stays with the contract.
-        snapshot_at: The moment that the holdings are of, if it is known.
-        due_at: The contract pays no earlier; None if it pays at once.
+        terms: The terms in the contract's own words, which its ledger adapter reads again.
+        key: The name of the obligation, which the contract pays once, for any amount. None for a redemption, which can
+            be planned again for the remaining holders when the last one has ended; nobody is paid by two of them.
+        concept: The purpose, unless a person gives another one.
+        owed: The shares of the holders, rounded down as the contract does.
+        promised_units: The amount that is divided; the remainder of rounding stays with the contract.
+        snapshot_at: The time of the holdings, if it is known.
+        due_at: The time before which the contract does not pay; None if it pays at once.
     """
 
     contract_id: str
@@ -46,12 +46,12 @@ class AnnouncedPayout:
 
     Attributes:
         kind: DIVIDEND or COUPON.
-        number: By which the token knows it.
-        terms: What is paid, as in ``ContractOffer``.
-        key: Names the obligation, as in ``ContractOffer``.
-        record_at: It goes to who holds the token then.
-        execution_at: It is paid no earlier.
-        cancelled: The issuer called it off.
+        number: The token's own number of it.
+        terms: The terms, as in ``ContractOffer``.
+        key: The name of the obligation, as in ``ContractOffer``.
+        record_at: The record date: the holders at that time are paid.
+        execution_at: The time before which nobody is paid.
+        cancelled: True if the issuer cancelled it.
     """
 
     kind: str
@@ -65,29 +65,29 @@ class AnnouncedPayout:
 
 @runtime_checkable
 class Announcing(Protocol):
-    """What a ledger can do besides, if its tokens announce dividends and coupons."""
+    """Capability of a ledger whose tokens announce dividends and coupons."""
 
     async def announced_payouts(self, asset_id: str, contract_id: str) -> Sequence[AnnouncedPayout]:
-        """Return what a token has announced, as far as a contract can pay it."""
+        """Return the payouts that a token has announced, as far as a contract can pay them."""
 
     async def announced_offer(self, contract_id: str, kind: str, terms: str) -> ContractOffer:
-        """Work out what everybody gets by the terms of something announced, or of another payout by its rule.
+        """Return the shares of an announced payout, or of another contract-computed one, by its terms.
 
         Raises:
-            Conflict: It was called off.
-            LedgerUnavailable: By the ledger's time it is not due yet.
+            Conflict: The payout was cancelled.
+            LedgerUnavailable: The payout is not due yet, by the ledger's time.
         """
 
 
 @runtime_checkable
 class PayingByContract(Protocol):
-    """What a ledger can do besides, if nothing but a contract pays holders there."""
+    """Capability of a ledger on which only contracts pay holders."""
 
     async def require_contract(self, contract_id: str) -> None:
-        """Refuse what is no contract that pays holders, whatever it holds and whoever may use it.
+        """Refuse an id that is not of a paying contract. Its funds and permissions are not checked.
 
         Raises:
-            Invalid: It is none.
+            Invalid: There is no paying contract of this id.
         """
 
 
@@ -99,5 +99,5 @@ class ComputingAmounts(Protocol):
         """Refuse a payer that takes no explicit amounts.
 
         Raises:
-            Conflict: Its amounts are contract-computed; the next step says how to plan that.
+            Conflict: Its amounts are contract-computed; the next step is how to plan that.
         """

@@ -1,6 +1,6 @@
-"""Why a payment did not happen: every code with its class, a sentence, and what to do next.
+"""Failure codes: each with its class, a sentence, and the next step.
 
-The class decides what the payout does. The codes are Hedera's response codes, which the other adapters map theirs to.
+The class decides if the payout goes on. The codes are Hedera's response codes, which the other adapters map theirs to.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from masspayout.kernel.next_steps import Action, NextStep, Part
 
 
 class FailureClass(StrEnum):
-    """Whom a failure concerns."""
+    """The scope of a failure."""
 
     RECIPIENT = "RECIPIENT"  # one recipient: the others are paid without it
     EVERYBODY = "EVERYBODY"  # the payer or the token: the distribution stops
@@ -19,7 +19,7 @@ class FailureClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a code means to the people who run the payout."""
+    """The meaning of a code for the people who run the payout."""
 
     code: str
     failure_class: FailureClass
@@ -373,7 +373,7 @@ FAILURES = _failures(
 
 
 def describe_failure(code: str) -> Failure:
-    """Return what a code means. A code that nobody foresaw stops the distribution: a person must look."""
+    """Return the meaning of a code. An unknown code stops the distribution: a person must look."""
     return FAILURES.get(code) or _failure(
         code,
         FailureClass.EVERYBODY,

@@ -1,11 +1,11 @@
-"""Which ledger it is: words from the general to the particular, with colons between, as CAIP-2 names chains.
+"""The identity of a ledger: words from the general to the particular, with colons between, as CAIP-2 names chains.
 
     sandbox:0197d1…             the sandbox of one database, until it is emptied
     hedera:testnet:0x3c5a…      a network, and the hash of its first block
     eip155:1:0xd4e567…          a chain's number, and the hash of its first block
 
-The first block tells networks apart that share a name or a number: a chain of one's own that was started anew, a mirror
-node of another network. Some nodes do not keep it; what they leave out contradicts nothing.
+The first block differs between networks that share a name or a number: a private chain that was started anew, a mirror
+node of another network. Some nodes do not keep it; a missing word contradicts nothing.
 """
 
 _SETTINGS = {
@@ -17,16 +17,16 @@ _SHOWN_HASH = 18
 
 
 def make_identity(*words: str) -> str:
-    """Join the words that name a ledger. Of a hash, enough is kept to tell any two apart."""
+    """Return the identity of some words. A hash is shortened to a length that still differs between any two."""
     return ":".join(word[:_SHOWN_HASH] if word.startswith("0x") else word for word in words if word)
 
 
 def contradict(one: str, other: str) -> bool:
-    """Whether two names are those of two ledgers: a word differs that both of them have."""
+    """Return True if two identities are of two ledgers: a word differs that both of them have."""
     return any(mine != yours for mine, yours in zip(one.split(":"), other.split(":"), strict=False))
 
 
 def settings_of(identity: str) -> str:
-    """Say with which settings a ledger is reached."""
+    """Return the settings that lead to a ledger, as a part of a sentence."""
     kind, _, rest = identity.partition(":")
     return _SETTINGS.get(kind, f"the settings for {identity}").format(rest.partition(":")[0])

@@ -1,4 +1,4 @@
-"""Transaction ids as Hedera writes them, ``payer@seconds.nnnnnnnnn``: who pays, and from when on it is valid."""
+"""Transaction ids in Hedera's form, ``payer@seconds.nnnnnnnnn``: the payer, and the start of validity."""
 
 import re
 
@@ -15,10 +15,10 @@ def make_transaction_id(payer_account_id: str, valid_start_nanos: int) -> str:
 
 
 def split_transaction_id(transaction_id: str) -> tuple[str, int]:
-    """Return the payer and the start of validity, in nanoseconds, that an id names.
+    """Return the payer and the start of validity, in nanoseconds, of an id.
 
     Raises:
-        Invalid: It is no transaction id.
+        Invalid: The text is not a transaction id.
     """
     match = _TRANSACTION_ID.fullmatch(transaction_id)
     if match is None:

@@ -1,4 +1,4 @@
-"""What a transfer must be on every ledger, before it is worth signing."""
+"""Rules that a transfer must meet on every ledger, before it is worth signing."""
 
 from masspayout.kernel.errors import LedgerRejected
 from masspayout.ledger.port import Transfer
@@ -8,12 +8,12 @@ def check_transfer(transfer: Transfer, *, at_most: int, setting: str) -> None:
     """Refuse a transfer that no state of any ledger could make valid.
 
     Args:
-        transfer: What is to be signed.
-        at_most: How many recipients the ledger takes at once.
-        setting: The setting that says so, for the next step.
+        transfer: The transfer to be signed.
+        at_most: The ledger's recipients per transaction.
+        setting: The setting of that number, for the next step.
 
     Raises:
-        LedgerRejected: It has no or too many recipients, one of them twice, or an amount that is not positive.
+        LedgerRejected: There are no or too many recipients, one occurs twice, or an amount is not positive.
     """
     recipients = [payment.account_id for payment in transfer.payments]
     if not 1 <= len(recipients) <= at_most:

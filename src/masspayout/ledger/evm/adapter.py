@@ -45,11 +45,11 @@ from masspayout.settings import Settings
 
 
 class EvmLedger:
-    """The chain that ``EVM_RPC_URL`` leads to. It connects on first use.
+    """The chain that ``EVM_RPC_URL`` leads to, connected on first use.
 
     Args:
-        url: Our database, in which it keeps what it signed and what it read.
-        settings: ``EVM_…``, ``PAYER_ACCOUNT_ID`` and the keys count.
+        url: Our database, in which the adapter keeps signed transactions and balances.
+        settings: The settings, of which ``EVM_…``, ``PAYER_ACCOUNT_ID`` and the keys count.
     """
 
     def __init__(self, url: URL, settings: Settings, *, clock: Callable[[], int] = time.time_ns) -> None:
@@ -77,22 +77,22 @@ class EvmLedger:
 
     @property
     def traits(self) -> LedgerTraits:
-        """What this ledger is like."""
+        """The traits of this ledger."""
         return self._traits
 
     async def identity(self) -> str:
         """Return the chain's number and the hash of its first block.
 
         Raises:
-            Conflict: The node is on another chain than the one that is meant.
+            Conflict: The node is on another chain than the configured one.
         """
         return await self.chain.identity()
 
     async def examine(self) -> str:
-        """Say which chain the node is on, and who sends there.
+        """Return a sentence with the node's chain and the senders.
 
         Raises:
-            Conflict: The node is on another chain than the one that is meant.
+            Conflict: The node is on another chain than the configured one.
             Invalid: There is no key to sign with.
         """
         chain_id, addresses = await self.chain.chain_id(), [account.address for account in await self.senders.all()]
@@ -111,13 +111,13 @@ class EvmLedger:
         return await self._tokens.describe(token_id)
 
     async def holders(self, token_id: str, *, at: datetime | None = None) -> HolderSnapshot:
-        """Read who holds a token, at the newest final block or at the last one up to a time.
+        """Return the holders of a token, at the newest final block or at the last one up to a time.
 
         Raises:
             NotFound: There is no such token.
             Invalid: The time lies ahead of the chain's.
             LedgerUnavailable: The blocks of that time are not final yet.
-            LedgerRejected: The token's events do not tell who holds it.
+            LedgerRejected: The token's events do not add up to its holders.
         """
         await self.token(token_id)
         final = await self.chain.final()
@@ -129,7 +129,7 @@ class EvmLedger:
         return HolderSnapshot(taken_at, await self._registers.holders(token_id, block, final))
 
     async def balance_units(self, account_id: str, token_id: str) -> int:
-        """Return what an account holds of a token now.
+        """Return the present balance of an account in a token.
 
         Raises:
             Invalid: The account is no address.
@@ -143,18 +143,18 @@ class EvmLedger:
             raise
 
     async def check_payer(self, payer_account_id: str, token_id: str, contract_terms: str | None = None) -> None:
-        """Find out whether a contract could pay in a token as things stand, but for how much it holds.
+        """Check that a contract could pay in a token now, apart from its balance.
 
         Args:
             payer_account_id: The contract.
-            token_id: What it is to pay in.
-            contract_terms: What it is to pay, if it works out the amounts itself; without them, anything at all.
+            token_id: The payment token.
+            contract_terms: The terms, if the contract computes the amounts itself; None for no payout in particular.
 
         Raises:
-            Conflict: The chain is not the one that is meant; or there is no paying contract there, it pays in another
+            Conflict: The chain is not the configured one; or there is no paying contract there, it pays in another
                 token, is paused, or does not let our senders pay; or a sender has nothing to pay for gas with.
             ContractPaused: The contract is paused.
-            Invalid: The asset is not of the kind that the terms are about.
+            Invalid: The asset is not of the kind that the terms need.
         """
         await self.chain.chain_id()
         await self.token(token_id)
@@ -180,7 +180,7 @@ class EvmLedger:
         token_id: str,  # noqa: ARG002
         contract_terms: str | None = None,
     ) -> Tariff:
-        """Return how long payments take, and what their gas costs, if a sender's key is here."""
+        """Return the duration of payments, and the cost of their gas, if a sender's key is here."""
         return await self._costs.tariff(contract_terms)
 
     async def preflight(
@@ -192,9 +192,9 @@ class EvmLedger:
         *,
         max_lookups: int | None = None,  # noqa: ARG002 - a hundred are tried in one exchange
     ) -> PreflightResult:
-        """Find out which accounts could not get the token from the payer: a transfer to each is tried, not done.
+        """Return the accounts that could not receive the token from the payer: a transfer to each is simulated.
 
-        So is the redemption of each account's bonds, if that is what is paid for.
+        For a redemption, the redemption of each account's bonds is simulated as well.
         """
         _require_address(payer_account_id)
         failures = await self._tokens.refused_by(token_id, payer_account_id, account_ids)
@@ -204,14 +204,14 @@ class EvmLedger:
         return PreflightResult(failures)
 
     async def sender(self, payer_account_id: str) -> Sender:  # noqa: ARG002 - any of ours may have any contract pay
-        """Return the account of ours whose turn it is, named as in CAIP-10, and its next nonce."""
+        """Return the next of our senders, named as in CAIP-10, with its next nonce."""
         account = await self.senders.next()
         chain_id = await self.chain.chain_id()
         nonce = await self.node.transaction_count(account.address, "pending")
         return Sender(f"eip155:{chain_id}:{account.address}", nonce)
 
     async def prepare(self, transfer: Transfer) -> SignedTransaction:
-        """Try a call of the paying contract, sign it with the sender's nonce, and store it. Nothing is sent.
+        """Simulate a call of the paying contract, sign it with the sender's nonce, and store it. Nothing is sent.
 
         Raises:
             LedgerRejected: The call is not valid, or would fail; or the contract holds too little, or the sender.
@@ -233,7 +233,7 @@ class EvmLedger:
         return SignedTransaction(signed.transaction_id, signed.signed_bytes, NEVER_EXPIRES)
 
     async def submit(self, signed_bytes: bytes) -> None:
-        """Send a signed transaction, or what has taken its place: the same payments at a higher fee, or a cancellation.
+        """Send a signed transaction, or the version in its place: the same payments at a higher fee, or a cancellation.
 
         Raises:
             LedgerRejected: The node will not take it as it is. An earlier sending may still succeed.
@@ -250,11 +250,11 @@ class EvmLedger:
         await self.transactions.send(signed.hash, signed_bytes)
 
     async def outcome(self, transaction_id: str, signed_bytes: bytes | None = None) -> Outcome:  # noqa: ARG002
-        """Say what became of a transaction, in any of its versions, as far as final blocks tell."""
+        """Return the outcome of a transaction, in any of its versions, as far as final blocks prove it."""
         return await self._outcomes.of(transaction_id)
 
     async def statement(self, payer_account_id: str, *, after: int | None) -> AsyncIterator[StatementPage]:
-        """Stream what a paying contract paid and received in final blocks; cursors are numbers of blocks.
+        """Stream the payments and receipts of a paying contract in final blocks; cursors are numbers of blocks.
 
         Raises:
             Invalid: The account is no paying contract.
@@ -274,7 +274,7 @@ class EvmLedger:
         return (await self.chain.block_at(at - timedelta(seconds=1), await self.chain.final())).number
 
     async def held_units_at(self, payer_account_id: str, token_id: str, cursor: int) -> int | None:
-        """Return what a contract held of a token at the end of a block; None when the nodes keep no such old state."""
+        """Return a contract's balance of a token at the end of a block; None when the nodes keep no such old state."""
         return await self._statements.held_units_at(payer_account_id, token_id, cursor)
 
     async def settling_seconds(self) -> int:
@@ -282,38 +282,41 @@ class EvmLedger:
         return 0
 
     def payment_key(self, obligation: str) -> str | None:
-        """Return the Keccak hash of an obligation, by which contracts of ours remember whom they paid it."""
+        """Return the Keccak hash of an obligation, by which our contracts remember its paid recipients."""
         return to_hex(keccak(text=obligation))
 
     async def delay_seconds(self) -> int:
-        """Return how old the newest final block is."""
+        """Return the age of the newest final block."""
         return max(0, math.ceil(self._clock() / NANOS_PER_SECOND - (await self.chain.final()).timestamp))
 
     async def clock_lead_seconds(self) -> float | None:
-        """Return by how much the newest block's time is ahead of our clock."""
+        """Return the seconds that the newest block's time is ahead of our clock."""
         return (await self.chain.head()).timestamp - self._clock() / NANOS_PER_SECOND
 
     async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
-        """Return what each transaction moved to each recipient, from the token's own Transfer logs."""
+        """Return the amount that each transaction moved to each recipient, from the token's own Transfer logs."""
         return await self._outcomes.moved_units(transaction_ids)
 
     async def events(self, contract_id: str, *, after: tuple[int, int]) -> AsyncIterator[LedgerEvent]:
-        """Stream what a contract, account or token reported in final blocks after a cursor, in order."""
+        """Stream the events of a contract, account or token in final blocks after a cursor, in order."""
         if not is_address(contract_id):
             return
         async for event in self._events.stream(contract_id, after):
             yield event
 
     async def require_contract(self, contract_id: str) -> None:
-        """Refuse what is no contract that pays holders.
+        """Refuse an address without a paying contract.
 
         Raises:
-            Invalid: It is no contract, or another one.
+            Invalid: There is no contract, or one that does not pay holders.
         """
         await self._contract(contract_id)
 
     async def require_explicit_amounts(self, payer_account_id: str) -> None:
-        """Refuse a contract that cannot be told who gets what. What is no contract at all is refused when it is to pay.
+        """Refuse a contract that takes no explicit amounts.
+
+        Raises:
+            Conflict: The contract computes the amounts itself.
 
         Raises:
             Conflict: It works out the amounts itself.
@@ -330,10 +333,10 @@ class EvmLedger:
         return await Offers(self.node, self.chain, asset_id, contract_id).announced()
 
     async def announced_offer(self, contract_id: str, kind: str, terms: str) -> ContractOffer:
-        """Work out what everybody gets of a dividend, coupon, snapshot or redemption, by the token's own rule.
+        """Return the shares of a dividend, coupon, snapshot or redemption, by the token's own rule.
 
         Raises:
-            Conflict: It was cancelled.
+            Conflict: The payout was cancelled.
             LedgerUnavailable: The chain's newest block is older than its record or execution date.
         """
         known = ContractTerms.read(terms)
@@ -341,13 +344,13 @@ class EvmLedger:
         return await offers.again(kind, known)
 
     async def close(self) -> None:
-        """Let go of connections and keys."""
+        """Close connections, and forget keys."""
         await self.senders.close()
         await self.node.close()
         await self._database.close()
 
     async def _contract(self, address: str) -> PayingContract:
-        """Return the contract at an address; what it is does not change."""
+        """Return the contract at an address. It is cached, since its kind does not change."""
         if address not in self._contracts:
             if not is_address(address):
                 raise Invalid(

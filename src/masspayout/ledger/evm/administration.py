@@ -1,4 +1,4 @@
-"""What an operator does to a paying contract: make one, fund it, pause it, take money out of it."""
+"""Administration of paying contracts: deploy, fund, pause, withdraw."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -45,7 +45,7 @@ _NEXT_STEPS = {
 
 
 class Administration:
-    """Works on paying contracts with the first of our senders' keys. Its nonces are those that payouts take, too."""
+    """The administration of paying contracts with the first of our senders' keys, whose nonces payouts use too."""
 
     def __init__(self, ledger: EvmLedger, database: Database, margin_percent: int) -> None:
         self._ledger = ledger
@@ -53,17 +53,17 @@ class Administration:
         self._margin_percent = margin_percent
 
     async def deploy(self, token_id: str, *, admin: str | None, payers: Sequence[str], pauser: str | None) -> str:
-        """Make a contract that pays in a token, and return its address.
+        """Deploy a contract that pays in a token, and return its address.
 
         Args:
-            token_id: What it pays in.
-            admin: Who administers it; the first sender unless given.
-            payers: Who may have it pay; all our senders unless given.
-            pauser: Who may pause it; the admin unless given.
+            token_id: The payment token.
+            admin: The account that administers the contract; by default the first sender.
+            payers: The accounts that may have it pay; by default all our senders.
+            pauser: The account that may pause it; by default the admin.
 
         Raises:
             NotFound: There is no such token.
-            Conflict: The chain is not the one that is meant; or the key is not the admin's, and several are to pay.
+            Conflict: The chain is not the configured one; or the key is not the admin's, and several are to pay.
         """
         await self._ledger.token(token_id)
         sender = await self._sender()
@@ -86,7 +86,7 @@ class Administration:
         return address
 
     async def fund(self, address: str, amount: Any) -> Mapping[str, Any]:
-        """Move payment tokens of the sender to a contract, in whole tokens, and say what it holds then.
+        """Move payment tokens of the sender to a contract, in whole tokens, and return the contract's balance.
 
         Raises:
             InsufficientFunds: The sender holds less.
@@ -111,25 +111,25 @@ class Administration:
         await self._execute(address, contract.encode_pause(paused=paused), await contract.payment_token())
 
     async def payment_token(self, contract_id: str) -> str:
-        """Return what a contract pays in.
+        """Return the token that a contract pays in.
 
         Raises:
-            Invalid: It is no contract that pays holders.
+            Invalid: There is no paying contract.
         """
         return await (await recognise(self._ledger.node, contract_id)).payment_token()
 
     async def withdraw(
         self, address: str, amount: Any, to: str | None, *, before_sending: BeforeSending | None = None
     ) -> Mapping[str, Any]:
-        """Take payment tokens out of a contract, in whole tokens; return what it holds then, and the transaction's id.
+        """Withdraw payment tokens from a contract, in whole tokens. Return its balance, and the transaction's id.
 
         The contract's statement shows the withdrawal under that id, as a debit that pays nobody.
 
         Args:
             address: The contract.
-            amount: How much.
-            to: Who gets them; the sender unless given.
-            before_sending: Called with the id, for whoever must know of it whatever happens afterwards.
+            amount: The amount in whole tokens.
+            to: The recipient; by default the sender.
+            before_sending: Called with the id before it is sent, so that the caller can store it.
 
         Raises:
             InsufficientFunds: The contract holds less.
@@ -152,7 +152,7 @@ class Administration:
         return {**await self._holding(contract), "transaction_id": str(receipt["transactionHash"])}
 
     async def take_snapshot(self, token_id: str) -> int:
-        """Have a token of the Asset Tokenization Studio keep who holds it now, and return the snapshot's number.
+        """Take a snapshot of a token of the Asset Tokenization Studio, and return its number.
 
         Raises:
             Conflict: The sender may not do that.
@@ -174,20 +174,20 @@ class Administration:
         coupon_id: int | None = None,
         redemption: bool = False,
     ) -> ContractOffer:
-        """Work out what a LifeCycleCashFlow contract would pay.
+        """Return the shares that a LifeCycleCashFlow contract would pay.
 
         Args:
             asset_id: The token that is paid on.
             contract_id: The contract.
-            amount: What is divided by a snapshot, in whole payment tokens.
-            snapshot_id: Which one; a new one is taken unless given.
+            amount: The amount to be divided by a snapshot, in whole payment tokens.
+            snapshot_id: The snapshot; by default a new one is taken.
             dividend_id: A dividend that the token announced, instead.
             coupon_id: A coupon that the token announced, instead.
             redemption: The principal of a matured bond, instead.
 
         Raises:
-            Invalid: Token or contract are not of that kind, or it is not said what to pay, or more than one thing is.
-            Conflict: Something is in the way of it: a role that is missing, say, or a date that lies ahead.
+            Invalid: Token or contract are not of that kind, or none or several of the payouts are named.
+            Conflict: The payout is not possible now: a role is missing, for example, or a date lies ahead.
         """
         _require_one({"amount": amount, "dividend": dividend_id, "coupon": coupon_id, "redemption": redemption or None})
         if snapshot_id is not None and amount is None:
@@ -207,11 +207,11 @@ class Administration:
         return await self._redemption(offers, asset_id, contract_id)
 
     async def cancel(self, transaction_id: str) -> str:
-        """Free the nonce of a transaction that will never get into a block. Return the hash of what takes its place."""
+        """Free the nonce of a transaction that will never get into a block. Return the hash of the cancellation."""
         return await self._ledger.transactions.cancel(transaction_id)
 
     async def _redemption(self, offers: Offers, asset_id: str, contract_id: str) -> ContractOffer:
-        """Offer a redemption, once it is known that nothing but a holder's own affairs would be in its way."""
+        """Return the offer of a redemption, once only the holders' own accounts could be in its way."""
         contract = await recognise(self._ledger.node, contract_id)
         if isinstance(contract, ExistingContract):
             terms = str(ContractTerms(Occasion.REDEMPTION, asset_id))
@@ -234,11 +234,11 @@ class Administration:
     async def _execute(
         self, to: str, data: bytes, token_id: str, *, before_sending: BeforeSending | None = None
     ) -> Json:
-        """Try a call, sign it with the next nonce, send it, and wait until it is in a block.
+        """Simulate a call, sign it with the next nonce, send it, and wait until it is in a block.
 
         Raises:
-            Conflict: It would fail, or the chain was started anew; nothing was sent. Or it failed.
-            LedgerUncertain: It is in no block yet.
+            Conflict: The call would fail, or the chain was started anew; nothing was sent. Or the call failed.
+            LedgerUncertain: The transaction is in no block yet.
         """
         sender = await self._sender()
         await self._ledger.transactions.require_own_chain(sender.address)
@@ -246,7 +246,7 @@ class Administration:
         chain_id = await self._ledger.chain.chain_id()
         floor = await self._ledger.node.transaction_count(sender.address, "pending")
         account_id = f"eip155:{chain_id}:{sender.address}"
-        # Reserved first, and committed: nobody waits for a number while a signature is made.
+        # Reserved first, and committed: nobody waits for a number while the custodian signs.
         async with self._database.unit_of_work() as work:
             nonce = await work.attempts.next_number(Sender(account_id, floor))
         try:
@@ -295,7 +295,7 @@ class Administration:
 
 
 def _require_one(choices: Mapping[str, object]) -> None:
-    """Refuse to guess which of several things is to be paid."""
+    """Refuse a request that names none or several payouts."""
     chosen = [name for name, value in choices.items() if value is not None]
     if not chosen:
         raise Invalid(

@@ -1,6 +1,6 @@
-"""Tokens of the Asset Tokenization Studio: who holds them, by their own pages, now or at one of their snapshots.
+"""Tokens of the Asset Tokenization Studio: their holders, by the token's own pages, now or at one of its snapshots.
 
-Of their hundreds of functions only those are here that payouts need. Ids begin at 1, pages at 0.
+Of their hundreds of functions, those that payouts need are here. Ids begin at 1, pages at 0.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -55,7 +55,7 @@ INTERFACE = Interface(
 
 
 class Announcement(StrEnum):
-    """What such a token announces to its holders."""
+    """The payouts that such a token announces to its holders."""
 
     DIVIDEND = "Dividend"
     COUPON = "Coupon"
@@ -66,7 +66,7 @@ _COUNTS = {Announcement.DIVIDEND: "getDividendsCount", Announcement.COUPON: "get
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """A dividend or coupon: whose holdings count, and when it is paid, in seconds since 1970."""
+    """A dividend or coupon: its record date and its payment date, in seconds since 1970."""
 
     record_at: int
     execution_at: int
@@ -74,7 +74,7 @@ class Announced:
 
 
 class AtsToken:
-    """One such token. What it says is asked of one block, so that pages fit together."""
+    """One such token. Every query is of one block, so that pages fit together."""
 
     def __init__(self, node: Node, token_id: str) -> None:
         self._node = node
@@ -91,7 +91,7 @@ class AtsToken:
         return cls(node, token_id)
 
     async def tells_of(self, block: Block) -> bool:
-        """Whether the token can be asked about a block: it was there, and the node keeps the state of so long ago."""
+        """Return True if the token existed at a block, and the node keeps that old state."""
         try:
             await self._balances.total_supply_units(self._token_id, block)
         except (NodeError, Invalid):
@@ -99,10 +99,10 @@ class AtsToken:
         return True
 
     async def holders(self, block: Block) -> AsyncIterator[Sequence[HolderBalance]]:
-        """Yield who holds the token at a block. What is locked or held back otherwise is still the holder's.
+        """Yield the holders of the token at a block. Locked or otherwise held balances are still the holder's.
 
         Raises:
-            LedgerRejected: What they hold is not the token's supply; raised after the last page.
+            LedgerRejected: The balances do not add up to the token's supply; raised after the last page.
             LedgerUnavailable: The node does not keep this block's state.
         """
         supply_units = await self._balances.total_supply_units(self._token_id, block)
@@ -115,10 +115,10 @@ class AtsToken:
         self._require_all(supply_units)
 
     async def holders_at_snapshot(self, snapshot_id: int) -> AsyncIterator[Sequence[HolderBalance]]:
-        """Yield who held the token at one of its snapshots, as far as nothing of it was locked or held back otherwise.
+        """Yield the holders of the token at one of its snapshots, if no balance was locked or otherwise held.
 
         Raises:
-            LedgerRejected: There is no such snapshot; or what they held is not the supply, after the last page.
+            LedgerRejected: There is no such snapshot; or, after the last page, the balances are not the supply.
         """
         supply_units = await self.supply_at_snapshot(snapshot_id)
         count = await self._ask("getTotalTokenHoldersAtSnapshot", snapshot_id)
@@ -133,7 +133,7 @@ class AtsToken:
         self._require_all(supply_units)
 
     async def supply_at_snapshot(self, snapshot_id: int) -> int:
-        """Return how much of the token there was.
+        """Return the token's supply at a snapshot.
 
         Raises:
             LedgerRejected: There is no such snapshot.
@@ -144,25 +144,25 @@ class AtsToken:
         """Return a dividend or coupon.
 
         Raises:
-            LedgerRejected: There is none of this number.
+            LedgerRejected: There is no such dividend or coupon.
         """
         (terms, _), cancelled = await self._answer(f"get{kind}", number)
         return Announced(terms[0], terms[1], cancelled)
 
     async def count(self, kind: Announcement) -> int:
-        """Return how many dividends or coupons it has announced so far; 0 if it is not of the kind that does so."""
+        """Return the number of dividends or coupons that it has announced; 0 if it is not of the kind that does."""
         try:
             return int(await self._ask(_COUNTS[kind]))
         except LedgerRejected:
             return 0
 
     async def owed(self, kind: Announcement, number: int, decimals: int) -> dict[str, tuple[int, int]]:
-        """Return what everybody is owed of a dividend or coupon: the holding and the amount, in smallest units.
+        """Return the shares of a dividend or coupon by account: holding and amount, in smallest units.
 
         Args:
-            kind: Which of the two.
-            number: Its number.
-            decimals: Of the token that it is paid in. What is less than its smallest unit is not owed.
+            kind: Dividend or coupon.
+            number: The token's number of it.
+            decimals: The decimals of the payment token. Fractions of its smallest unit are not owed.
         """
         count = await self._ask(f"getTotal{kind}Holders", number)
         owed: dict[str, tuple[int, int]] = {}
@@ -178,7 +178,10 @@ class AtsToken:
         return owed
 
     async def _held_back_units(self, snapshot_id: int, accounts: Sequence[str]) -> int:
-        """Return what was not free of what some accounts held at a snapshot. What a token does not know was nothing."""
+        """Return the sum of some accounts' balances that were not free at a snapshot.
+
+        A kind of hold that the token does not have counts as 0.
+        """
         calls = [
             ("eth_call", call_parameters(self._token_id, INTERFACE.call(name, snapshot_id, account)))
             for name in _HELD_BACK_AT_SNAPSHOT

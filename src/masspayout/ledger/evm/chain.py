@@ -1,4 +1,4 @@
-"""A chain's blocks: which of them are believed, when they were made, and where a nonce was used."""
+"""The blocks of a chain: their finality, their times, and the use of nonces."""
 
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from masspayout.settings import Settings
 
 _REMEMBERED_BLOCKS = 10_000
 
-# In what gas is paid, on chains that many people use; elsewhere it is called by what it is.
+# The currency of gas on widely used chains; elsewhere a general name is shown.
 _CURRENCIES = {
     **dict.fromkeys((1, 10, 8453, 42161, 11155111, 31337), "ETH"),
     **dict.fromkeys((295, 296, 297, 298), "HBAR"),
@@ -28,7 +28,7 @@ _CURRENCIES = {
 
 @dataclass(frozen=True, slots=True, order=True)
 class BlockHeader:
-    """A block, as far as it matters here."""
+    """The fields of a block that matter here."""
 
     number: int
     timestamp: int
@@ -45,7 +45,7 @@ class Chain:
         self._final: list[tuple[int, int]] = []  # (timestamp, number) of blocks that were seen final
 
     async def chain_id(self) -> int:
-        """Return the chain's number, once it is known to be the right one.
+        """Return the chain's number, verified against the settings.
 
         Raises:
             Conflict: The node is on another chain than ``EVM_CHAIN_ID`` says.
@@ -75,7 +75,7 @@ class Chain:
         return make_identity("eip155", str(chain_id), "" if first is None else str(first["hash"]))
 
     async def currency(self) -> str:
-        """Return what the chain's own currency is called."""
+        """Return the name of the chain's own currency."""
         return _CURRENCIES.get(await self.chain_id(), "of the chain's currency")
 
     async def head(self) -> BlockHeader:
@@ -83,7 +83,7 @@ class Chain:
         return await self._header("latest")
 
     async def final(self) -> BlockHeader:
-        """Return the newest block that is believed: what is in it, or before it, stays.
+        """Return the newest final block: it, and all blocks before it, stay.
 
         Raises:
             LedgerUnavailable: No block is final yet, or the node cannot be reached.
@@ -118,10 +118,10 @@ class Chain:
         return found
 
     async def block_at(self, at: datetime, final: BlockHeader) -> BlockHeader:
-        """Return the last block that was made at a time or before, once it is final.
+        """Return the last block at a time or before, once it is final.
 
         Raises:
-            Invalid: The time lies ahead of the chain's, or before everything that is read.
+            Invalid: The time lies ahead of the chain's, or before the first block that is read.
             LedgerUnavailable: The blocks of that time are not final yet.
         """
         timestamp = to_nanos(at) // NANOS_PER_SECOND
@@ -141,7 +141,7 @@ class Chain:
         return await self.header(number)
 
     async def last_block_until(self, timestamp: int, final: BlockHeader) -> int | None:
-        """Return the number of the last final block that was made at a time or before; None when there is none."""
+        """Return the number of the last final block at a time or before; None when there is none."""
         if final.timestamp <= timestamp:
             return final.number
         low, high = self._known_around(timestamp, final)
@@ -166,15 +166,15 @@ class Chain:
         return header if header.hash == receipt["blockHash"] else None
 
     async def using_transaction(self, sender: str, nonce: int, *, after: int, until: int) -> Json | None:
-        """Return the transaction that used a sender's nonce, as the block shows it that it is in.
+        """Return the transaction that used a sender's nonce, as its block shows it.
 
-        None when the nodes do not keep what is needed to find it.
+        None when the nodes do not keep the state that the search needs.
 
         Args:
-            sender: Whose nonce it is.
-            nonce: It is used at the end of the block ``until``.
-            after: A block's number; from here on it is searched for, unless it was used before.
-            until: A block's number.
+            sender: The sender of the transaction.
+            nonce: The nonce, which is used at the end of the block ``until``.
+            after: The block from which on the search goes, unless the nonce was used before.
+            until: The last block of the search.
         """
         low, high = after, until
         try:
@@ -195,7 +195,7 @@ class Chain:
         return None
 
     def _known_around(self, timestamp: int, final: BlockHeader) -> tuple[int, int]:
-        """Return the closest blocks that are known to be not after, and after, a time; -1 for none."""
+        """Return the closest known blocks: the last one up to a time, and the first one after it; -1 for none."""
         position = bisect_right(self._final, (timestamp, 1 << 62))
         low = self._final[position - 1][1] if position else -1
         high = self._final[position][1] if position < len(self._final) else final.number
@@ -228,7 +228,7 @@ class Chain:
 
 
 def header_of(block: Json) -> BlockHeader:
-    """Return what matters of a block, as a node gave it and it was checked."""
+    """Return the header of a block that a node returned and that was checked."""
     return BlockHeader(to_int(block["number"]), to_int(block["timestamp"]), str(block["hash"]))
 
 
@@ -238,5 +238,5 @@ def block_nanos(header: BlockHeader) -> int:
 
 
 def is_success(receipt: Mapping[str, Any]) -> bool:
-    """Whether a transaction did what it was to do."""
+    """Return True if a transaction succeeded."""
     return to_int(receipt["status"]) == 1

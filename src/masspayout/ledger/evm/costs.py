@@ -16,14 +16,14 @@ from masspayout.settings import Settings
 
 _COIN_DECIMALS = 18
 
-# What paying costs, about, before it is tried: the gas of one transaction, and of each recipient in it. To redeem bonds
-# is to have them burnt as well: this is the most that it was seen to take.
+# The estimated gas of one transaction, and of each recipient in it, before a simulation. A redemption also burns bonds:
+# its gas is the most that was measured.
 _BASE_GAS, _RECIPIENT_GAS, _REDEMPTION_GAS = 60_000, 70_000, 700_000
 _SECONDS_PER_TRANSACTION = 15
 
 
 class Costs:
-    """Estimates of what payments take."""
+    """The estimated cost and duration of payments."""
 
     def __init__(self, node: Node, chain: Chain, senders: Senders, fees: FeeMarket, settings: Settings) -> None:
         self._node = node
@@ -33,7 +33,7 @@ class Costs:
         self._settings = settings
 
     async def tariff(self, contract_terms: str | None) -> Tariff:
-        """Return how long payments take, and what their gas costs at today's price if a sender's key is here."""
+        """Return the duration of payments, and the cost of their gas at today's price if a sender's key is here."""
         is_redemption = contract_terms is not None and ContractTerms.read(contract_terms).is_redemption
         recipient_gas = _REDEMPTION_GAS if is_redemption else _RECIPIENT_GAS
         most = max(1, self._settings.evm_gas_limit // recipient_gas)
@@ -48,17 +48,17 @@ class Costs:
         return Tariff(estimate)
 
     async def _gas_fees(self) -> Callable[[int], Fees | None]:
-        """Return what works out the fees of some gas; without a sender's key there are none to tell."""
+        """Return the function for the fees of some gas; without a sender's key there are no fees to show."""
         try:
             sender = (await self._senders.all())[0].address
-        except Invalid:  # a process that only shows things needs no key
+        except Invalid:  # a process that only reads needs no key
             return lambda _: None
         price_wei, held_units = await self._fees.needed_wei(), await self._node.balance_wei(sender)
         currency = await self._chain.currency()
         return lambda gas: Fees(sender, gas * price_wei, held_units, currency, _COIN_DECIMALS)
 
     async def gas_for(self, sender: str, contract: PayingContract, data: bytes) -> int:
-        """Return how much gas a call may use, after it was tried; nothing is sent.
+        """Return the gas limit of a call, after a simulation; nothing is sent.
 
         Raises:
             LedgerRejected: The contract would refuse, or the call would use more than ``EVM_GAS_LIMIT``.
@@ -71,7 +71,7 @@ class Costs:
             if code is None and not error.is_revert:
                 if "gas" in error.message.lower():
                     raise _too_much_gas(error.message, limit) from None
-                code = NOT_TRIED  # the node has trouble of its own, perhaps: it is no word of the contract's
+                code = NOT_TRIED  # perhaps the node's own error, which proves nothing about the contract
             raise LedgerRejected(
                 code or REVERTED,
                 f"The contract {contract.address} would not pay: {error.message}.",

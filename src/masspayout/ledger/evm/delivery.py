@@ -1,4 +1,4 @@
-"""Delivery of signed transactions to nodes, and what nodes answer: none of it decides what became of a transaction."""
+"""Delivery of signed transactions to nodes. No answer of a node decides the outcome of a transaction."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from masspayout.ledger.evm.senders import DecodedTransaction
 NONCE_TAKEN = "NONCE_TAKEN"
 NO_GAS_MONEY = "INSUFFICIENT_PAYER_BALANCE"
 
-# Nodes of different make say the same in different words.
+# Nodes of different vendors word the same error differently.
 _KNOWN = (
     "already known",
     "known transaction",
@@ -26,19 +26,19 @@ _FEE_TOO_LOW = ("underpriced", "less than block base fee", "fee too low", "gas p
 
 
 class Delivery:
-    """Hands transactions to the nodes of one chain."""
+    """The delivery of transactions to the nodes of one chain."""
 
     def __init__(self, database: Database, node: Node) -> None:
         self._database = database
         self._node = node
 
     async def hand_over(self, signed: DecodedTransaction, signed_bytes: bytes, hashes: Sequence[str]) -> None:
-        """Give signed bytes to a node, and understand what it answers.
+        """Send signed bytes to a node, and raise the meaning of its answer.
 
         Args:
             signed: The transaction.
-            signed_bytes: The same, as it is sent.
-            hashes: Those of all its versions.
+            signed_bytes: The bytes that are sent.
+            hashes: The hashes of all its versions.
 
         Raises:
             LedgerRejected: The node will not take it as it is, or its nonce is used. Neither proves that it is dead.
@@ -60,7 +60,7 @@ class Delivery:
             raise _refusal(signed, error) from None
 
     async def _fill_gap(self, signed: DecodedTransaction, signed_bytes: bytes) -> None:
-        """Send what must come first, in order, to a node that takes no later nonce; then try once more."""
+        """Send the missing earlier nonces, in order, to a node that takes no later one; then retry."""
         next_nonce = await self._node.transaction_count(signed.sender, "latest")
         if next_nonce > signed.nonce:
             await self._require_known(signed, [signed.hash])
@@ -80,7 +80,7 @@ class Delivery:
                     ) from None
 
     async def _require_known(self, signed: DecodedTransaction, hashes: Sequence[str]) -> None:
-        """Tell "sent before" from "somebody else used the nonce"."""
+        """Check that a version was sent before, rather than the nonce used by somebody else."""
         for known in hashes:
             if await self._node.request("eth_getTransactionByHash", known) is not None:
                 return

@@ -1,4 +1,4 @@
-"""ERC-20 tokens: what they say of themselves, who holds how much, and who could receive them."""
+"""ERC-20 tokens: their metadata, their balances, and the accounts that could receive them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,10 +29,10 @@ class Erc20:
         self._node = node
 
     async def describe(self, token_id: str) -> TokenInformation:
-        """Return what a token says of itself.
+        """Return the metadata of a token.
 
         Raises:
-            NotFound: There is no contract at this address, or it is no token.
+            NotFound: There is no contract at this address, or it is not a token.
         """
         if not is_address(token_id) or not await self._node.code(token_id):
             raise NotFound(
@@ -58,18 +58,19 @@ class Erc20:
         )
 
     async def balance_units(self, token_id: str, account_id: str, block: Block = "latest") -> int:
-        """Return what an account holds."""
+        """Return the balance of an account."""
         data = _BALANCE_OF + encode(["address"], [account_id])
         return _require_number(await self._node.call(token_id, data, block=block), token_id)
 
     async def balances_units(self, token_id: str, account_ids: Sequence[str], block: Block) -> list[int]:
-        """Return what many accounts hold, in few exchanges."""
+        """Return the balances of many accounts, in few exchanges."""
         return await self._ask_of_each(_BALANCE_OF, token_id, account_ids, block)
 
     async def holdings_units(self, token_id: str, account_ids: Sequence[str], block: Block) -> list[int]:
-        """Return what many accounts hold, with what tokens of the Asset Tokenization Studio do not call their balance.
+        """Return the holdings of many accounts, with the parts that Asset Tokenization Studio tokens leave out.
 
-        That is what is locked, on hold, in clearing or frozen. Tokens that do not tell it hold nothing back.
+        Those parts of a balance are locked, on hold, in clearing or frozen. Tokens without such a query hold nothing
+        back.
         """
         try:
             return await self._ask_of_each(_TOTAL_BALANCE_FOR, token_id, account_ids, block)
@@ -91,20 +92,20 @@ class Erc20:
         return [_require_number(from_hex(answer), token_id) for answer in answers]
 
     async def total_supply_units(self, token_id: str, block: Block) -> int:
-        """Return how much of a token there is."""
+        """Return the supply of a token."""
         return _require_number(await self._node.call(token_id, _TOTAL_SUPPLY, block=block), token_id)
 
     async def is_paused(self, token_id: str) -> bool:
-        """Whether a token says that it is paused; one that cannot be paused says nothing."""
+        """Return True if a token is paused; one that cannot be paused never is."""
         try:
             return _number(await self._node.call(token_id, _PAUSED)) == 1
         except NodeError:
             return False
 
     async def refused_by(self, token_id: str, payer: str, account_ids: Sequence[str]) -> dict[str, str]:
-        """Return to which accounts the payer could not transfer, each with a failure code: it is tried, not done.
+        """Return the accounts that the payer could not transfer to, each with a failure code, by simulation.
 
-        The smallest unit is transferred, or nothing where the payer has nothing.
+        The simulated amount is the smallest unit, or 0 where the payer has nothing.
         """
         units = min(1, await self.balance_units(token_id, payer))
         accounts = [account for account in account_ids if is_address(account)]
@@ -121,7 +122,7 @@ class Erc20:
 
 
 async def first_block_of(node: Node, address: str, earliest: int, latest: int) -> int:
-    """Return the block in which a contract was made; ``earliest`` if it is older, or the node does not say."""
+    """Return the block in which a contract was created; ``earliest`` if it is older, or the node does not know."""
     try:
         if await node.code(address, earliest):
             return earliest
@@ -138,7 +139,7 @@ async def first_block_of(node: Node, address: str, earliest: int, latest: int) -
 
 
 def transfer_of(log: Mapping[str, Any]) -> tuple[str, str, int] | None:
-    """Return from whom, to whom and how much a Transfer log says; None when it is none of an ERC-20."""
+    """Return sender, recipient and amount of a Transfer log; None when it is not of an ERC-20."""
     topics = log["topics"]
     if len(topics) != 3 or topics[0] != TRANSFER_TOPIC or len(log["data"]) != 2 + 2 * _WORD_BYTES:  # noqa: PLR2004
         return None
@@ -146,7 +147,7 @@ def transfer_of(log: Mapping[str, Any]) -> tuple[str, str, int] | None:
 
 
 def transfers_of(logs: Sequence[Mapping[str, Any]], token_id: str, sender: str) -> dict[str, int]:
-    """Return how much of a token some logs say that a sender transferred to whom."""
+    """Return the amounts of a token that some logs show a sender to transfer, by recipient."""
     moved: dict[str, int] = {}
     for log in logs:
         transfer = transfer_of(log) if log["address"].lower() == token_id else None
@@ -156,7 +157,7 @@ def transfers_of(logs: Sequence[Mapping[str, Any]], token_id: str, sender: str) 
 
 
 def address_in(word: str) -> str:
-    """Return the address that a topic holds."""
+    """Return the address in a topic."""
     return "0x" + word[-40:].lower()
 
 
@@ -166,7 +167,7 @@ def topic_of(address: str) -> str:
 
 
 def is_address(account_id: str) -> bool:
-    """Whether an account id is an address."""
+    """Return True if an account id is an address."""
     return account_id.startswith("0x")
 
 
@@ -186,7 +187,7 @@ def _require_number(answer: bytes, token_id: str) -> int:
 
 
 def _text(answer: bytes | None) -> str:
-    """Read a name: a string, or the 32 bytes that tokens of the first years have."""
+    """Return a name: a string, or the 32 bytes that tokens of the first years have."""
     if answer is None:
         return ""
     try:

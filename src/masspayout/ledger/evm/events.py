@@ -1,4 +1,4 @@
-"""What contracts, tokens and accounts reported in final blocks, in the words of payouts."""
+"""Events of contracts, tokens and accounts in final blocks, as the payout rooms know them."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class _Reported:
 
 
 class Events:
-    """Reads logs, from the blocks after a cursor up to the newest final one."""
+    """Logs as events, from the blocks after a cursor up to the newest final one."""
 
     def __init__(self, node: Node, chain: Chain, transactions: Transactions, settings: Settings) -> None:
         self._node = node
@@ -37,7 +37,7 @@ class Events:
         self._settings = settings
 
     async def stream(self, contract_id: str, after: tuple[int, int]) -> AsyncIterator[LedgerEvent]:
-        """Yield deposits into an account, what a paying contract says, and a token's transfers, in order."""
+        """Yield deposits into an account, a paying contract's events, and a token's transfers, in order."""
         final = await self._chain.final()
         before = await self._chain.last_block_until(after[0] // NANOS_PER_SECOND - 1, final)
         is_contract = bool(await self._node.code(contract_id))
@@ -71,7 +71,7 @@ class Events:
         return sorted(reported, key=lambda event: (event.block_number, event.index, event.name))
 
     async def _in_words(self, contract_id: str, reported: list[_Reported]) -> AsyncIterator[LedgerEvent]:
-        """Give events their times, and our own transactions the ids by which we know them."""
+        """Yield events with their times, and with our ids for our own transactions."""
         ours = await self._transactions.ids_of([event.transaction_hash for event in reported])
         nanos: dict[int, int] = {}
         seen: set[tuple[int, int]] = set()
@@ -104,7 +104,7 @@ def _transfer(log: Json) -> _Reported | None:
 
 
 def _giver(log: Json, sender: str) -> str:
-    """Return from whom something came: what was just made comes from the token itself."""
+    """Return the sender of a deposit; for a newly minted amount, the token itself."""
     return str(log["address"]).lower() if sender == ZERO_ADDRESS else sender
 
 

@@ -1,4 +1,4 @@
-"""What a unit of gas costs now, within the operator's bounds."""
+"""Fees per unit of gas, within the operator's bounds."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,7 +15,7 @@ _BUMP_NUMERATOR, _BUMP_DENOMINATOR = 9, 8
 
 @dataclass(frozen=True, slots=True)
 class Fees:
-    """What a transaction offers for a unit of gas: at most, and of it to whoever makes the block."""
+    """The fees that a transaction offers for a unit of gas: the most in all, and the most for the block's producer."""
 
     max_fee_wei: int
     priority_fee_wei: int
@@ -30,7 +30,7 @@ class FeeMarket:
         self._tip_wei = to_wei(settings.evm_priority_fee_gwei)
 
     async def current(self) -> Fees:
-        """Return what to offer now: enough for a base fee that doubles, if the bounds allow.
+        """Return the fees to offer now: enough for a base fee that doubles, if the bounds allow.
 
         Raises:
             LedgerUnavailable: A transaction costs more than ``EVM_MAX_FEE_GWEI``.
@@ -44,11 +44,11 @@ class FeeMarket:
         return Fees(min(max(2 * base_fee_wei + tip_wei, needed_wei), self._cap_wei), min(tip_wei, self._cap_wei))
 
     async def needed_wei(self) -> int:
-        """Return what a transaction must offer at least to get into the next block."""
+        """Return the least fee of a transaction for the next block."""
         return (await self._market())[0]
 
     async def above(self, offered: Fees) -> Fees | None:
-        """Return what takes the place of an offer; None when the bounds do not allow as much."""
+        """Return the fees that replace an offer; None when the bounds do not allow as much."""
         _, base_fee_wei, tip_wei = await self._market()
         tip_wei = max(tip_wei, _bumped(offered.priority_fee_wei))
         fee_wei = max(2 * base_fee_wei + tip_wei, _bumped(offered.max_fee_wei))
@@ -58,7 +58,7 @@ class FeeMarket:
         return Fees(fee_wei, min(tip_wei, fee_wei))
 
     async def _market(self) -> tuple[int, int, int]:
-        """Return what is needed at least, the base fee, and what block makers are given."""
+        """Return the least fee, the base fee, and the priority fee."""
         price, block, tip = await self._node.requests(
             [("eth_gasPrice", ()), ("eth_getBlockByNumber", ("latest", False)), ("eth_maxPriorityFeePerGas", ())]
         )
@@ -66,7 +66,7 @@ class FeeMarket:
             raise price
         base_fee_wei = 0 if isinstance(block, NodeError) or block is None else to_int(block.get("baseFeePerGas", "0x0"))
         tip_wei = min(self._tip_wei, self._tip_wei if isinstance(tip, NodeError) else to_int(tip))
-        # Where there is no such market, as on Hedera, the price is all there is to know.
+        # Without a fee market, as on Hedera, there is only a gas price.
         needed_wei = base_fee_wei + tip_wei if base_fee_wei else to_int(price)
         return needed_wei, base_fee_wei or to_int(price), tip_wei
 
@@ -76,7 +76,7 @@ def _bumped(wei: int) -> int:
 
 
 def to_wei(gwei: float) -> int:
-    """Return an amount that an operator wrote in gwei."""
+    """Return an amount of gwei in wei."""
     return int(Decimal(str(gwei)) * _WEI_PER_GWEI)
 
 

@@ -1,4 +1,4 @@
-"""A chain's nodes, over JSON-RPC: what they answer, and what it means when they do not."""
+"""The nodes of a chain, over JSON-RPC: requests, retries, and the meaning of failures."""
 
 import asyncio
 import logging
@@ -42,7 +42,7 @@ _REASONS: Mapping[type[Exception], str] = {
     aiohttp.ServerDisconnectedError: "the connection broke",
 }
 
-# A node that calls something wrong answers with one of these; what reverted carries its data.
+# Error codes of JSON-RPC. A revert carries the contract's data.
 _REVERTED = 3
 _TOO_MANY_REQUESTS = -32005
 _INTERNAL_ERROR = -32603
@@ -50,12 +50,12 @@ _BUSY_WORDS = ("rate limit", "too many requests", "busy", "throttled")
 
 
 class NodeError(LedgerUnavailable):
-    """A node understood a request and did not do it. Where nobody knows better, it is tried again later.
+    """A node understood a request and refused it. Unless the caller knows the meaning, the request is retried later.
 
     Args:
-        code: JSON-RPC's number for it.
-        message: What the node says.
-        data: What a contract said that reverted.
+        code: JSON-RPC's error code.
+        message: The node's message.
+        data: The revert data of a contract.
     """
 
     def __init__(self, code: int, message: str, data: bytes = b"") -> None:
@@ -65,24 +65,24 @@ class NodeError(LedgerUnavailable):
 
     @property
     def is_trouble(self) -> bool:
-        """Whether the node has trouble of its own, so that its refusal says nothing of a contract."""
+        """True for an internal error of the node, which proves nothing about a contract."""
         return self.code == _INTERNAL_ERROR and not self.is_revert
 
     @property
     def is_revert(self) -> bool:
-        """Whether a contract refused, and not the node."""
+        """True if a contract refused, and not the node."""
         return self.code == _REVERTED or "revert" in self.message.lower()
 
 
 class LogFilter(NamedTuple):
-    """Which logs of some blocks are wanted: those with these topics, of one contract or of any."""
+    """A filter of logs: by topics, of one contract or of any."""
 
     topics: Sequence[str | Sequence[str] | None]
     address: str | None = None
 
 
 class _Unreadable(ValueError):  # noqa: N818 - it reads as what it is
-    """What came is no JSON-RPC response; a gateway answered, perhaps."""
+    """A response that is not JSON-RPC; perhaps a gateway answered."""
 
 
 class _NotOfTheChain(ValueError):  # noqa: N818 - it reads as what it is
@@ -109,7 +109,7 @@ class Node:
         self._chains: dict[AsyncHTTPProvider, Any] = {}
 
     async def request(self, method: str, *parameters: Any) -> Any:
-        """Ask something that changes nothing, and return the answer.
+        """Send a request that changes nothing, and return the result.
 
         Raises:
             NodeError: The node refused.
@@ -129,7 +129,7 @@ class Node:
         raise AssertionError("the last try returns or raises")
 
     async def requests(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-        """Ask many things in few exchanges. An answer that is a refusal is returned as its ``NodeError``.
+        """Send many requests in few exchanges. A refusal is returned as its ``NodeError``.
 
         Raises:
             LedgerUnavailable: No node could be reached.
@@ -140,11 +140,11 @@ class Node:
         return answers
 
     async def send(self, signed_bytes: bytes) -> None:
-        """Hand a signed transaction to a node.
+        """Send a signed transaction to a node.
 
         Raises:
             NodeError: The node did not take it.
-            LedgerUnavailable: It was too busy, and did not take it.
+            LedgerUnavailable: The node was too busy, and did not take it.
             LedgerUncertain: No answer came.
         """
         try:
@@ -154,25 +154,25 @@ class Node:
         _result(response)
 
     async def call(self, to: str, data: bytes, *, sender: str | None = None, block: Block = "latest") -> bytes:
-        """Return what a contract answers, without changing anything.
+        """Return a contract's answer to a call that changes nothing.
 
         Raises:
-            NodeError: It reverted.
+            NodeError: The call reverted.
             LedgerUnavailable: No node could be reached.
         """
         return from_hex(await self.request("eth_call", *call_parameters(to, data, sender=sender, block=block)))
 
     async def estimate_gas(self, sender: str, to: str, data: bytes) -> int:
-        """Return how much gas a call would use now.
+        """Return the gas that a call would use now.
 
         Raises:
-            NodeError: It would revert.
+            NodeError: The call would revert.
             LedgerUnavailable: No node could be reached.
         """
         return to_int(await self.request("eth_estimateGas", {"from": sender, "to": to, "data": to_hex(data)}))
 
     async def code(self, address: str, block: Block = "latest") -> bytes:
-        """Return the program at an address; none where no contract is."""
+        """Return the code at an address; empty where no contract is."""
         return from_hex(await self.request("eth_getCode", address, to_block(block)))
 
     async def block(self, block: Block, *, with_transactions: bool = False) -> Json | None:
@@ -181,12 +181,12 @@ class Node:
         return checked_block(answer, block)
 
     async def receipt(self, transaction_hash: str) -> Json | None:
-        """Return what came of a transaction; None when the node shows nothing, which proves nothing."""
+        """Return the receipt of a transaction; None when the node shows none, which proves nothing."""
         answer = await self.request("eth_getTransactionReceipt", transaction_hash)
         return checked_receipt(answer, transaction_hash)
 
     async def receipts(self, transaction_hashes: Sequence[str]) -> list[Json | None]:
-        """Return what came of many transactions, in few exchanges.
+        """Return the receipts of many transactions, in few exchanges.
 
         Raises:
             NodeError: The node refused.
@@ -198,11 +198,11 @@ class Node:
         ]
 
     async def balance_wei(self, address: str) -> int:
-        """Return what an account holds of the chain's own currency."""
+        """Return an account's balance in the chain's own currency."""
         return to_int(await self.request("eth_getBalance", address, "latest"))
 
     async def transaction_count(self, address: str, block: Block) -> int:
-        """Return how many transactions of an account were executed: the nonce that comes next."""
+        """Return the number of executed transactions of an account, which is its next nonce."""
         return to_int(await self.request("eth_getTransactionCount", address, to_block(block)))
 
     async def logs(
@@ -215,11 +215,11 @@ class Node:
     async def filtered_logs(self, first: int, last: int, filters: Sequence[LogFilter]) -> tuple[list[list[Json]], Json]:
         """Return the logs of some blocks for each of several filters, and the last block's header.
 
-        A node that is behind gives no logs of blocks that it does not have, and no error either. So it is asked for the
-        last block in the same exchange: only a node that has that block tells that there are no logs.
+        A node that is behind returns no logs of blocks that it does not have, and no error either. So the last block is
+        requested in the same exchange: only a node that has that block proves that there are no logs.
 
         Raises:
-            NodeError: The node finds that too much.
+            NodeError: The range is too large for the node.
             LedgerUnavailable: The node does not have the last block.
         """
         calls: list[tuple[str, Sequence[Any]]] = [
@@ -233,7 +233,7 @@ class Node:
         return found, header
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         for provider in self._providers:
             await provider.disconnect()
 
@@ -252,7 +252,7 @@ class Node:
                     for call, response in zip(calls, responses, strict=True)
                 ]
             break
-        # A node may know no batches, or find this one too large.
+        # A node may not support batches, or find this one too large.
         return list(await asyncio.gather(*(self._request_or_error(method, parameters) for method, parameters in calls)))
 
     async def _request_or_error(self, method: str, parameters: Sequence[Any]) -> Any:
@@ -262,7 +262,7 @@ class Node:
             return error
 
     async def _ask_any(self, method: str, parameters: Iterable[Any]) -> RPCResponse:
-        """Ask one node after the other until one answers."""
+        """Send a request to one node after the other until one answers."""
         reason = "there is none"
         for provider in self._in_order():
             try:
@@ -286,7 +286,7 @@ class Node:
         """Check, before one of several nodes is asked for the first time, that it is on the chain of those before.
 
         Raises:
-            _NotOfTheChain: It is not: what it says of our transactions would be that they never happened.
+            _NotOfTheChain: It is not: its answers about our transactions would be that they never happened.
         """
         if len(self._providers) == 1:
             return
@@ -303,7 +303,7 @@ class Node:
         return self._providers[self._current :] + self._providers[: self._current]
 
     def _leave(self, provider: AsyncHTTPProvider, error: Exception) -> None:
-        """Ask the next node first from now on."""
+        """Move a node to the end of the order."""
         _log.info("a node of %s does not answer: %s", self.names, _reason(error))
         self._current = (self._providers.index(provider) + 1) % len(self._providers)
 
@@ -315,7 +315,7 @@ def call_parameters(to: str, data: bytes, *, sender: str | None = None, block: B
 
 
 def _require_addresses(urls: Sequence[str]) -> None:
-    """Refuse what cannot be asked over HTTP. What it is is not repeated: a node's address may hold a key."""
+    """Refuse an address that is not of HTTP. The message does not repeat it: a node's address may hold a key."""
     for number, url in enumerate(urls or ("",), start=1):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -326,7 +326,7 @@ def _require_addresses(urls: Sequence[str]) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Say what went wrong on the way, but not where the way leads: a node's address may hold a key."""
+    """Return the reason of a failure without the address: a node's address may hold a key."""
     if isinstance(error, _NotOfTheChain | _Unreadable):
         return str(error)
     if isinstance(error, JSONDecodeError):
@@ -361,10 +361,10 @@ def _raise_error(answer: Any) -> Any:
 
 
 async def _batch_responses(provider: AsyncHTTPProvider, batch: list[tuple[RPCEndpoint, Any]]) -> Any:
-    """Return what came for a batch, in the order of the requests.
+    """Return the responses to a batch, in the order of the requests.
 
     Raises:
-        _Unreadable: What came are no responses.
+        _Unreadable: The answer is not a list of responses.
     """
     try:
         return await provider.make_batch_request(batch)
@@ -378,7 +378,7 @@ def _log_parameters(first: int, last: int, wanted: LogFilter) -> Json:
 
 
 def _revert_data(data: Any) -> bytes:
-    """Return what a contract reverted with; nodes wrap it in different ways."""
+    """Return the revert data of a contract, which nodes wrap in different ways."""
     if isinstance(data, Mapping):
         data = data.get("data") or data.get("result")
     try:
@@ -388,12 +388,12 @@ def _revert_data(data: Any) -> bytes:
 
 
 def _is_for_another_try(response: Any) -> bool:
-    """Return whether one response of a batch says nothing yet, so that its request is made once more, alone."""
+    """Return True if one response of a batch is no result yet, so that its request is retried alone."""
     return not is_response(response) or _is_busy(response)
 
 
 def _is_busy(response: RPCResponse) -> bool:
-    """Whether a node did nothing, and may do it later."""
+    """Return True if a node did nothing, and may do it later."""
     error = _result_or_error(response)
     if not isinstance(error, NodeError) or error.is_revert:
         return False

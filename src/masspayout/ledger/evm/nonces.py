@@ -1,8 +1,8 @@
-"""Nonces of our senders on the chain: which transaction used one, in a final block.
+"""Nonces of our senders on the chain: the transaction that used one, in a final block.
 
-That a nonce is used says nothing of our transaction: a node that is behind may not show its receipt yet, and a database
-that was restored may not know its newest version. Only another transaction proves that ours never happens: one that is
-found, that has a receipt, and whose block is the chain's own at a final height.
+A used nonce proves nothing about our transaction: a node that is behind may not show its receipt yet, and a restored
+database may not know its newest version. Only another transaction proves that ours never happens: one that is found,
+that has a receipt, and whose block is the chain's own at a final height.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ class NonceUse(NamedTuple):
     """The transaction that used a nonce.
 
     Attributes:
-        hash: The transaction's.
-        receipt: The transaction's, of a block that is final.
-        signed: The transaction as it was signed; None for one that is not of the kind that we sign.
+        hash: The transaction's hash.
+        receipt: The transaction's receipt, of a final block.
+        signed: The transaction as it was signed; None for a kind that we never sign.
     """
 
     hash: str
@@ -36,7 +36,7 @@ class NonceUse(NamedTuple):
 
 
 class NonceUses:
-    """Finds the transactions that used nonces."""
+    """The search for transactions that used nonces."""
 
     def __init__(self, node: Node, chain: Chain, transactions: Transactions) -> None:
         self._node = node
@@ -63,7 +63,7 @@ class NonceUses:
         return None if receipt is None else NonceUse(used_by, receipt, _as_signed(found))
 
     async def is_used_by_any(self, versions: Sequence[EvmTransaction], final: BlockHeader) -> bool:
-        """Return whether one of the versions of a transaction is in a final block, whatever receipts a node shows."""
+        """Return True if one of the versions of a transaction is in a final block, also without a receipt."""
         sender, nonce = versions[0].sender, versions[0].nonce
         if await self._node.transaction_count(sender, final.number) <= nonce:
             return False
@@ -79,9 +79,9 @@ class NonceUses:
 
 
 def _as_signed(transaction: Json) -> DecodedTransaction | None:
-    """Return a transaction as it was signed, from what a node shows of it.
+    """Return a transaction as it was signed, from a node's view of it.
 
-    That nothing else was signed is certain: the hash is that of the signed bytes.
+    The result is certain: the hash is that of the signed bytes.
     """
     if transaction.get("type") != hex(_DYNAMIC_FEE) or transaction.get("accessList") or not transaction.get("to"):
         return None

@@ -1,4 +1,4 @@
-"""What LifeCycleCashFlow contracts would pay: worked out by their own rule before it is approved, and then by them."""
+"""Offers of LifeCycleCashFlow contracts: computed by the contract's rule for approval, and later by the contract."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ from masspayout.ledger.port import TokenInformation
 
 
 class Offers:
-    """The offers of one contract for one token that is paid on."""
+    """The offers of one contract for one asset."""
 
     def __init__(self, node: Node, chain: Chain, asset_id: str, contract_id: str) -> None:
         self._node = node
@@ -31,19 +31,19 @@ class Offers:
         self._contract_id = contract_id
 
     async def require_divisible(self, amount: Decimal) -> None:
-        """Refuse what could not be divided by any snapshot, before one is taken.
+        """Refuse an amount that no snapshot could divide, before one is taken.
 
         Raises:
-            Invalid: The token takes no snapshots, the contract does not work out amounts, or it cannot pay the amount.
+            Invalid: The token takes no snapshots, the contract does not compute amounts, or it cannot pay the amount.
         """
         await self._asset()
         to_units(amount, (await self._token(is_computed=True)).decimals)
 
     async def for_snapshot(self, snapshot_id: int, amount: Decimal) -> ContractOffer:
-        """Divide an amount of whole payment tokens by what everybody held at a snapshot.
+        """Return the shares of an amount of whole payment tokens, divided by the balances at a snapshot.
 
         Raises:
-            Invalid: The token takes no snapshots, or the contract does not work out amounts.
+            Invalid: The token takes no snapshots, or the contract does not compute amounts.
             LedgerRejected: There is no such snapshot.
         """
         asset, token = await self._asset(), await self._token(is_computed=True)
@@ -58,12 +58,12 @@ class Offers:
         return self._offer("SNAPSHOT", token, terms, owed, promised_units)
 
     async def for_announcement(self, kind: Announcement, number: int) -> ContractOffer:
-        """Pay a dividend or coupon that the token has announced.
+        """Return the shares of a dividend or coupon that the token has announced.
 
         Raises:
             Invalid: The token announces nothing, or there is no contract that pays.
-            Conflict: Its record date has not come, or it was cancelled.
-            LedgerRejected: There is none of this number.
+            Conflict: The record date has not come, or the payout was cancelled.
+            LedgerRejected: There is no payout of this number.
         """
         asset, token = await self._asset(), await self._token()
         announced = await asset.announced(kind, number)
@@ -87,11 +87,11 @@ class Offers:
         return replace(offer, concept=f"{kind} {number}")
 
     async def for_redemption(self) -> ContractOffer:
-        """Pay everybody the principal of the bonds that they hold now, as the contract would.
+        """Return the principal of all bonds that are held now, as the contract would pay it.
 
         Raises:
             Invalid: The contract does not redeem bonds.
-            LedgerRejected: The holders that the bond names do not hold what there is: some bonds are locked, say.
+            LedgerRejected: The balances do not add up to the supply: some bonds are locked, for example.
         """
         asset, token = await self._asset(), await self._token(is_computed=True)
         bond, head = Bond(self._node, self._asset_id), await self._chain.head()
@@ -106,13 +106,13 @@ class Offers:
         return replace(offer, key=None, concept="Redemption")
 
     async def again(self, kind: str, terms: ContractTerms) -> ContractOffer:
-        """Work out once more what these terms pay: as it was for a snapshot, a dividend or a coupon.
+        """Return the shares of these terms once more: unchanged for a snapshot, a dividend or a coupon.
 
-        Of a redemption it is what holders have now, so after it began that is not what was planned.
+        A redemption is computed from the present holdings, so after its start it differs from the plan.
 
         Raises:
             Conflict: The dividend or coupon was cancelled.
-            LedgerUnavailable: By the chain's newest block it is not due yet.
+            LedgerUnavailable: The payout is not due yet, by the chain's newest block.
         """
         if terms.occasion is Occasion.DISTRIBUTION:
             return await self.due(Announcement(kind.capitalize()), terms.number)
@@ -122,10 +122,10 @@ class Offers:
         return await self.for_snapshot(terms.number, to_decimal(terms.amount_units, decimals))
 
     async def due(self, kind: Announcement, number: int) -> ContractOffer:
-        """Pay a dividend or coupon whose time has come, as in ``for_announcement``.
+        """Return the shares of a due dividend or coupon, as in ``for_announcement``.
 
         Raises:
-            LedgerUnavailable: By the chain's newest block it has not.
+            LedgerUnavailable: The payout is not due yet, by the chain's newest block.
         """
         announced = await (await self._asset()).announced(kind, number)
         latest = max(announced.record_at, announced.execution_at)
@@ -138,7 +138,7 @@ class Offers:
         return await self.for_announcement(kind, number)
 
     async def announced(self) -> list[AnnouncedPayout]:
-        """Return everything that the token announced; nothing if it is not of that kind, or the contract cannot pay."""
+        """Return all payouts that the token announced; none if it is not of that kind, or the contract cannot pay."""
         asset = await AtsToken.recognise(self._node, self._asset_id)
         if asset is None or not await self._can_pay():
             return []

@@ -6,7 +6,7 @@ Each conclusion has evidence, which a node that is behind, on a branch of its ow
     Dead                the same of another transaction with our nonce: a cancellation, or one that was found in a block
     not paid            the contract reports it in that receipt; or there was no contract in that block
 
-No receipt, a used nonce, a null, an answer that cannot be read: each is evidence of nothing, and the outcome Undecided.
+No receipt, a used nonce, a null, an unreadable answer: each is evidence of nothing, and the outcome Undecided.
 """
 
 from collections import defaultdict
@@ -29,7 +29,7 @@ REVERTED, OUT_OF_GAS, NOT_TRIED = "CONTRACT_REVERTED", "TRANSACTION_OUT_OF_GAS",
 
 
 class Outcomes:
-    """Looks transactions up, each under the hashes of all its versions."""
+    """The lookup of outcomes, under the hashes of all versions of a transaction."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Outcomes:
         self._uses = NonceUses(node, chain, transactions)
 
     async def of(self, transaction_id: str) -> Outcome:
-        """Say what became of a transaction. Only final blocks decide."""
+        """Return the outcome of a transaction. Only final blocks decide."""
         versions = (await self._transactions.versions([transaction_id])).get(transaction_id, [])
         final = await self._chain.final()
         for version in versions:
@@ -57,9 +57,9 @@ class Outcomes:
         return await self._judge_absence(versions, final)
 
     async def moved_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
-        """Return what each transaction moved to each recipient, from the token's own Transfer logs in final blocks.
+        """Return the amount that each transaction moved to each recipient, from Transfer logs in final blocks.
 
-        What somebody else's transaction had moved before, so that ours did not, is counted as moved by ours.
+        A payment that somebody else's transaction had made before, so that ours did not, counts as moved by ours.
 
         Raises:
             LedgerUnavailable: A transaction of ours is in a block, and the node does not show its receipt.
@@ -102,14 +102,14 @@ class Outcomes:
         }
 
     async def _moved_by(self, transaction_hash: str, version: EvmTransaction, payer: str, recipient: str) -> int:
-        """Return how much of the token of a payment of ours another transaction moved from the payer to a recipient."""
+        """Return the amount of a payment's token that another transaction moved from the payer to a recipient."""
         receipt = await self._node.receipt(transaction_hash)
         if receipt is None:  # its logs were read: it exists
             raise LedgerUnavailable(f"The node does not show the receipt of {transaction_hash}.", "It is asked again.")
         return transfers_of(receipt["logs"], version.token_id, payer).get(recipient, 0)
 
     async def _call(self, version: EvmTransaction, receipt: Json) -> tuple[PayingContract, bytes]:
-        """Return which contract a transaction called, and with what."""
+        """Return the contract that a transaction called, and the call's data."""
         contract = await self._contract_at(str(receipt["to"]).lower())
         return contract, decode_transaction(version.signed_bytes).data
 
@@ -130,10 +130,10 @@ class Outcomes:
         return await self._judge_success(version, receipt, block)
 
     async def _judge_success(self, version: EvmTransaction, receipt: Json, block: BlockHeader) -> Outcome:
-        """Judge a transaction that succeeded in a final block: the contract reports on each recipient."""
+        """Judge a transaction that succeeded in a final block, by the contract's report on each recipient."""
         try:
             contract, data = await self._call(version, receipt)
-        except Invalid as error:  # the node may be behind the block that made the contract
+        except Invalid as error:  # the node may be behind the block that created the contract
             return Undecided(f"It is in block {block.number}, and cannot be read: {error.message}")
         if not receipt["logs"] and await self._is_contract(contract.address, block.number):
             return Undecided(f"Its receipt in block {block.number} has no logs, and the contract reports all it does.")
@@ -141,14 +141,14 @@ class Outcomes:
         return Settled(to_datetime(block.timestamp * NANOS_PER_SECOND), results.failures, results.paid_units)
 
     async def _is_contract(self, address: str, number: int) -> bool:
-        """Return whether there was a contract at an address in a block; if that is forgotten, whether there is now."""
+        """Return True if there was a contract at an address in a block; if that state is gone, if there is one now."""
         try:
             return bool(await self._node.code(address, number))
         except NodeError:
             return bool(await self._node.code(address))
 
     async def _judge_absence(self, versions: Sequence[EvmTransaction], final: BlockHeader) -> Outcome:
-        """Judge a transaction of which no receipt is shown: dead, if another one used its nonce for good."""
+        """Judge a transaction without a receipt: dead, if another one used its nonce for good."""
         version = versions[0]
         sender, nonce = version.sender, version.nonce
         if await self._node.transaction_count(sender, final.number) <= nonce:
@@ -156,7 +156,7 @@ class Outcomes:
         use = await self._uses.find(version, final)
         if use is None:
             return Undecided(f"Nonce {nonce} of {sender} is used, but the nodes do not show by which transaction.")
-        # Read again: another process may have made a version since.
+        # Read again: another process may have stored a version since.
         known = await self._transactions.ids_of([use.hash])
         if known.get(use.hash) == version.transaction_id:
             return Undecided(f"It is in a block as {use.hash}, but its receipt was not shown at first.")
@@ -168,7 +168,7 @@ class Outcomes:
         return Dead(f"Nonce {nonce} of {sender} was used by {use.hash} instead, in a block that is final.")
 
     async def _why_it_waits(self, versions: Sequence[EvmTransaction]) -> str:
-        """Say what a transaction waits for, and what can be done about it."""
+        """Return the reason why a transaction waits, with the fix."""
         newest = versions[-1]
         next_nonce = await self._node.transaction_count(newest.sender, "latest")
         if next_nonce < newest.nonce:
@@ -182,7 +182,7 @@ class Outcomes:
         return "It is in no block yet. If it never will be, its nonce can be freed."
 
     async def _refusal_code(self, version: EvmTransaction, receipt: Json, number: int) -> str:
-        """Find out why a transaction was reverted: by doing it again on the state that it met."""
+        """Return the failure code of a reverted transaction, from a simulation on the state that it met."""
         signed = decode_transaction(version.signed_bytes)
         call: dict[str, Any] = {
             "from": signed.sender,

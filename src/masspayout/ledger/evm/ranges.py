@@ -1,4 +1,4 @@
-"""Logs are asked for in ranges of blocks, as large as the node gives at once: each node has limits of its own."""
+"""Ranges of blocks for queries of logs, as large as the node accepts: each node has limits of its own."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -10,19 +10,19 @@ Found = TypeVar("Found")
 
 
 class Ranges:
-    """Halves a range that the node finds too much, and doubles the next one again, up to a bound."""
+    """The size of ranges: halved when the node refuses one as too large, and doubled again after it, up to a bound."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._span = most
 
     async def read(self, first: int, until: int, read: Callable[[int, int], Awaitable[Found]]) -> tuple[int, Found]:
-        """Read some blocks from ``first`` on, not past ``until``. Return the last one that was read, and what it gave.
+        """Read some blocks from ``first`` on, not past ``until``.
 
-        Args:
-            first: A block's number.
-            until: A block's number.
-            read: Reads the blocks from one number to another.
+        Return the last block that was read, and the result.
+
+        Raises:
+            LedgerUnavailable: The node refuses even a single block.
 
         Raises:
             LedgerUnavailable: The node does not even give one block.
@@ -33,12 +33,12 @@ class Ranges:
     async def read_back(
         self, until: int, first: int, read: Callable[[int, int], Awaitable[Found]]
     ) -> tuple[int, Found]:
-        """Read some blocks up to ``until``, not before ``first``. Return the first one that was read, and what it gave.
+        """Read some blocks up to ``until``, not before ``first``.
 
-        Args:
-            until: A block's number.
-            first: A block's number.
-            read: Reads the blocks from one number to another.
+        Return the first block that was read, and the result.
+
+        Raises:
+            LedgerUnavailable: The node refuses even a single block.
 
         Raises:
             LedgerUnavailable: The node does not even give one block.

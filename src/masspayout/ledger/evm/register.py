@@ -1,7 +1,7 @@
-"""Who holds a token: told by all its Transfer logs, which are read once and kept, and compared with its own words.
+"""Registers of tokens from all their Transfer logs, which are read once, kept, and compared with token balances.
 
-Only final blocks are read, each range in one transaction with the mark up to where it was read; so whoever comes next,
-in whichever process, goes on from there.
+Only final blocks are read, each range in one transaction with the mark up to where it was read, so any process
+continues where the last one stopped.
 """
 
 import logging
@@ -21,7 +21,7 @@ from masspayout.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-# So many holders, spread over the whole register, are compared with what the token says of each.
+# This many holders, spread over the whole register, are compared with the token's own balances.
 _SAMPLE_SIZE = 200
 
 
@@ -38,22 +38,22 @@ class Registers:
     async def holders(
         self, token_id: str, block: BlockHeader, final: BlockHeader
     ) -> AsyncIterator[Sequence[HolderBalance]]:
-        """Return who held a token at a block.
+        """Return the holders of a token at a block.
 
         Args:
             token_id: The token.
-            block: Which one; it is final.
-            final: The newest block that is; the events are read up to here.
+            block: The block, which is final.
+            final: The newest final block, up to which the logs are read.
 
         Raises:
-            LedgerRejected: The logs and the token's own words do not agree.
+            LedgerRejected: The logs and the token's own balances do not agree.
         """
         token = await self._read(token_id, final)
         await self._compare(token, block, final)
         return self._holders(token, block.number)
 
     async def _read(self, token_id: str, final: BlockHeader) -> EvmToken:
-        """Read what was not read yet, up to the newest final block."""
+        """Read the missing blocks, up to the newest final one."""
         token = await self._begin(token_id, final)
         ranges = Ranges(self._settings.evm_log_blocks)
 
@@ -66,7 +66,7 @@ class Registers:
         return token
 
     async def _begin(self, token_id: str, final: BlockHeader) -> EvmToken:
-        """Return how far a token is read; what was read of a chain that is gone is forgotten."""
+        """Return a token with the block up to which it is read. Blocks of a chain that is gone are forgotten."""
         chain_id = await self._chain.chain_id()
         token = await self._find(chain_id, token_id)
         if token is not None and token.read_block_hash and not await self._is_on_chain(token, final):
@@ -95,7 +95,7 @@ class Registers:
             return await work.evm_tokens.find(chain_id, token_id)
 
     async def _keep(self, token: EvmToken, logs: Sequence[Json], last: int, final: BlockHeader) -> EvmToken:
-        """Store what a range of blocks did, unless another process has; return how far the token is read now."""
+        """Store the changes of a range of blocks, unless another process has. Return the token as it is read now."""
         header = final if last == final.number else await self._chain.header(last)
         async with self._database.unit_of_work() as work:
             if await work.evm_tokens.advance(token, last, header.hash):
@@ -111,9 +111,9 @@ class Registers:
                 yield [HolderBalance(account, units) for account, units in page if account != ZERO_ADDRESS]
 
     async def _compare(self, token: EvmToken, block: BlockHeader, final: BlockHeader) -> None:
-        """Hold what the logs tell against what the token says.
+        """Compare the balances from the logs with the token's own.
 
-        Nodes that keep no old states cannot be asked about an earlier block; then the newest one stands for it.
+        Nodes that keep no old states cannot be asked about an earlier block; then the newest one is compared.
         """
         try:
             supply_units = await self._tokens.total_supply_units(token.token_id, block.number)
@@ -141,7 +141,7 @@ class Registers:
                 )
 
     async def _sample(self, token: EvmToken, block_number: int) -> Mapping[str, int]:
-        """Return some holders: all of a small register, else those at even distances."""
+        """Return some holders: all of a small register, else holders at even distances."""
         kept: dict[str, int] = {}
         step, index = 1, 0
         async for page in self._holders(token, block_number):
@@ -158,7 +158,7 @@ class Registers:
 
 
 def _changes(logs: Sequence[Json]) -> list[BalanceChange]:
-    """Return what Transfer logs did to balances, summed up for each account and block."""
+    """Return the changes of balances by Transfer logs, summed up for each account and block."""
     changes: dict[tuple[str, int], int] = defaultdict(int)
     for log in logs:
         moved = transfer_of(log)

@@ -1,8 +1,8 @@
-"""Answers of nodes, checked before anything is concluded from them.
+"""Responses of nodes, checked before anything is concluded from them.
 
 Gateways, caches and load balancers stand in front of nodes, and answer with a page of HTML, with ``{}``, or about
 another transaction. Such an answer is evidence of nothing: neither that something happened, nor that it did not. It
-raises ``LedgerUnavailable``, and the question is asked again later.
+raises ``LedgerUnavailable``, and the request is retried later.
 """
 
 from collections.abc import Mapping
@@ -18,15 +18,15 @@ _HASH_CHARACTERS = 66
 
 
 def to_hex(content: bytes) -> str:
-    """Write bytes as JSON-RPC does."""
+    """Return bytes as JSON-RPC has them."""
     return f"0x{content.hex()}"
 
 
 def from_hex(answer: Any) -> bytes:
-    """Read bytes as JSON-RPC writes them.
+    """Return the bytes of a JSON-RPC answer.
 
     Raises:
-        LedgerUnavailable: The answer is none.
+        LedgerUnavailable: The answer is not bytes.
     """
     if not _is_hex(answer) or len(answer) % 2:
         raise unreadable("bytes")
@@ -34,10 +34,10 @@ def from_hex(answer: Any) -> bytes:
 
 
 def to_int(answer: Any) -> int:
-    """Read a number as JSON-RPC writes it.
+    """Return the number of a JSON-RPC answer.
 
     Raises:
-        LedgerUnavailable: The answer is none.
+        LedgerUnavailable: The answer is not a number.
     """
     if not _is_hex(answer) or len(answer) == len("0x"):
         raise unreadable("a number")
@@ -45,20 +45,20 @@ def to_int(answer: Any) -> int:
 
 
 def to_block(block: Block) -> str:
-    """Write a block's number, or a name such as ``latest``, as JSON-RPC does."""
+    """Return a block's number, or a name such as ``latest``, as JSON-RPC has it."""
     return hex(block) if isinstance(block, int) else block
 
 
 def is_response(response: Any) -> bool:
-    """Return whether something is a JSON-RPC response: an object with a result, which may be null, or an error."""
+    """Return True for a JSON-RPC response: an object with a result, which may be null, or an error."""
     return isinstance(response, Mapping) and ("result" in response or response.get("error") is not None)
 
 
 def checked_block(answer: Any, block: Block) -> Json | None:
-    """Return a block's header as a node gave it; None when the node has no such block.
+    """Return a block's header from a node's answer; None when the node has no such block.
 
     Raises:
-        LedgerUnavailable: The answer is no header, or that of another block.
+        LedgerUnavailable: The answer is not a header, or of another block.
     """
     if answer is None:
         return None
@@ -70,10 +70,10 @@ def checked_block(answer: Any, block: Block) -> Json | None:
 
 
 def checked_receipt(answer: Any, transaction_hash: str) -> Json | None:
-    """Return a receipt as a node gave it; None when the node has none, which proves nothing.
+    """Return a receipt from a node's answer; None when the node has none, which proves nothing.
 
     Raises:
-        LedgerUnavailable: The answer is no receipt, or that of another transaction.
+        LedgerUnavailable: The answer is not a receipt, or of another transaction.
     """
     if answer is None:
         return None
@@ -86,15 +86,15 @@ def checked_receipt(answer: Any, transaction_hash: str) -> Json | None:
 
 
 def checked_logs(answer: Any, first: int | None = None, last: int | None = None) -> list[Json]:
-    """Return the logs that a node gave.
+    """Return the logs of a node's answer.
 
     Args:
-        answer: The node's.
-        first: The first block that was asked for.
-        last: The last block that was asked for.
+        answer: The answer of the node.
+        first: The first requested block.
+        last: The last requested block.
 
     Raises:
-        LedgerUnavailable: They are no logs, or those of other blocks, or of a block that was replaced.
+        LedgerUnavailable: The answer is not logs, or logs of other blocks, or of a block that was replaced.
     """
     if not isinstance(answer, list) or not all(_is_log(log) for log in answer):
         raise unreadable("the logs")

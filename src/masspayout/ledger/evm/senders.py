@@ -1,4 +1,4 @@
-"""The accounts that send transactions: their keys, and what is signed with them."""
+"""The accounts that send transactions: their keys, and signing with them."""
 
 import json
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ _ECC = NativeECCBackend()
 
 @dataclass(frozen=True, slots=True)
 class DecodedTransaction:
-    """What stands in signed bytes."""
+    """A signed transaction, decoded from its bytes."""
 
     signed_bytes: bytes
     chain_id: int
@@ -50,7 +50,7 @@ class DecodedTransaction:
 
     @property
     def sender(self) -> str:
-        """Whose signature it is: not written down, but told by it."""
+        """The account of the signature, which is recovered from it."""
         return str(Account.recover_transaction(self.signed_bytes)).lower()
 
 
@@ -74,11 +74,11 @@ class SenderAccount:
         """Return a signed EIP-1559 transaction, ready to be sent.
 
         Args:
-            fields: Of the transaction: chainId, nonce, to, value, data, gas, maxFeePerGas, maxPriorityFeePerGas.
+            fields: The transaction's chainId, nonce, to, value, data, gas, maxFeePerGas, maxPriorityFeePerGas.
 
         Raises:
-            LedgerUnavailable: Whoever keeps the key cannot be reached.
-            LedgerRejected: It refused to sign, or what it signed is not the key's.
+            LedgerUnavailable: The custodian of the key cannot be reached.
+            LedgerRejected: The custodian refused to sign, or the signature is not of the key.
         """
         unsigned = TypedTransaction.from_dict({"type": _DYNAMIC_FEE, **fields})
         digest = bytes(unsigned.hash())
@@ -88,11 +88,11 @@ class SenderAccount:
         return bytes(TypedTransaction.from_dict({"type": _DYNAMIC_FEE, **fields, **parts}).encode())
 
     async def close(self) -> None:
-        """Let go of the key."""
+        """Forget the key."""
         await self._signer.close()
 
     def _parity(self, digest: bytes, r: int, s: int) -> int:
-        """Return which of the two keys that fit a signature is ours, as the chain wants to be told."""
+        """Return the parity that selects our key of the two that match a signature."""
         for parity in (0, 1):
             try:
                 found = Signature(vrs=(parity, r, s), backend=_ECC).recover_public_key_from_msg_hash(digest)
@@ -106,7 +106,7 @@ class SenderAccount:
 
 
 class Senders:
-    """All accounts that send for us, each with nonces of its own."""
+    """The accounts that send for us, each with nonces of its own."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -114,7 +114,7 @@ class Senders:
         self._turns = count()
 
     async def all(self) -> list[SenderAccount]:
-        """Return the accounts, their keys at hand.
+        """Return the accounts, with their keys loaded.
 
         Raises:
             Invalid: A key is missing or cannot be read.
@@ -124,7 +124,7 @@ class Senders:
         return self._accounts
 
     async def next(self) -> SenderAccount:
-        """Return the account whose turn it is."""
+        """Return the next account, in turn."""
         accounts = await self.all()
         return accounts[next(self._turns) % len(accounts)]
 
@@ -133,16 +133,16 @@ class Senders:
         return next((account for account in await self.all() if account.address == address), None)
 
     async def close(self) -> None:
-        """Let go of the keys."""
+        """Forget the keys."""
         for account in self._accounts or ():
             await account.close()
 
 
 def decode_transaction(signed_bytes: bytes) -> DecodedTransaction:
-    """Read a signed transaction.
+    """Return a signed transaction from its bytes.
 
     Raises:
-        LedgerRejected: The bytes are none.
+        LedgerRejected: The bytes are not a signed transaction.
     """
     try:
         fields = TypedTransaction.from_bytes(HexBytes(signed_bytes)).as_dict()
@@ -176,7 +176,7 @@ async def _open_signers(settings: Settings) -> list[Signer]:
 
 
 def _local_signer(entry: str, number: int, settings: Settings) -> Signer:
-    """Read one of several keys: what looks like a path is one."""
+    """Return the signer of one of several keys: an entry that looks like a path is one."""
     source = f"EVM_KEYS (number {number})"
     content = entry.encode()
     if "/" in entry or Path(entry).exists():
@@ -192,7 +192,7 @@ def _local_signer(entry: str, number: int, settings: Settings) -> Signer:
 
 
 def _is_keystore(content: bytes) -> bool:
-    """Whether a file is in web3's secret storage format."""
+    """Return True if a file is in web3's secret storage format."""
     try:
         found = json.loads(content)
     except ValueError:

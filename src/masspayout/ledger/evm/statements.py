@@ -1,8 +1,8 @@
 """Statements of paying contracts, read from the Transfer logs of tokens.
 
-Anybody can make a token whose logs name a contract as the sender, and can have most tokens log a transfer of nothing.
-Neither moves money of the contract. So transfers of nothing are no debits, and a token other than the contract's own
-payment token counts only in transactions in which the contract itself reports that it moved tokens.
+Anybody can create a token whose logs name a contract as the sender, and can have most tokens log a transfer of 0.
+Neither moves money of the contract. So transfers of 0 are no debits, and a token other than the contract's own payment
+token counts only in transactions in which the contract itself reports that it moved tokens.
 """
 
 from collections import Counter
@@ -56,7 +56,7 @@ class _Range(NamedTuple):
 
 
 async def _payment_token_of(contract: PayingContract) -> str:
-    """Return what a contract pays in; nothing for one that is gone, with the block that had made it."""
+    """Return the payment token of a contract; empty if the contract is gone, with the block that had created it."""
     try:
         return await contract.payment_token()
     except DecodingError:
@@ -64,7 +64,7 @@ async def _payment_token_of(contract: PayingContract) -> str:
 
 
 class Statements:
-    """Reads the debits and credits of paying contracts from final blocks."""
+    """The debits and credits of paying contracts in final blocks."""
 
     def __init__(self, node: Node, chain: Chain, transactions: Transactions, settings: Settings) -> None:
         self._node = node
@@ -78,14 +78,14 @@ class Statements:
 
         Args:
             contract: The contract.
-            after: The block up to which it was read; None begins with the block that made the contract.
+            after: The block up to which it was read; None begins with the block that created the contract.
 
         Raises:
             LedgerUnavailable: The nodes cannot be read now.
         """
         final = await self._chain.final()
         first = await self._first_block(contract.address, final) if after is None else after + 1
-        if first > final.number:  # nothing is final beyond the cursor, or the node that answers is behind
+        if first > final.number:  # no block is final beyond the cursor, or the node that answers is behind
             yield StatementPage([], first - 1, _time_of(final))
             return
         token_id = await _payment_token_of(contract)
@@ -101,7 +101,7 @@ class Statements:
             first = last + 1
 
     async def held_units_at(self, contract_id: str, token_id: str, block_number: int) -> int | None:
-        """Return what a contract held of a token at the end of a block; None when the node does not keep that state."""
+        """Return a contract's balance of a token at the end of a block; None when the node does not keep that state."""
         try:
             return await self._tokens.balance_units(token_id, contract_id, block_number)
         except (NodeError, Invalid):
@@ -110,8 +110,8 @@ class Statements:
     async def _first_block(self, contract_id: str, final: BlockHeader) -> int:
         """Return the block from which a contract's statement is read.
 
-        Nodes that keep no old states may say that there was no contract, where they do not know. That it was made in a
-        block shows in a log of its constructor's; without one, everything is read.
+        Nodes that keep no old states may report no contract where they do not know. A log of the constructor proves the
+        block of its creation; without one, everything is read.
         """
         earliest = min(self._settings.evm_start_block, final.number)
         first = await first_block_of(self._node, contract_id, earliest, final.number)
@@ -134,7 +134,7 @@ class Statements:
         return _Range(debits, _credits(received, contract.address), keys, header_of(header))
 
     async def _pages(self, found: _Range, payment_token_id: str) -> AsyncIterator[StatementPage]:
-        """Yield what was read of a range, in pages that end with a block."""
+        """Yield a range in pages that end with a block."""
         headers = await self._chain.headers({debit.block_number for debit in found.debits})
         for debit in found.debits:
             if headers[debit.block_number].hash != debit.block_hash:
@@ -166,7 +166,7 @@ class Statements:
 
 
 def _whole_blocks(debits: Sequence[_Debit]) -> list[Sequence[_Debit]]:
-    """Divide debits into pages: each ends with a block, once it has a page's number of transactions."""
+    """Yield pages of debits: each ends with a block, once it has a page's number of transactions."""
     pages: list[Sequence[_Debit]] = []
     begin = 0
     for end in range(1, len(debits)):
@@ -178,7 +178,7 @@ def _whole_blocks(debits: Sequence[_Debit]) -> list[Sequence[_Debit]]:
 
 
 def _keys(contract: PayingContract, reports: Sequence[Json]) -> dict[str, str | None]:
-    """Return under which key each transaction paid; None for one that says nothing, or paid under several keys."""
+    """Return the key under which each transaction paid; None for one without, or with several keys."""
     found: dict[str, set[str]] = {}
     for log in reports:
         key = contract.payment_key_of(log)

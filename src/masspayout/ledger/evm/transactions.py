@@ -2,8 +2,8 @@
 
 Every version of a transaction is stored before it is sent. Versions have the same nonce and pay the same holders, so
 that at most one of them is ever executed. A nonce is reserved before it is signed for: it may be signed for late, twice
-by two workers, or never. The same call with the same nonce is the same transaction, whoever signs it; and a nonce that
-nobody signs for is filled with a transaction that pays nobody, once later ones have waited for it.
+by two workers, or never. The same call with the same nonce is the same transaction, even if signed twice; and an
+abandoned nonce is filled with a transaction that pays nobody, once later ones have waited for it.
 """
 
 import logging
@@ -26,12 +26,12 @@ _log = logging.getLogger(__name__)
 
 _PLAIN_TRANSFER_GAS = 21_000
 
-# So many abandoned nonces are filled at once: each costs gas, and a gap that is larger has another cause.
+# At most this many abandoned nonces are filled at once: each costs gas, and a larger gap has another cause.
 _MOST_FILLED = 20
 
 
 class Transactions:
-    """Signs and sends, with everything that it needs for it in our database."""
+    """The signing and sending of transactions, with their versions in our database."""
 
     def __init__(self, database: Database, node: Node, chain: Chain, senders: Senders, settings: Settings) -> None:
         self._database = database
@@ -45,10 +45,10 @@ class Transactions:
     async def require_own_chain(self, sender: str) -> None:
         """Refuse a chain that was started anew, under the number of the one that a sender's nonces were used on.
 
-        They would be too high for it: whatever is signed would wait for ever.
+        Those nonces would be too high for it: signed transactions would wait for ever.
 
         Raises:
-            AnotherLedger: It is another one.
+            AnotherLedger: The chain is another one.
         """
         chain_id, found = await self._chain.chain_id(), await self._chain.identity()
         async with self._database.unit_of_work() as work:
@@ -63,7 +63,7 @@ class Transactions:
     async def sign(
         self, sender: SenderAccount, nonce: int, to: str, data: bytes, gas: int, token_id: str
     ) -> EvmTransaction:
-        """Sign a call, and store what was signed; the same call with the same nonce is signed once.
+        """Sign a call, and store the transaction; the same call with the same nonce is signed once.
 
         Raises:
             LedgerRejected: The sender cannot pay for the gas.
@@ -91,7 +91,7 @@ class Transactions:
         return version
 
     async def send(self, transaction_id: str, signed_bytes: bytes) -> None:
-        """Send the version of a transaction that counts now, after a new one was made if the fees have left it behind.
+        """Send the newest version of a transaction, after a new one at a higher fee if the fees have left it behind.
 
         Raises:
             LedgerRejected: The node will not take it as it is.
@@ -111,14 +111,18 @@ class Transactions:
             )
 
     async def cancel(self, transaction_id: str) -> str:
-        """Take a transaction's nonce for one that pays nobody, at a higher fee, and return the hash of that one.
+        """Replace a transaction by one with its nonce that pays nobody, at a higher fee.
+
+        Return the hash of that one.
+
+        The one that gets into a block first counts.
 
         Whichever of the two gets into a block first counts.
 
         Raises:
-            NotFound: It is no transaction of ours.
-            AnotherLedger: It was signed for another chain.
-            Conflict: It is in a block already; or we have not the sender's key, or fees are at their bound.
+            NotFound: There is no such transaction of ours.
+            AnotherLedger: The transaction was signed for another chain.
+            Conflict: The transaction is in a block already; or the sender's key is missing, or fees are at their bound.
         """
         versions = (await self.versions([transaction_id])).get(transaction_id, [])
         if not versions:
@@ -150,19 +154,19 @@ class Transactions:
             return await work.evm_transactions.find_versions(transaction_ids)
 
     async def ids_of(self, hashes: Sequence[str]) -> Mapping[str, str]:
-        """Return by which ids some hashes are known, where they are ours."""
+        """Return the transaction ids of some hashes, where they are ours."""
         async with self._database.unit_of_work() as work:
             return await work.evm_transactions.find_ids(hashes)
 
     async def of_nonce(self, version: EvmTransaction) -> Sequence[EvmTransaction]:
-        """Return everything that was signed for the nonce of a version, the oldest first."""
+        """Return all versions signed for the nonce of a version, the oldest first."""
         async with self._database.unit_of_work() as work:
             return await work.evm_transactions.find_of_nonce(version.chain_id, version.sender, version.nonce)
 
     async def adopt(self, version: EvmTransaction, found: DecodedTransaction) -> EvmTransaction | None:
         """Return a transaction that was found on the chain as a version of ours, if it is the same call; else None.
 
-        It is what a database does not know that was restored, or what was signed for an attempt that did not store it.
+        A restored database does not know such a version, or it was signed for an attempt that did not store it.
         """
         signed = decode_transaction(version.signed_bytes)
         if (found.to, found.data, found.nonce) != (signed.to, signed.data, signed.nonce) or version.is_cancellation:
@@ -182,7 +186,7 @@ class Transactions:
         return adopted
 
     async def _renewed(self, transaction_id: str, versions: Sequence[EvmTransaction]) -> EvmTransaction:
-        """Return the newest version, or a newer one at a higher fee if blocks have passed it by for long."""
+        """Return the newest version, or a new one at a higher fee if blocks have passed it by for long."""
         newest = versions[-1]
         if await self._is_recent(newest):
             return newest
@@ -202,9 +206,9 @@ class Transactions:
         return stored
 
     async def _remember_newer(self, newest: EvmTransaction, newer: EvmTransaction) -> EvmTransaction:
-        """Store a version after the one that was the newest, and return the newest by now.
+        """Store a version after the newest one that was read, and return the newest by now.
 
-        When somebody else has stored another one meanwhile, it is that one, and what was signed is forgotten.
+        If another worker stored a version meanwhile, that one is returned, and this one is dropped.
         """
         async with self._database.unit_of_work() as work:
             locked = await work.evm_transactions.lock_versions(newest.transaction_id)
@@ -219,12 +223,12 @@ class Transactions:
         return age_seconds < self._settings.evm_replace_seconds
 
     async def _fill_abandoned(self, waiting: EvmTransaction) -> None:
-        """Send what stands before a transaction that has long waited, and fill the nonces that nobody signed for.
+        """Send the transactions before one that has waited for long, and fill the abandoned nonces.
 
-        What is stored for an earlier nonce belongs to another payout, as a rule: whoever pays that one may be long in
-        coming, and cannot if all who could are waiting for this one.
+        A transaction that is stored for an earlier nonce usually belongs to another payout: its worker may be long in
+        coming, and never comes if all workers are waiting for this one.
 
-        A worker that signs for one of them later than that finds it used, proves its own transaction dead by this one,
+        A worker that signs for such a nonce later finds it used, proves its own transaction dead by the filling one,
         and takes another number. A nonce that the node has a transaction for is left alone.
         """
         if await self._is_recent(waiting):
@@ -253,11 +257,11 @@ class Transactions:
         try:
             signed = decode_transaction(version.signed_bytes)
             await self._delivery.hand_over(signed, version.signed_bytes, [version.hash])
-        except LedgerError as error:  # it has its own attempt, which finds out
+        except LedgerError as error:  # its own attempt reports the error
             _log.info("transaction %s is not taken now: %s", version.transaction_id, error.message)
 
     async def _sign_filling(self, sender: SenderAccount, nonce: int, waiting: EvmTransaction) -> EvmTransaction:
-        """Sign a transaction that pays nobody, and store it: as a version of what an attempt never stored, if any."""
+        """Sign and store a transaction that pays nobody: as a version of one that no attempt stored, if any."""
         filling = await self._sign(sender, nonce, sender.address, b"", _PLAIN_TRANSFER_GAS, await self.fees.current())
         async with self._database.unit_of_work() as work:
             transactions = work.evm_transactions
@@ -334,7 +338,7 @@ def _coins(wei: int) -> str:
 
 
 def _of_call(stored: Sequence[EvmTransaction], to: str, data: bytes) -> EvmTransaction | None:
-    """Return the transaction among some of one nonce that makes a call."""
+    """Return the transaction of a call among those of one nonce."""
     for version in stored:
         if version.hash == version.transaction_id and not version.is_cancellation:
             signed = decode_transaction(version.signed_bytes)
@@ -344,7 +348,7 @@ def _of_call(stored: Sequence[EvmTransaction], to: str, data: bytes) -> EvmTrans
 
 
 def _as_version_of(old: EvmTransaction, new: EvmTransaction, *, is_cancellation: bool = False) -> EvmTransaction:
-    """Make a signed transaction another version of one that has the same nonce."""
+    """Return a signed transaction as another version of one with the same nonce."""
     new.transaction_id, new.token_id, new.signed_at_block = old.transaction_id, old.token_id, old.signed_at_block
     new.is_cancellation = is_cancellation
     return new

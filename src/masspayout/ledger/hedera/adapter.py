@@ -47,22 +47,22 @@ from masspayout.settings import Settings
 
 _NANOS_PER_MICROSECOND = 1_000
 
-# Custodians take their time, and numbers are handed out one after the other.
+# The transactions in flight with a custodian: a signature takes long, and numbers are handed out one after the other.
 _SLOWLY_SIGNED = 8
 
-# A number that is later than this was made by a clock that was wrong: the network would refuse it until its time comes.
+# A later number was made by a wrong clock: the network would refuse it until its time comes.
 _CEILING_SECONDS = 5
 
 
 class HederaLedger:
-    """A Hedera network. It connects on first use.
+    """A Hedera network, connected on first use.
 
     Args:
-        settings: ``HEDERA_…``, those of the payer and of whoever signs for it count.
+        settings: The settings, of which ``HEDERA_…``, those of the payer and of its key count.
         clock: The database's time in nanoseconds since 1970; tests may give their network's.
 
     Raises:
-        Invalid: The settings do not say where the network is.
+        Invalid: The settings have no addresses of the network.
     """
 
     def __init__(self, settings: Settings, *, clock: Callable[[], int] = time.time_ns) -> None:
@@ -101,7 +101,7 @@ class HederaLedger:
 
     @property
     def traits(self) -> LedgerTraits:
-        """What this ledger is like."""
+        """The traits of this ledger."""
         return self._traits
 
     async def identity(self) -> str:
@@ -109,7 +109,7 @@ class HederaLedger:
         return await self._first_block.identity()
 
     async def examine(self) -> str:
-        """Say whether mirror nodes and consensus nodes answer, whether their time is ours, and whose key we have.
+        """Return a sentence about mirror nodes, consensus nodes, their time, and the payer's key.
 
         Raises:
             Conflict: The key is not the payer's, the payer is unknown, or this machine's clock is off.
@@ -141,14 +141,14 @@ class HederaLedger:
         )
 
     async def holders(self, token_id: str, *, at: datetime | None = None) -> HolderSnapshot:
-        """Read who holds a token, now or at an earlier time.
+        """Return the holders of a token, now or at an earlier time.
 
-        What is read now moves while it is read. Of earlier times mirror nodes keep snapshots, a quarter of an hour
-        apart: the newest one that is not later is read, and its own time is returned.
+        The present balances move while they are read. Of earlier times mirror nodes keep snapshots, a quarter of an
+        hour apart: the newest one that is not later is read, and its own time is returned.
 
         Raises:
             NotFound: There is no such token.
-            Invalid: The time lies ahead of the network's, or before the first snapshot; or it is HBAR.
+            Invalid: The time lies ahead of the network's, or before the first snapshot; or the token is HBAR.
         """
         if token_id == HBAR:
             raise Invalid("HBAR has no register of holders.", "Name a token as the asset; HBAR can be paid in.")
@@ -170,12 +170,12 @@ class HederaLedger:
         reader = HolderReader(
             self._mirror, token_id, first, snapshot=snapshot, parallel=self._settings.hedera_mirror_parallel
         )
-        # Of the present, mirror nodes say when a balance of the page last changed, which may be long ago.
+        # Live pages carry the time when one of their balances last changed, which may be long ago.
         taken_nanos = now_nanos if at is None else first.timestamp or now_nanos
         return HolderSnapshot(to_datetime(taken_nanos), reader.pages())
 
     async def balance_units(self, account_id: str, token_id: str) -> int:
-        """Return what an account holds of a token; 0 when it has nothing to do with it."""
+        """Return the balance of an account in a token; 0 when it is not associated."""
         if token_id == HBAR:
             account = await self._mirror.account(account_id)
             return 0 if account is None or account.balance is None else account.balance.balance or 0
@@ -188,10 +188,10 @@ class HederaLedger:
         token_id: str,
         contract_terms: str | None = None,  # noqa: ARG002 - no payer here works out the amounts
     ) -> None:
-        """Find out whether a payer could pay in a token as things stand, but for how much it holds.
+        """Check that a payer could pay in a token now, apart from its balance.
 
         Raises:
-            Conflict: It could not; the next step says what to do about it.
+            Conflict: The payer could not; the next step is the fix.
             Invalid: There is no key to sign with.
         """
         await self._preflight.require_payer(payer_account_id, token_id, await self._open_signer())
@@ -203,7 +203,7 @@ class HederaLedger:
         token_id: str,
         contract_terms: str | None = None,  # noqa: ARG002 - no payer here works out the amounts
     ) -> Tariff:
-        """Return about how long payments take, and what the network charges the payer for them."""
+        """Return the estimated duration of payments, and the network's fees for them."""
         per_transaction = min(self._settings.batch_size, self._traits.recipients_per_transaction)
         token = None if token_id == HBAR else await self._preflight.token(token_id)
         rate = await self._mirror.exchange_rate()
@@ -226,10 +226,10 @@ class HederaLedger:
         *,
         max_lookups: int | None = None,
     ) -> PreflightResult:
-        """Find out which accounts could not receive the token as things stand.
+        """Return the accounts that could not receive the token now.
 
-        One request tells of a hundred whether they exist and are associated. Whether one is frozen or lacks KYC takes a
-        request each, and is asked where the token has a key for that.
+        One request covers a hundred accounts, with their existence and associations. Freeze and KYC take a request for
+        each account, which is sent where the token has a key for that.
 
         Raises:
             NotFound: There is no such token.
@@ -239,7 +239,7 @@ class HederaLedger:
     async def sender(self, payer_account_id: str) -> Sender:
         """Return the payer itself, with the smallest start of validity that it may use now, in nanoseconds.
 
-        It lies a little in the past, because the network refuses what begins ahead of its own time.
+        The start lies a little in the past, because the network refuses a start ahead of its own time.
         """
         now_nanos = self._clock()
         return Sender(
@@ -276,18 +276,19 @@ class HederaLedger:
         """Send a signed transaction. A return means that it was accepted, now or before; not that it succeeded.
 
         Raises:
-            LedgerRejected: It was refused on arrival. An earlier sending of the same bytes may still succeed.
+            LedgerRejected: The transaction was refused on arrival. An earlier sending of the same bytes may still
+                succeed.
             LedgerUnavailable: No node took it.
             LedgerUncertain: No answer came.
         """
         await self._nodes.submit(read_stored(signed_bytes))
 
     async def outcome(self, transaction_id: str, signed_bytes: bytes | None = None) -> Outcome:
-        """Return the outcome of a transaction, as far as can be known; ``outcomes`` tells what is evidence for it.
+        """Return the outcome of a transaction, as far as there is evidence; see ``outcomes``.
 
         Raises:
-            Invalid: It is no transaction id.
-            LedgerUnavailable: Neither nodes nor mirror nodes can tell.
+            Invalid: The text is not a transaction id.
+            LedgerUnavailable: Neither nodes nor mirror nodes answer.
         """
         outcome = await self._outcomes.find(transaction_id)
         if not isinstance(outcome, Refused) or signed_bytes is None:
@@ -295,14 +296,14 @@ class HederaLedger:
         try:
             sent = read_stored(signed_bytes)
         except LedgerRejected:
-            return outcome  # they were altered since, and tell nothing of what was sent
+            return outcome  # the bytes were altered since, and prove nothing about what was sent
         payer_account_id, _ = split_transaction_id(transaction_id)
         only_recipient = sent.recipient_ids[0] if len(sent.recipient_ids) == 1 else None
         code = await self._preflight.attribute(outcome.code, payer_account_id, sent.token_id, only_recipient)
         return Refused(code)
 
     async def clock_lead_seconds(self) -> float | None:
-        """Return by how much the newest block of a mirror node ends ahead of our clock."""
+        """Return the seconds that the newest block of a mirror node ends ahead of our clock."""
         lead_nanos: int = await self._mirror.newest_nanos() - self._clock()
         return lead_nanos / NANOS_PER_SECOND
 
@@ -316,11 +317,11 @@ class HederaLedger:
             yield page
 
     async def statement_position(self, at: datetime) -> int:
-        """Return a consensus time in nanoseconds: what happens at it is read, and nothing before."""
+        """Return a consensus time in nanoseconds: transactions from that time on are read, and none before."""
         return to_nanos(at) - 1
 
     async def held_units_at(self, payer_account_id: str, token_id: str, cursor: int) -> int | None:
-        """Return what a payer held at a consensus time, by the snapshot before it and the transactions since.
+        """Return a payer's balance at a consensus time, by the snapshot before it and the transactions since.
 
         Raises:
             LedgerUnavailable: The mirror nodes cannot be read now.
@@ -328,20 +329,20 @@ class HederaLedger:
         return await self._statements.held_units_at(payer_account_id, token_id, cursor)
 
     async def settling_seconds(self) -> int:
-        """Return the longest validity of all that was ever signed, and how far the mirror nodes may be behind."""
+        """Return the longest validity of any signed transaction, plus the lag of the mirror nodes."""
         return self._settings.hedera_longest_valid_seconds + await self.delay_seconds()
 
     def payment_key(self, obligation: str) -> str | None:  # noqa: ARG002 - what is paid makes no difference
-        """Return None: the network's own transfers are remembered by no contract."""
+        """Return None: native transfers have no contract that remembers them."""
         return None
 
     async def delay_seconds(self) -> int:
-        """Return how old a mirror node's newest block is, and by how much its replicas may be behind each other."""
+        """Return the age of a mirror node's newest block, plus the lag between its replicas."""
         age_seconds = -((await self._mirror.newest_nanos() - self._clock()) // NANOS_PER_SECOND)
         return max(0, age_seconds) + self._settings.hedera_death_margin_seconds
 
     async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
-        """Return what each transaction moved to each recipient, by (transaction id, account id), from the books."""
+        """Return the amount that each transaction moved to each recipient, by (transaction id, account id)."""
         found = await asyncio.gather(*(self._mirror.transactions(mirror_id(one)) for one in transaction_ids))
         moved: dict[tuple[str, str], int] = {}
         for transaction_id, transactions in zip(transaction_ids, found, strict=True):
@@ -354,12 +355,12 @@ class HederaLedger:
         return moved
 
     async def events(self, contract_id: str, *, after: tuple[int, int]) -> AsyncIterator[LedgerEvent]:
-        """Stream what happened to an account or contract after a cursor of (nanoseconds, index), in order."""
+        """Stream the events of an account or contract after a cursor of (nanoseconds, index), in order."""
         async for event in EventReader(self._mirror).events(contract_id, after=after):
             yield event
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         await self._transport.close()
         await self._nodes.close()
         if self._signer is not None:

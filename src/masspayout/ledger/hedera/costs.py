@@ -1,4 +1,4 @@
-"""What transfers cost and how long they take: the network's prices in US dollars, and what HBAR are worth today.
+"""Costs and durations of transfers: the network's prices in US dollars, at today's exchange rate of HBAR.
 
 The prices are those that all networks publish and charge alike; they change by a vote of the council every few years.
 """
@@ -17,7 +17,7 @@ _SECONDS_PER_TRANSACTION = 4
 
 
 def fee_tinybars(recipient_count: int, recipients_per_transaction: int, token: Token | None, rate: ExchangeRate) -> int:
-    """Return about what the network charges for paying so many recipients; rounded up. None as token means HBAR."""
+    """Return the estimated fee for paying so many recipients, rounded up. None as token means HBAR."""
     transactions = transaction_count(recipient_count, recipients_per_transaction)
     accounts = recipient_count + transactions
     price = transactions * _transfer_price(token) + (accounts - _ACCOUNTS_INCLUDED * transactions) * _FURTHER_ACCOUNT
@@ -32,10 +32,10 @@ def _transfer_price(token: Token | None) -> int:
 
 
 def transaction_count(recipient_count: int, recipients_per_transaction: int) -> int:
-    """Return how many transactions it takes."""
+    """Return the number of transactions."""
     return -(-recipient_count // recipients_per_transaction)
 
 
 def seconds(transactions: int, transactions_in_flight: int) -> int:
-    """Return about how long one worker's job takes for so many transactions."""
+    """Return the estimated duration of one worker's job for so many transactions."""
     return -(-transactions // transactions_in_flight) * _SECONDS_PER_TRANSACTION

@@ -1,7 +1,7 @@
-"""Custom fees of payment tokens: which of them a payer is charged, and what they do to those who are paid.
+"""Custom fees of payment tokens: those that a payer is charged, and their effect on recipients.
 
-The network exempts the token's treasury from all fees, a collector from its own, and each collector from those fees
-that say so. A fee that cannot be charged fails the whole transfer, with the code of a recipient in the same state.
+The network exempts the token's treasury from all fees, a collector from its own, and all collectors from fees that are
+marked so. A fee that cannot be charged fails the whole transfer, with the code of a recipient in the same state.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def denomination(fee: FixedFee | FractionalFee, token: Token) -> str | None:
 
 
 def drawback_of(token: Token, payer_account_id: str) -> str | None:
-    """Return why recipients would get less than they are sent, or nothing; None when they get all of it."""
+    """Return the reason why recipients would get less than they are sent, or nothing; None when they get all of it."""
     if token.deleted:
         return "it was deleted."
     fees = [fee for fee in charged_fees(token, payer_account_id) if isinstance(fee, FractionalFee)]

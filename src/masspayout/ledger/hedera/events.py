@@ -1,4 +1,4 @@
-"""What happened to an account or contract, as events: deposits from transfers, and what a paying contract reports."""
+"""Events of an account or contract: deposits from transfers, and the reports of a paying contract."""
 
 from collections.abc import AsyncIterator, Iterator
 from heapq import merge
@@ -13,7 +13,7 @@ from masspayout.ledger.hedera.mirror.responses import ContractLog, Transaction
 from masspayout.ledger.hedera.outcomes import SUCCESS
 from masspayout.ledger.hedera.transfers import moved_units
 
-# Mirror nodes answer for two months at once at most.
+# Mirror nodes answer for 60 days at once at most; half of that stays clear of the limit.
 _WINDOW_NANOS = 30 * 86_400 * NANOS_PER_SECOND
 
 # Logs of a transaction have indexes from 0; its deposits come after all of them.
@@ -21,7 +21,7 @@ _FIRST_DEPOSIT_INDEX = 1_000_000
 
 
 class _Kind(NamedTuple):
-    """What an event is called here, and under which name its payload says the address in it."""
+    """Our name of an event, and the payload's name for the address in it."""
 
     name: str
     address: str | None = None
@@ -33,7 +33,7 @@ def _topic(signature: str) -> str:
 
 _EXECUTED = "DistributionExecuted(uint256,uint256,uint256,address[],address[],uint256[])"
 
-# What existing LifeCycle Cash Flow contracts report, and what it is called here.
+# The reports of existing LifeCycle Cash Flow contracts, with our names.
 _KINDS = {
     _topic("LifeCycleCashFlowPaused(address)"): _Kind("Paused"),
     _topic("LifeCycleCashFlowUnpaused(address)"): _Kind("Unpaused"),
@@ -45,13 +45,13 @@ _KINDS = {
 
 
 class EventReader:
-    """Reads the events of one account or contract at a time."""
+    """The events of one account or contract at a time."""
 
     def __init__(self, mirror: MirrorClient) -> None:
         self._mirror = mirror
 
     async def events(self, entity_id: str, *, after: tuple[int, int]) -> AsyncIterator[LedgerEvent]:
-        """Stream what happened to an account or contract after a cursor, in order, as far as it is known by now."""
+        """Stream the events of an account or contract after a cursor, in order, as far as they are known by now."""
         block = await self._mirror.newest_block()
         account = await self._mirror.account(entity_id)
         if block is None or block.timestamp.to is None or account is None:
@@ -82,7 +82,7 @@ def _position(event: LedgerEvent) -> tuple[int, int]:
 
 
 def _deposits(account_id: str, transaction: Transaction) -> Iterator[LedgerEvent]:
-    """Say what a transaction gave to an account, token by token; its own transactions give it nothing."""
+    """Yield a transaction's deposits into an account, token by token. The account's own transactions are none."""
     if transaction.result != SUCCESS or transaction.transaction_id.partition("-")[0] == account_id:
         return
     units = moved_units(transaction)
@@ -115,7 +115,7 @@ def _event(contract_id: str, log: ContractLog) -> LedgerEvent:
 
 
 def _entity_of(data: str) -> str:
-    """Return the id that an address in a log stands for: the network's own are a number with zeros before it."""
+    """Return the id of an address in a log: the network's own addresses are a number with zeros before it."""
     address = data.removeprefix("0x")[24:64]
     number = int(address or "0", 16)
     return f"0.0.{number}" if number < 2**64 else f"0x{address}"

@@ -1,7 +1,7 @@
-"""Which network it is: its name, and the first block that its mirror nodes keep.
+"""The identity of a network: its name, and the first block that its mirror nodes keep.
 
-The name is only what the settings say. A mirror node of another network does not know our transactions, and would prove
-that none of them ever happened; so its first block is looked at before it is believed.
+The name is from the settings alone. A mirror node of another network does not know our transactions, and would prove
+that none of them ever happened; so its first block is checked before its answers count.
 """
 
 from masspayout.ledger.hedera.mirror.client import MirrorClient
@@ -10,7 +10,10 @@ from masspayout.ledger.identity import contradict, make_identity
 
 
 class FirstBlock:
-    """Tells networks apart by their first block. Mirror nodes that do not keep it contradict nobody."""
+    """The first block of a network, which differs from that of any other.
+
+    Mirror nodes that do not keep it contradict none.
+    """
 
     def __init__(self, name: str, mirror: MirrorClient) -> None:
         self._name = name
@@ -18,10 +21,10 @@ class FirstBlock:
         self._seen: dict[str | None, str] = {}
 
     async def identity(self) -> str:
-        """Return which network it is, as the first mirror node says that answers.
+        """Return the identity of the network, from the first mirror node that answers.
 
         Raises:
-            LedgerUnavailable: None of them answers.
+            LedgerUnavailable: No mirror node answers.
         """
         return await self._seen_at(None)
 
@@ -29,8 +32,8 @@ class FirstBlock:
         """Check that a mirror node is one of the network.
 
         Raises:
-            LedgerUnavailable: It does not answer.
-            MirrorUnreadable: It is one of another network, or another is: nobody can tell which.
+            LedgerUnavailable: The mirror node does not answer.
+            MirrorUnreadable: Two mirror nodes are of different networks, and either may be the wrong one.
         """
         identity, seen = await self.identity(), await self._seen_at(url)
         if contradict(seen, identity):
@@ -40,7 +43,7 @@ class FirstBlock:
             )
 
     async def _seen_at(self, url: str | None) -> str:
-        """Return which network one mirror node is on, or the first that answers. The block is asked for once."""
+        """Return the identity by one mirror node, or by the first that answers. The block is requested once."""
         if url not in self._seen:
             block = await self._mirror.first_block(url)
             if block is None:

@@ -10,5 +10,5 @@ _TOTAL_SUPPLY_TINYBARS = 50_000_000_000 * TINYBARS
 
 
 def describe_hbar() -> TokenInformation:
-    """Return what there is to say of HBAR."""
+    """Return the metadata of HBAR."""
     return TokenInformation(HBAR, "HBAR", "HBAR", DECIMALS, _TOTAL_SUPPLY_TINYBARS, None)

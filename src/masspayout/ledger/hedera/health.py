@@ -1,4 +1,4 @@
-"""Whether the network can be reached as the settings say, and whether its time is ours."""
+"""The health of the network: its reachability, and the difference of its time from ours."""
 
 from collections.abc import Callable
 
@@ -8,13 +8,13 @@ from masspayout.ledger.hedera.first_block import FirstBlock
 from masspayout.ledger.hedera.mirror.client import MirrorClient
 from masspayout.ledger.hedera.nodes import ConsensusNodes
 
-# Mirror nodes are some seconds behind; what is further off is a mirror node that hangs, or our clock.
+# Mirror nodes are some seconds behind; a larger difference means that one hangs, or that our clock is wrong.
 _LONGEST_LAG_SECONDS = 300
 _LONGEST_LEAD_SECONDS = 5
 
 
 class NetworkHealth:
-    """Looks at a network without changing anything."""
+    """A check of a network that changes nothing."""
 
     def __init__(
         self,
@@ -31,10 +31,10 @@ class NetworkHealth:
         self._clock = clock
 
     async def describe(self) -> str:
-        """Say in a sentence how the network can be reached.
+        """Return a sentence about the network's reachability.
 
         Raises:
-            Conflict: Its time is far from ours.
+            Conflict: The network's time is far from ours.
             LedgerUnavailable: No mirror node or no consensus node answers, or mirror nodes are of different networks.
         """
         ages = await self._ages_of_mirrors()
@@ -50,7 +50,7 @@ class NetworkHealth:
         )
 
     async def _ages_of_mirrors(self) -> list[int]:
-        """Return how many seconds old the newest block of each mirror node is that answers."""
+        """Return the age in seconds of the newest block of each mirror node that answers."""
         ages: list[int] = []
         failure = LedgerUnavailable(f"No mirror node of {self._name} has a block.", "Check HEDERA_MIRROR_URLS.")
         for url in self._mirror.urls:

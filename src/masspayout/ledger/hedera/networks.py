@@ -1,4 +1,4 @@
-"""Where the networks are: their consensus nodes, as the SDK knows them, and their public mirror nodes."""
+"""The networks: their consensus nodes, from the SDK, and their public mirror nodes."""
 
 import re
 from collections.abc import Mapping, Sequence

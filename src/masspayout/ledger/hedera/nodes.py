@@ -1,6 +1,6 @@
-"""Consensus nodes over gRPC: they take transactions, and say for three minutes what became of them.
+"""Consensus nodes over gRPC: they take transactions, and keep the receipts for three minutes.
 
-What went wrong with one node is no reason to ask it first the next time, so each has a rest after a failure.
+A failure of one node is no reason to ask it first the next time, so each has a pause after a failure.
 """
 
 import asyncio
@@ -47,16 +47,16 @@ _ASK_ANOTHER = {
 # Codes of the network that the SDK does not know yet.
 _NEWER_CODES = {402: "SYSTEM_TASK_QUEUE_FULL"}
 
-# On arrival a wrong signature is the payer's own: recipients' signatures are looked at later.
+# On arrival a wrong signature is the payer's own: recipients' signatures are checked later.
 _ON_ARRIVAL = {"INVALID_SIGNATURE": "INVALID_PAYER_SIGNATURE"}
 
 
 class ConsensusNodes:
-    """The nodes of a network.
+    """The consensus nodes of a network.
 
     Args:
-        addresses: ``host:port`` of each node, by its account.
-        timeout_seconds: How long to wait for an answer.
+        addresses: The ``host:port`` of each node, by its account.
+        timeout_seconds: The time limit of an answer.
     """
 
     def __init__(self, addresses: Mapping[str, str], *, timeout_seconds: float) -> None:
@@ -71,18 +71,18 @@ class ConsensusNodes:
         self._taken_by: OrderedDict[str, str] = OrderedDict()
 
     def choose(self, number: int, count: int) -> Sequence[str]:
-        """Choose nodes for a transaction: the same ones for the same number, evenly shared over many numbers.
+        """Return the nodes for a transaction: the same ones for the same number, evenly shared over many numbers.
 
-        Those that failed lately are taken only when there are not enough others.
+        Nodes that failed lately are taken only when there are not enough others.
         """
         nodes = list(self._addresses)
         first = number // 1_000 % len(nodes)
         return self._rested_first([*nodes[first:], *nodes[:first]])[:count]
 
     async def submit(self, stored: StoredTransaction) -> None:
-        """Hand a transaction to one of the nodes that it is signed for.
+        """Send a transaction to one of the nodes that it is signed for.
 
-        No answer here is evidence that nobody was paid: the same bytes may have reached another node before.
+        No answer here proves that nobody was paid: the same bytes may have reached another node before.
 
         Raises:
             LedgerRejected: A node refused it for a reason that the others would have as well.
@@ -115,8 +115,8 @@ class ConsensusNodes:
     async def receipt(self, transaction_id: str, *, at_most: int) -> str | None:
         """Return the status of a receipt: a result, ``UNKNOWN`` while the transaction is under way, or None.
 
-        That one node knows nothing means little, so several are asked. A result is the word of the one node that gave
-        it: SUCCESS is taken for final, and no refusal is (``outcomes``).
+        A node without a receipt proves little, so several are asked. A result is one node's statement: SUCCESS counts
+        as final, and no refusal does (``outcomes``).
 
         Raises:
             LedgerUnavailable: No node answers.
@@ -160,12 +160,12 @@ class ConsensusNodes:
         )
 
     async def check(self) -> Mapping[str, bool]:
-        """Say of each node whether it can be reached."""
+        """Return each node with True if it can be reached."""
         nodes = list(self._addresses)
         return dict(zip(nodes, await asyncio.gather(*map(self._connect, nodes)), strict=True))
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         channels, self._channels = self._channels, {}
         for channel in channels.values():
             await channel.close()
@@ -196,7 +196,7 @@ class ConsensusNodes:
         return "RECEIPT_NOT_FOUND" if code == "RECEIPT_NOT_FOUND" else None
 
     async def _connect(self, node: str) -> bool:
-        """Have a connection before anything is sent: what fails here was certainly not taken."""
+        """Open a connection before anything is sent: a transaction that fails here was certainly not taken."""
         try:
             async with asyncio.timeout(self._connect_seconds):
                 await self._channel(node).channel_ready()
@@ -242,7 +242,7 @@ def _receipt_query(transaction_id: str) -> Query:
 
 
 def _name(code: int) -> str:
-    """Return the name of a response code, also of one that is newer than we are."""
+    """Return the name of a response code, also of one that is newer than the SDK."""
     try:
         return str(ResponseCode(code).name)
     except ValueError:

@@ -1,14 +1,14 @@
-"""Outcomes of transactions, from the receipts of nodes and the books of mirror nodes.
+"""Outcomes of transactions, from the receipts of nodes and the records of mirror nodes.
 
-Who is declared unpaid is paid again, so unpaid takes positive evidence:
+A holder who is declared unpaid is paid again, so unpaid takes positive evidence:
 
-- *Settled*: a node's receipt says SUCCESS, or a mirror node shows the record.
+- *Settled*: a node's receipt is SUCCESS, or a mirror node shows the record.
 - *Refused*: a mirror node shows the record, with a result that uses the id up. A node's receipt alone refuses nothing:
-  nodes have said FAIL_INVALID of what the network's record calls a success.
+  nodes have answered FAIL_INVALID where the network's record shows a success.
 - *Dead*: every mirror node that answers has seen this very network pass the transaction's end by a margin, and after
-  that listed all transactions of the payer within its validity, without it. That an id is not found is no evidence:
-  wrong routes and gateways answer the same, and so do mirror nodes that have not seen it yet.
-- *Undecided*: everything else. It costs another look.
+  that listed all transactions of the payer within its validity, without it. An unknown id is no evidence: wrong
+  routes and gateways answer the same, and so do mirror nodes that have not seen it yet.
+- *Undecided*: everything else. It costs another poll.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ _PAUSE_SECONDS = 0.5
 
 
 class OutcomeFinder:
-    """Finds out what became of transactions."""
+    """The search for outcomes of transactions."""
 
     def __init__(
         self, nodes: ConsensusNodes, mirror: MirrorClient, first_block: FirstBlock, settings: Settings
@@ -61,11 +61,11 @@ class OutcomeFinder:
         self._margin_nanos = settings.hedera_death_margin_seconds * NANOS_PER_SECOND
 
     async def find(self, transaction_id: str) -> Outcome:
-        """Ask the nodes, which know first and soon forget, then the mirror nodes, which know for ever.
+        """Return the outcome, from the nodes, which know first and soon forget, or mirror nodes, which never forget.
 
         Raises:
-            Invalid: It is no transaction id.
-            LedgerUnavailable: Neither nodes nor mirror nodes can tell.
+            Invalid: The text is not a transaction id.
+            LedgerUnavailable: Neither nodes nor mirror nodes answer.
         """
         split_transaction_id(transaction_id)
         result = await self._receipt(transaction_id)
@@ -77,14 +77,14 @@ class OutcomeFinder:
         return await self._record(transaction_id) or await self._prove_death(transaction_id)
 
     async def _record(self, transaction_id: str) -> Settled | Refused | None:
-        """Return the outcome by the record that is found under an id; None is no evidence of anything."""
+        """Return the outcome by the record of an id; None proves nothing."""
         try:
             return _decide(await self._mirror.transactions(mirror_id(transaction_id)))
         except (Invalid, MirrorUnreadable):
             return None
 
     async def _receipt(self, transaction_id: str) -> str | None:
-        """Return the status of a receipt. While it is on its way to consensus, some seconds, nodes are asked again."""
+        """Return the status of a receipt. While consensus is under way, for some seconds, nodes are polled."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._wait_seconds
         try:
@@ -97,10 +97,10 @@ class OutcomeFinder:
             return None
 
     async def _prove_death(self, transaction_id: str) -> Outcome:
-        """Look for the proof that a transaction never happened and never can.
+        """Search for the proof that a transaction never happened and never can.
 
-        A mirror node that shows it ends this. One that answers, and not with the proof, keeps it undecided; one that
-        cannot be reached does not count.
+        A mirror node that shows the transaction ends the search. One that answers without the proof keeps the outcome
+        undecided; one that cannot be reached does not count.
         """
         proofs: list[str] = []
         doubts: list[str] = []
@@ -126,14 +126,14 @@ class OutcomeFinder:
         return Undecided(f"Nothing is known of it, and it may still happen: {'; '.join(doubts + unreachable)}.")
 
     async def _search(self, url: str, transaction_id: str) -> Outcome:
-        """Return the outcome as far as one mirror node can tell it.
+        """Return the outcome as far as one mirror node proves it.
 
-        Dead takes that the newest block ends after the transaction can no longer be executed, and that all pages of the
-        payer's transactions within its validity, read after that, are without it.
+        Dead takes two facts: the newest block ends after the transaction can no longer be executed, and all pages of
+        the payer's transactions within its validity, read after that, are without it.
 
         Behind one address there may be replicas that lag differently, and each request may reach another one. So the
-        node's time is asked for before and after each of several searches, and the earliest time counts: a replica
-        that is behind would have to answer every search, and none of the questions for the time.
+        node's time is read before and after each of several searches, and the earliest time counts: a replica that is
+        behind would have to answer every search, and none of the requests for the time.
         """
         payer, start_nanos = split_transaction_id(transaction_id)
         end_nanos = start_nanos + self._longest_valid_nanos
@@ -164,13 +164,13 @@ class OutcomeFinder:
         )
 
     async def _newest_nanos(self, url: str) -> int:
-        """Return up to when a mirror node has seen the network."""
+        """Return the time up to which a mirror node has seen the network."""
         block = await self._mirror.newest_block(url)
         return 0 if block is None or block.timestamp.to is None else block.timestamp.to
 
 
 def original(transactions: Sequence[Transaction]) -> Transaction | None:
-    """Return the one of all with the same id that was executed: no child, no duplicate, no node's failure."""
+    """Return the executed transaction among all of one id: no child, no duplicate, no node's failure."""
     return next(
         (
             transaction
@@ -182,13 +182,13 @@ def original(transactions: Sequence[Transaction]) -> Transaction | None:
 
 
 def mirror_id(transaction_id: str) -> str:
-    """Return a transaction id as mirror nodes write it, ``0.0.x-seconds-nnnnnnnnn``."""
+    """Return a transaction id in the form of mirror nodes, ``0.0.x-seconds-nnnnnnnnn``."""
     payer, start_nanos = split_transaction_id(transaction_id)
     return f"{payer}-{format_timestamp(start_nanos).replace('.', '-')}"
 
 
 def _has_hidden_original(rows: Sequence[Transaction]) -> bool:
-    """Return whether rows of one id tell that there is another: what a duplicate repeats was executed, or expired."""
+    """Return True if rows of one id prove another: the original of a duplicate was executed, or has expired."""
     results = {row.result for row in rows}
     return _DUPLICATE in results and _EXPIRED not in results
 

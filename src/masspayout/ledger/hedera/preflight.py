@@ -1,6 +1,6 @@
-"""Preflight: who could not receive a token, or not pay in it, as the mirror nodes see things.
+"""Preflight: the accounts that could not receive a token, or not pay in it, by the mirror nodes' data.
 
-It is asked before anything is sent, and again when a transaction was refused with a code that does not tell of whom.
+The check runs before anything is sent, and again when a transaction was refused with a code without a subject.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from masspayout.ledger.signing.port import KeyType, Signer
 _SIMPLE_KEYS = {"ED25519": KeyType.ED25519, "ECDSA_SECP256K1": KeyType.ECDSA_SECP256K1}
 _PAUSED = "PAUSED"
 
-# A list of accounts does not tell; one has to be asked about alone.
+# A list of accounts does not show the failure; the account has to be looked up alone.
 _DOUBTFUL = "DOUBTFUL"
 
-# Codes that the network gives without a subject: it is the payer, a recipient, or the collector of a custom fee.
+# Codes without a subject, which may be the payer, a recipient, or the collector of a custom fee.
 _OF_SOMEBODY = {
     "ACCOUNT_DELETED",
     "ACCOUNT_FROZEN_FOR_TOKEN",
@@ -34,12 +34,12 @@ _OF_SOMEBODY = {
 
 
 class FeeFailure(NamedTuple):
-    """A reason why a custom fee cannot be charged: an account that cannot hold what the fee is charged in.
+    """A reason why a custom fee cannot be charged: an account that cannot hold the token of the fee.
 
     Attributes:
         account_id: The collector of the fee, or the payer.
-        token_id: What the fee is charged in; None is HBAR.
-        code: What keeps the account from it.
+        token_id: The token of the fee; None is HBAR.
+        code: The failure code of the account.
     """
 
     account_id: str
@@ -48,18 +48,18 @@ class FeeFailure(NamedTuple):
 
 
 class Preflight:
-    """Compares accounts with what a transfer asks of them."""
+    """The comparison of accounts with the requirements of a transfer."""
 
     def __init__(self, mirror: MirrorClient) -> None:
         self._mirror = mirror
 
     async def check(self, token_id: str, account_ids: Sequence[str], max_lookups: int | None = None) -> PreflightResult:
-        """Find out which accounts could not receive a token as things stand.
+        """Return the accounts that could not receive a token now.
 
         Args:
             token_id: The token, or HBAR.
             account_ids: Any number of accounts.
-            max_lookups: How many of them may be asked about one by one, spread evenly; unless given, all.
+            max_lookups: The most accounts that are looked up one by one, spread evenly; by default all.
 
         Raises:
             NotFound: There is no such token.
@@ -85,7 +85,7 @@ class Preflight:
         return PreflightResult(failures)
 
     async def payer_failure(self, payer_account_id: str, token_id: str) -> str | None:
-        """Return the code of what keeps a payer from sending a token at all; None when nothing does."""
+        """Return the code of a failure that keeps a payer from sending a token at all; None without one."""
         account = await self._mirror.account(payer_account_id)
         if account is None:
             return "INVALID_ACCOUNT_ID"
@@ -99,7 +99,7 @@ class Preflight:
         return _status_failure(relationship)
 
     async def fee_failure(self, payer_account_id: str, token: Token) -> FeeFailure | None:
-        """Return why a custom fee that a payer is charged for moving a token cannot be charged; None when all can."""
+        """Return the first custom fee that a payer would be charged and that cannot be charged; None when all can."""
         for fee in charged_fees(token, payer_account_id):
             token_id, collector_id = denomination(fee, token), fee.collector_account_id
             charged_in = None
@@ -123,13 +123,13 @@ class Preflight:
         return None if charged_in is None else await self._look_up(charged_in, collector)
 
     async def attribute(self, code: str, payer_account_id: str, token_id: str, recipient_id: str | None) -> str:
-        """Return the code of a refused transfer, said of whom it concerns as far as can be found out.
+        """Return the code of a refused transfer, attributed to its subject as far as that can be found.
 
         Args:
-            code: The network's code, which does not tell of whom.
-            payer_account_id: Who was to pay.
-            token_id: What was to be paid in.
-            recipient_id: The recipient, if it was the only one: if nothing is the matter with it, it is not blamed.
+            code: The network's code, which has no subject.
+            payer_account_id: The payer.
+            token_id: The payment token.
+            recipient_id: The recipient, if it was the only one: without a failure of its own, it is not blamed.
         """
         if code not in _OF_SOMEBODY:
             return code
@@ -142,10 +142,10 @@ class Preflight:
         return code
 
     async def require_payer(self, payer_account_id: str, token_id: str, signer: Signer) -> None:
-        """Check that a payer could pay in a token, but for how much it holds.
+        """Check that a payer could pay in a token, apart from its balance.
 
         Raises:
-            Conflict: It could not; the next step says what to do about it.
+            Conflict: The payer could not; the next step is the fix.
         """
         await self.require_key(payer_account_id, signer)
         failure = await self.payer_failure(payer_account_id, token_id)
@@ -162,7 +162,7 @@ class Preflight:
             await self._require_fees(token, payer_account_id)
 
     async def _require_fees(self, token: Token, payer_account_id: str) -> None:
-        """Refuse a token of which a custom fee cannot be charged: every transfer of it would fail."""
+        """Refuse a token with a custom fee that cannot be charged: every transfer of it would fail."""
         failure = await self.fee_failure(payer_account_id, token)
         if failure is not None:
             who = "the payer" if failure.account_id == payer_account_id else "the collector"
@@ -174,10 +174,10 @@ class Preflight:
             )
 
     async def require_key(self, payer_account_id: str, signer: Signer) -> None:
-        """Check that a key is the payer's. Of a list of keys nobody can tell from outside whether one is enough.
+        """Check that a key is the payer's. For a list of keys, nobody can see from outside if one is enough.
 
         Raises:
-            Conflict: It is another one, or the network knows no such payer.
+            Conflict: The payer has another key, or the network knows no such payer.
         """
         account = await self._mirror.account(payer_account_id)
         if account is None:
@@ -195,10 +195,10 @@ class Preflight:
             )
 
     async def token(self, token_id: str) -> Token:
-        """Describe a token.
+        """Return a token.
 
         Raises:
-            NotFound: There is no such token, or it is one of single pieces.
+            NotFound: There is no such token, or it is non-fungible.
         """
         token = await self._mirror.token(token_id)
         if token is None:
@@ -216,7 +216,7 @@ class Preflight:
         return await self._mirror.accounts(known) if known else {}
 
     async def _look_up(self, token: Token, account: Account) -> str | None:
-        """Ask about one account what a list of accounts does not tell."""
+        """Return the failure code of one account, by a lookup of what a list of accounts leaves out."""
         relationship = await self._mirror.relationship(account.account, token.token_id)
         if relationship is not None:
             return _status_failure(relationship)
@@ -227,7 +227,7 @@ class Preflight:
 
 
 def _failure(token: Token | None, account: Account) -> str | None:
-    """Say what keeps an account from receiving a token, as far as a list of accounts tells."""
+    """Return the failure code of an account as a recipient, as far as a list of accounts shows it."""
     if account.deleted:
         return "ACCOUNT_DELETED"
     if account.receiver_sig_required:
@@ -244,7 +244,7 @@ def _failure(token: Token | None, account: Account) -> str | None:
 
 
 def _association_failure(token: Token, slots: int) -> str | None:
-    """Say what keeps a transfer from associating an account by itself that has so many slots, not all of them taken."""
+    """Return the failure code of an automatic association, for an account with so many slots, not all of them taken."""
     if slots == 0:
         return "TOKEN_NOT_ASSOCIATED_TO_ACCOUNT"
     if token.kyc_key is not None:
@@ -253,14 +253,14 @@ def _association_failure(token: Token, slots: int) -> str | None:
 
 
 def _spread(accounts: Sequence[Account], at_most: int | None) -> Sequence[Account]:
-    """Return so many accounts, evenly spread over all; unless given, all."""
+    """Return so many accounts, evenly spread over all; by default all."""
     if at_most is None or at_most >= len(accounts):
         return accounts
     return [accounts[position * len(accounts) // at_most] for position in range(at_most)]
 
 
 def is_paused(token: Token) -> bool:
-    """Whether nobody can move a token now."""
+    """Return True if nobody can move a token now."""
     return token.pause_status == _PAUSED
 
 

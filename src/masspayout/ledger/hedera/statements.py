@@ -27,12 +27,12 @@ _WINDOW_NANOS = 60 * 86_400 * NANOS_PER_SECOND
 
 
 class StatementReader:
-    """Reads statements of payers, each from one mirror node: another may be behind by more than its replicas are.
+    """The statements of payers, each from one mirror node: another one may lag by more than its replicas do.
 
     Args:
         mirror: The mirror nodes.
-        first_block: The network that they have to be of.
-        margin_seconds: By how much the replicas of a mirror node may be behind each other.
+        first_block: The identity of the network, which they must have.
+        margin_seconds: The largest lag between the replicas of a mirror node.
     """
 
     def __init__(self, mirror: MirrorClient, first_block: FirstBlock, *, margin_seconds: int) -> None:
@@ -43,10 +43,10 @@ class StatementReader:
     async def pages(self, payer_account_id: str, *, after: int | None) -> AsyncIterator[StatementPage]:
         """Stream the statement of a payer after a time, up to the time that all replicas have seen.
 
-        That is the margin before the end of the newest block: what is read once is never read again, so nothing may
+        That time is the margin before the end of the newest block: no page is ever read again, so no transaction may
         show up later before the cursor. A replica that is behind would otherwise leave out the newest transactions, and
-        look as if there were none. So would a mirror node whose place another one takes meanwhile, which is further
-        behind: the newest block is asked for again before a cursor moves to an end that no transaction marks.
+        look as if there were none. So would a mirror node that is replaced meanwhile by one further behind: the newest
+        block is read again before a cursor moves to an end that no transaction marks.
 
         Raises:
             LedgerUnavailable: A mirror node cannot be read.
@@ -72,10 +72,10 @@ class StatementReader:
                 return
 
     async def held_units_at(self, account_id: str, token_id: str, at_nanos: int) -> int | None:
-        """Return what an account held of a token at a time: of the snapshot before, with what moved since.
+        """Return an account's balance of a token at a time: by the snapshot before, and the transactions since.
 
         None where the mirror nodes keep no snapshot of that account before, or have not seen that time yet; and for the
-        HBAR of an account that is as old as its network: no transaction shows what it began with.
+        HBAR of an account that is as old as its network: no transaction shows its first balance.
 
         Raises:
             LedgerUnavailable: A mirror node cannot be read.
@@ -110,7 +110,7 @@ class StatementReader:
         return None if account is None else account.created_timestamp
 
     async def _seen_by_all(self) -> tuple[str, int]:
-        """Return a mirror node, and up to when each replica of it has seen the network; 0 where none has."""
+        """Return a mirror node, and the time up to which each replica of it has seen the network; 0 if none has."""
         url = self._mirror.first_choice
         await self._first_block.require_at(url)
         return url, max(0, await self._newest_nanos(url) - self._margin_nanos)
@@ -120,9 +120,9 @@ class StatementReader:
         return 0 if block is None or block.timestamp.to is None else block.timestamp.to
 
     async def _require_seen(self, nanos: int, url: str) -> None:
-        """Refuse what was just read up to a time that the mirror node has not seen, whatever it said before.
+        """Refuse a page up to a time that the mirror node has not seen, though it reported that time before.
 
-        Any replica of it may answer: one that is behind by less than the margin has seen the time.
+        Any replica may answer: one that lags by less than the margin has seen the time.
         """
         seen_nanos = await self._newest_nanos(url)
         if seen_nanos < nanos:
@@ -142,7 +142,7 @@ class _Movements:
 
 
 class _PageMaker:
-    """Turns pages of the mirror node into pages of one account's statement."""
+    """The conversion of a mirror node's pages into pages of one account's statement."""
 
     def __init__(self, mirror: MirrorClient, account_id: str) -> None:
         self._mirror = mirror
@@ -150,7 +150,7 @@ class _PageMaker:
         self._tokens: dict[str, Token | None] = {}
 
     async def make(self, rows: Sequence[Transaction], cursor: int) -> StatementPage:
-        """Return the page that transactions make, up to a cursor."""
+        """Return the statement page of some transactions, up to a cursor."""
         await self._learn_tokens(rows)
         detailed = await asyncio.gather(*(self._with_custom_fees(row) for row in rows))
         entries: list[StatementEntry] = []
@@ -172,8 +172,8 @@ class _PageMaker:
     async def _with_custom_fees(self, row: Transaction) -> Transaction:
         """Return a transaction with the custom fees that it was charged: lists leave them out.
 
-        They are asked for where a collector of custom fees of a token that was moved got something, and where the token
-        has had other fees then.
+        A lookup is made if a collector of custom fees of a moved token received something, or if the token had other
+        fees at the time.
         """
         if row.result != _SUCCESS:
             return row
@@ -195,7 +195,7 @@ class _PageMaker:
 
 
 def _may_have_charged(token: Token, at_nanos: int, receivers: Collection[str]) -> bool:
-    """Return whether a token's custom fees may have been charged: a collector got something, or the fees changed."""
+    """Return True if a token's custom fees may have been charged: a collector received something, or fees changed."""
     fees = token.custom_fees
     if fees.created_timestamp is not None and fees.created_timestamp > at_nanos:
         return True
@@ -206,7 +206,7 @@ def _may_have_charged(token: Token, at_nanos: int, receivers: Collection[str]) -
 
 
 def _movements(row: Transaction, account_id: str) -> _Movements:
-    """Return the movements of an account. What it lost and nobody received was charged, so that the sum is right."""
+    """Return the movements of an account. An amount that it lost and nobody received is a fee, so the sum is right."""
     movements = _Movements()
     reward = sum(one.amount for one in row.staking_reward_transfers if one.account == account_id)
     movements.received_units[HBAR] += reward
@@ -230,7 +230,7 @@ def _movements(row: Transaction, account_id: str) -> _Movements:
 
 
 def _payments(moved: Mapping[tuple[str, str], int], token_id: str, lost_units: int) -> list[Payment]:
-    """Return which accounts received a token, up to what one sender lost: others may have sent the rest."""
+    """Return the payments in a token, up to the amount that one sender lost: others may have sent the rest."""
     payments = []
     for (moved_token_id, account), units in moved.items():
         received_units = min(units, lost_units)
@@ -257,7 +257,7 @@ def _entries(row: Transaction, movements: _Movements, account_id: str) -> list[S
 
 
 def _split(row: Transaction) -> tuple[str, int]:
-    """Return the payer and the start of validity of a transaction id as mirror nodes write it."""
+    """Return the payer and the start of validity of a transaction id of a mirror node."""
     payer, seconds, nanos = row.transaction_id.split("-")
     return payer, int(seconds) * NANOS_PER_SECOND + int(nanos)
 
@@ -270,7 +270,7 @@ def _unique_id(row: Transaction) -> str:
 
 
 def _change(row: Transaction, account_id: str, token_id: str) -> int:
-    """Return by how much an account's balance of a token, or of HBAR, changed."""
+    """Return the change of an account's balance in a token, or in HBAR."""
     if token_id == HBAR:
         return sum(one.amount for one in row.transfers if one.account == account_id)
     return sum(one.amount for one in row.token_transfers if (one.token_id, one.account) == (token_id, account_id))

@@ -1,4 +1,4 @@
-"""The network's times as it writes them, ``seconds.nnnnnnnnn``, and as integers of nanoseconds."""
+"""Times of the network: as it writes them, ``seconds.nnnnnnnnn``, and as integers of nanoseconds."""
 
 import re
 from typing import Annotated
@@ -14,7 +14,7 @@ def parse_timestamp(text: object) -> object:
     """Return a mirror node's time in nanoseconds; ``"1.5"`` is a second and a half.
 
     Raises:
-        ValueError: It is a text of another form.
+        ValueError: The text has another form.
     """
     if not isinstance(text, str):
         return text
@@ -25,7 +25,7 @@ def parse_timestamp(text: object) -> object:
 
 
 def format_timestamp(nanos: int) -> str:
-    """Return nanoseconds as mirror nodes write them, always with nine digits behind the point."""
+    """Return nanoseconds in the form of mirror nodes, always with nine digits behind the point."""
     seconds, rest = divmod(nanos, NANOS_PER_SECOND)
     return f"{seconds}.{rest:09d}"
 

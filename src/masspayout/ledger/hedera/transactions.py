@@ -1,4 +1,4 @@
-"""Transfers as the network takes them: built with the SDK, signed by whoever keeps the key, stored for several nodes.
+"""Transfers in the network's form: built with the SDK, signed by the custodian of the key, stored for several nodes.
 
 A transaction names the node that it goes to, so it is signed once for each of some nodes. All of these have one
 transaction id, and the network executes an id at most once; they are stored together, as a list.
@@ -38,7 +38,7 @@ _LARGEST_AMOUNT = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class StoredTransaction:
-    """What was stored, read again: one transaction, ready for each of its nodes."""
+    """A stored transaction, decoded, for each of its nodes."""
 
     transaction_id: str
     token_id: str
@@ -50,7 +50,7 @@ def build(transfer: Transfer, node_ids: Sequence[str], *, valid_seconds: int, ma
     """Build a transfer for some nodes, without signatures.
 
     Raises:
-        LedgerRejected: It can never be valid: an id is not of this network, an amount does not fit.
+        LedgerRejected: The transfer can never be valid: an id is not of this network, an amount does not fit.
     """
     transaction = TransferTransaction()
     total_units = sum(payment.amount_units for payment in transfer.payments)
@@ -81,7 +81,7 @@ async def sign(unsigned: TransactionList, signer: Signer) -> bytes:
     """Sign a transaction for each of its nodes, and return the bytes to store.
 
     Raises:
-        LedgerRejected: It is larger than the network takes, or the custodian refused to sign.
+        LedgerRejected: The transaction is larger than the network takes, or the custodian refused to sign.
         LedgerUnavailable: The custodian cannot be reached.
     """
     bodies = [SignedMessage.FromString(one.signedTransactionBytes).bodyBytes for one in unsigned.transaction_list]
@@ -106,10 +106,10 @@ async def sign(unsigned: TransactionList, signer: Signer) -> bytes:
 
 
 def read_stored(signed_bytes: bytes) -> StoredTransaction:
-    """Read what ``sign`` returned, and check that it is whole: what was altered since is never sent.
+    """Return a stored transaction from the bytes of ``sign``, verified: altered bytes are never sent.
 
     Raises:
-        LedgerRejected: It is none of ours, or was altered.
+        LedgerRejected: The transaction is not ours, or was altered.
     """
     try:
         transactions = TransactionList.FromString(signed_bytes).transaction_list
@@ -138,7 +138,7 @@ def _signed_message(key_type: KeyType, body: bytes) -> bytes:
 
 
 def _is_signed(message: SignedMessage) -> bool:
-    """Verify the signatures of a message; raises when one does not fit."""
+    """Verify the signatures of a message; raises when one does not match."""
     for pair in message.sigMap.sigPair:
         if pair.ed25519:
             Ed25519PublicKey.from_public_bytes(pair.pubKeyPrefix).verify(pair.ed25519, message.bodyBytes)

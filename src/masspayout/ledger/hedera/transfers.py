@@ -1,4 +1,4 @@
-"""Transfers between accounts by a transaction, without what came along: fees, custom fees, staking rewards."""
+"""Transfers of a transaction between accounts, without fees, custom fees and staking rewards."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ _NETWORK_ACCOUNTS = ("0.0.98", _REWARD_ACCOUNT, "0.0.801")
 
 
 def moved_units(transaction: Transaction) -> Mapping[tuple[str, str], int]:
-    """Return what each account got, or lost if below 0, by (token id, account id).
+    """Return the amount that each account got, or lost if below 0, by (token id, account id).
 
-    Custom fees are taken from those who collected them, not added to those who paid them.
+    Custom fees are subtracted from their collectors, not added to their payers.
     """
     moved: dict[tuple[str, str], int] = defaultdict(int)
     for transfer in transaction.token_transfers:
@@ -39,7 +39,7 @@ def payer_of(transaction: Transaction) -> str:
 def charged_tinybars(transaction: Transaction) -> int:
     """Return the network's fee for a successful transaction, as far as it was moved by this transaction itself.
 
-    Of the children of a contract call a fee is told, too, which the call has paid.
+    The children of a contract call show a fee, too, which the call has paid.
     """
     received: dict[str, int] = defaultdict(int)
     for hbar in transaction.transfers:
@@ -55,10 +55,10 @@ def _fee_accounts(transaction: Transaction) -> list[str]:
 
 
 def _take_out_the_fee(transaction: Transaction, moved: dict[tuple[str, str], int]) -> None:
-    """Take the network's fee from those who got it, so that what was paid to them, as to any account, is left.
+    """Subtract the network's fee from its collectors, which leaves the payments to them, as to any account.
 
-    Nothing can be paid to the fee collection account: what it got is the fee. Of shared fees the shares are not told,
-    so the smallest amounts count as shares: who pays an account of the network pays it more than that, as a rule.
+    Nothing can be paid to the fee collection account: all that it got is the fee. Shares of a divided fee are not
+    listed, so the smallest amounts count as shares: a payment to an account of the network is usually larger.
     """
     left = charged_tinybars(transaction)
     moved[HBAR, payer_of(transaction)] += left

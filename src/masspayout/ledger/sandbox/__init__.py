@@ -1,7 +1,7 @@
 """A small ledger for trying things out: it keeps its books in PostgreSQL and can be told to misbehave.
 
-``SandboxLedger`` is the adapter behind the port; its ``admin`` does what people do to a ledger besides paying: create
-tokens, deposit, freeze, advance the clock, set faults.
+``SandboxLedger`` is the adapter behind the port; its ``admin`` is the operator of the ledger: create tokens, deposit,
+freeze, advance the clock, set faults.
 """
 
 from masspayout.ledger.sandbox.adapter import SandboxLedger

@@ -41,13 +41,13 @@ from masspayout.settings import Settings
 
 _TRANSACTIONS_IN_FLIGHT = 4
 
-# What a small machine gets through, for estimates.
+# The rate of a small machine, for estimates.
 _RECIPIENTS_PER_SECOND = 6_000
 
 # A transaction must have begun to be valid when it arrives, also where two machines' clocks differ a little.
 _START_IN_THE_PAST_SECONDS = 5
 
-# A number that is later than this was made by a clock that was wrong, and would be taken only when its time comes.
+# A later number was made by a wrong clock: the ledger would refuse it until its time comes.
 _CEILING_SECONDS = 5
 
 
@@ -82,20 +82,20 @@ class SandboxLedger:
 
     @property
     def traits(self) -> LedgerTraits:
-        """What this ledger is like."""
+        """The traits of this ledger."""
         return self._traits
 
     async def identity(self) -> str:
-        """Return the sandbox's own id. One that is emptied is another ledger afterwards."""
+        """Return the sandbox's own id. A sandbox that is emptied is another ledger afterwards."""
         async with self._store.reading() as connection:
             return make_identity("sandbox", await self._store.network_id(connection))
 
     async def examine(self) -> str:
-        """Say nothing: the sandbox is where the database is, and one that was never used is left alone."""
+        """Return an empty sentence: the sandbox is where the database is, and one that was never used is left alone."""
         return ""
 
     async def token(self, token_id: str) -> TokenInformation:
-        """Describe a token.
+        """Return a token's facts.
 
         Raises:
             NotFound: There is no such token.
@@ -104,7 +104,7 @@ class SandboxLedger:
             return await find_token(connection, token_id)
 
     async def holders(self, token_id: str, *, at: datetime | None = None) -> HolderSnapshot:
-        """Read who holds a token, now or at an earlier time. Balances do not lag behind, whatever the faults.
+        """Return the holders of a token, now or at an earlier time. Balances never lag behind, with any faults.
 
         Raises:
             NotFound: There is no such token.
@@ -120,7 +120,7 @@ class SandboxLedger:
         return HolderSnapshot(to_datetime(at_nanos), books.stream_holders(self._store, token_id, at_nanos))
 
     async def balance_units(self, account_id: str, token_id: str) -> int:
-        """Return what an account holds of a token; 0 when it has nothing to do with it."""
+        """Return an account's balance of a token; 0 when it is unknown."""
         async with self._store.connection() as connection:
             await settle_up(self._store, connection)
             cursor = await connection.execute(
@@ -130,7 +130,7 @@ class SandboxLedger:
             return 0 if row is None else int(row["balance_units"])
 
     async def check_payer(self, payer_account_id: str, token_id: str, contract_terms: str | None = None) -> None:
-        """Let every payer try: the sandbox's payers need no keys and no contract."""
+        """Accept every payer: the sandbox's payers need no keys and no contract."""
 
     async def tariff(
         self,
@@ -138,7 +138,7 @@ class SandboxLedger:
         token_id: str,  # noqa: ARG002
         contract_terms: str | None = None,  # noqa: ARG002
     ) -> Tariff:
-        """Return how long payments take. The sandbox charges nothing."""
+        """Return the duration of payments. The sandbox charges nothing."""
         return Tariff(lambda recipient_count: Estimate(-(-recipient_count // _RECIPIENTS_PER_SECOND), fees=None))
 
     async def preflight(
@@ -150,7 +150,7 @@ class SandboxLedger:
         *,
         max_lookups: int | None = None,  # noqa: ARG002 - one query tells of all
     ) -> PreflightResult:
-        """Find out which accounts could not receive the token as things stand.
+        """Return the accounts that could not receive the token now.
 
         Raises:
             NotFound: There is no such token.
@@ -162,8 +162,8 @@ class SandboxLedger:
     async def sender(self, payer_account_id: str) -> Sender:
         """Return the payer itself, with the smallest start of validity that it may use now, in nanoseconds.
 
-        When another process has just advanced the clock, this one learns of it at its next call to the ledger; what it
-        signs before that expires, and is signed anew.
+        When another process has just advanced the clock, this one notices at its next call to the ledger; a transaction
+        that it signs before that expires, and is signed anew.
         """
         now_nanos = self._clock() + self._store.clock_offset_nanos
         return Sender(
@@ -198,7 +198,8 @@ class SandboxLedger:
         """Send a signed transaction. A return means that it was accepted, now or before; not that it succeeded.
 
         Raises:
-            LedgerRejected: It was refused on arrival. An earlier sending of the same bytes may still succeed.
+            LedgerRejected: The transaction was refused on arrival. An earlier sending of the same bytes may still
+                succeed.
             LedgerUnavailable: The ledger was too busy, and did not take it.
             LedgerUncertain: No answer came.
         """
@@ -227,16 +228,16 @@ class SandboxLedger:
             raise _no_answer(transaction)
 
     async def outcome(self, transaction_id: str, signed_bytes: bytes | None = None) -> Outcome:  # noqa: ARG002
-        """Say what became of a transaction, as far as can be known.
+        """Return the outcome of a transaction, as far as there is evidence.
 
-        Absence is proof of death once the mirror has seen the ledger pass the longest validity that anybody ever signed
-        with: the ledger takes it no more, and the books are complete up to the mirror's time.
+        Absence proves death once the mirror has seen the ledger pass the longest validity of any signed transaction:
+        the ledger takes the transaction no more, and the books are complete up to the mirror's time.
 
         Raises:
-            Invalid: It is no transaction id.
+            Invalid: The text is not a transaction id.
         """
         _, valid_start_nanos = split_transaction_id(transaction_id)
-        # What is shown stays shown; only about what is not, the network must be asked, which waits for its lock.
+        # A shown result never changes; only without one is the network read, which waits for its lock.
         async with self._store.reading() as connection:
             row = await books.find_result(connection, transaction_id)
         if row is None:
@@ -251,7 +252,7 @@ class SandboxLedger:
         return Settled(to_datetime(row["consensus_nanos"]), failures)
 
     async def statement(self, payer_account_id: str, *, after: int | None) -> AsyncIterator[StatementPage]:
-        """Stream what a payer paid and received, up to the mirror's time."""
+        """Stream a payer's payments and receipts, up to the mirror's time."""
         async with self._store.connection() as connection:
             network = await settle_up(self._store, connection)
         reading = {"after_nanos": after or 0, "until_nanos": network.mirror_nanos}
@@ -259,16 +260,16 @@ class SandboxLedger:
             yield page
 
     async def statement_position(self, at: datetime) -> int:
-        """Return a time in nanoseconds: what happens at it is read, and nothing before."""
+        """Return a time in nanoseconds: transactions from that time on are read, and none before."""
         return to_nanos(at) - 1
 
     async def held_units_at(self, payer_account_id: str, token_id: str, cursor: int) -> int | None:
-        """Return what a payer held of a token at a time in nanoseconds."""
+        """Return a payer's balance of a token at a time in nanoseconds."""
         async with self._store.reading() as connection:
             return await find_held_units(connection, payer_account_id, token_id, cursor)
 
     async def settling_seconds(self) -> int:
-        """Return the longest validity that anybody ever signed with, and how far the mirror lags behind."""
+        """Return the longest validity of any signed transaction, plus the mirror's lag."""
         async with self._store.connection() as connection:
             network = await self._store.lock(connection)
         return network.longest_valid_seconds + math.ceil(network.faults.mirror_lag_seconds)
@@ -278,11 +279,14 @@ class SandboxLedger:
         return None
 
     async def clock_offset_nanos(self) -> int:
-        """Return by how much the sandbox's clock was advanced. A sandbox that was never used is left alone."""
+        """Return the nanoseconds by which the sandbox's clock was advanced.
+
+        A sandbox that was never used is left alone.
+        """
         return await self._store.find_clock_offset_nanos()
 
     async def clock_lead_seconds(self) -> float | None:
-        """Return how far the sandbox's server is ahead of our clock; None for a sandbox that was never used."""
+        """Return the seconds that the sandbox's server is ahead of our clock; None for one that was never used."""
         if not await self._store.exists():
             return None
         async with self._store.connection() as connection:
@@ -290,22 +294,22 @@ class SandboxLedger:
         return (network.next_nanos - self._clock() - self._store.clock_offset_nanos) / NANOS_PER_SECOND
 
     async def delay_seconds(self) -> int:
-        """Return how far the mirror lags behind."""
+        """Return the mirror's lag."""
         async with self._store.connection() as connection:
             return math.ceil((await self._store.lock(connection)).faults.mirror_lag_seconds)
 
     async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
-        """Return what each transaction moved to each recipient, by (transaction id, account id), as is shown by now."""
+        """Return the amount that each shown transaction moved to each recipient, by (transaction id, account id)."""
         async with self._store.connection() as connection:
             network = await settle_up(self._store, connection)
         async with self._store.connection() as connection:
             return await books.find_transferred_units(connection, transaction_ids, until_nanos=network.mirror_nanos)
 
     async def events(self, contract_id: str, *, after: tuple[int, int]) -> AsyncIterator[LedgerEvent]:
-        """Stream what a contract, account or token reported after a cursor of (nanoseconds, index), in order.
+        """Stream the events of a contract, account or token after a cursor of (nanoseconds, index), in order.
 
-        An account reports its deposits (``Deposit``), a token that it moved (``Transfer``), and anything what it was
-        told to ``admin.emit``.
+        An account reports its deposits (``Deposit``), a token its transfers (``Transfer``), and any contract the events
+        of ``admin.emit``.
         """
         async with self._store.connection() as connection:
             network = await settle_up(self._store, connection)
@@ -313,17 +317,17 @@ class SandboxLedger:
             yield event
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         await self._store.close()
 
 
 async def _carry(
     connection: Connection, network: Network, transaction: SandboxTransaction, signed_bytes: bytes
 ) -> bool:
-    """Carry a transaction through the unreliable network to the ledger. Return whether it was lost or delayed.
+    """Deliver a transaction over the unreliable network to the ledger. Return True if it was lost or delayed.
 
     Raises:
-        LedgerRejected: The ledger refused it.
+        LedgerRejected: The ledger refused the transaction.
     """
     faults = network.faults
     if strikes(faults.lose_request_percent):

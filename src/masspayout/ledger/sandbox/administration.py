@@ -1,4 +1,4 @@
-"""What people do to a ledger besides paying: tokens, deposits, freezes, the clock, faults.
+"""Administration of the sandbox: tokens, deposits, freezes, the clock, faults.
 
 The commands ``masspayout sandbox …``, the demo and the tests use it.
 """
@@ -25,7 +25,7 @@ DEFAULT_TREASURY = "0.0.1000"
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """How an account stands to one token."""
+    """An account's holding of one token."""
 
     token_id: str
     balance_units: int
@@ -35,7 +35,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
-    """What the sandbox knows of an account. Without holdings it has never heard of it."""
+    """The state of an account. One without holdings is unknown to the sandbox."""
 
     account_id: str
     deleted: bool
@@ -44,7 +44,10 @@ class AccountState:
 
 @dataclass(frozen=True, slots=True)
 class RecordedTransaction:
-    """A line of the books. ``moved_units`` went to ``paid_count`` accounts; ``failed_count`` accounts got nothing."""
+    """A transaction in the books.
+
+    ``moved_units`` went to ``paid_count`` accounts; ``failed_count`` accounts got nothing.
+    """
 
     transaction_id: str
     kind: str
@@ -78,16 +81,16 @@ class SandboxAdministration:
         treasury_account_id: str = DEFAULT_TREASURY,
         holders: Iterable[tuple[str, int]] = (),
     ) -> TokenInformation:
-        """Create a token and hand it out; the treasury keeps what is left of the supply.
+        """Create a token and distribute it to holders; the treasury keeps the rest of the supply.
 
         Args:
-            token_id: Its id, in canonical form.
-            name: What it is called.
-            symbol: Its short name.
-            decimals: How many decimals a whole token has.
-            supply_units: What there is in all; unless given, as much as the holders get.
-            treasury_account_id: Who gets the rest.
-            holders: Account and amount, loaded as a stream: millions are fine.
+            token_id: The id, in canonical form.
+            name: The name.
+            symbol: The short name.
+            decimals: The decimals of a whole token.
+            supply_units: The supply; by default the sum of the holders' amounts.
+            treasury_account_id: The account that gets the rest.
+            holders: Accounts and amounts, loaded as a stream: millions are fine.
 
         Raises:
             Conflict: There is such a token already.
@@ -128,7 +131,7 @@ class SandboxAdministration:
     async def deposit(
         self, token_id: str, amount_units: int, account_id: str, *, sender_account_id: str | None = None
     ) -> str:
-        """Mint into an account, or let another one pay. Return the transaction's id.
+        """Mint into an account, or transfer from another one. Return the transaction's id.
 
         The account is created and associated if it is new.
 
@@ -167,22 +170,22 @@ class SandboxAdministration:
     async def emit(
         self, contract_id: str, name: str, payload: Mapping[str, object], *, timestamp_nanos: int | None = None
     ) -> None:
-        """Have a contract report an event.
+        """Add an event of a contract.
 
         Args:
-            contract_id: Who reports it, in canonical form.
-            name: Its kind; a listener sets aside what it does not know.
-            payload: What it says.
-            timestamp_nanos: When it happened, for one that shows late or together with others; unless given, now.
+            contract_id: The contract, in canonical form.
+            name: The kind of event; a listener sets an unknown one aside.
+            payload: The values of the event.
+            timestamp_nanos: The time, for an event that shows late or together with others; by default now.
 
         Raises:
-            Invalid: The books cannot hold it.
+            Invalid: The books cannot hold the payload.
         """
         async with self._locked() as (connection, network):
             await emit(connection, contract_id, name, payload, timestamp_nanos or network.next_nanos)
 
     async def freeze(self, account_ids: Sequence[str], token_id: str | None = None) -> None:
-        """Freeze accounts for one token, or for all there are: they neither receive nor send it."""
+        """Freeze accounts for one token, or for all tokens: they neither receive nor send it."""
         await self._mark(account_ids, token_id, frozen=True)
 
     async def unfreeze(self, account_ids: Sequence[str], token_id: str | None = None) -> None:
@@ -190,22 +193,25 @@ class SandboxAdministration:
         await self._mark(account_ids, token_id, frozen=False)
 
     async def associate(self, account_ids: Sequence[str], token_id: str | None = None) -> None:
-        """Associate accounts with one token, or with all there are. New accounts need it not: a transfer does it."""
+        """Associate accounts with one token, or with all tokens.
+
+        New accounts need no association: a transfer creates it.
+        """
         await self._mark(account_ids, token_id, associated=True)
 
     async def dissociate(self, account_ids: Sequence[str], token_id: str | None = None) -> None:
-        """Dissociate accounts from one token, or from all there are. Unlike on Hedera they keep what they hold."""
+        """Dissociate accounts from one token, or from all tokens. Unlike on Hedera they keep their balances."""
         await self._mark(account_ids, token_id, associated=False)
 
     async def delete_accounts(self, account_ids: Sequence[str]) -> None:
-        """Delete accounts, for ever and whatever the token. Unlike on Hedera they keep what they hold."""
+        """Delete accounts for ever, for all tokens. Unlike on Hedera they keep their balances."""
         async with self._locked() as (connection, _):
             await connection.execute(
                 "INSERT INTO deleted_account SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING", [list(account_ids)]
             )
 
     async def set_paused(self, token_id: str, *, paused: bool) -> None:
-        """Pause a token, or let it move again.
+        """Pause or unpause a token.
 
         Raises:
             NotFound: There is no such token.
@@ -215,7 +221,7 @@ class SandboxAdministration:
             await connection.execute("UPDATE token SET paused = %s WHERE token_id = %s", [paused, token_id])
 
     async def account(self, account_id: str) -> AccountState:
-        """Return what the sandbox knows of an account."""
+        """Return the state of an account."""
         async with self._locked() as (connection, _):
             cursor = await connection.execute(
                 "SELECT EXISTS (SELECT FROM deleted_account WHERE account_id = %s) AS deleted", [account_id]
@@ -243,7 +249,7 @@ class SandboxAdministration:
     async def transactions(self, *, limit: int = 20) -> Sequence[RecordedTransaction]:
         """Return the newest transactions, the newest first."""
         async with self._locked():
-            pass  # what was delayed and is due now is in the books before they are read
+            pass  # delayed transactions that are due are in the books before these are read
         async with self._store.connection() as connection:
             cursor = await connection.execute(
                 """
@@ -270,12 +276,12 @@ class SandboxAdministration:
             ]
 
     async def faults(self) -> Faults:
-        """Return what goes wrong at present."""
+        """Return the present faults."""
         async with self._store.connection() as connection:
             return (await self._store.lock(connection)).faults
 
     async def set_faults(self, faults: Faults) -> None:
-        """Replace what goes wrong, for every process that uses this sandbox. ``Faults()`` mends all."""
+        """Replace the faults, for every process that uses this sandbox. ``Faults()`` removes all."""
         async with self._store.connection() as connection:
             await self._store.lock(connection)
             await self._store.set_faults(connection, faults)
@@ -286,7 +292,7 @@ class SandboxAdministration:
             return to_datetime((await self._store.lock(connection)).next_nanos)
 
     async def advance(self, seconds: float) -> datetime:
-        """Move the ledger's clock ahead, for every process; return its new time.
+        """Advance the ledger's clock, for every process. Return its new time.
 
         Raises:
             Invalid: The time is not above 0: a ledger's clock never runs backwards.
@@ -299,7 +305,7 @@ class SandboxAdministration:
             return to_datetime((await self._store.lock(connection)).next_nanos)
 
     async def reset(self) -> None:
-        """Forget tokens, accounts, transactions and faults; keep the time."""
+        """Delete tokens, accounts, transactions and faults; the time stays."""
         await self._store.reset()
 
     @asynccontextmanager
@@ -316,7 +322,7 @@ class SandboxAdministration:
         frozen: bool | None = None,
         associated: bool | None = None,
     ) -> None:
-        """Set a flag on holdings, making those that there are not, so that the flag is remembered."""
+        """Set a flag on holdings. A missing holding is created, so that the flag is remembered."""
         async with self._locked() as (connection, _):
             if token_id is not None:
                 await find_token(connection, token_id)
@@ -341,5 +347,5 @@ class SandboxAdministration:
 
 
 def _operator_transaction_id(account_id: str, network: Network) -> str:
-    """Name what the operator did. The nonce keeps it apart from the ids that payers make themselves."""
+    """Return the id of an operator's transaction. Its nonce keeps it apart from the ids of payers."""
     return f"{make_transaction_id(account_id, network.next_nanos)}/1"

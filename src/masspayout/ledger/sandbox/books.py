@@ -1,4 +1,4 @@
-"""Reading the sandbox's books without holding up the ledger: holders at a time, payments."""
+"""Queries on the sandbox's books that do not hold up the ledger: holders at a time, payments."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
@@ -11,10 +11,10 @@ _PAGE_SIZE = 5_000
 
 
 async def stream_holders(store: SandboxStore, token_id: str, at_nanos: int) -> AsyncIterator[Sequence[HolderBalance]]:
-    """Stream who held a token at a time: what they hold now, less what later transactions moved.
+    """Stream the holders of a token at a time: their present balances, less later transactions.
 
-    One cursor reads one snapshot, and what is entered after it was opened is later than ``at_nanos``; so the pages are
-    of one moment, however long they take to read.
+    One cursor reads one snapshot, and transactions that are recorded after its opening are later than ``at_nanos``; so
+    the pages are of one moment, however long their reading takes.
     """
     async with store.connection() as connection, connection.cursor(name="holders") as cursor:
         await cursor.execute(
@@ -43,7 +43,7 @@ async def stream_holders(store: SandboxStore, token_id: str, at_nanos: int) -> A
 
 
 async def find_result(connection: Connection, transaction_id: str, *, until_nanos: int | None = None) -> DictRow | None:
-    """Return what became of a transaction up to a time; without one, if the mirror does not lag behind."""
+    """Return the result of a transaction up to a time; without a time, if the mirror does not lag behind."""
     cursor = await connection.execute(
         """
         SELECT result, failed_accounts, failure_codes, consensus_nanos
@@ -61,7 +61,7 @@ async def find_result(connection: Connection, transaction_id: str, *, until_nano
 async def find_transferred_units(
     connection: Connection, transaction_ids: Sequence[str], *, until_nanos: int
 ) -> Mapping[tuple[str, str], int]:
-    """Return what transfers up to a time moved to each recipient, by (transaction id, account id)."""
+    """Return the amounts that transfers up to a time moved to each recipient, by (transaction id, account id)."""
     cursor = await connection.execute(
         """
         SELECT transaction_id, paid.account_id, paid.units

@@ -1,7 +1,7 @@
-"""What the sandbox's contracts report: deposits, transfers of tokens, and whatever they are told to emit.
+"""Events of the sandbox's contracts: deposits, transfers of tokens, and events that the operator emits.
 
 Deposits and transfers are read from the books. An account's deposit is event 0 of its moment, a token's transfer event
-1, so that ids may be both; what was emitted follows from 2.
+1, so that ids may be both; emitted events have indexes from 2.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -17,10 +17,10 @@ from masspayout.ledger.sandbox.store import Connection, SandboxStore
 async def emit(
     connection: Connection, contract_id: str, name: str, payload: Mapping[str, object], timestamp_nanos: int
 ) -> None:
-    """Enter an event after those that the contract has at the same moment.
+    """Store an event after those that the contract has at the same moment.
 
     Raises:
-        Invalid: The books cannot hold it: it has a NUL in it.
+        Invalid: The books cannot hold the event: it has a NUL in it.
     """
     try:
         await connection.execute(
@@ -38,9 +38,9 @@ async def emit(
 async def stream_events(
     store: SandboxStore, contract_id: str, *, after: tuple[int, int], until_nanos: int
 ) -> AsyncIterator[LedgerEvent]:
-    """Stream what a contract, account or token reported after a cursor of (nanoseconds, index), in order."""
+    """Stream the events of a contract, account or token after a cursor of (nanoseconds, index), in order."""
     async with store.connection() as connection, connection.cursor(name="events") as cursor:
-        # Payments by the account itself are by far the most rows: they are sorted out before their arrays are read.
+        # Payments by the account itself are by far the most rows: they are filtered out before their arrays are read.
         await cursor.execute(
             """
             SELECT timestamp_nanos, event_index, name, payload

@@ -1,6 +1,6 @@
-"""What the sandbox does with a transaction that reaches it: the rules of the network, then the books.
+"""Execution of a transaction that reaches the sandbox: the rules of the network, then the books.
 
-Everything here runs under the ledger's lock, inside one database transaction.
+All of this runs under the ledger's lock, inside one database transaction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,14 +20,14 @@ _BUSY = "THROTTLED_AT_CONSENSUS"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a transaction: ``code`` when it pays nobody, otherwise who gets nothing, and why."""
+    """The result of a transaction: ``code`` when it pays nobody, otherwise the failures by account."""
 
     code: str = SUCCESS
     failures: Mapping[str, str] = field(default_factory=dict)
 
 
 async def settle_up(store: SandboxStore, connection: Connection) -> Network:
-    """Take the ledger's lock and deliver the delayed transactions that are due, whoever sent them."""
+    """Take the ledger's lock and deliver the delayed transactions that are due, of all senders."""
     network = await store.lock(connection)
     if network.anything_due:
         cursor = await connection.execute(
@@ -49,7 +49,7 @@ async def execute(connection: Connection, transaction: SandboxTransaction, netwo
     """Execute a transaction, unless its id was used before; then nothing happens, as on Hedera.
 
     Raises:
-        LedgerRejected: It is refused on arrival: too early, or too late. Its id stays unused.
+        LedgerRejected: The transaction is refused on arrival: too early, or too late. Its id stays unused.
     """
     position = await _look_up(connection, transaction)
     if position["is_known"]:
@@ -67,7 +67,7 @@ async def execute(connection: Connection, transaction: SandboxTransaction, netwo
 async def find_failures(connection: Connection, token_id: str, account_ids: Sequence[str]) -> dict[str, str]:
     """Return the accounts that cannot receive (or send) a token, each with the failure code.
 
-    Accounts that the ledger has never heard of do not fail: their first transfer creates and associates them.
+    Accounts that the ledger does not know do not fail: their first transfer creates and associates them.
     """
     cursor = await connection.execute(
         """
@@ -105,7 +105,8 @@ async def record(
 ) -> None:
     """Credit accounts, creating and associating those that are new, and write the transaction into the books.
 
-    Its id is used up from now on, whatever the verdict. One statement does both, so that the lists travel once.
+    The transaction's id is used up from now on, with any verdict. One statement does both, so that the lists travel
+    once.
     """
     verdict = verdict or Verdict()
     await connection.execute(
@@ -143,7 +144,7 @@ async def record(
 
 
 def _joined(values: Iterable[str | int]) -> str:
-    """Write a long list as one text: the driver takes far longer over an array. No account id has a comma in it."""
+    """Return a long list as one text: the driver takes far longer over an array. No account id has a comma in it."""
     return ",".join(map(str, values))
 
 
@@ -152,9 +153,9 @@ def _arrival(row: DictRow) -> tuple[int, int]:
 
 
 async def _look_up(connection: Connection, transaction: SandboxTransaction) -> DictRow:
-    """Read whether the id was used before, and how token, payer and recipients stand.
+    """Return whether the id was used before, with the state of token, payer and recipients.
 
-    ``paused`` is NULL for an unknown token. ``is_obstructed`` says that somebody cannot receive or send.
+    ``paused`` is NULL for an unknown token. ``is_obstructed`` is true if any account cannot receive or send.
     """
     cursor = await connection.execute(
         """
@@ -183,7 +184,7 @@ async def _look_up(connection: Connection, transaction: SandboxTransaction) -> D
 
 
 def _refusal(transaction: SandboxTransaction, network: Network) -> LedgerRejected | None:
-    """Say why the network does not take a transaction now, if so."""
+    """Return the error of a transaction that the network does not take now, if any."""
     if transaction.valid_seconds > network.longest_valid_seconds:
         return LedgerRejected(
             "INVALID_TRANSACTION_DURATION",
@@ -209,7 +210,7 @@ def _refusal(transaction: SandboxTransaction, network: Network) -> LedgerRejecte
 async def _judge(
     connection: Connection, transaction: SandboxTransaction, position: DictRow, rejections: Mapping[str, str]
 ) -> Verdict:
-    """Decide who is paid. What concerns everybody comes first; then, in the transaction's order, the recipients."""
+    """Return the verdict on a transaction: failures of all first; then, in its order, those of the recipients."""
     if position["paused"] is None:
         return Verdict("INVALID_TOKEN_ID")
     if position["paused"]:

@@ -1,4 +1,4 @@
-"""What the sandbox can be told to do wrong."""
+"""Faults of the sandbox, which the operator sets."""
 
 import random
 from collections.abc import Mapping
@@ -20,17 +20,17 @@ _PERCENTAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """How often, and how, the network between us and the ledger misbehaves. Percentages are of submitted transactions.
+    """The faults of the network between us and the ledger. Percentages are of submitted transactions.
 
     Attributes:
         lose_answer_percent: Executed, but the answer never comes.
         lose_request_percent: Lost on the way to the ledger: never executed, and no answer comes.
         duplicate_percent: Delivered twice.
         delay_percent: Delivered ``delay_seconds`` later; no answer comes meanwhile.
-        delay_seconds: By how much, in the ledger's time.
+        delay_seconds: The delay, in the ledger's time.
         throttle_percent: Turned away unread.
-        busy_percent: Taken, and then refused because there is too much else to do: its id is used up.
-        mirror_lag_seconds: How far what can be looked up is behind the ledger.
+        busy_percent: Taken, and then refused because the ledger is too busy: the id is used up.
+        mirror_lag_seconds: The lag of lookups behind the ledger.
         rejections: Accounts that refuse every transfer, each with its failure code; ``preflight`` does not report them.
 
     Raises:
@@ -62,16 +62,16 @@ class Faults:
 
     @property
     def any(self) -> bool:
-        """Whether anything is set to go wrong."""
+        """Return True if any fault is set."""
         return self != Faults()
 
     def as_json(self) -> dict[str, object]:
-        """Return what is stored: every field under its name."""
+        """Return the stored form: every field under its name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 def strikes(percent: int) -> bool:
-    """Throw the dice: never at 0, always at 100."""
+    """Return True at random with a probability: never at 0, always at 100."""
     return random.randrange(100) < percent  # noqa: S311 - nothing secret depends on it
 
 

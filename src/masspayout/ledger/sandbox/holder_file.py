@@ -1,4 +1,4 @@
-"""Reading who holds a new token from a CSV file: ``account_id,balance``, balances in smallest units."""
+"""The CSV file of a new token's holders: ``account_id,balance``, balances in smallest units."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,11 @@ _HINT = "Mend these rows; nothing was created."
 
 
 def read_holder_file(path: Path) -> Iterator[tuple[str, int]]:
-    """Read a register of holders: all of it is checked before the first one is handed out.
+    """Return the rows of a file of holders. All of it is checked before the first row is returned.
 
     Raises:
         NotFound: There is no such file.
-        Invalid: It is not a CSV file in UTF-8 with the columns ``account_id`` and ``balance``.
+        Invalid: The file is not a CSV in UTF-8 with the columns ``account_id`` and ``balance``.
         InvalidRows: Some rows are wrong; all of them are named, with row and column, duplicates with both rows.
     """
     rows: dict[str, int] = {}
@@ -39,7 +39,7 @@ def read_holder_file(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
-    """Yield the rows below the header with their line numbers; empty lines are passed over."""
+    """Yield the rows below the header with their line numbers; empty lines are skipped."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)

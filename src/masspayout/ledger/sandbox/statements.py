@@ -1,4 +1,4 @@
-"""Reading a payer's statement from the sandbox's books."""
+"""The payer statement from the sandbox's books."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ _PAGE_SIZE = 100
 async def stream_statement(
     store: SandboxStore, payer_account_id: str, *, after_nanos: int, until_nanos: int
 ) -> AsyncIterator[StatementPage]:
-    """Stream what a payer paid and received, in pages, after a time and up to one."""
+    """Stream a payer's payments and receipts, in pages, after a time and up to one."""
     cursor_nanos = after_nanos
     while True:
         async with store.reading() as connection:
@@ -29,7 +29,7 @@ async def stream_statement(
 
 
 async def find_held_units(connection: Connection, payer_account_id: str, token_id: str, at_nanos: int) -> int:
-    """Return what an account held of a token at a time: what it holds now, less what moved since."""
+    """Return an account's balance of a token at a time: its present balance, less later movements."""
     cursor = await connection.execute(
         """
         SELECT coalesce((

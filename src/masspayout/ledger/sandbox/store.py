@@ -28,9 +28,9 @@ SCHEMA_VERSION = 1
 # are in ``db/advisory_locks.py``.
 _LEDGER_LOCK = 0x5A4DB0C5
 
-# Plans are not kept: tables grow from nothing to millions of rows under one connection. Whoever waits for the ledger's
-# lock may wait for a million accounts to be made. All processes share that lock, and one that stands still gets it for
-# each of its connections in turn, so that none may keep it for long.
+# Plans are not kept: tables grow from nothing to millions of rows under one connection. The ledger's lock may be held
+# for as long as it takes to create a million accounts. All processes share that lock, and one that stands still gets it
+# for each of its connections in turn, so an idle transaction may keep it for three seconds only.
 _SESSION_SETTINGS = {
     "search_path": "sandbox",
     "plan_cache_mode": "force_custom_plan",
@@ -44,7 +44,7 @@ _COMMIT_SOON = {"synchronous_commit": "off"}
 
 _CONNECT_SECONDS = 10.0
 
-# A sandbox that is not there yet is looked for again after so long.
+# A sandbox that does not exist yet is looked up again after this long.
 _POLL_SECONDS = 5.0
 
 # There are no foreign keys: a million holders are loaded at once, and nobody but the sandbox writes here.
@@ -98,8 +98,8 @@ CREATE TABLE in_transit (
 );
 """
 
-# Made beside the others where they are missing: they came later. What contracts report besides the money that moves;
-# which sandbox this is.
+# Tables of later versions, created beside the others where they are missing: events that contracts emit, and the id of
+# this sandbox.
 _LATER_TABLES: LiteralString = """
 CREATE TABLE IF NOT EXISTS contract_event (
     contract_id text NOT NULL,
@@ -136,10 +136,10 @@ class Network:
     """The state of the sandbox's network at one moment, read under the ledger's lock.
 
     Attributes:
-        next_nanos: The consensus time of the transaction that comes next.
+        next_nanos: The consensus time of the next transaction.
         complete_nanos: Every transaction that has, or will ever have, a consensus time up to this one is in the books.
-        longest_valid_seconds: No transaction is, or ever was, valid for longer.
-        anything_due: Delayed transactions are waiting to be delivered.
+        longest_valid_seconds: The longest validity that any transaction has, or ever had.
+        anything_due: True if delayed transactions wait to be delivered.
     """
 
     next_nanos: int
@@ -150,7 +150,7 @@ class Network:
 
     @property
     def mirror_nanos(self) -> int:
-        """Up to when transactions can be looked up."""
+        """The time up to which transactions can be looked up."""
         return self.complete_nanos - int(self.faults.mirror_lag_seconds * NANOS_PER_SECOND)
 
 
@@ -166,13 +166,13 @@ class SandboxStore:
         self._is_outdated = False
         self._opening = asyncio.Lock()
         self._pool: AsyncConnectionPool[Connection] | None = None
-        # What was last seen of the clock, for those who need a time and cannot wait for the database.
+        # The last known offset, for callers that need a time and cannot wait for the database.
         self.clock_offset_nanos = 0
         self._missing_since: float | None = None
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection for one transaction: committed when the block ends, rolled back when it raises.
+        """Open a transaction on a connection: committed when the block ends, rolled back when it raises.
 
         Raises:
             LedgerUnavailable: The server cannot be reached, or went away.
@@ -182,13 +182,13 @@ class SandboxStore:
             async with pool.connection() as connection:
                 yield connection
         except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction, PoolTimeout) as error:
-            # Sessions keep what they began with: what may only be read now may be written to by others later.
+            # Sessions keep the mode that they began with: a read-only server may be writable for later ones.
             self._is_outdated |= isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
             raise self._unavailable(error) from error
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
-        """Lend a connection on which each statement is a transaction of its own: one exchange instead of three.
+        """Open a connection on which each statement is a transaction of its own: one exchange instead of three.
 
         Raises:
             LedgerUnavailable: The server cannot be reached, or went away.
@@ -202,9 +202,9 @@ class SandboxStore:
                     await connection.set_autocommit(False)
 
     async def lock(self, connection: Connection) -> Network:
-        """Make this transaction the only one of the ledger until it ends, and tell the ledger's time.
+        """Make this transaction the only one of the ledger until it ends, and return the state of the network.
 
-        Whoever holds the lock sees everything that went before, and nobody's consensus time lies before its own.
+        The holder of the lock sees everything that went before, and nobody's consensus time lies before its own.
         """
         cursor = await connection.execute(_LOCKED_NETWORK)
         cursor.nextset()
@@ -219,7 +219,7 @@ class SandboxStore:
         )
 
     async def exists(self) -> bool:
-        """Whether there are any books. Nothing is created."""
+        """Return True if there are any books. Nothing is created."""
         if self._pool is not None:
             return True
         if self._missing_since is not None and time.monotonic() - self._missing_since < _POLL_SECONDS:
@@ -234,28 +234,28 @@ class SandboxStore:
         return there
 
     async def find_clock_offset_nanos(self) -> int:
-        """Return by how much the clock was advanced: as seen last, if the server cannot be reached now."""
+        """Return the offset of the clock: the last known one, if the server cannot be reached now."""
         try:
             if await self.exists():
                 async with self.reading() as connection:
                     cursor = await connection.execute("SELECT clock_offset_nanos FROM network")
                     self.clock_offset_nanos = (await the_row(cursor))["clock_offset_nanos"]
         except (LedgerUnavailable, psycopg.Error):
-            # Whoever needs the ledger is told so by it. An offset that is too small only makes payouts start later.
+            # Callers that need the ledger get its error. An offset that is too small only makes payouts start later.
             pass
         return self.clock_offset_nanos
 
     async def network_id(self, connection: Connection) -> str:
-        """Return which sandbox this is: another one whenever it was emptied."""
+        """Return the id of this sandbox, which changes whenever it is emptied."""
         cursor = await connection.execute("SELECT network_id FROM network")
         return str((await the_row(cursor))["network_id"])
 
     async def set_faults(self, connection: Connection, faults: Faults) -> None:
-        """Replace what goes wrong, for every process."""
+        """Replace the faults, for every process."""
         await connection.execute("UPDATE network SET faults = %s", [Jsonb(faults.as_json())])
 
     async def advance_clock(self, connection: Connection, seconds: float) -> None:
-        """Move the ledger's clock ahead, for every process."""
+        """Advance the ledger's clock, for every process."""
         cursor = await connection.execute(
             "UPDATE network SET clock_offset_nanos = clock_offset_nanos + %s RETURNING clock_offset_nanos",
             [int(seconds * NANOS_PER_SECOND)],
@@ -263,7 +263,7 @@ class SandboxStore:
         self.clock_offset_nanos = (await the_row(cursor))["clock_offset_nanos"]
 
     async def reset(self) -> None:
-        """Become another ledger. Only the time goes on, never backwards: ids of transactions are made from it."""
+        """Become another ledger. Only the time continues, never backwards: ids of transactions are made from it."""
         async with self.connection() as connection:
             await self.lock(connection)
             await connection.execute(
@@ -299,7 +299,7 @@ class SandboxStore:
             return self._pool
 
     async def _create_tables(self) -> None:
-        """Create what is missing. Several processes may do so at once: the lock lets one of them."""
+        """Create the missing tables. Several processes may do so at once: the lock admits one of them."""
         async with self._single_connection() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LEDGER_LOCK])
             cursor = await connection.execute("SELECT to_regclass('sandbox.network') IS NULL AS missing")
@@ -340,7 +340,7 @@ class SandboxStore:
 
 
 async def the_row(cursor: psycopg.AsyncCursor[DictRow]) -> DictRow:
-    """Return the row that a statement always gives."""
+    """Return the single row of a statement that always has one."""
     row = await cursor.fetchone()
     if row is None:
         raise Conflict("The sandbox's network table has lost its row.", "Drop the schema: DROP SCHEMA sandbox CASCADE.")

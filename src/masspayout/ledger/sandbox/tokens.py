@@ -1,4 +1,4 @@
-"""The tokens of the sandbox: what they are like, and what is handed out, minted and taken."""
+"""The tokens of the sandbox: their facts, and how they are distributed, minted and debited."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -12,7 +12,7 @@ from masspayout.ledger.sandbox.store import Connection
 
 
 async def find_token(connection: Connection, token_id: str) -> TokenInformation:
-    """Describe a token.
+    """Return a token's facts.
 
     Raises:
         NotFound: There is no such token.
@@ -35,13 +35,13 @@ async def find_token(connection: Connection, token_id: str) -> TokenInformation:
 
 
 async def token_exists(connection: Connection, token_id: str) -> bool:
-    """Say whether there is a token of that id."""
+    """Return True if there is a token of that id."""
     cursor = await connection.execute("SELECT FROM token WHERE token_id = %s", [token_id])
     return await cursor.fetchone() is not None
 
 
 async def load_holders(connection: Connection, token_id: str, holders: Iterable[tuple[str, int]]) -> int:
-    """Stream holders into the books; return how much they got in all."""
+    """Stream holders into the books. Return the sum of their balances."""
     handed_out_units = 0
     try:
         async with (
@@ -61,7 +61,7 @@ async def load_holders(connection: Connection, token_id: str, holders: Iterable[
 
 
 async def mint(connection: Connection, token_id: str, amount_units: int) -> None:
-    """Add to the supply of a token; whoever gets it is credited by the record."""
+    """Add to the supply of a token; the record credits the recipient."""
     await connection.execute(
         "UPDATE token SET total_supply_units = total_supply_units + %s WHERE token_id = %s",
         [Decimal(amount_units), token_id],
@@ -72,7 +72,7 @@ async def take(connection: Connection, token_id: str, amount_units: int, account
     """Debit an account.
 
     Raises:
-        Conflict: It holds less than that.
+        Conflict: The account holds less than that.
     """
     cursor = await connection.execute(
         """

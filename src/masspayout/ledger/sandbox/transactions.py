@@ -14,11 +14,11 @@ class SandboxTransaction:
     """The body of a transfer, as it is signed.
 
     Attributes:
-        valid_start_nanos: From when on the ledger takes it, in nanoseconds since 1970; part of the id.
-        valid_seconds: For how long.
-        accounts: The recipients; ``amounts_units`` says what each is to get.
-        atomic: One bad recipient fails all of it. Part of the body, so that a change of settings cannot change what a
-            stored transaction will do.
+        valid_start_nanos: The start of validity, in nanoseconds since 1970; part of the id.
+        valid_seconds: The duration of validity.
+        accounts: The recipients, in the order of ``amounts_units``.
+        atomic: True if one bad recipient fails the whole transaction. Part of the body, so that a change of settings
+            cannot change the effect of a stored transaction.
     """
 
     payer_account_id: str
@@ -37,7 +37,7 @@ class SandboxTransaction:
 
     @property
     def expires_nanos(self) -> int:
-        """The last moment at which the ledger takes it."""
+        """The last moment of validity."""
         return self.valid_start_nanos + self.valid_seconds * NANOS_PER_SECOND
 
     def to_bytes(self) -> bytes:
@@ -48,10 +48,10 @@ class SandboxTransaction:
 
     @classmethod
     def from_bytes(cls, signed_bytes: bytes) -> "SandboxTransaction":
-        """Read what ``to_bytes`` wrote.
+        """Return the transaction from the bytes of ``to_bytes``.
 
         Raises:
-            LedgerRejected: The seal does not fit: the bytes were altered, or are none of the sandbox's.
+            LedgerRejected: The seal does not match: the bytes were altered, or are not of the sandbox.
         """
         seal, body = signed_bytes[:32], signed_bytes[32:]
         if seal != _seal(body):
@@ -66,5 +66,5 @@ class SandboxTransaction:
 
 
 def _seal(body: bytes) -> bytes:
-    """Tell the sandbox's own bytes from altered ones. No secret is in it: there is no money in a sandbox."""
+    """Return the seal that the sandbox's own bytes have. It is no secret: there is no money in a sandbox."""
     return hashlib.sha256(b"masspayout sandbox transaction\n" + body).digest()

@@ -1,1 +1,1 @@
-"""Keys that sign transactions, wherever they are kept."""
+"""Signing keys, in this process or with a custodian."""

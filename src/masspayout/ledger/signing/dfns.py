@@ -1,7 +1,8 @@
-"""The payer's key at the custodian DFNS: it signs when a service account asks for it, and never leaves.
+"""The payer's key at the custodian DFNS: it signs on request of a service account, and never leaves.
 
-Each request that changes something is signed in turn with the service account's own credential: the custodian gives a
-challenge for exactly this request, the signed challenge buys a token, and the token lets the request through once.
+Each request that changes something is signed in turn with the service account's own credential: the custodian returns a
+challenge for exactly this request, the signed challenge is exchanged for a token, and the token lets the request
+through once.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 2.0
 
 
 class DfnsSigner:
-    """A key of DFNS. Whatever it signs is verified before it is used."""
+    """A key at DFNS. Every signature is verified before it is used."""
 
     def __init__(self, api: "DfnsApi", key_id: str, key_type: KeyType, public_key: bytes) -> None:
         self._api = api
@@ -51,7 +52,7 @@ class DfnsSigner:
 
     @classmethod
     async def open(cls, settings: Settings) -> "DfnsSigner":
-        """Look up the key that the settings name.
+        """Return the signer of the key that the settings name.
 
         Raises:
             Invalid: A setting is missing, or the key is of a kind that no ledger here knows.
@@ -74,7 +75,7 @@ class DfnsSigner:
 
     @property
     def key_type(self) -> KeyType:
-        """Which kind of key it is."""
+        """The type of the key."""
         return self._key_type
 
     @property
@@ -87,7 +88,7 @@ class DfnsSigner:
 
         Raises:
             LedgerUnavailable: The custodian cannot be reached, or its approval takes too long.
-            LedgerRejected: The custodian refused to sign, or what it signed does not verify.
+            LedgerRejected: The custodian refused to sign, or the signature does not verify.
         """
         kind, field = ("Message", "message") if self._key_type is KeyType.ED25519 else ("Hash", "hash")
         path = f"/keys/{self._key_id}/signatures"
@@ -97,11 +98,11 @@ class DfnsSigner:
         return signature
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         await self._api.close()
 
     async def _completed(self, path: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Wait until a request for a signature has come to its end."""
+        """Wait until a request for a signature is completed."""
         pause_seconds = _FIRST_PAUSE_SECONDS
         try:
             async with asyncio.timeout(self._api.timeout_seconds):
@@ -164,7 +165,7 @@ class DfnsApi:
         return f"DfnsApi({self._http.base_url})"
 
     async def get(self, path: str) -> Mapping[str, Any]:
-        """Read something.
+        """Send a request that reads.
 
         Raises:
             LedgerUnavailable: The custodian cannot be reached.
@@ -173,13 +174,13 @@ class DfnsApi:
         return await self._call("GET", path)
 
     async def post_signed(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Do something that has to be signed by the service account.
+        """Send a request that the service account has to sign.
 
         Raises:
             LedgerUnavailable: The custodian cannot be reached.
             LedgerRejected: The custodian refused.
         """
-        # What is signed is the text of the body, so the same text is sent.
+        # The signature is over the text of the body, so exactly this text is sent.
         content = json.dumps(body, separators=(",", ":"))
         action = {
             "userActionPayload": content,
@@ -196,7 +197,7 @@ class DfnsApi:
         return await self._call("POST", path, content, {"X-DFNS-USERACTION": str(granted.get("userAction"))}, tries=1)
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         await self._http.aclose()
 
     def _assertion(self, challenge: str) -> dict[str, Any]:
@@ -216,7 +217,7 @@ class DfnsApi:
     async def _call(
         self, method: str, path: str, content: str | None = None, headers: Mapping[str, str] = {}, tries: int = _TRIES
     ) -> Mapping[str, Any]:
-        """Make a request; one that nobody answered is made again, unless it may be made only once."""
+        """Send a request. Without an answer it is retried, unless it may be sent only once."""
         for attempt in range(1, tries + 1):
             try:
                 return await self._call_once(method, path, content, headers)

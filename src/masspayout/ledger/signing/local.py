@@ -12,12 +12,12 @@ from masspayout.ledger.signing.private_keys import PrivateKey, key_type_of
 _SECP256K1_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
 _HALF_BYTES = 32
 
-# The name of the hash says only how long the digest is: any digest of 32 bytes is signed as it is.
+# The hash is named for its length only: any digest of 32 bytes is signed as it is.
 DIGEST_OF_32_BYTES = Prehashed(SHA256())
 
 
 class LocalSigner:
-    """A private key that was read into memory. The same message gives the same signature (RFC 8032, RFC 6979)."""
+    """A private key in memory. The same message gets the same signature (RFC 8032, RFC 6979)."""
 
     def __init__(self, key: PrivateKey) -> None:
         self._key = key
@@ -28,7 +28,7 @@ class LocalSigner:
 
     @property
     def key_type(self) -> KeyType:
-        """Which kind of key it is."""
+        """The type of the key."""
         return key_type_of(self._key)
 
     @property
@@ -44,16 +44,16 @@ class LocalSigner:
         return join_lower_half(*decode_dss_signature(der))
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no connection is open."""
 
 
 def public_bytes(key: Ed25519PublicKey | EllipticCurvePublicKey) -> bytes:
-    """Return a public key as the signer port gives it: 32 bytes, or the compressed point of 33."""
+    """Return a public key in the form of the signer port: 32 bytes, or the compressed point of 33."""
     if isinstance(key, Ed25519PublicKey):
         return key.public_bytes_raw()
     return key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
 
 
 def join_lower_half(r: int, s: int) -> bytes:
-    """Return an ECDSA signature as 64 bytes, with s in the lower half of the curve's order, as ledgers want it."""
+    """Return an ECDSA signature as 64 bytes, with s in the lower half of the curve's order, as ledgers require."""
     return r.to_bytes(_HALF_BYTES) + min(s, _SECP256K1_ORDER - s).to_bytes(_HALF_BYTES)

@@ -1,4 +1,4 @@
-"""Chooses the signer that the settings name."""
+"""The choice of the signer that the settings name."""
 
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.logs import keep_out
@@ -11,16 +11,16 @@ from masspayout.settings import Settings
 
 
 async def open_signer(settings: Settings, *, raw_key_type: KeyType | None = None) -> Signer:
-    """Return the signer for the payer, its public key at hand.
+    """Return the signer of the payer, with its public key loaded.
 
     Args:
-        settings: ``SIGNER``, ``PAYER_KEY…`` and ``DFNS_…`` count.
-        raw_key_type: The kind of a bare key where the ledger knows only one, unless ``PAYER_KEY_TYPE`` says it.
+        settings: The settings, of which ``SIGNER``, ``PAYER_KEY…`` and ``DFNS_…`` count.
+        raw_key_type: The type of a bare key where the ledger knows only one, unless ``PAYER_KEY_TYPE`` is set.
 
     Raises:
         Invalid: The key is missing or cannot be read; nothing of it is shown.
         LedgerUnavailable: The custodian cannot be reached.
-        LedgerRejected: The custodian lets us not use the key.
+        LedgerRejected: The custodian does not let us use the key.
     """
     if settings.signer == "dfns":
         return await DfnsSigner.open(settings)
@@ -32,10 +32,10 @@ async def open_signer(settings: Settings, *, raw_key_type: KeyType | None = None
 
 
 def payer_passphrase(settings: Settings) -> bytes | None:
-    """Return what decrypts the payer's key file, if it is set.
+    """Return the passphrase of the payer's key file, if it is set.
 
     Raises:
-        Invalid: It is set twice, or its file cannot be read.
+        Invalid: The passphrase is set twice, or its file cannot be read.
     """
     text = settings.payer_key_passphrase.get_secret_value()
     path = settings.payer_key_passphrase_file
@@ -48,7 +48,7 @@ def payer_passphrase(settings: Settings) -> bytes | None:
 
 
 def _key_content(settings: Settings) -> tuple[bytes, str]:
-    """Return what the key is written in, and where that stands."""
+    """Return the text of the key, and its source."""
     text = settings.payer_key.get_secret_value()
     path = settings.payer_key_file
     if text and path is not None:

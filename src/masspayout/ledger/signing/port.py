@@ -1,22 +1,22 @@
-"""What the adapters of real ledgers ask of whoever keeps the payer's key."""
+"""The signer port: the questions of ledger adapters to the custodian of the payer's key."""
 
 from enum import StrEnum
 from typing import Protocol
 
 
 class KeyType(StrEnum):
-    """The kinds of key that ledgers know."""
+    """The types of keys that ledgers know."""
 
     ED25519 = "ED25519"
     ECDSA_SECP256K1 = "ECDSA_SECP256K1"
 
 
 class Signer(Protocol):
-    """A key that signs, in this process or with a custodian. The key itself never leaves where it is kept."""
+    """A key that signs, in this process or with a custodian. The key itself never leaves its place."""
 
     @property
     def key_type(self) -> KeyType:
-        """Which kind of key it is."""
+        """The type of the key."""
 
     @property
     def public_key(self) -> bytes:
@@ -34,4 +34,4 @@ class Signer(Protocol):
         """
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""

@@ -1,6 +1,6 @@
 """Private keys as users of Hedera and Ethereum have them: PEM, DER, and hexadecimal of either or of the bare key.
 
-What cannot be read is named by where it came from; what was in it is never repeated.
+An error names the source of a key that cannot be read, and never repeats its content.
 """
 
 import base64
@@ -28,16 +28,16 @@ _HEDERA_ECDSA_PREFIX = bytes.fromhex("3030020100300706052b8104000a04220420")
 def read_private_key(
     content: bytes, *, source: str, passphrase: bytes | None = None, key_type: KeyType | None = None
 ) -> PrivateKey:
-    """Return the private key that a text or file holds.
+    """Return the private key in a text or file.
 
     Args:
-        content: What the text or file says.
-        source: Where it came from, for the error's sentence.
-        passphrase: What decrypts it, if it is encrypted.
-        key_type: The kind of a bare key of 32 bytes; a key that says its kind itself must be of this one.
+        content: The content of the text or file.
+        source: The source, for the error's sentence.
+        passphrase: The passphrase of an encrypted key.
+        key_type: The type of a bare key of 32 bytes; any other key must be of this type.
 
     Raises:
-        Invalid: It holds no such key, or the passphrase is missing or wrong.
+        Invalid: The content is no such key, or the passphrase is missing or wrong.
     """
     key = _read(content.strip() if b"-----BEGIN" in content else content, source, passphrase or None, key_type)
     if isinstance(key, EllipticCurvePrivateKey) and not isinstance(key.curve, SECP256K1):
@@ -53,7 +53,7 @@ def read_private_key(
 
 
 def key_type_of(key: PrivateKey) -> KeyType:
-    """Return the kind of a private key."""
+    """Return the type of a private key."""
     return KeyType.ED25519 if isinstance(key, Ed25519PrivateKey) else KeyType.ECDSA_SECP256K1
 
 
@@ -87,7 +87,7 @@ def _from_raw(binary: bytes, source: str, key_type: KeyType) -> PrivateKey:
 
 
 def _from_pair(binary: bytes, source: str) -> Ed25519PrivateKey:
-    """Read an ED25519 key that is written with its public key behind it."""
+    """Return an ED25519 key that is written with its public key behind it."""
     key = Ed25519PrivateKey.from_private_bytes(binary[:_RAW_BYTES])
     if key.public_key().public_bytes_raw() != binary[_RAW_BYTES:]:
         raise _unusable(source, "has 64 bytes, and the second half is not the first one's public key")

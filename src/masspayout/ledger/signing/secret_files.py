@@ -1,4 +1,4 @@
-"""Files that hold a secret. What is in them is never shown, nor is a part of it."""
+"""Files with a secret. Their content is never shown, nor is a part of it."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ from masspayout.kernel.errors import Invalid
 
 
 def read_secret_file(path: Path, setting: str) -> bytes:
-    """Return what a file says that a setting names.
+    """Return the content of a file that a setting names.
 
     Raises:
-        Invalid: It cannot be read.
+        Invalid: The file cannot be read.
     """
     try:
         return path.expanduser().read_bytes()

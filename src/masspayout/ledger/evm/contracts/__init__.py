@@ -11,10 +11,10 @@ __all__ = ["ExistingContract", "OwnContract", "PayingContract", "Results", "reco
 
 
 async def recognise(node: Node, address: str) -> PayingContract:
-    """Find out which kind of paying contract is at an address.
+    """Return the paying contract at an address, by its kind.
 
     Raises:
-        Invalid: There is no contract at all, or none that pays.
+        Invalid: There is no contract at all, or one that does not pay.
         LedgerUnavailable: No node could be reached.
     """
     if not await node.code(address):

@@ -1,4 +1,4 @@
-"""What can be said to LifeCycleCashFlow contracts, what they report, and which payments each of it is about."""
+"""The interface of LifeCycleCashFlow contracts, and the purpose of each of their calls and events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,7 +74,7 @@ INTERFACE = Interface(
     ]
 )
 
-# Snapshots are told apart by their numbers, whichever way the contract was told the amount; distributions likewise.
+# Snapshots are identified by their numbers, in all calls that pay by one; distributions likewise.
 _OCCASIONS: Mapping[str, Occasion] = {
     **dict.fromkeys(("AmountSnapshot", "PercentageSnapshot"), Occasion.SNAPSHOT),
     "Distribution": Occasion.DISTRIBUTION,
@@ -89,20 +89,20 @@ PAYMENT_EVENTS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What is paid. A contract pays each account once for each, but for redemptions, which have no ``number``."""
+    """The purpose of a payment, for which a contract pays each account once. Redemptions have no ``number``."""
 
     occasion: Occasion
     number: int | None
 
 
 def purpose_of_event(reported: Event) -> Purpose | None:
-    """Return what an event says was paid; None when it is about no payment."""
+    """Return the purpose of a reported payment; None for an event about no payment."""
     occasion = _OCCASIONS.get(reported.name.removesuffix("Executed").removesuffix("ByAddresses"))
     return None if occasion is None else Purpose(occasion, reported.fields.get("number"))
 
 
 def purpose_of_call(data: bytes) -> Purpose | None:
-    """Return what a call has paid; None when it is no call of such a contract that pays."""
+    """Return the purpose of a call that pays; None for any other call."""
     called = INTERFACE.called(data)
     occasion = called and _OCCASIONS.get(called.name.removeprefix("execute").removesuffix("ByAddresses"))
     if called is None or occasion is None:
@@ -111,6 +111,6 @@ def purpose_of_call(data: bytes) -> Purpose | None:
 
 
 def succeeded(executed: Event) -> dict[str, int]:
-    """Return whom a call paid how much; the lists are padded with zeros."""
+    """Return the accounts and amounts that a call paid; the lists of the event are padded with zeros."""
     paid = zip(executed.fields["succeeded"], executed.fields["paid"], strict=True)
     return {account: units for account, units in paid if account != ZERO_ADDRESS}

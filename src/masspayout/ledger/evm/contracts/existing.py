@@ -1,7 +1,7 @@
-"""LifeCycleCashFlow contracts that tokenised assets have already: they work out the amounts, and forget to say much.
+"""LifeCycleCashFlow contracts that tokenised assets have already: they compute the amounts, and report little.
 
-Whoever they paid before comes back as failed, so a failure is only believed after what they paid earlier was read. They
-are asked to pay lists of addresses only: with pages, holders who move between two calls are missed.
+An account that was paid before comes back as failed, so a failure is only believed after earlier payments were read.
+These contracts are asked to pay lists of addresses only: with pages, holders who move between two calls are missed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ _REVERT_CODES = {
 
 
 class ExistingContract:
-    """Such a contract, at an address."""
+    """An existing LifeCycleCashFlow contract, at an address."""
 
     def __init__(self, node: Node, address: str) -> None:
         self.address = address
@@ -108,10 +108,10 @@ class ExistingContract:
         return _call(known, [payment.account_id for payment in payments])
 
     async def results(self, data: bytes, receipt: Json, token_id: str) -> Results:
-        """See ``PayingContract``. Whoever is neither reported nor transferred to was not paid by this call.
+        """See ``PayingContract``. An account that is neither reported nor transferred to was not paid by this call.
 
         The evidence is the receipt of a final block, and for earlier payments all logs of the contract from nodes that
-        have the blocks asked for: a node that is behind raises, and says of nobody that they were not paid.
+        have the blocks asked for: a node that is behind raises, and proves nothing about anybody.
         """
         got = self._got(receipt, token_id)
         missing = _empty_handed(data, got)
@@ -125,7 +125,7 @@ class ExistingContract:
         return Results(failures, got | {account: payment.units for account, payment in earlier.items()})
 
     async def paid_before(self, data: bytes, receipt: Json, token_id: str) -> Mapping[str, str]:
-        """See ``PayingContract``. Whoever was redeemed before is not redeemed, and not paid."""
+        """See ``PayingContract``. An account that was redeemed before is neither redeemed nor paid again."""
         got, purpose = self._got(receipt, token_id), purpose_of_call(data)
         if purpose is None or purpose.occasion is Occasion.REDEMPTION:
             return {}
@@ -134,7 +134,7 @@ class ExistingContract:
         return {account: payment.transaction_hash for account, payment in earlier.items()}
 
     def revert_code(self, data: bytes) -> str | None:
-        """See ``PayingContract``. A bond complains in the same words of the contract as the contract of a sender."""
+        """See ``PayingContract``. A bond reports errors about the contract and about a sender in the same words."""
         name = INTERFACE.error(data) or ""
         if name == LACKS_ROLE and INTERFACE.error_values(data)[0] == self.address:
             return REDEEMER_ROLE_MISSING
@@ -157,7 +157,7 @@ class ExistingContract:
         return "DistributionExecuted", {**number, "paid": len(paid), "amount_units": sum(paid)}
 
     async def _require_role(self, sender: str, terms: ContractTerms | None) -> None:
-        """Refuse a sender that the contract would not obey; without terms, one that it would not obey in anything."""
+        """Refuse a sender without the role for these terms; without terms, one without any role."""
         roles = [_PAYOUT_ROLE, _CASH_OUT_ROLE]
         if terms is not None:
             roles = [_CASH_OUT_ROLE if terms.is_redemption else _PAYOUT_ROLE]
@@ -169,13 +169,13 @@ class ExistingContract:
             )
 
     async def _require_own_asset(self, sender: str, terms: ContractTerms) -> None:
-        """Have the sender pay nobody: that the contract belongs to another asset shows, and nothing happens."""
+        """Simulate a payment to nobody, which shows if the contract belongs to another asset."""
         refusal = await self._refusal(sender, terms)
         if refusal is not None and INTERFACE.error(refusal.data) == "InvalidAsset":
             raise self._of_another_asset(terms.asset_id)
 
     async def _require_redemption(self, sender: str, terms: ContractTerms) -> None:
-        """Have the sender redeem nobody's bonds: whatever is in the way of anybody's shows, and nothing happens."""
+        """Simulate a redemption for nobody, which shows any obstacle that concerns all holders."""
         bond = Bond(self._node, terms.asset_id)
         await bond.require_principal(self.address)
         refusal = await self._refusal(sender, terms)
@@ -184,7 +184,7 @@ class ExistingContract:
         await bond.require_redeemer(self.address)
 
     async def _refusal(self, sender: str, terms: ContractTerms) -> NodeError | None:
-        """Return how the contract refuses to pay nobody, if it does."""
+        """Return the error of a simulated payment to nobody, if there is one."""
         try:
             await self._node.call(self.address, _call(terms, []), sender=sender)
         except NodeError as refusal:
@@ -221,10 +221,10 @@ class ExistingContract:
         )
 
     async def _require_as_planned(self, bond_id: str, payments: Sequence[Payment]) -> None:
-        """Refuse to sign for holders who would not get what was planned, or whose bonds would not all be burnt.
+        """Refuse to sign for holders who would not get the planned amount, or whose bonds would not all be burnt.
 
         Raises:
-            LedgerRejected: There are some. Alone, each is refused with their own reason.
+            LedgerRejected: There are such holders. Alone, each is refused with a reason of their own.
         """
         bond, decimals = Bond(self._node, bond_id), await self._ask("getPaymentTokenDecimals")
         failures = await bond.failures(self.address, payments, decimals)
@@ -242,9 +242,9 @@ class ExistingContract:
     async def _not_redeemed(
         self, purpose: Purpose, missing: AbstractSet[str], got: Mapping[str, int], token_id: str, block: int
     ) -> Mapping[str, str]:
-        """Say why some got nothing: who came back as paid had been redeemed before, or had no bonds any more.
+        """Return the failures of accounts that got nothing: those reported paid were redeemed before, or had no bonds.
 
-        Whoever comes back as failed was not redeemed before, for then there would have been nothing to fail with.
+        An account that is reported failed was not redeemed before, for then it would have had no bonds to fail with.
         """
         failures = dict.fromkeys(missing - got.keys(), TRANSFER_REVERTED)
         empty_handed = missing & got.keys()
@@ -254,7 +254,7 @@ class ExistingContract:
         return failures
 
     def _got(self, receipt: Json, token_id: str) -> dict[str, int]:
-        """Return whom a call says to have paid how much, and whom it transferred how much."""
+        """Return the amounts by account that a call reported as paid or transferred."""
         reported: dict[str, int] = {}
         for executed in INTERFACE.events(receipt["logs"], self.address):
             if purpose_of_event(executed) is not None:
@@ -268,7 +268,7 @@ class ExistingContract:
 
 
 async def is_existing(node: Node, address: str) -> bool:
-    """Find out whether a contract is a LifeCycleCashFlow one: it answers what only those are asked."""
+    """Return True for a LifeCycleCashFlow contract: it answers questions that only such contracts know."""
     try:
         for name in ("getPaymentToken", "getPaymentTokenDecimals", "isPaused"):
             INTERFACE.answer(name, await node.call(address, INTERFACE.call(name)))
@@ -294,13 +294,13 @@ def _call(terms: ContractTerms, holders: Sequence[str]) -> bytes:
 
 
 def _holders_of(data: bytes) -> Sequence[str]:
-    """Return whom a call of ours was to pay: it names them one by one."""
+    """Return the holders of a call of ours, which names them one by one."""
     called = INTERFACE.called(data)
     return [] if called is None else next((each for each in called.arguments if isinstance(each, tuple)), ())
 
 
 def _empty_handed(data: bytes, got: Mapping[str, int]) -> set[str]:
-    """Return whom a call of ours was to pay, and who got nothing by it."""
+    """Return the holders of a call of ours who got nothing by it."""
     return {account for account in _holders_of(data) if not got.get(account)}
 
 

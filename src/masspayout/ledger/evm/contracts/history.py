@@ -1,7 +1,7 @@
-"""What a LifeCycleCashFlow contract paid before: it tells nobody whom it marked as paid.
+"""The earlier payments of a LifeCycleCashFlow contract, which has no query for the accounts it marked as paid.
 
-Its events say so, as far as they are known: behind its proxy there may have been a version that reported in other
-words. The payment token's own events say that it paid then too, and the call what for.
+Its events have them, as far as they are known: behind its proxy there may have been a version with other events. Then
+the payment token's own events show the transfer, and the call its purpose.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ _LOG_BLOCKS = 1000
 
 
 class PaidBefore(NamedTuple):
-    """How much an account got, in smallest units, and in which transaction."""
+    """The amount that an account got, in smallest units, and its transaction."""
 
     units: int
     transaction_hash: str
@@ -43,15 +43,15 @@ class History:
     async def payments(
         self, token_id: str, purpose: Purpose, accounts: AbstractSet[str], until: int
     ) -> dict[str, PaidBefore]:
-        """Return which accounts were paid for a purpose, up to a block.
+        """Return the accounts that were paid for a purpose, up to a block.
 
-        Who was marked as paid and got nothing is among them with 0, but for redemptions, which mark nobody.
+        An account that was marked as paid and got nothing is among them with 0, but for redemptions, which mark nobody.
 
         Args:
-            token_id: What the contract pays in.
-            purpose: What for.
-            accounts: Whom to look for.
-            until: A block's number.
+            token_id: The payment token.
+            purpose: The purpose of the payments.
+            accounts: The accounts to look for.
+            until: The number of the last block.
 
         Raises:
             LedgerUnavailable: The node does not give the logs.
@@ -73,7 +73,7 @@ class History:
         return found
 
     def _reported(self, logs: Sequence[Json]) -> dict[str, dict[Purpose, dict[str, int]]]:
-        """Return what each transaction says to have paid to whom, for which purposes."""
+        """Return the amounts that each transaction reported, by purpose and account."""
         reported: dict[str, dict[Purpose, dict[str, int]]] = defaultdict(dict)
         for log in logs:
             for executed in INTERFACE.events([log], self._contract_id):
@@ -85,14 +85,14 @@ class History:
         return reported
 
     async def _purpose_of(self, transaction_hash: str) -> Purpose | None:
-        """Return what a transaction had the contract pay; None when it was no call of it, or not one that pays."""
+        """Return the purpose of a transaction; None when it was no call of the contract, or not one that pays."""
         transaction = await self._node.request("eth_getTransactionByHash", transaction_hash)
         if transaction is None or str(transaction["to"]).lower() != self._contract_id:
             return None
         return purpose_of_call(from_hex(transaction["input"]))
 
     async def _logs(self, token_id: str, until: int) -> AsyncIterator[tuple[Sequence[Json], Sequence[Json]]]:
-        """Yield what the contract reported and what it transferred, from the newest blocks back to its first."""
+        """Yield the contract's reports and transfers, from the newest blocks back to its first."""
         reports = [[to_hex(INTERFACE.topic(name)) for name in PAYMENT_EVENTS]]
         transfers = [TRANSFER_TOPIC, topic_of(self._contract_id)]
 
@@ -112,7 +112,7 @@ async def newest_first(
     """Yield what is read of ranges of blocks, from the newest blocks back to the contract's first.
 
     Args:
-        node: What is read from.
+        node: The node to read from.
         contract_id: The contract.
         until: The newest block's number.
         read: Reads the blocks from one number to another.
@@ -126,7 +126,7 @@ async def newest_first(
 
 
 def _moved(transfers: Sequence[Json]) -> dict[str, dict[str, int]]:
-    """Return how much each transaction moved to whom."""
+    """Return the amounts that each transaction moved, by recipient."""
     moved: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for log in transfers:
         transfer = transfer_of(log)

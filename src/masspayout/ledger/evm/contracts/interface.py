@@ -1,4 +1,4 @@
-"""Contracts' interfaces: calls encoded; answers, events and errors decoded."""
+"""Interfaces of contracts: calls encoded; answers, events and errors decoded."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -11,12 +11,12 @@ from eth_utils.crypto import keccak
 
 Json = Mapping[str, Any]
 
-# What contracts revert with that give out roles, when an account calls that lacks one: it says both.
+# The error of contracts with roles, for a caller without the role: it names both.
 LACKS_ROLE = "AccountHasNoRole"
 
 
 class Event(NamedTuple):
-    """An event of a contract, decoded: its name, and what it says by the names of its fields."""
+    """An event of a contract, decoded: its name, and its values by field."""
 
     name: str
     fields: Mapping[str, Any]
@@ -51,7 +51,7 @@ class _Entry:
 
 
 class Interface:
-    """What can be said to a contract, and what it says."""
+    """The functions, events and errors of a contract."""
 
     def __init__(self, abi: Sequence[Mapping[str, Any]]) -> None:
         self.abi = abi
@@ -70,7 +70,7 @@ class Interface:
         return self._functions[name].selector
 
     def called(self, data: bytes) -> Called | None:
-        """Decode a call; None when it is of no function of this interface, or calls one with something else."""
+        """Return a call, decoded; None when its function or its arguments are not of this interface."""
         for entry in self._functions.values():
             if data[:4] == entry.selector:
                 try:
@@ -80,10 +80,10 @@ class Interface:
         return None
 
     def answer(self, name: str, data: bytes) -> tuple[Any, ...]:
-        """Return what a function returned.
+        """Return the values that a function returned.
 
         Raises:
-            eth_abi.exceptions.DecodingError: The data is no answer of this function.
+            eth_abi.exceptions.DecodingError: The data is not an answer of this function.
         """
         return _decode(self._functions[name].outputs, data)
 
@@ -93,7 +93,7 @@ class Interface:
         return entry.name if entry else None
 
     def error_values(self, data: bytes) -> tuple[Any, ...]:
-        """Return what an error of this interface says."""
+        """Return the values of an error of this interface."""
         return _decode(self._errors[bytes(data[:4])].types, data[4:])
 
     def topic(self, name: str) -> bytes:
@@ -101,9 +101,10 @@ class Interface:
         return next(topic for topic, entry in self._events.items() if entry.name == name)
 
     def event(self, log: Json) -> Event | None:
-        """Decode a log, as JSON-RPC gives it; None when it is no event of this interface.
+        """Return an event, decoded from a log of JSON-RPC; None when it is not of this interface.
 
-        Contracts of other versions log events of the same names and types, of which others are topics. These are none.
+        Contracts of other versions log events of the same names and types, but with other topics. These are not
+        decoded.
         """
         entry = self._events.get(_bytes(log["topics"][0])) if log["topics"] else None
         if entry is None:
@@ -114,7 +115,7 @@ class Interface:
             return None
 
     def events(self, logs: Sequence[Json], address: str) -> Iterator[Event]:
-        """Yield the events that a contract logged, as far as they are of this interface."""
+        """Yield the events of a contract's logs that are of this interface."""
         for log in logs:
             event = self.event(log) if log["address"].lower() == address else None
             if event is not None:
@@ -122,12 +123,12 @@ class Interface:
 
 
 def function(name: str, inputs: Sequence[str], outputs: Sequence[str]) -> dict[str, Any]:
-    """Describe a function of an interface by the types that it takes and returns."""
+    """Return the description of a function by the types that it takes and returns."""
     return {"type": "function", "name": name, "inputs": _unnamed(inputs), "outputs": _unnamed(outputs)}
 
 
 def event(name: str, **fields: str) -> dict[str, Any]:
-    """Describe an event of an interface by its fields' types; ``indexed`` follows the type of one that is a topic."""
+    """Return the description of an event by its fields' types; ``indexed`` follows the type of a topic."""
     inputs = [
         {"name": field, "type": kind.removesuffix(" indexed"), "indexed": kind.endswith(" indexed")}
         for field, kind in fields.items()
@@ -136,7 +137,7 @@ def event(name: str, **fields: str) -> dict[str, Any]:
 
 
 def error(name: str, *inputs: str) -> dict[str, Any]:
-    """Describe an error of an interface by the types that it says."""
+    """Return the description of an error by the types of its values."""
     return {"type": "error", "name": name, "inputs": _unnamed(inputs)}
 
 
@@ -156,10 +157,10 @@ def _fields(event: _Entry, log: Json) -> dict[str, Any]:
 
 
 def _decode(kinds: Sequence[str], data: bytes) -> tuple[Any, ...]:
-    """Decode what a contract said, which may be anything: bytes that are no text, for example, where a text should be.
+    """Decode a contract's answer, which may be anything: bytes that are not UTF-8 in place of a text, for example.
 
     Raises:
-        eth_abi.exceptions.DecodingError: It is nothing of these types.
+        eth_abi.exceptions.DecodingError: The data does not have these types.
     """
     try:
         return abi.decode(kinds, data)
@@ -172,7 +173,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _type_of(field: Mapping[str, Any]) -> str:
-    """Return a type as a signature spells it: tuples by their components."""
+    """Return a type as a signature has it: tuples by their components."""
     kind = str(field["type"])
     if not kind.startswith("tuple"):
         return kind

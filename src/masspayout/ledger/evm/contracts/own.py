@@ -1,4 +1,4 @@
-"""Our own paying contract, ``contracts/lifecycle_cash_flow.vy``: it is told whom to pay, and says what it did."""
+"""Our own paying contract, ``contracts/lifecycle_cash_flow.vy``: it is told each amount, and reports each payment."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from masspayout.ledger.failures import PAYER_IS_RECIPIENT, PAYMENT_NOT_REPORTED
 VERSION = "masspayout lifecycle cash flow 1"
 MAX_PAYMENTS = 256
 
-# What one transfer may cost: several times what any ordinary token needs, also for a recipient who never held it.
+# The gas limit of one transfer: several times the need of any ordinary token, also for a recipient who never held it.
 TRANSFER_GAS = 300_000
 
 TOKEN_REFUSED, WRONG_AMOUNT_ARRIVED, NOT_ENOUGH_FUNDS, NOT_PAYABLE = 3, 4, 5, 6
@@ -41,7 +41,7 @@ _REVERT_CODES = {
 
 @cache
 def artifact() -> Mapping[str, Any]:
-    """Return the contract as it was compiled: ``abi``, ``bytecode``, ``compiler``."""
+    """Return the compiled contract: ``abi``, ``bytecode``, ``compiler``."""
     file = resources.files("masspayout.ledger.evm.contracts") / "lifecycle_cash_flow.json"
     made: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return made
@@ -49,7 +49,7 @@ def artifact() -> Mapping[str, Any]:
 
 @cache
 def interface() -> Interface:
-    """Return what can be said to the contract, and what it says."""
+    """Return the interface of the contract."""
     return Interface(artifact()["abi"])
 
 
@@ -123,10 +123,10 @@ class OwnContract:
         return interface().call("pay", bytes.fromhex(str(payment_key).removeprefix("0x")), payments, TRANSFER_GAS)
 
     async def results(self, data: bytes, receipt: Json, token_id: str) -> Results:
-        """See ``PayingContract``. The logs say everything: whom the contract does not say to have paid is not paid.
+        """See ``PayingContract``. The logs are complete: a recipient without a report of payment is not paid.
 
-        It reports on each of them. If it reports nothing it is gone, with the block that had made it: to call an
-        address where no contract is succeeds, and does nothing. If it reports on some, the receipt lacks logs.
+        The contract reports on each recipient. Without any report it is gone, with the block that had created it: a
+        call to an address without a contract succeeds, and does nothing. With reports on some, the receipt lacks logs.
         """
         owed = _payments_of(data)
         failures, before = dict.fromkeys(owed, PAYMENT_NOT_REPORTED), {}
@@ -149,7 +149,10 @@ class OwnContract:
         return Results(failures, {} if got == owed else got)
 
     async def paid_before(self, data: bytes, receipt: Json, token_id: str) -> Mapping[str, str]:
-        """See ``PayingContract``. So it is if the database is an older copy, which does not know that one."""
+        """See ``PayingContract``.
+
+        That happens if the database is an older copy, which does not know the earlier transaction.
+        """
         already = [
             event.fields for event in interface().events(receipt["logs"], self.address) if event.name == "AlreadyPaid"
         ]
@@ -177,26 +180,26 @@ class OwnContract:
         return _REVERT_CODES.get(interface().error(data) or "")
 
     def event(self, log: Json) -> tuple[str, Mapping[str, str | int]] | None:
-        """See ``PayingContract``. What is paid is told by the token's own events."""
+        """See ``PayingContract``. Payments are in the token's own events."""
         event = interface().event(log)
         if event is None or event.name not in ("Paused", "Unpaused"):
             return None
         return event.name, {"account_id": event.fields["account"]}
 
     async def ask(self, name: str, *arguments: Any) -> Any:
-        """Return what a function of the contract that only reads says; addresses in canonical form."""
+        """Return the answer of a read-only function of the contract; addresses are in canonical form."""
         (value,) = interface().answer(name, await self._node.call(self.address, interface().call(name, *arguments)))
         return value
 
 
 def _payments_of(data: bytes) -> dict[str, int]:
-    """Return whom a call of ours was to pay how much."""
+    """Return the recipients and amounts of a call of ours."""
     called = interface().called(data)
     return {} if called is None else dict(called.arguments[1])
 
 
 async def is_own(node: Node, address: str) -> bool:
-    """Find out whether a contract is one of ours."""
+    """Return True if a contract is one of ours."""
     try:
         return interface().answer("version", await node.call(address, interface().call("version"))) == (VERSION,)
     except NodeError as error:

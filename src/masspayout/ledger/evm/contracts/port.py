@@ -1,4 +1,4 @@
-"""What the adapter asks of a contract that pays: our own, or one that others deployed."""
+"""The port of paying contracts: our own, and those that others deployed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from masspayout.kernel.movements import Payment
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What a call that pays came to.
+    """The results of a call that pays.
 
     Attributes:
-        failures: Who was not paid, each with the failure code. Who was paid before for the same counts as paid.
-        paid_units: What the others got, if that need not be what the call said; empty if it is.
+        failures: The failure codes of unpaid recipients. One who was paid before for the same key counts as paid.
+        paid_units: The amounts that the others got, if these may differ from the call's; empty if not.
     """
 
     failures: Mapping[str, str]
@@ -25,39 +25,39 @@ class PayingContract(Protocol):
 
     @property
     def address(self) -> str:
-        """Where it is, in canonical form."""
+        """The contract's address, in canonical form."""
 
     async def payment_token(self) -> str:
-        """Return the token that it pays in now."""
+        """Return the present payment token of the contract."""
 
     def encode_pause(self, *, paused: bool) -> bytes:
-        """Return the call that stops all payments, or lets them go on."""
+        """Return the call that pauses or unpauses all payments."""
 
     def encode_withdrawal(self, token_id: str, recipient: str, amount_units: int) -> bytes:
-        """Return the call that takes tokens out."""
+        """Return the call that withdraws tokens."""
 
     @property
     def report_topics(self) -> Sequence[str | Sequence[str] | None]:
-        """The topics of the events by which the contract reports that it moved tokens, as a filter of logs."""
+        """Return the topics of the events by which the contract reports transfers, as a filter of logs."""
 
     def payment_key_of(self, log: Mapping[str, Any]) -> str | None:
         """Return the key under which the contract paid, as one of its logs reports it; None for any other log.
 
         Args:
-            log: One of the contract's, as JSON-RPC gives it.
+            log: One of the contract's logs, as JSON-RPC has it.
         """
 
     async def check(self, sender: str, token_id: str, terms: str | None = None) -> None:
-        """Find out whether the sender could have the contract pay in this token now, but for its funds.
+        """Check that the sender could have the contract pay in this token now, apart from the contract's balance.
 
         Args:
-            sender: Who would send.
-            token_id: What would be paid in.
-            terms: What would be paid, as in ``encode_payment``; without them, anything at all.
+            sender: The account that would send.
+            token_id: The payment token.
+            terms: The terms, as in ``encode_payment``; None for no payout in particular.
 
         Raises:
-            Conflict: It could not: the contract is paused, pays in another token, does not know the sender as a payer …
-            Invalid: The asset is not of the kind that the terms are about.
+            Conflict: The contract is paused, pays in another token, does not accept the sender …
+            Invalid: The asset is not of the kind that the terms need.
         """
 
     async def encode_payment(
@@ -66,39 +66,39 @@ class PayingContract(Protocol):
         """Return the call that pays, each holder at most once under this key.
 
         Args:
-            payment_key: What is paid: 0x and 64 hexadecimal digits.
-            token_id: What it is paid in.
-            payments: Whom it is paid to, and how much each is to get.
-            terms: What is paid in the words of a contract that works out the amounts itself.
+            payment_key: The key of the obligation: 0x and 64 hexadecimal digits.
+            token_id: The payment token.
+            payments: The recipients and amounts.
+            terms: The terms of a contract that computes the amounts itself.
 
         Raises:
-            LedgerRejected: It cannot pay these.
+            LedgerRejected: The contract cannot pay these.
         """
 
     async def results(self, data: bytes, receipt: Mapping[str, Any], token_id: str) -> Results:
-        """Return what a call came to that did not revert.
+        """Return the results of a call that did not revert.
 
         Args:
             data: The call.
-            receipt: As JSON-RPC gives it.
-            token_id: What it paid in.
+            receipt: The receipt, as JSON-RPC has it.
+            token_id: The payment token.
 
         Raises:
-            LedgerUnavailable: What the contract paid before cannot be looked up now.
+            LedgerUnavailable: Earlier payments of the contract cannot be looked up now.
         """
 
     async def paid_before(self, data: bytes, receipt: Mapping[str, Any], token_id: str) -> Mapping[str, str]:
-        """Return whom a call did not pay because an earlier transaction had paid them, each with that one's hash.
+        """Return the recipients that a call did not pay because an earlier transaction had, with the hash of that one.
 
-        It is told, and may fail, as ``results``.
+        Arguments and errors are those of ``results``.
         """
 
     def revert_code(self, data: bytes) -> str | None:
-        """Return the failure code for what the contract reverted with; None when it says nothing."""
+        """Return the failure code of the contract's revert data; None without any."""
 
     def event(self, log: Mapping[str, Any]) -> tuple[str, Mapping[str, str | int]] | None:
-        """Return name and payload of what a log reports, as ``event_handlers`` call it; None for what is not known.
+        """Return name and payload of a log, as ``event_handlers`` know them; None for an unknown one.
 
         Args:
-            log: As JSON-RPC gives it.
+            log: The log, as JSON-RPC has it.
         """

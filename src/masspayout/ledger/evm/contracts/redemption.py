@@ -1,8 +1,8 @@
-"""Matured bonds that a LifeCycleCashFlow contract redeems: what the bond has to say to it.
+"""Redemption of matured bonds by a LifeCycleCashFlow contract: the queries to the bond.
 
-The contract works the principal out in the moment in which it pays, and then has the bond burn what the holder may
-dispose of. That is why the bond is asked again before anything is signed: so that what is paid is what was approved,
-and that no bonds are paid for which would not be burnt and could be paid for once more.
+The contract computes the principal in the moment in which it pays, and then has the bond burn the holder's free
+balance. So the bond is asked again before anything is signed: the paid amount must be the approved one, and no bond may
+be paid that would not be burnt and could be paid once more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,10 +39,10 @@ class Bond:
         self._tokens = Erc20(node)
 
     async def require_principal(self, account_id: str) -> None:
-        """Refuse what is no bond: it does not say what it owes an account, whichever that is.
+        """Refuse an asset that is not a bond: it has no principal for any account.
 
         Raises:
-            Invalid: It is none.
+            Invalid: The asset is not a bond.
         """
         try:
             await self.principals_units([account_id], 0)
@@ -64,11 +64,11 @@ class Bond:
         """Refuse a contract that the bond would not let redeem anybody's bonds.
 
         Raises:
-            Conflict: The bond does not know it as a redeemer, or is paused.
+            Conflict: The contract lacks the role of a redeemer, or the bond is paused.
         """
         if await self._tokens.is_paused(self._address):
             raise Conflict(f"The bond {self._address} is paused.", "Have its issuer unpause it, then try again.")
-        # The contract holds no bonds, so that only what the bond asks of the contract itself can be in the way.
+        # The contract holds no bonds, so the only possible errors are those about the contract itself.
         (answer,) = await self._ask("fullRedeemAtMaturity", [contract_id], sender=contract_id)
         if isinstance(answer, NodeError) and self._lacks_role(answer):
             _, role = _INTERFACE.error_values(answer.data)
@@ -78,15 +78,15 @@ class Bond:
             )
 
     async def principals_units(self, accounts: Sequence[str], decimals: int, block: Block = "latest") -> list[int]:
-        """Return what each account would be paid, rounded down as the contract does.
+        """Return the principal of each account, rounded down as the contract does.
 
         Args:
             accounts: The holders.
-            decimals: Of the token that it is paid in.
-            block: As of which block.
+            decimals: The decimals of the payment token.
+            block: The block of the query.
 
         Raises:
-            NodeError: The bond does not say.
+            NodeError: The bond refused the query.
         """
         principals = []
         for answer in await self._ask("getPrincipalFor", accounts, block=block):
@@ -97,7 +97,7 @@ class Bond:
         return principals
 
     async def failures(self, contract_id: str, payments: Sequence[Payment], decimals: int) -> Mapping[str, str]:
-        """Return who would not be paid exactly what was planned for all of their bonds, each with the failure code."""
+        """Return the failure codes of holders who would not get exactly the planned amount for all of their bonds."""
         accounts = [payment.account_id for payment in payments]
         principals = await self.principals_units(accounts, decimals)
         changed = {
@@ -108,7 +108,7 @@ class Bond:
         return {**await self.failures_of(contract_id, accounts), **changed}
 
     async def failures_of(self, contract_id: str, accounts: Sequence[str]) -> Mapping[str, str]:
-        """Return of whom the bond would not let the contract redeem all bonds, each with the failure code."""
+        """Return the failure codes of holders whose bonds the contract could not all redeem."""
         free = await self._tokens.balances_units(self._address, accounts, "latest")
         held = await self._tokens.holdings_units(self._address, accounts, "latest")
         tried = await self._ask("fullRedeemAtMaturity", accounts, sender=contract_id)
@@ -123,7 +123,7 @@ class Bond:
     async def _ask(
         self, name: str, accounts: Sequence[str], *, sender: str | None = None, block: Block = "latest"
     ) -> list[Any]:
-        """Ask one thing about many accounts. An answer that is a refusal is returned as its ``NodeError``."""
+        """Query one function for many accounts. A refusal is returned as its ``NodeError``."""
         calls = [
             ("eth_call", call_parameters(self._address, _INTERFACE.call(name, account), sender=sender, block=block))
             for account in accounts

@@ -1,4 +1,4 @@
-"""What a payout is to a contract that works out the amounts itself, and how that is written on a distribution."""
+"""Terms of payouts whose amounts the contract computes, and their form on a distribution."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,10 +13,10 @@ AMOUNTS_ARE_COMPUTED = (
 
 
 class Occasion(StrEnum):
-    """What such a contract pays for.
+    """The occasion of a contract-computed payout.
 
-    SNAPSHOT is an amount that is divided by a snapshot, DISTRIBUTION what a token has announced, and REDEMPTION the
-    principal of a bond that has matured.
+    SNAPSHOT is an amount that is divided by a snapshot, DISTRIBUTION a dividend or coupon that a token has announced,
+    and REDEMPTION the principal of a bond that has matured.
     """
 
     SNAPSHOT = "snapshot"
@@ -26,12 +26,12 @@ class Occasion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ContractTerms:
-    """What the contract is told besides whom to pay.
+    """The terms of a call besides its recipients.
 
     Attributes:
         asset_id: The token that is paid on.
-        number: Of the snapshot, or of the dividend or coupon; 0 for a redemption, of which a bond has only one.
-        amount_units: What is divided by a snapshot; 0 where the token knows the amounts.
+        number: The number of the snapshot, dividend or coupon; 0 for a redemption, of which a bond has only one.
+        amount_units: The amount that is divided by a snapshot; 0 where the token knows the amounts.
     """
 
     occasion: Occasion
@@ -41,7 +41,7 @@ class ContractTerms:
 
     @property
     def is_redemption(self) -> bool:
-        """Whether bonds are burnt as they are paid for."""
+        """True if bonds are burnt when they are paid."""
         return self.occasion is Occasion.REDEMPTION
 
     def __str__(self) -> str:
@@ -49,10 +49,10 @@ class ContractTerms:
 
     @classmethod
     def read(cls, text: str | None) -> "ContractTerms":
-        """Read what ``str`` wrote.
+        """Return the terms from the text that ``str`` wrote.
 
         Raises:
-            LedgerRejected: There are no terms: the amounts are ours, and the contract would not pay these.
+            LedgerRejected: There are no terms: the amounts are explicit, and the contract would not pay these.
         """
         if text is None:
             raise LedgerRejected(

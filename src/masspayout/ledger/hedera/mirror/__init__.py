@@ -1,1 +1,1 @@
-"""Mirror nodes: what the network has done, over HTTP."""
+"""Mirror nodes: the network's history, over HTTP."""

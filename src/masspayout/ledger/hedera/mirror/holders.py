@@ -1,8 +1,8 @@
-"""Reads all holders of a token as fast as the mirror nodes bear it, in constant memory.
+"""The reader of all holders of a token, as fast as the mirror nodes allow, in constant memory.
 
-Pages of one range of accounts can only be read one after the other, so several ranges are read side by side. Nobody
-knows beforehand where the accounts lie: whoever reads a range gives half of what is left to a reader that has nothing
-to do, as long as that seems worth a request.
+Pages of one range of accounts can only be read one after the other, so several ranges are read side by side. The
+distribution of the accounts is not known beforehand: a reader gives half of the rest of its range to an idle reader, as
+long as that seems worth a request.
 """
 
 import asyncio
@@ -28,19 +28,19 @@ class _Range:
 
     @property
     def filters(self) -> list[str]:
-        """The range as the mirror nodes' filter says it."""
+        """The range as the mirror nodes' filter."""
         return [f"gt:{self.above}", f"lte:{self.up_to}"]
 
 
 class HolderReader:
-    """Reads the holders of one token once.
+    """The reader of one token's holders, for one use.
 
     Args:
-        mirror: Whom to ask.
+        mirror: The mirror nodes.
         token_id: The token.
-        first: Its first page, in ascending order of accounts.
-        snapshot: The timestamp filter that the first page was read with; None reads what is live.
-        parallel: How many ranges are read side by side.
+        first: The first page, in ascending order of accounts.
+        snapshot: The timestamp filter that the first page was read with; None for live balances.
+        parallel: The number of ranges that are read side by side.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class HolderReader:
                 await done
 
     async def _next_page(self, done: "asyncio.Future[Any]") -> Sequence[HolderBalance]:
-        """Return the next page that a reader has brought; an empty one when all of them are done."""
+        """Return the next page of any reader; an empty one when all of them are done."""
         getting = asyncio.create_task(self._pages.get())
         await asyncio.wait({getting, done}, return_when=asyncio.FIRST_COMPLETED)
         if getting.done():
@@ -106,7 +106,7 @@ class HolderReader:
                     self._ranges.put_nowait(None)
 
     async def _read(self, one: _Range) -> None:
-        """Read a range to its end, giving away halves of it to readers that wait for work."""
+        """Read a range to its end, and give halves of it to idle readers."""
         page = await self._first_page(one)
         first_number = one.above
         while page.balances:
@@ -127,7 +127,7 @@ class HolderReader:
             first_number = last_number
 
     def _is_worth_splitting(self, rest: _Range, density: float) -> bool:
-        """Whether somebody waits for work, and what is left seems to be several pages."""
+        """Return True if a reader is idle, and the rest of the range seems to have several pages."""
         if self._ranges.qsize() or self._unread >= self._parallel:
             return False
         return (rest.up_to - rest.above) * density >= _WORTH_SPLITTING_PAGES * PAGE
@@ -142,7 +142,7 @@ class HolderReader:
         return holders_query(self._snapshot) | more
 
     def _require_same_snapshot(self, page: TokenBalances) -> None:
-        """Refuse to mix two moments: mirror nodes that lag differently hold different snapshots."""
+        """Refuse a page of another snapshot: replicas that lag differently have different ones."""
         if self._snapshot is not None and page.balances and page.timestamp != self._first.timestamp:
             raise LedgerUnavailable(
                 f"The mirror nodes answered from different snapshots of {self._token_id}.",

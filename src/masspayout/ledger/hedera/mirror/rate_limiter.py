@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 
 
 class RateLimiter:
-    """Lets callers through at a rate, in the order in which they came.
+    """A rate limiter that lets callers pass in the order in which they came.
 
     Args:
         per_second: The rate.
-        burst: How many may go at once after a pause.
+        burst: The number of callers that may pass at once after a pause.
         clock: The time in seconds; tests may give their own.
-        sleep: Waits for so many seconds; tests may give their own.
+        sleep: The function that waits for some seconds; tests may give their own.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class RateLimiter:
         self._next_at = float("-inf")
 
     async def wait(self) -> None:
-        """Return when it is the caller's turn. Each call takes one place, whether it is used or not."""
+        """Return when it is the caller's turn. Each call takes one place, used or not."""
         now = (self._clock or asyncio.get_running_loop().time)()
         turn_at = max(self._next_at, now - self._burst_seconds)
         self._next_at = turn_at + self._interval_seconds

@@ -1,7 +1,7 @@
-"""Answers of mirror nodes, as far as they are read: numbers exact, times in integer nanoseconds.
+"""Responses of mirror nodes, as far as they are read: numbers exact, times in integer nanoseconds.
 
-The names are those of the public OpenAPI description. What is not needed is not read. The list of a page has no
-default: an answer without it, such as ``{}``, is not an empty page, and proves nothing.
+The names are those of the public OpenAPI description; unneeded fields are left out. The list of a page has no default:
+an answer without it, such as ``{}``, is not an empty page, and proves nothing.
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ class _Answer(BaseModel):
 
 
 def _without_host(link: str) -> str:
-    """Return a link as path and query: behind a gateway a mirror node may not know the address that it is asked at."""
+    """Return a link as path and query: behind a gateway a mirror node may not know its own address."""
     return urlsplit(link)._replace(scheme="", netloc="").geturl()
 
 
 class Links(_Answer):
-    """Where the next page is; None on the last one."""
+    """The link to the next page; None on the last one."""
 
     next: Annotated[str, AfterValidator(_without_host)] | None
 
@@ -36,7 +36,7 @@ class Key(_Answer):
 
 
 class FixedFee(_Answer):
-    """A custom fee of a fixed amount; in HBAR where no token is named."""
+    """A custom fee of a fixed amount; in HBAR if no token is named."""
 
     amount: int
     collector_account_id: str | None = None
@@ -45,7 +45,7 @@ class FixedFee(_Answer):
 
 
 class FractionalFee(_Answer):
-    """A custom fee that is a share of what is moved: taken from what the receiver gets, unless net of transfers."""
+    """A custom fee that is a share of the moved amount: taken from the receiver's part, unless net of transfers."""
 
     collector_account_id: str | None = None
     net_of_transfers: bool = False
@@ -53,7 +53,7 @@ class FractionalFee(_Answer):
 
 
 class CustomFees(_Answer):
-    """Charges for moving a token, and since when they are these."""
+    """The custom fees of a token, and the time since which they are these."""
 
     created_timestamp: Nanos | None = None
     fixed_fees: Sequence[FixedFee] = ()
@@ -79,14 +79,14 @@ class Token(_Answer):
 
 
 class TokenBalance(_Answer):
-    """What one account holds of a token."""
+    """The balance of one account in a token."""
 
     account: str
     balance: int
 
 
 class TokenBalances(_Answer):
-    """A page of a token's holders, and the moment that it is of; none when nobody ever held it."""
+    """A page of a token's holders, with its time; None when nobody ever held the token."""
 
     timestamp: Nanos | None = None
     balances: Sequence[TokenBalance]
@@ -94,7 +94,7 @@ class TokenBalances(_Answer):
 
 
 class TokenRelationship(_Answer):
-    """How an account stands to a token that it is associated with."""
+    """The relationship of an account to an associated token."""
 
     token_id: str
     balance: int = 0
@@ -145,7 +145,7 @@ class Accounts(_Answer):
 
 
 class TokenTransfer(_Answer):
-    """What an account lost or got of a token."""
+    """The change of an account's balance in a token."""
 
     token_id: str
     account: str
@@ -153,14 +153,14 @@ class TokenTransfer(_Answer):
 
 
 class HbarTransfer(_Answer):
-    """What an account lost or got in tinybars, fees and staking rewards included."""
+    """The change of an account's balance in tinybars, fees and staking rewards included."""
 
     account: str
     amount: int
 
 
 class AssessedFee(_Answer):
-    """A custom fee that was charged; in tinybars where no token is named."""
+    """A custom fee that was charged; in tinybars if no token is named."""
 
     amount: int
     collector_account_id: str
@@ -185,20 +185,20 @@ class Transaction(_Answer):
 
 
 class TransactionsOfId(_Answer):
-    """Everything that had a transaction id: the original, its duplicates, its children."""
+    """All transactions of one id: the original, its duplicates, its children."""
 
     transactions: Sequence[Transaction]
 
 
 class Transactions(_Answer):
-    """A page of transactions. Custom fees that were assessed are told only by id."""
+    """A page of transactions. Assessed custom fees are only in the response to a single id."""
 
     transactions: Sequence[Transaction]
     links: Links
 
 
 class ContractLog(_Answer):
-    """An event of a contract. All events of one transaction have one timestamp; the index tells them apart."""
+    """An event of a contract. All events of one transaction have one timestamp and different indexes."""
 
     address: str
     contract_id: str | None = None
@@ -217,7 +217,7 @@ class ContractLogs(_Answer):
 
 
 class TimestampRange(_Answer):
-    """From when, inclusive, to when."""
+    """A range of times, the beginning inclusive."""
 
     from_: Nanos = Field(alias="from")
     to: Nanos | None = None
@@ -239,7 +239,7 @@ class Blocks(_Answer):
 
 
 class ExchangeRate(_Answer):
-    """What HBAR are worth: ``cent_equivalent`` US cents for ``hbar_equivalent`` HBAR."""
+    """The exchange rate: ``cent_equivalent`` US cents for ``hbar_equivalent`` HBAR."""
 
     cent_equivalent: int
     hbar_equivalent: int

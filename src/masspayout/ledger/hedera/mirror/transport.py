@@ -1,6 +1,6 @@
-"""Requests to mirror nodes: at a rate they bear, again after a pause when they fail, to another when one is away.
+"""Requests to mirror nodes: at a limited rate, retried after a pause, and sent to another node when one is away.
 
-Whatever goes wrong underneath is translated here.
+Errors of the transport are translated here.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 8.0
 _LONGEST_RETRY_AFTER_SECONDS = 60.0
 _BURST = 5
 
-# Proxies and networks of caches keep what they found for minutes; what was true then proves nothing now.
+# Proxies and caches keep answers for minutes; an old answer proves nothing about the present.
 _HEADERS = {"Cache-Control": "no-cache"}
 
 
 @dataclass(slots=True)
 class _Mirror:
-    """One address, its rate, and from when on it may be asked again after it failed."""
+    """One address, its rate, and the time from which on it may be asked again after a failure."""
 
     url: str
     http: httpx.AsyncClient
@@ -41,16 +41,16 @@ class _Mirror:
 
 
 class MirrorUnreadable(LedgerUnavailable):
-    """A mirror node answered, or something in its place, but with nothing that is evidence of anything."""
+    """A mirror node answered, or something in its place, but the answer is evidence of nothing."""
 
 
 class _Failed(Exception):  # noqa: N818 - it reads as what it is
-    """A request failed in a way that another try may fix.
+    """A request failed in a way that a retry may fix.
 
     Args:
-        reason: Why, to be read after the address.
-        retry_after_seconds: After how long it may be tried again, where that was answered.
-        is_answered: Whether there was an answer other than "not now".
+        reason: The reason, to be read after the address.
+        retry_after_seconds: The pause that the answer asked for, if any.
+        is_answered: True if there was an answer other than "not now".
     """
 
     def __init__(self, reason: str, retry_after_seconds: float | None = None, *, is_answered: bool = False) -> None:
@@ -61,7 +61,7 @@ class _Failed(Exception):  # noqa: N818 - it reads as what it is
 
 
 class _Refused(Exception):  # noqa: N818 - it reads as what it is
-    """A mirror node says, in its own words, that a request makes no sense."""
+    """A mirror node refused a request as invalid, in its own format."""
 
 
 class _OwnMessage(BaseModel):
@@ -73,7 +73,7 @@ class _OwnMessages(BaseModel):
 
 
 class _OwnError(BaseModel):
-    """An error in the words of a mirror node. Gateways in front of it, and what stands in its place, have others."""
+    """An error in the format of a mirror node. Gateways, and other servers in its place, have other formats."""
 
     status: _OwnMessages = Field(alias="_status")
 
@@ -82,13 +82,13 @@ class MirrorTransport:
     """Several mirror nodes, asked as if they were one.
 
     Args:
-        urls: Their addresses, the preferred one first.
-        requests_per_second: What each of them bears.
-        timeout_seconds: How long to wait for an answer.
-        tries: How often a request is made before all of them count as away.
-        parallel: How many requests are under way at once.
+        urls: The addresses, the preferred one first.
+        requests_per_second: The rate limit of each.
+        timeout_seconds: The time limit of an answer.
+        tries: The number of tries before all of them count as away.
+        parallel: The number of requests under way at once.
         clock: The time in seconds; tests may give their own.
-        sleep: Waits for so many seconds; tests may give their own.
+        sleep: The function that waits for some seconds; tests may give their own.
     """
 
     def __init__(
@@ -123,28 +123,28 @@ class MirrorTransport:
 
     @property
     def first_choice(self) -> str:
-        """The address that is asked first now: the preferred one of those that need no rest."""
+        """The address of the next request: the preferred one of those without a pause."""
         return self._choose(self._mirrors).url
 
     async def get(self, answer: type[Answer], path: str, query: Query | None = None) -> Answer | None:
-        """Return the answer of the first mirror node that has one; None when it knows no such thing.
+        """Return the answer of the first mirror node that has one; None when it reports no such thing.
 
-        None is no evidence that there is none: a route that leads nowhere answers in the same words.
+        None does not prove that there is none: a wrong route has the same answer.
 
         Raises:
-            Invalid: The request makes no sense to any of them.
-            LedgerUnavailable: None of them answers.
-            MirrorUnreadable: The last answer was none that a mirror node gives.
+            Invalid: The mirror nodes refuse the request as invalid.
+            LedgerUnavailable: No mirror node answers.
+            MirrorUnreadable: The last answer was not in the format of a mirror node.
         """
         return await self._get(self._mirrors, answer, path, query, is_list=False)
 
     async def page(self, answer: type[Answer], path: str, query: Query | None = None, url: str | None = None) -> Answer:
-        """Return a page of a list, which every mirror node has even if nothing is on it; one mirror node's if named.
+        """Return a page of a list, which every mirror node has even if it is empty; one mirror node's if named.
 
         Raises:
-            Invalid: The request makes no sense to them.
-            LedgerUnavailable: None of them answers.
-            MirrorUnreadable: The last answer was none that a mirror node gives, or that there is no such list.
+            Invalid: The mirror nodes refuse the request as invalid.
+            LedgerUnavailable: No mirror node answers.
+            MirrorUnreadable: The last answer was not in the format of a mirror node, or reported no such list.
         """
         mirrors = [mirror for mirror in self._mirrors if url in (None, mirror.url)]
         found = await self._get(mirrors, answer, path, query, is_list=True)
@@ -152,7 +152,7 @@ class MirrorTransport:
         return found
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         async with AsyncExitStack() as stack:
             for mirror in self._mirrors:
                 stack.push_async_callback(mirror.http.aclose)
@@ -188,14 +188,14 @@ class MirrorTransport:
         raise Invalid(refusal, "Check HEDERA_MIRROR_URLS, and the id that was asked for.")
 
     def _choose(self, mirrors: Sequence[_Mirror]) -> _Mirror:
-        """Return the one that rests shortest; of those that need no rest the preferred one."""
+        """Return the mirror node with the shortest pause; of those without one, the preferred."""
         now = self._clock or asyncio.get_running_loop().time
         return min(mirrors, key=lambda one: max(one.rests_until, now()))
 
     async def _ask(
         self, mirror: _Mirror, answer: type[Answer], path: str, query: Query | None, *, is_list: bool
     ) -> Answer | None:
-        """Make one request to one mirror node."""
+        """Send one request to one mirror node."""
         await mirror.limiter.wait()
         async with self._slots:
             try:
@@ -217,9 +217,9 @@ class MirrorTransport:
 
 
 def _require_own_not_found(response: httpx.Response) -> None:
-    """Pass only the answer of a mirror node that it knows no such thing, in its own words.
+    """Pass only a mirror node's own answer that it knows no such thing.
 
-    A gateway's 301, 400, 403, 404, 408 or 425 is about the way to the mirror node, not about what it knows.
+    A gateway's 301, 400, 403, 404, 408 or 425 is about the way to the mirror node, not about its data.
     """
     code = response.status_code
     if code == httpx.codes.TOO_MANY_REQUESTS:
@@ -238,7 +238,7 @@ def _require_own_not_found(response: httpx.Response) -> None:
 
 
 def _pause_seconds(failures_in_a_row: int, retry_after_seconds: float | None) -> float:
-    """Say how long an address that failed rests: what it asked for, or twice as long each time, with some jitter."""
+    """Return the pause of a failed address: the one it asked for, or twice as long each time, with some jitter."""
     if retry_after_seconds is not None:
         return min(retry_after_seconds, _LONGEST_RETRY_AFTER_SECONDS)
     longest = min(_FIRST_PAUSE_SECONDS * 2.0 ** min(failures_in_a_row - 1, 30), _LONGEST_PAUSE_SECONDS)
@@ -246,7 +246,7 @@ def _pause_seconds(failures_in_a_row: int, retry_after_seconds: float | None) ->
 
 
 def _retry_after_seconds(response: httpx.Response) -> float | None:
-    """Read Retry-After, which says seconds or a date."""
+    """Return the seconds of Retry-After, which holds seconds or a date."""
     text = response.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         return float(text)
