@@ -18,8 +18,8 @@ from masspayout.kernel.next_steps import Action
 # Every TIMESTAMP of the schema holds UTC; a statement that waited for a row sees the new version; the driver reads
 # these forms.
 # No unit of work waits for anything but the server, so one that is idle for so long belongs to a process that stands
-# still, or to a machine that is gone, and others wait for its locks. To freeze a million holders takes minutes on a slow
-# machine.
+# still, or to a machine that is gone, and others wait for its locks. To freeze a million holders takes minutes on a
+# slow machine.
 SESSION_SETTINGS: Final[Mapping[str, str]] = {
     "TimeZone": "UTC",
     "DateStyle": "ISO, MDY",

@@ -98,8 +98,8 @@ class Database:
             except (DBAPIError, psycopg.Error) as error:
                 if not is_connection_error(error):
                     raise
-                # A server may have become read-only, or writable again: sessions keep the mode that they began with. And
-                # after a message that belongs to no request, every answer may be another request's.
+                # A server may have become read-only, or writable again: sessions keep the mode that they began with.
+                # And after a message that belongs to no request, every answer may be another request's.
                 if is_read_only(error) or is_protocol_error(error):
                     self._outdated_at = time.monotonic()
                 raise unavailable(self.url, error) from error
@@ -113,7 +113,6 @@ class Database:
 
     def _try_connections_before_use(self) -> None:
         """Test connections before their next use, and replace all older ones when the server answers differently.
-
 
         Connections that were used within ``_IDLE_SECONDS`` are not tested: each test costs an exchange.
         """

@@ -14,7 +14,7 @@ from masspayout.kernel.money import to_units
 from masspayout.kernel.next_steps import Action
 from masspayout.kernel.types import PaymentToken, Share, Totals
 
-# How many of many accounts are named.
+# The accounts that an error names, of any number.
 _NAMED = 20
 
 

@@ -21,9 +21,9 @@ from typing import Literal
 
 LogFormat = Literal["text", "json"]
 
-# How often the same warning is written while its cause lasts: tasks run every second, a database may be away for hours.
+# The interval of a warning that repeats: tasks run every second, and a database may be away for hours.
 REPEAT_SECONDS = 60.0
-# Of how many warnings it is known when they were last written: more than a process has things in trouble.
+# The warnings whose last time is remembered: more than a process has things in trouble.
 _REMEMBERED = 1000
 
 _CONCEALED = "…"

@@ -205,9 +205,7 @@ class Ledger(Protocol):
     async def examine(self) -> str:
         """Check that the ledger can be reached, is the right one, and takes our key.
 
-        Nothing is created or sent. The sentence of a ledger that needs no check is empty.
-
-        Nothing is made or sent. A ledger that needs no looking at says nothing.
+        Return a sentence about its state, which is empty for a ledger that needs no check. Nothing is created or sent.
 
         Raises:
             Conflict: The ledger is not as the settings say.

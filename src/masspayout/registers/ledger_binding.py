@@ -92,6 +92,8 @@ async def require_of_distribution(work: UnitOfWork, identity: str, distribution:
 async def require_bound_ledger(store: Store, ledger: Ledger, distribution: Distribution) -> None:
     """Check that the ledger is the one that a distribution was frozen on.
 
+    The ledger is asked outside of any transaction.
+
     Args:
         store: The database, for a binding that is not stored yet.
         ledger: The ledger that the settings lead to.
@@ -100,10 +102,6 @@ async def require_bound_ledger(store: Store, ledger: Ledger, distribution: Distr
     Raises:
         AnotherLedger: The distribution was frozen on another ledger.
         LedgerUnavailable: The ledger's identity cannot be read now.
-
-    Raises:
-        AnotherLedger: It was frozen on another one.
-        LedgerUnavailable: Which one it is cannot be found out now.
     """
     identity = await ledger.identity()
     require_began_on(identity, distribution)

@@ -26,7 +26,7 @@ class Approval(Base):
     source_address: Mapped[str | None]
     approved_at: Mapped[datetime]
 
-    # What was approved
+    # The approved hash
     register_hash: Mapped[str]
     payment_token_id: Mapped[str]
     payer_account_id: Mapped[str]

@@ -33,9 +33,8 @@ class IdempotentRequests(Repository[IdempotentRequest]):
     ) -> tuple[uuid.UUID, uuid.UUID, bool] | None:
         """Claim a request, for a while.
 
-        None when it was answered, when another process works on it, or when the key belongs to another request.
-
-        None when it was answered, when somebody works on it, or when the key belongs to another request.
+        Return the row's id, the id of the row that the request creates, and True if it is resumed. None when it was
+        answered, when another process works on it, or when the key belongs to another request.
         """
         new_id = uuid7()
         parameters = {"id": uuid7(), "asked_by": asked_by, "key": key, "digest": digest, "new_id": new_id}

@@ -315,11 +315,10 @@ class EvmLedger:
     async def require_explicit_amounts(self, payer_account_id: str) -> None:
         """Refuse a contract that takes no explicit amounts.
 
-        Raises:
-            Conflict: The contract computes the amounts itself.
+        An address without any contract is refused when it is to pay.
 
         Raises:
-            Conflict: It works out the amounts itself.
+            Conflict: The contract computes the amounts itself.
         """
         try:
             contract = await self._contract(payer_account_id)

@@ -21,11 +21,13 @@ class Ranges:
 
         Return the last block that was read, and the result.
 
-        Raises:
-            LedgerUnavailable: The node refuses even a single block.
+        Args:
+            first: The number of the first block.
+            until: The number of the last block.
+            read: Reads the blocks from one number to another.
 
         Raises:
-            LedgerUnavailable: The node does not even give one block.
+            LedgerUnavailable: The node refuses even a single block.
         """
         _, last, found = await self._read(read, lambda span: (first, min(first + span - 1, until)))
         return last, found
@@ -37,11 +39,13 @@ class Ranges:
 
         Return the first block that was read, and the result.
 
-        Raises:
-            LedgerUnavailable: The node refuses even a single block.
+        Args:
+            until: The number of the last block.
+            first: The number of the first block.
+            read: Reads the blocks from one number to another.
 
         Raises:
-            LedgerUnavailable: The node does not even give one block.
+            LedgerUnavailable: The node refuses even a single block.
         """
         begin, _, found = await self._read(read, lambda span: (max(first, until - span + 1), until))
         return begin, found

@@ -113,11 +113,7 @@ class Transactions:
     async def cancel(self, transaction_id: str) -> str:
         """Replace a transaction by one with its nonce that pays nobody, at a higher fee.
 
-        Return the hash of that one.
-
-        The one that gets into a block first counts.
-
-        Whichever of the two gets into a block first counts.
+        Return the hash of that one. The one of the two that gets into a block first counts.
 
         Raises:
             NotFound: There is no such transaction of ours.

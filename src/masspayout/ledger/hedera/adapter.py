@@ -186,7 +186,7 @@ class HederaLedger:
         self,
         payer_account_id: str,
         token_id: str,
-        contract_terms: str | None = None,  # noqa: ARG002 - no payer here works out the amounts
+        contract_terms: str | None = None,  # noqa: ARG002 - no payer here computes the amounts
     ) -> None:
         """Check that a payer could pay in a token now, apart from its balance.
 
@@ -201,7 +201,7 @@ class HederaLedger:
         self,
         payer_account_id: str,
         token_id: str,
-        contract_terms: str | None = None,  # noqa: ARG002 - no payer here works out the amounts
+        contract_terms: str | None = None,  # noqa: ARG002 - no payer here computes the amounts
     ) -> Tariff:
         """Return the estimated duration of payments, and the network's fees for them."""
         per_transaction = min(self._settings.batch_size, self._traits.recipients_per_transaction)
@@ -222,7 +222,7 @@ class HederaLedger:
         payer_account_id: str,  # noqa: ARG002 - who pays makes no difference to those who receive
         token_id: str,
         account_ids: Sequence[str],
-        contract_terms: str | None = None,  # noqa: ARG002 - no payer here works out the amounts
+        contract_terms: str | None = None,  # noqa: ARG002 - no payer here computes the amounts
         *,
         max_lookups: int | None = None,
     ) -> PreflightResult:

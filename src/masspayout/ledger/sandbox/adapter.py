@@ -146,9 +146,9 @@ class SandboxLedger:
         payer_account_id: str,  # noqa: ARG002 - who pays makes no difference here
         token_id: str,
         account_ids: Sequence[str],
-        contract_terms: str | None = None,  # noqa: ARG002 - no payer here works out the amounts
+        contract_terms: str | None = None,  # noqa: ARG002 - no payer here computes the amounts
         *,
-        max_lookups: int | None = None,  # noqa: ARG002 - one query tells of all
+        max_lookups: int | None = None,  # noqa: ARG002 - one query covers all
     ) -> PreflightResult:
         """Return the accounts that could not receive the token now.
 

@@ -74,12 +74,8 @@ class Deliverer:
     async def deliver_due(self) -> int:
         """Send the due deliveries of every target, side by side, until nothing is due.
 
-        A target that is slow or down does not hold up the others: they get new events while its answer is waited for. A
-        target that failed is left alone for a while.
-
-        One that is slow or down does not hold up the others: while its answer is waited for, they hear of what happens
-        meanwhile. A target that did not take something is left alone for a while. Returns how many deliveries were
-        taken.
+        Return the number of accepted ones. A target that is slow or down does not hold up the others: they get new
+        events while its answer is waited for. A target that failed is left alone for a while.
         """
         taken, sending, left_alone = 0, dict[uuid.UUID, asyncio.Task[tuple[int, bool]]](), dict[uuid.UUID, float]()
         try:

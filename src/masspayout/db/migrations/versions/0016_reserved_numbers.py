@@ -20,7 +20,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.execute("ALTER TABLE ledger_sequence DROP COLUMN current_number, DROP COLUMN returned_numbers")
-    # What was never signed paid nobody: an older version finds its holders free.
+    # An attempt that was never signed paid nobody: an older version finds its holders free.
     op.execute(
         "UPDATE holder SET attempt_id = NULL FROM attempt "
         "WHERE attempt.id = holder.attempt_id AND attempt.signed_bytes IS NULL AND NOT holder.paid"
