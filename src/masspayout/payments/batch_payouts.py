@@ -158,14 +158,17 @@ class DistributionPayer:
     async def _sweep(self, distribution: Distribution, account: str, time_slice: TimeSlice) -> None:
         """Go once through the batches, several at a time: as many as the ledger takes transactions in flight.
 
-        The cursor only moves forward, so finding the next batch costs the same for the last as for the first.
+        The cursor only moves forward, so finding the next batch costs the same for the last as for the first. Nobody
+        looks behind the last one that was planned: for payouts of one batch, that would be most of the claims.
         """
-        cursor = 0
+        cursor, planned_count = 0, distribution.batch_count or 0
 
         async def work() -> None:
             nonlocal cursor
-            while await self._goes_on(time_slice) and (
-                claimed := await self._attempts.claim(distribution, after=cursor)
+            while (
+                cursor < planned_count
+                and await self._goes_on(time_slice)
+                and (claimed := await self._attempts.claim(distribution, after=cursor))
             ):
                 cursor = max(cursor, claimed.batch_number)
                 await self._attempts.pay(claimed)
@@ -173,7 +176,7 @@ class DistributionPayer:
 
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(self._ledger.traits.transactions_in_flight):
+                for _ in range(min(self._ledger.traits.transactions_in_flight, planned_count)):
                     group.create_task(work())
         except BaseExceptionGroup as group_error:
             # The others were cancelled by the first; what they left open is taken up when their claims lapse.
