@@ -1,10 +1,7 @@
 """Rescue of work that was left behind: jobs of workers that died, and payouts that no job is about."""
 
-import asyncio
 import logging
 import uuid
-
-from procrastinate.jobs import Job
 
 from masspayout.context import Context
 from masspayout.jobs import PAY_DISTRIBUTION
@@ -28,11 +25,10 @@ async def rescue_stalled(context: Context) -> None:
 
 async def take_up_unfinished(context: Context) -> None:
     """Enqueue each payout that is half-paid and that no job is about, unless it belongs to another ledger."""
-    running = {job.task_kwargs.get("distribution_id") for job in await _unfinished_payment_jobs(context)}
     on_other_ledgers = await _report_on_other_ledgers(context)
     async with context.database.unit_of_work() as work:
-        for distribution_id in await work.distributions.find_unfinished():
-            if str(distribution_id) not in running and distribution_id not in on_other_ledgers:
+        for distribution_id in await work.distributions.find_unfinished(without_job=PAY_DISTRIBUTION):
+            if distribution_id not in on_other_ledgers:
                 _log.warning("distribution %s was left half-paid and is taken up again", distribution_id)
                 await context.jobs.enqueue_payment(work, distribution_id, batch_count=1)
 
@@ -50,12 +46,3 @@ async def _report_on_other_ledgers(context: Context) -> set[uuid.UUID]:
                 "waits, %s, for the ledger %s, to which the settings do not lead", one.status, one.ledger_identity
             )
     return {one.distribution_id for one in on_other_ledgers}
-
-
-async def _unfinished_payment_jobs(context: Context) -> list[Job]:
-    jobs = context.jobs.app.job_manager
-    waiting, doing = await asyncio.gather(
-        jobs.list_jobs_async(task=PAY_DISTRIBUTION, status="todo"),
-        jobs.list_jobs_async(task=PAY_DISTRIBUTION, status="doing"),
-    )
-    return [*waiting, *doing]

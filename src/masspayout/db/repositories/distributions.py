@@ -56,6 +56,13 @@ _EXPLAIN_UNREACHED = text("""
 """)
 
 
+# In the statement that finds the distributions: what starts meanwhile comes with its jobs. The subquery is run once.
+_HAS_NO_JOB = text("""
+    CAST(distribution.id AS TEXT) NOT IN (
+        SELECT args->>'distribution_id' FROM procrastinate_jobs
+         WHERE task_name = :task AND status IN ('todo', 'doing') AND args->>'distribution_id' IS NOT NULL)
+""")
+
 # Clears the reason of a distribution that did not go on.
 _NO_REASON: Mapping[str, None] = {"failure_message": None, "failure_next_step": None}
 
@@ -239,11 +246,17 @@ class Distributions(Repository[Distribution]):
         query = select(Distribution.status, func.count()).group_by(Distribution.status)
         return {DistributionStatus(status): count for status, count in (await self.session.execute(query)).all()}
 
-    async def find_unfinished(self) -> Sequence[uuid.UUID]:
-        """Return the distributions that are being paid. A PROCESSING row that was never frozen is not one."""
+    async def find_unfinished(self, *, without_job: str | None = None) -> Sequence[uuid.UUID]:
+        """Return the distributions that are being paid. A PROCESSING row that was never frozen is not one.
+
+        Args:
+            without_job: Only those that no job of this kind is about, whether it waits or is being done.
+        """
         query = select(Distribution.id).where(
             Distribution.status == DistributionStatus.PROCESSING, Distribution.frozen_at.is_not(None)
         )
+        if without_job is not None:
+            query = query.where(_HAS_NO_JOB.bindparams(task=without_job))
         return (await self.session.scalars(query)).all()
 
     async def find_running_though_paused(self) -> Sequence[uuid.UUID]:
