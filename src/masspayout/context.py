@@ -19,6 +19,7 @@ class Context:
         ledger: The ledger that holds and moves the money.
         jobs: The queue of background jobs, which are enqueued in the business transaction.
         backoff: The pauses before retries in this process.
+        order_key: Differs between workers: each starts what falls due at once in an order of its own.
     """
 
     settings: Settings
@@ -26,3 +27,4 @@ class Context:
     ledger: Ledger
     jobs: Jobs
     backoff: Backoff = field(default_factory=Backoff)
+    order_key: bytes = b""

@@ -37,7 +37,9 @@ class Desk:
         self.database = ProcessStore(self.process, self.world.row_ids)
         settings = settings_of(self.world.plan.ledger, self.world.plan.approvals)
         ledger = make_client(self.world.network, self.process, self.database, self.world.plan, settings)
-        self.context = Context(settings, self.database, ledger, cast("Any", NoJobs()))
+        self.context = Context(
+            settings, self.database, ledger, cast("Any", NoJobs()), order_key=self.process.name.encode()
+        )
 
 
 def settings_of(ledger: str, approvals: int) -> Settings:

@@ -9,8 +9,10 @@ is tried again after growing pauses. Nothing of that keeps another one from star
 import logging
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
+from hashlib import blake2b
 
 from masspayout import audit
 from masspayout.automation import series
@@ -19,6 +21,7 @@ from masspayout.db.connection_errors import is_of_statement
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.repositories import (
     ROWS_REFUSED,
+    DueStart,
     database_reason,
     rows_refused,
 )
@@ -43,9 +46,15 @@ from masspayout.kernel.errors import (
 )
 from masspayout.kernel.logs import about
 from masspayout.kernel.next_steps import NextStep
-from masspayout.registers import ledger_binding
+from masspayout.ledger.identity import contradict
 
 _log = logging.getLogger(__name__)
+
+# Seconds of work: after these, what else has become due, or was missed, is looked for.
+_STARTS_AT_ONCE = 50
+
+# Of so many, workers choose each their own next ones; two that choose fifty have two or three in common.
+_FOUND_AT_ONCE = 1000
 
 
 class StartFailure(StrEnum):
@@ -73,6 +82,9 @@ _FAILURES: dict[type[MassPayoutError], StartFailure] = {
 async def run_due(context: Context, now: datetime, backoff: Backoff | None = None) -> int:
     """Start what is due at ``now``, the longest overdue first. Return how many distributions this call started.
 
+    Of what has been due since the same minute, each worker takes its own order, so that two seldom work on the same
+    one. Each distribution is tried once. A call that starts many looks again and again for what is due by then.
+
     Args:
         context: What to work with.
         now: The present.
@@ -82,36 +94,92 @@ async def run_due(context: Context, now: datetime, backoff: Backoff | None = Non
         ClockIsOff: This machine's clock is far from the database's; nothing was started, and nothing called missed.
         DatabaseUnavailable: The database cannot be reached: nothing else could start either.
     """
-    backoff, database = backoff or Backoff(), context.database
-    await database.clock.require_right()
+    backoff, clock = backoff or Backoff(), context.database.clock
+    began_seconds, present, started = clock.steady_seconds(), now, 0
+    after: DueStart | None = None
+    tried: set[uuid.UUID] = set()
+    registers: dict[uuid.UUID, datetime] = {}
+    while True:
+        await clock.require_right()
+        due = await _find_due(context.database, present, backoff, after)
+        untried = [each for each in due if each.id not in tried]
+        part = sorted(untried, key=partial(_sort_key, context.order_key))[:_STARTS_AT_ONCE]
+        try:
+            started += await _start_all(context, part, present, backoff, registers)
+        except LedgerUnavailable as error:
+            _log.warning("%d distributions wait for the next round: %s", len(untried), error)
+            return started
+        if len(part) == len(untried):
+            if len(due) < _FOUND_AT_ONCE:
+                return started
+            after, tried = due[-1], set()
+        else:
+            tried.update(each.id for each in part)
+        present = now + timedelta(seconds=clock.steady_seconds() - began_seconds)
+
+
+async def _find_due(database: Database, now: datetime, backoff: Backoff, after: DueStart | None) -> Sequence[DueStart]:
+    """Make the occurrences that are due, call the missed ones so, and return what is to be started."""
     await series.make_occurrences(database, now, backoff)
     async with database.unit_of_work() as work:
         missed = await work.distributions.fail_missed(now, StartFailure.MISSED, _MISSED_MESSAGE, _PAY_ALL_THE_SAME)
         for distribution_id in missed:
             _record_failure(work, distribution_id, StartFailure.MISSED)
-        due = await work.distributions.find_pending_scheduled(now)
+        due = await work.distributions.find_due(now, after=after, limit=_FOUND_AT_ONCE)
     if missed:
         _log.warning("%d occurrences of series were missed", len(missed))
+    return due
+
+
+def _sort_key(order_key: bytes, due: DueStart) -> tuple[datetime, bytes, datetime, uuid.UUID]:
+    """Return what a worker sorts by. Those of a series stay together and in order, since each waits for the others."""
+    scattered = (
+        blake2b(int(due.series_id or due.id).to_bytes(16), digest_size=8, key=order_key).digest() if order_key else b""
+    )
+    return due.scheduled_time.replace(second=0, microsecond=0), scattered, due.scheduled_time, due.id
+
+
+async def _start_all(
+    context: Context,
+    due: Sequence[DueStart],
+    now: datetime,
+    backoff: Backoff,
+    registers: dict[uuid.UUID, datetime],
+) -> int:
+    """Start some distributions, each in a transaction of its own. What fails is named, and keeps no other waiting.
+
+    Raises:
+        LedgerUnavailable: Which ledger it is cannot be found out now.
+        DatabaseUnavailable: The database cannot be reached.
+    """
+    waiting = [one for one in due if not backoff.holds(one.id, now)]
+    if not waiting:
+        return 0
+    shared = await starts.SharedReadings.begin(context, registers)
+    identity = shared.binding.identity
     started = 0
-    for distribution in await _on_bound_ledger(context, due):
-        if backoff.holds(distribution.id, now):
+    for one in waiting:
+        # What belongs to another ledger waits until the settings lead there again.
+        if contradict(one.ledger_identity or identity, identity):
             continue
-        with about(distribution_id=distribution.id):
+        with about(distribution_id=one.id):
             try:
-                started += await _start_or_fail(context, distribution, now)
+                started += await _start_or_fail(context, one, now, shared)
             except Exception as error:
                 if isinstance(error, DatabaseUnavailable) and not is_of_statement(error):
                     raise
-                await _put_off(database, distribution, error, *backoff.failed(distribution.id, now))
+                await _put_off(context.database, one, error, *backoff.failed(one.id, now))
             else:
-                backoff.succeeded(distribution.id)
+                backoff.succeeded(one.id)
     return started
 
 
-async def _start_or_fail(context: Context, distribution: Distribution, now: datetime) -> bool:
+async def _start_or_fail(
+    context: Context, distribution: DueStart, now: datetime, shared: starts.SharedReadings
+) -> bool:
     """Start a distribution, or say on it why it cannot start: FAILED where only a person can change that."""
     try:
-        return await _start(context, distribution, now)
+        return await _start(context, distribution, now, shared)
     except (LedgerUnavailable, LedgerUncertain, ClockIsOff) as error:
         _log.warning("distribution %s waits for the next round: %s", distribution.id, error)
     except (Conflict, Invalid, NotFound, LedgerRejected) as error:
@@ -123,7 +191,7 @@ async def _start_or_fail(context: Context, distribution: Distribution, now: date
 
 
 async def _put_off(
-    database: Database, distribution: Distribution, error: Exception, failures: int, until: datetime
+    database: Database, distribution: DueStart, error: Exception, failures: int, until: datetime
 ) -> None:
     """Say on a distribution, and in the log with the trace, why it did not start, and when it is tried again."""
     if isinstance(error, MassPayoutError):
@@ -139,29 +207,16 @@ async def _put_off(
         await work.due_starts.note_failure(distribution.id, f"It is due and did not start yet. {reason}", next_step)
 
 
-async def _on_bound_ledger(context: Context, due: Sequence[Distribution]) -> Sequence[Distribution]:
-    """Return what the ledger can pay; what belongs to another one waits until the settings lead there again."""
-    if not due:
-        return due
-    try:
-        on_other_ledgers = {
-            one.distribution_id for one in await ledger_binding.find_on_other_ledgers(context.database, context.ledger)
-        }
-    except LedgerUnavailable as error:
-        _log.warning("%d distributions wait for the next round: %s", len(due), error)
-        return []
-    return [distribution for distribution in due if distribution.id not in on_other_ledgers]
-
-
-async def _start(context: Context, due: Distribution, now: datetime) -> bool:
+async def _start(context: Context, due: DueStart, now: datetime, shared: starts.SharedReadings) -> bool:
     """Freeze a distribution and begin to pay it. False when another worker is at it or was, or it is due no more.
 
     The ledger is read before the distribution is claimed: of two workers that read it, one begins.
     """
-    async with context.database.unit_of_work() as work:
-        if await _claim(work, due, now) is None:
-            return False
-    readiness = await starts.prepare(context, due.id, now, register_since=due.scheduled_time)
+    if due.series_id is not None:  # it may have to wait for those before it, without the ledger being read
+        async with context.database.unit_of_work() as work:
+            if await _claim(work, due, now) is None:
+                return False
+    readiness = await starts.prepare(context, due.id, now, register_since=due.scheduled_time, shared=shared)
     async with context.database.unit_of_work() as work:
         distribution = await _claim(work, due, now)
         if distribution is None:
@@ -169,12 +224,12 @@ async def _start(context: Context, due: Distribution, now: datetime) -> bool:
         if not await starts.freeze_for_approval(work, context, distribution, readiness, now):
             _log.info("distribution %s, due at %s, waits for approvals", distribution.id, distribution.scheduled_time)
             return False
-        await starts.begin(work, context, distribution.id, readiness, now)
+        await starts.begin(work, context, distribution, readiness, now)
     _log.info("distribution %s, due at %s, has begun", distribution.id, distribution.scheduled_time)
     return True
 
 
-async def _claim(work: UnitOfWork, due: Distribution, now: datetime) -> Distribution | None:
+async def _claim(work: UnitOfWork, due: DueStart, now: datetime) -> Distribution | None:
     """Take a distribution that is due, unless another worker has it, it is due no more, or its series is paused."""
     distribution = await work.distributions.claim_due(due, now)
     if distribution is None:
@@ -184,7 +239,7 @@ async def _claim(work: UnitOfWork, due: Distribution, now: datetime) -> Distribu
     return distribution
 
 
-async def _fail(database: Database, distribution: Distribution, error: MassPayoutError) -> None:
+async def _fail(database: Database, distribution: DueStart, error: MassPayoutError) -> None:
     """Say why it cannot start, unless somebody else has started or cancelled it meanwhile."""
     code = _FAILURES.get(type(error), StartFailure.CANNOT_START)
     async with database.unit_of_work() as work:

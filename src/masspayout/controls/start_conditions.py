@@ -4,7 +4,7 @@ from datetime import datetime
 
 from masspayout.controls import approvals, funds, limits
 from masspayout.controls.funds import FundsReading
-from masspayout.db.entities import Distribution
+from masspayout.db.entities import Asset, Distribution
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import Conflict, ContractPaused
 from masspayout.kernel.types import Due
@@ -46,7 +46,15 @@ async def require_contract_unpaused(work: UnitOfWork, distribution: Distribution
     Raises:
         ContractPaused: It is paused.
     """
-    asset = await work.assets.get(distribution.asset_id)
+    require_unpaused(await work.assets.get(distribution.asset_id))
+
+
+def require_unpaused(asset: Asset) -> None:
+    """Refuse what the contract of an asset stands still for.
+
+    Raises:
+        ContractPaused: It is paused.
+    """
     if asset.contract_paused:
         raise ContractPaused(
             f"The contract {asset.lifecycle_contract_id} of {asset.token_id} is paused, so nobody is paid.",

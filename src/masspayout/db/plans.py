@@ -113,6 +113,7 @@ def _hot_queries(example: Row[Any]) -> Iterator[tuple[str, Callable[[AsyncSessio
     yield "progress of a distribution", lambda session: BatchPayouts(session).progress(distribution_id)
     yield "finish a distribution", lambda session: Distributions(session).finish(distribution_id)
     yield "distributions that are due", lambda session: Distributions(session).find_pending_scheduled(datetime.now(UTC))
+    yield "distributions to start", lambda session: Distributions(session).find_due(datetime.now(UTC), limit=_PAGE)
     yield "a page of the register", lambda session: Holders(session).find_register(example.asset_id, 1, _PAGE)
     yield (
         "entitlements after an account",

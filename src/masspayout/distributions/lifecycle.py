@@ -41,7 +41,7 @@ async def create(context: Context, asset: Asset, terms: Terms, *, now: datetime 
     reading = None
     if not is_scheduled:
         binding = await ledger_binding.bind(ledger, settings)
-        await read_register(context, distribution, identity=binding.identity)
+        await read_register(context, distribution, asset, identity=binding.identity)
         if not waits:
             async with database.unit_of_work() as work:
                 asset = await work.assets.get(asset.id)
@@ -56,27 +56,34 @@ async def create(context: Context, asset: Asset, terms: Terms, *, now: datetime 
 
 
 async def read_register(
-    context: Context, distribution: Distribution, *, since: datetime | None = None, identity: str | None = None
-) -> None:
+    context: Context,
+    distribution: Distribution,
+    asset: Asset,
+    *,
+    since: datetime | None = None,
+    identity: str | None = None,
+) -> bool:
     """Read the register anew for a distribution that is still to be frozen from it, or that follows what a token says.
 
     Args:
         context: What to work with.
         distribution: Which one.
+        asset: Whose register it is, as it was just read.
         since: A register that was read after this time is new enough.
         identity: Which ledger it is, where it was asked before.
+
+    Returns:
+        Whether it was read.
 
     Raises:
         LedgerUnavailable: The ledger cannot be read now.
     """
     if distribution.is_frozen or (distribution.record_time is not None and distribution.contract_terms is None):
-        return
-    if since is not None:
-        async with context.database.unit_of_work() as work:
-            read_at = (await work.assets.get(distribution.asset_id)).last_synced_at
-        if read_at is not None and read_at >= since:
-            return
-    await assets.sync(context.database, context.ledger, distribution.asset_id, identity=identity)
+        return False
+    if since is not None and asset.last_synced_at is not None and asset.last_synced_at >= since:
+        return False
+    await assets.sync(context.database, context.ledger, asset.id, identity=identity)
+    return True
 
 
 async def reopen_unfrozen(work: UnitOfWork, distribution_id: uuid.UUID) -> bool:

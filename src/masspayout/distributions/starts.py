@@ -6,13 +6,14 @@ freezes what is not frozen yet, changes the state by compare-and-set and enqueue
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from masspayout import audit
 from masspayout.context import Context
 from masspayout.controls import FundsReading, approvals, frozen_token, funds, start_conditions
-from masspayout.db.entities import Distribution, DistributionStatus
+from masspayout.db.entities import Asset, Distribution, DistributionStatus
+from masspayout.db.session import Database
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.distributions import lifecycle
 from masspayout.entitlements import FreezeReading, freeze, freezing
@@ -20,7 +21,7 @@ from masspayout.kernel.errors import Conflict, Invalid
 from masspayout.kernel.next_steps import Action
 from masspayout.kernel.payout_status import conflict
 from masspayout.kernel.types import Due
-from masspayout.payments import sync_payer
+from masspayout.payments import PayerGate
 from masspayout.registers import Binding, ledger_binding
 
 # How many of many accounts an error names.
@@ -50,6 +51,44 @@ class Readiness:
     funds: FundsReading | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SharedReadings:
+    """What is read from the ledger once for several distributions that start within seconds.
+
+    What each holds against its own funds is none of it: what is paid meanwhile would count as held still.
+
+    Attributes:
+        binding: Which ledger that is.
+        gate: The statements of payers: each is read once, and again when that is due.
+        registers: By asset, since when its register is known to be read. A ledger may show its holders as of minutes
+            ago, so the time that a register is of does not tell.
+    """
+
+    binding: Binding
+    gate: PayerGate
+    registers: dict[uuid.UUID, datetime] = field(default_factory=dict)
+
+    @classmethod
+    async def begin(cls, context: Context, registers: dict[uuid.UUID, datetime] | None = None) -> "SharedReadings":
+        """Ask which ledger the settings lead to.
+
+        Args:
+            context: What to work with.
+            registers: What was read shortly before.
+
+        Raises:
+            LedgerUnavailable: It cannot be found out now.
+        """
+        binding = await ledger_binding.bind(context.ledger, context.settings)
+        gate = PayerGate(context.database, context.ledger, context.settings, binding.identity)
+        return cls(binding, gate, {} if registers is None else registers)
+
+    def has_register(self, asset_id: uuid.UUID, since: datetime | None) -> bool:
+        """Whether a register was read after a time."""
+        read_at = self.registers.get(asset_id)
+        return since is not None and read_at is not None and read_at >= since
+
+
 async def execute(context: Context, distribution_id: uuid.UUID, *, now: datetime | None = None) -> None:
     """Start paying: PENDING → PROCESSING. The register is read anew where it counts.
 
@@ -70,7 +109,7 @@ async def execute(context: Context, distribution_id: uuid.UUID, *, now: datetime
     readiness = await prepare(context, distribution_id, now)
     await _require_approvals_of_frozen(context, distribution_id, readiness, now)
     async with context.database.unit_of_work() as work:
-        await begin(work, context, distribution_id, readiness, now)
+        await begin(work, context, await work.distributions.get(distribution_id), readiness, now)
 
 
 async def retry(
@@ -97,13 +136,18 @@ async def retry(
     await _require_approvals_of_frozen(context, distribution_id, readiness, now)
     async with context.database.unit_of_work() as work:
         if chosen is None and await lifecycle.reopen_unfrozen(work, distribution_id):
-            await begin(work, context, distribution_id, readiness, now)
+            await begin(work, context, await work.distributions.get(distribution_id), readiness, now)
         else:
             await _begin_again(work, context, distribution_id, readiness, chosen, now)
 
 
 async def prepare(
-    context: Context, distribution_id: uuid.UUID, now: datetime, *, register_since: datetime | None = None
+    context: Context,
+    distribution_id: uuid.UUID,
+    now: datetime,
+    *,
+    register_since: datetime | None = None,
+    shared: SharedReadings | None = None,
 ) -> Readiness:
     """Read from the ledger what a distribution needs to begin. Nothing of the database waits for it.
 
@@ -112,6 +156,7 @@ async def prepare(
         distribution_id: Which one.
         now: The present.
         register_since: A register that was read after this time is new enough; else it is read anew.
+        shared: What was read for others that start with it.
 
     Raises:
         NotFound: There is no such distribution.
@@ -122,35 +167,41 @@ async def prepare(
         ClockIsOff: This machine's clock is far from the database's.
     """
     database, ledger, settings = context.database, context.ledger, context.settings
-    async with database.unit_of_work() as work:
-        distribution = await work.distributions.get(distribution_id)
-    binding = await ledger_binding.bind(ledger, settings)
+    distribution, asset = await _find_with_asset(database, distribution_id)
+    shared = shared or await SharedReadings.begin(context)
+    binding = shared.binding
     if not distribution.status.can_execute and not distribution.status.can_retry:
         return Readiness(binding)
     await database.clock.require_right()
     if distribution.is_frozen:
         ledger_binding.require_began_on(binding.identity, distribution)
         # What the ledger shows as paid of it, and the database forgot, is not due any more.
-        await sync_payer(database, ledger, settings, str(distribution.payer_account_id), identity=binding.identity)
+        await shared.gate.sync(str(distribution.payer_account_id))
         return Readiness(binding, funds=await funds.read(ledger, frozen_token(distribution)))
-    await _require_freezable(context, distribution, now)
-    await lifecycle.read_register(context, distribution, since=register_since, identity=binding.identity)
-    async with database.unit_of_work() as work:
+    _require_freezable(distribution, asset, now)
+    if not shared.has_register(asset.id, register_since) and await lifecycle.read_register(
+        context, distribution, asset, since=register_since, identity=binding.identity
+    ):
+        shared.registers[asset.id] = now
         # What a token announced may have been put off, or called off.
-        distribution = await work.distributions.get(distribution_id)
-        asset = await work.assets.get(distribution.asset_id)
-    if not distribution.status.can_execute and not distribution.status.can_retry:
-        return Readiness(binding)
-    start_conditions.require_due(distribution, now)
+        distribution, asset = await _find_with_asset(database, distribution_id)
+        if not distribution.status.can_execute and not distribution.status.can_retry:
+            return Readiness(binding)
+        start_conditions.require_due(distribution, now)
     reading = await freezing.read(ledger, settings, binding, distribution, asset)
     return Readiness(binding, reading, await funds.read(ledger, reading.token))
 
 
-async def _require_freezable(context: Context, distribution: Distribution, now: datetime) -> None:
+async def _find_with_asset(database: Database, distribution_id: uuid.UUID) -> tuple[Distribution, Asset]:
+    async with database.unit_of_work() as work:
+        distribution = await work.distributions.get(distribution_id)
+        return distribution, await work.assets.get(distribution.asset_id)
+
+
+def _require_freezable(distribution: Distribution, asset: Asset, now: datetime) -> None:
     """Refuse what cannot be frozen yet, before the ledger is read for it."""
     start_conditions.require_due(distribution, now)
-    async with context.database.unit_of_work() as work:
-        await start_conditions.require_contract_unpaused(work, distribution)
+    start_conditions.require_unpaused(asset)
     start_conditions.require_record_time_passed(distribution, now)
 
 
@@ -210,24 +261,29 @@ async def _freeze_if_due(
 
 
 async def begin(
-    work: UnitOfWork, context: Context, distribution_id: uuid.UUID, readiness: Readiness, now: datetime
+    work: UnitOfWork, context: Context, distribution: Distribution, readiness: Readiness, now: datetime
 ) -> None:
     """Start paying a distribution that was prepared, with the jobs that do it, in the caller's transaction.
+
+    Args:
+        work: The transaction.
+        context: What to work with.
+        distribution: It was read in this transaction.
+        readiness: What the ledger said of it.
+        now: The present.
 
     Raises:
         MassPayoutError: As ``execute`` raises it.
     """
-    repository = work.distributions
-    distribution = await repository.get(distribution_id)
     if distribution.status.can_execute:
         await _freeze_if_due(work, context, distribution, readiness, now)
         due = await work.entitlements(distribution).unpaid()
         await start_conditions.require_free(work, context.settings, distribution, readiness.funds, due, now)
-    if not await repository.begin(distribution_id, now):
+    if not await work.distributions.begin(distribution.id, now):
         await work.refresh(distribution)
         raise conflict(distribution.id, distribution.status, "executed")
     audit.record_start(work, "distribution.executed", distribution, DistributionStatus.PENDING)
-    await context.jobs.enqueue_payment(work, distribution_id, batch_count=distribution.batch_count or 0)
+    await context.jobs.enqueue_payment(work, distribution.id, batch_count=distribution.batch_count or 0)
 
 
 async def _begin_again(

@@ -129,8 +129,7 @@ async def freeze(work: UnitOfWork, settings: Settings, distribution: Distributio
         NobodyEligible: No holder is eligible, or everybody's share rounds down to nothing.
     """
     # Syncs and other freezes of the asset end before ours begins; what they changed is read after that.
-    await work.assets.lock_for_sync(distribution.asset_id)
-    asset = await work.assets.get(distribution.asset_id)
+    asset = await work.assets.lock_for_sync(distribution.asset_id)
     await ledger_binding.require_of_asset(work, reading.binding.identity, asset)
     await work.refresh(distribution)
     if distribution.is_frozen or not distribution.status.can_execute:

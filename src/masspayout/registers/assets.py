@@ -209,8 +209,7 @@ async def _unknown_payment_token(ledger: Ledger, asset: Asset) -> TokenInformati
 async def _merge(work: UnitOfWork, before: Asset, reading: _Reading, now: datetime) -> SyncResult:
     """Write a reading into the register, unless a later one was merged since the asset was read."""
     assets, holders = work.assets, work.holders
-    await assets.lock_for_sync(before.id)
-    asset = await assets.get(before.id)
+    asset = await assets.lock_for_sync(before.id)
     await ledger_binding.require_of_asset(work, reading.identity, asset)
     merged_at = asset.last_synced_at
     if merged_at is not None and merged_at != before.last_synced_at and merged_at > reading.taken_at:

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 import signal
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -50,6 +52,9 @@ TIME_SLICE_SECONDS = 5.0
 # How often a worker shows that it lives: two signs in a row may come too late before it is taken for dead.
 _HEARTBEAT_SECONDS = WORKER_ALIVE_SECONDS / 3
 
+# Workers, on however many machines, are told apart by so many bytes of chance.
+_ORDER_KEY_BYTES = 8
+
 # How long to leave a database alone that is away.
 _PAUSE_SECONDS = 1.0
 
@@ -68,6 +73,7 @@ async def run_worker(
         until_idle: Return when the queue is empty instead of waiting for more.
         stop: Stops it likewise when it is set; for a process that does more than this.
     """
+    context = replace(context, order_key=os.urandom(_ORDER_KEY_BYTES))
     app = context.jobs.app
     stop = stop or asyncio.Event()
     register_tasks(app, context, stop, time_slice_seconds=None if until_idle else TIME_SLICE_SECONDS)

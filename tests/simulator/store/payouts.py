@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from masspayout.db.entities import Asset, BatchStatus, Distribution, DistributionStatus
-from masspayout.db.repositories import Unfinished
+from masspayout.db.repositories import DueStart, Unfinished
 from masspayout.kernel.errors import MassPayoutError, NotFound
 from masspayout.kernel.next_steps import NextStep
 from masspayout.kernel.payout_status import ApprovalCount
@@ -40,11 +40,16 @@ class Distributions:
     async def find_unfinished(self) -> Sequence[uuid.UUID]:
         return [row.id for row in self._t.all("distribution") if row.status is DistributionStatus.PROCESSING]
 
-    async def find_pending_scheduled(self, now: datetime) -> Sequence[Distribution]:
-        due = [row for row in self._t.all("distribution") if self._is_due(row, now)]
-        return cast("list[Distribution]", sorted(due, key=lambda row: row.scheduled_time))
+    async def find_due(self, now: datetime, *, after: DueStart | None = None, limit: int) -> Sequence[DueStart]:
+        due = [
+            DueStart(row.id, None, row.scheduled_time, row.ledger_identity)
+            for row in self._t.all("distribution")
+            if self._is_due(row, now)
+        ]
+        due.sort(key=_by_time)
+        return [each for each in due if after is None or _by_time(each) > _by_time(after)][:limit]
 
-    async def claim_due(self, due: Distribution, now: datetime) -> Distribution | None:
+    async def claim_due(self, due: DueStart, now: datetime) -> Distribution | None:
         t = self._t
         if t.is_locked("scheduler", due.id):
             return None
@@ -157,6 +162,10 @@ class Distributions:
             )
 
         return await self._t.change("distribution", distribution_id, is_to_move, **columns) is not None
+
+
+def _by_time(due: DueStart) -> tuple[datetime, uuid.UUID]:
+    return due.scheduled_time, due.id
 
 
 class Approvals:

@@ -19,6 +19,7 @@ from masspayout.db.repositories.claims import Claims
 from masspayout.db.repositories.contract_events import ContractEvents
 from masspayout.db.repositories.distributions import Distributions
 from masspayout.db.repositories.dry_runs import DryRun, DryRunTotals
+from masspayout.db.repositories.due import DueStart
 from masspayout.db.repositories.due_starts import (
     ROWS_REFUSED,
     DueStarts,
@@ -81,6 +82,7 @@ __all__ = [
     "Distributions",
     "DryRun",
     "DryRunTotals",
+    "DueStart",
     "DueStarts",
     "EntitlementFilter",
     "Entitlements",

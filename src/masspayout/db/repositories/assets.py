@@ -81,12 +81,17 @@ class Assets(Repository[Asset]):
         """Mark the sync as failed, with the reason. The register stays as it was."""
         await self._set_sync(asset_id, sync_status=SyncStatus.FAILED, sync_error=reason)
 
-    async def lock_for_sync(self, asset_id: uuid.UUID) -> None:
-        """Wait until no other sync of this asset is writing, and lock the asset.
+    async def lock_for_sync(self, asset_id: uuid.UUID) -> Asset:
+        """Lock the asset once no other sync of it is writing, and return its row as of then.
 
         Payments and new entitlements go on.
+
+        Raises:
+            NotFound: There is none with this id.
         """
-        await self.session.execute(select(Asset.id).where(Asset.id == asset_id).with_for_update(key_share=True))
+        query = select(Asset).where(Asset.id == asset_id).with_for_update(key_share=True)
+        locked: Asset | None = await self.session.scalar(query, execution_options={"populate_existing": True})
+        return locked or await self.get(asset_id)
 
     async def request_sync(self, token_id: str, at: datetime) -> None:
         """Request a sync of a token's register at a time, unless an earlier one is due anyway."""

@@ -5,22 +5,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, text, update
-from sqlalchemy.orm import aliased, selectinload
+from sqlalchemy import ColumnElement, exists, func, literal, or_, select, text, update
+from sqlalchemy.orm import selectinload
 
-from masspayout.db import advisory_locks
 from masspayout.db.entities import (
     Asset,
     BatchPayout,
     BatchStatus,
     Distribution,
     DistributionStatus,
-    ExecutionType,
     Series,
     SeriesStatus,
 )
 from masspayout.db.repositories.approvals import given_approvals
 from masspayout.db.repositories.base import Page, Repository, read_page
+from masspayout.db.repositories.due import DueStart, claim_due, find_due, in_catch_up_window, is_due
 from masspayout.db.repositories.freezes import Freeze
 from masspayout.db.types import UtcTimestamp
 from masspayout.kernel.next_steps import Action, NextStep
@@ -54,7 +53,6 @@ _EXPLAIN_UNREACHED = text("""
       FROM counted
      WHERE b.distribution_id = :id AND b.batch_number = counted.batch_number
 """)
-
 
 # In the statement that finds the distributions: what starts meanwhile comes with its jobs. The subquery is run once.
 _HAS_NO_JOB = text("""
@@ -99,34 +97,25 @@ class Distributions(Repository[Distribution]):
         query = (
             select(Distribution)
             .outerjoin(Series, Series.id == Distribution.series_id)
-            .where(*_is_due(now))
+            .where(*is_due(now))
             .order_by(Distribution.scheduled_time, Distribution.id)
         )
         return (await self.session.scalars(query)).all()
 
-    async def claim_due(self, due: Distribution, now: datetime) -> Distribution | None:
+    async def find_due(self, now: datetime, *, after: DueStart | None = None, limit: int) -> Sequence[DueStart]:
+        """Return of what is due as much as tells it apart: ``limit`` of them, in order, that follow one of them.
+
+        Rows are read no further, so that one which cannot be read keeps no other from being found.
+        """
+        return await find_due(self.session, now, after, limit)
+
+    async def claim_due(self, due: DueStart | Distribution, now: datetime) -> Distribution | None:
         """Claim a due distribution until the transaction ends, and read it again.
 
         None when another scheduler has it, or when it is not due any more. An occurrence also waits for those before
         it, so that the occurrences of a series are frozen in order.
         """
-        key = func.hashtextextended(str(due.series_id or due.id), advisory_locks.DUE_START_SEED)
-        if not await self.session.scalar(select(func.pg_try_advisory_xact_lock(key))):
-            return None
-        earlier = aliased(Distribution)
-        is_preceded = exists().where(
-            earlier.series_id == Distribution.series_id,
-            earlier.status == DistributionStatus.PENDING,
-            earlier.frozen_at.is_(None),
-            earlier.scheduled_time < Distribution.scheduled_time,
-        )
-        query = (
-            select(Distribution)
-            .outerjoin(Series, Series.id == Distribution.series_id)
-            .where(Distribution.id == due.id, *_is_due(now), ~is_preceded)
-            .execution_options(populate_existing=True)
-        )
-        return await self.session.scalar(query)
+        return await claim_due(self.session, due, now)
 
     async def fail_missed(self, now: datetime, code: str, message: str, next_step: NextStep) -> Sequence[uuid.UUID]:
         """PENDING → FAILED for occurrences that are overdue by more than their series' catch-up window."""
@@ -137,7 +126,7 @@ class Distributions(Repository[Distribution]):
                 Distribution.scheduled_time <= now,
                 Distribution.series_id == Series.id,
                 Series.status != SeriesStatus.PAUSED,
-                ~_in_catch_up_window(now),
+                ~in_catch_up_window(now),
             )
             .values(
                 status=DistributionStatus.FAILED,
@@ -385,25 +374,3 @@ class Distributions(Repository[Distribution]):
             .execution_options(synchronize_session=False)
         )
         return await self._changed(statement) == 1
-
-
-def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions of a distribution, joined with its series if any, that is due."""
-    return (
-        Distribution.status == text("'PENDING'"),
-        Distribution.scheduled_time <= now,
-        or_(Series.id.is_(None), and_(Series.status != SeriesStatus.PAUSED, _in_catch_up_window(now))),
-        or_(Distribution.frozen_at.is_(None), given_approvals() >= Distribution.approvals_required),
-    )
-
-
-def _in_catch_up_window(now: datetime) -> ColumnElement[bool]:
-    """Return the condition that a distribution is inside its series' catch-up window, which only calendars have."""
-    window = func.make_interval(0, 0, 0, 0, 0, 0, Series.catch_up_seconds)
-    since = literal(now, UtcTimestamp()) - window
-    return or_(
-        Series.execution_type != ExecutionType.RECURRING,
-        Distribution.scheduled_time >= since,
-        # Frozen in time, and since then waiting for approvals.
-        Distribution.frozen_at.is_not(None),
-    )
