@@ -173,7 +173,7 @@ async def prepare(
     if not distribution.status.can_execute and not distribution.status.can_retry:
         return Readiness(binding)
     await database.clock.require_right()
-    if distribution.is_frozen:
+    if asset is None:
         ledger_binding.require_began_on(binding.identity, distribution)
         # What the ledger shows as paid of it, and the database forgot, is not due any more.
         await shared.gate.sync(str(distribution.payer_account_id))
@@ -184,7 +184,8 @@ async def prepare(
     ):
         shared.registers[asset.id] = now
         # What a token announced may have been put off, or called off.
-        distribution, asset = await _find_with_asset(database, distribution_id)
+        async with database.unit_of_work() as work:
+            distribution, asset = await work.distributions.get(distribution_id), await work.assets.get(asset.id)
         if not distribution.status.can_execute and not distribution.status.can_retry:
             return Readiness(binding)
         start_conditions.require_due(distribution, now)
@@ -192,10 +193,11 @@ async def prepare(
     return Readiness(binding, reading, await funds.read(ledger, reading.token))
 
 
-async def _find_with_asset(database: Database, distribution_id: uuid.UUID) -> tuple[Distribution, Asset]:
+async def _find_with_asset(database: Database, distribution_id: uuid.UUID) -> tuple[Distribution, Asset | None]:
+    """Return a distribution with its asset; without it once the distribution is frozen, and needs no register."""
     async with database.unit_of_work() as work:
         distribution = await work.distributions.get(distribution_id)
-        return distribution, await work.assets.get(distribution.asset_id)
+        return distribution, None if distribution.is_frozen else await work.assets.get(distribution.asset_id)
 
 
 def _require_freezable(distribution: Distribution, asset: Asset, now: datetime) -> None:
