@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,12 +22,12 @@ import psutil
 import psycopg
 from sqlalchemy import URL
 
-from masspayout.db import embedded, migrations
 from masspayout.db.connecting import connect_arguments
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.registers import assets
 from masspayout.runtime import open_runtime
 from measurements import PAYMENT_TOKEN, MeasurementError, World
+from servers import temporary_server
 
 _HOLDERS = 10
 _ASSETS = 500
@@ -137,23 +136,16 @@ def _arguments() -> argparse.Namespace:
 
 
 def _measure(count: int, asset_count: int, logs: Path | None) -> Started:
-    with tempfile.TemporaryDirectory(prefix="masspayout-bench-") as directory:
-        data_dir = Path(directory)
-        data_dir.chmod(0o711)  # the server's own user passes through
-        url = embedded.start(data_dir)
-        try:
-            migrations.upgrade(url)
-            shape = "one asset" if asset_count == 1 else f"{asset_count} assets"
-            print(f"{shape}: preparing {count:,} … ", end="", file=sys.stderr, flush=True)
-            asyncio.run(_prepare(World(data_dir, _HOLDERS), asset_count))
-            with psycopg.connect(**connect_arguments(url), autocommit=True) as connection:
-                connection.execute(_PLAN, (count,))
-                connection.execute("VACUUM ANALYZE")
-                print("starting … ", end="", file=sys.stderr, flush=True)
-                with _workers(data_dir, logs or data_dir) as workers:
-                    return _watch(connection, shape, count, url, workers)
-        finally:
-            embedded.leave(data_dir)
+    with temporary_server() as (data_dir, url):
+        shape = "one asset" if asset_count == 1 else f"{asset_count} assets"
+        print(f"{shape}: preparing {count:,} … ", end="", file=sys.stderr, flush=True)
+        asyncio.run(_prepare(World(data_dir, _HOLDERS), asset_count))
+        with psycopg.connect(**connect_arguments(url), autocommit=True) as connection:
+            connection.execute(_PLAN, (count,))
+            connection.execute("VACUUM ANALYZE")
+            print("starting … ", end="", file=sys.stderr, flush=True)
+            with _workers(data_dir, logs or data_dir) as workers:
+                return _watch(connection, shape, count, url, workers)
 
 
 async def _prepare(world: World, asset_count: int) -> None:

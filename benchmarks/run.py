@@ -9,7 +9,6 @@ import json
 import multiprocessing
 import os
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -23,9 +22,9 @@ import psutil
 import psycopg
 from sqlalchemy import URL
 
-from masspayout.db import embedded, migrations
 from masspayout.db.connecting import connect_arguments
 from measurements import Measured, World, measure, peak_bytes_of
+from servers import temporary_server
 
 _SAMPLE_SECONDS = 0.05
 _MEGABYTE = 1_000_000
@@ -109,15 +108,8 @@ class ServerMemory:
 
 def main() -> None:
     arguments = _arguments()
-    with tempfile.TemporaryDirectory(prefix="masspayout-bench-") as directory:
-        data_dir = Path(directory)
-        data_dir.chmod(0o711)  # the server's own user passes through
-        url = embedded.start(data_dir)
-        try:
-            migrations.upgrade(url)
-            rows = _run(World(data_dir, arguments.holders), url)
-        finally:
-            embedded.leave(data_dir)
+    with temporary_server() as (data_dir, url):
+        rows = _run(World(data_dir, arguments.holders), url)
     _print_table(rows, arguments.holders)
     if arguments.json:
         arguments.json.write_text(json.dumps(_as_json(rows, arguments.holders), indent=2) + "\n")

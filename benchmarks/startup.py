@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -20,9 +19,9 @@ from statistics import median
 
 from sqlalchemy import URL
 
-from masspayout.db import embedded, migrations
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, PayoutType
 from masspayout.db.session import Database
+from servers import temporary_server
 
 _UNIT = ("-c", "import sqlalchemy.ext.asyncio, psycopg")
 _MASSPAYOUT = ("-m", "masspayout")
@@ -80,16 +79,9 @@ def _commands() -> list[Command]:
 
 def main() -> None:
     arguments = _arguments()
-    with tempfile.TemporaryDirectory(prefix="masspayout-bench-") as directory:
-        data_dir = Path(directory)
-        data_dir.chmod(0o711)  # the server's own user passes through
-        url = embedded.start(data_dir)
-        try:
-            migrations.upgrade(url)
-            asyncio.run(_make_distributions(url))
-            rows = _measure(_commands(), data_dir, arguments.rounds)
-        finally:
-            embedded.leave(data_dir)
+    with temporary_server() as (data_dir, url):
+        asyncio.run(_make_distributions(url))
+        rows = _measure(_commands(), data_dir, arguments.rounds)
     _print_table(rows)
     if not all(row.holds for row in rows):
         sys.exit("Some limits do not hold: see the rows marked with !")
