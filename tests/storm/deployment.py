@@ -1,13 +1,11 @@
 """What a storm strikes: a database with a standby, workers on it in three ways, two payers, and the sandbox's books."""
 
 import asyncio
-import os
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,21 +14,17 @@ from sqlalchemy import URL
 
 import web_targets
 from clusters import Cluster
-from command_line import environment
 from databases import fresh_database, run_sql
 from forgetting import Books, Installation, find_one
-from masspayout.context import Context
 from masspayout.db.entities import ExecutionType
-from masspayout.db.session import Database
-from masspayout.jobs import Jobs
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.registers import assets
 from masspayout.service.webhooks import targets
 from masspayout.settings import Settings
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, World, accounts
-from places import ROOT
 from poolers import pooled
 from replicated import Pair, running_pair
+from workers import start_logged_worker
 from wrong_clocks import WrongMachine, wrong_machine
 
 PAYERS = ("0.0.1001", "0.0.1002")
@@ -75,13 +69,7 @@ class StormWorker:
 
     def _start(self) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "masspayout", "worker", "--concurrency", "4"],
-                env={**os.environ, **environment(self.url), **self.settings},
-                stdout=log,
-                stderr=log,
-                cwd=ROOT,
-            )
+            self.process = start_logged_worker(self.url, log, "--concurrency", "4", **self.settings)
 
     @property
     def running(self) -> "subprocess.Popen[bytes]":
@@ -179,8 +167,11 @@ def _ended(workers: list[StormWorker]) -> Iterator[None]:
 
 async def _plan(installation: Installation, seconds: int, webhook_urls: list[str]) -> None:
     """Make tokens, funds and payouts: large ones that begin at once, and small ones that fall due one by one."""
-    first, second = (installation.settings.model_copy(update={"payer_account_id": payer}) for payer in PAYERS)
-    async with _context(installation, second) as context:
+    first, second = (
+        replace(installation, settings=installation.settings.model_copy(update={"payer_account_id": payer}))
+        for payer in PAYERS
+    )
+    async with second.context() as context:
         sandbox = context.ledger
         assert isinstance(sandbox, SandboxLedger)
         await World.make_tokens(sandbox, HOLDERS, payer=PAYERS[0], funds_units=FUNDS_UNITS)
@@ -192,7 +183,7 @@ async def _plan(installation: Installation, seconds: int, webhook_urls: list[str
         world = World(context, asset)
         for number in range(_LARGE_PAYOUTS):
             await world.execute((await world.plan(str((number + 1) * _EVEN_AMOUNT * 100))).id)
-    async with _context(installation, first) as context:
+    async with first.context() as context:
         world, now = World(context, asset), await context.database.clock.database_now()
         for number in range(seconds // _DUE_EVERY_SECONDS):
             await world.plan(
@@ -225,14 +216,3 @@ async def _plan_poison(installation: Installation, world: World) -> None:
           WHEN (NEW.id = '{raising.id}' AND NEW.status = 'PROCESSING') EXECUTE FUNCTION raise_at_poison()
         """,
     )
-
-
-@asynccontextmanager
-async def _context(installation: Installation, settings: Settings) -> AsyncIterator[Context]:
-    database = Database(installation.url)
-    ledger = SandboxLedger(installation.books.url, settings)
-    try:
-        yield Context(settings, database, ledger, Jobs(installation.url))
-    finally:
-        await ledger.close()
-        await database.close()

@@ -105,15 +105,20 @@ class Installation:
     @asynccontextmanager
     async def opened(self, asset: Asset | None = None) -> AsyncIterator[World]:
         """Open the database; without an asset, on a new ledger and with a new register."""
-        database = Database(self.url)
-        ledger = SandboxLedger(self.books.url, self.settings)
-        runtime = Context(self.settings, database, ledger, Jobs(self.url))
-        try:
+        async with self.context() as runtime:
             if asset is None:
                 world = await World.make(runtime, [(account, 100 + n) for n, account in enumerate(HOLDERS)])
             else:
                 world = World(runtime, asset)
             yield world
+
+    @asynccontextmanager
+    async def context(self) -> AsyncIterator[Context]:
+        """Open the database, and the books beside it."""
+        database = Database(self.url)
+        ledger = SandboxLedger(self.books.url, self.settings)
+        try:
+            yield Context(self.settings, database, ledger, Jobs(self.url))
         finally:
             await ledger.close()
             await database.close()

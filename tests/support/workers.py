@@ -24,11 +24,11 @@ def start_worker(url: URL, *arguments: str, **settings: str) -> "subprocess.Pope
 
 
 def start_logged_worker(url: URL, log: IO[bytes] | None, *arguments: str, **settings: str) -> "subprocess.Popen[bytes]":
-    """Start a worker whose log goes into a file."""
+    """Start a worker; what it says and logs goes into a file."""
     return subprocess.Popen(
         [sys.executable, "-m", "masspayout", "worker", *arguments],
         env={**os.environ, **environment(url), **settings},
-        stdout=subprocess.DEVNULL,
+        stdout=log or subprocess.DEVNULL,
         stderr=log,
         cwd=ROOT,
     )

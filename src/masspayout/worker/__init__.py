@@ -24,9 +24,13 @@ from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
 from masspayout.kernel.actors import acting_as, system
 from masspayout.kernel.errors import AnotherLedger, ClockIsOff, DatabaseUnavailable
 from masspayout.worker.periodic import CLOCK_PAUSE_SECONDS, run_each_once, running_periodic_tasks
-from masspayout.worker.rescue import rescue_stalled, take_up_unfinished
+from masspayout.worker.rescue import take_up_unfinished
 
 _log = logging.getLogger(__name__)
+
+
+_MOST_ATTEMPTS = 10
+_LONGEST_PAUSE_SECONDS = 20
 
 
 class TryAgain(BaseRetryStrategy):
@@ -42,9 +46,6 @@ class TryAgain(BaseRetryStrategy):
             return None
         return RetryDecision(retry_in={"seconds": min(2**job.attempts, _LONGEST_PAUSE_SECONDS)})
 
-
-_MOST_ATTEMPTS = 10
-_LONGEST_PAUSE_SECONDS = 20
 
 # How long a payout keeps a slot while others may wait for one.
 TIME_SLICE_SECONDS = 5.0
@@ -91,7 +92,7 @@ async def run_worker(
         async with app.open_async():
             if until_idle:
                 await context.database.clock.require_right()
-                await _take_up_left_behind(context)
+                await take_up_unfinished(context)
                 await run_each_once(context)
                 await _until(stop, run_jobs(wait=False))
                 return
@@ -132,12 +133,6 @@ def _note_unended_job(loop: asyncio.AbstractEventLoop, trouble: dict[str, Any]) 
         _log.warning("the end of a job could not be noted (%s); it is run again", error.__cause__ or error)
     else:
         loop.default_exception_handler(trouble)
-
-
-async def _take_up_left_behind(context: Context) -> None:
-    """Take up what was left behind before there was a worker, or while none could work."""
-    await rescue_stalled(context)
-    await take_up_unfinished(context)
 
 
 async def _go_on_later(context: Context, distribution_id: uuid.UUID, wait_seconds: float) -> None:
@@ -186,21 +181,20 @@ async def _again_and_again(
 ) -> None:
     """Run jobs until told to stop: Procrastinate's worker ends when it loses the database, and the next one follows.
 
-    While this machine's clock is wrong, all jobs are left to other workers.
+    What was left behind before there was a worker, or while none could work, is taken up each time. While this
+    machine's clock is wrong, all jobs are left to other workers.
     """
     while not stop.is_set():
+        pause_seconds = _PAUSE_SECONDS
         try:
             await context.database.clock.require_right()
+            await take_up_unfinished(context)
+            await run_jobs()
         except (ClockIsOff, DatabaseUnavailable) as error:
             _log.error("no jobs are taken: %s", error)
-            await asyncio.sleep(CLOCK_PAUSE_SECONDS if isinstance(error, ClockIsOff) else _PAUSE_SECONDS)
-            continue
-        try:
-            await _take_up_left_behind(context)
-            await run_jobs()
-        except DatabaseUnavailable as error:
-            _log.warning("no jobs are taken: %s It is tried again.", error)
+            if isinstance(error, ClockIsOff):
+                pause_seconds = CLOCK_PAUSE_SECONDS
         except ConnectorException as error:
             _log.warning("jobs cannot be fetched (%s); it is tried again", error.__cause__ or error)
             await context.jobs.renew_connections()
-        await asyncio.sleep(_PAUSE_SECONDS)
+        await asyncio.sleep(pause_seconds)
