@@ -211,7 +211,7 @@ async def take(browser: Browser, address: str, shot: Shot, target: Path) -> None
     await page.wait_for_selector("main .page-inner > *")
     if shot.name.startswith("new-payout"):
         await page.get_by_label("Total to divide").fill("262500")
-        await page.get_by_label("What it is for").fill("Dividend, second half")
+        await page.get_by_label("Name").fill("Dividend, second half")
         await page.get_by_role("button", name="Preview", exact=True).click()
         await page.get_by_text("Funds available").wait_for()
     if shot.name == "payout-running":

@@ -87,7 +87,7 @@ async def test_every_route_lets_in_who_may_and_nobody_else(service: Service) -> 
             assert (answer.status_code == 403) is not may, (method, path, role, answer.text)
             assert answer.status_code < 500 or path == "/ready", (method, path, role, answer.text)
             if not may:
-                assert answer.json()["next_step"].startswith(f"It takes the role {least}")
+                assert answer.json()["detail"].endswith(f"needs the role {least}.")
 
 
 def test_an_endpoint_that_does_not_say_who_may_call_it_stops_the_start() -> None:

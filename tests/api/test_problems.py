@@ -33,7 +33,7 @@ def problem(answer: httpx.Response, status: int) -> dict[str, object]:
     [
         ("GET", "/nowhere", 404, "Not Found"),
         ("PUT", "/assets", 405, "Method Not Allowed"),
-        ("GET", f"/distributions/{NOBODY}", 404, f"There is no distribution {NOBODY}"),
+        ("GET", f"/distributions/{NOBODY}", 404, f"There is no payout {NOBODY}"),
         ("GET", "/distributions/nonsense", 422, "path.distribution"),
         ("GET", "/assets/0.0.404", 404, "There is no asset '0.0.404'"),
         ("GET", "/assets/nonsense", 422, "'nonsense' is not a valid asset"),
@@ -99,7 +99,7 @@ async def test_a_conflict_names_the_route_that_comes_next(admin: httpx.AsyncClie
     distribution = await world.plan()
     assert (await admin.post(f"/distributions/{distribution.id}/cancel")).status_code == 200
     found = problem(await admin.post(f"/distributions/{distribution.id}/execute"), 409)
-    assert found["detail"] == f"Distribution {distribution.id} cannot be executed: it is CANCELLED."
+    assert found["detail"] == f"Payout {distribution.id} cannot be executed: it is CANCELLED."
     assert found["next_step"] == "Create a new one with: POST /api/v1/assets/ASSET/distributions"
 
 

@@ -157,7 +157,7 @@ async def test_two_listeners_whose_deposits_start_the_same_series_at_once_lose_n
 @pytest.mark.parametrize(
     ("name", "payload", "reason"),
     [
-        ("Garbage", {}, "Nothing is known of events called 'Garbage'"),
+        ("Garbage", {}, "There is no handler for events called 'Garbage'"),
         ("Deposit", {}, "token_id is None"),
         ("Deposit", {"amount_units": "lots"}, "amount_units is 'lots'"),
         ("Deposit", {"amount_units": -5}, "amount_units is -5"),

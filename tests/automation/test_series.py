@@ -185,7 +185,7 @@ async def test_a_missed_one_is_paid_by_a_retry(world: World) -> None:
     await run_due(world.runtime, START + 3 * DAY)
     missed = (await made_by(world, made))[0]
     assert missed.failure_code == StartFailure.MISSED
-    assert str(missed.failure_next_step) == "To pay it all the same, retry it."
+    assert str(missed.failure_next_step) == "To pay it now, retry it."
     runtime = world.runtime
     now = START + 3 * DAY
     await starts.retry(runtime, missed.id, now=now)

@@ -16,14 +16,14 @@ def test_users_are_added_listed_and_kept_out(command_line: CommandLine, monkeypa
         said = command_line(*arguments, "--password-stdin")
         return said.out + said.err
 
-    assert "no user yet" in command_line("user", "list").out
-    assert "ana may log in, as approver" in with_password(PASSWORD, "user", "add", "Ana", "--role", "approver")
+    assert "No users yet" in command_line("user", "list").out
+    assert "Added ana (approver)" in with_password(PASSWORD, "user", "add", "Ana", "--role", "approver")
     assert "There is a user 'ana' already" in with_password(PASSWORD, "user", "add", "ana")
     assert "it takes 12" in with_password("short", "user", "add", "ben")
     assert "ana is viewer" in command_line("user", "role", "ana", "viewer").out
-    assert "kept out" in command_line("user", "disable", "ana").out
+    assert "Deactivated ana." in command_line("user", "disable", "ana").out
     assert command_line("user", "enable", "ana").status == 0
-    assert "must log in again" in with_password("another long sentence", "user", "password", "ana")
+    assert "must sign in again" in with_password("another long sentence", "user", "password", "ana")
     assert "/sign-in/mpl_" in command_line("user", "link", "ana").out
     (item,) = json.loads(command_line("user", "list", "--json").out)["items"]
     assert (item["name"], item["role"], item["disabled"], item["logs_in_with"]) == ("ana", "viewer", False, "password")

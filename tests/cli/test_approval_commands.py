@@ -38,7 +38,7 @@ def test_a_list_is_paid_when_somebody_else_approved(shop: CommandLine, monkeypat
     pay = ("pay", "list.csv", "--payment-token", TOKEN, "--concept", "March")
     said = shop(*pay)
     assert said.status == 1
-    found = re.search(r"Distribution (\S+): 2 accounts, 3\.000000 in all\.", said.out)
+    found = re.search(r"Payout (\S+): 2 accounts, 3\.000000 in all\.", said.out)
     assert found is not None
     distribution = found[1]
     assert "waits for 1 of 1 approval." in said.err
@@ -55,7 +55,7 @@ def test_a_list_is_paid_when_somebody_else_approved(shop: CommandLine, monkeypat
     assert "created by you" in shop(*approve, "--hash", shown["register_hash"]).err
 
     monkeypatch.setattr(os, "geteuid", lambda: NOBODY)
-    assert "not what you saw" in shop(*approve, "--hash", "0" * 64).err
+    assert "does not match" in shop(*approve, "--hash", "0" * 64).err
     said = shop(*approve, "--hash", shown["register_hash"])
     assert (said.status, f"masspayout distribution execute {distribution}" in said.out) == (0, True)
     assert "You approved" in shop(*approve, "--hash", shown["register_hash"]).err

@@ -158,7 +158,7 @@ def test_accounts_that_cannot_receive_are_all_named_and_the_others_paid_on_reque
     own_funded("sandbox", "freeze", "0.0.13", TOKEN)
     pay = ("pay", "list.csv", "--payment-token", TOKEN)
     sentences = (
-        "2 of 3 accounts cannot receive 0.0.7001; nobody was paid.",
+        "2 of 3 accounts cannot receive 0.0.7001; no payment was sent.",
         "0.0.12: The account is not associated with the payment token.",
         "0.0.13: The account is frozen for the payment token.",
         "--allow-unpayable",
@@ -197,10 +197,10 @@ def test_accounts_that_cannot_receive_are_all_named_and_the_others_paid_on_reque
         (("--payout", "FIXED", "--amount", "0.000001"), "rounds down to nothing"),
         (
             ("--payout", "FIXED", "--amount", "1", "--exclude", "0.0.11", "--exclude", "0.0.12"),
-            "Nobody is eligible",
+            "No holder is eligible",
         ),
         (("--list", "list.csv", "--amount", "5"), "--amount makes no sense beside --list"),
-        (("--payout", "FIXED", "--amount", "1", "--execution", "RECURRING"), "--frequency is missing"),
+        (("--payout", "FIXED", "--amount", "1", "--execution", "RECURRING"), "Missing --frequency"),
     ],
 )
 def test_wrong_terms_are_refused(imported: CommandLine, options: tuple[str, ...], sentence: str) -> None:
@@ -225,9 +225,9 @@ def test_what_is_not_there_is_told_with_status_1(imported: CommandLine) -> None:
     for arguments, sentence in (
         (("asset", "show", "0.0.404"), "There is no asset '0.0.404'."),
         (("asset", "sync", "somewhat"), "There is no asset 'somewhat'."),
-        (("distribution", "show", "that"), "There is no distribution 'that'."),
-        (("distribution", "execute", "that"), "There is no distribution 'that'."),
-        (("reconcile", "0197f000-0000-7000-8000-000000000000"), "There is no distribution '0197f000"),
+        (("distribution", "show", "that"), "There is no payout 'that'."),
+        (("distribution", "execute", "that"), "There is no payout 'that'."),
+        (("reconcile", "0197f000-0000-7000-8000-000000000000"), "There is no payout '0197f000"),
     ):
         refused(imported, *arguments, status=1, sentences=(sentence,))
 
@@ -239,7 +239,7 @@ def test_finished_and_cancelled_distributions_are_not_executed_again(own_importe
     assert own_imported("distribution", "cancel", cancelled).status == 0
     for move, moved in (("execute", "executed"), ("retry", "retried"), ("cancel", "cancelled")):
         for distribution, status in ((finished, "COMPLETED"), (cancelled, "CANCELLED")):
-            sentence = f"Distribution {distribution} cannot be {moved}: it is {status}."
+            sentence = f"Payout {distribution} cannot be {moved}: it is {status}."
             refused(
                 own_imported,
                 "distribution",
@@ -328,7 +328,7 @@ def test_what_began_on_another_ledger(
         create = ("distribution", "create", ASSET, "--payout", "PERCENTAGE", "--amount", "100", "--json")
         dividend = command_line(*create).id
         assert command_line("sandbox", "init", "--reset").status == 0
-        began = (f"Distribution {dividend} began on the ledger sandbox:", "lead to sandbox:", "LEDGER=sandbox")
+        began = (f"Payout {dividend} began on the ledger sandbox:", "lead to sandbox:", "LEDGER=sandbox")
         refused(command_line, "distribution", "execute", dividend, "--wait", status=1, sentences=began)
         refused(command_line, "distribution", "preview", dividend, status=1, sentences=began)
         refused(command_line, "reconcile", dividend, status=1, sentences=began)

@@ -85,7 +85,7 @@ def test_what_is_asked_of_no_command_imports_none(arguments: list[str]) -> None:
 def test_a_list_of_distributions_imports_neither_ledgers_nor_services(database_url: URL, tmp_path: Path) -> None:
     settings = {**environment(database_url), "DATA_DIR": str(tmp_path)}
     ended = run_masspayout("distribution", "list", **settings)
-    assert ended.out.startswith("There is no distribution yet.")
+    assert ended.out.startswith("No payouts yet.")
     assert not ended.packages & HEAVY
     assert ended.packages >= FOR_A_LIST
     assert ended.rooms == {"cli", "db", "kernel", "settings"}
@@ -118,7 +118,7 @@ def test_options_and_their_values_are_completed_from_the_command() -> None:
 
 def test_completion_in_zsh_shows_what_commands_do() -> None:
     ended = complete("zsh", "masspayout distribution l")
-    assert '"list":"List distributions, newest first."' in ended.out
+    assert '"list":"List payouts, newest first."' in ended.out
     assert not ended.packages & (HEAVY | (FOR_A_LIST - {"rich"}))
 
 

@@ -51,7 +51,7 @@ def test_the_doctor_finds_a_payout_that_is_ready_and_one_that_is_not(operator: O
     operator.say("distribution", "create", bond.address, "--payout", "PERCENTAGE", "--amount", "10")
     assert "10.000000000000000000 are missing" in operator.is_refused("doctor").out
     operator.say("evm", "fund", "10")
-    assert "Funded for 1 distribution(s) that are due." in operator.say("doctor")
+    assert "Funded for 1 payout(s) that are due." in operator.say("doctor")
     operator.say("evm", "pause")
     assert "is paused, so nobody is paid" in operator.is_refused("doctor").out
 

@@ -96,7 +96,7 @@ def test_an_amount_is_divided_by_a_snapshot_that_is_taken_for_it(issuer: Issuer)
     said = issuer.plan("--amount", "1000.5", "--concept", "Bonus")
     shares = [1_000_500 * COIN // 1000 * units // SUPPLY for units in HOLDERS.values()]
     assert f"{len(HOLDERS)} holders, {sum(shares) // COIN:,}." in said
-    distribution_id = said.split("Distribution ")[1].split(":")[0]
+    distribution_id = said.split("Payout ")[1].split(":")[0]
     assert f"masspayout distribution execute {distribution_id} --wait" in said
     snapshot = issuer.bond.ask("takeSnapshot", sender=issuer.operator.anvil.accounts[0]) - 1
     shown = issuer.show(distribution_id)

@@ -105,7 +105,7 @@ def test_a_real_list_is_paid_once_though_its_process_is_killed(database_url: URL
 
     said = command_line(*pay)
     assert said.status == 1
-    assert "This list was paid already, by distribution" in said.err
+    assert "This list was paid already, by payout" in said.err
     assert "--concept" in said.err
     assert sum(received_units(database_url).values()) == 262_998_504_996
 
@@ -172,7 +172,7 @@ def test_ctrl_c_while_a_list_does_not_come(database_url: URL, command_line: Comm
     assert process.returncode == 130
     assert words == b""
     assert received_units(database_url) == {}
-    assert "There is no distribution yet" in command_line("distribution", "list").out
+    assert "No payouts yet" in command_line("distribution", "list").out
 
 
 def test_a_list_is_paid_again_only_for_another_concept(database_url: URL, command_line: CommandLine) -> None:

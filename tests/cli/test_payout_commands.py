@@ -41,7 +41,7 @@ def values(command_line: CommandLine, *arguments: str) -> Any:
 
 
 def test_an_asset_is_imported_listed_and_synced(shop: CommandLine) -> None:
-    assert "There is no asset yet" in shop("asset", "list").out
+    assert "No assets yet" in shop("asset", "list").out
     said = shop("asset", "import", ASSET)
     assert "Imported BND (0.0.5001) with 3 holders." in said.out
     assert "--payment-token" in said.out
@@ -63,8 +63,8 @@ def test_an_asset_is_imported_listed_and_synced(shop: CommandLine) -> None:
 
 def test_a_dividend_is_created_reviewed_paid_mended_and_proven(shop: CommandLine) -> None:
     shop("asset", "import", ASSET, "--payment-token", TOKEN)
-    assert "There is no distribution yet" in shop("distribution", "list").out
-    assert "No distribution is like that." in shop("distribution", "list", "--status", "FAILED").out
+    assert "No payouts yet" in shop("distribution", "list").out
+    assert "No matching payouts." in shop("distribution", "list", "--status", "FAILED").out
     dividend = values(shop, "distribution", "create", ASSET, "--payout", "PERCENTAGE", "--amount", "500")["id"]
     assert f"{FROZEN} would fail" in shop("distribution", "preview", dividend).out
     preview = values(shop, "distribution", "preview", dividend)

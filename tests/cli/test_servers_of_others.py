@@ -61,7 +61,7 @@ def test_a_pooler_that_pools_by_session_is_like_the_server(
     with pooled(debian_url, tmp_path, pool_mode="session") as url:
         command_line = command_line_on(url)
         assert pay(command_line, tmp_path, holders=600).status == 0
-        assert "All is well." in command_line("doctor").out
+        assert "All checks passed." in command_line("doctor").out
     assert paid(debian_url) == (600, 600)
     with psycopg.connect(**connect_arguments(debian_url)) as connection:
         ((off_seconds,),) = connection.execute(

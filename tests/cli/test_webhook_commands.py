@@ -48,7 +48,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Receiv
 
 
 def test_a_webhook_is_added_tried_and_removed(command_line: CommandLine, receiver: Receiver) -> None:
-    assert "Nobody is told of anything" in command_line("webhook", "list").out
+    assert "No webhooks yet" in command_line("webhook", "list").out
     said = command_line("webhook", "add", receiver.url)
     assert "which is shown this once: whsec_" in said.out
     (listed,) = json.loads(command_line("webhook", "list", "--json").out)["items"]
@@ -64,7 +64,7 @@ def test_a_webhook_is_added_tried_and_removed(command_line: CommandLine, receive
 
     assert "switched off" in command_line("webhook", "disable", listed["id"]).out
     assert "switched on" in command_line("webhook", "enable", listed["id"]).out
-    assert "is told nothing any more" in command_line("webhook", "remove", listed["id"]).out
+    assert "gets no more events" in command_line("webhook", "remove", listed["id"]).out
     gone = command_line("webhook", "remove", listed["id"])
     assert (gone.status, "masspayout webhook list" in gone.err) == (1, True)
     assert command_line("webhook", "test", "nonsense").status == 1

@@ -120,7 +120,7 @@ async def test_everybody_counts_once_in_whatever_guise(world: World) -> None:
 
 async def test_what_is_approved_is_what_was_seen(world: World) -> None:
     dividend, other = await world.plan("100"), await world.plan("200")
-    with pytest.raises(Conflict, match="not what you saw"):
+    with pytest.raises(Conflict, match="does not match"):
         await approve(world, dividend, ANA, str(other.register_hash))
     waiting = await world.plan("100", record_time=datetime.now(UTC) + timedelta(days=1))
     with pytest.raises(Conflict, match="not frozen yet"):

@@ -90,7 +90,7 @@ async def test_light_and_dark_are_chosen_and_remembered(service: Service, sign_i
     page = await sign_in("ana", color_scheme="light")
     await expect(page.locator("body.body--light")).to_have_count(1)
     assert await contrast(page) > 7
-    await page.get_by_role("button", name="Light or dark").click()
+    await page.get_by_role("button", name="Theme").click()
     await expect(page.locator("body.body--dark")).to_have_count(1)
     await page.reload()
     await expect(page.locator("body.body--dark")).to_have_count(1)
@@ -107,7 +107,7 @@ async def test_the_register_is_searched_and_turned_on_the_server(service: Servic
     await expect(first_cell).to_have_text("0.0.20150")
     await expect(page.locator("table.table").first.locator("tbody tr")).to_have_count(10)
     await page.get_by_label("Search the register").fill("0.0.8")
-    await expect(page.get_by_text("No such holder")).to_be_visible()
+    await expect(page.get_by_text("No matching holder")).to_be_visible()
 
 
 async def test_what_is_not_there_says_so(service: Service, sign_in: Open) -> None:
@@ -116,4 +116,4 @@ async def test_what_is_not_there_says_so(service: Service, sign_in: Open) -> Non
         response = await page.goto(path)
         assert response is not None
         assert response.status == 404
-        await expect(page.get_by_text("There is nothing here")).to_be_visible()
+        await expect(page.get_by_text("Page not found")).to_be_visible()

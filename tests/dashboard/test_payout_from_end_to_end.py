@@ -1,4 +1,4 @@
-"""A payout from end to end, in a browser: import, upload, mend, preview, approve, execute, fail, retry, prove.
+"""A payout from end to end, in a browser: import, upload, fix, preview, approve, execute, fail, retry, reconcile.
 
 Each step goes on from the one before, as a user would.
 """
@@ -50,15 +50,15 @@ async def import_asset(page: Page) -> None:
     await page.get_by_role("link", name="Assets", exact=True).click()
     await page.get_by_role("link", name="Import an asset").click()
     await page.get_by_label("Token id").fill("0.0.404")
-    await press(page, "Look it up")
+    await press(page, "Look up token")
     await expect(page.get_by_text("The sandbox has no token 0.0.404")).to_be_visible()
     await page.get_by_label("Token id").fill(IMPORTED_LATER)
-    await press(page, "Look it up")
+    await press(page, "Look up token")
     await expect(page.get_by_role("heading", name="Blue Bond (BLB)")).to_be_visible()
-    await press(page, "This is it")
+    await press(page, "Use this token")
     await page.get_by_label("Payment token id").fill(PAYMENT_TOKEN)
     await press(page, "Import BLB")
-    await expect(page.get_by_text(text_of(f"Its register has {shown(HOLDERS)} holders."))).to_be_visible()
+    await expect(page.get_by_text(text_of(f"The register has {shown(HOLDERS)} holders."))).to_be_visible()
 
 
 async def upload_and_fix(page: Page) -> None:
@@ -66,7 +66,7 @@ async def upload_and_fix(page: Page) -> None:
     rows[7] = f"{ACCOUNTS[7]},twelve"
     rows[9] = f"{ACCOUNTS[8]},1.50"
     content = "\n".join(["account_id,amount", *rows]).encode()
-    await page.get_by_role("radio", name=re.compile("A list")).click()
+    await page.get_by_role("radio", name=re.compile("Payout list")).click()
     await page.locator("input[type=file]").set_input_files(
         {"name": "march.csv", "mimeType": "text/csv", "buffer": content}
     )
@@ -78,24 +78,24 @@ async def upload_and_fix(page: Page) -> None:
     await expect(page.get_by_text("march.csv has 1 bad row;")).to_be_visible()
     await page.get_by_label("Line 11").fill(GOOD_ROWS[9])
     await press(page, "Check again")
-    await expect(page.get_by_text("march.csv is fine.")).to_be_visible()
+    await expect(page.get_by_text("march.csv is valid.")).to_be_visible()
 
 
 async def plan_list(page: Page) -> None:
     await page.get_by_role("link", name="Plan a payout").click()
-    await page.get_by_label("What it is for").fill("March 2026")
+    await page.get_by_label("Name").fill("March 2026")
     await upload_and_fix(page)
-    create = page.get_by_role("button", name="Create the payout")
+    create = page.get_by_role("button", name="Create payout")
     await expect(create).to_be_disabled()
     await press(page, "Preview")
-    await expect(page.get_by_text("5 holders could not receive it")).to_be_visible()
-    await expect(page.get_by_text("The funds suffice.")).to_be_visible()
-    await page.get_by_label("What it is for").fill("March 2026, mended list")
+    await expect(page.get_by_text("5 holders cannot receive it now")).to_be_visible()
+    await expect(page.get_by_text("Sufficient funds.")).to_be_visible()
+    await page.get_by_label("Name").fill("March 2026, fixed list")
     await expect(create).to_be_disabled()
     await press(page, "Preview")
     await expect(create).to_be_enabled()
     await create.click()
-    await expect(page.get_by_role("heading", name="March 2026, mended list")).to_be_visible()
+    await expect(page.get_by_role("heading", name="March 2026, fixed list")).to_be_visible()
 
 
 def paid_figure(page: Page) -> Locator:
@@ -161,10 +161,10 @@ async def test_a_payout_from_import_to_reconciliation(service: Service, sign_in:
     world.hold_back(distribution_id, after=0)
     await press(page, "Execute …")
     await confirm(page, re.compile("^Pay 1.050.00.TUSD$"))
-    await expect(page.get_by_text("It has begun.")).to_be_visible()
+    await expect(page.get_by_text("Payout started.")).to_be_visible()
     await watch(service, page, distribution_id)
 
-    await expect(page.get_by_text("Somebody is unpaid")).to_be_visible()
+    await expect(page.get_by_text("holders unpaid")).to_be_visible()
     assert await counters(page) == await database_counters(service, distribution_id)
     await expect(page.get_by_text("3 holders · The account is not associated")).to_be_visible()
     await retry_and_reconcile(service, page, distribution_id)
@@ -172,31 +172,31 @@ async def test_a_payout_from_import_to_reconciliation(service: Service, sign_in:
     page = await sign_in("oscar", "/payouts/new")
     await page.get_by_label("Total to divide").fill("1234.5")
     await press(page, "Preview")
-    await expect(page.get_by_text("Against the last payout")).to_be_visible()
+    await expect(page.get_by_text("Compared with the last payout")).to_be_visible()
 
 
 async def retry_and_reconcile(service: Service, page: Page, distribution_id: uuid.UUID) -> None:
     world = service.world
     await world.sandbox.admin.unfreeze(FROZEN, PAYMENT_TOKEN)
     await world.sandbox.admin.associate(STRANGERS, PAYMENT_TOKEN)
-    await page.get_by_label(f"Choose {STRANGERS[0]}").click()
-    await press(page, "Retry the 1 chosen …")
-    await confirm(page, "Try 1 holder")
+    await page.get_by_label(f"Select {STRANGERS[0]}").click()
+    await press(page, "Retry 1 selected …")
+    await confirm(page, "Retry 1 holder")
     await expect(page.get_by_text("2 holders · The account is not associated")).to_be_visible()
     assert [h.account_id for h in (await world.find(distribution_id)).holders if not h.paid and h.payment_amount] != []
 
-    await page.get_by_role("button", name="Retry these 2 …").first.click()
-    await confirm(page, "Try 2 holders")
-    await expect(page.get_by_role("button", name="Retry these 2 …")).to_have_count(1)
+    await page.get_by_role("button", name="Retry these 2 holders …").first.click()
+    await confirm(page, "Retry 2 holders")
+    await expect(page.get_by_role("button", name="Retry these 2 holders …")).to_have_count(1)
     await expect(page.get_by_role("button", name="Retry all unpaid …")).to_be_visible()
     await press(page, "Retry all unpaid …")
     await confirm(page, re.compile("^Pay"))
-    await expect(page.get_by_text("Everybody is paid")).to_be_visible()
+    await expect(page.get_by_text("All holders paid")).to_be_visible()
     assert await database_counters(service, distribution_id) == (HOLDERS, TOTAL)
     assert await counters(page) == (HOLDERS, TOTAL)
 
     await press(page, "Reconcile now")
-    await expect(page.get_by_text("They agree to the smallest unit.")).to_be_visible()
+    await expect(page.get_by_text("Ledger and database agree to the smallest unit.")).to_be_visible()
     async with page.expect_download() as download:
         await page.get_by_role("link", name="Download CSV").click()
     content = (await (await download.value).path()).read_text()
@@ -210,22 +210,22 @@ async def retry_and_reconcile(service: Service, page: Page, distribution_id: uui
 
 async def test_a_scheduled_payout_is_called_off(service: Service, sign_in: Open) -> None:
     page = await sign_in("oscar", "/payouts/new")
-    await page.get_by_label("What it is for").fill("Dividend that never was")
+    await page.get_by_label("Name").fill("Dividend that never was")
     await page.get_by_label("Total to divide").fill("1234.5")
-    await page.get_by_role("radio", name=re.compile("At a time")).click()
+    await page.get_by_role("radio", name=re.compile("Scheduled")).click()
     await page.get_by_label("Pay at").fill("2031-03-31T09:00")
     await expect(page.get_by_label("Time zone")).to_have_value("Europe/Madrid")
     await press(page, "Preview")
-    await press(page, "Create the payout")
-    await expect(page.get_by_text("Freezes when it is due")).to_be_visible()
+    await press(page, "Create payout")
+    await expect(page.get_by_text("Amounts locked when due")).to_be_visible()
     await expect(page.get_by_text("31 Mar 2031, 09:00").first).to_be_visible()
     assert await page.locator("local-time", has_text="31 Mar 2031").first.get_attribute("title") == (
         "2031-03-31 07:00:00 UTC"
     )
     distribution_id = id_in_address(page)
     await press(page, "Cancel payout …")
-    await confirm(page, "Cancel this payout")
-    await expect(page.get_by_text("Cancelled: nobody was paid")).to_be_visible()
+    await confirm(page, "Cancel payout")
+    await expect(page.get_by_text("Cancelled: no holder paid")).to_be_visible()
     assert await service.world.find_status(distribution_id) is DistributionStatus.CANCELLED
 
 
@@ -239,12 +239,12 @@ async def test_a_preview_waits_for_the_time_zone_of_a_slow_browser(service: Serv
     page = await sign_in("oscar")
     await page.add_init_script(SLOW_ZONE)
     await page.goto("/payouts/new?execution=RECURRING")
-    await page.get_by_label("What it is for").fill("Quarterly coupon")
+    await page.get_by_label("Name").fill("Quarterly coupon")
     await page.get_by_label("Total to divide").fill("100")
-    await page.get_by_label("The first one").fill("2031-01-31T09:00")
+    await page.get_by_label("First payment").fill("2031-01-31T09:00")
     await expect(page.get_by_label("Time zone")).to_have_value("UTC")
     await press(page, "Preview")
-    await press(page, "Create the series")
+    await press(page, "Create series")
     await expect(page.get_by_role("heading", name="Quarterly coupon")).to_be_visible()
     async with service.runtime.database.unit_of_work() as session:
         (made,) = await Distributions(session).find_of_series(id_in_address(page), 10)
@@ -253,11 +253,11 @@ async def test_a_preview_waits_for_the_time_zone_of_a_slow_browser(service: Serv
 
 async def test_a_series_is_made_paused_and_cancelled(service: Service, sign_in: Open) -> None:
     page = await sign_in("oscar", "/payouts/new?execution=RECURRING")
-    await page.get_by_label("What it is for").fill("Monthly coupon")
+    await page.get_by_label("Name").fill("Monthly coupon")
     await page.get_by_label("Total to divide").fill("100")
-    await page.get_by_label("The first one").fill("2031-01-31T09:00")
+    await page.get_by_label("First payment").fill("2031-01-31T09:00")
     await press(page, "Preview")
-    await press(page, "Create the series")
+    await press(page, "Create series")
     await expect(page.get_by_role("heading", name="Monthly coupon")).to_be_visible()
     await expect(page.get_by_role("link", name="31 Jan 2031, 09:00")).to_be_visible()
     await press(page, "Pause")
@@ -267,7 +267,7 @@ async def test_a_series_is_made_paused_and_cancelled(service: Service, sign_in: 
     # The page is renewed with that, and a button that is pressed meanwhile may be gone.
     await expect(page.get_by_text("Paused", exact=True)).to_be_hidden()
     await press(page, "Cancel series …")
-    await confirm(page, "Cancel the series")
+    await confirm(page, "Cancel series")
     await expect(page.get_by_text("Cancelled", exact=True).first).to_be_visible()
     async with service.runtime.database.unit_of_work() as session:
         made = await Distributions(session).find_of_series(id_in_address(page), 10)

@@ -108,9 +108,9 @@ async def test_a_chosen_account_that_fails_again_keeps_its_reason_and_spoils_not
 async def test_who_is_paid_or_unknown_cannot_be_chosen_and_nothing_begins(world: World, dividend: Distribution) -> None:
     with pytest.raises(Invalid, match=r"2 of the accounts .* not among the unpaid .*: 0\.0\.20000, 0\.0\.1\."):
         await retry(world, dividend, accounts=[accounts(COUNT)[0], FROZEN[0], "0.0.1"])
-    with pytest.raises(Conflict, match="Nobody of distribution"):
+    with pytest.raises(Conflict, match="None of the selected holders"):
         await retry(world, dividend, accounts=[])
-    with pytest.raises(Conflict, match="Nobody of distribution"):
+    with pytest.raises(Conflict, match="None of the selected holders"):
         await retry(world, dividend, failure_code="ACCOUNT_DELETED")
     assert await world.find_status(dividend.id) is DistributionStatus.FAILED
     await require_sound(world, dividend, paid_count=COUNT - len(UNPAID))

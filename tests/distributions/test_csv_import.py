@@ -93,7 +93,7 @@ def test_every_bad_row_is_reported_in_the_order_of_lines() -> None:
 def test_the_error_counts_rows_and_carries_all_of_them() -> None:
     with pytest.raises(InvalidRows) as refusal:
         parse("account_id,amount\n" + "carol,0\n" * 1_234)
-    assert refusal.value.message == "list.csv has 1,234 bad rows; nothing was done with the others."
+    assert refusal.value.message == "list.csv has 1,234 bad rows; no row was imported."
     assert len(refusal.value.problems) == 2 * 1_234
     assert refusal.value.exit_code == 2
 

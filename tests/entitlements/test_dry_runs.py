@@ -46,7 +46,7 @@ async def dry_run(world: World, wanted: Terms) -> Preview:
 async def test_a_trial_says_what_creating_then_comes_to(world: World, payout: PayoutType, amount: str) -> None:
     wanted = terms(payout, amount, excluded_accounts=[accounts(COUNT)[0]])
     if payout is PayoutType.FIXED and amount == "0.000031":
-        with pytest.raises(NobodyEligible, match="rounds down to nothing"):
+        with pytest.raises(NobodyEligible, match="rounds down to zero"):
             await dry_run(world, wanted)
         return
     result = await dry_run(world, wanted)
@@ -85,9 +85,9 @@ async def test_a_trial_asks_the_ledger_about_a_thousand_accounts_at_a_time(runti
 
 
 async def test_what_cannot_be_divided_says_so(world: World) -> None:
-    with pytest.raises(Invalid, match="no amount to divide"):
+    with pytest.raises(Invalid, match="amount is missing"):
         await dry_run(world, replace(terms(PayoutType.FIXED, "1"), amount=None))
-    with pytest.raises(NobodyEligible, match=r"Nobody is eligible: 0\.0\.5001"):
+    with pytest.raises(NobodyEligible, match=r"No holder is eligible: 0\.0\.5001"):
         await dry_run(world, terms(PayoutType.FIXED, "1", excluded_accounts=accounts(COUNT)))
 
 

@@ -274,7 +274,7 @@ async def test_a_payer_or_contract_among_the_holders_gets_nothing_unless_include
 
 async def test_nobody_eligible_is_an_error_and_leaves_no_distribution(runtime: Context) -> None:
     world = await World.make(runtime, [("0.0.21", 10)])
-    with pytest.raises(Invalid, match="Nobody is eligible"):
+    with pytest.raises(Invalid, match="No holder is eligible"):
         await world.plan("90", excluded_accounts=["0.0.21"])
     with pytest.raises(Invalid, match="rounds down to nothing"):
         await world.plan("0.000001", PayoutType.FIXED, included_accounts=["0.0.900"])

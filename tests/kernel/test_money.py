@@ -202,9 +202,9 @@ def test_equal_shares_leave_less_than_one_unit_each(total: int, account_ids: lis
 
 @pytest.mark.parametrize("balances", [{}, {"0.0.1": 0}, {"0.0.1": 0, "0.0.2": -3}])
 def test_a_split_among_nobody_is_refused(balances: dict[str, int]) -> None:
-    with pytest.raises(Invalid, match="Nobody is eligible"):
+    with pytest.raises(Invalid, match="No holder is eligible"):
         split_pro_rata(100, balances)
-    with pytest.raises(Invalid, match="Nobody is eligible"):
+    with pytest.raises(Invalid, match="No holder is eligible"):
         split_equal(100, [])
 
 

@@ -25,10 +25,10 @@ SENTENCES: list[tuple[list[Part], str, str, str]] = [
         "List them with: the pages under Payouts",
     ),
     (
-        ["See who is: ", Action.LIST_UNPAID.on("01a2-b")],
-        "See who is: masspayout distribution holders 01a2-b --failed",
-        "See who is: GET /api/v1/distributions/01a2-b/holders?paid=false",
-        "See who is: “Holders” on the payout's page",
+        ["List the unpaid holders: ", Action.LIST_UNPAID.on("01a2-b")],
+        "List the unpaid holders: masspayout distribution holders 01a2-b --failed",
+        "List the unpaid holders: GET /api/v1/distributions/01a2-b/holders?paid=false",
+        "List the unpaid holders: “Holders” on the payout's page",
     ),
     (
         ["Name one with: ", Action.NAME_PAYMENT_TOKEN.on("0.0.1")],
@@ -40,7 +40,7 @@ SENTENCES: list[tuple[list[Part], str, str, str]] = [
         ["To pay it again, give another ", Field.CONCEPT, "."],
         "To pay it again, give another --concept.",
         "To pay it again, give another concept.",
-        "To pay it again, give another “What it is for”.",
+        "To pay it again, give another “Name”.",
     ),
     (
         ["Start one: ", Action.START_WORKER],

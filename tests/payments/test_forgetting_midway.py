@@ -212,7 +212,7 @@ async def test_one_account_that_is_sent_what_it_is_owed_may_be_sent_it_for_somet
         state = await PayerGate(world.runtime.database, world.sandbox, installation.settings).sync(PAYER)
         assert state.is_open is is_adopted
         if not is_adopted:
-            assert "nothing on it says what it paid" in state.sentence
+            assert "it carries no mark of a payout" in state.sentence
         assert find_all(installation.url, "SELECT DISTINCT paid FROM holder WHERE distribution_id IS NOT NULL") == [
             (is_adopted,)
         ]

@@ -201,7 +201,7 @@ async def test_a_lost_payout_is_rebuilt_when_a_person_says_so_and_is_never_paid_
             assert rebuilt.status is DistributionStatus.COMPLETED
             assert rebuilt.obligation_key == made.obligation_key
             assert (await world.reconcile(rebuilt.id)).agrees
-            with pytest.raises(Conflict, match="a distribution for this very list already"):
+            with pytest.raises(Conflict, match="a payout for this very list already"):
                 await pay_list(world)
             _, (found,) = await recovery.recover(*parts)
             assert found.gate is not None

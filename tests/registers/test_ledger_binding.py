@@ -67,7 +67,7 @@ async def test_what_is_half_paid_is_neither_given_up_nor_paid_again_on_another_l
     with pytest.raises(AnotherLedger) as refusal:
         await other_world.pay(dividend.id)
 
-    assert f"Distribution {dividend.id} began on the ledger {await world.sandbox.identity()}" in refusal.value.message
+    assert f"Payout {dividend.id} began on the ledger {await world.sandbox.identity()}" in refusal.value.message
     assert f"lead to {await other_world.sandbox.identity()} now" in refusal.value.message
     async with world.runtime.database.unit_of_work() as session:
         (attempt,) = await Attempts(session).find_of_batches(dividend.id, 1, 1)

@@ -157,7 +157,7 @@ async def test_a_changed_password_ends_sessions_and_a_changed_role_counts_at_onc
     _, cookie = await access.log_in(database, settings, "ana", PASSWORD)
     async with database.unit_of_work() as session:
         await access.set_role(session, await access.find_user(session, "ana"), Role.VIEWER)
-    with pytest.raises(Forbidden, match=r"viewer, which may not execute distributions. It takes the role operator"):
+    with pytest.raises(Forbidden, match=r"has the role viewer; executing payouts needs the role operator"):
         (await access.find_session(database, cookie)).require(Permission.PAY)
     async with database.unit_of_work() as session:
         await access.set_password(session, await access.find_user(session, "ana"), "another long sentence")

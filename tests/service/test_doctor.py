@@ -123,7 +123,7 @@ async def test_connection_refused() -> None:
     assert problem.message == f"No PostgreSQL server answers at 127.0.0.1:{port}."
     others = [result for result in results.values() if result is not problem]
     assert {(result.status, result.message) for result in others} == {
-        (Status.NOT_CHECKED, "First mend: database server.")
+        (Status.NOT_CHECKED, "First fix: database server.")
     }
 
 
@@ -350,7 +350,7 @@ async def test_an_event_that_was_set_aside(runtime: Context, database_url: URL) 
     await poll(runtime, listener_id)
     problem = the_problem(await examine(database_url), "contract events")
     assert "1 event(s) were set aside; the first of 0.0.6001: Garbage: Nothing is known of" in problem.message
-    assert problem.hint == "Mend what it names, then: masspayout listener replay 0.0.6001"
+    assert problem.hint == "Fix what it names, then: masspayout listener replay 0.0.6001"
 
 
 async def test_a_contract_that_cannot_be_read(runtime: Context, database_url: URL) -> None:
@@ -366,10 +366,10 @@ async def test_a_contract_that_cannot_be_read(runtime: Context, database_url: UR
 async def test_work_without_a_worker(runtime: Context, database_url: URL) -> None:
     world = await World.make(runtime, [(account, 1) for account in accounts(250)])
     dividend = await world.plan()
-    assert (await examine(database_url))["worker"].message == "No worker, nothing to do."
+    assert (await examine(database_url))["worker"].message == "No worker and no jobs."
     await world.execute(dividend.id)
     problem = the_problem(await examine(database_url), "worker")
-    assert "1 distribution(s)" in problem.message
+    assert "1 payout(s)" in problem.message
     assert problem.hint == "Start one: masspayout worker"
     # Whoever pays it without being a worker leaves jobs behind that nobody needs to do.
     assert await world.pay(dividend.id) is DistributionStatus.COMPLETED
@@ -452,7 +452,7 @@ async def test_a_redemption_that_was_planned_again(runtime: Context, database_ur
     run_sql(database_url, "UPDATE distribution SET contract_terms = 'redemption'")
     results = await examine(database_url)
     assert all_is_well(results)
-    assert results["payer"].message == "Funded for 1 distribution(s) that are due."
+    assert results["payer"].message == "Funded for 1 payout(s) that are due."
     async with runtime.database.unit_of_work() as session:
         await distributions.cancel(session, again.id)
     assert str(first.id) in the_problem(await examine(database_url), "failed distributions").message
@@ -544,7 +544,7 @@ async def test_a_payer_that_is_short_of_funds(runtime: Context, database_url: UR
     assert all_is_well(await examine(database_url))
     await world.plan("700.25")
     problem = the_problem(await examine(database_url), "payer")
-    assert "holds 1,500.000000 of 0.0.7001, and 2 distribution(s) need 1,700.250000" in problem.message
+    assert "holds 1,500.000000 of 0.0.7001, and 2 payout(s) need 1,700.250000" in problem.message
     assert "200.250000 are missing" in problem.message
     assert "masspayout sandbox deposit 0.0.7001 200.250000 --to 0.0.1001" in problem.hint
     assert len(problem.details) == 2
@@ -563,7 +563,7 @@ async def test_what_is_paid_already_needs_no_funds(runtime: Context, database_ur
     assert await world.pay(dividend.id) is DistributionStatus.FAILED
     results = await examine(database_url)
     assert the_problem(results, "failed distributions")
-    assert results["payer"].message == "Funded for 1 distribution(s) that are due."
+    assert results["payer"].message == "Funded for 1 payout(s) that are due."
 
 
 async def test_a_payer_that_is_frozen(runtime: Context, database_url: URL) -> None:
@@ -580,7 +580,7 @@ def test_the_command_tells_each_check_in_a_line(database_url: URL, monkeypatch: 
     assert result.exit_code == 0
     lines = result.output.splitlines()
     assert [line.split("  ")[0].strip() for line in lines[:-1]] == ["ok"] * len(CHECKS)
-    assert lines[-1] == "All is well."
+    assert lines[-1] == "All checks passed."
 
 
 def test_the_command_fails_when_there_is_a_problem(database_url: URL, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -590,7 +590,7 @@ def test_the_command_fails_when_there_is_a_problem(database_url: URL, monkeypatc
     assert result.exit_code == 1
     assert "problem      migrations: The database" in result.output
     assert "hint: Migrate it: masspayout db upgrade" in result.output
-    assert "not checked  indexes: First mend: migrations." in result.output
+    assert "not checked  indexes: First fix: migrations." in result.output
 
     result = CliRunner().invoke(app, ["doctor", "--json"], catch_exceptions=False)
     assert result.exit_code == 1

@@ -166,7 +166,7 @@ async def test_a_process_is_ready_when_all_that_it_needs_is_there(world: World) 
     assert await problems_of(world.runtime) == {}
     dividend = await world.plan("100")
     await world.execute(dividend.id)
-    assert "No worker is running, and 1 distribution(s)" in (await problems_of(world.runtime))["worker"]
+    assert "No worker is running, and 1 payout(s)" in (await problems_of(world.runtime))["worker"]
     async with working(world.runtime):
         while await problems_of(world.runtime):  # noqa: ASYNC110 - the worker comes up by itself
             await asyncio.sleep(0.02)

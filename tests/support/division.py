@@ -63,6 +63,6 @@ def _require_positive_total(total_units: int) -> None:
 def _require_somebody(eligible: Collection[str]) -> None:
     if not eligible:
         raise Invalid(
-            "Nobody is eligible for the payout.",
+            "No holder is eligible for the payout.",
             "Eligible is who holds a balance above zero and is not excluded: check the register and the exclusions.",
         )

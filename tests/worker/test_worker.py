@@ -166,7 +166,7 @@ async def test_a_worker_on_another_ledger_leaves_a_payout_alone_and_says_so(
         jobs = (await BackgroundWork(session).status()).jobs
     assert (jobs.waiting, jobs.failed) == (0, 0)
     alarms = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert f"Distribution {distribution_id} began on the ledger {await world.sandbox.identity()}" in "".join(alarms)
+    assert f"Payout {distribution_id} began on the ledger {await world.sandbox.identity()}" in "".join(alarms)
 
     assert await asyncio.to_thread(start_worker(database_url, "--until-idle").wait) == 0
     assert await world.find_status(distribution_id) is DistributionStatus.COMPLETED

@@ -53,8 +53,8 @@ def create_app(context: Context, *, with_sign_in_links: bool = True) -> FastAPI:
     """Return the HTTP application of a process.
 
     Args:
-        context: What it works with. Whoever opened it closes it, after the application has stopped.
-        with_sign_in_links: Whether login links lead to a page of its own; the dashboard has pages of its own for them.
+        context: The parts of the process. The caller that opened it closes it, after the application has stopped.
+        with_sign_in_links: Sign-in links lead to a page of the API; the dashboard has pages of its own for them.
     """
     app = _with_routes()
     app.state.context = context

@@ -120,7 +120,7 @@ def _replay(request: Request, answer: StoredResponse) -> Response:
 
 
 def _seal(request: Request, body: bytes) -> bytes:
-    """Encrypt an answer with what its asker came in with, of which we keep only a digest."""
+    """Encrypt a response with the caller's credential, of which the database has only a digest."""
     claim: Claim = request.state.claim
     nonce = claim.new_id.bytes[-_NONCE_BYTES:]
     return nonce + AESGCM(_sealing_key(request)).encrypt(nonce, body, None)

@@ -28,12 +28,12 @@ _CHANGES_NOTHING = {"GET", "HEAD", "OPTIONS"}
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a route asks of who calls it.
+    """The conditions of a route on its caller and its body.
 
     Attributes:
-        permission: What they must be allowed to do; None: anybody may call it.
-        takes_files: Whether its body may be as long as a payout list.
-        tells_secret: Whether its answer has a secret in it, which must not be kept in clear.
+        permission: The permission that the caller needs; None: anybody may call it.
+        takes_files: The body may be as long as a payout list.
+        tells_secret: The response has a secret in it, which must not be stored in clear.
     """
 
     permission: Permission | None
@@ -49,12 +49,12 @@ _RULES = "route_rules"
 def requires(
     permission: Permission, *, takes_files: bool = False, tells_secret: bool = False
 ) -> Callable[[Endpoint], Endpoint]:
-    """Say of an endpoint what it takes to call it."""
+    """Set the conditions of an endpoint."""
     return _ruled(Rules(permission, takes_files, tells_secret))
 
 
 def open_to_all(endpoint: Endpoint) -> Endpoint:
-    """Say of an endpoint that anybody may call it."""
+    """Let anybody call an endpoint."""
     return _ruled(Rules(None))(endpoint)
 
 
@@ -83,7 +83,7 @@ class Authenticator:
         """Return the identity of the caller, once their permission is certain.
 
         Raises:
-            NotAuthenticated: It is not known who asks.
+            NotAuthenticated: The request is not authenticated.
             Forbidden: Their role does not allow it, or another site has their browser ask.
             TooManyRequests: They ask too often.
         """
@@ -138,8 +138,8 @@ def _credential_of(request: Request) -> tuple[str, bool]:
     if cookie:
         return cookie, True
     raise NotAuthenticated(
-        "It is not known who asks.",
-        "Send an API token as Authorization: Bearer mpt_…; make one with: ",
+        "The request is not authenticated.",
+        "Send an API token as Authorization: Bearer mpt_…; create one with: ",
         Action.CREATE_TOKEN,
     )
 

@@ -1,4 +1,4 @@
-"""What endpoints ask for: the parts of the process, who calls, and the things that a path names."""
+"""Dependencies of endpoints: the parts of the process, the caller, and the objects that a path names."""
 
 from typing import Annotated
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Browsers come in by a login link, or through an OpenID Connect provider. The dashboard has the form for passwords."""
+"""Sign-in of browsers by a link or through an OpenID Connect provider. The dashboard has the form for passwords."""
 
 from html import escape
 
@@ -41,7 +41,7 @@ def install_links(app: FastAPI, context: Context) -> None:
 
 
 def install_oidc(app: FastAPI, context: Context) -> None:
-    """Let people in whom the OpenID Connect provider knows, if the settings name one."""
+    """Add sign-in through the OpenID Connect provider, if the settings name one."""
     if context.settings.oidc_issuer is None:
         return
     provider = OpenIdProvider(context.settings)

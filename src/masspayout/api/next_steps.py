@@ -1,4 +1,4 @@
-"""What there is to do next, in the words of the API: requests and their fields."""
+"""Next steps in the words of the API: requests and their fields."""
 
 from masspayout.kernel.next_steps import Action, Field, wording
 

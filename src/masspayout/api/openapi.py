@@ -22,7 +22,7 @@ Send an API token as `Authorization: Bearer mpt_…`. Amounts are strings, times
 
 _ANSWERS = {
     400: "The body is not well-formed.",
-    401: "It is not known who asks.",
+    401: "The request is not authenticated.",
     403: "The role does not allow it.",
     404: "There is no such thing.",
     409: "The present state does not allow it.",

@@ -48,7 +48,7 @@ _READERS = {mark: read for mark, _, read in _FORMS.values()} | {"n": lambda _: N
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Which part of a list somebody asks for."""
+    """The part of a list that a request asks for."""
 
     page: int = 1
     limit: int = 20

@@ -33,7 +33,7 @@ _STATUS: tuple[tuple[type[errors.MassPayoutError], HTTPStatus], ...] = (
 
 _NEXT_STEPS = {
     400: "Send a body that is well-formed JSON in UTF-8.",
-    404: "See what there is in /api/v1/openapi.json.",
+    404: "The routes are listed in /api/v1/openapi.json.",
     405: "Use one of the methods that the header Allow names.",
     406: "Ask for application/json.",
     413: "Send less at once.",
@@ -44,23 +44,23 @@ _TRY_AGAIN_SECONDS = 5
 
 
 class FieldProblem(BaseModel):
-    """What is wrong with one value, or with one row of a file."""
+    """An error of one value, or of one row of a file."""
 
     where: str = Field(description="The field, parameter or line.", examples=["body.amount"])
-    what: str = Field(description="What is wrong with it.", examples=["Field required"])
+    what: str = Field(description="The error.", examples=["Field required"])
 
 
 class Problem(BaseModel):
-    """Why a request was refused, and what to do next (RFC 9457)."""
+    """The reason for which a request was refused, and the next step (RFC 9457)."""
 
     type: str = Field(description="Identifies the kind of problem.", examples=["urn:masspayout:problem:conflict"])
     title: str = Field(description="The kind of problem, in words.", examples=["Conflict"])
     status: int = Field(description="The HTTP status.", examples=[409])
     detail: str = Field(
-        description="What is wrong, with the value.", examples=["Distribution … cannot be cancelled: it is COMPLETED."]
+        description="What is wrong, with the value.", examples=["Payout … cannot be cancelled: it is COMPLETED."]
     )
     next_step: str | None = Field(
-        default=None, description="What to do next.", examples=["Prove it with: GET /api/v1/distributions/…"]
+        default=None, description="What to do next.", examples=["Reconcile it with: GET /api/v1/distributions/…"]
     )
     instance: str | None = Field(default=None, description="The path of the request.")
     errors: list[FieldProblem] | None = Field(
@@ -108,9 +108,7 @@ async def answer(request: Request, error: Exception) -> JSONResponse:
 async def answer_unexpected(request: Request, error: Exception) -> JSONResponse:
     """Return the response to an error that nobody foresaw: nothing of it gets out, all of it is in the log."""
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return _response(
-        request, 500, "Something went wrong that nobody foresaw.", "Tell your administrator: the log says what it was."
-    )
+    return _response(request, 500, "An unexpected error occurred.", "Tell your administrator: the log has the details.")
 
 
 def _invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -119,7 +117,7 @@ def _invalid_request(request: Request, error: RequestValidationError) -> JSONRes
         return _response(request, 400, "The body is not well-formed JSON.", _NEXT_STEPS[400], found=found)
     names = ", ".join(dict.fromkeys(each.where for each in found))
     return _response(
-        request, 422, f"The request is wrong in: {names}.", "Mend what errors names, and send it again.", found=found
+        request, 422, f"The request is wrong in: {names}.", "Fix what errors names, and send it again.", found=found
     )
 
 

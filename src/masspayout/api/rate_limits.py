@@ -1,4 +1,4 @@
-"""How often somebody may ask: a bucket of requests for each, which fills up again steadily."""
+"""Rate limits: each caller has a bucket of requests, which fills up again steadily."""
 
 import math
 import time

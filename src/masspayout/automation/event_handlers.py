@@ -82,7 +82,7 @@ async def handle(handling: Handling, event: ContractEvent) -> None:
     handler = HANDLERS.get(event.name)
     if handler is None:
         raise Invalid(
-            f"Nothing is known of events called {event.name!r}.", f"Known are: {', '.join(sorted(HANDLERS))}."
+            f"There is no handler for events called {event.name!r}.", f"Known are: {', '.join(sorted(HANDLERS))}."
         )
     await handler(handling, event)
 

@@ -28,9 +28,9 @@ async def flag_orphans(database: Database) -> int:
 
 def _of_no_series(distribution: Distribution) -> Conflict:
     return Conflict(
-        f"Distribution {distribution.id} is {distribution.execution_type} and belongs to no series: nothing starts it.",
+        f"Payout {distribution.id} is {distribution.execution_type} and belongs to no series: nothing starts it.",
         "Cancel it: ",
         Action.CANCEL_DISTRIBUTION.on(distribution.id),
-        ". What recurs, or follows deposits, is made with: ",
+        ". Payouts that recur or follow deposits are created with: ",
         Action.CREATE_DISTRIBUTION,
     )

@@ -68,8 +68,8 @@ class StartFailure(StrEnum):
     CANNOT_START = "CANNOT_START"  # anything else that only a person can mend
 
 
-_MISSED_MESSAGE = "Nothing ran when it was due, and it is overdue by more than the catch-up window of its series."
-_PAY_ALL_THE_SAME = NextStep("To pay it all the same, retry it.")
+_MISSED_MESSAGE = "No worker ran when it was due, and it is overdue by more than the catch-up window of its series."
+_PAY_ALL_THE_SAME = NextStep("To pay it now, retry it.")
 
 _FAILURES: dict[type[MassPayoutError], StartFailure] = {
     InsufficientFunds: StartFailure.INSUFFICIENT_FUNDS,

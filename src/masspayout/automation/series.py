@@ -83,7 +83,7 @@ async def create(
     first = from_terms(asset, terms, token, amount_required=isinstance(plan, Calendar))
     if terms.record_time is not None:
         raise Invalid(
-            "A record time makes no sense in a series: each distribution takes the balances of when it is due.",
+            "A record time makes no sense in a series: each payout takes the balances of when it is due.",
             "Leave it out.",
         )
     # Columns that are not set have their own defaults, which an explicit None would take the place of.
@@ -230,7 +230,7 @@ async def resume(work: UnitOfWork, series: Series) -> None:
 
 
 async def cancel(work: UnitOfWork, series: Series) -> int:
-    """Stop a series for good, with whatever of it has not begun. Returns how many distributions were called off.
+    """Cancel a series for good, with its payouts that have not begun. Returns how many distributions were called off.
 
     Raises:
         Conflict: It ended or was cancelled before.

@@ -32,5 +32,5 @@ def parse_trigger(text: str) -> Trigger:
     """
     found = _FORM.fullmatch(text.strip())
     if found is None:
-        raise Invalid(f"{text!r} is not a trigger.", "Use ON_DEPOSIT, or with a least amount: 'ON_DEPOSIT >= 1000'.")
+        raise Invalid(f"{text!r} is not a trigger.", "Use ON_DEPOSIT, or with a minimum deposit: 'ON_DEPOSIT >= 1000'.")
     return Trigger(None if found["amount"] is None else Decimal(found["amount"]))

@@ -69,8 +69,8 @@ def main() -> None:
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise
-        output.err.print(f"[bold red]error:[/] What this command says cannot be written: {error.strerror}.")
-        output.err.print("[bold]hint:[/] Make room there, then do the same again: it goes on where it stopped.")
+        output.err.print(f"[bold red]error:[/] The output cannot be written: {error.strerror}.")
+        output.err.print("[bold]hint:[/] Make room there, then run the command again: it goes on where it stopped.")
         sys.exit(1)
 
 

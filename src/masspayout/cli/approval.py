@@ -17,10 +17,11 @@ app = typer.Typer()
 def approve(
     distribution: DistributionArgument,
     register_hash: Annotated[
-        str | None, typer.Option("--hash", help="The register hash that you saw; without it you are shown and asked.")
+        str | None,
+        typer.Option("--hash", help="The register hash that you reviewed; without it you are shown one and asked."),
     ] = None,
 ) -> None:
-    """Approve of exactly what a distribution will pay. Its creator cannot, and everybody counts once."""
+    """Approve a payout by its register hash. Its creator cannot, and each person counts once."""
     shown = with_payouts(lambda payouts: payouts.find(distribution))
     show_fields(
         {
@@ -34,8 +35,8 @@ def approve(
     )
     if register_hash is None and shown.register_hash is not None:
         if not sys.stdin.isatty():
-            raise Invalid("Which register hash you approve of is missing.", f"Say --hash {shown.register_hash}")
-        typer.confirm("Approve of it?", abort=True)
+            raise Invalid("Missing --hash: the register hash to approve.", f"Add --hash {shown.register_hash}")
+        typer.confirm("Approve it?", abort=True)
     approved_hash = register_hash or shown.register_hash or ""
     count = with_payouts(lambda payouts: payouts.approve(shown.id, approved_hash))
     if not count.is_complete:

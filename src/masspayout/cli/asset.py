@@ -27,7 +27,7 @@ def import_(
     lifecycle_contract: Annotated[str | None, typer.Option(help="Its LifeCycle Cash Flow contract.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a token from the ledger and read who holds it. Importing again renews what is known."""
+    """Import a token from the ledger, with its register. Importing again updates it."""
 
     async def work(context: Context) -> tuple[Asset, assets.SyncResult, list[str]]:
         asset = await assets.import_asset(
@@ -50,9 +50,11 @@ def import_(
         return
     out.print(f"Imported {asset.symbol} ({asset.token_id}) with {result.holder_count:,} holders.")
     for one in paused:
-        out.print(f"{one} is paused: it cannot be moved before whoever holds its pause key unpauses it.")
+        out.print(f"{one} is paused: it cannot be transferred before the holder of its pause key unpauses it.")
     if asset.payment_token_id is None:
-        out.print(f"Before a payout, name what to pay in: masspayout asset import {asset.token_id} --payment-token ID")
+        out.print(
+            f"Before a payout, set its payment token: masspayout asset import {asset.token_id} --payment-token ID"
+        )
 
 
 @app.command("list")
@@ -67,7 +69,7 @@ def list_(page: PageOption = 1, limit: LimitOption = 20, as_json: JsonOption = F
         [_fields(asset) for asset in found.items],
         ["TOKEN", "NAME", "SYMBOL", "PAID IN", "REGISTER", "AS OF"],
         [(a.token_id, a.name, a.symbol, a.payment_token_id, a.sync_status, a.last_synced_at) for a in found.items],
-        empty="There is no asset yet. Import one with: masspayout asset import TOKEN_ID",
+        empty="No assets yet. Import one with: masspayout asset import TOKEN_ID",
         total=found.total,
         as_json=as_json,
     )
@@ -90,13 +92,11 @@ def show(asset: AssetArgument, as_json: JsonOption = False) -> None:
 @app.command()
 def sync(
     asset: AssetArgument,
-    every: Annotated[
-        str | None, typer.Option(metavar="SECONDS|1h", help="Have a worker read it again and again, as often as this.")
-    ] = None,
-    off: Annotated[bool, typer.Option("--off", help="Read it again only when it is asked for.")] = False,
+    every: Annotated[str | None, typer.Option(metavar="SECONDS|1h", help="How often a worker reads it again.")] = None,
+    off: Annotated[bool, typer.Option("--off", help="Read it again on request only.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Read again who holds an asset; or have it read on a timer, or no more."""
+    """Sync the register of an asset; or set how often a worker does."""
     if every is not None and off:
         raise Invalid("--every and --off contradict each other.", "Give one of them.")
     if every is not None or off:
@@ -121,7 +121,7 @@ def sync(
 
 @app.command()
 def holders(asset: AssetArgument, page: PageOption = 1, limit: LimitOption = 20, as_json: JsonOption = False) -> None:
-    """List who holds an asset, by account id."""
+    """List the holders of an asset, by account id."""
 
     async def work(work: UnitOfWork) -> Any:
         found = await work.assets.get_by_reference(asset)
@@ -136,7 +136,7 @@ def holders(asset: AssetArgument, page: PageOption = 1, limit: LimitOption = 20,
         total=register.total,
         as_json=as_json,
         right=["BALANCE"],
-        empty="Nobody holds it.",
+        empty="No holders.",
     )
     if register.total > len(rows) and not as_json:
         out.print(f"Page {page:,} of {-(-register.total // limit):,}; {register.total:,} holders in all.")
@@ -154,7 +154,7 @@ def _set_timer(reference: str, every_seconds: int | None, *, as_json: bool) -> N
     if as_json:
         show_json(_fields(found))
     elif every_seconds is None:
-        out.print(f"The register of {found.token_id} is read only when asked for.")
+        out.print(f"The register of {found.token_id} is read on request only.")
     else:
         out.print(f"The register of {found.token_id} is read every {every_seconds:,} seconds by: masspayout worker")
 

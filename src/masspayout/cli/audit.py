@@ -20,14 +20,14 @@ app = typer.Typer()
 
 @app.command("list")
 def list_(
-    about: Annotated[str | None, typer.Option(metavar="ID", help="Only what was done to this.")] = None,
+    about: Annotated[str | None, typer.Option(metavar="ID", help="Only entries on this object.")] = None,
     action: Annotated[str | None, typer.Option(help="Only this kind, such as distribution.executed.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Only what this user, token or worker did.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Only entries by this user, token or worker.")] = None,
     page: PageOption = 1,
     limit: LimitOption = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """List what was done, the latest first."""
+    """List audit entries, the latest first."""
 
     async def work(work: UnitOfWork) -> Any:
         return await work.audit_entries.find(subject_id=about, action=action, actor=actor, page=page, limit=limit)
@@ -43,7 +43,7 @@ def list_(
             )
             for entry in found.items
         ],
-        empty="Nothing of the kind was done yet.",
+        empty="No matching entries.",
         total=found.total,
         as_json=as_json,
     )
@@ -52,7 +52,7 @@ def list_(
 @app.command()
 def verify(
     known_hash: Annotated[
-        str | None, typer.Option(metavar="HASH", help="A last hash that was noted earlier: it must still be there.")
+        str | None, typer.Option(metavar="HASH", help="A last hash noted earlier, which must still be in the chain.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,7 +62,7 @@ def verify(
         show_json({**asdict(found), "holds": found.holds})
     elif found.holds:
         out.print(f"[bold green]The chain holds[/]: {found.entry_count:,} entries.")
-        out.print(f"Note the last hash elsewhere, to prove later that nothing before it changed: {found.last_hash}")
+        out.print(f"Note the last hash elsewhere, to verify later that nothing before it changed: {found.last_hash}")
     else:
         out.print(
             f"[bold red]The chain is broken in {found.break_count:,} place(s)[/] of {found.entry_count:,} entries:"

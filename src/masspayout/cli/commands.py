@@ -30,155 +30,145 @@ class _Group(NamedTuple):
 
 
 _TABLE: Mapping[str, _Command | _Group] = {
-    "demo": _Command(
-        "demo", "Show the whole story on the sandbox: import, plan, pay, see failures, mend, retry, prove."
-    ),
+    "demo": _Command("demo", "Run a demo on the sandbox: import, plan, pay, see failures, fix, retry, reconcile."),
     "up": _Command("serve", "Run everything in one process, until told to stop: API, dashboard and worker."),
     "serve": _Command("serve", "Serve API and dashboard, until told to stop."),
     "pay": _Command(
         "payout",
-        "Pay a payout list: check it, pay it, and prove it. Run again after a crash, it goes on where it stopped.",
+        "Pay a payout list: check, pay, reconcile. Run again after a crash, it goes on where it stopped.",
     ),
     "reconcile": _Command(
         "payout", "Compare the ledger's books with the database, account by account. Exit status 1 unless they agree."
     ),
-    "recover": _Command(
-        "recover", "Read what the ledger shows of the payers, and write down what the database had forgotten."
-    ),
+    "recover": _Command("recover", "Sync the statements of the payers, and adopt payments that the database had lost."),
     "doctor": _Command(
         "doctor", "Check database, worker, ledger and funds, and change nothing. Exit status 1 when there is a problem."
     ),
     "asset": _Group(
-        "Tokens to pay on, and who holds them.",
+        "Assets and their holders.",
         {
             "import": _Command(
-                "asset", "Import a token from the ledger and read who holds it. Importing again renews what is known."
+                "asset", "Import a token from the ledger, with its register. Importing again updates it."
             ),
             "list": _Command("asset", "List the imported assets, newest first."),
             "show": _Command("asset", "Show one asset."),
-            "sync": _Command("asset", "Read again who holds an asset; or have it read on a timer, or no more."),
-            "holders": _Command("asset", "List who holds an asset, by account id."),
+            "sync": _Command("asset", "Sync the register of an asset; or set how often a worker does."),
+            "holders": _Command("asset", "List the holders of an asset, by account id."),
         },
     ),
     "distribution": _Group(
-        "Payouts: plan, review, pay, prove.",
+        "Payouts: plan, review, pay, reconcile.",
         {
             "create": _Command(
                 "creation",
-                "Create a distribution, for review: nothing is paid yet. RECURRING and AUTOMATIC create a series "
-                "of them.",
+                "Create a payout, for review: nothing is paid yet. RECURRING and AUTOMATIC create a series of them.",
             ),
             "approve": _Command(
                 "approval",
-                "Approve of exactly what a distribution will pay. Its creator cannot, and everybody counts once.",
+                "Approve a payout by its register hash. Its creator cannot, and each person counts once.",
             ),
             "preview": _Command(
                 "distribution",
-                "Say what executing would do: who gets how much, who could not, whether the funds suffice, what "
-                "it costs.",
+                "Preview a payout: amounts, holders who cannot receive it, missing funds, fees and duration.",
             ),
-            "list": _Command("distribution_list", "List distributions, newest first."),
-            "show": _Command("distribution", "Show one distribution and how far it is."),
+            "list": _Command("distribution_list", "List payouts, newest first."),
+            "show": _Command("distribution", "Show one payout and its progress."),
             "execute": _Command(
                 "distribution", "Start paying. Workers do it; with --wait this command does it itself."
             ),
-            "retry": _Command("distribution", "Try again to pay those who are still unpaid, and nobody else."),
-            "cancel": _Command("distribution", "Call off a distribution that has not been executed."),
-            "holders": _Command("distribution", "List who is owed what, and whether they got it."),
+            "retry": _Command("distribution", "Retry the unpaid holders of a payout, and no others."),
+            "cancel": _Command("distribution", "Cancel a payout that has not been executed."),
+            "holders": _Command("distribution", "List the holders of a payout, with the amount and state of each."),
             "batches": _Command("distribution", "List the batches with their transactions."),
         },
     ),
     "series": _Group(
-        "Payouts that run by themselves: on a calendar, or on deposits.",
+        "Payouts that recur: on a calendar, or on deposits.",
         {
-            "list": _Command("series", "List series, newest first, each with when its next distribution is due."),
-            "show": _Command("series", "Show one series, its next distribution and the latest ones."),
-            "pause": _Command("series", "Let nothing of a series begin until it is resumed."),
+            "list": _Command("series", "List series, newest first, each with the time of its next payout."),
+            "show": _Command("series", "Show one series, its next payout and the latest ones."),
+            "pause": _Command("series", "Pause a series: none of its payouts begins until it is resumed."),
             "resume": _Command(
-                "series", "Let a series go on. What fell due meanwhile is paid, as far as the catch-up window reaches."
+                "series",
+                "Resume a series. Payouts that fell due meanwhile are paid, as far as the catch-up window reaches.",
             ),
-            "cancel": _Command("series", "Stop a series for good, with whatever of it has not begun."),
+            "cancel": _Command("series", "Cancel a series for good, with its payouts that have not begun."),
         },
     ),
     "listener": _Group(
         "Read what contracts report: deposits, transfers, pauses, another payment token.",
         {
-            "add": _Command("listener", "Begin to listen. A worker reads what is new every second."),
+            "add": _Command("listener", "Add a listener. A worker polls it every second."),
             "list": _Command(
                 "listener", "List the listeners: how far each has read, what it handled, and what it set aside and why."
             ),
             "enable": _Command("listener", "Switch a listener on. It goes on where it stopped."),
             "disable": _Command("listener", "Switch a listener off. Its cursor stays."),
-            "poll": _Command("listener", "Read and handle now what is new, without waiting for a worker."),
-            "replay": _Command(
-                "listener", "Handle again the events that were set aside, when what was wrong is mended."
-            ),
+            "poll": _Command("listener", "Poll for new events now, without waiting for a worker."),
+            "replay": _Command("listener", "Handle again the events that were set aside, once their cause is fixed."),
         },
     ),
     "payer": _Group(
-        "Accounts that payouts are paid from, and what the ledger shows of them.",
+        "Accounts that payouts are paid from, and their statements on the ledger.",
         {
             "list": _Command(
                 "payer", "List the payers: whether they may be signed for, and how far their statements are read."
             ),
             "show": _Command(
                 "payer",
-                "Show one payer: its state, what its statement comes to, and the payments that nobody can explain.",
+                "Show one payer: its state, the balances by its statement, and its unexplained payments.",
             ),
             "statement": _Command("payer", "Show the latest debits of a payer, and the payout that each one paid."),
         },
     ),
     "user": _Group(
-        "Who may log in, and what they may do.",
+        "Users and their roles.",
         {
             "add": _Command("user", "Add a user, with a password."),
             "list": _Command("user", "List the users."),
-            "disable": _Command(
-                "user", "Keep a user out at once, with every session and token. The user stays on record."
-            ),
-            "enable": _Command("user", "Let a user in again who was disabled."),
+            "disable": _Command("user", "Deactivate a user, with all sessions and tokens. The user stays on record."),
+            "enable": _Command("user", "Reactivate a user."),
             "role": _Command("user", "Give a user another role."),
             "password": _Command(
                 "user", "Give a user another password, and end all sessions that began with the old one."
             ),
-            "link": _Command("user", "Print the end of a link that logs a user in once, within a quarter of an hour."),
+            "link": _Command("user", "Print the path of a link that signs a user in once, within 15 minutes."),
         },
     ),
     "token": _Group(
-        "What programs show to be let in over HTTP.",
+        "Tokens that programs use to call the API.",
         {
-            "create": _Command("token", "Make an API token. It is shown once, and kept nowhere."),
+            "create": _Command("token", "Create an API token. It is shown once, and stored nowhere."),
             "list": _Command("token", "List the tokens, newest first, without their secrets."),
-            "revoke": _Command("token", "Let a token never come in again."),
+            "revoke": _Command("token", "Revoke a token for good."),
         },
     ),
-    "worker": _Command("worker", "Do the work that was started elsewhere, until told to stop; or see how it stands."),
+    "worker": _Command("worker", "Run background jobs until told to stop; or show workers and jobs."),
     "audit": _Group(
-        "Who did what, from where; and whether the record of it is whole.",
+        "The audit trail: list it, and verify its chain of hashes.",
         {
-            "list": _Command("audit", "List what was done, the latest first."),
+            "list": _Command("audit", "List audit entries, the latest first."),
             "verify": _Command(
                 "audit", "Find entries that were changed, deleted, inserted or moved. Exit status 1 when there are any."
             ),
         },
     ),
     "webhook": _Group(
-        "Tell other systems what becomes of payouts.",
+        "Send events of payouts to other systems.",
         {
-            "add": _Command(
-                "webhook", "Begin to tell a target of events. Its secret, to check signatures with, is shown this once."
-            ),
-            "list": _Command("webhook", "List the targets, with how many deliveries wait and how many were given up."),
-            "enable": _Command("webhook", "Switch a target on: what waits for it is sent."),
+            "add": _Command("webhook", "Add a webhook. Its secret, which verifies signatures, is shown only once."),
+            "list": _Command("webhook", "List webhooks, with their queued and given-up deliveries."),
+            "enable": _Command("webhook", "Switch a webhook on: its queued events are sent."),
             "disable": _Command(
                 "webhook",
-                "Switch a target off: what waits for it is kept, and what happens meanwhile it does not hear of.",
+                "Switch a webhook off: queued events are kept, and later ones are not queued for it.",
             ),
-            "remove": _Command("webhook", "Tell a target nothing any more, and forget its log."),
+            "remove": _Command("webhook", "Remove a webhook and its log."),
             "test": _Command(
-                "webhook", "Send a test event now and show the answer. Exit status 1 when the target did not take it."
+                "webhook",
+                "Send a test event now and show the response. Exit status 1 when the target did not accept it.",
             ),
-            "deliveries": _Command("webhook", "List what was sent, the latest first, with the answers."),
+            "deliveries": _Command("webhook", "List deliveries, the latest first, with the responses."),
             "redeliver": _Command("webhook", "Send an event once more, with the same id and number."),
         },
     ),
@@ -219,7 +209,7 @@ _TABLE: Mapping[str, _Command | _Group] = {
             "init": _Command("sandbox", "Create the sandbox, or empty it with --reset."),
             "token": _Command("sandbox", "Create a token and hand it out."),
             "deposit": _Command("sandbox", "Mint tokens into an account, or let another account pay them."),
-            "emit": _Command("sandbox", "Have a contract report an event, for a listener to read."),
+            "emit": _Command("sandbox", "Emit an event of a contract, for a listener to read."),
             "freeze": _Command("sandbox", "Freeze an account: it neither receives nor sends the token."),
             "unfreeze": _Command("sandbox", "Undo freeze."),
             "associate": _Command(
@@ -234,15 +224,15 @@ _TABLE: Mapping[str, _Command | _Group] = {
             ),
             "account": _Command(
                 "sandbox",
-                "Show what the sandbox knows of an account. Accounts come into being with their first transfer.",
+                "Show an account of the sandbox. Accounts are created by their first transfer.",
             ),
-            "balance": _Command("sandbox", "Show what an account holds of a token."),
+            "balance": _Command("sandbox", "Show the balance of an account in a token."),
             "transactions": _Command("sandbox", "List the newest transactions."),
             "faults": _Command(
-                "sandbox", "Make the ledger misbehave: set what is named, keep the rest, and show what is set."
+                "sandbox", "Set faults of the ledger: those named change, the others stay, and all are shown."
             ),
             "advance": _Command("sandbox", "Move the ledger's clock ahead, for every process."),
-            "pause": _Command("sandbox", "Pause a token: nobody can move it."),
+            "pause": _Command("sandbox", "Pause a token: it cannot be transferred."),
             "unpause": _Command("sandbox", "Undo pause."),
         },
     ),

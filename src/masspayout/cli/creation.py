@@ -25,22 +25,22 @@ from masspayout.kernel.errors import Invalid
 
 app = typer.Typer()
 
-TypeOption = Annotated[DistributionType, typer.Option("--type", help="What is being paid out.")]
+TypeOption = Annotated[DistributionType, typer.Option("--type", help="The type of the payout.")]
 ExecutionOption = Annotated[
     ExecutionType,
-    typer.Option(help="What starts it: you, a time, a calendar or a deposit; these two make a series."),
+    typer.Option(help="How it starts: by you, at a time, on a calendar or on deposits; the last two create a series."),
 ]
 PayoutOption = Annotated[
-    PayoutType | None, typer.Option(help="PERCENTAGE: pro rata to balances. FIXED: the same for everyone.")
+    PayoutType | None, typer.Option(help="PERCENTAGE: pro rata to balances. FIXED: equal amounts.")
 ]
-AmountOption = Annotated[str | None, typer.Option(help="The total to divide, in whole payment tokens.")]
-ConceptOption = Annotated[str | None, typer.Option(help="What it is for, in your own words.")]
+AmountOption = Annotated[str | None, typer.Option(help="The total, in whole payment tokens.")]
+ConceptOption = Annotated[str | None, typer.Option(help="A name, in your own words.")]
 RecordTimeOption = Annotated[
     str | None, typer.Option(help="Take the balances of this time: 2026-03-31 or 2026-03-31T12:00:00Z.")
 ]
 AtOption = Annotated[str | None, typer.Option(help="SCHEDULED: when to pay, such as 2030-03-31T09:00.")]
 FrequencyOption = Annotated[Frequency | None, typer.Option(help="RECURRING: how often.")]
-StartOption = Annotated[str | None, typer.Option(help="RECURRING: when the first is due; the others follow from it.")]
+StartOption = Annotated[str | None, typer.Option(help="RECURRING: the first payment; the others follow from it.")]
 EndOption = Annotated[str | None, typer.Option(help="RECURRING: nothing is due after this time.")]
 ZoneOption = Annotated[
     str, typer.Option(help="The IANA time zone of times without an offset, in which a series counts its days.")
@@ -50,10 +50,8 @@ CatchUpOption = Annotated[
 ]
 TriggerOption = Annotated[str | None, typer.Option(help="AUTOMATIC: ON_DEPOSIT, or 'ON_DEPOSIT >= AMOUNT'.")]
 ExcludeOption = Annotated[list[str] | None, typer.Option(help="An account that gets nothing; may be repeated.")]
-IncludeOption = Annotated[
-    list[str] | None, typer.Option(help="Pay the treasury, payer or contract account all the same.")
-]
-ListOption = Annotated[Path | None, typer.Option("--list", help="A CSV of account_id,amount to pay as it is.")]
+IncludeOption = Annotated[list[str] | None, typer.Option(help="Also pay this treasury, payer or contract account.")]
+ListOption = Annotated[Path | None, typer.Option("--list", help="A payout list: a CSV file of account_id,amount.")]
 
 # The options that say when to pay, by what the business calls them.
 _OPTIONS = {
@@ -94,14 +92,16 @@ def create(
     payout_list: ListOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Create a distribution, for review: nothing is paid yet. RECURRING and AUTOMATIC create a series of them."""
+    """Create a payout, for review: nothing is paid yet. RECURRING and AUTOMATIC create a series of them."""
     timing = _Timing(at=at, frequency=frequency, start=start, end=end, catch_up=catch_up, trigger=trigger)
     if payout_list is not None:
         _refuse_beside_list(
             payout=payout, amount=amount, record_time=record_time, exclude=exclude, include=include, **vars(timing)
         )
         if execution is not ExecutionType.MANUAL:
-            raise Invalid("A list is frozen at once and MANUAL: you start it yourself.", "Leave --execution out.")
+            raise Invalid(
+                "A payout list is frozen at once and MANUAL: you start it yourself.", "Leave --execution out."
+            )
         _show_distribution(with_context(lambda context: _pay_list(context, asset, payout_list, kind, concept)), as_json)
         return
     timing.check(execution)
@@ -142,8 +142,8 @@ class _Timing:
         if missing:
             question, example = _QUESTIONS[missing[0]]
             raise Invalid(
-                f"{_dashed(_OPTIONS[missing[0]])} is missing from --execution {execution}: {question}",
-                f"Say it, such as {example}.",
+                f"Missing {_dashed(_OPTIONS[missing[0]])} for --execution {execution}: {question}",
+                f"Add {example}, for example.",
             )
         if misplaced:
             option = _dashed(_OPTIONS[misplaced[0]])
@@ -203,7 +203,7 @@ def _show_distribution(distribution: Distribution, as_json: bool) -> None:
     show_fields(distribution_fields(distribution))
     if distribution.scheduled_time is not None:
         out.print("\nA worker pays it when it is due; if none is running, start one with: masspayout worker")
-        out.print(f"Call it off: masspayout distribution cancel {distribution.id}")
+        out.print(f"Cancel it: masspayout distribution cancel {distribution.id}")
         return
     out.print(f"\nReview it: masspayout distribution preview {distribution.id}")
     out.print(f"Pay it:    masspayout distribution execute {distribution.id} --wait")

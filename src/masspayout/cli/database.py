@@ -13,7 +13,7 @@ from masspayout.settings import load_settings
 
 app = typer.Typer()
 
-MessageOption = Annotated[str, typer.Option("-m", "--message", help="What the migration does, in a few words.")]
+MessageOption = Annotated[str, typer.Option("-m", "--message", help="A short description of the migration.")]
 
 _STATES = {
     SchemaState.EMPTY: "not migrated: no tables yet",
@@ -69,7 +69,7 @@ def history(as_json: JsonOption = False) -> None:
     if as_json:
         show_json([_as_json(revision) for revision in revisions])
     else:
-        show_table(["revision", "what it does"], [(r.id, r.message) for r in revisions], empty="There are none.")
+        show_table(["revision", "what it does"], [(r.id, r.message) for r in revisions], empty="None.")
 
 
 @app.command()

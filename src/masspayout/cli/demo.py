@@ -50,7 +50,7 @@ class _Cast:
 
 @app.command()
 def demo() -> None:
-    """Show the whole story on the sandbox: import, plan, pay, see failures, mend, retry, prove."""
+    """Run a demo on the sandbox: import, plan, pay, see failures, fix, retry, reconcile."""
     run(_demo())
 
 
@@ -80,7 +80,7 @@ async def _set_the_stage(context: Context, admin: SandboxAdministration) -> _Cas
     )
     chance = random.Random(number)  # noqa: S311 - the same register in every demo, and no secret
     balances = [round(chance.paretovariate(1.6) * 10_000) for _ in actors.accounts]
-    _say("A bond on the ledger, held by 3,000 accounts; some could not receive the payment token.")
+    _say("A bond on the ledger, held by 3,000 accounts; some cannot receive the payment token.")
     await admin.create_token(
         actors.bond,
         name="Harbour Bridge Bond",
@@ -106,7 +106,7 @@ async def _import(context: Context, actors: _Cast) -> Asset:
 
 async def _plan(context: Context, asset: Asset) -> Distribution:
     _say(
-        "Plan a dividend, pro rata to what each one holds, and review it.",
+        "Plan a dividend, pro rata to balances, and review it.",
         f"masspayout distribution create {asset.token_id} --payout PERCENTAGE --amount {_DIVIDEND}",
     )
     terms = Terms(
@@ -122,7 +122,7 @@ async def _plan(context: Context, asset: Asset) -> Distribution:
         f"  {seen.payable_count:,} holders get {seen.total_amount:,f} EURD in {seen.transaction_count} transactions,"
     )
     out.print(f"  the largest {seen.largest_amount:,f}, the smallest {seen.smallest_amount:,f};")
-    out.print(f"  {len(seen.unpayable)} accounts could not receive it as things stand.")
+    out.print(f"  {len(seen.unpayable)} accounts cannot receive it now.")
     return dividend
 
 
@@ -139,7 +139,7 @@ async def _pay(context: Context, dividend: Distribution) -> None:
 
 async def _fix_and_retry(context: Context, admin: SandboxAdministration, actors: _Cast, dividend: Distribution) -> None:
     _say(
-        "Have these accounts mended, and pay those who are unpaid, and nobody else.",
+        "Fix these accounts, and pay the unpaid holders, and no others.",
         f"masspayout distribution retry {dividend.id} --wait",
     )
     await admin.unfreeze(actors.frozen, actors.euro)
@@ -151,7 +151,7 @@ async def _fix_and_retry(context: Context, admin: SandboxAdministration, actors:
 
 
 async def _reconcile(context: Context, dividend: Distribution) -> None:
-    _say("Prove it: the ledger's own books against the database.", f"masspayout reconcile {dividend.id}")
+    _say("Reconcile: the ledger's books against the database.", f"masspayout reconcile {dividend.id}")
     verdict = await Payouts(context).reconcile(dividend.id)
     show_verdict(verdict)
     if not verdict.agrees or verdict.ledger_amount != _DIVIDEND:

@@ -40,7 +40,7 @@ WaitOption = Annotated[bool, typer.Option("--wait", help="Pay in this process an
 
 @app.command()
 def preview(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
-    """Say what executing would do: who gets how much, who could not, whether the funds suffice, what it costs."""
+    """Preview a payout: amounts, holders who cannot receive it, missing funds, fees and duration."""
 
     async def work(payouts: Payouts) -> tuple[DistributionStatus, Preview]:
         found = await payouts.find(distribution)
@@ -53,8 +53,8 @@ def preview(distribution: DistributionArgument, as_json: JsonOption = False) -> 
         "total": found.total_amount,
         "largest": found.largest_amount,
         "smallest": found.smallest_amount,
-        "rounded away": f"{found.rounded_away_count:,} holders whose share is 0" if found.rounded_away_count else "",
-        "stays with payer": found.remainder_amount or "",
+        "rounded to zero": f"{found.rounded_away_count:,} holders" if found.rounded_away_count else "",
+        "remainder with payer": found.remainder_amount or "",
         "transactions": found.transaction_count,
         "funds": found.funds_amount,
         "missing funds": found.shortfall_amount or "",
@@ -74,7 +74,7 @@ def preview(distribution: DistributionArgument, as_json: JsonOption = False) -> 
 
 @app.command()
 def show(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
-    """Show one distribution and how far it is."""
+    """Show one payout and its progress."""
     detail = with_payouts(lambda payouts: payouts.read_detail(distribution))
     found, status, given = detail.distribution, detail.status, detail.approvals
     progress = status.progress
@@ -98,13 +98,13 @@ def execute(distribution: DistributionArgument, wait: WaitOption = False) -> Non
 
 @app.command()
 def retry(distribution: DistributionArgument, wait: WaitOption = False) -> None:
-    """Try again to pay those who are still unpaid, and nobody else."""
+    """Retry the unpaid holders of a payout, and no others."""
     run(_start(distribution, wait=wait, again=True))
 
 
 @app.command()
 def cancel(distribution: DistributionArgument) -> None:
-    """Call off a distribution that has not been executed."""
+    """Cancel a payout that has not been executed."""
 
     async def work(payouts: Payouts) -> Distribution:
         found = await payouts.find(distribution)
@@ -112,21 +112,21 @@ def cancel(distribution: DistributionArgument) -> None:
         return found
 
     found = with_payouts(work)
-    out.print(f"Cancelled: nobody was paid by distribution {found.id}.")
+    out.print(f"Cancelled: no holder was paid by payout {found.id}.")
 
 
 @app.command()
 def holders(
     distribution: DistributionArgument,
     csv_file: Annotated[
-        Path | None, typer.Option("--csv", help="Write everybody into this file; - for the screen.")
+        Path | None, typer.Option("--csv", help="Write all holders into this file; - for standard output.")
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only those whose payment failed.")] = False,
     page: PageOption = 1,
     limit: LimitOption = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """List who is owed what, and whether they got it."""
+    """List the holders of a payout, with the amount and state of each."""
     if csv_file is not None:
         count = with_context(lambda context: _write_csv(context, distribution, csv_file))
         if str(csv_file) != "-":
@@ -148,7 +148,7 @@ def holders(
         total=found.total,
         as_json=as_json,
         right=["AMOUNT"],
-        empty="Nobody.",
+        empty="None.",
     )
     if found.total > len(rows) and not as_json:
         out.print(f"Page {page:,} of {-(-found.total // limit):,}; {found.total:,} holders in all.")

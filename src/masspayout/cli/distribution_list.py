@@ -24,7 +24,7 @@ def list_(
     limit: LimitOption = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """List distributions, newest first."""
+    """List payouts, newest first."""
 
     async def work(work: UnitOfWork) -> Any:
         asset_id = None if asset is None else (await work.assets.get_by_reference(asset)).id
@@ -46,9 +46,9 @@ def list_(
         total=found.total,
         as_json=as_json,
         right=["AMOUNT", "HOLDERS"],
-        empty="No distribution is like that."
+        empty="No matching payouts."
         if asset or status
-        else "There is no distribution yet. Create one with: masspayout distribution create ASSET",
+        else "No payouts yet. Create one with: masspayout distribution create ASSET",
     )
 
 

@@ -53,5 +53,5 @@ def _show(result: Result) -> None:
 
 def _summary(problem_count: int) -> str:
     if not problem_count:
-        return "All is well."
+        return "All checks passed."
     return f"{problem_count} problem(s). docs/troubleshooting.md has a section for each check."

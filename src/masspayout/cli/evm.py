@@ -27,9 +27,11 @@ ContractOption = Annotated[
 def deploy(
     token_id: Annotated[str, typer.Argument(metavar="TOKEN_ID", help="The token that it will pay in.")],
     *,
-    admin: Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Who administers it.")] = None,
-    payer: Annotated[list[str] | None, typer.Option(metavar="ACCOUNT", help="Who may have it pay; repeatable.")] = None,
-    pauser: Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Who may pause it.")] = None,
+    admin: Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Its admin.")] = None,
+    payer: Annotated[
+        list[str] | None, typer.Option(metavar="ACCOUNT", help="An account that may have it pay; repeatable.")
+    ] = None,
+    pauser: Annotated[str | None, typer.Option(metavar="ACCOUNT", help="An account that may pause it.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a contract that pays in a token."""
@@ -78,7 +80,7 @@ def unpause(*, contract: ContractOption = None) -> None:
 def withdraw(
     amount: Amount,
     *,
-    to: Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Who gets it; the sender unless given.")] = None,
+    to: Annotated[str | None, typer.Option(metavar="ACCOUNT", help="The recipient; the sender unless given.")] = None,
     contract: ContractOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -103,12 +105,12 @@ def withdraw(
 def plan(
     asset: Annotated[str, typer.Argument(metavar="ASSET", help="A token of the Asset Tokenization Studio.")],
     *,
-    amount: Annotated[str | None, typer.Option(help="Whole payment tokens to divide by a snapshot.")] = None,
+    amount: Annotated[str | None, typer.Option(help="Whole payment tokens to pay by a snapshot.")] = None,
     snapshot: Annotated[int | None, typer.Option(min=1, help="Its number; a new one is taken unless given.")] = None,
     dividend: Annotated[int | None, typer.Option(min=1, help="A dividend that the token announced.")] = None,
     coupon: Annotated[int | None, typer.Option(min=1, help="A coupon that the token announced.")] = None,
     redemption: Annotated[bool, typer.Option("--redemption", help="The principal of a matured bond.")] = False,
-    concept: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    concept: Annotated[str | None, typer.Option(help="A name.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Plan a payout that the asset's LifeCycleCashFlow contract pays by its own rule."""
@@ -139,7 +141,7 @@ def plan(
         show_json({name: getattr(distribution, name) for name in names})
         return
     count, total = distribution.payable_count, distribution.total_amount
-    out.print(f"Distribution {distribution.id}: {count:,} holders, {total:,f} in all.")
+    out.print(f"Payout {distribution.id}: {count:,} holders, {total:,f} in all.")
     for account_id in distribution.excluded_accounts:
         out.print(f"Left out is {account_id}: it was redeemed before, and holds bonds again.")
     out.print(f"Execute it with: masspayout distribution execute {distribution.id} --wait", markup=False)

@@ -28,11 +28,11 @@ Contract = Annotated[
 def add(
     contract_id: Contract,
     since: Annotated[
-        str | None, typer.Option(help="From when on to read; unless given, from the contract's first event.")
+        str | None, typer.Option(help="The time to read from; unless given, the contract's first event.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Begin to listen. A worker reads what is new every second."""
+    """Add a listener. A worker polls it every second."""
     since_time = None if since is None else parse_time(since)
 
     async def work(context: Context) -> EventListener:
@@ -62,7 +62,7 @@ def list_(as_json: JsonOption = False) -> None:
         [[item[column] for column in columns] for item in items],
         right=["HANDLED", "SET ASIDE"],
         as_json=as_json,
-        empty="Nobody listens to anything. Begin with: masspayout listener add CONTRACT_ID",
+        empty="No listeners yet. Add one with: masspayout listener add CONTRACT_ID",
     )
     if as_json:
         return
@@ -72,7 +72,7 @@ def list_(as_json: JsonOption = False) -> None:
                 f"{item['contract_id']}: {item['refunds']:,} deposits are payments sent back, and start no payout."
             )
         if item["set_aside"]:
-            out.print(f"Handle again what was set aside: masspayout listener replay {item['contract_id']}")
+            out.print(f"Handle the set-aside events again: masspayout listener replay {item['contract_id']}")
 
 
 @app.command()
@@ -89,13 +89,13 @@ def disable(contract_id: Contract) -> None:
 
 @app.command()
 def poll(contract_id: Contract, as_json: JsonOption = False) -> None:
-    """Read and handle now what is new, without waiting for a worker."""
+    """Poll for new events now, without waiting for a worker."""
     _show(_read(contract_id, EventReader.poll), as_json=as_json)
 
 
 @app.command()
 def replay(contract_id: Contract, as_json: JsonOption = False) -> None:
-    """Handle again the events that were set aside, when what was wrong is mended."""
+    """Handle again the events that were set aside, once their cause is fixed."""
     _show(_read(contract_id, EventReader.replay), as_json=as_json)
 
 

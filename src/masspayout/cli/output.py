@@ -60,7 +60,7 @@ def _discard(stream: IO[str]) -> None:
 
 
 def show_error(error: MassPayoutError) -> None:
-    """Say what is wrong and what to do next, on standard error."""
+    """Print an error and its next step, on standard error."""
     err.print(f"[bold red]error:[/] {escape(error.message)}")
     if isinstance(error, InvalidRows | DatabaseMismatch):
         for problem in error.problems:
@@ -118,7 +118,7 @@ def show_list(
 
 
 def why_empty(total: int, otherwise: str) -> str:
-    """Say why a page of a list has nothing: it lies beyond the end, or the whole list, of ``total`` rows, is empty."""
+    """Return why a page has no rows: it lies beyond the end, or the whole list, of ``total`` rows, is empty."""
     return "The list has fewer pages." if total else otherwise
 
 

@@ -34,7 +34,7 @@ def list_(as_json: JsonOption = False) -> None:
             (each.payer.account, each.payer.ledger, state(each), each.payer.read_until, each.unknown_count)
             for each in reports
         ],
-        empty="Nothing was paid from any account yet.",
+        empty="No payers yet.",
         right=["UNKNOWN"],
         as_json=as_json,
     )
@@ -42,7 +42,7 @@ def list_(as_json: JsonOption = False) -> None:
 
 @app.command()
 def show(payer: PayerArgument, as_json: JsonOption = False) -> None:
-    """Show one payer: its state, what its statement comes to, and the payments that nobody can explain."""
+    """Show one payer: its state, the balances by its statement, and its unexplained payments."""
 
     async def work(context: Context) -> PayerReport:
         return await Payouts(context).report_payer(await _find(context, payer))
@@ -114,7 +114,7 @@ def show_report(found: PayerReport) -> None:
         )
         return
     out.print(
-        "Say what each is, once for all of one payout: masspayout recover "
+        "Explain each, once for all of one payout: masspayout recover "
         "--lost-payout|--other-installation|--no-payout TRANSACTION --reason TEXT",
         markup=False,
     )

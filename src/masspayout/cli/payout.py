@@ -26,16 +26,16 @@ def pay(
     payment_token: Annotated[str, typer.Option(help="The token to pay in.")],
     asset: Annotated[str | None, typer.Option(help="The asset it is paid on; without it, the payment token.")] = None,
     concept: Annotated[
-        str | None, typer.Option(help="What it is for. The same list is paid once for the same concept.")
+        str | None, typer.Option(help="The name of the payout. The same list is paid once for the same concept.")
     ] = None,
     again: Annotated[
-        int, typer.Option(min=1, help="2 pays a list once more that was paid for the same concept; 3 a third time.")
+        int, typer.Option(min=1, help="2 pays a list again that was paid for the same concept; 3 a third time.")
     ] = 1,
     allow_unpayable: Annotated[
-        bool, typer.Option("--allow-unpayable", help="Pay the others although some accounts cannot receive the token.")
+        bool, typer.Option("--allow-unpayable", help="Pay the other accounts although some cannot receive the token.")
     ] = False,
 ) -> None:
-    """Pay a payout list: check it, pay it, and prove it. Run again after a crash, it goes on where it stopped."""
+    """Pay a payout list: check, pay, reconcile. Run again after a crash, it goes on where it stopped."""
     terms = ListTerms(concept=concept, again=again, allow_unpayable=allow_unpayable)
     run(_pay(file, payment_token, asset, terms))
 
@@ -65,7 +65,7 @@ async def _pay(file: Path, payment_token: str, asset_reference: str | None, term
         warn = partial(_warn, len(entries))
         distribution = await payouts.find_or_create_of_list(asset_id, token, entries, terms, warn)
         accounts = "1 account" if len(entries) == 1 else f"{len(entries):,} accounts"
-        out.print(f"Distribution {distribution.id}: {accounts}, {distribution.total_amount:,f} in all.")
+        out.print(f"Payout {distribution.id}: {accounts}, {distribution.total_amount:,f} in all.")
         await payouts.start_or_resume(distribution.id)
         await pay_with_progress(payouts, distribution.id)
         verdict = await payouts.reconcile_after_payment(distribution.id)

@@ -34,7 +34,7 @@ async def pay_with_progress(payouts: Payouts, distribution_id: uuid.UUID, title:
             await _show_once(payouts, distribution_id, show)
             return await paying
         except (asyncio.CancelledError, DatabaseUnavailable):
-            err.print("Interrupted, and nothing is lost. It goes on with: masspayout worker")
+            err.print("Interrupted; nothing is lost. It goes on with: masspayout worker")
             raise
         finally:
             paying.cancel()

@@ -37,7 +37,7 @@ def recover(
         str | None, typer.Option(metavar="TX", help="Another installation paid it, from the same account.")
     ] = None,
     no_payout: Annotated[str | None, typer.Option(metavar="TX", help="It was no payout.")] = None,
-    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="How you know; it is kept.")] = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="The evidence; it is stored.")] = None,
     since: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="With --payer, of an account that is new here: read nothing before it."),
@@ -50,7 +50,7 @@ def recover(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Read what the ledger shows of the payers, and write down what the database had forgotten.
+    """Sync the statements of the payers, and adopt payments that the database had lost.
 
     It is the first command after a restore. What is exactly a planned payment needs nobody; of anything else you say
     what it was. Exit status 1 while a payer is stopped, or something still differs.
@@ -62,9 +62,9 @@ def recover(
     }
     given = {answer: transaction_id for answer, transaction_id in answers.items() if transaction_id is not None}
     if len(given) + copy + hashes > 1:
-        raise Invalid("Each of these options is for itself.", "Give one of them.")
+        raise Invalid("These options exclude each other.", "Give one of them.")
     if distribution is not None and not hashes:
-        raise Invalid("A distribution makes sense with --hashes only.", "Leave it out, or add --hashes.")
+        raise Invalid("A payout makes sense with --hashes only.", "Leave it out, or add --hashes.")
     if since is not None and (payer is None or given or copy or hashes):
         raise Invalid("--since makes sense with --payer only.", "Add --payer, and leave the other options out.")
     if since is not None and payer is not None:
@@ -108,7 +108,7 @@ def _show_secured(secured: Secured | None) -> None:
     out.print(
         "[bold yellow]This database was restored, copied or failed over.[/] A restore revives what had been ended, so "
         f"{secured.sessions:,} sessions and {secured.tokens:,} tokens were ended; {secured.series:,} series are "
-        f"paused, and {secured.distributions:,} scheduled distributions wait to be executed by hand."
+        f"paused, and {secured.distributions:,} scheduled payouts wait to be executed by hand."
     )
     out.print("Let series go on with: masspayout series resume SERIES\n")
 
@@ -117,12 +117,12 @@ def _answer(answer: EntryAnswer, transaction_id: str, reason: str) -> None:
     found = with_payouts(lambda payouts: payouts.answer(transaction_id, answer, reason))
     count = "1 payment" if found.entries == 1 else f"{found.entries:,} payments of the same payout"
     if found.needs_another:
-        out.print(f"Noted for {count}. Payouts need approvals here, so somebody else has to say the same.")
+        out.print(f"Noted for {count}. Payouts need approvals here, so another person has to say the same.")
         return
     out.print(f"{answer}: {count}.")
     if found.distribution_id is not None:
         out.print(f"The payout is rebuilt: masspayout distribution show {found.distribution_id}")
-    out.print("See what is left: masspayout recover")
+    out.print("List the unexplained payments: masspayout recover")
 
 
 def _make_copy() -> None:

@@ -15,10 +15,10 @@ _BREAKS_SHOWN = 20
 
 
 def unchecked_sentence(unchecked_count: int, count: int) -> str:
-    """Say that not everybody was asked about whether they can receive what they are to be paid."""
+    """Return a sentence on accounts that preflight did not check."""
     return (
-        f"{count - unchecked_count:,} of {count:,} accounts were checked for whether they can receive it; those of the "
-        "others who cannot are found out when they are paid (PREFLIGHT_CLOSE_LOOKS)."
+        f"{count - unchecked_count:,} of {count:,} accounts were checked for whether they can receive it; "
+        "the others are checked when they are paid (PREFLIGHT_CLOSE_LOOKS)."
     )
 
 
@@ -30,7 +30,7 @@ def show_failures(failures: Mapping[str, int]) -> None:
 
 
 async def show_result(payouts: Payouts, distribution_id: uuid.UUID) -> None:
-    """Show how a distribution ended; the command's exit status is 1 when somebody is unpaid."""
+    """Show how a distribution ended; the command's exit status is 1 when holders are unpaid."""
     status = await payouts.status(distribution_id)
     progress = status.progress
     out.print(
@@ -39,7 +39,7 @@ async def show_result(payouts: Payouts, distribution_id: uuid.UUID) -> None:
     )
     show_failures(status.failures)
     if status.status is not DistributionStatus.COMPLETED:
-        out.print(f"Pay the unpaid, when mended: masspayout distribution retry {distribution_id} --wait")
+        out.print(f"Retry the unpaid, once fixed: masspayout distribution retry {distribution_id} --wait")
         raise typer.Exit(1)
 
 

@@ -63,13 +63,13 @@ def init(
 def token(
     token_id: Token,
     *,
-    name: Annotated[str, typer.Option(help="What the token is called.")],
-    symbol: Annotated[str, typer.Option(help="Its short name.")],
-    decimals: Annotated[int, typer.Option(min=0, max=38, help="How many decimals a whole token has.")],
+    name: Annotated[str, typer.Option(help="The name of the token.")],
+    symbol: Annotated[str, typer.Option(help="The symbol of the token.")],
+    decimals: Annotated[int, typer.Option(min=0, max=38, help="The number of decimals.")],
     supply: Annotated[
-        str | None, typer.Option(help="Whole tokens in all; unless given, as many as the holders get.")
+        str | None, typer.Option(help="The supply, in whole tokens; unless given, the sum of the holders' balances.")
     ] = None,
-    treasury: Annotated[str, typer.Option(help="The account that keeps what is not handed out.")] = DEFAULT_TREASURY,
+    treasury: Annotated[str, typer.Option(help="The account that holds the rest of the supply.")] = DEFAULT_TREASURY,
     holders: Annotated[
         Path | None, typer.Option(help="A CSV file account_id,balance with balances in smallest units.")
     ] = None,
@@ -91,7 +91,7 @@ def token(
             holders=rows,
         )
         total = to_decimal(made.total_supply_units, decimals)
-        out.print(f"Created {token_id} ({symbol}): {total:,f} in all, the rest of it with the treasury {treasury}.")
+        out.print(f"Created {token_id} ({symbol}). Supply: {total:,f}. Treasury: {treasury}.")
 
     _with_sandbox(work)
 
@@ -103,7 +103,7 @@ def deposit(
     *,
     to: Annotated[str | None, typer.Option("--to", metavar="ACCOUNT", help="The payer unless given.")] = None,
     sender: Annotated[
-        str | None, typer.Option("--from", metavar="ACCOUNT", help="Who pays; minted unless given.")
+        str | None, typer.Option("--from", metavar="ACCOUNT", help="The account that pays; minted unless given.")
     ] = None,
 ) -> None:
     """Mint tokens into an account, or let another account pay them."""
@@ -127,10 +127,10 @@ def emit_event(
     contract_id: Annotated[str, typer.Argument(metavar="CONTRACT_ID", help="The contract that reports it.")],
     name: Annotated[str, typer.Argument(metavar="EVENT", help="Such as Paused, Unpaused or PaymentTokenChanged.")],
     fields: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="What it says; digits are a number.")
+        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="A field of the event; digits are a number.")
     ] = None,
 ) -> None:
-    """Have a contract report an event, for a listener to read."""
+    """Emit an event of a contract, for a listener to read."""
     contract_id = canonical_account_id(contract_id, what="contract id")
     payload = dict(_event_field(text) for text in fields or [])
 
@@ -182,7 +182,7 @@ def delete(account: Account, token_id: AnyToken = None) -> None:
 
 @app.command()
 def account(account: Account, *, as_json: JsonOption = False) -> None:
-    """Show what the sandbox knows of an account. Accounts come into being with their first transfer."""
+    """Show an account of the sandbox. Accounts are created by their first transfer."""
     account_id = canonical_account_id(account)
 
     async def work(ledger: SandboxLedger) -> None:
@@ -206,7 +206,7 @@ def account(account: Account, *, as_json: JsonOption = False) -> None:
 
 @app.command()
 def balance(account: Account, token_id: Token, *, as_json: JsonOption = False) -> None:
-    """Show what an account holds of a token."""
+    """Show the balance of an account in a token."""
     account_id = canonical_account_id(account)
     token_id = canonical_account_id(token_id, what="token id")
 
@@ -224,7 +224,7 @@ def balance(account: Account, token_id: Token, *, as_json: JsonOption = False) -
 @app.command()
 def transactions(
     *,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many to list, the newest first.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """List the newest transactions."""
@@ -250,7 +250,7 @@ def transactions(
         if as_json:
             show_json([dict(zip(columns, row, strict=True)) for row in rows])
         else:
-            show_table(columns, rows, empty="There are no transactions yet.", right=("amount", "paid", "failed"))
+            show_table(columns, rows, empty="No transactions yet.", right=("amount", "paid", "failed"))
 
     _with_sandbox(work)
 
@@ -270,10 +270,10 @@ def faults(
         list[str] | None,
         typer.Option(metavar="ACCOUNT[=CODE]", help=f"An account that refuses transfers; CODE: {DEFAULT_REJECTION}."),
     ] = None,
-    off: Annotated[bool, typer.Option("--off", help="Mend everything first.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Switch all faults off first.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the ledger misbehave: set what is named, keep the rest, and show what is set."""
+    """Set faults of the ledger: those named change, the others stay, and all are shown."""
     changes: dict[str, Any] = {
         "lose_answer_percent": lose_answers,
         "lose_request_percent": lose_requests,
@@ -298,7 +298,7 @@ def faults(
             refused = ", ".join(f"{account_id} ({code})" for account_id, code in wanted.rejections.items())
             show_fields({name: value for name, value in wanted.as_json().items() if value} | {"rejections": refused})
         else:
-            out.print("The ledger behaves.")
+            out.print("No faults are set.")
 
     _with_sandbox(work)
 
@@ -316,7 +316,7 @@ def advance(seconds: Annotated[float, typer.Argument(metavar="SECONDS")]) -> Non
 
 @app.command()
 def pause(token_id: Token) -> None:
-    """Pause a token: nobody can move it."""
+    """Pause a token: it cannot be transferred."""
     _set_paused(token_id, paused=True)
 
 

@@ -29,7 +29,7 @@ def list_(
     limit: LimitOption = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """List series, newest first, each with when its next distribution is due."""
+    """List series, newest first, each with the time of its next payout."""
 
     async def work(work: UnitOfWork) -> Any:
         asset_id = None if asset is None else (await work.assets.get_by_reference(asset)).id
@@ -48,15 +48,15 @@ def list_(
         total=found.total,
         as_json=as_json,
         right=["AMOUNT"],
-        empty="No series is like that."
+        empty="No matching series."
         if asset or status
-        else "There is no series yet. Create one with: masspayout distribution create ASSET --execution RECURRING",
+        else "No series yet. Create one with: masspayout distribution create ASSET --execution RECURRING",
     )
 
 
 @app.command()
 def show(reference: SeriesArgument, as_json: JsonOption = False) -> None:
-    """Show one series, its next distribution and the latest ones."""
+    """Show one series, its next payout and the latest ones."""
 
     async def work(work: UnitOfWork) -> tuple[Series, datetime | None, Sequence[Distribution]]:
         found = await series.find(work, reference)
@@ -73,29 +73,29 @@ def show(reference: SeriesArgument, as_json: JsonOption = False) -> None:
     show_fields(series_fields(found, next_time))
     out.print()
     show_table(
-        ["DISTRIBUTION", "DUE", "STATUS", "AMOUNT", "REASON"], rows, right=["AMOUNT"], empty="Nothing was due yet."
+        ["DISTRIBUTION", "DUE", "STATUS", "AMOUNT", "REASON"], rows, right=["AMOUNT"], empty="No payout was due yet."
     )
 
 
 @app.command()
 def pause(reference: SeriesArgument) -> None:
-    """Let nothing of a series begin until it is resumed."""
+    """Pause a series: none of its payouts begins until it is resumed."""
     found = _changed(reference, series.pause)
     out.print(f"Paused. Resume it: masspayout series resume {found.id}")
 
 
 @app.command()
 def resume(reference: SeriesArgument) -> None:
-    """Let a series go on. What fell due meanwhile is paid, as far as the catch-up window reaches."""
+    """Resume a series. Payouts that fell due meanwhile are paid, as far as the catch-up window reaches."""
     found = _changed(reference, series.resume)
     out.print(f"Resumed. Watch it: masspayout series show {found.id}")
 
 
 @app.command()
 def cancel(reference: SeriesArgument) -> None:
-    """Stop a series for good, with whatever of it has not begun."""
+    """Cancel a series for good, with its payouts that have not begun."""
     found = _changed(reference, series.cancel)
-    out.print(f"Cancelled: series {found.id} pays nothing any more. What was begun is finished.")
+    out.print(f"Cancelled: series {found.id} pays no more payouts. Those that began are finished.")
 
 
 def series_fields(found: Series, next_time: datetime | None) -> dict[str, Any]:

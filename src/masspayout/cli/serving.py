@@ -46,7 +46,7 @@ def _application(context: Context) -> FastAPI:
 
 
 async def _answer(context: Context, app: FastAPI, host: str | None, port: int | None, stop: asyncio.Event) -> None:
-    """Say where the service is and how to come in, and answer requests until told to stop."""
+    """Print the address of the service and a way to sign in, and serve requests until told to stop."""
     settings = context.settings
     await require_room(context.database, settings.database_connections)
     host = settings.http_host if host is None else host
@@ -56,7 +56,7 @@ async def _answer(context: Context, app: FastAPI, host: str | None, port: int | 
     with listen(host, settings.http_port if port is None else port) as listener:
         shown_host = f"[{host}]" if ":" in host else host
         address = f"http://{shown_host}:{listener.getsockname()[1]}"
-        out.print(f"Mass Payout answers at {address}; what it can do is said at {address}/docs. Stop it with Ctrl-C.")
+        out.print(f"Mass Payout answers at {address}; its API is described at {address}/docs. Stop it with Ctrl-C.")
         if not can_come_in:
             await _show_login_link(context, address)
         await answer_requests(app, settings, listener, stop)
@@ -77,16 +77,16 @@ def _require_own_machine(host: str) -> None:
         is_own = False
     if not is_own:
         raise Conflict(
-            f"The service does not listen on {host} as long as there is no user with a password and no token.",
+            f"The service listens on {host} only when there is a user with a password, or a token.",
             "Add one: masspayout user add NAME --role admin, or: masspayout token create NAME --role admin",
         )
 
 
 async def _show_login_link(context: Context, address: str) -> None:
-    """Print a link that logs in, once, who sees this terminal."""
+    """Print a link that signs the reader of this terminal in, once."""
     async with context.database.unit_of_work() as work:
         user = await access.local_admin(work, operating_system_user().name)
         secret = await access.make_login_link(work, user)
-    out.print(f"Nobody has a password or a token yet. This link signs you in, once, as {user.name}:")
+    out.print(f"No users or tokens yet. This link signs you in, once, as {user.name}:")
     out.print(f"  {address}/sign-in/{secret}")
-    out.print("For a program, make a token: masspayout token create NAME --role operator")
+    out.print("For a program, create a token: masspayout token create NAME --role operator")

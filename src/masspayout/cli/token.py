@@ -1,4 +1,4 @@
-"""``masspayout token``: what programs show to be let in."""
+"""``masspayout token``: the tokens that programs use to call the API."""
 
 from typing import Annotated, Any
 
@@ -17,15 +17,15 @@ app = typer.Typer()
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, in your own words.")],
-    role: Annotated[Role, typer.Option(help="What it may do.")] = Role.VIEWER,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name, in your own words.")],
+    role: Annotated[Role, typer.Option(help="Its role.")] = Role.VIEWER,
     expires: Annotated[
-        str | None, typer.Option(metavar="90d", help="How long it is good; unless given, until it is revoked.")
+        str | None, typer.Option(metavar="90d", help="When it expires, such as 90d; unless given, never.")
     ] = None,
-    user: Annotated[str | None, typer.Option(help="The user it belongs to; the two count as one person.")] = None,
+    user: Annotated[str | None, typer.Option(help="Its owner; the two count as one person.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an API token. It is shown once, and kept nowhere."""
+    """Create an API token. It is shown once, and stored nowhere."""
     expires_in = None if expires is None else parse_duration(expires)
 
     async def work(work: UnitOfWork) -> tuple[ApiToken, str]:
@@ -37,7 +37,7 @@ def create(
         show_json(_fields(token) | {"token": text})
         return
     out.print(text)
-    out.print("Keep it now: it is not shown again. Send it as: Authorization: Bearer TOKEN")
+    out.print("Save it now: it is not shown again. Send it as: Authorization: Bearer TOKEN")
 
 
 @app.command("list")
@@ -54,7 +54,7 @@ def list_(as_json: JsonOption = False) -> None:
         ["TOKEN", "NAME", "ROLE", "EXPIRES", "LAST USED", "REVOKED"],
         [[item[column] for column in columns] for item in items],
         as_json=as_json,
-        empty="There is no token yet. Make one with: masspayout token create NAME",
+        empty="No tokens yet. Create one with: masspayout token create NAME",
     )
 
 
@@ -62,7 +62,7 @@ def list_(as_json: JsonOption = False) -> None:
 def revoke(
     token: Annotated[str, typer.Argument(metavar="TOKEN", help="Its id, or the prefix that the list shows.")],
 ) -> None:
-    """Let a token never come in again."""
+    """Revoke a token for good."""
 
     async def work(work: UnitOfWork) -> ApiToken:
         found = await access.find_token(work, token)

@@ -1,4 +1,4 @@
-"""``masspayout user``: who may log in."""
+"""``masspayout user``: users and their roles."""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -15,8 +15,8 @@ from masspayout.service import access
 
 app = typer.Typer()
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the user logs in with.")]
-RoleOption = Annotated[Role, typer.Option(help="What the user may do.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The name that the user signs in with.")]
+RoleOption = Annotated[Role, typer.Option(help="The role of the user.")]
 PasswordOption = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking for it.")
 ]
@@ -31,7 +31,7 @@ def add(name: NameArgument, role: RoleOption = Role.VIEWER, password_stdin: Pass
         return await access.add_user(work, name, role=role, password=password)
 
     user = in_transaction(work)
-    out.print(f"{user.name} may log in, as {user.role}.")
+    out.print(f"Added {user.name} ({user.role}).")
 
 
 @app.command("list")
@@ -44,29 +44,29 @@ def list_(as_json: JsonOption = False) -> None:
     items = [_fields(user) for user in in_transaction(work)]
     show_list(
         items,
-        ["NAME", "ROLE", "LOGS IN WITH", "DISABLED", "CREATED"],
+        ["NAME", "ROLE", "SIGNS IN WITH", "DISABLED", "CREATED"],
         [[item[column] for column in ("name", "role", "logs_in_with", "disabled", "created_at")] for item in items],
-        empty="There is no user yet. Add one with: masspayout user add NAME --role admin",
+        empty="No users yet. Add one with: masspayout user add NAME --role admin",
         as_json=as_json,
     )
 
 
 @app.command()
 def disable(name: NameArgument) -> None:
-    """Keep a user out at once, with every session and token. The user stays on record."""
+    """Deactivate a user, with all sessions and tokens. The user stays on record."""
     user = _changed(name, lambda work, user: access.set_disabled(work, user, disabled=True))
-    out.print(f"{user.name} is kept out.")
+    out.print(f"Deactivated {user.name}.")
 
 
 @app.command()
 def enable(name: NameArgument) -> None:
-    """Let a user in again who was disabled."""
+    """Reactivate a user."""
     user = _changed(name, lambda work, user: access.set_disabled(work, user, disabled=False))
-    out.print(f"{user.name} may log in again, as {user.role}.")
+    out.print(f"Reactivated {user.name} ({user.role}).")
 
 
 @app.command()
-def role(name: NameArgument, role: Annotated[Role, typer.Argument(metavar="ROLE", help="What they may do.")]) -> None:
+def role(name: NameArgument, role: Annotated[Role, typer.Argument(metavar="ROLE", help="The new role.")]) -> None:
     """Give a user another role."""
     user = _changed(name, lambda work, user: access.set_role(work, user, role))
     out.print(f"{user.name} is {user.role}.")
@@ -77,12 +77,12 @@ def password(name: NameArgument, password_stdin: PasswordOption = False) -> None
     """Give a user another password, and end all sessions that began with the old one."""
     new_password = _password(password_stdin)
     user = _changed(name, lambda work, user: access.set_password(work, user, new_password))
-    out.print(f"{user.name} has a new password, and must log in again.")
+    out.print(f"{user.name} has a new password, and must sign in again.")
 
 
 @app.command()
 def link(name: NameArgument) -> None:
-    """Print the end of a link that logs a user in once, within a quarter of an hour."""
+    """Print the path of a link that signs a user in once, within 15 minutes."""
 
     async def work(work: UnitOfWork) -> str:
         return await access.make_login_link(work, await access.find_user(work, name))

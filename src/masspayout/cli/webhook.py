@@ -23,13 +23,13 @@ WebhookArgument = Annotated[str, typer.Argument(metavar="WEBHOOK", help="The web
 
 @app.command()
 def add(
-    url: Annotated[str, typer.Argument(help="Where to send events, such as https://example.com/payouts.")],
+    url: Annotated[str, typer.Argument(help="The URL to send events to, such as https://example.com/payouts.")],
     event: Annotated[
-        list[str] | None, typer.Option(help="What to tell of, such as batch.failed or batch.*; may be repeated.")
+        list[str] | None, typer.Option(help="An event type to send, such as batch.failed or batch.*; may be repeated.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Begin to tell a target of events. Its secret, to check signatures with, is shown this once."""
+    """Add a webhook. Its secret, which verifies signatures, is shown only once."""
 
     async def work(context: Context) -> tuple[Webhook, str]:
         return await targets.add(context.database, context.settings, url, event or targets.DEFAULT_EVENTS)
@@ -39,13 +39,13 @@ def add(
         show_json({**_fields(webhook, Backlog()), "secret": secret})
         return
     show_fields(_fields(webhook, Backlog()))
-    out.print(f"\nIts secret, which is shown this once: {secret}")
+    out.print(f"\nIts secret, which is not shown again: {secret}")
     out.print(f"Try it: masspayout webhook test {webhook.id}")
 
 
 @app.command("list")
 def list_(as_json: JsonOption = False) -> None:
-    """List the targets, with how many deliveries wait and how many were given up."""
+    """List webhooks, with their queued and given-up deliveries."""
 
     async def work(work: UnitOfWork) -> Any:
         webhooks = work.webhooks
@@ -55,41 +55,41 @@ def list_(as_json: JsonOption = False) -> None:
     items = [_fields(webhook, backlogs.get(webhook.id, Backlog())) for webhook in found]
     show_list(
         items,
-        ["ID", "URL", "EVENTS", "ON", "WAITING", "GIVEN UP"],
+        ["ID", "URL", "EVENTS", "ON", "QUEUED", "GIVEN UP"],
         [(w["id"], w["url"], " ".join(w["events"]), w["enabled"], w["pending"], w["failed"]) for w in items],
-        right=["WAITING", "GIVEN UP"],
-        empty="Nobody is told of anything. Begin with: masspayout webhook add URL",
+        right=["QUEUED", "GIVEN UP"],
+        empty="No webhooks yet. Add one with: masspayout webhook add URL",
         as_json=as_json,
     )
 
 
 @app.command()
 def enable(webhook: WebhookArgument) -> None:
-    """Switch a target on: what waits for it is sent."""
+    """Switch a webhook on: its queued events are sent."""
     _switch(webhook, enabled=True)
 
 
 @app.command()
 def disable(webhook: WebhookArgument) -> None:
-    """Switch a target off: what waits for it is kept, and what happens meanwhile it does not hear of."""
+    """Switch a webhook off: queued events are kept, and later ones are not queued for it."""
     _switch(webhook, enabled=False)
 
 
 @app.command()
 def remove(webhook: WebhookArgument) -> None:
-    """Tell a target nothing any more, and forget its log."""
+    """Remove a webhook and its log."""
 
     async def work(context: Context) -> Webhook:
         found = await _find(context, webhook)
         await targets.remove(context.database, found.id)
         return found
 
-    out.print(f"Removed: {with_context(work).url} is told nothing any more.")
+    out.print(f"Removed: {with_context(work).url} gets no more events.")
 
 
 @app.command("test")
 def send_test(webhook: WebhookArgument, as_json: JsonOption = False) -> None:
-    """Send a test event now and show the answer. Exit status 1 when the target did not take it."""
+    """Send a test event now and show the response. Exit status 1 when the target did not accept it."""
 
     async def work(context: Context) -> WebhookDelivery:
         return await Deliverer(context.database, context.settings).test(await _find(context, webhook))
@@ -100,20 +100,20 @@ def send_test(webhook: WebhookArgument, as_json: JsonOption = False) -> None:
     elif delivery.status is DeliveryStatus.DELIVERED:
         out.print(f"It answered {delivery.response_status} after {delivery.response_ms:,} ms.")
     else:
-        out.print(f"[bold red]It did not take the event.[/] {delivery.error}")
+        out.print(f"[bold red]It did not accept the event.[/] {delivery.error}")
     if delivery.status is not DeliveryStatus.DELIVERED:
         raise typer.Exit(1)
 
 
 @app.command()
 def deliveries(
-    webhook: Annotated[str | None, typer.Option(help="Only those to this target.")] = None,
+    webhook: Annotated[str | None, typer.Option(help="Only those to this webhook.")] = None,
     status: Annotated[DeliveryStatus | None, typer.Option(help="Only those in this state.")] = None,
     page: PageOption = 1,
     limit: LimitOption = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """List what was sent, the latest first, with the answers."""
+    """List deliveries, the latest first, with the responses."""
 
     async def work(context: Context) -> Page[WebhookDelivery]:
         webhook_id = None if webhook is None else (await _find(context, webhook)).id
@@ -134,12 +134,12 @@ def deliveries(
     )
     show_list(
         items,
-        ["DELIVERY", "NUMBER", "EVENT", "STATUS", "TRIES", "ANSWER", "MS", "ERROR"],
+        ["DELIVERY", "NUMBER", "EVENT", "STATUS", "ATTEMPTS", "RESPONSE", "MS", "ERROR"],
         [[item[column] for column in columns] for item in items],
-        right=["NUMBER", "TRIES", "ANSWER", "MS"],
+        right=["NUMBER", "ATTEMPTS", "RESPONSE", "MS"],
         total=found.total,
         as_json=as_json,
-        empty="Nothing of the kind was sent yet.",
+        empty="No matching deliveries.",
     )
 
 

@@ -16,15 +16,15 @@ from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.worker import run_worker
 
 app = typer.Typer()
-worker_app = typer.Typer(help="Do the work that was started elsewhere, until told to stop; or see how it stands.")
+worker_app = typer.Typer(help="Run background jobs until told to stop; or show workers and jobs.")
 app.add_typer(worker_app, name="worker")
 
 
 @worker_app.callback(invoke_without_command=True)
 def worker(
     invocation: typer.Context,
-    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Jobs to run side by side.")] = 2,
-    until_idle: Annotated[bool, typer.Option("--until-idle", help="Stop when there is nothing left to do.")] = False,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Jobs to run at once.")] = 2,
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="Stop when no job is left.")] = False,
 ) -> None:
     """Do the work that was started elsewhere, until told to stop. Any number may run, on any number of machines."""
     if invocation.invoked_subcommand is not None:
@@ -64,6 +64,6 @@ def status(as_json: JsonOption = False) -> None:
             (d.distribution_id, d.symbol, f"{d.batches_done:,} of {d.batches:,}", d.paid, d.failed, d.holders)
             for d in found.distributions
         ],
-        empty="No distribution is being paid.",
+        empty="No payout is in progress.",
         right=["PAID", "FAILED", "OF"],
     )

@@ -48,14 +48,14 @@ async def require(work: UnitOfWork, settings: Settings, distribution: Distributi
         return
     if not count.is_complete:
         raise ApprovalsMissing(
-            f"Distribution {distribution.id} {count.sentence}.",
-            "Somebody other than its creator has to say: ",
+            f"Payout {distribution.id} {count.sentence}.",
+            "Have a person other than its creator approve it with: ",
             Action.APPROVE_DISTRIBUTION.on(distribution.id),
         )
     totals = await work.entitlements(distribution).totals()
     if totals.register_hash != distribution.register_hash:
         raise Conflict(
-            f"The entitlements of distribution {distribution.id} are not those that were approved: "
+            f"The entitlements of payout {distribution.id} are not those that were approved: "
             f"their hash is {totals.register_hash}, and approved was {distribution.register_hash}.",
             _next_step_of_changed(distribution),
         )
@@ -63,8 +63,10 @@ async def require(work: UnitOfWork, settings: Settings, distribution: Distributi
 
 def _next_step_of_changed(distribution: Distribution) -> NextStep:
     if distribution.contract_terms is not None:
-        return NextStep("Ask the contract whether they are right: ", Action.FIX_HASHES.on(distribution.id))
-    return NextStep("Somebody changed them in the database. Cancel it, create it anew, and find out who it was.")
+        return NextStep("Verify them with the contract: ", Action.FIX_HASHES.on(distribution.id))
+    return NextStep(
+        "They were changed in the database. Cancel the payout, create it again, and find out who changed them."
+    )
 
 
 async def approve(database: Database, distribution_id: uuid.UUID, register_hash: str) -> ApprovalCount:
@@ -90,9 +92,7 @@ async def _approve(
 ) -> ApprovalCount:
     distribution = await work.distributions.get(distribution_id)
     if not actor.kind.can_approve:
-        raise Conflict(
-            f"{actor} is no person, and only people approve of payouts.", "Approve of it as somebody who is logged in."
-        )
+        raise Conflict(f"{actor} is no person, and only people approve payouts.", "Approve it as a signed-in user.")
     who = {
         "actor_kind": actor.kind.value,
         "actor_name": actor.name,
@@ -115,26 +115,24 @@ async def _approve(
 
 def _refusal(distribution: Distribution, register_hash: str, person: str) -> Conflict:
     """Say why an approval was not taken."""
-    review_again = NextStep("Look at it again: ", Action.SHOW_DISTRIBUTION.on(distribution.id))
+    review_again = NextStep("Review it again: ", Action.SHOW_DISTRIBUTION.on(distribution.id))
     if not distribution.status.can_execute and not distribution.status.can_retry:
-        return Conflict(
-            f"Distribution {distribution.id} is {distribution.status}: there is nothing to approve.", review_again
-        )
+        return Conflict(f"Payout {distribution.id} is {distribution.status}: it cannot be approved.", review_again)
     if distribution.register_hash is None:
         return Conflict(
-            f"Distribution {distribution.id} is not frozen yet, so nobody knows what it will pay.",
-            "Approve of it when it is due.",
+            f"Payout {distribution.id} is not frozen yet, so its amounts are not known.",
+            "Approve it when it is due.",
         )
     if distribution.created_by == person:
         return Conflict(
-            f"Distribution {distribution.id} was created by you, and somebody else has to approve of it.",
-            "Ask somebody else to say: ",
+            f"Payout {distribution.id} was created by you, and another person has to approve it.",
+            "Ask another person to approve it with: ",
             Action.APPROVE_DISTRIBUTION.on(distribution.id),
         )
     if distribution.register_hash != register_hash.strip().lower():
         return Conflict(
-            f"You approve of the register hash {register_hash}, but distribution {distribution.id} has "
-            f"{distribution.register_hash}: it is not what you saw.",
+            f"The register hash {register_hash} does not match: payout {distribution.id} has "
+            f"{distribution.register_hash}.",
             review_again,
         )
-    return Conflict(f"You approved of distribution {distribution.id} before, and everybody counts once.", review_again)
+    return Conflict(f"You approved payout {distribution.id} before, and each person counts once.", review_again)

@@ -24,7 +24,7 @@ def frozen_token(distribution: Distribution) -> PaymentToken:
         record_time = distribution.record_time
         after = "" if record_time is None else f", after its record time {record_time:%Y-%m-%d %H:%M:%S} UTC"
         raise Conflict(
-            f"Distribution {distribution.id} is not frozen yet, so what it will pay is not known.",
+            f"Payout {distribution.id} is not frozen yet, so its amounts are not known.",
             f"It freezes when it is executed{after}.",
         )
     return PaymentToken(token_id, decimals, payer, distribution.contract_terms)
@@ -118,7 +118,7 @@ async def reserve(work: UnitOfWork, reading: FundsReading, due: Due) -> None:
         if not lacks_funds or not await work.payers.may_miss_payments(payer):
             raise
         next_step = NextStep(
-            "The database was restored, and may not know all that was paid. Find out first: ", Action.RECOVER
+            "The database was restored, and may lack payments. Sync the payer's statement first: ", Action.RECOVER
         )
         raise InsufficientFunds(error.message, next_step) from None
 

@@ -27,7 +27,7 @@ async def spend(
     total_amount = distribution.total_amount or Decimal(0)
     if most is not None and total_amount > most:
         raise LimitExceeded(
-            f"Distribution {distribution.id} pays out {total_amount:,f} of {token_id}, "
+            f"Payout {distribution.id} pays out {total_amount:,f} of {token_id}, "
             f"and one payout may be {most:,f} at most.",
             "Divide it into several, or raise LIMIT_PER_DISTRIBUTION_AMOUNT.",
         )
@@ -37,7 +37,7 @@ async def spend(
         begun = await starts.lock_and_sum(token_id, now - _DAY, with_distribution=distribution.id, amount=amount)
         if begun > most_a_day:
             raise LimitExceeded(
-                f"With distribution {distribution.id}, payouts of {begun:,f} of {token_id} would have begun within "
+                f"With payout {distribution.id}, payouts of {begun:,f} of {token_id} would have begun within "
                 f"24 hours, and {most_a_day:,f} may at most.",
                 "Start it later, or raise LIMIT_PER_DAY_AMOUNT.",
             )

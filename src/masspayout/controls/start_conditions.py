@@ -20,7 +20,7 @@ def require_due(distribution: Distribution, now: datetime) -> None:
     scheduled_time = distribution.scheduled_time
     if scheduled_time is not None and scheduled_time > now:
         raise Conflict(
-            f"Distribution {distribution.id} is not due before {scheduled_time:%Y-%m-%d %H:%M:%S} UTC.",
+            f"Payout {distribution.id} is not due before {scheduled_time:%Y-%m-%d %H:%M:%S} UTC.",
             "It starts by itself then. To pay earlier, cancel it and create another.",
         )
 
@@ -34,8 +34,7 @@ def require_record_time_passed(distribution: Distribution, now: datetime) -> Non
     record_time = distribution.record_time
     if record_time is not None and record_time > now:
         raise Conflict(
-            f"Distribution {distribution.id} takes the balances of {record_time:%Y-%m-%d %H:%M:%S} UTC, "
-            "which lies ahead.",
+            f"Payout {distribution.id} takes the balances of {record_time:%Y-%m-%d %H:%M:%S} UTC, which lies ahead.",
             "Execute it after that time.",
         )
 
@@ -57,8 +56,8 @@ def require_unpaused(asset: Asset) -> None:
     """
     if asset.contract_paused:
         raise ContractPaused(
-            f"The contract {asset.lifecycle_contract_id} of {asset.token_id} is paused, so nobody is paid.",
-            "Have it unpaused; what was due by itself goes on by itself then, anything else you start again.",
+            f"The contract {asset.lifecycle_contract_id} of {asset.token_id} is paused, so no payment can be made.",
+            "Have it unpaused. Scheduled payouts then go on by themselves; start the others again.",
         )
 
 
@@ -88,5 +87,5 @@ async def require_free(
 def overtaken(distribution: Distribution) -> Conflict:
     """Return the error of a distribution that is not any more what the ledger was read for."""
     return Conflict(
-        f"Distribution {distribution.id} was changed while the ledger was read: nothing was started.", "Try again."
+        f"Payout {distribution.id} was changed while the ledger was read: nothing was started.", "Try again."
     )

@@ -143,7 +143,7 @@ def _foot(page_context: PageContext) -> Html:
         h("div", h("span", f"Ledger: {ledger}", class_="chip plain"), class_="line"),
         h(
             "div",
-            h("button", "Light or dark", type="button", class_="plain-button", data_does="theme"),
+            h("button", "Theme", type="button", class_="plain-button", data_does="theme"),
             h(
                 "form",
                 h("button", "Sign out", type="submit", class_="plain-button"),

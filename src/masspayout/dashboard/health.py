@@ -29,7 +29,7 @@ async def describe(context: Context) -> Html:
     enabled = sum(bool(listener.enabled) for listener in listeners)
     lines = [
         await _ledger_line(context, newest[0].token_id if newest else None),
-        _line(bool(alive), "Workers", f"{plural(len(alive), 'worker')} at work" if alive else "none is running"),
+        _line(bool(alive), "Workers", f"{plural(len(alive), 'worker')} at work" if alive else "none running"),
         _line(not background.jobs.failed, "Jobs", f"{count(background.jobs.waiting + background.jobs.doing)} open")
         if not background.jobs.failed
         else _line(False, "Jobs", f"{count(background.jobs.failed)} were given up"),
@@ -44,7 +44,7 @@ async def _ledger_line(context: Context, token_id: str | None) -> Html:
     """Ask the ledger for something that it must know."""
     name = context.settings.ledger
     if token_id is None:
-        return _line(True, "Ledger", f"{name}, not asked yet")
+        return _line(True, "Ledger", f"{name}, not checked yet")
     try:
         async with asyncio.timeout(_LEDGER_PATIENCE_SECONDS):
             await context.ledger.token(token_id)
@@ -58,7 +58,7 @@ async def _ledger_line(context: Context, token_id: str | None) -> Html:
 def _line(is_well: bool, what: str, how: str) -> Html:
     return h(
         "div",
-        chip("OK" if is_well else "Look", "good" if is_well else "bad"),
+        chip("OK" if is_well else "Check", "good" if is_well else "bad"),
         h("span", what),
         h("span", how, class_="note"),
         class_="health",

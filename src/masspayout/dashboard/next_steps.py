@@ -41,11 +41,11 @@ _PLACES = {
 
 # Each field that a page has, by its label.
 _LABELS = {
-    Field.PAYOUT_TYPE: "“How it is divided”",
+    Field.PAYOUT_TYPE: "“Split”",
     Field.AMOUNT: "the total to divide",
     Field.SCHEDULED_TIME: "“Pay at”",
-    Field.EXECUTION_TYPE: "“What starts it”",
-    Field.CONCEPT: "“What it is for”",
+    Field.EXECUTION_TYPE: "“Start”",
+    Field.CONCEPT: "“Name”",
 }
 
 

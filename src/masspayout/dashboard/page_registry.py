@@ -14,7 +14,7 @@ from masspayout.dashboard.components.empty import show_empty
 from masspayout.dashboard.next_steps import words_of
 from masspayout.dashboard.page_context import PageContext, find_identity, source_address
 from masspayout.kernel.errors import Invalid, MassPayoutError, NotFound
-from masspayout.kernel.roles import Permission
+from masspayout.kernel.roles import Permission, Role
 
 Build = Callable[[PageContext], Awaitable[None]]
 
@@ -60,16 +60,17 @@ class PageRegistry:
 async def _build(page_context: PageContext, build: Build, permission: Permission) -> None:
     if not page_context.may(permission):
         ui.status_code(403)
+        role = Role.least_with(permission)
         show_empty(
-            "This page is not for your role",
-            f"You are {page_context.identity.role}, which may not {permission}. Ask an admin.",
+            "You do not have access",
+            f"{permission.capitalize()} needs the {role.capitalize()} role. Ask an admin.",
         )
         return
     try:
         await build(page_context)
     except (NotFound, Invalid) as error:
         ui.status_code(404)
-        show_empty("There is nothing here", error.message, ("Go to the overview", "/"))
+        show_empty("Page not found", error.message, ("Go to the overview", "/"))
     except MassPayoutError as error:
         ui.status_code(503)
-        show_empty("This cannot be shown right now", words_of(error), ("Try again", page_context.request.url.path))
+        show_empty("This page cannot be shown now", words_of(error), ("Try again", page_context.request.url.path))

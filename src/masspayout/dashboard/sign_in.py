@@ -121,7 +121,7 @@ def _hint(is_new: bool) -> Html:
     if is_new:
         return h(
             "p",
-            "Nobody can sign in yet. Add the first user with ",
+            "No users yet. Add the first one with ",
             h("span", "masspayout user add NAME --role admin", class_="mono"),
             ", then sign in here.",
             class_="note",

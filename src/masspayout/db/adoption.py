@@ -61,7 +61,7 @@ def adopt(connection: Connection, expected: Mapping[str, Table]) -> None:
         raise DatabaseMismatch(
             "The tables that are already there cannot be taken over, and nothing was changed. "
             f"{len(problems)} thing(s) stand in the way:",
-            "Mend them all, or use an empty database, then: ",
+            "Fix them all, or use an empty database, then: ",
             Action.UPGRADE_DATABASE,
             problems=problems,
         )

@@ -96,8 +96,8 @@ _KNOWN_ERRORS = (
         ErrorStage.SERVER,
         "",
         ("server does not support SSL",),
-        "PostgreSQL at {server} offers no encryption: anybody between could read and change what is paid.",
-        "Turn on ssl on the server, or set DATABASE_SSLMODE=prefer where nobody can be between, then: ",
+        "PostgreSQL at {server} offers no encryption: the connection could be read and changed on the way.",
+        "Turn on ssl on the server, or set DATABASE_SSLMODE=prefer where the network is trusted, then: ",
         Action.EXAMINE,
     ),
     _known(
@@ -106,7 +106,7 @@ _KNOWN_ERRORS = (
         ("certificate verify failed", "root certificate", "server certificate", "could not read root"),
         "It cannot be verified that PostgreSQL at {server} is who it says it is: {reason}.",
         "Set DATABASE_SSLROOTCERT to the certificate of the authority, and DATABASE_HOST to the name in the server's "
-        "certificate; or DATABASE_SSLMODE=require, which encrypts and trusts whoever answers; then: ",
+        "certificate; or DATABASE_SSLMODE=require, which encrypts without verifying the server; then: ",
         Action.EXAMINE,
     ),
     _known(
@@ -193,7 +193,7 @@ _KNOWN_ERRORS = (
         ErrorStage.STATEMENT,
         "55P03",
         (),
-        "PostgreSQL at {server} could not lock a table in time, because somebody else is using it.",
+        "PostgreSQL at {server} could not lock a table in time, because another session is using it.",
         "Let the other work end or stop it, then do the same again: nothing was changed.",
     ),
     _known(

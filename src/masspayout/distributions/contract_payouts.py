@@ -74,17 +74,19 @@ def _without(offer: ContractOffer, accounts: Collection[str]) -> tuple[ContractO
 def _nobody_to_pay(asset: Asset, left_out: Collection[str]) -> NobodyEligible:
     if left_out:
         return NobodyEligible(
-            f"Everybody who holds {asset.token_id}, {len(left_out):,} accounts, was paid by a redemption before.",
+            f"All holders of {asset.token_id}, {len(left_out):,} accounts, were paid by a redemption before.",
             "Ask its issuer where their bonds come from.",
         )
     return NobodyEligible(
-        f"Nobody held {asset.token_id} then.", "Look at the register with: ", Action.LIST_HOLDERS.on(asset.token_id)
+        f"There were no holders of {asset.token_id} then.",
+        "Look at the register with: ",
+        Action.LIST_HOLDERS.on(asset.token_id),
     )
 
 
 def _has_not_ended(known: Distribution) -> Conflict:
     return Conflict(
-        f"Distribution {known.id} is a redemption of the same bond, and has not ended.",
+        f"Payout {known.id} is a redemption of the same bond, and has not ended.",
         "Look at it with: ",
         Action.SHOW_DISTRIBUTION.on(known.id),
     )
@@ -92,7 +94,7 @@ def _has_not_ended(known: Distribution) -> Conflict:
 
 def _exists_already() -> Conflict:
     return Conflict(
-        "There is a distribution for this already, and the contract pays it once.",
+        "There is a payout for this already, and the contract pays it once.",
         "Look for it with: ",
         Action.LIST_DISTRIBUTIONS,
     )

@@ -181,9 +181,9 @@ class _Rows:
             self.problems.sort()
             count = len({line_number for line_number, _ in self.problems})
             raise InvalidRows(
-                f"{name} has {count:,} bad {'row' if count == 1 else 'rows'}; nothing was done with the others.",
+                f"{name} has {count:,} bad {'row' if count == 1 else 'rows'}; no row was imported.",
                 [problem for _, problem in self.problems],
-                "Mend these rows and read the list again.",
+                "Fix these rows and read the list again.",
             )
         if not order:
             raise Invalid(f"{name} has no payments, only a header.", _EXAMPLE)

@@ -106,9 +106,9 @@ async def cancel(work: UnitOfWork, distribution_id: uuid.UUID) -> None:
     distribution = await distributions.get(distribution_id)
     if distribution.status.can_cancel and await work.payers.may_miss_payments(distribution.payer_account_id):
         raise Conflict(
-            f"Distribution {distribution.id} may have been paid: the database was restored, and what the ledger shows "
+            f"Payout {distribution.id} may have been paid: the database was restored, and what the ledger shows "
             "was not read since.",
-            "Find out first: ",
+            "Sync the payer's statement first: ",
             Action.RECOVER,
         )
     if not await distributions.cancel(distribution_id):
@@ -130,5 +130,5 @@ async def find(work: UnitOfWork, reference: str | uuid.UUID) -> Distribution:
         found = None
     if found is None:
         shown = reference if isinstance(reference, uuid.UUID) else repr(reference)
-        raise NotFound(f"There is no distribution {shown}.", "List them with: ", Action.LIST_DISTRIBUTIONS)
+        raise NotFound(f"There is no payout {shown}.", "List them with: ", Action.LIST_DISTRIBUTIONS)
     return found

@@ -77,9 +77,9 @@ async def check(
     problems = [f"{account}: {describe_failure(code).sentence}" for account, code in unpayable]
     if problems:
         raise InvalidRows(
-            f"{len(problems):,} of {len(payout_list):,} accounts cannot receive {token.token_id}; nobody was paid.",
+            f"{len(problems):,} of {len(payout_list):,} accounts cannot receive {token.token_id}; no payment was sent.",
             problems,
-            "Have these accounts mended, or pay all the others now with ",
+            "Fix these accounts, or pay all the others now with ",
             Field.ALLOW_UNPAYABLE,
             ".",
         )
@@ -115,7 +115,7 @@ async def create(
     )
     shares = (Share(account_id, 0, amount_units) for account_id, amount_units in payout_list)
     taken = Conflict(
-        "There is a distribution for this very list already.",
+        "There is a payout for this very list already.",
         "Pay that one: ",
         Action.PAY_LIST,
         " goes on with it. To pay the list once more, add ",
@@ -176,7 +176,7 @@ async def start_or_resume(context: Context, distribution_id: uuid.UUID) -> None:
         await starts.retry(context, distribution_id)
     elif distribution.status.is_final:
         raise Conflict(
-            f"This list was paid already, by distribution {distribution_id} of "
+            f"This list was paid already, by payout {distribution_id} of "
             f"{distribution.executed_at or distribution.created_at:%Y-%m-%d %H:%M:%S} UTC.",
             "To pay it once more, add ",
             Field.AGAIN,

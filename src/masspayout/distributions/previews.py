@@ -119,7 +119,7 @@ async def dry_run(
     ledger, settings, amount = context.ledger, context.settings, terms.amount
     now = now or await context.database.clock.now()
     if amount is None:
-        raise Invalid("There is no amount to divide.", "Give one, to see what it would come to.")
+        raise Invalid("The amount is missing.", "Add an amount to preview the payout.")
     if terms.record_time is not None and terms.record_time > now:
         terms = replace(terms, record_time=None)
     token = await require_explicit_amounts(ledger, payment_token_of(settings, asset))

@@ -320,9 +320,8 @@ async def _due_at_retry(work: UnitOfWork, distribution: Distribution, chosen: Ch
     if chosen.accounts and (strangers := await entitlements.find_not_failed(chosen.accounts)):
         named = ", ".join(strangers[:_NAMED]) + (" …" if len(strangers) > _NAMED else "")
         raise Invalid(
-            f"{len(strangers):,} of the accounts chosen are not among the unpaid of distribution {distribution.id}: "
-            f"{named}.",
-            "See who is: ",
+            f"{len(strangers):,} of the accounts chosen are not among the unpaid of payout {distribution.id}: {named}.",
+            "List the unpaid holders: ",
             Action.LIST_UNPAID.on(distribution.id),
         )
     return await entitlements.failed(chosen.accounts, chosen.failure_code)
@@ -335,7 +334,7 @@ async def _reopen(work: UnitOfWork, distribution: Distribution, chosen: Chosen |
         await batches.reopen_failed(distribution.id)
     elif not await batches.reopen_some(distribution.id, chosen.accounts, chosen.failure_code):
         raise Conflict(
-            f"Nobody of distribution {distribution.id} who was chosen is unpaid.",
-            "See who is: ",
+            f"None of the selected holders of {distribution.id} is unpaid.",
+            "List the unpaid holders: ",
             Action.LIST_UNPAID.on(distribution.id),
         )

@@ -53,7 +53,7 @@ class ListTerms:
     """What is said of a list of accounts and amounts beside the list itself.
 
     Attributes:
-        type: What is being paid out.
+        type: The type of the payout.
         concept: What it is for. For the same concept the same list is paid once.
         again: How many times it is to be paid for the same concept: 2 makes the second payout.
         allow_unpayable: Take it although some of its accounts cannot receive the token.
@@ -75,22 +75,20 @@ def from_terms(asset: Asset, terms: Terms, token: PaymentToken, *, amount_requir
     """
     if terms.payout_type is None:
         raise Invalid(
-            "The payout type is missing: how is the amount to be divided?",
-            "Say ",
+            "The payout type is missing.",
+            "Add ",
             Field.PAYOUT_TYPE,
             " PERCENTAGE (pro rata to balances) or ",
             Field.PAYOUT_TYPE,
-            " FIXED (the same for everyone).",
+            " FIXED (equal amounts).",
         )
     if terms.amount is None and amount_required:
-        raise Invalid(
-            "The amount is missing: how much is to be paid out?", "Say ", Field.AMOUNT, " with a number above 0."
-        )
+        raise Invalid("The amount is missing.", "Add ", Field.AMOUNT, " with a number above 0.")
     if terms.amount is not None:
         if not terms.amount.is_finite() or terms.amount <= 0:
             raise Invalid(
                 f"{terms.amount} is not an amount that can be paid out.",
-                "Say ",
+                "Add ",
                 Field.AMOUNT,
                 " with a number above 0.",
             )
@@ -129,19 +127,17 @@ def check_schedule(terms: Terms, now: datetime) -> None:
         Invalid: The terms are of that kind.
     """
     if terms.execution_type not in (ExecutionType.MANUAL, ExecutionType.SCHEDULED):
-        raise Invalid(
-            f"A single distribution cannot be {terms.execution_type}: a series makes those.", "Create a series."
-        )
+        raise Invalid(f"A single payout cannot be {terms.execution_type}: a series creates those.", "Create a series.")
     if terms.execution_type is ExecutionType.MANUAL:
         if terms.scheduled_time is not None:
             raise Invalid(
-                "A MANUAL distribution has no time: you start it yourself.", "Say ", Field.EXECUTION_TYPE, " SCHEDULED."
+                "A MANUAL payout has no time: you start it yourself.", "Add ", Field.EXECUTION_TYPE, " SCHEDULED."
             )
         return
     if terms.scheduled_time is None:
         raise Invalid(
-            "The time is missing: when is it to be paid?",
-            "Say ",
+            "The payment time is missing.",
+            "Add ",
             Field.SCHEDULED_TIME,
             ", such as ",
             Field.SCHEDULED_TIME,

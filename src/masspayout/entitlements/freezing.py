@@ -146,7 +146,7 @@ async def freeze(work: UnitOfWork, settings: Settings, distribution: Distributio
     excluded = excluded_accounts(distribution, asset, reading.token)
     if distribution.amount is None or distribution.payout_type is None:
         raise Invalid(
-            f"Distribution {distribution.id} has no amount to divide.",
+            f"Payout {distribution.id} has no amount to pay.",
             "Create it with ",
             Field.AMOUNT,
             " and ",
@@ -189,7 +189,7 @@ def _require_unchanged(settings: Settings, distribution: Distribution, asset: As
     has_record_time = distribution.record_time is not None
     if payment_token_of(settings, asset) != reading.token or has_record_time != (reading.balances is not None):
         raise Conflict(
-            f"Distribution {distribution.id} was changed while the ledger was read: nothing was written.", "Try again."
+            f"Payout {distribution.id} was changed while the ledger was read: nothing was written.", "Try again."
         )
 
 
@@ -302,7 +302,7 @@ def excluded_accounts(distribution: Distribution, asset: Asset, token: PaymentTo
 def nobody_holds(asset: Asset) -> NobodyEligible:
     """Return the error of an asset without an eligible holder."""
     return NobodyEligible(
-        f"Nobody is eligible: {asset.token_id} has no holder besides those who are excluded.",
+        f"No holder is eligible: {asset.token_id} has no holders besides the excluded ones.",
         "Look at the register with: ",
         Action.LIST_HOLDERS.on(asset.token_id),
     )
@@ -311,14 +311,14 @@ def nobody_holds(asset: Asset) -> NobodyEligible:
 def nothing_to_pay(amount: Decimal, holder_count: int) -> NobodyEligible:
     """Return the error of an amount that is too small to be divided among so many."""
     return NobodyEligible(
-        f"There is nothing to pay: {amount:f} among {holder_count:,} holders rounds down to nothing for each.",
+        f"No amount to pay: {amount:f} among {holder_count:,} holders rounds down to zero for each.",
         "Pay out a larger amount.",
     )
 
 
 def _cannot_be_frozen(distribution: Distribution) -> Conflict:
     return Conflict(
-        f"Distribution {distribution.id} cannot be frozen: it is frozen already, or no longer pending.",
+        f"Payout {distribution.id} cannot be frozen: it is frozen already, or no longer pending.",
         "See: ",
         Action.SHOW_DISTRIBUTION.on(distribution.id),
     )
@@ -335,7 +335,7 @@ async def stage_balances(work: UnitOfWork, reading: FreezeReading, asset: Asset)
         return reading.taken_at
     if asset.last_synced_at is None:
         raise Conflict(
-            f"The register of {asset.token_id} was never read.",
+            f"The register of {asset.token_id} has not been read.",
             "Read it with: ",
             Action.SYNC_REGISTER.on(asset.token_id),
         )

@@ -96,7 +96,7 @@ async def _fix_one(database: Database, ledger: Ledger, distribution_id: uuid.UUI
         asset = await work.assets.get(distribution.asset_id)
         if not distribution.is_frozen:
             raise Conflict(
-                f"Distribution {distribution_id} is not frozen yet, so it has no register hash.",
+                f"Payout {distribution_id} is not frozen yet, so it has no register hash.",
                 "See: ",
                 Action.SHOW_DISTRIBUTION.on(distribution_id),
             )
@@ -121,7 +121,7 @@ async def _offer_again(database: Database, ledger: Ledger, distribution: Distrib
     if distribution.contract_terms is None or not isinstance(ledger, Announcing):
         raise Conflict(
             "The entitlements are not those that were frozen, and no contract worked them out that could be asked: "
-            "somebody changed the rows in the database."
+            "the rows were changed in the database."
         )
     await ledger_binding.require_bound_ledger(database, ledger, distribution)
     contract_id = distribution.payer_account_id or asset.lifecycle_contract_id or ""

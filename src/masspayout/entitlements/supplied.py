@@ -128,7 +128,7 @@ class _Checked:
 def _refusal(distribution: Distribution, what: str, fix: str) -> Conflict:
     """Return the error of supplied entitlements that cannot be paid, with their fix."""
     return Conflict(
-        f"Distribution {distribution.id} {what}.",
+        f"Payout {distribution.id} {what}.",
         f"{fix}, then: ",
         Action.RETRY_DISTRIBUTION.on(distribution.id),
         " (execute, while it is PENDING).",

@@ -114,8 +114,8 @@ def conflict(distribution_id: uuid.UUID, status: DistributionStatus, verb: str) 
     next_step = {
         DistributionStatus.PENDING: NextStep("Execute it with: ", Action.EXECUTE_DISTRIBUTION.on(distribution_id)),
         DistributionStatus.PROCESSING: NextStep("Watch it with: ", Action.SHOW_DISTRIBUTION.on(distribution_id)),
-        DistributionStatus.COMPLETED: NextStep("Prove it with: ", Action.RECONCILE.on(distribution_id)),
+        DistributionStatus.COMPLETED: NextStep("Reconcile it with: ", Action.RECONCILE.on(distribution_id)),
         DistributionStatus.FAILED: NextStep("Pay the unpaid with: ", Action.RETRY_DISTRIBUTION.on(distribution_id)),
         DistributionStatus.CANCELLED: NextStep("Create a new one with: ", Action.CREATE_DISTRIBUTION),
     }
-    return Conflict(f"Distribution {distribution_id} cannot be {verb}: it is {status}.", next_step[status])
+    return Conflict(f"Payout {distribution_id} cannot be {verb}: it is {status}.", next_step[status])

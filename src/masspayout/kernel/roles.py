@@ -6,15 +6,15 @@ from enum import StrEnum
 class Permission(StrEnum):
     """A permission that not every role has."""
 
-    VIEW = "view"  # assets, distributions, holders, listeners, events, metrics
-    MANAGE_ASSETS = "manage assets"  # import, sync, change
-    PLAN = "plan distributions"  # create them, and cancel what has not begun
-    PAY = "execute distributions"  # and retry them
-    MANAGE_LISTENERS = "manage listeners"
-    APPROVE = "approve distributions"
-    VIEW_AUDIT = "view the audit trail"
-    MANAGE_ACCESS = "manage users and tokens"
-    MANAGE_WEBHOOKS = "manage webhooks"
+    VIEW = "viewing"  # assets, distributions, holders, listeners, events, metrics
+    MANAGE_ASSETS = "managing assets"  # import, sync, change
+    PLAN = "creating payouts"  # create them, and cancel what has not begun
+    PAY = "executing payouts"  # and retry them
+    MANAGE_LISTENERS = "managing listeners"
+    APPROVE = "approving payouts"
+    VIEW_AUDIT = "viewing the audit trail"
+    MANAGE_ACCESS = "managing users and tokens"
+    MANAGE_WEBHOOKS = "managing webhooks"
 
 
 class Role(StrEnum):

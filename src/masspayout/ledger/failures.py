@@ -99,7 +99,7 @@ FAILURES = _failures(
     _failure(
         "INVALID_TRANSFER_ACCOUNT_ID",
         _RECIPIENT,
-        "The account is one that nobody can transfer to.",
+        "The account cannot receive transfers.",
         "Agree on another account with the holder and pay that one with a payout list.",
     ),
     _failure(
@@ -174,7 +174,7 @@ FAILURES = _failures(
         PAYER_IS_RECIPIENT,
         _RECIPIENT,
         "The account is the payer itself.",
-        "Nothing need be done: what it is owed is with it already.",
+        "Nothing need be done: the holder has the amount already.",
     ),
     _failure(
         "TOKEN_IS_PAUSED",
@@ -204,7 +204,7 @@ FAILURES = _failures(
         PAYER_NOT_ABLE,
         _EVERYBODY,
         "The payer itself is frozen, deleted or not associated with the payment token.",
-        "Mend the payer's account, then retry.",
+        "Fix the payer's account, then retry.",
     ),
     _failure(
         CUSTOM_FEE_NOT_CHARGEABLE,
@@ -256,7 +256,7 @@ FAILURES = _failures(
         "CUSTODIAN_REFUSED",
         _EVERYBODY,
         "The custodian of the payer's key refused to sign.",
-        "Look the request up at the custodian, mend what it names, then retry.",
+        "Look the request up at the custodian, fix what it names, then retry.",
     ),
     _failure(
         CONTRACT_PAUSED,
@@ -308,7 +308,7 @@ FAILURES = _failures(
         "The transaction was executed, and the paying contract reported no payment to this account.",
         "See with ",
         Action.EXAMINE,
-        " whether the contract is still there, then retry: nobody is paid twice.",
+        " whether the contract is still there, then retry: no holder is paid twice.",
     ),
     _failure(
         TRANSACTION_EXPIRED,

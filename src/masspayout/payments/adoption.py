@@ -47,12 +47,12 @@ class Finding(StrEnum):
 _SENTENCES = {
     Finding.ADOPTED: "it is a payment of a payout, and was written down.",
     Finding.WAITS: "it, or another transaction for the same holders, has still to settle.",
-    Finding.SECOND_HAND: "somebody else pays from the account now, with the same key.",
+    Finding.SECOND_HAND: "another installation pays from the account now, with the same key.",
     Finding.UNKNOWN_PAYOUT: "it paid a payout that this database does not know.",
     Finding.OTHER_INSTALLATION: "it was paid by another installation.",
     Finding.ALREADY_PAID: "it paid accounts that had been paid for the same payout.",
     Finding.OTHER_AMOUNTS: "it paid other accounts, or other amounts, than its payout owes.",
-    Finding.UNMARKED: "nothing on it says what it paid.",
+    Finding.UNMARKED: "it carries no mark of a payout.",
 }
 
 

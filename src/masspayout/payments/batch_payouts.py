@@ -125,7 +125,7 @@ class DistributionPayer:
         try:
             await ledger_binding.require_bound_ledger(self._store, self._ledger, distribution)
         except LedgerUnavailable as error:
-            _log.warning("%s Distribution %s waits.", error.message, distribution.id)
+            _log.warning("%s Payout %s waits.", error.message, distribution.id)
             return False
         return True
 
@@ -140,7 +140,7 @@ class DistributionPayer:
             if not gate.is_open:
                 await self._settle_what_is_under_way(distribution, time_slice)
         except LedgerUnavailable as error:
-            _log.warning("%s Distribution %s waits.", error.message, distribution.id)
+            _log.warning("%s Payout %s waits.", error.message, distribution.id)
             if not time_slice.is_limited:
                 await self._sleep(self._settings.look_again_max_seconds)
             return False

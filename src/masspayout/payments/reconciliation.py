@@ -90,7 +90,7 @@ async def reconcile(database: Database, ledger: Ledger, distribution_id: uuid.UU
         distribution = await work.distributions.get(distribution_id)
     if not distribution.is_frozen:
         raise Conflict(
-            f"Distribution {distribution_id} is not frozen yet: nobody is owed anything.",
+            f"Payout {distribution_id} is not frozen yet: its amounts are not known.",
             "Reconcile it when it has been executed.",
         )
     await ledger_binding.require_bound_ledger(database, ledger, distribution)

@@ -294,7 +294,7 @@ def _is_first(entries: Sequence[PayerEntry], given: EntryAnswer, transaction_id:
     if any(entry.answered_by == current_actor().person for entry in entries):
         raise Conflict(
             f"You have said {given} of {transaction_id} before; where payouts need approvals, two people have to.",
-            "Have somebody else say the same.",
+            "Have another person say the same.",
         )
     return False
 

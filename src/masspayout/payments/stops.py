@@ -20,7 +20,7 @@ async def stop(work: Work, distribution_id: uuid.UUID, code: str) -> None:
 def never_started(distribution: Distribution) -> Conflict:
     """Say that a distribution claims to be under way, and was never frozen: another program wrote its status."""
     return Conflict(
-        f"Distribution {distribution.id} is PROCESSING, and was never started by masspayout: another program wrote so.",
+        f"Payout {distribution.id} is PROCESSING, and was never started by masspayout: another program wrote so.",
         "Set its status to PENDING where it was written, to have it started; or to CANCELLED. See: ",
         Action.SHOW_DISTRIBUTION.on(distribution.id),
     )

@@ -123,7 +123,7 @@ async def find_payment_token(ledger: Ledger, token_id: str) -> TokenInformation:
     """
     token = await ledger.token(canonical_account_id(token_id, what="payment token id"))
     if token.drawback is not None:
-        raise Invalid(f"Nobody should be paid in {token.token_id}: {token.drawback}", "Name another payment token.")
+        raise Invalid(f"No payout should be paid in {token.token_id}: {token.drawback}", "Name another payment token.")
     return token
 
 
@@ -279,5 +279,5 @@ def _require_storable(token: TokenInformation) -> None:
         raise Invalid(
             f"Token {token.token_id} has a supply of {token.total_supply_units:,} smallest units, "
             f"more than the {_LARGEST_BIGINT:,} that a register can hold.",
-            "Such a token can be paid in, but not be paid on: import another one.",
+            "This token can be used to pay, but payouts cannot be made to its holders. Import another one.",
         )

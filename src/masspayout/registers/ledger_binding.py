@@ -149,4 +149,4 @@ def require_began_on(identity: str, distribution: Distribution) -> None:
     Raises:
         AnotherLedger: The distribution was frozen on another ledger.
     """
-    require(identity, distribution.ledger_identity, f"Distribution {distribution.id} began on")
+    require(identity, distribution.ledger_identity, f"Payout {distribution.id} began on")

@@ -24,12 +24,12 @@ _KEPT_SECONDS = 5.0
 
 # Gauges of one number: name, reading and help text.
 _SINGLE = (
-    ("masspayout_failed_batches", "failed_batches", "Batches that are closed with somebody unpaid."),
-    ("masspayout_open_batches", "open_batches", "Batches of running distributions that are not closed yet."),
+    ("masspayout_failed_batches", "failed_batches", "Batches that are closed with unpaid holders."),
+    ("masspayout_open_batches", "open_batches", "Batches of running payouts that are not closed yet."),
     ("masspayout_undecided_attempts", "undecided_attempts", "Signed transactions whose outcome is not known yet."),
     ("masspayout_oldest_undecided_seconds", "oldest_undecided_seconds", "Since when the oldest of them is undecided."),
     ("masspayout_workers", "workers", "Workers that gave a heartbeat within 15 seconds."),
-    ("masspayout_distributions_to_approve", "to_be_approved", "Frozen distributions that wait for approvals."),
+    ("masspayout_distributions_to_approve", "to_be_approved", "Frozen payouts that wait for approvals."),
     ("masspayout_audit_entries", "audit_entries", "Entries of the audit trail."),
     ("masspayout_webhook_events_new", "new_events", "Events that no target was given yet."),
     ("masspayout_webhook_deliveries_pending", "pending_deliveries", "Deliveries that wait to be sent, or sent again."),
@@ -78,17 +78,17 @@ class _Readings(Collector):
         for name, key, meaning in _SINGLE:
             yield GaugeMetricFamily(name, meaning, value=readings.counts.get(key, 0.0))
         statuses = {status.value: readings.distributions.get(status.value, 0.0) for status in DistributionStatus}
-        yield _by_label("masspayout_distributions", "Distributions by status.", "status", statuses)
+        yield _by_label("masspayout_distributions", "Payouts by status.", "status", statuses)
         yield _by_label("masspayout_jobs", "Background jobs by status.", "status", readings.jobs)
         batches = {status.value: readings.batches_of_a_day.get(status.value, 0.0) for status in BatchStatus}
         yield _by_label(
-            "masspayout_batches_24h", "Batches, by status, of distributions begun within 24 hours.", "status", batches
+            "masspayout_batches_24h", "Batches, by status, of payouts begun within 24 hours.", "status", batches
         )
         completed, failed = batches[BatchStatus.COMPLETED], batches[BatchStatus.FAILED]
         if completed + failed:
             yield GaugeMetricFamily(
                 "masspayout_batch_success_ratio",
-                "Of these batches that are closed, the part in which everybody was paid.",
+                "Of these batches that are closed, the share in which all holders were paid.",
                 value=completed / (completed + failed),
             )
         yield from _durations(readings.durations)

@@ -101,7 +101,7 @@ def load_settings() -> Settings:
         )
         raise Invalid(
             f"The settings are wrong: {wrong}.",
-            "Mend them in the environment or in .env; docs/settings.md says what each one takes.",
+            "Fix them in the environment or in .env; docs/settings.md says what each one takes.",
         ) from None
     strange = [name.upper() for name, value in settings.written if not is_utf8(value)]
     if strange:

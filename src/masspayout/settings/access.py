@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings
 class AccessSettings(BaseSettings):
     """Sessions, rate limits, and the OpenID Connect provider."""
 
-    session_hours: float = Field(default=12.0, gt=0, le=8760, description="How long a browser stays logged in.")
+    session_hours: float = Field(default=12.0, gt=0, le=8760, description="How long a browser stays signed in.")
     rate_limit_per_minute: int = Field(
         default=1200, ge=1, description="Requests that one token or user may make in a minute, in each process."
     )

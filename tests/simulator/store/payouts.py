@@ -34,7 +34,7 @@ class Distributions:
     async def get(self, entity_id: uuid.UUID) -> Distribution:
         row = self._t.find("distribution", entity_id)
         if row is None:
-            raise NotFound(f"There is no distribution {entity_id}.")
+            raise NotFound(f"There is no payout {entity_id}.")
         return cast("Distribution", row.changed())
 
     async def find_unfinished(self) -> Sequence[uuid.UUID]:

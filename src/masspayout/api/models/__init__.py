@@ -1,1 +1,1 @@
-"""What goes in and out as JSON. Entities go out as they are: a model names the columns that are shown."""
+"""Requests and responses as JSON. Entities are returned as they are: a model names the columns that are shown."""

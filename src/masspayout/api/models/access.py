@@ -26,16 +26,16 @@ class TokenResponse(ResponseModel):
 class NewTokenResponse(TokenResponse):
     """An API token that was just made."""
 
-    token: str = Field(description="Its text. It is shown this once.", examples=["mpt_0123456789abcdef_…"])
+    token: str = Field(description="Its text. It is not shown again.", examples=["mpt_0123456789abcdef_…"])
 
 
 class TokenRequest(RequestModel):
-    """Which token to make."""
+    """A token to create."""
 
-    name: Annotated[Text, Field(min_length=1, max_length=100)] = Field(description="What it is for.")
-    role: Role = Field(default=Role.VIEWER, description="What it may do; no more than you.")
+    name: Annotated[Text, Field(min_length=1, max_length=100)] = Field(description="Its name.")
+    role: Role = Field(default=Role.VIEWER, description="Its role, with no more permissions than yours.")
     expires_in_days: Annotated[int, Field(ge=1, le=3650)] | None = Field(
-        default=None, description="How long it is good; unless given, until it is revoked."
+        default=None, description="Days until it expires; unless given, it never does."
     )
 
 

@@ -19,12 +19,12 @@ class AssetResponse(ResponseModel):
     decimals: int
     total_supply: int = Field(description="In smallest units.")
     treasury_account_id: str | None
-    payment_token_id: str | None = Field(description="What its payouts are paid in.")
+    payment_token_id: str | None = Field(description="The payment token.")
     payment_token_symbol: str | None
     payment_token_decimals: int | None
     lifecycle_contract_id: str | None
     ledger_identity: str | None = Field(description="The ledger that it was imported from.")
-    contract_paused: bool = Field(description="While it is true, nobody is paid.")
+    contract_paused: bool = Field(description="While it is true, payouts are stopped.")
     sync_status: SyncStatus | None
     sync_error: str | None
     last_synced_at: Time | None = Field(description="The register is that of this time.")
@@ -34,14 +34,14 @@ class AssetResponse(ResponseModel):
 
 
 class RegisteredHolderResponse(ResponseModel):
-    """Who holds an asset now."""
+    """A holder of an asset and its balance now."""
 
     account_id: str
     balance: int = Field(description="In smallest units of the asset.")
 
 
 class RegisterChangeResponse(ResponseModel):
-    """What a sync changed, in holders."""
+    """The number of holders that a sync added, changed and removed."""
 
     added: Count
     changed: Count
@@ -49,7 +49,7 @@ class RegisterChangeResponse(ResponseModel):
 
 
 class SyncResponse(ResponseModel):
-    """What a sync found."""
+    """The result of a sync."""
 
     holder_count: Count
     snapshot_at: Time = Field(description="The register is that of this time.")
@@ -57,17 +57,17 @@ class SyncResponse(ResponseModel):
 
 
 class AssetImportRequest(RequestModel):
-    """Which token to import. What is not given stays as it is."""
+    """A token to import. Fields that are not given stay as they are."""
 
     token_id: AccountId
-    payment_token_id: AccountId | None = Field(default=None, description="What its payouts are to be paid in.")
+    payment_token_id: AccountId | None = Field(default=None, description="The payment token.")
     lifecycle_contract_id: AccountId | None = Field(default=None, description="Its LifeCycle Cash Flow contract.")
 
 
 class AssetPatchRequest(RequestModel):
-    """What of an asset to change. What is not given stays as it is."""
+    """A change of an asset. Fields that are not given stay as they are."""
 
-    payment_token_id: AccountId | None = Field(default=None, description="What its payouts are to be paid in.")
+    payment_token_id: AccountId | None = Field(default=None, description="The payment token.")
     lifecycle_contract_id: AccountId | None = Field(default=None, description="Its LifeCycle Cash Flow contract.")
     sync_every_seconds: Annotated[int, Field(ge=60, le=31_536_000)] | None = Field(
         default=None, description="Have a worker read the register as often as this; null: no more."

@@ -1,4 +1,4 @@
-"""What all models share: how amounts, times and texts look in JSON."""
+"""The base of all models: the forms of amounts, times and texts in JSON."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

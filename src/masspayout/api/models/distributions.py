@@ -38,7 +38,7 @@ class DistributionResponse(ResponseModel):
     type: DistributionType
     execution_type: ExecutionType
     payout_type: PayoutType | None
-    amount: Amount | None = Field(description="What is to be divided.")
+    amount: Amount | None = Field(description="The amount to divide.")
     concept: str | None
     status: DistributionStatus
     scheduled_time: Time | None
@@ -82,7 +82,7 @@ class DistributionDetailResponse(DistributionResponse):
 
 
 class PreviewResponse(ResponseModel):
-    """What executing a distribution would do. Amounts are in whole payment tokens."""
+    """The result that executing a distribution would have. Amounts are in whole payment tokens."""
 
     payable_count: Count
     rounded_away_count: Count = Field(description="How many get nothing, because their share is below one unit.")
@@ -94,18 +94,18 @@ class PreviewResponse(ResponseModel):
     funds_amount: Amount = Field(description="What the payer has.")
     shortfall_amount: Amount = Field(description="What the payer lacks.")
     unpayable: dict[str, str] = Field(
-        description="Who could not receive it as things stand, and the reason's code.",
+        description="The accounts that cannot receive it now, with the code of the reason.",
         examples=[{"0.0.2001": "TOKEN_NOT_ASSOCIATED"}],
     )
-    unchecked_count: Count = Field(description="Of how many recipients it is not known whether they could.")
+    unchecked_count: Count = Field(description="The number of recipients that were not checked.")
     takes_seconds: Count = Field(description="About how long it takes.")
     fee_amount: Amount = Field(description="About what the ledger charges, in its own currency.")
     fee_symbol: str | None = Field(description="That currency; null where nothing is charged.")
-    fee_funds_amount: Amount | None = Field(description="What whoever is charged has of it.")
+    fee_funds_amount: Amount | None = Field(description="The funds for fees of the account that is charged.")
 
 
 class EntitlementResponse(ResponseModel):
-    """What one holder is owed by one distribution."""
+    """The entitlement of one holder in one distribution."""
 
     account_id: str
     balance: int = Field(description="In smallest units of the asset.")
@@ -160,7 +160,7 @@ class BreakResponse(ResponseModel):
 
 
 class ReconciliationResponse(ResponseModel):
-    """What the ledger says that everybody got, against what the database says."""
+    """The payments on the ledger against those in the database, account by account."""
 
     distribution_id: UUID
     agrees: bool
@@ -177,13 +177,13 @@ class ReconciliationResponse(ResponseModel):
 
 
 class DistributionRequest(RequestModel):
-    """What to pay out. MANUAL waits for `execute`; the others start by themselves, the last two again and again."""
+    """A distribution or series to create. MANUAL starts with `execute`; the others start by themselves, the last two repeatedly."""
 
     type: DistributionType = DistributionType.DIVIDEND
     execution_type: ExecutionType = Field(
-        default=ExecutionType.MANUAL, description="RECURRING and AUTOMATIC make a series of distributions."
+        default=ExecutionType.MANUAL, description="RECURRING and AUTOMATIC make a series of payouts."
     )
-    payout_type: PayoutType = Field(description="PERCENTAGE: pro rata to balances. FIXED: the same for everybody.")
+    payout_type: PayoutType = Field(description="PERCENTAGE: pro rata to balances. FIXED: equal amounts.")
     amount: RequestAmount | None = Field(
         default=None, description="The total to divide. AUTOMATIC may do without: then it is the deposit."
     )
@@ -227,7 +227,7 @@ class ApprovalResponse(ResponseModel):
 
 
 class ApprovalsResponse(ResponseModel):
-    """Who approved of a distribution, and how many have to."""
+    """The approvals of a distribution, and the number that it needs."""
 
     given: Count = Field(description="How many approvals count.")
     required: Count
@@ -235,7 +235,7 @@ class ApprovalsResponse(ResponseModel):
 
 
 class RetryRequest(RequestModel):
-    """Whom of the unpaid to try again. Without a body: all of them."""
+    """A selection of unpaid holders to retry. Without a body: all of them."""
 
     accounts: Annotated[list[AccountId], Field(min_length=1, max_length=1000)] | None = None
     failure_code: Annotated[Text, Field(max_length=100)] | None = None

@@ -9,7 +9,7 @@ from masspayout.db.entities import EventStatus
 
 
 class ListenerResponse(ResponseModel):
-    """Whose events are read, and how far."""
+    """A listener: its contract, and the position up to which events are read."""
 
     id: UUID
     contract_id: str
@@ -23,20 +23,20 @@ class ListenerResponse(ResponseModel):
 
 
 class ListenerRequest(RequestModel):
-    """Whose events to read."""
+    """A contract whose events are to be read."""
 
     contract_id: AccountId
     since: RequestTime | None = Field(default=None, description="From when on; unless given, from its first event.")
 
 
 class ListenerPatchRequest(RequestModel):
-    """What of a listener to change."""
+    """A change of a listener."""
 
-    enabled: bool = Field(description="Its place is kept: what happens meanwhile is read afterwards.")
+    enabled: bool = Field(description="Its position is kept: events that occur meanwhile are read afterwards.")
 
 
 class EventResponse(ResponseModel):
-    """What a contract reported."""
+    """An event of a contract."""
 
     id: UUID
     contract_id: str

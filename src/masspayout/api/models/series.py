@@ -7,7 +7,7 @@ from masspayout.db.entities import DistributionType, ExecutionType, Frequency, P
 
 
 class SeriesResponse(ResponseModel):
-    """What makes distributions by itself, on a calendar or whenever money arrives."""
+    """A series, which creates distributions on a calendar or when funds arrive."""
 
     id: UUID
     asset_id: UUID

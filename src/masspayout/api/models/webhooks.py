@@ -18,7 +18,9 @@ class WebhookResponse(ResponseModel):
     events: list[str] = Field(examples=[["distribution.*", "batch.failed"]])
     enabled: bool
     last_number: int = Field(description="How many events were put in order for it.")
-    failing_since: Time | None = Field(description="Since when it takes nothing. After a day it is switched off.")
+    failing_since: Time | None = Field(
+        description="The time since which it accepts nothing. After a day it is switched off."
+    )
     created_at: Time | None
     updated_at: Time | None
 
@@ -26,11 +28,11 @@ class WebhookResponse(ResponseModel):
 class NewWebhookResponse(WebhookResponse):
     """A target that was just added."""
 
-    secret: str = Field(description="What its deliveries are signed with. It is shown this once.")
+    secret: str = Field(description="The key of the signatures of its deliveries. It is not shown again.")
 
 
 class WebhookRequest(RequestModel):
-    """Whom to tell of what."""
+    """A webhook to add."""
 
     url: Annotated[Text, Field(max_length=2000)] = Field(examples=["https://example.com/payouts"])
     events: Annotated[list[Annotated[Text, Field(max_length=100)]], Field(min_length=1, max_length=100)] = Field(
@@ -39,9 +41,9 @@ class WebhookRequest(RequestModel):
 
 
 class WebhookPatchRequest(RequestModel):
-    """What of a target to change."""
+    """A change of a webhook."""
 
-    enabled: bool = Field(description="What waits for it is kept; what happens while it is off it does not hear of.")
+    enabled: bool = Field(description="Queued events are kept; those that occur while it is off are not queued for it.")
 
 
 class DeliveryResponse(ResponseModel):

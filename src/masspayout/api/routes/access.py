@@ -1,4 +1,4 @@
-"""API tokens: made, listed, revoked. And what was done: the audit trail."""
+"""API tokens, and the entries of the audit trail."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -33,10 +33,11 @@ async def list_tokens(context: ContextDep, paging: PagingDep) -> dict[str, Any]:
 @router.post("/tokens", response_model=NewTokenResponse, status_code=201)
 @requires(Permission.MANAGE_ACCESS, tells_secret=True)
 async def create_token(context: ContextDep, caller: Caller, body: TokenRequest, claim: ClaimDep) -> dict[str, Any]:
-    """Make an API token. Its text is in the answer, and nowhere else."""
+    """Create an API token. Its text is in the response, and nowhere else."""
     if not caller.role.covers(body.role):
         raise Forbidden(
-            f"{caller.role} cannot make a token for {body.role}.", "Ask for a role that may no more than you."
+            f"{caller.role} cannot create a token for {body.role}.",
+            "Choose a role with no more permissions than yours.",
         )
     new_id = claim.new_id
     if claim.is_resumed:
@@ -58,7 +59,7 @@ async def create_token(context: ContextDep, caller: Caller, body: TokenRequest, 
 async def revoke_token(
     request: Request, context: ContextDep, token: Annotated[UUID, Path(description="The token's id.")]
 ) -> None:
-    """Let a token never come in again. It stays on record."""
+    """Revoke a token for good. It stays on record."""
     async with context.database.unit_of_work() as work:
         await access.revoke_token(work, await access.find_token(work, str(token)))
     authenticator: Authenticator = request.app.state.authenticator
@@ -66,7 +67,7 @@ async def revoke_token(
 
 
 async def _revoke_unreturned(context: Context, token_id: UUID) -> None:
-    """Revoke a token that a process made which died before it could say its text to anybody."""
+    """Revoke a token of a process that died before it returned the text."""
     async with context.database.unit_of_work() as work:
         unreturned: ApiToken | None = await work.api_tokens.find_by_id(token_id)
         if unreturned is not None and unreturned.revoked_at is None:
@@ -79,16 +80,19 @@ async def list_audit_entries(
     context: ContextDep,
     paging: PagingDep,
     subject_id: Annotated[
-        str | None, Query(max_length=200, pattern=_PLAIN, description="Only what was done to this.")
+        str | None, Query(max_length=200, pattern=_PLAIN, description="Only entries on this object.")
     ] = None,
     action: Annotated[
         str | None, Query(max_length=100, pattern=_PLAIN, description="Only this, such as `distribution.executed`.")
     ] = None,
     actor: Annotated[
-        str | None, Query(max_length=200, pattern=_PLAIN, description="Only what somebody of this id or name did.")
+        str | None,
+        Query(
+            max_length=200, pattern=_PLAIN, description="Only entries by a user, token or worker of this id or name."
+        ),
     ] = None,
 ) -> dict[str, Any]:
-    """List what was done, by whom and from where, the latest first."""
+    """List the entries of the audit trail, the latest first."""
     async with context.database.single_statement() as work:
         part = await work.read_models.audit_entries(
             paging.page_request(), subject_id=subject_id, action=action, actor=actor

@@ -1,4 +1,4 @@
-"""Assets: imported, listed, kept in step with the ledger."""
+"""Assets: import, lists, sync with the ledger."""
 
 from typing import Annotated, Any, Literal
 
@@ -29,7 +29,7 @@ router = APIRouter(tags=["assets"], route_class=AuthenticatedRoute)
 @router.post("/assets/import", response_model=AssetResponse, status_code=201)
 @requires(Permission.MANAGE_ASSETS)
 async def import_asset(context: ContextDep, body: AssetImportRequest, response: Response) -> Asset:
-    """Import a token from the ledger and read who holds it. Importing again renews what is known."""
+    """Import a token from the ledger, with its register. Importing again updates it."""
     asset = await assets.import_asset(
         context.database,
         context.ledger,
@@ -85,7 +85,7 @@ async def change_asset(context: ContextDep, asset: AssetDep, patch: AssetPatchRe
 @router.post("/assets/{asset}/sync", response_model=SyncResponse)
 @requires(Permission.MANAGE_ASSETS)
 async def sync_asset(context: ContextDep, asset: AssetDep) -> assets.SyncResult:
-    """Read again who holds an asset."""
+    """Sync the register of an asset."""
     return await assets.sync(context.database, context.ledger, asset.id)
 
 
@@ -98,7 +98,7 @@ async def list_register(
     sort: Literal[HolderSort.ACCOUNT, HolderSort.ACCOUNT_BACKWARDS, HolderSort.LARGEST_BALANCE] = HolderSort.ACCOUNT,
     as_format: Annotated[FormatQuery, Query(alias="format")] = "json",
 ) -> Any:
-    """List who holds an asset now, or have everybody as CSV."""
+    """List the holders of an asset now, or return all as CSV."""
     if as_format == "csv":
         return csv_response(exports.register_csv(context.database, asset.id), f"holders-{asset.token_id}")
     async with context.database.single_statement() as work:

@@ -95,7 +95,7 @@ async def create_distribution(
         async with _list_file(request, media_type) as path:
             made = await _from_list(payouts, asset, path, payment_token_id, terms)
     else:
-        raise HTTPException(415, f"A distribution cannot be made from {media_type or 'a body without a type'}.")
+        raise HTTPException(415, f"A payout cannot be made from {media_type or 'a body without a type'}.")
     noun = "distributions" if isinstance(made, Distribution) else "series"
     response.headers["Location"] = f"/api/v1/{noun}/{made.id}"
     return made
@@ -138,7 +138,7 @@ async def _from_terms(
 
 
 def _plan(given: DistributionRequest) -> series.Calendar | Trigger | None:
-    """Return what makes a series; None when it is about a single distribution."""
+    """Return the calendar or trigger of a series; None for a single distribution."""
     if given.trigger_condition is not None:
         return parse_trigger(given.trigger_condition)
     if given.frequency is None or given.start_time is None:

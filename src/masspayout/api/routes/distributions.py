@@ -1,4 +1,4 @@
-"""Distributions: listed, looked into, started, tried again, called off."""
+"""Distributions: lists, details, start, retry, cancellation."""
 
 import uuid
 from typing import Annotated, Any, Literal
@@ -117,14 +117,14 @@ async def list_distributions_of_asset(
 @router.get("/distributions/{distribution}", response_model=DistributionDetailResponse)
 @requires(Permission.VIEW)
 async def show_distribution(payouts: PayoutsDep, distribution: DistributionId) -> dict[str, Any]:
-    """Show one distribution, and how far it is."""
+    """Show one distribution and its progress."""
     return await _detail(payouts, distribution)
 
 
 @router.get("/distributions/{distribution}/preview", response_model=PreviewResponse)
 @requires(Permission.VIEW)
 async def preview_distribution(payouts: PayoutsDep, distribution: DistributionDep) -> Preview:
-    """Say what executing it would do: who could not receive it, and whether the funds suffice."""
+    """Preview a distribution: amounts, accounts that cannot receive it, missing funds."""
     return await payouts.preview(distribution)
 
 
@@ -140,7 +140,7 @@ async def list_entitlements(
     sort: EntitlementSort = HolderSort.ACCOUNT,
     as_format: Annotated[FormatQuery, Query(alias="format")] = "json",
 ) -> Any:
-    """List who is owed what and whether they got it, or have everybody as CSV."""
+    """List the holders with the amount and state of each, or return all as CSV."""
     if as_format == "csv":
         return csv_response(exports.entitlements_csv(context.database, distribution), f"payout-{distribution.id}")
     wanted = EntitlementFilter(paid=paid, failure_code=failure_code, batch_number=batch_number)
@@ -164,7 +164,7 @@ async def list_batches(
 async def list_attempts(
     context: ContextDep, distribution: DistributionDep, paging: PagingDep, status: AttemptStatus | None = None
 ) -> dict[str, Any]:
-    """List every transaction that was ever signed for it, in that order."""
+    """List all transactions signed for a distribution, in that order."""
     async with context.database.single_statement() as work:
         return listing(await work.read_models.attempts(distribution.id, paging.page_request(), status=status))
 
@@ -179,7 +179,7 @@ async def reconcile_distribution(payouts: PayoutsDep, distribution: Distribution
 @router.get("/distributions/{distribution}/approvals", response_model=ApprovalsResponse)
 @requires(Permission.VIEW)
 async def list_approvals(payouts: PayoutsDep, distribution: DistributionId) -> dict[str, Any]:
-    """Show who approved of it, and how many have to."""
+    """Show the approvals of a distribution, and the number that it needs."""
     return await _approvals(payouts, distribution)
 
 
@@ -188,7 +188,7 @@ async def list_approvals(payouts: PayoutsDep, distribution: DistributionId) -> d
 async def approve_distribution(
     payouts: PayoutsDep, distribution: DistributionId, claim: ClaimDep, approval: ApprovalRequest
 ) -> dict[str, Any]:
-    """Approve of exactly what it will pay, which the register hash stands for. Its creator cannot."""
+    """Approve a distribution by its register hash. Its creator cannot."""
     await payouts.approve(distribution, approval.register_hash, resumed=claim.is_resumed)
     return await _approvals(payouts, distribution)
 
@@ -196,7 +196,7 @@ async def approve_distribution(
 @router.post("/distributions/{distribution}/execute", response_model=DistributionDetailResponse, status_code=202)
 @requires(Permission.PAY)
 async def execute_distribution(payouts: PayoutsDep, distribution: DistributionId, claim: ClaimDep) -> dict[str, Any]:
-    """Start paying. Workers do it; look at the distribution to see how far they are."""
+    """Start paying a distribution. Workers do it; the distribution shows the progress."""
     await payouts.start(distribution, resumed=claim.is_resumed)
     return await _detail(payouts, distribution)
 
@@ -206,7 +206,7 @@ async def execute_distribution(payouts: PayoutsDep, distribution: DistributionId
 async def retry_distribution(
     payouts: PayoutsDep, distribution: DistributionId, claim: ClaimDep, choice: RetryRequest | None = None
 ) -> dict[str, Any]:
-    """Try again to pay those who are unpaid, or some of them, and nobody else."""
+    """Retry the unpaid holders, or some of them, and no others."""
     chosen = None
     if choice is not None and (choice.accounts is not None or choice.failure_code is not None):
         chosen = Chosen(choice.accounts, choice.failure_code)
@@ -217,7 +217,7 @@ async def retry_distribution(
 @router.post("/distributions/{distribution}/cancel", response_model=DistributionDetailResponse)
 @requires(Permission.PLAN)
 async def cancel_distribution(payouts: PayoutsDep, distribution: DistributionId, claim: ClaimDep) -> dict[str, Any]:
-    """Call it off, as long as nothing was sent."""
+    """Cancel a distribution, as long as nothing was sent."""
     await payouts.cancel(distribution, resumed=claim.is_resumed)
     return await _detail(payouts, distribution)
 

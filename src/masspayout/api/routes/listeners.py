@@ -1,4 +1,4 @@
-"""Event listeners: whose events are read, and what was read."""
+"""Event listeners, and the events that they read."""
 
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ ContractPath = Annotated[AccountId, Path(description="A contract, an account tha
 @router.get("/listeners", response_model=Listing[ListenerResponse])
 @requires(Permission.VIEW)
 async def list_listeners(context: ContextDep, paging: PagingDep) -> dict[str, Any]:
-    """List whose events are read."""
+    """List the listeners."""
     async with context.database.single_statement() as work:
         return listing(await work.read_models.listeners(paging.page_request()))
 
@@ -33,7 +33,7 @@ async def list_listeners(context: ContextDep, paging: PagingDep) -> dict[str, An
 async def add_listener(
     context: ContextDep, addition: ListenerRequest, claim: ClaimDep, response: Response
 ) -> EventListener:
-    """Begin to listen. A worker reads what is new every second."""
+    """Add a listener. A worker polls it every second."""
     response.headers["Location"] = f"/api/v1/listeners/{addition.contract_id}"
     if claim.is_resumed:
         async with context.database.single_statement() as work:
@@ -61,7 +61,7 @@ async def change_listener(context: ContextDep, contract_id: ContractPath, patch:
 @router.delete("/listeners/{contract_id}", status_code=204)
 @requires(Permission.MANAGE_LISTENERS)
 async def remove_listener(context: ContextDep, contract_id: ContractPath) -> None:
-    """Listen no more. What was read stays."""
+    """Remove a listener. Its events are kept."""
     await event_listeners.remove(context.database, contract_id)
 
 
@@ -75,7 +75,7 @@ async def list_events(
     status: EventStatus | None = None,
     sort: EventSort = EventSort.LATEST,
 ) -> dict[str, Any]:
-    """List what contracts reported."""
+    """List the events that listeners read."""
     async with context.database.single_statement() as work:
         part = await work.read_models.events(
             paging.page_request(sort), sort, contract_id=contract_id, name=name, status=status

@@ -1,4 +1,4 @@
-"""Operations: is the process alive, can it work, what do its figures say."""
+"""Operations: liveness, readiness and metrics of the process."""
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
@@ -17,13 +17,13 @@ probes = APIRouter(include_in_schema=False, route_class=AuthenticatedRoute)
 
 
 class HealthResponse(BaseModel):
-    """The process answers."""
+    """The liveness of the process."""
 
     status: str = Field(examples=["ok"])
 
 
 class CheckResponse(ResponseModel):
-    """What came of one check."""
+    """The result of one check."""
 
     name: str = Field(examples=["database"])
     status: Status
@@ -32,7 +32,7 @@ class CheckResponse(ResponseModel):
 
 
 class ReadinessResponse(BaseModel):
-    """Whether the process could do its work now."""
+    """The readiness of the process."""
 
     ready: bool
     checks: list[CheckResponse]
@@ -42,7 +42,7 @@ class ReadinessResponse(BaseModel):
 @router.get("/health")
 @open_to_all
 async def health() -> HealthResponse:
-    """Say that the process is alive. It asks nothing else: `/ready` says whether it can work."""
+    """Return 200 while the process is alive. `/ready` checks whether it can work."""
     return HealthResponse(status="ok")
 
 
@@ -54,7 +54,7 @@ async def health() -> HealthResponse:
 )
 @open_to_all
 async def ready(request: Request, response: Response) -> dict[str, bool | list[Result]]:
-    """Say whether the process could do its work now: database, migrations, worker, listeners, ledger."""
+    """Check that the process can work now: database, migrations, worker, listeners, ledger."""
     readiness: Readiness = request.app.state.readiness
     results = list(await readiness.results())
     if not is_ready(results):
@@ -70,6 +70,6 @@ async def ready(request: Request, response: Response) -> dict[str, bool | list[R
 )
 @requires(Permission.VIEW)
 async def metrics(request: Request) -> Response:
-    """Say how everything stands, in the text format of Prometheus."""
+    """Return metrics, in the text format of Prometheus."""
     found: Metrics = request.app.state.metrics
     return Response(await found.text(), media_type=CONTENT_TYPE)

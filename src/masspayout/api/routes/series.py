@@ -1,4 +1,4 @@
-"""Series: what makes distributions by itself; listed, paused, resumed, called off."""
+"""Series: lists, details, pause, resumption, cancellation."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
@@ -29,7 +29,7 @@ async def list_series(
     asset_id: Annotated[UUID | None, Query(description="Only those of this asset.")] = None,
     status: SeriesStatus | None = None,
 ) -> dict[str, Any]:
-    """List what makes distributions by itself, the newest first."""
+    """List the series, the newest first."""
     async with context.database.single_statement() as work:
         return listing(await work.read_models.series(paging.page_request(), asset_id=asset_id, status=status))
 
@@ -44,21 +44,21 @@ async def show_series(series: SeriesDep) -> Series:
 @router.post("/series/{series}/pause", response_model=SeriesResponse)
 @requires(Permission.PLAN)
 async def pause_series(context: ContextDep, series: SeriesDep, claim: ClaimDep) -> Series:
-    """Let nothing of it begin until it is resumed."""
+    """Pause a series: none of its distributions begins until it is resumed."""
     return await _move(context, series, claim, business.pause, SeriesStatus.PAUSED)
 
 
 @router.post("/series/{series}/resume", response_model=SeriesResponse)
 @requires(Permission.PLAN)
 async def resume_series(context: ContextDep, series: SeriesDep, claim: ClaimDep) -> Series:
-    """Let it go on. What fell due meanwhile is treated as after an outage."""
+    """Resume a series. Payouts that fell due meanwhile are treated as after an outage."""
     return await _move(context, series, claim, business.resume, SeriesStatus.ACTIVE)
 
 
 @router.post("/series/{series}/cancel", response_model=SeriesResponse)
 @requires(Permission.PLAN)
 async def cancel_series(context: ContextDep, series: SeriesDep, claim: ClaimDep) -> Series:
-    """Stop it for good, with whatever of it has not begun."""
+    """Cancel a series for good, with its distributions that have not begun."""
     return await _move(context, series, claim, business.cancel, SeriesStatus.CANCELLED)
 
 
@@ -69,7 +69,7 @@ async def _move(
     move: Callable[[UnitOfWork, Series], Awaitable[object]],
     to_state: SeriesStatus,
 ) -> Series:
-    """Move a series, unless a process did so that died before it could say so; return it as it is now."""
+    """Move a series, unless a process did so before it died; return the series as it is now."""
     if not (claim.is_resumed and series.status is to_state):
         async with context.database.unit_of_work() as work:
             await move(work, series)

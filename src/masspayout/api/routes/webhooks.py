@@ -1,4 +1,4 @@
-"""Webhooks: who is told of what, and how telling them went."""
+"""Webhooks and their deliveries."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -30,7 +30,7 @@ DeliveryId = Annotated[UUID, Path(description="The delivery's id.")]
 @router.get("/webhooks", response_model=Listing[WebhookResponse])
 @requires(Permission.MANAGE_WEBHOOKS)
 async def list_webhooks(context: ContextDep, paging: PagingDep) -> dict[str, Any]:
-    """List who is told of what, newest first."""
+    """List the webhooks, newest first."""
     async with context.database.single_statement() as work:
         return listing(await work.read_models.webhooks(paging.page_request()))
 
@@ -38,7 +38,7 @@ async def list_webhooks(context: ContextDep, paging: PagingDep) -> dict[str, Any
 @router.post("/webhooks", response_model=NewWebhookResponse, status_code=201)
 @requires(Permission.MANAGE_WEBHOOKS, tells_secret=True)
 async def add_webhook(context: ContextDep, body: WebhookRequest, claim: ClaimDep) -> dict[str, Any]:
-    """Begin to tell a target of events. The secret to check signatures with is in the answer, and nowhere else."""
+    """Add a webhook. The secret that verifies signatures is in the response, and nowhere else."""
     if claim.is_resumed:
         await _remove_unreturned(context, claim.new_id)
     webhook, secret = await targets.add(
@@ -50,7 +50,7 @@ async def add_webhook(context: ContextDep, body: WebhookRequest, claim: ClaimDep
 @router.patch("/webhooks/{webhook}", response_model=WebhookResponse)
 @requires(Permission.MANAGE_WEBHOOKS)
 async def change_webhook(context: ContextDep, webhook: WebhookId, patch: WebhookPatchRequest) -> Webhook:
-    """Switch a target on or off."""
+    """Switch a webhook on or off."""
     await targets.set_enabled(context.database, webhook, enabled=patch.enabled)
     async with context.database.single_statement() as work:
         return await work.webhooks.get(webhook)
@@ -59,7 +59,7 @@ async def change_webhook(context: ContextDep, webhook: WebhookId, patch: Webhook
 @router.delete("/webhooks/{webhook}", status_code=204)
 @requires(Permission.MANAGE_WEBHOOKS)
 async def remove_webhook(context: ContextDep, webhook: WebhookId) -> None:
-    """Tell a target nothing any more, and forget its log."""
+    """Remove a webhook and its log."""
     await targets.remove(context.database, webhook)
 
 
@@ -68,7 +68,7 @@ async def remove_webhook(context: ContextDep, webhook: WebhookId) -> None:
 async def list_deliveries(
     context: ContextDep, webhook: WebhookId, paging: PagingDep, status: DeliveryStatus | None = None
 ) -> dict[str, Any]:
-    """List what was sent to a target, the latest first, with its answers."""
+    """List the deliveries of a webhook, the latest first, with the responses."""
     async with context.database.single_statement() as work:
         await work.webhooks.get(webhook)
         return listing(await work.read_models.deliveries(webhook, paging.page_request(), status=status))
@@ -77,14 +77,14 @@ async def list_deliveries(
 @router.post("/webhooks/deliveries/{delivery}/redeliver", response_model=DeliveryResponse, status_code=202)
 @requires(Permission.MANAGE_WEBHOOKS)
 async def redeliver(context: ContextDep, delivery: DeliveryId) -> WebhookDelivery:
-    """Send an event once more, with the same id and number. A worker does it."""
+    """Send an event again, with the same id and number. A worker does it."""
     await targets.send_again(context.database, delivery)
     async with context.database.single_statement() as work:
         return await work.webhooks.get_delivery(delivery)
 
 
 async def _remove_unreturned(context: Context, webhook_id: UUID) -> None:
-    """Remove a target that a process added which died before it could say the secret to anybody."""
+    """Remove a webhook of a process that died before it returned the secret."""
     async with context.database.single_statement() as work:
         unreturned = await work.webhooks.find_by_id(webhook_id)
     if unreturned is not None:

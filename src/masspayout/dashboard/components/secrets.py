@@ -14,5 +14,5 @@ def show_secret(title: str, text: str, note: str) -> None:
         html(join(h("h2", title), h("p", note)))
         html(h("div", h("div", text, class_="secret"), copy, class_="stack"))
         with ui.element("div").classes("dialog-actions"):
-            button("I have kept it", dialog.close, primary=True)
+            button("Done, I have saved it", dialog.close, primary=True)
     dialog.open()

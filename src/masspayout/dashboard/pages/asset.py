@@ -58,7 +58,7 @@ class _Page:
             with ui.element("div").classes("stack span-8"):
                 self._register_card()
             with ui.element("div").classes("stack span-4"):
-                with card("Concentration", "the largest holders' part of what all hold"):
+                with card("Concentration", "held by the largest holders"):
                     self._concentration = html(classes="stack")
                 with card("Payouts"):
                     self._payouts = html()
@@ -71,7 +71,7 @@ class _Page:
         with card("Register", flush=True):
             with ui.element("div").classes("card-tools"):
                 self._search = (
-                    ui.input(placeholder="Account id begins with", on_change=self._first_page)
+                    ui.input(placeholder="Search by start of account id", on_change=self._first_page)
                     .props('outlined dense clearable debounce=250 aria-label="Search the register"')
                     .classes("grow")
                 )
@@ -131,7 +131,7 @@ class _Page:
                 class_="plain lines",
             )
             if payouts.items
-            else h("p", "Nothing was paid on it yet.", class_="note")
+            else h("p", "No payouts yet.", class_="note")
         )
         if asset.last_synced_at != self._read_at:
             self._read_at = asset.last_synced_at
@@ -159,7 +159,7 @@ class _Page:
                 )
                 for row in rows
             )
-            heads = ["Account", numbers("Balance"), numbers("Part")]
+            heads = ["Account", numbers("Balance"), numbers("Share")]
             self._register.content = table(heads, cells, label="Register")
         else:
             self._register.content = self._nobody(prefix)
@@ -167,15 +167,15 @@ class _Page:
 
     def _nobody(self, prefix: str) -> Html:
         if prefix:
-            return empty("No such holder", f"No account id in this register begins with {prefix!r}.")
+            return empty("No matching holder", f"No account id in this register begins with {prefix!r}.")
         if self._asset.last_synced_at is None:
-            return empty("The register was never read", "Press “Sync now”: it is read from the ledger.")
-        return empty("Nobody holds it", "The ledger names no holder with a balance above 0.")
+            return empty("The register has not been read", "Press “Sync now” to read it from the ledger.")
+        return empty("No holders", "The ledger shows no account with a balance above 0.")
 
     async def _show_concentration(self) -> None:
         asset = self._asset
         if not asset.held_units:
-            self._concentration.content = h("p", "There is nobody to compare.", class_="note")
+            self._concentration.content = h("p", "No holders to compare.", class_="note")
             return
         counts = [number for number, _ in _GROUPS]
         async with self._page_context.unit_of_work() as work:
@@ -210,24 +210,26 @@ def _figures(asset: Asset) -> Html:
 
 def _timer(asset: Asset) -> str:
     every = asset.sync_every_seconds
-    return f"read every {duration(every)}" if every else "read when asked for, and before each payout"
+    return f"read every {duration(every)}" if every else "read on request and before each payout"
 
 
 def _notes(asset: Asset, *, may_fix: bool) -> Html:
     notes = []
     if asset.sync_error:
-        notes.append(callout("bad", "The register could not be read.", asset.sync_error, "It stays as it was."))
+        notes.append(
+            callout("bad", "The register could not be read.", asset.sync_error, "The former register is kept.")
+        )
     if asset.contract_paused:
         notes.append(
             callout(
                 "warn",
                 "The contract is paused.",
-                "Nobody is paid on this asset until it is unpaused; then payouts that it stopped go on.",
+                "Payouts on this asset are stopped until it is unpaused; they go on by themselves then.",
             )
         )
     if asset.payment_token_id is None:
-        fix = h("a", "Import it again and name one.", href=f"/assets/import?token={asset.token_id}")
-        notes.append(callout("warn", "It has no payment token.", fix if may_fix else "Ask an operator to name one."))
+        fix = h("a", "Import it again with a payment token.", href=f"/assets/import?token={asset.token_id}")
+        notes.append(callout("warn", "No payment token.", fix if may_fix else "Ask an operator to set one."))
     return join(*notes)
 
 

@@ -15,7 +15,7 @@ from masspayout.kernel.roles import Permission
 from masspayout.ledger.port import TokenInformation
 from masspayout.registers import assets
 
-_STEPS = ("Token", "What was found", "How it pays", "Done")
+_STEPS = ("Token", "Token found", "Payment", "Done")
 
 
 def add_page(registry: PageRegistry) -> None:
@@ -52,16 +52,16 @@ class _Wizard:
     def _ask_token(self) -> None:
         self._at(0)
         with self._body:
-            html(h("h2", "Which token?"))
+            html(h("h2", "Token"))
             self._token_id = (
                 ui.input("Token id", placeholder="0.0.1234 or 0x…", value=self._page_context.argument("token"))
-                .props('outlined dense autofocus hint="As the ledger writes it." bottom-slots')
+                .props('outlined dense autofocus hint="The id on the ledger." bottom-slots')
                 .classes("wide")
             )
             handler = self._page_context.handler(Permission.MANAGE_ASSETS, self._look_up)
             self._token_id.on("keydown.enter", handler)
             with ui.element("div").classes("row"):
-                button("Look it up", handler, primary=True)
+                button("Look up token", handler, primary=True)
 
     async def _look_up(self) -> None:
         self._token = await self._page_context.context.ledger.token(
@@ -75,21 +75,21 @@ class _Wizard:
             html(h("h2", f"{token.name} ({token.symbol})"))
             html(_described(token))
             if token.paused:
-                html(callout("warn", "This token is paused.", "It can be imported; nothing moves while it is paused."))
+                html(callout("warn", "This token is paused.", "It can be imported, not transferred."))
             with ui.element("div").classes("row"):
-                button("This is it", lambda: self._ask_payment(token), primary=True)
-                button("Another one", self._ask_token)
+                button("Use this token", lambda: self._ask_payment(token), primary=True)
+                button("Choose another token", self._ask_token)
 
     def _ask_payment(self, token: TokenInformation) -> None:
         self._at(2)
         with self._body:
-            html(h("h2", "What are its holders paid in?"))
+            html(h("h2", "Payment token"))
             with ui.element("div").classes("fields"):
                 self._payment = ui.input("Payment token id", placeholder="0.0.5678").props(
-                    'outlined dense autofocus bottom-slots hint="Dividends and coupons are paid in it."'
+                    'outlined dense autofocus bottom-slots hint="The token that dividends and coupons are paid in."'
                 )
                 self._contract = ui.input("LifeCycle Cash Flow contract (optional)", placeholder="0.0.6789").props(
-                    'outlined dense bottom-slots hint="Its deposits and pauses are followed."'
+                    'outlined dense bottom-slots hint="Deposits and pauses of the contract are read."'
                 )
             make = self._page_context.handler(Permission.MANAGE_ASSETS, self._import)
             self._payment.on("keydown.enter", make)
@@ -120,7 +120,7 @@ class _Wizard:
     def _show_done(self, asset: Asset, holder_count: int) -> None:
         self._at(3)
         with self._body:
-            html(callout("good", f"{asset.name} is imported.", f"Its register has {plural(holder_count, 'holder')}."))
+            html(callout("good", f"{asset.name} is imported.", f"The register has {plural(holder_count, 'holder')}."))
             with ui.element("div").classes("row"):
                 html(
                     h("a", "Plan a payout", href=f"/payouts/new?asset={asset.token_id}", class_="btn-link primary")

@@ -43,14 +43,14 @@ class _Page:
             heads = ["Asset", "Token", "Pays in", numbers("Holders"), numbers("Supply"), "Register", "Read"]
             return found, table(heads, map(_row, found.items), label="Assets")
         if wanted:
-            return found, empty("No asset matches", f"Nothing is called {wanted!r}. Look for less of the name.")
+            return found, empty("No asset matches", f"No asset matches {wanted!r}. Search for a shorter text.")
         return found, self._first_step()
 
     def _first_step(self) -> Html:
         may_import = self._page_context.may(Permission.MANAGE_ASSETS)
         return empty(
             "No assets yet",
-            "Import the token whose holders are to be paid: its register is read, and payouts can begin.",
+            "Import the token whose holders you pay. Its register is read from the ledger.",
             ("Import an asset", "/assets/import") if may_import else None,
         )
 

@@ -45,8 +45,8 @@ class _Page:
         self._verdict = html(classes="stack")
         with card(flush=True):
             with ui.element("div").classes("card-tools"):
-                self._actor = self._field("By whom", self._page_context.argument("actor"))
-                self._subject = self._field("Id of what it was done to", self._page_context.argument("subject"))
+                self._actor = self._field("User, token or worker", self._page_context.argument("actor"))
+                self._subject = self._field("Id of the object", self._page_context.argument("subject"))
                 self._action = self._field(
                     "Action, such as distribution.executed", self._page_context.argument("action")
                 )
@@ -73,10 +73,10 @@ class _Page:
                 limit=_PAGE_SIZE,
             )
         if found.items:
-            heads = [numbers("No."), "When", "Who", "What", "To what", "Changes"]
+            heads = [numbers("No."), "When", "Who", "Action", "Object", "Changes"]
             self._table.content = table(heads, map(_row, found.items), label="Audit trail")
         else:
-            self._table.content = empty("Nothing matches", "Every change of a payout or of a setting shows here.")
+            self._table.content = empty("No matching entries", "Every change of a payout or a setting appears here.")
         self._pager.show(found.items, found.total)
 
     async def _check(self) -> None:
@@ -86,7 +86,7 @@ class _Page:
         finally:
             self._verify.props(remove="loading")
         if found.holds:
-            note = h("span", "The last hash is ", h("span", found.last_hash, class_="mono"), ": note it elsewhere.")
+            note = h("span", "The last hash is ", h("span", found.last_hash, class_="mono"), ": keep a copy elsewhere.")
             text = f"The chain holds: {plural(found.entry_count, 'entry', 'entries')}, none changed or missing."
             self._verdict.content = callout("good", text, note)
         else:

@@ -85,7 +85,7 @@ class _Page:
 
     def _show_state(self) -> None:
         state = self._state
-        self._timeline.content = timeline(state.distribution)
+        self._timeline.content = timeline(state.distribution, state.status.progress.unpaid_count)
         self._terms.content = _terms(state)
         self._progress.refresh(state)
         self._failures.refresh(state)
@@ -139,10 +139,10 @@ class _Page:
 
 def _how(distribution: Distribution) -> str:
     if distribution.contract_terms is not None:
-        return "by the rule of the token and its contract"
+        return "computed by the contract"
     if distribution.payout_type is None:
-        return "by a list"
-    return "pro rata to balances" if distribution.payout_type == "PERCENTAGE" else "the same for everyone"
+        return "payout list"
+    return "pro rata to balances" if distribution.payout_type == "PERCENTAGE" else "equal amounts"
 
 
 def _unknown_amount(distribution: Distribution) -> str:
@@ -151,8 +151,8 @@ def _unknown_amount(distribution: Distribution) -> str:
 
 def _not_frozen(distribution: Distribution) -> str:
     if distribution.status is DistributionStatus.PENDING:
-        return "Who gets what is fixed when this payout is due, by the register of that moment."
-    return "This payout ended before it was fixed who gets what. Nobody was paid."
+        return "The amounts are locked when this payout is due, from the register at that time."
+    return "This payout ended before its amounts were locked. No holder was paid."
 
 
 def _terms(state: PayoutDetail) -> Html:
@@ -164,7 +164,7 @@ def _terms(state: PayoutDetail) -> Html:
             "Amount",
             amount(distribution.amount, symbol) if distribution.amount else _unknown_amount(distribution),
         ),
-        ("Started by", words(distribution.execution_type)),
+        ("Start", words(distribution.execution_type).lower()),
         ("Due", when(distribution.scheduled_time) if distribution.scheduled_time else None),
         (
             "Series",
@@ -175,11 +175,11 @@ def _terms(state: PayoutDetail) -> Html:
         ("Paid by", account(distribution.payer_account_id) if distribution.payer_account_id else None),
         ("Payment token", account(distribution.payment_token_id) if distribution.payment_token_id else None),
         (
-            "Stays with payer",
+            "Remainder with payer",
             amount(distribution.remainder_amount, symbol) if distribution.remainder_amount else None,
         ),
         ("Excluded", plural(len(excluded), "account") if excluded else None),
-        ("Paid all the same", ", ".join(included) if included else None),
+        ("Also paid", ", ".join(included) if included else None),
         (
             "Register hash",
             h("span", distribution.register_hash[:16] + "…", class_="mono", title=distribution.register_hash)

@@ -40,7 +40,7 @@ class _Page:
         self._shown: object = None
 
     async def show(self) -> None:
-        page_head("Listeners", "They read what contracts and accounts report: deposits, transfers, pauses.")
+        page_head("Listeners", "Listeners read events of contracts and accounts: deposits, transfers, pauses.")
         with ui.element("div").classes("stack wide"):
             self._list = ui.element("div").classes("stack")
             if self._page_context.may(Permission.MANAGE_LISTENERS):
@@ -49,7 +49,7 @@ class _Page:
         self._page_context.every(2.0, self._refresh)
 
     def _form(self) -> None:
-        title, note = "Listen to another one", "a contract, a token, or an account that receives deposits"
+        title, note = "Add listener", "contract, token or account that receives deposits"
         with card(title, note), ui.element("div").classes("row"):
             self._contract = (
                 ui.input("Contract or account id", placeholder="0.0.6001")
@@ -58,14 +58,14 @@ class _Page:
             )
             add = self._page_context.handler(Permission.MANAGE_LISTENERS, self._add)
             self._contract.on("keydown.enter", add)
-            button("Listen from now on", add, primary=True)
+            button("Add listener", add, primary=True)
 
     async def _add(self) -> None:
         listener = await event_listeners.add(
             self._page_context.database, self._contract.value, since=await self._page_context.database.clock.now()
         )
         self._contract.value = ""
-        messages.notify(f"{listener.contract_id} is listened to.")
+        messages.notify(f"{listener.contract_id} has a listener.")
         await self._refresh()
 
     async def _refresh(self) -> None:
@@ -88,8 +88,8 @@ class _Page:
         self._list.clear()
         with self._list:
             if not listeners:
-                text = "A series that starts on deposits makes one by itself; or name a contract below."
-                html(empty("Nobody is listened to yet", text), classes="card")
+                text = "A series that starts when funds arrive adds one by itself. You can also add one below."
+                html(empty("No listeners yet", text), classes="card")
             for each in listeners:
                 self._one(each, summaries.get(each.contract_id, EventSummary()))
 
@@ -102,12 +102,12 @@ class _Page:
                     self._buttons(listener, summary)
             html(
                 facts(
-                    ("Read last", when(listener.last_polled_at, "ago")),
+                    ("Last poll", when(listener.last_polled_at, "ago")),
                     ("Cursor", _cursor(listener)),
                     ("Events handled", count(summary.handled)),
                     ("Set aside", h("span", count(summary.set_aside), class_="bad") if summary.set_aside else None),
                     ("First error", summary.first_error),
-                    ("Cannot be read", h("span", listener.poll_error, class_="bad") if listener.poll_error else None),
+                    ("Error", h("span", listener.poll_error, class_="bad") if listener.poll_error else None),
                 )
             )
 
@@ -115,10 +115,10 @@ class _Page:
         contract_id = listener.contract_id
         with ui.element("div").classes("row"):
             if summary.set_aside:
-                self._button("See what was set aside", lambda: self._see(contract_id))
-                self._button("Try them again", lambda: self._replay(listener))
+                self._button("Show set-aside events", lambda: self._see(contract_id))
+                self._button("Retry set-aside events", lambda: self._replay(listener))
             if listener.enabled:
-                self._button("Read now", lambda: self._poll(listener))
+                self._button("Poll now", lambda: self._poll(listener))
             label = "Switch off …" if listener.enabled else "Switch on"
             self._button(label, lambda: self._switch(contract_id, enabled=not listener.enabled))
 
@@ -137,8 +137,8 @@ class _Page:
 
     async def _switch(self, contract_id: str, *, enabled: bool) -> None:
         if not enabled:
-            text = "What it reports is not acted on meanwhile. Switched on again, it goes on where it stopped."
-            if not await confirm(f"Stop listening to {contract_id}?", h("p", text), yes="Switch it off", danger=True):
+            text = "Its events are not handled while it is off. Switched on again, it goes on where it stopped."
+            if not await confirm(f"Stop listening to {contract_id}?", h("p", text), yes="Switch off", danger=True):
                 return
         await event_listeners.set_enabled(self._page_context.database, contract_id, enabled=enabled)
         await self._refresh()
@@ -152,7 +152,7 @@ class _Page:
         ]
         with ui.dialog() as dialog, ui.element("div").classes("dialog").style("width: 60rem"):
             html(h("h2", f"{plural(len(events), 'event')} of {contract_id} set aside"))
-            html(table(["Event", "When", "What is wrong", "Content"], rows, label="Events"))
+            html(table(["Event", "When", "Error", "Content"], rows, label="Events"))
             with ui.element("div").classes("dialog-actions"):
                 button("Close", dialog.close)
         dialog.open()

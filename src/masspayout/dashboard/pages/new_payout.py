@@ -29,8 +29,8 @@ _MOST_ASSETS = 500
 # How long a browser may take to tell its time zone.
 _ZONE_SECONDS = 10.0
 _PREVIEW_HINT = (
-    "Press “Preview”: the register is read, the shares are worked out, and the ledger is asked who could not receive "
-    "them. Nothing is written."
+    "Press “Preview” to read the register, compute the amounts and check which holders cannot receive them. "
+    "Nothing is created."
 )
 
 
@@ -65,7 +65,7 @@ class _Page:
         self._zone_asked = asyncio.Event()
 
     async def show(self, assets: list[Asset], chosen: Asset) -> None:
-        page_head("New payout", "You see what it will do before anything is created. Nothing is paid yet.")
+        page_head("New payout", "Preview the payout before you create it. Nothing is paid yet.")
         execution = self._page_context.argument("execution", ExecutionType.MANUAL)
         if execution not in set(ExecutionType):
             execution = ExecutionType.MANUAL
@@ -109,7 +109,7 @@ class _Page:
         draft = self._form.draft()
 
         def on_progress(number: int) -> None:
-            text = f"Asked the ledger about {count(number)} accounts …"
+            text = f"Checked {count(number)} accounts …"
             self._preview.content = h("p", text, class_="note")
 
         try:
@@ -124,7 +124,7 @@ class _Page:
             self._preview_button.props(remove="loading")
         if found is None:
             self._preview.content = callout(
-                "good", "Each deposit is paid out as it is.", "What everybody gets depends on the deposit."
+                "good", "Each deposit is paid out in full.", "The amounts depend on the deposit."
             )
         else:
             self._preview.content = describe_preview(found, draft.asset.payment_token_symbol, last)
@@ -148,7 +148,7 @@ class _Page:
 
 
 def _what(draft: Draft) -> str:
-    return "Create the series" if draft.makes_series else "Create the payout"
+    return "Create series" if draft.makes_series else "Create payout"
 
 
 def _not_yet() -> Html:

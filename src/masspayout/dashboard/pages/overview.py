@@ -54,13 +54,13 @@ class _Page:
         page_context = self._page_context
         async with page_context.unit_of_work() as work:
             has_assets = bool((await work.assets.find_all(limit=1)).total)
-        with page_head("Overview", "Money paid, what comes next, and what waits for somebody."):
+        with page_head("Overview", "Amounts paid, next payouts, and what needs attention."):
             if page_context.may(Permission.PLAN) and has_assets:
                 html(h("a", "New payout", href="/payouts/new", class_="btn-link primary"))
         if not has_assets:
             show_empty(
                 "Import an asset first",
-                "Payouts go to the holders of a token. Import one, and its register is read from the ledger.",
+                "Payouts go to the holders of a token. Import one to read its register from the ledger.",
                 ("Import an asset", "/assets/import") if page_context.may(Permission.MANAGE_ASSETS) else None,
             )
         self._figures = html(classes="card")
@@ -68,9 +68,9 @@ class _Page:
             with ui.element("div").classes("stack span-8"):
                 with card("Running now"):
                     self._running = html()
-                with card("Waiting for a person"):
+                with card("Needs attention"):
                     self._failures = html()
-                with card("Paid per month", "by the month in which a payout began, in UTC"):
+                with card("Paid per month", "by month of the start, in UTC"):
                     self._months = html(classes="stack")
             with ui.element("div").classes("stack span-4"):
                 with card("Next payouts"):
@@ -121,7 +121,7 @@ def _figures(
         figure(
             "Failed",
             h("span", count(failure_count), class_="bad") if failure_count else "0",
-            "wait for a person" if failure_count else "nobody is waited for",
+            "need attention" if failure_count else "all clear",
         ),
         class_="figures",
     )
@@ -133,7 +133,7 @@ def _named(distribution: Distribution) -> Html:
 
 def _left(work: WorkStatus) -> str:
     left = sum(running.holders - running.paid - running.failed for running in work.distributions)
-    return f"{plural(left, 'holder')} to go" if left else "nothing to do"
+    return f"{plural(left, 'holder')} to go" if left else "none in progress"
 
 
 def _running(work: WorkStatus) -> Html:
@@ -166,7 +166,7 @@ def _running(work: WorkStatus) -> Html:
 
 def _waiting(waiting: Sequence[Distribution], failures: Sequence[FailedPayout], failure_count: int) -> Html:
     if not waiting and not failures:
-        return h("p", "Nothing waits for you.", class_="note")
+        return h("p", "All clear.", class_="note")
     more = failure_count - len(failures)
     return join(
         h(
@@ -183,7 +183,7 @@ def _unapproved(distribution: Distribution) -> Html:
     holders = plural(distribution.payable_count or 0, "holder")
     by = f", planned by {distribution.created_by_name}" if distribution.created_by_name else ""
     return join(
-        h("div", h("strong", _named(distribution)), chip("waits for approval", "warn"), class_="between"),
+        h("div", h("strong", _named(distribution)), chip("needs approval", "warn"), class_="between"),
         h("p", f"{labels.plain_total(distribution)} to {holders}{by}.", class_="note"),
     )
 
@@ -205,13 +205,13 @@ def _failure(failed: FailedPayout) -> Html:
             chip(what, "bad"),
             class_="between",
         ),
-        h("p", why or "Open it to see the reasons, and try again once they are mended.", class_="note"),
+        h("p", why or "Open it to see the reasons, and retry once they are fixed.", class_="note"),
     )
 
 
 def _months(paid: Sequence[PaidInMonth], since: datetime) -> Html:
     if not paid:
-        return empty("No money was paid yet", "Once a payout has run, its month shows here, asset by asset.")
+        return empty("No payouts yet", "Amounts paid appear here by month and asset.")
     tokens: dict[str, list[PaidInMonth]] = defaultdict(list)
     for row in paid:
         tokens[row.payment_token_symbol or row.payment_token_id].append(row)
@@ -249,7 +249,7 @@ def _next(upcoming: Sequence[Distribution], series: Sequence[Series], now: datet
     return join(
         h("h3", month),
         month_calendar(now.date(), now.date(), entries),
-        h("ul", listed, class_="plain lines") if listed else h("p", "Nothing is planned.", class_="note"),
+        h("ul", listed, class_="plain lines") if listed else h("p", "No payouts planned.", class_="note"),
     )
 
 
@@ -278,7 +278,7 @@ def _projected(series: Sequence[Series], upcoming: Sequence[Distribution], now: 
             if time > last or (each.end_time and time > each.end_time):
                 break
             if (each.id, time) not in made:
-                title = f"{each.concept or 'Series'}: will be made by its series"
+                title = f"{each.concept or 'Series'}: created by its series when due"
                 entries.append(Entry(time.date(), each.asset.symbol, title, f"/series/{each.id}", is_projected=True))
     return entries
 

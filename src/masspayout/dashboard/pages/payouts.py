@@ -35,23 +35,23 @@ _PAYOUT_LISTS = (
     _PayoutList(
         "upcoming",
         "Upcoming payouts",
-        "Planned, and nothing was sent. Those with a time start by themselves.",
+        "Planned payouts. Scheduled ones start by themselves.",
         (DistributionStatus.PENDING,),
-        ("Nothing is planned", "Plan a payout: what it will do is shown before anything is created."),
+        ("No payouts planned", "Create a payout. You see a preview first."),
     ),
     _PayoutList(
         "ongoing",
         "Ongoing payouts",
-        "Being paid now, or stopped with somebody unpaid.",
+        "Payouts in progress, or stopped with unpaid holders.",
         (DistributionStatus.PROCESSING, DistributionStatus.FAILED),
-        ("Nothing is under way", "When a payout starts, you can watch the money arrive here."),
+        ("No ongoing payouts", "A payout appears here when it starts."),
     ),
     _PayoutList(
         "completed",
         "Completed payouts",
-        "Everybody is paid, or they were called off before anybody was.",
+        "Payouts paid in full, or cancelled before they began.",
         (DistributionStatus.COMPLETED, DistributionStatus.CANCELLED),
-        ("Nothing is completed yet", "A payout comes here when everybody has got what they were owed."),
+        ("No completed payouts", "A payout appears here when all its holders are paid."),
     ),
 )
 
@@ -79,7 +79,7 @@ class _Page:
         with page_head(self._list.title, self._list.lead):
             if self._page_context.may(Permission.PLAN):
                 html(h("a", "New payout", href="/payouts/new", class_="btn-link primary"))
-        payouts = PagedList(self._read, searches=("Search payouts", "Search by concept or asset"))
+        payouts = PagedList(self._read, searches=("Search payouts", "Search by name or asset"))
         await payouts.refresh()
         self._page_context.every(2.0, payouts.refresh)
 
@@ -98,7 +98,7 @@ class _Page:
                 heads, rows = heads[:-1], [row[:-1] for row in rows]
             return found, table(heads, rows, label=self._list.title)
         if wanted:
-            return found, empty("No payout matches", f"Nothing here has {wanted!r} in its name.")
+            return found, empty("No payout matches", f"No payout has {wanted!r} in its name.")
         link = ("New payout", "/payouts/new") if self._page_context.may(Permission.PLAN) else None
         return found, empty(*self._list.nothing, link)
 

@@ -48,7 +48,7 @@ class _List:
         self._page_context = page_context
 
     async def show(self) -> None:
-        with page_head("Series", "They make payouts by themselves: on a calendar, or whenever money arrives."):
+        with page_head("Series", "A series creates payouts by itself: on a calendar, or when funds arrive."):
             if self._page_context.may(Permission.PLAN):
                 html(h("a", "New series", href="/payouts/new?execution=RECURRING", class_="btn-link primary"))
         series = PagedList(self._read)
@@ -66,7 +66,7 @@ class _List:
             return found, table(heads, rows, label="Series")
         return found, empty(
             "No series yet",
-            "Coupons that come every month, or payouts that start when a deposit arrives, are series.",
+            "Create a series for monthly coupons, or for payouts that start when funds arrive.",
             ("New series", "/payouts/new?execution=RECURRING") if self._page_context.may(Permission.PLAN) else None,
         )
 
@@ -88,7 +88,7 @@ class _One:
             self._chip = html()
             self._buttons = ui.element("div").classes("row")
         with ui.element("div").classes("grid"):
-            with ui.element("div").classes("stack span-8"), card("Payouts it made", flush=True):
+            with ui.element("div").classes("stack span-8"), card("Payouts of this series", flush=True):
                 self._occurrences = html()
             with ui.element("div").classes("stack span-4"), card("Terms"):
                 self._terms = html()
@@ -115,7 +115,7 @@ class _One:
         self._occurrences.content = (
             table(heads, rows, label="Payouts")
             if rows
-            else empty("None yet", "Each deposit that meets the condition makes one.")
+            else empty("No payouts yet", "Each deposit that meets the condition creates one.")
         )
         self._terms.content = _terms(series, symbol, next_time)
         self._show_buttons()
@@ -143,29 +143,27 @@ class _One:
     async def _pause(self) -> None:
         async with self._page_context.unit_of_work() as work:
             await series_business.pause(work, self._series)
-        messages.notify("Paused: nothing of it begins until it is resumed.")
+        messages.notify("Paused: its payouts start when it is resumed.")
         await self._refresh()
 
     async def _resume(self) -> None:
         window = duration(self._series.catch_up_seconds)
-        text = (
-            f"What fell due meanwhile is paid if it is not overdue by more than {window}; else it is marked as missed."
-        )
+        text = f"Payouts that fell due meanwhile are paid if overdue by at most {window}; others are marked as missed."
         if not await confirm("Resume this series?", h("p", text), yes="Resume"):
             return
         async with self._page_context.unit_of_work() as work:
             await series_business.resume(work, self._series)
-        messages.notify("It goes on.")
+        messages.notify("The series is resumed.")
         await self._refresh()
 
     async def _cancel(self) -> None:
         series = self._series
         what = plain_amount(series.amount, self._asset.payment_token_symbol) if series.amount else "the deposits"
         sure = await confirm(
-            "Cancel this series for good?",
-            facts(("Asset", self._asset.name), ("Would have paid", f"{what}, {starts(series).lower()}")),
-            h("p", "Whatever of it has not begun is called off too. What was paid stays paid."),
-            yes="Cancel the series",
+            "Cancel this series?",
+            facts(("Asset", self._asset.name), ("Amount", f"{what}, {starts(series).lower()}")),
+            h("p", "Its planned payouts are cancelled too. A cancelled series cannot be resumed."),
+            yes="Cancel series",
             danger=True,
         )
         if not sure:
@@ -179,7 +177,7 @@ class _One:
 def starts(series: Series) -> str:
     """Say what makes the payouts of a series begin."""
     if series.trigger_condition is not None:
-        return f"On deposits ({series.trigger_condition})"
+        return f"When funds arrive ({series.trigger_condition})"
     return words(series.frequency)
 
 
@@ -200,13 +198,13 @@ def _terms(series: Series, symbol: str | None, next_time: datetime | None) -> Ht
     is_calendar = series.trigger_condition is None
     return facts(
         ("Amount", amount(series.amount, symbol) if series.amount else "the deposit"),
-        ("Divided", "pro rata to balances" if series.payout_type == "PERCENTAGE" else "the same for everyone"),
+        ("Split", "pro rata to balances" if series.payout_type == "PERCENTAGE" else "equal amounts"),
         ("Starts", starts(series)),
         ("Next", when(next_time) if next_time else None),
         ("First", when(series.start_time) if series.start_time else None),
         ("Last", when(series.end_time) if series.end_time else None),
         ("Time zone", series.time_zone if is_calendar else None),
-        ("Catches up", duration(series.catch_up_seconds) if is_calendar else None),
+        ("Catch-up window", duration(series.catch_up_seconds) if is_calendar else None),
         ("Excluded", ", ".join(series.excluded_accounts) or None),
         ("Id", h("span", str(series.id), class_="mono")),
     )

@@ -26,7 +26,7 @@ from masspayout.service import access
 _MANAGE = Permission.MANAGE_ACCESS
 _PAGE_SIZE = 20
 _NOBODY = ""
-_LIVES = {30: "30 days", 90: "90 days", 365: "a year", 0: "until it is revoked"}
+_LIVES = {30: "30 days", 90: "90 days", 365: "a year", 0: "never"}
 
 
 def add_page(registry: PageRegistry) -> None:
@@ -44,17 +44,17 @@ class _Page:
         self._page_context = page_context
 
     async def show(self) -> None:
-        page_head("API tokens", "Programs show one to be let in. Give each its own, with the least role.")
+        page_head("API tokens", "Used by programs to call the API. Give each program its own, with the least role.")
         async with self._page_context.unit_of_work() as work:
             users = await work.users.find_in_order()
-        owners = {_NOBODY: "nobody"} | {str(user.id): user.name for user in users if not user.disabled}
+        owners = {_NOBODY: "no user"} | {str(user.id): user.name for user in users if not user.disabled}
         self._list = ui.element("div").classes("stack")
         self._pager = Pager(_PAGE_SIZE, self._refresh)
-        with form_card("Make a token", "Make it", self._page_context.handler(_MANAGE, self._make)):
-            self._name = ui.input("What it is for").props("outlined dense autocomplete=off")
+        with form_card("Create token", "Create token", self._page_context.handler(_MANAGE, self._make)):
+            self._name = ui.input("Name").props("outlined dense autocomplete=off")
             self._role = ui.select(ROLES, value=Role.VIEWER, label="Role").props("outlined dense")
-            self._life = ui.select(_LIVES, value=90, label="Good for").props("outlined dense")
-            self._owner = ui.select(owners, value=_NOBODY, label="Belongs to").props("outlined dense")
+            self._life = ui.select(_LIVES, value=90, label="Expires after").props("outlined dense")
+            self._owner = ui.select(owners, value=_NOBODY, label="Owner").props("outlined dense")
         await self._refresh()
 
     async def _refresh(self) -> None:
@@ -63,7 +63,7 @@ class _Page:
         self._list.clear()
         with self._list:
             if not found.items:
-                html(empty("No tokens yet", "Make one for each program that calls the API."), classes="card")
+                html(empty("No tokens yet", "Create one for each program that calls the API."), classes="card")
             for token in found.items:
                 self._one(token)
         self._pager.show(found.items, found.total)
@@ -78,10 +78,10 @@ class _Page:
                     button("Revoke …", revoke, small=True, danger=True)
             html(
                 facts(
-                    ("Begins with", h("span", f"mpt_{token.prefix}_", class_="mono")),
+                    ("Prefix", h("span", f"mpt_{token.prefix}_", class_="mono")),
                     ("Last used", when(token.last_used_at, "ago") if token.last_used_at else "never"),
-                    ("Good until", when(token.expires_at) if token.expires_at else "it is revoked"),
-                    ("Made", when(token.created_at, "date")),
+                    ("Expires", when(token.expires_at) if token.expires_at else "never"),
+                    ("Created", when(token.created_at, "date")),
                 )
             )
 
@@ -97,13 +97,13 @@ class _Page:
                 owner_id=None if owner_user is None else owner_user.id,
             )
         self._name.value = ""
-        show_secret(f"The token {token.name!r}", text, "It is shown this once: the database keeps a digest of it.")
+        show_secret(f"The token {token.name!r}", text, "Copy it now. It is not shown again.")
         await self._refresh()
 
     async def _revoke(self, token: ApiToken) -> None:
-        used = h("span", "It was last used ", when(token.last_used_at), ".") if token.last_used_at else "Never used."
-        text = h("p", "Whatever program uses it is kept out at once, for ever. ", used)
-        if not await confirm(f"Revoke {token.name!r}?", text, yes="Revoke it", danger=True):
+        used = h("span", "Last used ", when(token.last_used_at), ".") if token.last_used_at else "Never used."
+        text = h("p", "Programs that use it lose access at once. This cannot be undone. ", used)
+        if not await confirm(f"Revoke {token.name!r}?", text, yes="Revoke token", danger=True):
             return
         async with self._page_context.unit_of_work() as work:
             await access.revoke_token(work, await work.api_tokens.get(token.id))

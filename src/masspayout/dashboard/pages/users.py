@@ -20,7 +20,7 @@ from masspayout.kernel.roles import Permission, Role
 from masspayout.service import access
 
 ROLES = {
-    Role.VIEWER: "Viewer: sees everything but the audit trail",
+    Role.VIEWER: "Viewer: views everything but the audit trail",
     Role.OPERATOR: "Operator: also imports, plans and pays",
     Role.APPROVER: "Approver: also approves, and reads the audit trail",
     Role.ADMIN: "Admin: also manages users, tokens and webhooks",
@@ -43,7 +43,7 @@ class _Page:
         self._page_context = page_context
 
     async def show(self) -> None:
-        page_head("Users", "Nobody is ever deleted: the audit trail names them. They can be kept out.")
+        page_head("Users", "Users are deactivated, never deleted, because the audit trail names them.")
         self._list = ui.element("div").classes("stack")
         with form_card("Add a user", "Add", self._page_context.handler(_MANAGE, self._add)):
             self._name = ui.input("Name").props("outlined dense autocomplete=off")
@@ -65,18 +65,18 @@ class _Page:
         is_self = user.id == self._page_context.identity.id
         with card():
             with ui.element("div").classes("between"):
-                state = chip("Kept out", "bad") if user.disabled else chip(words(user.role), "plain")
+                state = chip("Deactivated", "bad") if user.disabled else chip(words(user.role), "plain")
                 html(join(h("h2", user.name, " ", state), h("p", "This is you.", class_="note") if is_self else None))
                 with ui.element("div").classes("row"):
                     self._button("Sign-in link", partial(self._link, user))
                     self._button("Password …", partial(self._set_password, user))
                     if not is_self:
                         self._button("Role …", partial(self._set_role, user))
-                        label = "Let in again" if user.disabled else "Keep out …"
+                        label = "Reactivate" if user.disabled else "Deactivate …"
                         self._button(label, partial(self._set_disabled, user), danger=not user.disabled)
             html(
                 facts(
-                    ("Comes in by", _ways(user)),
+                    ("Signs in with", _ways(user)),
                     ("Since", when(user.created_at, "date")),
                 )
             )
@@ -90,7 +90,7 @@ class _Page:
                 work, self._name.value or "", role=self._role.value, password=self._password.value or None
             )
         self._name.value = self._password.value = ""
-        messages.notify(f"{user.name} may come in as {user.role}.")
+        messages.notify(f"Added {user.name} ({user.role}).")
         await self._refresh()
 
     async def _link(self, user: User) -> None:
@@ -98,17 +98,17 @@ class _Page:
             secret = await access.make_login_link(work, user)
         base = str(self._page_context.request.base_url).rstrip("/")
         show_secret(
-            f"A link that signs {user.name} in",
+            f"Sign-in link for {user.name}",
             f"{base}/sign-in/{secret}",
-            "It is good once, for a quarter of an hour. Send it to nobody else.",
+            "It works once, within 15 minutes. Send it to this user only.",
         )
 
     async def _set_password(self, user: User) -> None:
         password = await ask(
-            f"A new password for {user.name}",
-            "It ends every session of theirs.",
+            f"New password for {user.name}",
+            "All their sessions end.",
             lambda: ui.input("New password", password=True).props("outlined dense autocomplete=new-password autofocus"),
-            yes="Set the password",
+            yes="Set password",
         )
         if password is None:
             return
@@ -118,10 +118,10 @@ class _Page:
 
     async def _set_role(self, user: User) -> None:
         role = await ask(
-            f"What is {user.name} there for?",
-            "It counts from their next click on.",
+            f"Role of {user.name}",
+            "It applies from their next request on.",
             lambda: ui.select(ROLES, value=user.role, label="Role").props("outlined dense"),
-            yes="Set the role",
+            yes="Set role",
         )
         if role is None:
             return
@@ -132,12 +132,12 @@ class _Page:
 
     async def _set_disabled(self, user: User) -> None:
         if not user.disabled:
-            text = f"All sessions and tokens of {user.name} end at once. They can be let in again later."
-            if not await confirm(f"Keep {user.name} out?", h("p", text), yes=f"Keep {user.name} out", danger=True):
+            text = f"All sessions and tokens of {user.name} end at once. They can be reactivated later."
+            if not await confirm(f"Deactivate {user.name}?", h("p", text), yes=f"Deactivate {user.name}", danger=True):
                 return
         async with self._page_context.unit_of_work() as work:
             await access.set_disabled(work, await work.users.get(user.id), disabled=not user.disabled)
-        messages.notify(f"{user.name} is {'let in again' if user.disabled else 'kept out'}.")
+        messages.notify(f"{user.name} is {'active again' if user.disabled else 'deactivated'}.")
         await self._refresh()
 
 

@@ -44,9 +44,9 @@ class _Page:
         self._shown: object = None
 
     async def show(self) -> None:
-        page_head("Webhooks", "Other systems are told what becomes of payouts, signed, until they take it.")
+        page_head("Webhooks", "Signed events of payouts, sent to other systems until they accept them.")
         self._list = ui.element("div").classes("stack")
-        with form_card("Tell another system", "Add", self._page_context.handler(_MANAGE, self._add)):
+        with form_card("Add webhook", "Add", self._page_context.handler(_MANAGE, self._add)):
             self._url = ui.input("Address", placeholder="https://erp.example.com/payouts").props("outlined dense")
             events = ui.select(_EVENTS, value=list(targets.DEFAULT_EVENTS), label="Events", multiple=True)
             self._events = events.props("outlined dense use-chips")
@@ -71,8 +71,8 @@ class _Page:
         self._list.clear()
         with self._list:
             if not found.items:
-                text = "Add an address below; it gets each event once it is committed, with a signature."
-                html(empty("Nobody is told yet", text), classes="card")
+                text = "Add an address below to send it signed events."
+                html(empty("No webhooks yet", text), classes="card")
             for webhook in found.items:
                 self._one(webhook, backlogs.get(webhook.id))
         self._show_log(log.items)
@@ -89,10 +89,10 @@ class _Page:
             failed = backlog.failed if backlog else 0
             html(
                 facts(
-                    ("Hears of", ", ".join(webhook.events)),
-                    ("Waiting", count(backlog.pending) if backlog else "0"),
+                    ("Events", ", ".join(webhook.events)),
+                    ("Queued", count(backlog.pending) if backlog else "0"),
                     ("Given up", h("span", count(failed), class_="bad") if failed else None),
-                    ("Takes nothing since", when(webhook.failing_since) if webhook.failing_since else None),
+                    ("Failing since", when(webhook.failing_since) if webhook.failing_since else None),
                     ("Since", when(webhook.created_at, "date")),
                 )
             )
@@ -104,9 +104,9 @@ class _Page:
         self._table.clear()
         with self._table:
             if not rows:
-                html(empty("Nothing was told yet", "Each event that somebody wants to hear of shows here."))
+                html(empty("No deliveries yet", "Each event that a webhook asks for appears here."))
                 return
-            heads = ["Event", "State", numbers("Tries"), "Answer", "When"]
+            heads = ["Event", "State", numbers("Attempts"), "Response", "When"]
             html(table(heads, map(_row, rows), label="Deliveries"))
             given_up = [each for each in rows if each.status is DeliveryStatus.FAILED]
             if given_up:
@@ -120,7 +120,7 @@ class _Page:
             context.database, context.settings, self._url.value or "", self._events.value
         )
         self._url.value = ""
-        note = "Deliveries are signed with it. It is shown this once."
+        note = "Deliveries are signed with it. Copy it now. It is not shown again."
         show_secret(f"The secret for {webhook.url}", secret, note)
         await self._refresh()
 
@@ -129,8 +129,8 @@ class _Page:
         await self._refresh()
 
     async def _remove(self, webhook: Webhook) -> None:
-        text = h("p", "It is told nothing more, and its log of deliveries is removed too.")
-        if not await confirm(f"Remove {webhook.url}?", text, yes="Remove it", danger=True):
+        text = h("p", "It gets no more events, and its log of deliveries is removed too.")
+        if not await confirm(f"Remove {webhook.url}?", text, yes="Remove webhook", danger=True):
             return
         await targets.remove(self._page_context.database, webhook.id)
         messages.notify(f"{webhook.url} is removed.")
@@ -139,7 +139,7 @@ class _Page:
     async def _again(self, deliveries: list[WebhookDelivery]) -> None:
         for delivery in deliveries:
             await targets.send_again(self._page_context.database, delivery.id)
-        messages.notify("They are sent once more.")
+        messages.notify("The deliveries are sent again.")
         await self._refresh()
 
 

@@ -58,25 +58,25 @@ class PayoutActions:
                 ),
                 ("Transactions", count(distribution.batch_count) if distribution.batch_count else None),
             ),
-            h("p", "Money that was sent cannot be taken back."),
+            h("p", "Sent payments cannot be reversed."),
             yes=f"Pay {total}",
         )
         if not sure:
             return
         await self._page_context.payouts.start(distribution.id)
-        messages.notify("It has begun. Workers are paying.")
+        messages.notify("Payout started.")
         await self._changed()
 
     async def _retry(self, state: PayoutDetail) -> None:
         distribution = state.distribution
         if not distribution.is_frozen:
             sure = await confirm(
-                f"Start {labels.name(distribution)} again?",
-                h("p", f"It never began. {labels.plain_total(distribution)} are divided and paid now."),
-                yes="Start it",
+                f"Retry {labels.name(distribution)}?",
+                h("p", f"It did not start. {labels.plain_total(distribution)} is paid now."),
+                yes="Start payout",
             )
         else:
-            sure = await _confirm_retry(state, state.status.progress.unpaid_count, "everybody who is unpaid")
+            sure = await _confirm_retry(state, state.status.progress.unpaid_count, "all unpaid holders")
         if not sure:
             return
         await self._page_context.payouts.retry(distribution.id)
@@ -85,13 +85,13 @@ class PayoutActions:
     async def retry_reason(self, state: PayoutDetail, code: str) -> None:
         """Try those again who failed for one reason."""
         sentence = describe_failure(code).sentence
-        if await _confirm_retry(state, state.status.failures.get(code, 0), f"those with this reason: {sentence}"):
+        if await _confirm_retry(state, state.status.failures.get(code, 0), f"holders with this reason: {sentence}"):
             await self._retry_chosen(state, Chosen(failure_code=code))
 
     async def retry_accounts(self, state: PayoutDetail, accounts: Sequence[str]) -> None:
         """Try some accounts again."""
         named = ", ".join(accounts[:_NAMED]) + (" …" if len(accounts) > _NAMED else "")
-        if await _confirm_retry(state, len(accounts), f"{named}. Nobody else is tried"):
+        if await _confirm_retry(state, len(accounts), f"{named}"):
             await self._retry_chosen(state, Chosen(accounts=list(accounts)))
 
     async def _retry_chosen(self, state: PayoutDetail, chosen: Chosen) -> None:
@@ -99,7 +99,7 @@ class PayoutActions:
         await self._begun()
 
     async def _begun(self) -> None:
-        messages.notify("It has begun again. Whoever is paid already is left alone.")
+        messages.notify("Retry started. Paid holders are not paid again.")
         await self._changed()
 
     async def _cancel(self, state: PayoutDetail) -> None:
@@ -108,23 +108,23 @@ class PayoutActions:
         sure = await confirm(
             f"Cancel {labels.name(distribution)}?",
             facts(
-                ("Will not be paid", total),
+                ("Amount", total),
                 (
                     "To",
                     plural(state.status.progress.holder_count, "holder")
                     if distribution.is_frozen
-                    else "the holders then",
+                    else "holders when due",
                 ),
                 ("Was due", when(distribution.scheduled_time) if distribution.scheduled_time else None),
             ),
-            h("p", "Nobody has been paid by it. It cannot be taken up again; a new one can be planned."),
-            yes="Cancel this payout",
+            h("p", "No holder was paid. A cancelled payout cannot be resumed; create a new one instead."),
+            yes="Cancel payout",
             danger=True,
         )
         if not sure:
             return
         await self._page_context.payouts.cancel(distribution.id)
-        messages.notify("Cancelled. Nobody was paid.")
+        messages.notify("Cancelled. No holder was paid.")
         await self._changed()
 
 
@@ -133,16 +133,16 @@ async def _confirm_retry(state: PayoutDetail, how_many: int, whom: str) -> bool:
     symbol = labels.symbol(state.distribution)
     everybody = how_many == unpaid_count
     return await confirm(
-        f"Try {plural(how_many, 'holder')} again?",
+        f"Retry {plural(how_many, 'holder')}?",
         facts(
-            ("Whom", whom),
+            ("Holders", whom),
             (
-                "Unpaid in all",
+                "All unpaid",
                 f"{plural(unpaid_count, 'holder')}, {plain_amount(left, symbol)}",
             ),
         ),
-        h("p", "Whoever is paid already is left alone: nobody is paid twice."),
-        yes=f"Pay {plain_amount(left, symbol)}" if everybody else f"Try {plural(how_many, 'holder')}",
+        h("p", "Paid holders are not paid again."),
+        yes=f"Pay {plain_amount(left, symbol)}" if everybody else f"Retry {plural(how_many, 'holder')}",
     )
 
 

@@ -43,7 +43,7 @@ class ApprovalCard:
                 h("li", h("div", h("strong", each.actor_name), when(each.approved_at), class_="between"))
                 for each in state.approvals
             ]
-            planned_by = h("p", f"Planned by {state.distribution.created_by_name or 'somebody'}.", class_="note")
+            planned_by = h("p", f"Created by {state.distribution.created_by_name or 'an unknown user'}.", class_="note")
             html(join(h("div", needs), planned_by, h("ul", people, class_="plain lines")), classes="stack")
             self._button(state)
 
@@ -52,9 +52,9 @@ class ApprovalCard:
             return
         me = self._page_context.identity.actor(None).person
         if state.distribution.created_by == me:
-            html(h("p", "You planned it, so somebody else has to approve of it.", class_="note"))
+            html(h("p", "You created this payout. Another user has to approve it.", class_="note"))
         elif any(approval.person == me for approval in state.approvals):
-            html(h("p", "You have approved of it. Somebody else has to as well.", class_="note"))
+            html(h("p", "You approved this payout. Another user has to approve it as well.", class_="note"))
         else:
             with ui.element("div").classes("row"):
                 button(
@@ -75,7 +75,7 @@ class ApprovalCard:
                 ("From", account(distribution.payer_account_id or "")),
                 ("Register hash", h("span", register_hash, class_="mono")),
             ),
-            h("p", "You approve of exactly this: if anything of it changes, your approval counts no more."),
+            h("p", "You approve this payout as it is. If anything changes, your approval no longer counts."),
             yes=f"Approve {total}",
         )
         if not sure:

@@ -21,7 +21,7 @@ class BatchCard:
     def __init__(self, page_context: PageContext, state: PayoutDetail) -> None:
         self._page_context = page_context
         self._state = state
-        with card("Transactions", "one a batch; retries take others", flush=True):
+        with card("Transactions", "one per batch; retries use new ones", flush=True):
             self._table = html()
             self._pager = Pager(_PAGE_SIZE, self._refresh)
 
@@ -42,7 +42,7 @@ class BatchCard:
             heads = ["Batch", "State", *figures, "Transaction"]
             self._table.content = table(heads, map(self._cells, rows), label="Transactions")
         else:
-            self._table.content = empty("None yet", "They are planned when it is frozen.")
+            self._table.content = empty("No transactions yet", "They are planned when the amounts are locked.")
         self._pager.show(rows, state.status.progress.batch_count)
 
     def _cells(self, batch: BatchPayout) -> tuple[object, ...]:

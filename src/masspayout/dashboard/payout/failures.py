@@ -36,7 +36,7 @@ class FailureCard:
         self._place.clear()
         with self._place:
             if distribution.status is DistributionStatus.FAILED and distribution.failure_message:
-                title = "It stopped." if distribution.executed_at else "It did not start."
+                title = "The payout stopped." if distribution.executed_at else "The payout did not start."
                 html(callout("bad", title, why_unpaid(distribution)))
             if state.status.failures:
                 with card("Failures by reason", f"{plural(sum(state.status.failures.values()), 'holder')} in all"):
@@ -56,4 +56,5 @@ class FailureCard:
             )
             if may_retry(self._page_context, state):
                 retry = partial(self._actions.retry_reason, state, code)
-                button(f"Retry these {number:,} …", self._page_context.handler(Permission.PAY, retry), small=True)
+                label = "Retry this holder …" if number == 1 else f"Retry these {number:,} holders …"
+                button(label, self._page_context.handler(Permission.PAY, retry), small=True)

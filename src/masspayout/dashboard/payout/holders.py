@@ -22,7 +22,7 @@ from masspayout.kernel.roles import Permission
 from masspayout.ledger.failures import describe_failure
 
 _PAGE_SIZE = 20
-_FILTERS = {"all": "Everybody", "failed": "Failed", "unpaid": "Unpaid", "paid": "Paid"}
+_FILTERS = {"all": "All", "failed": "Failed", "unpaid": "Unpaid", "paid": "Paid"}
 
 
 class HolderCard:
@@ -39,7 +39,7 @@ class HolderCard:
             with ui.element("div").classes("card-tools"):
                 self._tabs = ui.element("div").classes("tabs").props('role="group" aria-label="Which holders"')
                 self._search = (
-                    ui.input(placeholder="Account id begins with", on_change=self._searched)
+                    ui.input(placeholder="Search by start of account id", on_change=self._searched)
                     .props('outlined dense clearable debounce=250 aria-label="Search accounts"')
                     .classes("grow")
                 )
@@ -135,7 +135,7 @@ class HolderCard:
         for holder in rows:
             with ui.element("div").classes("card-tools"):
                 box = ui.checkbox(value=holder.account_id in self._chosen)
-                box.props(f'dense aria-label="Choose {holder.account_id}"')
+                box.props(f'dense aria-label="Select {holder.account_id}"')
                 box.on_value_change(lambda event, holder=holder: self._choose(holder.account_id, event.value))
                 reason = describe_failure(holder.failure_code or "").sentence
                 html(h("div", account(holder.account_id), h("div", reason, class_="note")), classes="grow")
@@ -146,7 +146,7 @@ class HolderCard:
     def _choose(self, account_id: str, chosen: bool) -> None:
         (self._chosen.add if chosen else self._chosen.discard)(account_id)
         self._some.set_enabled(bool(self._chosen))
-        self._some.set_text(f"Retry the {len(self._chosen)} chosen …" if self._chosen else "Retry the chosen …")
+        self._some.set_text(f"Retry {len(self._chosen)} selected …" if self._chosen else "Retry selected …")
 
     def _show_choosing(self, visible: bool) -> None:
         self._choosing.clear()
@@ -155,9 +155,9 @@ class HolderCard:
             return
         with self._choosing:
             retry = self._page_context.handler(Permission.PAY, lambda: self._retry(sorted(self._chosen)))
-            self._some = button("Retry the chosen …", retry, small=True)
+            self._some = button("Retry selected …", retry, small=True)
             self._some.set_enabled(bool(self._chosen))
-            html(h("span", "Choose accounts that were mended, and pay only those.", class_="note"))
+            html(h("span", "Select accounts that were fixed, and pay only those.", class_="note"))
 
     async def _retry(self, accounts: Sequence[str]) -> None:
         await self._actions.retry_accounts(self._state, accounts)
@@ -170,16 +170,16 @@ def _state_of(holder: Entitlement) -> Html:
     if holder.failure_code:
         return chip("Failed", "bad")
     if not holder.is_payable:
-        return chip("Nothing due")
-    return chip("On its way", "live") if holder.attempt_id else chip("Waits")
+        return chip("None due")
+    return chip("In progress", "live") if holder.attempt_id else chip("Queued")
 
 
 def _nobody(chosen: str, prefix: str) -> Html:
     if prefix:
-        return empty("No such account", f"No account id of this payout begins with {prefix!r}.")
+        return empty("No matching account", f"No account id of this payout starts with {prefix!r}.")
     texts = {
-        "failed": ("Nobody failed", "Every payment that was tried so far arrived."),
-        "unpaid": ("Nobody is unpaid", "Whoever is owed something has it."),
-        "paid": ("Nobody is paid yet", "It shows here as soon as the ledger says so."),
+        "failed": ("No failures", "All payments sent so far were received."),
+        "unpaid": ("No unpaid holders", "All holders are paid."),
+        "paid": ("No holder paid yet", "Payments appear here when the ledger confirms them."),
     }
-    return empty(*texts.get(chosen, ("Nobody", "This payout has no holders.")))
+    return empty(*texts.get(chosen, ("No holders", "This payout has no holders.")))

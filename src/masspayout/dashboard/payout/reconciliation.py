@@ -1,4 +1,4 @@
-"""Reconciliation: the ledger's books against ours, account by account, as a verdict in green or red."""
+"""Reconciliation: ledger and database, account by account, as a verdict in green or red."""
 
 from nicegui import ui
 
@@ -15,11 +15,11 @@ from masspayout.payments import Reconciliation
 
 _BREAKS_SHOWN = 50
 _MEANINGS = {
-    "NOT_RECEIVED": "We say paid, the ledger moved nothing.",
-    "UNRECORDED": "The ledger moved money that we do not call paid.",
-    "WRONG_AMOUNT": "Both say paid, but not the same.",
-    "NOT_OWED": "The ledger moved money to somebody who is owed nothing.",
-    "REGISTER_CHANGED": "The entitlements are not those that were frozen.",
+    "NOT_RECEIVED": "Paid in the database, no payment on the ledger.",
+    "UNRECORDED": "Payment on the ledger, not paid in the database.",
+    "WRONG_AMOUNT": "Different amounts on the ledger and in the database.",
+    "NOT_OWED": "Payment on the ledger to an account that is owed nothing.",
+    "REGISTER_CHANGED": "The entitlements changed after the freeze.",
 }
 
 
@@ -29,10 +29,8 @@ class ReconciliationCard:
     def __init__(self, page_context: PageContext, state: PayoutDetail) -> None:
         self._page_context = page_context
         self._state = state
-        with card("Reconciliation", "the ledger's books against ours, account by account"):
-            self._verdict = html(
-                h("p", "Reads every transaction that was ever signed for this payout from the ledger.", class_="note")
-            )
+        with card("Reconciliation", "ledger and database, account by account"):
+            self._verdict = html(h("p", "Reads every transaction of this payout from the ledger.", class_="note"))
             with ui.element("div").classes("row"):
                 self._button = button("Reconcile now", page_context.handler(Permission.VIEW, self._reconcile))
 
@@ -49,10 +47,10 @@ class ReconciliationCard:
 def describe_verdict(verdict: Reconciliation, symbol: str | None) -> Html:
     """Return the verdict: green when ledger and database agree, else red with the breaks."""
     if verdict.agrees:
-        unpaid = f" {plural(verdict.unpaid_count, 'holder')} are still owed something." if verdict.unpaid_count else ""
-        head = callout("good", "They agree to the smallest unit.", f"No breaks.{unpaid}")
+        unpaid = f" {plural(verdict.unpaid_count, 'holder')} are still unpaid." if verdict.unpaid_count else ""
+        head = callout("good", "Ledger and database agree to the smallest unit.", f"No breaks.{unpaid}")
     elif verdict.breaks:
-        head = callout("bad", f"{plural(len(verdict.breaks), 'break')} found.", "Look at each of these accounts.")
+        head = callout("bad", f"{plural(len(verdict.breaks), 'break')} found.", "Check each of these accounts.")
     else:
         behind = f"Its books are up to {verdict.delay_seconds:,} s behind it. Reconcile again after that."
         head = callout(
@@ -77,5 +75,5 @@ def _breaks(verdict: Reconciliation, symbol: str | None) -> Html | None:
         for each in verdict.breaks[:_BREAKS_SHOWN]
     ]
     more = len(verdict.breaks) - len(rows)
-    heads = ["Account", "What is wrong", numbers("Database"), numbers("Ledger")]
+    heads = ["Account", "Break", numbers("Database"), numbers("Ledger")]
     return join(table(heads, rows, label="Breaks"), h("p", f"and {more:,} more", class_="note") if more > 0 else None)

@@ -26,8 +26,8 @@ def describe_preview(preview: Preview, symbol: str | None, last: Distribution | 
             ("Total", amount(preview.total_amount, symbol)),
             ("Largest", amount(preview.largest_amount, symbol)),
             ("Smallest", amount(preview.smallest_amount, symbol)),
-            ("Rounded away", f"{plural(rounded, 'holder')} whose share is 0" if rounded else "nobody"),
-            ("Stays with the payer", amount(preview.remainder_amount, symbol) if preview.remainder_amount else None),
+            ("Rounded to zero", plural(rounded, "holder") if rounded else "none"),
+            ("Remainder with payer", amount(preview.remainder_amount, symbol) if preview.remainder_amount else None),
             ("Transactions", count(preview.transaction_count)),
             ("Takes about", duration(preview.takes_seconds)),
             ("Estimated fees", amount(preview.fee_amount, preview.fee_symbol) if preview.fee_symbol else None),
@@ -48,21 +48,21 @@ def describe_preview(preview: Preview, symbol: str | None, last: Distribution | 
 def _funds(preview: Preview, symbol: str | None) -> Html:
     if preview.shortfall_amount:
         missing = amount(preview.shortfall_amount, symbol)
-        return callout("bad", "The funds do not suffice.", h("span", missing, " are missing. Fund the payer first."))
+        return callout("bad", "Insufficient funds.", h("span", missing, " missing. Fund the payer first."))
     if preview.fee_funds_amount is not None and preview.fee_funds_amount < preview.fee_amount:
         missing = amount(subtract(preview.fee_amount, preview.fee_funds_amount), preview.fee_symbol)
-        return callout("bad", "The funds for fees do not suffice.", h("span", missing, " are missing for the ledger."))
-    return callout("good", "The funds suffice.")
+        return callout("bad", "Insufficient funds for fees.", h("span", missing, " missing for the ledger's fees."))
+    return callout("good", "Sufficient funds.")
 
 
 def _unpayable(unpayable: Mapping[str, str], payable_count: int, unchecked_count: int) -> Html | None:
     unchecked = None
     if unchecked_count:
         checked = f"{payable_count - unchecked_count:,} of {payable_count:,} were checked."
-        unchecked = f"{checked} Those of the others who cannot receive it are found out when they are paid."
+        unchecked = f"{checked} The others are checked when they are paid."
     if not unpayable:
-        everybody = "Everybody who was checked could" if unchecked_count else "Everybody could"
-        return callout("good", f"{everybody} receive it, as things stand.", unchecked)
+        everybody = "All checked holders can" if unchecked_count else "All holders can"
+        return callout("good", f"{everybody} receive it now.", unchecked)
     lines = []
     for code, number in Counter(unpayable.values()).most_common():
         failure = describe_failure(code)
@@ -77,8 +77,8 @@ def _unpayable(unpayable: Mapping[str, str], payable_count: int, unchecked_count
         )
     return h(
         "div",
-        h("strong", f"{plural(len(unpayable), 'holder')} could not receive it, as things stand."),
-        h("p", "The others are paid all the same; these can be retried when they are mended."),
+        h("strong", f"{plural(len(unpayable), 'holder')} cannot receive it now."),
+        h("p", "The others are paid. Retry these once fixed."),
         h("ul", lines),
         h("p", unchecked) if unchecked else None,
         class_="callout warn",
@@ -93,10 +93,10 @@ def _change(preview: Preview, symbol: str | None, last: Distribution | None) -> 
     holders = preview.payable_count - last.payable_count
     sign = _sign(difference)
     more = f" ({sign}{percent(abs(difference), last.total_amount)})" if difference and last.total_amount else ""
-    whom = f"{_sign(holders)}{plural(abs(holders), 'holder')}" if holders else "as many holders"
+    whom = f"{_sign(holders)}{plural(abs(holders), 'holder')}" if holders else "the same number of holders"
     return h(
         "p",
-        "Against the last payout (",
+        "Compared with the last payout (",
         when(last.executed_at, "date"),
         "): ",
         h("strong", sign, amount(abs(difference), symbol)) if difference else "the same amount",

@@ -2,21 +2,21 @@
 
 from datetime import datetime
 
-from masspayout.dashboard.formats import when
+from masspayout.dashboard.formats import plural, when
 from masspayout.dashboard.markup import Content, Html, h
 from masspayout.db.entities import Distribution, DistributionStatus
 
 _Step = tuple[str, Content, str]
 
 
-def timeline(distribution: Distribution) -> Html:
+def timeline(distribution: Distribution, unpaid_count: int) -> Html:
     """Return the steps of a payout's life with their times."""
-    steps = [_created(distribution), _frozen(distribution), _started(distribution), _ended(distribution)]
+    steps = [_created(distribution), _frozen(distribution), _started(distribution), _ended(distribution, unpaid_count)]
     return h(
         "ol",
         (h("li", h("strong", name), time, class_=state or None) for name, time, state in steps),
         class_="timeline",
-        aria_label="What happened",
+        aria_label="Timeline",
     )
 
 
@@ -26,10 +26,10 @@ def _created(distribution: Distribution) -> _Step:
 
 def _frozen(distribution: Distribution) -> _Step:
     if distribution.is_frozen:
-        return "Frozen: who gets what is fixed", _time(distribution.frozen_at), "done"
+        return "Amounts locked", _time(distribution.frozen_at), "done"
     if distribution.status is DistributionStatus.PENDING:
-        return "Freezes when it is due", _time(distribution.record_time or distribution.scheduled_time), "now"
-    return "Was never frozen", None, ""
+        return "Amounts locked when due", _time(distribution.record_time or distribution.scheduled_time), "now"
+    return "Amounts not locked", None, ""
 
 
 def _started(distribution: Distribution) -> _Step:
@@ -39,19 +39,19 @@ def _started(distribution: Distribution) -> _Step:
     if distribution.status is DistributionStatus.PENDING:
         planned = distribution.scheduled_time
         waits = "now" if distribution.is_frozen else ""
-        return ("Starts by itself", _time(planned), waits) if planned else ("Waits to be executed", None, waits)
+        return ("Starts by itself", _time(planned), waits) if planned else ("Ready", None, waits)
     return "Did not start", None, ""
 
 
-def _ended(distribution: Distribution) -> _Step:
+def _ended(distribution: Distribution, unpaid_count: int) -> _Step:
     time = _time(distribution.updated_at)
     match distribution.status:
         case DistributionStatus.COMPLETED:
-            return "Everybody is paid", time, "good"
+            return "All holders paid", time, "good"
         case DistributionStatus.FAILED:
-            return ("Somebody is unpaid" if distribution.executed_at else "Failed"), time, "bad"
+            return f"{plural(unpaid_count, 'holder')} unpaid" if distribution.executed_at else "Failed", time, "bad"
         case DistributionStatus.CANCELLED:
-            return "Cancelled: nobody was paid", time, "done"
+            return "Cancelled: no holder paid", time, "done"
     return "Completed", None, ""
 
 

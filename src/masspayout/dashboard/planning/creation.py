@@ -44,15 +44,15 @@ async def create(payouts: Payouts, draft: Draft) -> Created:
         token = await payouts.list_token(draft.asset)
         terms = ListTerms(draft.distribution_type, draft.concept.strip() or None)
         made = await payouts.create_of_list(draft.asset, token, _list_of(draft), terms)
-        return Created("The payout is planned: review it, then execute it.", f"/payouts/{made.id}")
+        return Created("Payout created. Review it, then execute it.", f"/payouts/{made.id}")
     if draft.makes_series:
         new_series = await payouts.create_series(draft.asset, draft.terms(), draft.plan())
-        return Created("The series is made. It works while a worker runs.", f"/series/{new_series.id}")
+        return Created("Series created. A worker has to run to pay it.", f"/series/{new_series.id}")
     distribution = await payouts.create(draft.asset, draft.terms())
-    return Created("The payout is planned.", f"/payouts/{distribution.id}")
+    return Created("Payout created.", f"/payouts/{distribution.id}")
 
 
 def _list_of(draft: Draft) -> PayoutList:
     if draft.payout_list is None:
-        raise Invalid("There is no list yet, or it has bad rows.", "Upload a list, and mend what is wrong in it.")
+        raise Invalid("No payout list, or the list has bad rows.", "Upload a list and fix its bad rows.")
     return draft.payout_list

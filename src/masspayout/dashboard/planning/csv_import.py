@@ -32,7 +32,7 @@ class CsvUpload:
         self._symbol: str | None = None
         with ui.element("div").classes("stack"):
             self._upload = ui.upload(
-                label="Choose a CSV file, or drop it here",
+                label="Choose a CSV file or drop it here",
                 max_file_size=LARGEST_BYTES,
                 max_files=1,
                 auto_upload=True,
@@ -67,7 +67,7 @@ class CsvUpload:
         await self._check()
 
     def _rejected(self) -> None:
-        self._show(callout("bad", "This file was not taken.", "Choose one CSV file of up to 200 MB."))
+        self._show(callout("bad", "The file was not accepted.", "Choose one CSV file of up to 200 MB."))
 
     async def _check(self) -> None:
         """Read the list anew, and say what is wrong with it."""
@@ -82,7 +82,7 @@ class CsvUpload:
         else:
             total = to_decimal(self.payout_list.total_units, self._decimals)
             paid = h("span", plural(len(self.payout_list), "payment"), ", ", amount(total, self._symbol), " in all.")
-            self._show(callout("good", f"{self._name} is fine.", paid))
+            self._show(callout("good", f"{self._name} is valid.", paid))
         result = self._changed()
         if result is not None:
             await result
@@ -100,12 +100,12 @@ class CsvUpload:
             if found:
                 by_line.setdefault(int(found[1].replace(",", "")), []).append(problem[found.end() :].lstrip(",: "))
         with self._verdict:
-            html(callout("bad", error.message, "Mend these rows here and check again, or mend the file and upload it."))
+            html(callout("bad", error.message, "Fix these rows and check again, or upload the file fixed."))
             with ui.element("div").classes("stack"):
                 fields = {number: self._row(number, by_line[number]) for number in list(by_line)[:_EDITABLE_ROWS]}
             more = len(by_line) - len(fields)
             if more > 0:
-                html(h("p", f"{more:,} more rows are bad: mend the file for those.", class_="note"))
+                html(h("p", f"{more:,} more rows are bad. Fix them in the file.", class_="note"))
 
             async def fix() -> None:
                 for number, field in fields.items():

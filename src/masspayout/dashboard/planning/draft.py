@@ -42,7 +42,7 @@ class Draft:
 
     @property
     def distribution_type(self) -> DistributionType:
-        """What is being paid out."""
+        """The type of the payout."""
         return DistributionType(self.kind)
 
     def terms(self) -> Terms:
@@ -74,7 +74,7 @@ class Draft:
             return Trigger(self._decimal(self.minimum))
         start = self._time(self.start)
         if start is None:
-            raise Invalid("The first time is missing: when is the first one due?", "Fill in the first time.")
+            raise Invalid("The first payment time is missing.", "Fill in “First payment”.")
         return Calendar(Frequency(self.frequency), start, self._time(self.end), self.zone, DEFAULT_CATCH_UP)
 
     def _decimal(self, text: str) -> Decimal | None:

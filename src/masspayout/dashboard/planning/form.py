@@ -16,15 +16,15 @@ _KINDS = {
     DistributionType.SNAPSHOT: ("One-off", ""),
 }
 _SOURCES = {
-    PayoutType.PERCENTAGE: ("Pro rata", "A total is split by what each one holds, to the smallest unit."),
-    PayoutType.FIXED: ("The same for everyone", "A total is split evenly among all holders."),
-    LIST: ("A list", "A CSV file says which account gets how much."),
+    PayoutType.PERCENTAGE: ("Pro rata", "A total, split by balance to the smallest unit."),
+    PayoutType.FIXED: ("Equal amounts", "A total, split evenly among all holders."),
+    LIST: ("Payout list", "A CSV file with an amount per account."),
 }
 _EXECUTIONS = {
-    ExecutionType.MANUAL: ("By hand", "It is frozen now; you review it and start it."),
-    ExecutionType.SCHEDULED: ("At a time", "It starts by itself, once."),
-    ExecutionType.RECURRING: ("On a calendar", "Every hour, day, week or month."),
-    ExecutionType.AUTOMATIC: ("On a deposit", "Each time money arrives."),
+    ExecutionType.MANUAL: ("Manual", "You review it and start it."),
+    ExecutionType.SCHEDULED: ("Scheduled", "Starts once, at a time you set."),
+    ExecutionType.RECURRING: ("Recurring", "Every hour, day, week or month."),
+    ExecutionType.AUTOMATIC: ("When funds arrive", "Starts on each deposit."),
 }
 _FREQUENCIES = {frequency.value: frequency.value.capitalize() for frequency in Frequency}
 _FIELD = "outlined dense bottom-slots"
@@ -38,7 +38,7 @@ class PayoutForm:
     def __init__(self, assets: Sequence[Asset], asset: Asset, changed: Changed, execution: str) -> None:
         self._assets = {each.token_id: each for each in assets} | {asset.token_id: asset}
         self._changed = changed
-        with card("1. What"):
+        with card("1. Payout"):
             self._asset = ui.select(
                 {token_id: f"{each.name} ({each.symbol})" for token_id, each in self._assets.items()},
                 value=asset.token_id,
@@ -46,16 +46,16 @@ class PayoutForm:
                 with_input=True,
                 on_change=self._reshape,
             ).props("outlined dense")
-            self._kind = Choices("What is paid out", _KINDS, DistributionType.DIVIDEND, changed, tight=True)
-            self._concept = self._input("What it is for", hint="Holders and colleagues know it by this: Dividend 2026.")
-        with card("2. Who gets how much"):
-            self._source = Choices("How it is divided", _SOURCES, PayoutType.PERCENTAGE, self._reshape)
+            self._kind = Choices("Type", _KINDS, DistributionType.DIVIDEND, changed, tight=True)
+            self._concept = self._input("Name", hint="For example: Dividend 2026.")
+        with card("2. Amounts"):
+            self._source = Choices("Split", _SOURCES, PayoutType.PERCENTAGE, self._reshape)
             self._amount = self._input("Total to divide", hint="In whole tokens, with a point before the decimals.")
             self._list_place = ui.element("div").classes("wide")
             with self._list_place:
                 self._list = CsvUpload(changed)
-        with card("3. When"):
-            self._execution = Choices("What starts it", _EXECUTIONS, execution, self._reshape)
+        with card("3. Start"):
+            self._execution = Choices("Start", _EXECUTIONS, execution, self._reshape)
             self._times()
         self._more()
 
@@ -64,17 +64,17 @@ class PayoutForm:
             self._at = self._time("Pay at")
             self._frequency = ui.select(_FREQUENCIES, value="MONTHLY", label="How often", on_change=self._changed)
             self._frequency.props(_FIELD)
-            self._start = self._time("The first one")
-            self._end = self._time("The last one (optional)")
-            self._zone = self._input("Time zone", value="UTC", hint="Times above are of this zone.")
-            self._minimum = self._input("Least deposit (optional)", hint="Smaller deposits start nothing.")
+            self._start = self._time("First payment")
+            self._end = self._time("Last payment (optional)")
+            self._zone = self._input("Time zone", value="UTC", hint="For the times above.")
+            self._minimum = self._input("Minimum deposit (optional)", hint="Smaller deposits start no payout.")
 
     def _more(self) -> None:
         self._extras = ui.expansion("More: record time, exclusions").classes("card wide").props("dense")
         with self._extras, ui.element("div").classes("fields"):
             self._record = self._time("Record time (optional)")
-            self._excluded = self._input("Exclude accounts", hint="They get nothing; separated by spaces.")
-            self._included = self._input("Pay all the same", hint="Treasury, payer or contract, if so wanted.")
+            self._excluded = self._input("Exclude accounts", hint="Separated by spaces.")
+            self._included = self._input("Also pay", hint="Treasury, payer or contract account.")
 
     async def show(self) -> None:
         """Show what the choices call for."""
@@ -133,9 +133,9 @@ class PayoutForm:
         asset = self.asset
         symbol = asset.payment_token_symbol or ""
         unit = f", in {symbol}" if symbol else ""
-        optional = " (optional: else the deposit)" if execution == ExecutionType.AUTOMATIC else ""
+        optional = " (optional; default: the deposit)" if execution == ExecutionType.AUTOMATIC else ""
         self._amount.props["label"] = f"Total to divide{unit}{optional}"
-        self._minimum.props["label"] = f"Least deposit{unit} (optional)"
+        self._minimum.props["label"] = f"Minimum deposit{unit} (optional)"
         await self._list.use_token(asset.payment_token_decimals or 0, symbol)
         await self._changed()
 

@@ -327,7 +327,7 @@ def _refused(url: URL, error: Exception) -> MassPayoutError:
         )
     return DatabaseMismatch(
         f"The database {url.database} does not take the migration: {reason}. Nothing was changed.",
-        "Mend what it says, then see what else differs: ",
+        "Fix what it says, then list other differences: ",
         Action.CHECK_DATABASE,
     )
 

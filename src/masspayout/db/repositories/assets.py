@@ -41,7 +41,7 @@ class Assets(Repository[Asset]):
         if asset is None:
             raise NotFound(
                 f"There is no asset {reference!r}.",
-                "See what there is with: ",
+                "List the tokens with: ",
                 Action.LIST_ASSETS,
                 ". Import it with: ",
                 Action.IMPORT_ASSET.on(reference),

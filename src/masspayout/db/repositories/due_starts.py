@@ -26,7 +26,7 @@ def database_reason(error: BaseException) -> str:
 def rows_refused(distribution_id: uuid.UUID, error: BaseException) -> Conflict:
     """Return the error of a distribution whose rows PostgreSQL refuses."""
     return Conflict(
-        f"The database refuses what distribution {distribution_id} is to write: {database_reason(error)}.",
+        f"The database refuses what payout {distribution_id} is to write: {database_reason(error)}.",
         _remove_rows(distribution_id),
     )
 

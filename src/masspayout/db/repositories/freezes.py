@@ -300,7 +300,7 @@ class Freeze:
         totals = await self._end(rows)
         if taken.one() != totals.entitlement_count:
             raise Conflict(
-                f"The rows in holder of distribution {self.distribution.id} were changed while they were read: nothing "
+                f"The rows in holder of payout {self.distribution.id} were changed while they were read: nothing "
                 "was written.",
                 "Try again.",
             )

@@ -356,7 +356,7 @@ class EvmLedger:
                     f"{address} is no contract on an EVM chain, where nothing else pays holders.",
                     "Set PAYER_ACCOUNT_ID, or the asset's ",
                     Field.LIFECYCLE_CONTRACT,
-                    ", to a paying contract's address (0x…); make one with: ",
+                    ", to a paying contract's address (0x…); create one with: ",
                     Action.DEPLOY_CONTRACT,
                 )
             self._contracts[address] = await recognise(self.node, address)

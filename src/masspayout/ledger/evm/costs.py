@@ -75,7 +75,7 @@ class Costs:
             raise LedgerRejected(
                 code or REVERTED,
                 f"The contract {contract.address} would not pay: {error.message}.",
-                "See what is the matter with: ",
+                "Find the cause with: ",
                 Action.EXAMINE,
             ) from None
         if estimated > limit:

@@ -101,7 +101,7 @@ class SenderAccount:
             if found == self._public_key:
                 return parity
         raise LedgerRejected(
-            "INVALID_SIGNATURE", f"The signature is not the one of {self.address}.", "Ask whoever keeps the key."
+            "INVALID_SIGNATURE", f"The signature is not the one of {self.address}.", "Ask the holder of the key."
         )
 
 

@@ -279,4 +279,4 @@ def _require_payable(token: Token, payer_account_id: str) -> None:
         )
     drawback = drawback_of(token, payer_account_id)
     if drawback is not None:
-        raise Conflict(f"Nobody should be paid in {token.token_id}: {drawback}", "Pay in another token.")
+        raise Conflict(f"No payout should be paid in {token.token_id}: {drawback}", "Pay in another token.")

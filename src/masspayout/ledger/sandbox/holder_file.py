@@ -8,7 +8,7 @@ from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import Invalid, InvalidRows, NotFound
 
 _HEADER = ["account_id", "balance"]
-_HINT = "Mend these rows; nothing was created."
+_HINT = "Fix these rows; nothing was created."
 
 
 def read_holder_file(path: Path) -> Iterator[tuple[str, int]]:

@@ -62,8 +62,8 @@ class Identity:
         """
         if not self.may(permission):
             raise Forbidden(
-                f"{self.name!r} is {self.role}, which may not {permission}.",
-                f"It takes the role {Role.least_with(permission)}: ask an admin for it.",
+                f"{self.name!r} has the role {self.role}; {permission} needs the role {Role.least_with(permission)}.",
+                "Ask an admin for it.",
             )
 
     def actor(self, source_address: str | None) -> Actor:

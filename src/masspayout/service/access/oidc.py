@@ -110,7 +110,7 @@ class OpenIdProvider:
         if "error" in answer:
             raise NotAuthenticated(f"The provider refused: {answer['error'][:100]!r}.", "Ask who runs it.")
         if not secrets.compare_digest(answer.get("state", "").encode(), begun.state.encode()):
-            raise NotAuthenticated("The provider's answer belongs to another login.", "Begin to log in again.")
+            raise NotAuthenticated("The provider's answer belongs to another sign-in.", "Start the sign-in again.")
         metadata = await self._discover()
         form = {
             "grant_type": "authorization_code",
@@ -130,7 +130,7 @@ class OpenIdProvider:
             self._registry(begun).validate(token.claims)
         except (JoseError, httpx.HTTPError, ValueError, KeyError, AttributeError) as error:
             raise NotAuthenticated(
-                f"The provider's answer is not good: {type(error).__name__}.", "Begin to log in again."
+                f"The provider's answer is not valid: {type(error).__name__}.", "Start the sign-in again."
             ) from None
         return dict(token.claims)
 
@@ -194,7 +194,7 @@ class OpenIdProvider:
     def _unusable(self, reason: str) -> NotAuthenticated:
         return NotAuthenticated(
             f"The OpenID Connect provider {self._issuer} cannot be used: {reason}.",
-            "Check OIDC_ISSUER, or log in with a password.",
+            "Check OIDC_ISSUER, or sign in with a password.",
         )
 
 
@@ -217,4 +217,6 @@ def _read_begun(text: str) -> _Begun:
     try:
         return _Begun(**json.loads(text))
     except (ValueError, TypeError):
-        raise NotAuthenticated("This browser did not begin to log in, or too long ago.", "Begin again.") from None
+        raise NotAuthenticated(
+            "The sign-in was not started in this browser, or too long ago.", "Begin again."
+        ) from None

@@ -104,9 +104,9 @@ async def find_session(database: Database, text: str) -> Identity:
         async with database.single_statement() as work:
             login = await work.login_sessions.find_by_prefix(prefix)
     if login is None or not matches(text, login.digest):
-        raise NotAuthenticated("You are not logged in.", "Log in.")
+        raise NotAuthenticated("You are not signed in.", "Sign in.")
     if login.ended_at is not None or login.expires_at <= datetime.now(UTC) or login.user.disabled:
-        raise NotAuthenticated("Your session is over.", "Log in again.")
+        raise NotAuthenticated("Your session has expired.", "Sign in again.")
     return Identity.of_session(login)
 
 
@@ -118,7 +118,7 @@ async def log_out(database: Database, identity: Identity) -> None:
 
 def _stale_link() -> NotAuthenticated:
     return NotAuthenticated(
-        "This login link was used already, or its time is over.",
+        "This sign-in link was used already, or has expired.",
         "Ask an admin for a new one: ",
         Action.MAKE_LOGIN_LINK,
     )

@@ -37,7 +37,7 @@ class LoginAttempt:
                     continue
                 seconds = math.ceil(await throttles.seconds_to_wait(key)) or 1
                 raise TooManyRequests(
-                    "There were too many failed logins.", f"Wait {seconds:,} seconds.", retry_after_seconds=seconds
+                    "Too many failed sign-ins.", f"Wait {seconds:,} seconds.", retry_after_seconds=seconds
                 )
 
     async def succeed(self) -> None:

@@ -43,9 +43,9 @@ async def create_token(
     """
     name = name.strip()
     if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
-        raise Invalid(f"{name!r} is no name for a token.", f"Say in up to {_LONGEST_NAME} characters what it is for.")
+        raise Invalid(f"{name!r} is no name for a token.", f"Name it in up to {_LONGEST_NAME} characters.")
     if expires_in is not None and not timedelta(0) < expires_in <= _LONGEST_LIFE:
-        raise Invalid(f"A token cannot be good for {expires_in}.", "Give it up to ten years, such as 90d.")
+        raise Invalid(f"A token cannot expire in {expires_in}.", "Choose up to ten years, such as 90d.")
     secret = new_secret(SecretKind.TOKEN)
     token = ApiToken(
         name=name,
@@ -76,7 +76,7 @@ async def find_token(work: UnitOfWork, reference: str) -> ApiToken:
         found = None
     found = found or await tokens.find_by_prefix(reference)
     if found is None:
-        raise NotFound("There is no such token.", "See what there is with: ", Action.LIST_TOKENS)
+        raise NotFound("There is no such token.", "List the tokens with: ", Action.LIST_TOKENS)
     return found
 
 
@@ -87,7 +87,7 @@ async def revoke_token(work: UnitOfWork, token: ApiToken) -> None:
         Conflict: The token was revoked before.
     """
     if not await work.api_tokens.revoke(token.id, datetime.now(UTC)):
-        raise Conflict(f"The token {token.name!r} is revoked already.", "Make a new one if you need one.")
+        raise Conflict(f"The token {token.name!r} is revoked already.", "Create a new one if you need one.")
     audit.record(work, "token.revoked", token.id, before={"name": token.name, "prefix": token.prefix})
 
 
@@ -103,12 +103,12 @@ async def authenticate_token(database: Database, text: str) -> Identity:
     async with database.single_statement() as work:
         token = await work.api_tokens.find_by_prefix(prefix)
     if token is None or not matches(text, token.digest):
-        raise NotAuthenticated("There is no such API token.", "Check it, or have an admin make a new one.")
+        raise NotAuthenticated("There is no such API token.", "Check it, or have an admin create a new one.")
     now = datetime.now(UTC)
     if token.revoked_at is not None:
-        raise NotAuthenticated("This API token was revoked.", "Have an admin make a new one.")
+        raise NotAuthenticated("This API token was revoked.", "Have an admin create a new one.")
     if token.expires_at is not None and token.expires_at <= now:
-        raise NotAuthenticated("This API token has expired.", "Have an admin make a new one.")
+        raise NotAuthenticated("This API token has expired.", "Have an admin create a new one.")
     if token.owner is not None and token.owner.disabled:
         raise NotAuthenticated("The user whom this API token belongs to is disabled.", "Ask an admin.")
     if token.last_used_at is None or now - token.last_used_at >= _LAST_USED_PRECISION:

@@ -71,7 +71,7 @@ async def find_user(work: UnitOfWork, name: str) -> User:
     """
     user = await work.users.find_by_name(name.strip().lower())
     if user is None:
-        raise NotFound(f"There is no user {name!r}.", "See who there is with: ", Action.LIST_USERS)
+        raise NotFound(f"There is no user {name!r}.", "List the users with: ", Action.LIST_USERS)
     return user
 
 

@@ -34,16 +34,16 @@ async def webhooks_are_taken(examination: Examination) -> str:
     """Every webhook accepts its deliveries."""
     troubled = await examination.diagnosis.troubled_webhooks()
     if not troubled:
-        return "All was taken, or nobody listens."
+        return "All deliveries were accepted, or there are no webhooks."
     first = troubled[0]
     how = f": {first.given_up:,} given up within a day, {first.overdue:,} waiting for more than an hour"
     then: tuple[Part, ...] = (", and send again what was given up: ", Action.SEND_DELIVERY_AGAIN)
     if first.off_since is not None:
-        how = f" took nothing since {first.off_since:%Y-%m-%d %H:%M} UTC and is switched off"
+        how = f" accepted nothing since {first.off_since:%Y-%m-%d %H:%M} UTC and is switched off"
         then = (", and switch it on again: ", Action.ENABLE_WEBHOOK.on(first.id))
     raise Problem(
-        f"{len(troubled)} webhook(s) do not take what they are sent; {first.url}{how}. {first.error or ''}".rstrip(),
-        "Mend the target, try it with ",
+        f"{len(troubled)} webhook(s) do not accept their deliveries; {first.url}{how}. {first.error or ''}".rstrip(),
+        "Fix the target, test it with ",
         Action.TRY_WEBHOOK.on(first.id),
         *then,
         details=[f"{row.url}: {row.given_up:,} given up, {row.overdue:,} overdue" for row in troubled],

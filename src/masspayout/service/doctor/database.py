@@ -31,7 +31,7 @@ async def server_answers(examination: Examination) -> str:
 async def login_is_accepted(examination: Examination) -> str:
     """The server accepts the login of our role."""
     _raise_if(examination, ErrorStage.LOGIN)
-    return f"The role {examination.url.username} is let in."
+    return f"The role {examination.url.username} may connect."
 
 
 async def database_exists(examination: Examination) -> str:

@@ -129,7 +129,7 @@ async def run_checks(checks: Sequence[Check], examination: Examination, patience
         needed = results.get(check.needs or "")
         if needed is not None and needed.status is not Status.OK:
             # At the end of a chain of checks, the one to fix is still the first that failed.
-            reason = needed.message if needed.status is Status.NOT_CHECKED else f"First mend: {needed.name}."
+            reason = needed.message if needed.status is Status.NOT_CHECKED else f"First fix: {needed.name}."
             results[check.name] = Result(check.name, Status.NOT_CHECKED, reason)
         else:
             results[check.name] = await _run(check, examination, patience_seconds)

@@ -57,10 +57,10 @@ async def payouts_are_bound_to_this_ledger(examination: Examination) -> str:
     not_begun = [one.distribution_id for one in on_other_ledgers if one.status.can_cancel]
     way = NextStep(f"Go on with {settings_of(bound_identity)}, then: ", Action.START_WORKER)
     if not_begun:
-        call_off = ("Call off what has not begun (", Action.CANCEL_DISTRIBUTION.on(not_begun[0]), ")")
+        call_off = ("Cancel what has not begun (", Action.CANCEL_DISTRIBUTION.on(not_begun[0]), ")")
         way = NextStep(*call_off, f", or go on with {settings_of(bound_identity)}, then: ", Action.START_WORKER)
     raise Problem(
-        f"{len(on_other_ledgers)} distribution(s) wait on another ledger than {await examination.ledger.identity()}, "
+        f"{len(on_other_ledgers)} payout(s) wait on another ledger than {await examination.ledger.identity()}, "
         f"to which the settings lead; the first of them on {bound_identity}.",
         way,
         details=[f"{one.distribution_id} {one.status}: {one.ledger_identity}" for one in on_other_ledgers],
@@ -75,8 +75,8 @@ async def tokens_can_be_paid_in(examination: Examination) -> str:
     if not paused:
         return "None that is needed is paused." if token_ids else "Nothing is due."
     raise Problem(
-        f"The payment token {', '.join(paused)} is paused, and distributions are due in it.",
-        "Have it unpaused by whoever holds its pause key (on the sandbox: ",
+        f"The payment token {', '.join(paused)} is paused, and payouts are due in it.",
+        "Have it unpaused by the holder of its pause key (on the sandbox: ",
         Action.UNPAUSE_ON_SANDBOX.on(paused[0]),
         "), then: ",
         Action.EXAMINE,
@@ -95,7 +95,7 @@ async def payer_can_pay(examination: Examination) -> str:
         missing = subtract(needed, held)
         if missing > 0:
             raise Problem(
-                f"The payer {payer} holds {held:,f} of {token_id}, and {len(dues)} distribution(s) need {needed:,f}: "
+                f"The payer {payer} holds {held:,f} of {token_id}, and {len(dues)} payout(s) need {needed:,f}: "
                 f"{missing:,f} are missing.",
                 f"Fund {payer} (on the sandbox: ",
                 Action.DEPOSIT_ON_SANDBOX.on(token_id, f"{missing:f}", payer),
@@ -103,7 +103,7 @@ async def payer_can_pay(examination: Examination) -> str:
                 Action.EXAMINE,
                 details=[_line(due) for due in dues],
             )
-    return f"Funded for {len(unpaid)} distribution(s) that are due." if unpaid else "Nothing is due."
+    return f"Funded for {len(unpaid)} payout(s) that are due." if unpaid else "Nothing is due."
 
 
 async def _require_able(examination: Examination, payer: str, token_id: str) -> None:
@@ -115,7 +115,7 @@ async def _require_able(examination: Examination, payer: str, token_id: str) -> 
         failure = describe_failure(code)
         raise Problem(
             f"The payer {payer} cannot send {token_id}: {failure.code}. {failure.sentence}",
-            "Mend the payer's account (on the sandbox: ",
+            "Fix the payer's account (on the sandbox: ",
             Action.UNFREEZE_ON_SANDBOX.on(payer, token_id),
             " or ",
             Action.ASSOCIATE_ON_SANDBOX.on(payer, token_id),

@@ -40,12 +40,12 @@ async def somebody_works(examination: Examination) -> str:
     waiting = await diagnosis.waiting(payment=PAY_DISTRIBUTION, recovery=RECOVER)
     if waiting.distributions or waiting.jobs:
         raise Problem(
-            f"No worker is running, and {waiting.distributions} distribution(s) and {waiting.jobs} other job(s) wait "
+            f"No worker is running, and {waiting.distributions} payout(s) and {waiting.jobs} other job(s) wait "
             "for one.",
             "Start one: ",
             Action.START_WORKER,
         )
-    return "No worker, nothing to do."
+    return "No worker and no jobs."
 
 
 async def no_job_is_stalled(examination: Examination) -> str:
@@ -68,7 +68,7 @@ async def no_job_failed(examination: Examination) -> str:
         return "None."
     raise Problem(
         f"{len(failed)} job(s) were given up, the last after {failed[-1].attempts} attempt(s).",
-        "Read in the worker's log why, mend that, and have a worker take up what is left: ",
+        "Read the reason in the worker's log, fix it, and have a worker take up the rest: ",
         Action.START_WORKER,
         details=[f"job {row.id} {row.task_name} failed at {row.failed_at:%Y-%m-%d %H:%M:%S} UTC" for row in failed],
     )
@@ -87,8 +87,7 @@ async def transactions_are_decided(examination: Examination) -> str:
         "A worker looks them up until the ledger has decided: ",
         Action.START_WORKER,
         details=[
-            f"{row.transaction_id} of distribution {row.distribution_id}, looked up {row.polls} times"
-            for row in undecided
+            f"{row.transaction_id} of payout {row.distribution_id}, looked up {row.polls} times" for row in undecided
         ],
     )
 
@@ -104,7 +103,7 @@ async def no_event_is_set_aside(examination: Examination) -> str:
         raise Problem(
             f"{sum(row.set_aside for row in troubled)} event(s) were set aside; the first of {first.contract_id}: "
             f"{first.first_error.rstrip('.')}.",
-            "Mend what it names, then: ",
+            "Fix what it names, then: ",
             Action.REPLAY_EVENTS.on(first.contract_id),
             details=details,
         )
@@ -120,10 +119,10 @@ async def what_is_due_starts(examination: Examination) -> str:
     """No distribution that is due fails to start again and again."""
     put_off = await examination.diagnosis.put_off_distributions()
     if not put_off:
-        return "None is put off."
+        return "None is delayed."
     first = put_off[0]
     raise Problem(
-        f"{len(put_off)} distribution(s) do not start; {first.id} ({first.symbol}): {first.failure_message}",
+        f"{len(put_off)} payout(s) do not start; {first.id} ({first.symbol}): {first.failure_message}",
         *_said_of(first),
         *(() if first.scheduled_time is None else _tried_again(first.id)),
         details=[f"{row.id} {row.symbol}: {row.failure_message}" for row in put_off],
@@ -137,12 +136,12 @@ async def no_distribution_waits_for_a_person(examination: Examination) -> str:
         return "None."
     first = failed[0]
     raise Problem(
-        f"{len(failed)} distribution(s) ended with somebody unpaid; {first.id} ({first.symbol}) with "
+        f"{len(failed)} payout(s) ended with unpaid holders; {first.id} ({first.symbol}) with "
         f"{first.failed:,} holder(s): {first.failure_message or 'each of them has a reason of its own.'}",
         *_said_of(first),
         "See the reasons: ",
         Action.SHOW_DISTRIBUTION.on(first.id),
-        ". When they are mended: ",
+        ". Once they are fixed: ",
         Action.RETRY_DISTRIBUTION.on(first.id),
         details=[f"{row.id} {row.symbol}: {row.failed:,} unpaid" for row in failed],
     )

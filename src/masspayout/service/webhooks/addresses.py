@@ -43,7 +43,7 @@ def check_url(url: str, *, allow_private: bool) -> SplitResult:
     if parts.scheme not in {"https", "http"} or not parts.hostname or port == 0:
         raise Invalid(f"{url!r} is not the URL of a web server.", hint)
     if parts.scheme == "http" and not allow_private:
-        raise Invalid(f"{url!r} is not encrypted.", "Use https, or set WEBHOOK_ALLOW_PRIVATE=true for a trial.")
+        raise Invalid(f"{url!r} is not encrypted.", "Use https, or set WEBHOOK_ALLOW_PRIVATE=true for a test.")
     if parts.username is not None or parts.fragment:
         raise Invalid("The URL carries a user name or a fragment.", "Leave them out: deliveries are signed.")
     try:

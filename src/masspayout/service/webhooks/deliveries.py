@@ -152,7 +152,7 @@ class Deliverer:
                 facts = {"enabled": False, "failing_since": since}
                 audit.record(work, "webhook.switched_off", target.id, before={"enabled": True}, after=facts)
         if since is not None:
-            _log.warning("webhook %s is switched off: %s took nothing since %s", target.id, target.url, since)
+            _log.warning("webhook %s is switched off: %s accepted nothing since %s", target.id, target.url, since)
 
     async def _deliver(self, pool: httpcore.AsyncConnectionPool, delivery: WebhookDelivery) -> DeliveryStatus | None:
         answer = await self._send(pool, delivery)

@@ -118,6 +118,6 @@ def _check_events(events: Sequence[str]) -> list[str]:
     known = {*EVENT_TYPES, *(f"{kind.split('.')[0]}.*" for kind in EVENT_TYPES)}
     unknown = [event for event in events if event not in known]
     if unknown or not events:
-        what = f"There is no event {unknown[0]!r}." if unknown else "There is nothing to hear of."
+        what = f"There is no event {unknown[0]!r}." if unknown else "No event types are given."
         raise Invalid(what, f"Choose among: {', '.join(sorted(known))}.")
     return sorted(set(events))

@@ -20,7 +20,7 @@ async def recognise(node: Node, address: str) -> PayingContract:
     if not await node.code(address):
         raise Invalid(
             f"There is no contract at {address}.",
-            "Check the address and the chain, or make one with: ",
+            "Check the address and the chain, or create one with: ",
             Action.DEPLOY_CONTRACT,
         )
     if await is_own(node, address):

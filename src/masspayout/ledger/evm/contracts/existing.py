@@ -82,7 +82,7 @@ class ExistingContract:
         await self._require_role(sender, known)
         if await self._ask("isPaused"):
             raise ContractPaused(
-                f"The contract {self.address} is paused, so nobody is paid.",
+                f"The contract {self.address} is paused, so no payment can be made.",
                 "Unpause it with: ",
                 Action.UNPAUSE_CONTRACT.on(self.address),
             )

@@ -105,7 +105,7 @@ class OwnContract:
             )
         if await self.ask("is_paused"):
             raise ContractPaused(
-                f"The contract {self.address} is paused, so nobody is paid.",
+                f"The contract {self.address} is paused, so no payment can be made.",
                 "Unpause it with: ",
                 Action.UNPAUSE_CONTRACT.on(self.address),
             )
