@@ -21,7 +21,7 @@ help:
 	@echo "make storm    every fault at real workers and servers for MINUTES=15, or the round of SEED=4711"
 	@echo "make restores restores and failovers at POINTS=20 points of a payout each; takes an hour"
 	@echo "make simulate the payment protocol under every fault for SEEDS=1000 seeds, or the trace of SEED=4711"
-	@echo "make check    formatting, lint, types and the direction of imports, as CI checks them"
+	@echo "make check    formatting, lint, spelling, types and the direction of imports, as CI checks them"
 	@echo "make format   put the code into its one format"
 	@echo "make bench    measure with N=100000 holders, or N=1000000"
 	@echo "make contract compile the paying contract into the package"
@@ -54,6 +54,7 @@ simulate: $(VENV)/.installed-dev
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
