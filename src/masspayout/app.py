@@ -1,6 +1,6 @@
-"""Every use case of payouts, once: what commands, requests, pages and jobs ask for.
+"""The use cases of payouts, each once, for commands, requests, pages and jobs.
 
-What has to be read from the ledger before, which transactions it takes and in which order, is nobody's business above.
+The reads of the ledger, the transactions and their order are decided here, not above.
 Beside this, edges read: lists and details come from the repositories.
 """
 
@@ -53,7 +53,7 @@ _RECONCILIATION_POLL_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ListWarning:
-    """What somebody should know before a list is paid.
+    """Warnings before a payout list is paid.
 
     Attributes:
         was_forgotten: The ledger shows payments of the list that the database does not know.
@@ -80,7 +80,7 @@ class PayoutDetail:
 
 
 class Payouts:
-    """What can be done with payouts.
+    """The use cases of payouts.
 
     A request may be sent again, by somebody who died before the answer came. ``resumed`` says so: what it asks for may
     be done already, and then nothing is done and nothing is wrong.
@@ -154,9 +154,9 @@ class Payouts:
         terms: ListTerms,
         warn: Callable[[ListWarning], None],
     ) -> Distribution:
-        """Return the distribution that pays a list: the one that is there, whatever the database forgot, or a new one.
+        """Return the distribution that pays a list: the existing one, adopted from the ledger if need be, or a new one.
 
-        What the ledger shows of the payer is read before; while that leaves the payer in doubt, this waits. Nothing is
+        The payer is synced before; while it stays in doubt, this waits. Nothing is
         written, not even the asset, before all of the list is known to be good and ``warn`` was told.
 
         Raises:
@@ -185,17 +185,17 @@ class Payouts:
         return made
 
     async def preview(self, distribution: Distribution) -> Preview:
-        """Say what executing a frozen distribution would do, as ``previews.preview`` does."""
+        """Preview a frozen distribution, as ``previews.preview`` does."""
         return await previews.preview(self._context, distribution)
 
     async def dry_run(self, asset: Asset, terms: Terms, *, on_progress: ProgressCallback = ignore_progress) -> Preview:
-        """Say what terms would come to, as ``previews.dry_run`` does. Nothing is written."""
+        """Return the dry run of terms, as ``previews.dry_run`` does. Nothing is written."""
         return await previews.dry_run(self._context, asset, terms, on_progress=on_progress)
 
     async def dry_run_of_list(
         self, token: PaymentToken, payout_list: PayoutList, *, on_progress: ProgressCallback = ignore_progress
     ) -> Preview:
-        """Say what a list would come to, as ``previews.dry_run_of_list`` does. Nothing is written."""
+        """Return the dry run of a list, as ``previews.dry_run_of_list`` does. Nothing is written."""
         return await previews.dry_run_of_list(self._context, token, payout_list, on_progress=on_progress)
 
     # Begun, stopped, tried again
@@ -266,7 +266,7 @@ class Payouts:
             return PayoutDetail(distribution, status, given)
 
     async def status(self, distribution_id: uuid.UUID) -> PayoutStatus:
-        """Say how a distribution stands.
+        """Return the status of a distribution.
 
         Raises:
             NotFound: There is none with this id.
@@ -275,7 +275,7 @@ class Payouts:
             return await _read_status(work, await work.distributions.get(distribution_id))
 
     async def progress(self, distribution_id: uuid.UUID) -> Progress:
-        """Say how far a distribution is, from its batches' counters: it may be asked often."""
+        """Return the progress of a distribution, from its batches' counters: cheap enough to poll."""
         async with self._context.database.unit_of_work() as work:
             return await work.batch_payouts.progress(distribution_id)
 
@@ -318,12 +318,12 @@ class Payouts:
         return await register_hashes.fix(self._context.database, self._context.ledger, distribution_id)
 
     async def report_payers(self) -> Sequence[PayerReport]:
-        """Say how each payer stands, from the database alone."""
+        """Return the report of each payer, from the database alone."""
         database = self._context.database
         return [await recovery.report(database, payer) for payer in await recovery.list_payers(database)]
 
     async def report_payer(self, payer: Payer) -> PayerReport:
-        """Say how a payer stands, from the database alone."""
+        """Return the report of a payer, from the database alone."""
         return await recovery.report(self._context.database, payer)
 
     async def note_withdrawal(self, account: str, transaction_id: str, token_id: str) -> None:

@@ -126,7 +126,7 @@ async def test_a_database_that_is_away_is_a_503_that_says_when_to_try_again(
 async def test_a_refusal_names_the_fields_that_it_is_about(admin: httpx.AsyncClient, world: World) -> None:
     terms = {"payout_type": "PERCENTAGE"}
     found = problem(await admin.post(f"/assets/{ASSET_TOKEN}/distributions", json=terms), 422)
-    assert found["next_step"] == "Say amount with a number above 0."
+    assert found["next_step"] == "Add amount with a number above 0."
     assert found["errors"] == [{"where": "body.amount", "what": found["detail"]}]
 
 

@@ -194,7 +194,7 @@ def test_accounts_that_cannot_receive_are_all_named_and_the_others_paid_on_reque
         (("--payout", "FIXED", "--amount", "9" * 100), "larger than any ledger can hold"),
         (("--payout", "FIXED", "--amount", "1", "--exclude", "me"), "'me' is not a valid account id."),
         (("--payout", "FIXED", "--amount", "1", "--record-time", "soon"), "'soon' is not a time."),
-        (("--payout", "FIXED", "--amount", "0.000001"), "rounds down to nothing"),
+        (("--payout", "FIXED", "--amount", "0.000001"), "rounds down to zero"),
         (
             ("--payout", "FIXED", "--amount", "1", "--exclude", "0.0.11", "--exclude", "0.0.12"),
             "No holder is eligible",

@@ -53,7 +53,7 @@ def test_the_doctor_finds_a_payout_that_is_ready_and_one_that_is_not(operator: O
     operator.say("evm", "fund", "10")
     assert "Funded for 1 payout(s) that are due." in operator.say("doctor")
     operator.say("evm", "pause")
-    assert "is paused, so nobody is paid" in operator.is_refused("doctor").out
+    assert "is paused, so no payment can be made" in operator.is_refused("doctor").out
 
 
 def test_nobody_is_paid_from_a_paused_or_an_empty_contract(operator: Operator) -> None:

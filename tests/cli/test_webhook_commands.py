@@ -50,7 +50,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Receiv
 def test_a_webhook_is_added_tried_and_removed(command_line: CommandLine, receiver: Receiver) -> None:
     assert "No webhooks yet" in command_line("webhook", "list").out
     said = command_line("webhook", "add", receiver.url)
-    assert "which is shown this once: whsec_" in said.out
+    assert "which is not shown again: whsec_" in said.out
     (listed,) = json.loads(command_line("webhook", "list", "--json").out)["items"]
     assert (listed["url"], listed["events"], listed["enabled"]) == (receiver.url, ["distribution.*"], True)
     assert "whsec_" not in command_line("webhook", "list").out

@@ -276,7 +276,7 @@ async def test_nobody_eligible_is_an_error_and_leaves_no_distribution(runtime: C
     world = await World.make(runtime, [("0.0.21", 10)])
     with pytest.raises(Invalid, match="No holder is eligible"):
         await world.plan("90", excluded_accounts=["0.0.21"])
-    with pytest.raises(Invalid, match="rounds down to nothing"):
+    with pytest.raises(Invalid, match="rounds down to zero"):
         await world.plan("0.000001", PayoutType.FIXED, included_accounts=["0.0.900"])
     async with runtime.database.unit_of_work() as session:
         assert (await Distributions(session).find_all()).total == 0

@@ -70,8 +70,6 @@ NO_FIRST_WORDS = """
 """
 # Nor does any other sentence of a docstring, or the description of an argument, begin with a clause without its noun.
 NO_SENTENCE_STARTS = "say says what whatever whether who whoever whom whomever whose"
-# Rooms and modules whose docstrings are still to be rewritten. This list only shrinks.
-LATER = "api app.py automation cli controls dashboard distributions payments worker"
 
 
 def docstrings(path: Path) -> Iterator[tuple[int, str]]:

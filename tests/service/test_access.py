@@ -146,7 +146,7 @@ async def test_a_user_logs_in_and_out(database: Database, database_url: URL, set
     assert cookie not in stored
     assert PASSWORD not in stored
     await access.log_out(database, identity)
-    with pytest.raises(NotAuthenticated, match="over"):
+    with pytest.raises(NotAuthenticated, match="expired"):
         await access.find_session(database, cookie)
 
 
@@ -218,7 +218,7 @@ async def test_a_session_ends_by_itself(database: Database, database_url: URL, s
     await add(database)
     _, cookie = await access.log_in(database, settings, "ana", PASSWORD)
     run_sql(database_url, "UPDATE login_session SET expires_at = now() - interval '1 second'")
-    with pytest.raises(NotAuthenticated, match="over"):
+    with pytest.raises(NotAuthenticated, match="expired"):
         await access.find_session(database, cookie)
 
 

@@ -349,7 +349,7 @@ async def test_an_event_that_was_set_aside(runtime: Context, database_url: URL) 
     await world.sandbox.admin.emit("0.0.6001", "Garbage", {})
     await poll(runtime, listener_id)
     problem = the_problem(await examine(database_url), "contract events")
-    assert "1 event(s) were set aside; the first of 0.0.6001: Garbage: Nothing is known of" in problem.message
+    assert "1 event(s) were set aside; the first of 0.0.6001: Garbage: There is no handler for" in problem.message
     assert problem.hint == "Fix what it names, then: masspayout listener replay 0.0.6001"
 
 

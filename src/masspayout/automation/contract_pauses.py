@@ -1,4 +1,4 @@
-"""What a paused LifeCycle Cash Flow contract does to payouts: they stop, and go on when it is unpaused.
+"""Pauses of LifeCycle Cash Flow contracts: payouts stop, and go on when the contract is unpaused.
 
 The assets' column ``contract_paused`` says how things stand; everything here follows from it, whenever it is called.
 """
@@ -18,16 +18,16 @@ _log = logging.getLogger(__name__)
 
 
 async def stop_running(work: UnitOfWork) -> None:
-    """Stop the payouts under way whose contract is paused. What was sent is settled; nothing new is signed."""
+    """Stop the payouts under way whose contract is paused. Sent attempts are settled; nothing new is signed."""
     for distribution_id in await work.distributions.find_running_though_paused():
         await stops.stop(work, distribution_id, CONTRACT_PAUSED)
 
 
 async def stop_and_resume(context: Context) -> None:
-    """Stop what runs under a paused contract, and let go on what a pause had stopped and no pause holds any more.
+    """Stop payouts under a paused contract, and resume those that a pause had stopped and no pause holds any more.
 
-    What had not begun is due again, and begins as after an outage. What cannot go on, for want of funds say, stays
-    FAILED for a person to retry.
+    Payouts that had not begun are due again, and begin as after an outage. Those that cannot go on, for want of funds
+    for example, stay FAILED and can be retried.
     """
     async with context.database.unit_of_work() as work:
         await stop_running(work)

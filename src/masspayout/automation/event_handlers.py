@@ -1,4 +1,4 @@
-"""What each kind of contract event means to payouts.
+"""Handlers of contract events, one for each kind.
 
     Deposit              money arrived: armed AUTOMATIC series make a distribution, unless a payment was sent back
     Transfer             the token changed hands: the registers of its assets are read again soon
@@ -6,7 +6,7 @@
     Paused, Unpaused     payouts of the contract's assets stop, or go on
     DistributionExecuted recorded only: we did it ourselves, or it is none of ours
 
-A handler writes within the caller's transaction. Whatever it raises but ``LedgerUnavailable`` sets the event aside.
+A handler writes within the caller's transaction. Any error of it but ``LedgerUnavailable`` sets the event aside.
 Events may come late and out of order, so a state is taken from the latest event on the ledger, not from the last read.
 """
 
@@ -63,7 +63,7 @@ async def look_up(ledger: Ledger, name: str, payload: Mapping[str, Any]) -> Name
 
 @dataclass(frozen=True, slots=True)
 class Handling:
-    """What handlers work with. ``now`` is the time as of which events are handled."""
+    """The parts that handlers work with. ``now`` is the time as of which events are handled."""
 
     work: UnitOfWork
     token: NamedToken
@@ -72,12 +72,12 @@ class Handling:
 
 
 async def handle(handling: Handling, event: ContractEvent) -> None:
-    """Do what an event calls for.
+    """Handle an event.
 
     Raises:
         Invalid: No such kind of event is known, or its payload lacks something.
         NotFound: It names a token that the ledger does not know.
-        LedgerUnavailable: What it names cannot be looked up now.
+        LedgerUnavailable: A token that it names cannot be looked up now.
     """
     handler = HANDLERS.get(event.name)
     if handler is None:

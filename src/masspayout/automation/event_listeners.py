@@ -1,7 +1,7 @@
-"""Event listeners: they read what contracts report, and have each event handled exactly once.
+"""Event listeners: they read the events of contracts, and have each handled exactly once.
 
 An event's row and everything that it calls for are written in one transaction, with the cursor: a crash leaves all of
-it or nothing. What makes an event "seen" is its row, not the cursor. So each poll reads again a little of what lies
+it or nothing. An event counts as seen by its row, not by the cursor. So each poll reads again a little of what lies
 before the cursor and finds events that came late, and whatever is delivered twice is handled once.
 
 An event that cannot be handled is set aside with its error, and the following ones go on; ``replay`` tries it again.
@@ -39,7 +39,7 @@ _NOT_ITS_FAULT = (LedgerUnavailable, LedgerUncertain, OperationalError)
 
 @dataclass(slots=True)
 class Polled:
-    """What came of a poll or a replay: how many new events were handled, and how many were set aside."""
+    """The result of a poll or a replay: the numbers of events handled and set aside."""
 
     contract_id: str
     handled: int = 0
@@ -138,7 +138,7 @@ class EventReader:
         Raises:
             AnotherLedger: Its events are those of another ledger.
             Conflict: The listener is switched off.
-            LedgerError: The ledger cannot be read now. What was handled before stays so.
+            LedgerError: The ledger cannot be read now. Events handled before stay so.
         """
         async with self._database.unit_of_work() as work:
             listener = await work.event_listeners.get(listener_id)
@@ -161,7 +161,7 @@ class EventReader:
 
         Raises:
             AnotherLedger: They are events of another ledger.
-            LedgerError: The ledger cannot be asked now. What was handled before stays so.
+            LedgerError: The ledger cannot be asked now. Events handled before stay so.
         """
         identity = await self._ledger.identity()
         async with self._database.unit_of_work() as work:

@@ -1,8 +1,8 @@
 """The scheduler: starts every distribution that is due, once, however many workers look for them.
 
-Whatever is due is a PENDING distribution whose time has come: a SCHEDULED one, an occurrence of a series, or one that
-an event made. What cannot start becomes FAILED and says why; when only the ledger is away, or the
-settings lead to another one, it stays for a later round. What fails for a reason that nobody foresaw stays as well, and
+A due distribution is PENDING and its time has come: a SCHEDULED one, an occurrence of a series, or one that
+an event made. One that cannot start becomes FAILED with the reason; when only the ledger is away, or the
+settings lead to another one, it stays for a later round. One that fails unexpectedly stays as well, and
 is tried again after growing pauses. Nothing of that keeps another one from starting.
 """
 
@@ -58,7 +58,7 @@ _FOUND_AT_ONCE = 1000
 
 
 class StartFailure(StrEnum):
-    """Why a distribution that was due did not start: its ``failure_code``. The message has the particulars."""
+    """The ``failure_code`` of a due distribution that did not start. The message has the particulars."""
 
     MISSED = "MISSED"  # nothing ran at its time, nor within the catch-up window of its series
     INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"  # the payer held less than the total
@@ -80,13 +80,13 @@ _FAILURES: dict[type[MassPayoutError], StartFailure] = {
 
 
 async def run_due(context: Context, now: datetime, backoff: Backoff | None = None) -> int:
-    """Start what is due at ``now``, the longest overdue first. Return how many distributions this call started.
+    """Start the distributions due at ``now``, the longest overdue first, and return how many were started.
 
     Of what has been due since the same minute, each worker takes its own order, so that two seldom work on the same
     one. Each distribution is tried once. A call that starts many looks again and again for what is due by then.
 
     Args:
-        context: What to work with.
+        context: The parts of the process.
         now: The present.
         backoff: The pauses of what failed in earlier calls; without it, everything due is tried.
 
@@ -146,10 +146,10 @@ async def _start_all(
     backoff: Backoff,
     registers: dict[uuid.UUID, datetime],
 ) -> int:
-    """Start some distributions, each in a transaction of its own. What fails is named, and keeps no other waiting.
+    """Start some distributions, each in a transaction of its own. A failing one is named, and keeps no other waiting.
 
     Raises:
-        LedgerUnavailable: Which ledger it is cannot be found out now.
+        LedgerUnavailable: The ledger cannot be identified now.
         DatabaseUnavailable: The database cannot be reached.
     """
     waiting = [one for one in due if not backoff.holds(one.id, now)]
@@ -193,7 +193,7 @@ async def _start_or_fail(
 async def _put_off(
     database: Database, distribution: DueStart, error: Exception, failures: int, until: datetime
 ) -> None:
-    """Say on a distribution, and in the log with the trace, why it did not start, and when it is tried again."""
+    """Record on a distribution, and in the log with the trace, why it did not start, and when it is tried again."""
     if isinstance(error, MassPayoutError):
         reason, next_step = error.message, error.next_step
     else:
@@ -240,7 +240,7 @@ async def _claim(work: UnitOfWork, due: DueStart, now: datetime) -> Distribution
 
 
 async def _fail(database: Database, distribution: DueStart, error: MassPayoutError) -> None:
-    """Say why it cannot start, unless somebody else has started or cancelled it meanwhile."""
+    """Record why a distribution cannot start, unless it was started or cancelled meanwhile."""
     code = _FAILURES.get(type(error), StartFailure.CANNOT_START)
     async with database.unit_of_work() as work:
         failed = await work.distributions.fail_to_start(distribution.id, code, error.message, error.next_step)

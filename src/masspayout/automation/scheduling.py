@@ -1,4 +1,4 @@
-"""When the occurrences of a series are due: pure arithmetic on calendars, no clock and no I/O.
+"""Due times of the occurrences of a series: pure arithmetic on calendars, no clock and no I/O.
 
 Occurrences are numbered from 0 and each is counted from the first, never from the one before, so nothing drifts: a
 monthly series that starts on 31 January is due on 28 February and again on 31 March. Days, weeks and months pass on the

@@ -45,14 +45,14 @@ _RECORDED = (*TERM_COLUMNS, "end_time", "time_zone", "catch_up_seconds")
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """When the occurrences of a recurring series are due.
+    """The calendar on which the occurrences of a recurring series are due.
 
     Attributes:
-        frequency: How often.
-        start_time: When the first is due; the others are counted from it.
+        frequency: The interval between occurrences.
+        start_time: The due time of the first; the others are counted from it.
         end_time: Nothing is due after it; None: it goes on until it is cancelled.
         time_zone: The IANA zone on whose wall clock days, weeks and months pass.
-        catch_up: How much overdue an occurrence may be and still be paid, when nothing ran at its time.
+        catch_up: The catch-up window: an occurrence overdue by more is not paid, but marked as missed.
     """
 
     frequency: Frequency
@@ -68,10 +68,10 @@ async def create(
     """Create a series: a recurring one with its first occurrence, an automatic one with a listener for its deposits.
 
     Args:
-        context: What to work with.
-        asset: What its distributions are paid on.
-        terms: What each of them pays out. An amount may be missing from those of a trigger: then it is the deposit.
-        plan: What makes them.
+        context: The parts of the process.
+        asset: The asset of its distributions.
+        terms: The terms of each. With a trigger they may lack the amount: then it is the deposit.
+        plan: The calendar or the trigger.
         now: The present, unless it is to be asked for.
 
     Raises:
@@ -151,10 +151,10 @@ async def make_distributions(
 
     Args:
         work: The caller's transaction.
-        series_id: Whose terms they have.
+        series_id: The series, which has their terms.
         times: When each is due.
         trigger_event_id: The event that is the reason for it.
-        deposit_amount: What a series without an amount of its own pays out, in whole payment tokens.
+        deposit_amount: The amount if the series has none of its own, in whole payment tokens.
     """
     made = await work.series.add_distributions(
         series_id, times, trigger_event_id=trigger_event_id, deposit_amount=deposit_amount
@@ -221,7 +221,7 @@ async def pause(work: UnitOfWork, series: Series) -> None:
 
 
 async def resume(work: UnitOfWork, series: Series) -> None:
-    """Let a series go on: PAUSED → ACTIVE. What fell due meanwhile is treated as after an outage.
+    """Resume a series: PAUSED → ACTIVE. Occurrences that fell due meanwhile are treated as after an outage.
 
     Raises:
         Conflict: It is not paused.

@@ -11,12 +11,12 @@ _FORM = re.compile(r"ON_DEPOSIT(?:\s*>=\s*(?P<amount>[0-9]+(?:\.[0-9]+)?))?", re
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """Which deposits start a payout. ``minimum_amount`` is in whole payment tokens; without one, each deposit does."""
+    """The deposits that start a payout: all, or those of a ``minimum_amount``, in whole payment tokens."""
 
     minimum_amount: Decimal | None = None
 
     def matches(self, amount: Decimal) -> bool:
-        """Whether a deposit of ``amount`` whole payment tokens starts a payout."""
+        """Return whether a deposit of ``amount`` whole payment tokens starts a payout."""
         return amount > 0 and (self.minimum_amount is None or amount >= self.minimum_amount)
 
     def __str__(self) -> str:

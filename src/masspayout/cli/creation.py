@@ -126,7 +126,7 @@ def create(
 
 @dataclass(frozen=True)
 class _Timing:
-    """What was typed about when to pay."""
+    """The options on when to pay, as they were typed."""
 
     at: str | None
     frequency: Frequency | None

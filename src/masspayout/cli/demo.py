@@ -31,7 +31,7 @@ app = typer.Typer()
 
 @dataclass(frozen=True, slots=True)
 class _Cast:
-    """Who plays in this run; every run has tokens and accounts of its own."""
+    """The accounts and tokens of a run; every run has its own."""
 
     bond: str
     euro: str

@@ -1,4 +1,4 @@
-"""How results look: tables and sentences for people, JSON for programs."""
+"""Output of commands: tables and sentences for people, JSON for programs."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from masspayout.kernel.json_forms import json_form
 
 
 class _Output(Console):
-    """Says things to whoever reads them. When nobody does any more (``| head -1``), the work goes on in silence."""
+    """A console that goes on in silence when its reader is gone (``| head -1``)."""
 
     def on_broken_pipe(self) -> None:
         _discard(self.file)
@@ -102,12 +102,12 @@ def show_list(
     """Show a list, or a page of it: as JSON with the list's length, or as a table.
 
     Args:
-        items: What JSON says of each.
+        items: The rows, as JSON has them.
         columns: The heads of the table.
-        rows: What the table says of each.
-        total: How long the list is, where that is not all.
-        as_json: Whether a program reads it.
-        empty: What is said of a list with nothing in it.
+        rows: The cells of each row of the table.
+        total: The length of the whole list, where this is a page of it.
+        as_json: Print JSON, for programs.
+        empty: The sentence for an empty list.
         right: The right-aligned columns.
     """
     length = len(items) if total is None else total

@@ -82,7 +82,7 @@ def statement(payer: PayerArgument, limit: LimitOption = 20, as_json: JsonOption
 
 
 def state(found: PayerReport) -> str:
-    """Return in a word how a payer stands. What is in doubt may explain itself; what is stopped needs a person."""
+    """Return the state of a payer in a word. One in doubt may open by itself; a stopped one needs a person."""
     if found.payer.is_being_read:
         return "in doubt"
     if found.unknown_count:

@@ -52,8 +52,8 @@ def recover(
 ) -> None:
     """Sync the statements of the payers, and adopt payments that the database had lost.
 
-    It is the first command after a restore. What is exactly a planned payment needs nobody; of anything else you say
-    what it was. Exit status 1 while a payer is stopped, or something still differs.
+    It is the first command after a restore. A debit that is exactly a planned payment is adopted by itself; you
+    explain any other. Exit status 1 while a payer is stopped, or something still differs.
     """
     answers = {
         EntryAnswer.LOST_PAYOUT: lost_payout,

@@ -1,4 +1,4 @@
-"""What several commands show alike: a distribution's failures, its result, a reconciliation's verdict."""
+"""Reports that several commands show: failures and result of a distribution, verdict of a reconciliation."""
 
 import uuid
 from collections.abc import Mapping

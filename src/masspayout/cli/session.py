@@ -1,4 +1,4 @@
-"""How a command gets at the business: one context for as long as it runs."""
+"""Sessions of commands: one context for as long as the command runs."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager

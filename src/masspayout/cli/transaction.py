@@ -1,4 +1,4 @@
-"""How a command gets at the database alone: one transaction, with no ledger and no queue of jobs beside it."""
+"""Transactions of commands on the database alone, with no ledger and no queue of jobs."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar

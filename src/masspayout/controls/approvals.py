@@ -19,9 +19,9 @@ from masspayout.settings import Settings
 
 
 async def demand(work: UnitOfWork, settings: Settings, distribution: Distribution) -> ApprovalCount:
-    """Have a frozen distribution wait for as many approvals as it needs, and say how many it has.
+    """Set how many approvals a frozen distribution needs, and return how many it has.
 
-    What it once needed it needs for ever: settings that ask for less hold for what is frozen from then on.
+    A number once set stays: settings that ask for fewer apply to distributions frozen later.
     """
     required = 0
     token_id, total_amount = distribution.payment_token_id, distribution.total_amount
@@ -70,11 +70,11 @@ def _next_step_of_changed(distribution: Distribution) -> NextStep:
 
 
 async def approve(database: Database, distribution_id: uuid.UUID, register_hash: str) -> ApprovalCount:
-    """Approve of a distribution, as the current actor.
+    """Approve a distribution, as the current actor.
 
     Args:
         database: Where it is.
-        distribution_id: What is approved.
+        distribution_id: The distribution to approve.
         register_hash: The hash that the approver was shown.
 
     Raises:
@@ -114,7 +114,7 @@ async def _approve(
 
 
 def _refusal(distribution: Distribution, register_hash: str, person: str) -> Conflict:
-    """Say why an approval was not taken."""
+    """Return the reason for which an approval was refused."""
     review_again = NextStep("Review it again: ", Action.SHOW_DISTRIBUTION.on(distribution.id))
     if not distribution.status.can_execute and not distribution.status.can_retry:
         return Conflict(f"Payout {distribution.id} is {distribution.status}: it cannot be approved.", review_again)

@@ -37,13 +37,13 @@ async def held_amount(ledger: Ledger, token: PaymentToken) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class FundsReading:
-    """What the ledger says of a payer before something is paid from it.
+    """The ledger's figures on a payer before a payment.
 
     Attributes:
-        token: What it is to pay in.
-        held_amount: What it holds, in whole payment tokens.
-        tariff: What the ledger charges for paying.
-        payer_error: What keeps it from paying, if anything does.
+        token: The payment token.
+        held_amount: The balance, in whole payment tokens.
+        tariff: The ledger's fees for paying.
+        payer_error: The reason for which the payer cannot pay, if any.
     """
 
     token: PaymentToken
@@ -72,12 +72,12 @@ async def read(ledger: Ledger, token: PaymentToken) -> FundsReading:
 
 
 def check(reading: FundsReading, due: Due, promised_amount: Decimal = Decimal(0)) -> None:
-    """Check that a payer could pay, and holds what is due and what the ledger charges for paying it.
+    """Check that a payer can pay, and holds the amount due and the ledger's fees.
 
     Args:
-        reading: What the ledger said.
-        due: What is to be paid.
-        promised_amount: What payouts under way have still to pay, which does not count as held.
+        reading: The ledger's figures.
+        due: The amount to pay.
+        promised_amount: The amount still to be paid by payouts under way, which does not count as held.
 
     Raises:
         Conflict: Something keeps the payer from paying: its contract is paused, say, or no key of ours may use it.

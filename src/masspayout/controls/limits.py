@@ -14,10 +14,10 @@ _DAY = timedelta(hours=24)
 async def spend(
     work: UnitOfWork, settings: Settings, distribution: Distribution, amount: Decimal, now: datetime
 ) -> None:
-    """Give an amount of a frozen distribution free to be paid, in the transaction in which it begins.
+    """Spend the amount of a frozen distribution within the limits, in the transaction in which it begins.
 
     Of several that begin at once, each waits until it is known whether those before it did: together they stay within
-    the limit. What is tried again counts once.
+    the limit. A retried amount counts once.
 
     Raises:
         LimitExceeded: It is more than one payout may be, or than is left of a day's limit.

@@ -1,4 +1,4 @@
-"""What must hold, besides its state, before a distribution begins to be paid or is tried again."""
+"""Conditions, besides its state, under which a distribution starts or is retried."""
 
 from datetime import datetime
 

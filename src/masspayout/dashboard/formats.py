@@ -1,4 +1,4 @@
-"""How figures, times and names are written: exact, grouped, and the same everywhere."""
+"""Formats of figures, times and names: exact, grouped, and the same everywhere."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

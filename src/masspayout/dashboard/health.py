@@ -1,4 +1,4 @@
-"""Whether ledger, listeners and workers are well, in a line each."""
+"""The health of ledger, listeners and workers, in a line each."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What money is called on a page: which token's symbol goes with an amount, and what a payout is called."""
+"""Labels of amounts and payouts: the symbol that goes with an amount, the name of a payout."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""What there is to do next, in the words of the dashboard: its pages, buttons and labels."""
+"""Next steps in the words of the dashboard: its pages, buttons and labels."""
 
 from masspayout.db.entities import Distribution
 from masspayout.kernel.errors import MassPayoutError
@@ -53,12 +53,12 @@ in_browser = wording(_PLACES, _LABELS)
 
 
 def words_of(error: MassPayoutError) -> str:
-    """Say what is wrong, and what to do next."""
+    """Return the sentence of an error, with its next step."""
     return with_next_step(error.message, error.next_step)
 
 
 def why_unpaid(distribution: Distribution) -> str:
-    """Say why a distribution does not go on, and what to do about it."""
+    """Return the reason for which a distribution does not go on, with the next step."""
     return with_next_step(distribution.failure_message, distribution.failure_next_step)
 
 

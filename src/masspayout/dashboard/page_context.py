@@ -47,7 +47,7 @@ class PageContext:
 
     @property
     def payouts(self) -> Payouts:
-        """What can be done with payouts."""
+        """The use cases of payouts."""
         return Payouts(self.context)
 
     def unit_of_work(self) -> AbstractAsyncContextManager[UnitOfWork]:
@@ -55,7 +55,7 @@ class PageContext:
         return self.context.database.unit_of_work()
 
     def may(self, permission: Permission) -> bool:
-        """Whether the visitor may do something, so that a page shows only what can be pressed."""
+        """Return whether the visitor has a permission, so that a page shows only buttons that work."""
         return self.identity.may(permission)
 
     def argument(self, name: str, default: str = "") -> str:
@@ -67,7 +67,7 @@ class PageContext:
     ) -> Callable[Arguments, Awaitable[None]]:
         """Return an event handler that asks again whether the visitor may do this, then does it in their name.
 
-        What goes wrong is shown as a message: one sentence that says what is wrong, one that says what to do.
+        An error is shown as a message: one sentence on the error, one on the next step.
         """
 
         @wraps(action)

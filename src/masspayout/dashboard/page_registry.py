@@ -35,9 +35,9 @@ class PageRegistry:
 
         Args:
             path: Where it is; parts in braces are the request's ``path_params``.
-            title: What the browser's tab says.
-            section: Which entry of the navigation it belongs to.
-            permission: What one must be allowed to do, to see it.
+            title: The title of the browser's tab.
+            section: The entry of the navigation that it belongs to.
+            permission: The permission that the page needs.
         """
 
         def decorate(build: Build) -> Build:

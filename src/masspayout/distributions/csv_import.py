@@ -31,7 +31,7 @@ _MAX_LINE_BYTES = 500
 
 @dataclass(frozen=True, slots=True)
 class PayoutList:
-    """Who is paid how much, in ascending order of account id.
+    """The accounts and amounts of a list, in ascending order of account id.
 
     Two parallel tuples instead of pairs: a million pairs would take 64 MB more.
     """

@@ -66,14 +66,14 @@ async def read_register(
     """Read the register anew for a distribution that is still to be frozen from it, or that follows what a token says.
 
     Args:
-        context: What to work with.
-        distribution: Which one.
-        asset: Whose register it is, as it was just read.
+        context: The parts of the process.
+        distribution: The distribution.
+        asset: The asset of the register, as it was just read.
         since: A register that was read after this time is new enough.
-        identity: Which ledger it is, where it was asked before.
+        identity: The ledger's identity, where it was asked before.
 
     Returns:
-        Whether it was read.
+        True if the register was read.
 
     Raises:
         LedgerUnavailable: The ledger cannot be read now.

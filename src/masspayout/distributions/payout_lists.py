@@ -58,8 +58,8 @@ async def check(
 
     Args:
         context: Where it is to be paid; ``PREFLIGHT_CLOSE_LOOKS`` counts.
-        token: What it is paid in, and by whom.
-        payout_list: Who is to get what.
+        token: The payment token and the payer.
+        payout_list: The accounts and amounts.
         allow_unpayable: Let accounts pass that cannot receive the token; they will fail and can be retried.
 
     Raises:
@@ -143,7 +143,7 @@ async def find(work: UnitOfWork, token: PaymentToken, payout_list: PayoutList, t
 
 
 async def was_paid_before(work: UnitOfWork, token: PaymentToken, payout_list: PayoutList, terms: ListTerms) -> bool:
-    """Whether the ledger shows payments of this very list that the database does not know."""
+    """Return whether the ledger shows payments of this very list that the database does not know."""
     key = _obligation_keys(token, payout_list, terms)[0]
     return await work.payers.has_unmatched_of(token.payer_account_id, key)
 

@@ -32,7 +32,7 @@ from masspayout.registers import ledger_binding
 
 @dataclass(frozen=True, slots=True)
 class _Division:
-    """What a payout comes to, before the ledger is asked about its recipients. Amounts are in whole payment tokens."""
+    """The amounts of a payout, before the ledger is asked about its recipients. Amounts are in whole payment tokens."""
 
     payable_count: int
     rounded_away_count: int
@@ -45,11 +45,10 @@ class _Division:
 
 @dataclass(frozen=True, slots=True)
 class Preview(_Division):
-    """What executing a distribution would do. Amounts are in whole payment tokens.
+    """The result that executing a distribution would have. Amounts are in whole payment tokens.
 
-    What the ledger charges, ``fee_amount``, and what whoever is charged has for it, ``fee_funds_amount``, are in its
-    own currency, ``fee_symbol``; there is none where nothing is charged. Of ``unchecked_count`` recipients it is not
-    known whether they could receive it.
+    The ledger's fees, ``fee_amount``, and the funds for them, ``fee_funds_amount``, are in its own currency,
+    ``fee_symbol``; there is none where nothing is charged. ``unchecked_count`` recipients were not checked.
     """
 
     funds_amount: Decimal
@@ -62,7 +61,7 @@ class Preview(_Division):
 
     @property
     def shortfall_amount(self) -> Decimal:
-        """What the payer lacks."""
+        """The amount that the payer lacks."""
         return max(Decimal(0), subtract(self.total_amount, self.funds_amount))
 
 

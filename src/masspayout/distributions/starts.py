@@ -1,6 +1,6 @@
-"""Starts: a distribution begins to be paid, or its unpaid are tried again.
+"""Starts: a distribution begins to be paid, or its unpaid holders are retried.
 
-What the ledger has to say is read first, outside of any transaction. Then one transaction checks all that must hold,
+The ledger is read first, outside of any transaction. Then one transaction checks all that must hold,
 freezes what is not frozen yet, changes the state by compare-and-set and enqueues the jobs that pay.
 """
 
@@ -30,7 +30,7 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which of the unpaid to try again: only these accounts, only those with this failure code, or both."""
+    """A selection of unpaid holders to retry: only these accounts, only those with this failure code, or both."""
 
     accounts: Sequence[str] | None = None
     failure_code: str | None = None
@@ -38,12 +38,12 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What the ledger says of a distribution before it begins.
+    """The ledger's facts on a distribution before it begins.
 
     Attributes:
-        binding: Which ledger that is.
-        freezing: What it is frozen from; None of one that was frozen.
-        funds: What the payer holds; None of one that was in no state to begin.
+        binding: The ledger.
+        freezing: The reading that it is frozen from; None if it is frozen already.
+        funds: The payer's funds; None if its state does not allow a start.
     """
 
     binding: Binding
@@ -53,12 +53,12 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class SharedReadings:
-    """What is read from the ledger once for several distributions that start within seconds.
+    """Readings of the ledger that several distributions share which start within seconds.
 
-    What each holds against its own funds is none of it: what is paid meanwhile would count as held still.
+    Funds are not among them: amounts paid meanwhile would still count as held.
 
     Attributes:
-        binding: Which ledger that is.
+        binding: The ledger.
         gate: The statements of payers: each is read once, and again when that is due.
         registers: By asset, since when its register is known to be read. A ledger may show its holders as of minutes
             ago, so the time that a register is of does not tell.
@@ -70,11 +70,11 @@ class SharedReadings:
 
     @classmethod
     async def begin(cls, context: Context, registers: dict[uuid.UUID, datetime] | None = None) -> "SharedReadings":
-        """Ask which ledger the settings lead to.
+        """Return the ledger that the settings lead to.
 
         Args:
-            context: What to work with.
-            registers: What was read shortly before.
+            context: The parts of the process.
+            registers: Registers that were read shortly before.
 
         Raises:
             LedgerUnavailable: It cannot be found out now.
@@ -84,7 +84,7 @@ class SharedReadings:
         return cls(binding, gate, {} if registers is None else registers)
 
     def has_register(self, asset_id: uuid.UUID, since: datetime | None) -> bool:
-        """Whether a register was read after a time."""
+        """Return whether a register was read after a time."""
         read_at = self.registers.get(asset_id)
         return since is not None and read_at is not None and read_at >= since
 
@@ -92,13 +92,13 @@ class SharedReadings:
 async def execute(context: Context, distribution_id: uuid.UUID, *, now: datetime | None = None) -> None:
     """Start paying: PENDING → PROCESSING. The register is read anew where it counts.
 
-    What has to be approved first is frozen, so that people see what it is.
+    A distribution that needs approvals is frozen first, so that approvers see its amounts.
 
     Raises:
         AnotherLedger: It began on another ledger.
         Conflict: It is not pending, or not due yet, or its record time lies ahead.
         ContractPaused: The asset's contract is paused.
-        ApprovalsMissing: Fewer people approved of it than have to.
+        ApprovalsMissing: Approvals are missing.
         InsufficientFunds: The payer holds less than the frozen total.
         LimitExceeded: It is more than may be paid out, at once or in a day.
         NobodyEligible: There is nobody to freeze it for.
@@ -115,7 +115,7 @@ async def execute(context: Context, distribution_id: uuid.UUID, *, now: datetime
 async def retry(
     context: Context, distribution_id: uuid.UUID, *, chosen: Chosen | None = None, now: datetime | None = None
 ) -> None:
-    """Try again to pay those who are unpaid, and nobody else: FAILED → PROCESSING.
+    """Retry the unpaid holders, and no others: FAILED → PROCESSING.
 
     One that failed before it was frozen is frozen now. With ``chosen``, the other unpaid stay as they are.
 
@@ -124,7 +124,7 @@ async def retry(
         Conflict: It has not failed, or nobody who was chosen is unpaid.
         Invalid: An account that was chosen is none of the unpaid.
         ContractPaused: The asset's contract is paused.
-        ApprovalsMissing: Fewer people approved of it than have to. Whoever approved before it failed still counts.
+        ApprovalsMissing: Approvals are missing. Those given before it failed still count.
         InsufficientFunds: The payer holds less than what is unpaid.
         LimitExceeded: It is more than may be paid out in a day.
         NobodyEligible: There is nobody to freeze it for.
@@ -152,11 +152,11 @@ async def prepare(
     """Read from the ledger what a distribution needs to begin. Nothing of the database waits for it.
 
     Args:
-        context: What to work with.
-        distribution_id: Which one.
+        context: The parts of the process.
+        distribution_id: Its id.
         now: The present.
         register_since: A register that was read after this time is new enough; else it is read anew.
-        shared: What was read for others that start with it.
+        shared: Readings for others that start with it.
 
     Raises:
         NotFound: There is no such distribution.
@@ -269,9 +269,9 @@ async def begin(
 
     Args:
         work: The transaction.
-        context: What to work with.
+        context: The parts of the process.
         distribution: It was read in this transaction.
-        readiness: What the ledger said of it.
+        readiness: The ledger's facts on it.
         now: The present.
 
     Raises:

@@ -31,9 +31,9 @@ TIMING = frozenset(name for names in (*_TIMING_NEEDED.values(), *_TIMING_ALLOWED
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What somebody wants paid out. ``amount`` is in whole payment tokens.
+    """The terms of a payout. ``amount`` is in whole payment tokens.
 
-    ``id`` says what that is to be called; it is given where the same request may arrive twice.
+    ``id`` is its id, given where the same request may arrive twice.
     """
 
     type: DistributionType
@@ -50,14 +50,14 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class ListTerms:
-    """What is said of a list of accounts and amounts beside the list itself.
+    """The terms of a payout list, beside the list itself.
 
     Attributes:
         type: The type of the payout.
-        concept: What it is for. For the same concept the same list is paid once.
+        concept: The name of the payout. The same list is paid once for the same concept.
         again: How many times it is to be paid for the same concept: 2 makes the second payout.
         allow_unpayable: Take it although some of its accounts cannot receive the token.
-        id: What the payout is to be called; it is given where the same request may arrive twice.
+        id: The id of the payout; it is given where the same request may arrive twice.
     """
 
     type: DistributionType = DistributionType.SNAPSHOT
@@ -109,11 +109,11 @@ def from_terms(asset: Asset, terms: Terms, token: PaymentToken, *, amount_requir
 
 
 def timing_misfits(execution: ExecutionType, given: Collection[str]) -> tuple[list[str], list[str]]:
-    """Return what is missing of what a kind of execution needs, and what is given that makes no sense with it.
+    """Return the fields that a kind of execution needs and lacks, and those that make no sense with it.
 
     Args:
-        execution: What starts the payout.
-        given: Which of ``TIMING`` are given.
+        execution: The kind of execution.
+        given: Those of ``TIMING`` that are given.
     """
     needed = _TIMING_NEEDED[execution]
     missing = [name for name in needed if name not in given]

@@ -7,7 +7,7 @@
 
 Recovery is the same procedure from whatever the database says. The same bytes may be sent any number of times, because
 the ledger executes a transaction id at most once. A new transaction is signed only when the old one is settled or
-proven dead. Whoever signs with a number signs for the same holders and amounts, so the ledger executes one of them.
+proven dead. Each signature under a number is for the same holders and amounts, so the ledger executes one of them.
 """
 
 import logging
@@ -51,7 +51,7 @@ class BatchAttempts:
             after: Batches up to this number are passed over.
 
         Raises:
-            LedgerUnavailable: Whoever sends next cannot be found out now.
+            LedgerUnavailable: The next sender cannot be found out now.
         """
         account = str(distribution.payer_account_id)
         gate = self.gate.state(account) or await self.gate.sync(account)
@@ -242,7 +242,7 @@ class BatchAttempts:
         return await self._poll(attempt)
 
     async def _send(self, attempt: Attempt) -> None:
-        """Send the stored bytes. Whatever the answer is: only the outcome is believed."""
+        """Send the stored bytes. The answer is ignored: only the outcome is believed."""
         try:
             await self._ledger.submit(attempt.signed_bytes or b"")
         except LedgerRejected as error:
@@ -352,7 +352,7 @@ class BatchAttempts:
         return True
 
     def _is_patience_over(self, batch: BatchPayout) -> bool:
-        """Whether failures that nobody is to blame for are now written on the holders, for a person to retry."""
+        """Return whether failures that are nobody's fault are now written on the holders, to be retried by hand."""
         return batch.transient_failures >= self._settings.transient_retries
 
     async def _pause(self, work: Work, batch: BatchPayout, attempt_id: uuid.UUID) -> None:

@@ -152,7 +152,7 @@ class DistributionPayer:
             await self._attempts.pay(claimed)
 
     async def _goes_on(self, time_slice: TimeSlice) -> bool:
-        """Whether another batch may be begun: nobody stops us or waits for the slot, and the clocks agree."""
+        """Return whether another batch may begin: no stop is set, the slot is free, and the clocks agree."""
         return not self._stop.is_set() and not time_slice.is_over and await self._clocks.is_right()
 
     async def _sweep(self, distribution: Distribution, account: str, time_slice: TimeSlice) -> None:

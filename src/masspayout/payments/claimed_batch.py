@@ -15,12 +15,13 @@ from masspayout.payments.payer_gate import GateState
 
 @dataclass(slots=True)
 class ClaimedBatch:
-    """A batch that is ours for a while.
+    """A batch that is claimed by this worker for a while.
 
     Attributes:
-        gate: What was found of its payer.
+        gate: The state of its payer's gate.
         attempt: Its transaction that could still pay. None when nobody of the batch waits.
-        holders: Who was just attached to the attempt, and what each is owed. None of an attempt that was there before.
+        holders: The holders just attached to the attempt, with the amount that each is owed. None of an attempt that
+            was there before.
         is_unsent: We have just stored the bytes of the attempt, so nobody has sent them.
     """
 

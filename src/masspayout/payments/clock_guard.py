@@ -20,7 +20,7 @@ class ClockGuard:
         self._agreed_at: float | None = None
 
     async def is_right(self) -> bool:
-        """Whether the clocks agree. Between two measurements this costs nothing."""
+        """Return whether the clocks agree. Between two measurements this costs nothing."""
         try:
             await self.require_right()
         except ClockIsOff:

@@ -25,14 +25,14 @@ async def rebuild(
 ) -> uuid.UUID:
     """Write a closed payout of what some debits of a payer paid, with its key, so that it is never paid again.
 
-    Whoever got something by several of them has one entitlement of the sum.
+    An account paid by several of them has one entitlement of the sum.
 
     Args:
         work: The transaction in which a person says so.
-        binding: Where they were paid.
-        token: What they were paid in.
-        asset: What the payout is of: the token that was paid stands for an asset that is not known.
-        payer: Who paid.
+        binding: The ledger on which they were paid.
+        token: The payment token.
+        asset: The asset of the payout; the token that was paid stands for an unknown one.
+        payer: The payer.
         entries: Debits in one token, of one payout. They are matched with its attempts.
 
     Returns:

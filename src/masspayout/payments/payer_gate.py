@@ -49,7 +49,7 @@ _EARLIER = "It was there before this database first paid from the account, and c
 
 @dataclass(frozen=True, slots=True)
 class GateState:
-    """Whether a payer may be signed for.
+    """The state of a payer's gate: open if it may be signed for.
 
     Attributes:
         payer_id: Its row.
@@ -58,7 +58,7 @@ class GateState:
         sentence: Why not.
         needs_person: Only a person can open it; else it opens by itself.
         wait_seconds: How long until it is worth looking again.
-        next_step: What to do about it; unless given, the payer is to be looked at.
+        next_step: The next step; unless given, to show the payer.
     """
 
     payer_id: uuid.UUID
@@ -96,7 +96,7 @@ class PayerGate:
         """Have a payer synced before anything else is signed for it.
 
         Args:
-            account: Whose gate.
+            account: The payer's account.
             doubt: A sentence that says what hints that the database forgot something.
         """
         self._read_at.pop(account, None)
@@ -239,11 +239,11 @@ async def sync_payer(
     """Read a payer's statement once, adopt what it explains, and return whether the payer is open.
 
     Args:
-        store: Where the statement is kept.
-        ledger: Where it is read.
-        settings: What a gate has to keep.
-        account: Whose it is.
-        identity: Which ledger it is, where it was asked before.
+        store: The store of statements.
+        ledger: The ledger.
+        settings: The settings of gates.
+        account: The payer's account.
+        identity: The ledger's identity, where it was asked before.
 
     Raises:
         LedgerUnavailable: The statement cannot be read now.

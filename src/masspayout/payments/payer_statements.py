@@ -80,12 +80,12 @@ async def learn_opening(store: Store, ledger: Ledger, payer: Payer, token_id: st
 
 
 async def read_again(store: Store, ledger: Ledger, payer: Payer, first: int, last: int) -> None:
-    """Read a part of a statement once more that was read before, and keep what the ledger says now.
+    """Read a part of a statement again, and store the ledger's present answer.
 
     Args:
         store: Where it is kept.
         ledger: Where it is read.
-        payer: Whose it is.
+        payer: The payer.
         first: The first position of the part.
         last: The last position.
 

@@ -19,21 +19,21 @@ ProgressCallback = Callable[[int], None]
 
 
 def ignore_progress(_: int) -> None:
-    """Tell nobody how many accounts the ledger has been asked about."""
+    """Ignore how many accounts the ledger has been asked about."""
 
 
 class RecipientCheck:
     """Asks the ledger about the recipients of one payout, chunk by chunk.
 
     Args:
-        ledger: Where they are to be paid.
+        ledger: The ledger.
         settings: ``PREFLIGHT_CLOSE_LOOKS`` counts.
-        token: What they are paid in, and by whom.
+        token: The payment token and the payer.
         total_count: How many they are in all.
         checked: Is told how many it was so far, after each chunk.
 
     Attributes:
-        unpayable: Who could not get the token, each with the failure code.
+        unpayable: The accounts that cannot receive the token, each with the failure code.
         unchecked_count: Of how many others it is not known.
     """
 

@@ -1,8 +1,8 @@
-"""Reconciliation: the payer's statement, read from the ledger, against what the database says that everybody got.
+"""Reconciliation: the payer's statement, read from the ledger, against the entitlements in the database.
 
 Account by account, what the transactions of a distribution moved must be what was owed and paid. Debits of the payer
 that nobody can explain are breaks, with our mark or without. Where the ledger tells it, the statement must add up to
-what the payer holds. What the ledger confirmed a moment ago may not be in its books yet: a payment that is missing
+what the payer holds. Payments confirmed a moment ago may not be in its books yet: a payment that is missing
 there is a break only when the books would show it by now. The comparison is SQL: memory does not grow with holders.
 """
 
@@ -66,12 +66,12 @@ class Reconciliation:
 
     @property
     def agrees(self) -> bool:
-        """Whether ledger and database say the same about everybody."""
+        """Return whether ledger and database agree on all accounts."""
         return not self.breaks and not self.unseen_count
 
     @property
     def unpaid_count(self) -> int:
-        """How many are still owed something."""
+        """The number of unpaid holders."""
         return self.due_count - self.paid_count
 
 

@@ -1,6 +1,6 @@
-"""Recovery: after a restore, what the ledger shows is brought into the database, and a person explains the rest.
+"""Recovery: after a restore, payments that the ledger shows are adopted, and a person explains the rest.
 
-Whatever is exactly a planned payment is adopted without anybody. A person says of any other what it was: a payout that
+A debit that is exactly a planned payment is adopted by itself. A person says of any other what it was: a payout that
 the database lost, a payment of another installation, or no payout at all. Where payouts need approvals, two people do.
 """
 
@@ -29,14 +29,14 @@ _ENTRIES_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class PayerReport:
-    """How a payer stands.
+    """The report of a payer.
 
     Attributes:
         payer: Its row.
-        gate: Whether it may be signed for; None when its ledger was not asked.
-        unknown_count: How many debits nobody can explain.
+        gate: The state of its gate; None when its ledger was not asked.
+        unknown_count: The number of unexplained debits.
         unknown: The first of them.
-        balances: What its statement comes to.
+        balances: The balances by its statement.
     """
 
     payer: Payer
@@ -48,7 +48,7 @@ class PayerReport:
 
 @dataclass(frozen=True, slots=True)
 class Secured:
-    """What was ended and held because the database was restored: it revives what had been ended since."""
+    """Sessions, tokens and starts that were ended or held, since a restore revives what had ended."""
 
     sessions: int
     tokens: int
@@ -58,7 +58,7 @@ class Secured:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What came of an answer.
+    """The result of an answer.
 
     Attributes:
         entries: How many debits it is about: all that carry the mark of one payout are answered together.
@@ -167,8 +167,8 @@ async def answer(
 async def begin_statement(database: Database, ledger: Ledger, account: str, since: datetime, reason: str) -> None:
     """Have the statement of a payer begin at a time, and not at its first transaction.
 
-    It is for accounts with a long history of other things that are new to this database. What left such an account
-    before that time is never looked at.
+    It is for accounts with a long history of other things that are new to this database. Debits before that time are
+    never read.
 
     Args:
         database: Which never paid anything from it.
@@ -284,7 +284,7 @@ async def _require_read(payers: Payers, payer_id: uuid.UUID) -> None:
 
 
 def _is_first(entries: Sequence[PayerEntry], given: EntryAnswer, transaction_id: str) -> bool:
-    """Whether an answer is the first of the two that are needed.
+    """Return whether an answer is the first of the two that are needed.
 
     Raises:
         Conflict: The same person gave it before.

@@ -21,21 +21,21 @@ class TimeSlice:
 
     @property
     def is_limited(self) -> bool:
-        """Whether others may wait for the slot."""
+        """Return whether others may wait for the slot."""
         return self._ends_at is not None
 
     @property
     def is_over(self) -> bool:
-        """Whether no other batch is to be begun in it."""
+        """Return whether no other batch may begin in it."""
         return self._ends_at is not None and self._steady_seconds() >= self._ends_at
 
     @property
     def wait_seconds(self) -> float:
-        """How long there is nothing to do for the payout, once its time slice has ended."""
+        """Return the pause of the payout once its time slice has ended."""
         return self._wait_seconds
 
     def ends_for(self, pause_seconds: float) -> bool:
-        """Whether to give the slot back now that there is nothing to do for so long."""
+        """Return whether to release the slot for a pause of this length."""
         if not self.is_limited or (pause_seconds <= _LONGEST_PAUSE_SECONDS and not self.is_over):
             return False
         self._wait_seconds = pause_seconds if pause_seconds > _LONGEST_PAUSE_SECONDS else 0.0

@@ -69,8 +69,8 @@ async def run_worker(
     them be, and what is left goes to other workers. A second signal ends the process at once, which does no harm.
 
     Args:
-        context: What the jobs work with.
-        concurrency: How many jobs run side by side.
+        context: The parts of the process.
+        concurrency: The number of jobs at once.
         until_idle: Return when the queue is empty instead of waiting for more.
         stop: Stops it likewise when it is set; for a process that does more than this.
     """
@@ -101,7 +101,7 @@ async def run_worker(
 
 
 def register_tasks(app: App, context: Context, stop: asyncio.Event, *, time_slice_seconds: float | None) -> None:
-    """Tell the job runner what each kind of job does. After its time slice, a payout goes to the end of the queue."""
+    """Register the function of each kind of job. After its time slice, a payout goes to the end of the queue."""
     payouts = Payouts(context, stop=stop)
 
     @app.task(name=PAY_DISTRIBUTION, retry=TryAgain())
@@ -181,7 +181,7 @@ async def _again_and_again(
 ) -> None:
     """Run jobs until told to stop: Procrastinate's worker ends when it loses the database, and the next one follows.
 
-    What was left behind before there was a worker, or while none could work, is taken up each time. While this
+    Payouts left behind while no worker ran are taken up each time. While this
     machine's clock is wrong, all jobs are left to other workers.
     """
     while not stop.is_set():

@@ -1,6 +1,6 @@
-"""What a worker does by the clock, beside its jobs: each task again and again, with a pause after each round.
+"""Periodic tasks of a worker, beside its jobs: each is repeated, with a pause after each round.
 
-Every worker does all of them. What a task finds to do it takes by compare-and-set, so many workers do no harm.
+Every worker does all of them. A task takes its work by compare-and-set, so many workers do no harm.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ CLOCK_PAUSE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class PeriodicTask:
-    """Something to look after.
+    """A periodic task.
 
     Attributes:
-        name: What it is called in the log.
-        pause_seconds: How long to wait after each round.
+        name: Its name in the log.
+        pause_seconds: The pause after each round.
         run: Does one round, as of the time that it is given.
     """
 

@@ -204,7 +204,7 @@ async def test_what_is_in_its_way_is_named_one_after_the_other_and_nothing_is_se
     await refused("redeem bonds", f"grant {sender} the role 0x{role('cashout').hex()}")
     contract.send("grantRole", role("cashout"), sender, sender=harness.admin)
     contract.send("pause", sender=harness.admin)
-    await refused("is paused, so nobody is paid", "masspayout evm unpause")
+    await refused("is paused, so no payment can be made", "masspayout evm unpause")
     contract.send("unpause", sender=harness.admin)
     await refused("does not answer (FunctionNotFound, 0x4ce02414)", "Have the contract upgraded")
     contract.send("upgrade", sender=harness.admin)
@@ -332,7 +332,7 @@ async def test_what_changes_after_signing_is_found_out_and_nobody_is_paid_again(
     assert await redemption.pay(again.id) is DistributionStatus.COMPLETED
     assert (await world.reconcile(again.id)).agrees
     assert redemption.received(STRANGER, part) == [HOLDERS[gone], HOLDERS[part] - 40]
-    with pytest.raises(NobodyEligible, match="was paid by a redemption before"):
+    with pytest.raises(NobodyEligible, match="were paid by a redemption before"):
         await redemption.plan()
 
 

@@ -177,7 +177,7 @@ class ReconciliationResponse(ResponseModel):
 
 
 class DistributionRequest(RequestModel):
-    """A distribution or series to create. MANUAL starts with `execute`; the others start by themselves, the last two repeatedly."""
+    """A distribution or series to create. MANUAL starts with `execute`, the others by themselves; two make a series."""
 
     type: DistributionType = DistributionType.DIVIDEND
     execution_type: ExecutionType = Field(

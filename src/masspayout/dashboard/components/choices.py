@@ -12,12 +12,12 @@ Chosen = Callable[[], Awaitable[None] | None]
 
 
 class Choices:
-    """Some choices of which one is chosen.
+    """A group of choices, one of which is selected.
 
     Args:
-        label: What is chosen.
+        label: The name of the group.
         options: The values, each with its name and what it means.
-        value: What is chosen at first.
+        value: The choice that is selected at first.
         chosen: Called when another one is chosen.
         tight: The choices are short words, and stand close.
     """

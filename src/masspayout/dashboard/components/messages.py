@@ -7,12 +7,12 @@ from masspayout.kernel.errors import MassPayoutError
 
 
 def notify(text: str) -> None:
-    """Say that something was done."""
+    """Notify the reader of a success."""
     ui.notify(text, type="positive", position="top-right", timeout=4000)
 
 
 def notify_error(error: MassPayoutError) -> None:
-    """Say why something was not done, and what to do next."""
+    """Notify the reader of an error, with its next step."""
     ui.notify(
         words_of(error),
         type="negative",

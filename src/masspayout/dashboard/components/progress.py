@@ -25,7 +25,7 @@ def progress_bar(paid: int, failed: int, total: int, *, thin: bool = False) -> H
 
 
 class Pace:
-    """How fast something goes, from what was seen of it in the last seconds."""
+    """The rate of a count, from its values in the last seconds."""
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, int]] = deque()
@@ -38,7 +38,7 @@ class Pace:
             self._seen.popleft()
 
     def say(self, left: int) -> str:
-        """Say how fast it goes and how long what is left may take."""
+        """Return the rate and the time left, as text."""
         (since, before), (now, done) = self._seen[0], self._seen[-1]
         per_second = (done - before) / max(now - since, 0.001)
         if per_second <= 0:

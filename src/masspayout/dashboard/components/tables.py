@@ -78,11 +78,11 @@ class Pager:
 
     @property
     def offset(self) -> int:
-        """How many rows come before this page."""
+        """The number of rows before this page."""
         return (self.page - 1) * self.size
 
     def show(self, rows: Sequence[Any], total: int, *, at_least: bool = False) -> None:
-        """Say where one is, among how many rows; with ``at_least`` there are more than that."""
+        """Show the position among the rows; with ``at_least`` there are more of them."""
         shown = len(rows)
         self._before[self.page - 1 :] = rows[-1:]
         first = self.offset + 1 if shown else 0

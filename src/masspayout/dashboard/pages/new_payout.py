@@ -93,7 +93,7 @@ class _Page:
             self._zone_asked.set()
 
     async def _changed(self) -> None:
-        """Whatever was previewed is not what would be created now."""
+        """Discard the preview: it is not what would be created now."""
         if not hasattr(self, "_create"):
             return
         self._previewed = None

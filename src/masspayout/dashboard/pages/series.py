@@ -175,7 +175,7 @@ class _One:
 
 
 def starts(series: Series) -> str:
-    """Say what makes the payouts of a series begin."""
+    """Return how the payouts of a series start."""
     if series.trigger_condition is not None:
         return f"When funds arrive ({series.trigger_condition})"
     return words(series.frequency)

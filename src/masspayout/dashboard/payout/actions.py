@@ -1,4 +1,4 @@
-"""What can be done with a payout. Each asks first and says what will happen, in amounts and names."""
+"""Actions on a payout. Each asks for confirmation first, with the amounts and names."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -83,13 +83,13 @@ class PayoutActions:
         await self._begun()
 
     async def retry_reason(self, state: PayoutDetail, code: str) -> None:
-        """Try those again who failed for one reason."""
+        """Retry the holders who failed for one reason."""
         sentence = describe_failure(code).sentence
         if await _confirm_retry(state, state.status.failures.get(code, 0), f"holders with this reason: {sentence}"):
             await self._retry_chosen(state, Chosen(failure_code=code))
 
     async def retry_accounts(self, state: PayoutDetail, accounts: Sequence[str]) -> None:
-        """Try some accounts again."""
+        """Retry some accounts."""
         named = ", ".join(accounts[:_NAMED]) + (" …" if len(accounts) > _NAMED else "")
         if await _confirm_retry(state, len(accounts), f"{named}"):
             await self._retry_chosen(state, Chosen(accounts=list(accounts)))
@@ -147,5 +147,5 @@ async def _confirm_retry(state: PayoutDetail, how_many: int, whom: str) -> bool:
 
 
 def may_retry(page_context: PageContext, state: PayoutDetail) -> bool:
-    """Whether some of the unpaid may be tried again, now and by this visitor."""
+    """Return whether this visitor may retry unpaid holders now."""
     return page_context.may(Permission.PAY) and state.distribution.status is DistributionStatus.FAILED

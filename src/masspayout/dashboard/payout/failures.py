@@ -18,7 +18,7 @@ from masspayout.ledger.failures import describe_failure
 
 
 class FailureCard:
-    """Why somebody is unpaid."""
+    """The failures of a payout, grouped by reason."""
 
     def __init__(self, page_context: PageContext, actions: PayoutActions) -> None:
         self._page_context = page_context

@@ -1,4 +1,4 @@
-"""Who gets what: filtered, searched, paged on the server, and as a file. Some of the unpaid can be tried again."""
+"""Holders of a payout: filtered, searched and paged on the server, as a file, and selected for a retry."""
 
 from collections.abc import Sequence
 from functools import partial

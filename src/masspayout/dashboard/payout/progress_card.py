@@ -1,4 +1,4 @@
-"""How far a payout is: the bar, the rate, the time left, in holders and in money."""
+"""The progress of a payout: bar, rate and time left, in holders and in money."""
 
 from masspayout.app import PayoutDetail
 from masspayout.dashboard import labels

@@ -86,7 +86,7 @@ def _unpayable(unpayable: Mapping[str, str], payable_count: int, unchecked_count
 
 
 def _change(preview: Preview, symbol: str | None, last: Distribution | None) -> Html | None:
-    """Say how this compares with what the asset paid last."""
+    """Return the comparison with the asset's last payout."""
     if last is None or last.total_amount is None or last.payable_count is None:
         return None
     difference = subtract(preview.total_amount, last.total_amount)

@@ -11,14 +11,14 @@ from masspayout.payments import ProgressCallback
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """What was created, and where its page is."""
+    """A created payout or series, and the path of its page."""
 
     what: str
     path: str
 
 
 async def preview(payouts: Payouts, draft: Draft, on_progress: ProgressCallback) -> Preview | None:
-    """Say what a draft would do; None when that depends on the deposit.
+    """Preview a draft; None when its amounts depend on the deposit.
 
     Raises:
         MassPayoutError: It cannot be done; nothing was written.

@@ -53,7 +53,7 @@ class CsvUpload:
             self._verdict = ui.element("div").classes("stack")
 
     async def use_token(self, decimals: int, symbol: str | None) -> None:
-        """Say what it is paid in; amounts are read by its decimals."""
+        """Set the payment token, by whose decimals amounts are read."""
         if (decimals, symbol) != (self._decimals, self._symbol):
             self._decimals, self._symbol = decimals, symbol
             if self._lines:

@@ -15,7 +15,7 @@ LIST = "LIST"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What was filled in, as it was typed. ``source`` is a payout type, or ``LIST``."""
+    """The form's values, as they were typed. ``source`` is a payout type, or ``LIST``."""
 
     asset: Asset
     decimals: int
@@ -37,7 +37,7 @@ class Draft:
 
     @property
     def makes_series(self) -> bool:
-        """Whether it is about payouts that come again and again."""
+        """Return whether the draft is of a series."""
         return self.execution in (ExecutionType.RECURRING, ExecutionType.AUTOMATIC)
 
     @property

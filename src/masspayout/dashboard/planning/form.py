@@ -33,7 +33,7 @@ Changed = Callable[[], Awaitable[None]]
 
 
 class PayoutForm:
-    """What is filled in. ``changed`` is told about each change, so that an old preview is not taken for a new one."""
+    """The form's fields. ``changed`` is called on each change, so that an old preview is not taken for a new one."""
 
     def __init__(self, assets: Sequence[Asset], asset: Asset, changed: Changed, execution: str) -> None:
         self._assets = {each.token_id: each for each in assets} | {asset.token_id: asset}
