@@ -29,6 +29,7 @@ _LONGEST_KEY = 255
 _HAS_BODY = {"POST", "PATCH"}
 _JSON_BYTES = 1 << 20
 _FIRST_SERVER_ERROR = 500
+# AES-GCM takes a nonce of 96 bits.
 _NONCE_BYTES = 12
 
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]

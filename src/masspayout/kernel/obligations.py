@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+# 128 bits of a SHA-256 in base64, without its padding: a key has to fit into a transaction's memo.
 KEY_LENGTH = 22
 
 _MARK = re.compile(

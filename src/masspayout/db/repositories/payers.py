@@ -64,7 +64,8 @@ _ADD_ENTRIES = text("""
            number = excluded.number, occurred_at = excluded.occurred_at, updated_at = now()
 """).bindparams(bindparam("times", type_=ARRAY(UtcTimestamp())))
 
-# Payments of our attempts are in the statement, once it has been read past their time.
+# Payments of our attempts are in the statement, once it has been read past their time. `status || ''` as in
+# attempts.py: an index over states looks cheap to the planner, and is not.
 _VANISHED = text("""
     SELECT a.transaction_id
       FROM attempt AS a

@@ -43,6 +43,7 @@ _NOT_THE_LAST_WORD = {
     "UNKNOWN",
 }
 _NODES_ASKED = 3
+# A replica that lags would have to answer all of these searches, and none of the requests for the time between them.
 _SEARCHES = 5
 _PAUSE_SECONDS = 0.5
 

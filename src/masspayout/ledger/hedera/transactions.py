@@ -32,7 +32,9 @@ from masspayout.ledger.signing.local import DIGEST_OF_32_BYTES
 from masspayout.ledger.signing.port import KeyType, Signer
 from masspayout.ledger.transaction_ids import make_transaction_id
 
+# The network's bound on a transaction, 6 KiB.
 LARGEST_BYTES = 6144
+# Amounts are of the type int64 in the network's messages.
 _LARGEST_AMOUNT = 2**63 - 1
 
 

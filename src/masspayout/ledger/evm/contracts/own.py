@@ -20,6 +20,7 @@ from masspayout.ledger.evm.node import Json, Node, NodeError, to_hex, to_int
 from masspayout.ledger.failures import PAYER_IS_RECIPIENT, PAYMENT_NOT_REPORTED
 
 VERSION = "masspayout lifecycle cash flow 1"
+# As in contracts/lifecycle_cash_flow.vy, whose arrays are that long.
 MAX_PAYMENTS = 256
 
 # The gas limit of one transfer: several times the need of any ordinary token, also for a recipient who never held it.
