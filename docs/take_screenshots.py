@@ -27,9 +27,9 @@ from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, Frequency, PayoutType
 from masspayout.distributions import payout_lists, starts
 from masspayout.distributions.csv_import import parse_payout_list
-from masspayout.distributions.terms import ListTerms, Terms
 from masspayout.entitlements.freezing import payment_token_of
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.kernel.roles import Role
 from masspayout.ledger.sandbox import Faults, SandboxAdministration, SandboxLedger
 from masspayout.payments.batch_payouts import DistributionPayer
@@ -98,7 +98,7 @@ class Author:
 
     async def plan(self, asset: Asset, amount: str, concept: str, **terms: object) -> Distribution:
         kind = terms.pop("kind", DistributionType.DIVIDEND)
-        wanted = Terms(kind, PayoutType.PERCENTAGE, Decimal(amount), concept=concept, **terms)  # type: ignore[arg-type]
+        wanted = PayoutTerms(kind, PayoutType.PERCENTAGE, Decimal(amount), concept=concept, **terms)  # type: ignore[arg-type]
         runtime = self.runtime
         return await distributions.create(runtime, asset, wanted)
 
@@ -148,16 +148,22 @@ class Author:
         token = payment_token_of(self.runtime.settings, residences)
         entries = parse_payout_list(f"account_id,amount\n{rows}".encode().splitlines(keepends=True), token.decimals)
         await payout_lists.create(
-            self.runtime, residences, token, entries, ListTerms(concept="Refund of heating costs")
+            self.runtime,
+            residences,
+            token,
+            entries,
+            PayoutTerms(concept="Refund of heating costs"),
         )
         return await self.plan(bond, "31250.75", "Extra dividend, autumn")
 
     async def coupons(self, bond: Asset) -> str:
         now = datetime.now(UTC)
-        terms = Terms(DistributionType.COUPON, PayoutType.PERCENTAGE, Decimal(12_000), concept="Monthly coupon")
+        terms = PayoutTerms(DistributionType.COUPON, PayoutType.PERCENTAGE, Decimal(12_000), concept="Monthly coupon")
         start = (now + timedelta(days=12)).replace(hour=9, minute=0, second=0, microsecond=0)
         calendar = Calendar(Frequency.MONTHLY, start, time_zone="Europe/Madrid")
-        on_deposit = Terms(DistributionType.DIVIDEND, PayoutType.PERCENTAGE, None, concept="Passes on what comes in")
+        on_deposit = PayoutTerms(
+            DistributionType.DIVIDEND, PayoutType.PERCENTAGE, None, concept="Passes on what comes in"
+        )
         made = await series.create(self.runtime, bond, terms, calendar, now=now)
         await series.create(self.runtime, bond, on_deposit, Trigger(Decimal(100_000)), now=now)
         return str(made.id)

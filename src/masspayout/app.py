@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from masspayout import distributions
-from masspayout.automation import Calendar, Trigger, series
+from masspayout.automation import series
 from masspayout.context import Context
 from masspayout.controls import approvals
 from masspayout.db.entities import Approval, Asset, Distribution, DistributionStatus, EntryAnswer, Payer, Series
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.distributions import (
     Chosen,
-    ListTerms,
     PayoutList,
     Preview,
-    Terms,
     contract_payouts,
     payout_lists,
     previews,
@@ -30,6 +28,7 @@ from masspayout.distributions import (
 from masspayout.entitlements import HashCheck, register_hashes
 from masspayout.kernel.actors import current_actor
 from masspayout.kernel.payout_status import ApprovalCount, PayoutStatus, Progress
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.kernel.types import PaymentToken
 from masspayout.ledger.contract_offers import ContractOffer
 from masspayout.payments import (
@@ -104,19 +103,19 @@ class Payouts:
 
     # Planned
 
-    async def create(self, asset: Asset, terms: Terms) -> Distribution:
+    async def create(self, asset: Asset, terms: PayoutTerms) -> Distribution:
         """Create a distribution, as ``distributions.create`` does; one with the id of the terms is left as it is."""
         made = None if terms.id is None else await self.made_before(terms.id)
         return made or await distributions.create(self._context, asset, terms)
 
-    async def create_series(self, asset: Asset, terms: Terms, plan: Calendar | Trigger) -> Series:
+    async def create_series(self, asset: Asset, terms: PayoutTerms) -> Series:
         """Create a series, as ``series.create`` does; one with the id of the terms is left as it is."""
         if terms.id is not None:
             async with self._context.database.unit_of_work() as work:
                 made = await work.series.find_by_id(terms.id)
             if made is not None:
                 return made
-        return await series.create(self._context, asset, terms, plan)
+        return await series.create(self._context, asset, terms, series.plan_of(terms))
 
     async def create_by_contract(self, asset: Asset, offer: ContractOffer, concept: str | None) -> Distribution:
         """Create a distribution that a contract pays by its own rule, as ``contract_payouts.create`` does."""
@@ -135,7 +134,14 @@ class Payouts:
         return await payout_lists.payment_token(self._context, token_id or "")
 
     async def create_of_list(
-        self, asset: Asset, token: PaymentToken, payout_list: PayoutList, terms: ListTerms, *, check_first: bool = False
+        self,
+        asset: Asset,
+        token: PaymentToken,
+        payout_list: PayoutList,
+        terms: PayoutTerms,
+        *,
+        check_first: bool = False,
+        allow_unpayable: bool = False,
     ) -> Distribution:
         """Create a distribution of a list, as ``payout_lists.create`` does.
 
@@ -143,7 +149,7 @@ class Payouts:
         ``payout_lists.check`` finds out.
         """
         if check_first:
-            await payout_lists.check(self._context, token, payout_list, allow_unpayable=terms.allow_unpayable)
+            await payout_lists.check(self._context, token, payout_list, allow_unpayable=allow_unpayable)
         return await payout_lists.create(self._context, asset, token, payout_list, terms)
 
     async def find_or_create_of_list(
@@ -151,8 +157,10 @@ class Payouts:
         asset_token_id: str,
         token: PaymentToken,
         payout_list: PayoutList,
-        terms: ListTerms,
+        terms: PayoutTerms,
         warn: Callable[[ListWarning], None],
+        *,
+        allow_unpayable: bool = False,
     ) -> Distribution:
         """Return the distribution that pays a list: the existing one, adopted from the ledger if need be, or a new one.
 
@@ -173,7 +181,7 @@ class Payouts:
         warning = ListWarning(was_forgotten=True)
         if not was_forgotten:
             unchecked_count = await payout_lists.check(
-                self._context, token, payout_list, allow_unpayable=terms.allow_unpayable
+                self._context, token, payout_list, allow_unpayable=allow_unpayable
             )
             warning = ListWarning(unchecked_count=unchecked_count)
         warn(warning)
@@ -188,8 +196,10 @@ class Payouts:
         """Preview a frozen distribution, as ``previews.preview`` does."""
         return await previews.preview(self._context, distribution)
 
-    async def dry_run(self, asset: Asset, terms: Terms, *, on_progress: ProgressCallback = ignore_progress) -> Preview:
-        """Return the dry run of terms, as ``previews.dry_run`` does. Nothing is written."""
+    async def dry_run(
+        self, asset: Asset, terms: PayoutTerms, *, on_progress: ProgressCallback = ignore_progress
+    ) -> Preview:
+        """Say what terms would come to, as ``previews.dry_run`` does. Nothing is written."""
         return await previews.dry_run(self._context, asset, terms, on_progress=on_progress)
 
     async def dry_run_of_list(

@@ -27,9 +27,9 @@ from masspayout.db.entities import AuditEntry, DistributionType, ExecutionType, 
 from masspayout.db.repositories import AuditEntries
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
-from masspayout.distributions.terms import Terms
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
 from masspayout.kernel.errors import Conflict
+from masspayout.kernel.payout_terms import PayoutTerms
 from payouts import World, accounts
 from places import DOCS
 
@@ -113,7 +113,7 @@ async def test_what_commits_by_itself_cannot_be_written_down(database: Database)
 
 async def test_a_series_and_what_it_makes_is_told(runtime: Context) -> None:
     world = await World.make(runtime, [(account, 100) for account in accounts(3)])
-    terms = Terms(
+    terms = PayoutTerms(
         type=DistributionType.COUPON,
         payout_type=PayoutType.FIXED,
         amount=Decimal(3),

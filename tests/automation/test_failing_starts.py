@@ -29,9 +29,9 @@ from masspayout.db.entities import (
     Series,
 )
 from masspayout.db.repositories import Distributions
-from masspayout.distributions.terms import Terms
 from masspayout.kernel.backoff import Backoff
 from masspayout.kernel.errors import Conflict
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.registers import assets
 from masspayout.runtime import opening
 from masspayout.service import doctor
@@ -216,7 +216,7 @@ async def test_one_bad_series_keeps_no_other_from_going_on(world: World, caplog:
     runtime = world.runtime
     made = []
     for _ in range(2):
-        terms = Terms(DistributionType.COUPON, PayoutType.FIXED, Decimal(3))
+        terms = PayoutTerms(DistributionType.COUPON, PayoutType.FIXED, Decimal(3))
         plan = Calendar(Frequency.DAILY, DUE)
         made.append(await series.create(runtime, world.asset, terms, plan, now=DUE - timedelta(days=1)))
     bad, good = made

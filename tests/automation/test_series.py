@@ -40,9 +40,9 @@ from masspayout.db.entities import (
 from masspayout.db.repositories import Distributions, SeriesRepository
 from masspayout.db.session import Database
 from masspayout.distributions import starts
-from masspayout.distributions.terms import Terms
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
 from masspayout.kernel.errors import Conflict, Invalid, LedgerUnavailable
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.ledger.sandbox import SandboxLedger
 from payouts import World, accounts, make_runtime
 
@@ -68,8 +68,8 @@ async def other(world: World) -> AsyncIterator[Context]:
         yield made
 
 
-def terms(**changed: Any) -> Terms:
-    return replace(Terms(DistributionType.COUPON, PayoutType.FIXED, Decimal("0.3")), **changed)
+def terms(**changed: Any) -> PayoutTerms:
+    return replace(PayoutTerms(DistributionType.COUPON, PayoutType.FIXED, Decimal("0.3")), **changed)
 
 
 async def make(
@@ -296,7 +296,7 @@ async def test_after_one_that_is_called_off_comes_the_next(world: World) -> None
 
 
 TERMS = st.builds(
-    Terms,
+    PayoutTerms,
     type=st.sampled_from(DistributionType),
     payout_type=st.sampled_from(PayoutType),
     amount=st.integers(1, 10**15).map(lambda units: Decimal(units).scaleb(-6)),
@@ -319,7 +319,7 @@ def test_the_terms_are_all_that_a_distribution_has_from_its_series() -> None:
 @given(terms=TERMS, plan=PLANS, has_amount=st.booleans(), deposit=st.integers(1, 10**12))
 @hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_all_terms_of_a_series_are_those_of_its_distributions(
-    world: World, terms: Terms, plan: Calendar | Trigger, has_amount: bool, deposit: int
+    world: World, terms: PayoutTerms, plan: Calendar | Trigger, has_amount: bool, deposit: int
 ) -> None:
     runtime, deposit_amount = world.runtime, Decimal(deposit).scaleb(-6)
     is_trigger = isinstance(plan, Trigger)

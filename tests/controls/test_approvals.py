@@ -26,10 +26,10 @@ from masspayout.db.repositories import Approvals, AuditEntries, Distributions
 from masspayout.db.session import Database
 from masspayout.distributions import payout_lists, starts
 from masspayout.distributions.csv_import import PayoutList
-from masspayout.distributions.terms import ListTerms, Terms
 from masspayout.kernel.actors import SYSTEM, Actor, ActorKind, acting_as
 from masspayout.kernel.errors import ApprovalsMissing, Conflict, LimitExceeded
 from masspayout.kernel.payout_status import ApprovalCount
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.registers import assets
 from masspayout.settings import Settings
 from masspayout.settings.control import Amounts
@@ -274,7 +274,7 @@ async def test_what_waits_can_be_called_off(world: World) -> None:
 
 async def test_occurrences_of_a_series_wait_side_by_side_and_are_not_missed(world: World) -> None:
     runtime = world.runtime
-    terms = Terms(
+    terms = PayoutTerms(
         type=DistributionType.COUPON,
         payout_type=PayoutType.FIXED,
         amount=Decimal(10),
@@ -305,7 +305,7 @@ async def test_occurrences_of_a_series_wait_side_by_side_and_are_not_missed(worl
 async def test_what_waits_for_its_record_time_is_frozen_for_approval_when_it_is_executed(world: World) -> None:
     record_time = datetime.now(UTC)
     runtime = world.runtime
-    terms = Terms(DistributionType.DIVIDEND, PayoutType.FIXED, Decimal(100), record_time=record_time)
+    terms = PayoutTerms(DistributionType.DIVIDEND, PayoutType.FIXED, Decimal(100), record_time=record_time)
     parts = (runtime, world.asset, terms)
     dividend = await distributions.create(*parts, now=record_time - timedelta(hours=1))
     later = datetime.now(UTC)
@@ -338,7 +338,7 @@ async def test_a_list_waits_as_everything_else(world: World) -> None:
     token = await payout_lists.payment_token(runtime, PAYMENT_TOKEN)
     entries = PayoutList(("0.0.31", "0.0.32"), (5, 7), 12)
     parts = (runtime, world.asset, token)
-    made = await payout_lists.create(*parts, entries, ListTerms(concept="bonus"))
+    made = await payout_lists.create(*parts, entries, PayoutTerms(concept="bonus"))
     assert await count_of(world, made) == ApprovalCount(given=0, required=2)
     with pytest.raises(ApprovalsMissing):
         await world.execute(made.id)

@@ -13,8 +13,8 @@ from browsing import PASSWORD, Open, Service
 from masspayout import distributions
 from masspayout.db.entities import Distribution, DistributionStatus, DistributionType, PayoutType
 from masspayout.db.repositories import Users
-from masspayout.distributions.terms import Terms
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.kernel.roles import Role
 from masspayout.service import access
 from payouts import ASSET_TOKEN
@@ -23,7 +23,7 @@ from payouts import ASSET_TOKEN
 async def plan(service: Service, concept: str) -> Distribution:
     """Plan a payout in somebody else's name."""
     runtime = service.runtime
-    terms = Terms(DistributionType.DIVIDEND, PayoutType.PERCENTAGE, Decimal(10), concept=concept)
+    terms = PayoutTerms(DistributionType.DIVIDEND, PayoutType.PERCENTAGE, Decimal(10), concept=concept)
     with acting_as(Actor(ActorKind.USER, id=str(uuid.uuid4()), name="paula")):
         return await distributions.create(runtime, service.world.asset, terms)
 
@@ -86,7 +86,7 @@ async def test_whoever_planned_it_cannot_approve_of_it(service: Service, sign_in
     runtime = service.runtime
     async with runtime.database.unit_of_work() as session:
         ben = await access.find_user(session, "ben")
-    terms = Terms(DistributionType.DIVIDEND, PayoutType.PERCENTAGE, Decimal(10), concept="Ben's own")
+    terms = PayoutTerms(DistributionType.DIVIDEND, PayoutType.PERCENTAGE, Decimal(10), concept="Ben's own")
     with acting_as(Actor(ActorKind.USER, id=str(ben.id), name="ben")):
         own = await distributions.create(runtime, service.world.asset, terms)
     page = await sign_in("ben", f"/payouts/{own.id}")

@@ -20,8 +20,8 @@ from masspayout.db.repositories import Assets
 from masspayout.db.session import Database
 from masspayout.distributions import payout_lists
 from masspayout.distributions.csv_import import PayoutList
-from masspayout.distributions.terms import ListTerms
 from masspayout.kernel.errors import Conflict
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.settings import Settings
 from payouts import ASSET_TOKEN, PAYMENT_TOKEN, World, accounts, make_runtime
 
@@ -92,9 +92,9 @@ async def test_a_list_that_the_former_version_paid_is_not_payable_again(world: W
     token = await payout_lists.payment_token(runtime, PAYMENT_TOKEN)
     entries = PayoutList(tuple(sorted(accounts(30)[:7])), (2 * UNITS,) * 7, 14 * UNITS)
     parts = (runtime, world.asset, token, entries)
-    with pytest.raises(Conflict, match="a payout for this very list already"):
-        await payout_lists.create(*parts, ListTerms(concept="March 2026"))
-    assert await payout_lists.create(*parts, ListTerms(concept="March 2026", again=2))
+    with pytest.raises(Conflict, match="a distribution for this very list already"):
+        await payout_lists.create(*parts, PayoutTerms(concept="March 2026"))
+    assert await payout_lists.create(*parts, PayoutTerms(concept="March 2026", again=2))
 
 
 async def test_payments_of_the_former_version_that_were_lost_are_adopted_by_their_former_mark(world: World) -> None:

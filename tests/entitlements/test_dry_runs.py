@@ -15,9 +15,9 @@ from masspayout.db.entities import DistributionType, PayoutType
 from masspayout.distributions import previews
 from masspayout.distributions.csv_import import parse_payout_list
 from masspayout.distributions.previews import Preview
-from masspayout.distributions.terms import Terms
 from masspayout.entitlements.freezing import payment_token_of
 from masspayout.kernel.errors import Invalid, NobodyEligible
+from masspayout.kernel.payout_terms import PayoutTerms
 from payouts import PAYMENT_TOKEN, World, accounts
 
 COUNT = 57
@@ -32,11 +32,11 @@ async def world(runtime: Context) -> World:
     return world
 
 
-def terms(payout: PayoutType, amount: str, **others: object) -> Terms:
-    return Terms(DistributionType.DIVIDEND, payout, Decimal(amount), **others)  # type: ignore[arg-type]
+def terms(payout: PayoutType, amount: str, **others: object) -> PayoutTerms:
+    return PayoutTerms(DistributionType.DIVIDEND, payout, Decimal(amount), **others)  # type: ignore[arg-type]
 
 
-async def dry_run(world: World, wanted: Terms) -> Preview:
+async def dry_run(world: World, wanted: PayoutTerms) -> Preview:
     runtime, now = world.runtime, datetime.now(UTC)
     return await previews.dry_run(runtime, world.asset, wanted, now=now)
 

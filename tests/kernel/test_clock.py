@@ -13,9 +13,9 @@ from masspayout.automation.triggers import Trigger
 from masspayout.context import Context
 from masspayout.db.entities import DistributionStatus, DistributionType, ExecutionType, PayoutType
 from masspayout.db.session import Database
-from masspayout.distributions.terms import Terms
 from masspayout.kernel.clock import Clock, in_words
 from masspayout.kernel.errors import ClockIsOff, Invalid
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.payments.clock_guard import ClockGuard
 from masspayout.settings import Settings
@@ -174,7 +174,7 @@ async def test_another_process_learns_at_once_that_the_sandbox_was_advanced(worl
 async def test_a_series_is_not_armed_for_deposits_from_before_it(world: World, runtime: Context) -> None:
     await world.sandbox.admin.advance(HOUR)
     ledger_time = await world.sandbox.admin.now()
-    terms = Terms(type=DistributionType.DIVIDEND, payout_type=PayoutType.PERCENTAGE, amount=None)
+    terms = PayoutTerms(type=DistributionType.DIVIDEND, payout_type=PayoutType.PERCENTAGE, amount=None)
     made = await series.create(runtime, world.asset, terms, Trigger(), now=ledger_time)
     assert made.created_at is not None
     assert made.created_at > ledger_time - timedelta(minutes=1)

@@ -12,6 +12,7 @@ from masspayout.api import next_steps as api
 from masspayout.dashboard import next_steps as dashboard
 from masspayout.kernel.errors import Conflict
 from masspayout.kernel.next_steps import Action, Field, NextStep, Part, Step, as_command
+from masspayout.kernel.payout_terms import TERMS
 from places import PACKAGE, ROOT
 
 STEPS = [action.on(*"abc"[: action.value.count("{}")]) for action in Action]
@@ -93,7 +94,8 @@ def test_every_request_that_is_told_is_in_the_description_of_the_api() -> None:
 
 def test_every_place_that_is_told_is_in_the_dashboard() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (PACKAGE / "dashboard").rglob("*.py")]
-    words = "\n".join(source for source in sources if "_PLACES = {" not in source)
+    labels = [term.label for term in TERMS.values()]
+    words = "\n".join([*labels, *(source for source in sources if "_PLACES = {" not in source)])
     values = [dashboard.in_browser(part) for part in (*STEPS, *Field)]
     named = set(chain.from_iterable(re.findall("“([^”]+)”", each) for each in values))
     assert len(named) >= 10

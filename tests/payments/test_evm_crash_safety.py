@@ -21,8 +21,8 @@ from masspayout.db.entities import DistributionStatus
 from masspayout.db.session import Database
 from masspayout.distributions import payout_lists
 from masspayout.distributions.csv_import import PayoutList
-from masspayout.distributions.terms import ListTerms
 from masspayout.jobs import Jobs
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.ledger.evm.erc20 import TRANSFER_TOPIC, topic_of, transfer_of
 from masspayout.registers import assets
 from masspayout.settings import Settings
@@ -147,7 +147,7 @@ async def _payer_of_lists(harness: EvmHarness, database: Database, token_id: str
 async def _pay_list(world: World, token_id: str, entries: PayoutList) -> uuid.UUID:
     runtime = world.runtime
     token = await payout_lists.payment_token(runtime, token_id)
-    made = await payout_lists.create(runtime, world.asset, token, entries, ListTerms())
+    made = await payout_lists.create(runtime, world.asset, token, entries, PayoutTerms())
     await world.execute(made.id)
     return made.id
 

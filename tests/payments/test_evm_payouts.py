@@ -19,9 +19,9 @@ from masspayout.db.entities import Asset, DistributionStatus, EntryAnswer, EvmTr
 from masspayout.db.session import Database
 from masspayout.distributions import payout_lists
 from masspayout.distributions.csv_import import read_payout_list
-from masspayout.distributions.terms import ListTerms
 from masspayout.jobs import Jobs
 from masspayout.kernel.errors import Conflict, ContractPaused, InsufficientFunds, PayerStopped
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.ledger.evm.contracts.own import TRANSFER_GAS
 from masspayout.ledger.port import Settled
 from masspayout.payments import recovery
@@ -101,7 +101,7 @@ async def test_a_list_of_real_size_in_eighteen_decimals_reconciles_to_the_unit(
     await payout_lists.check(context, token, entries)
     harness.way.faults = Faults(lose_answer_percent=10, lose_request_percent=5, repeat_percent=10)
 
-    made = await payout_lists.create(context, world.asset, token, entries, ListTerms())
+    made = await payout_lists.create(context, world.asset, token, entries, PayoutTerms())
     await world.execute(made.id)
     status = await world.pay(made.id)
 

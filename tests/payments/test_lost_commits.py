@@ -19,8 +19,8 @@ from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import Distribution, DistributionStatus, EntryAnswer
 from masspayout.distributions import payout_lists
 from masspayout.distributions.csv_import import PayoutList
-from masspayout.distributions.terms import ListTerms
 from masspayout.kernel.errors import Conflict, InsufficientFunds, Invalid, PayerStopped
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.payments import recovery
 from masspayout.payments.batch_payouts import DistributionPayer
 from masspayout.settings import Settings
@@ -215,7 +215,7 @@ async def pay_list(world: World) -> Distribution:
     token = await payout_lists.payment_token(runtime, PAYMENT_TOKEN)
     amounts = [5 * UNITS] * 40
     entries = PayoutList(tuple(sorted(HOLDERS[:40])), tuple(amounts), sum(amounts))
-    made = await payout_lists.create(runtime, world.asset, token, entries, ListTerms(concept="March"))
+    made = await payout_lists.create(runtime, world.asset, token, entries, PayoutTerms(concept="March"))
     await world.execute(made.id)
     assert await world.pay(made.id) is DistributionStatus.COMPLETED
     return made

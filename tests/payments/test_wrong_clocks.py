@@ -20,7 +20,7 @@ from masspayout.automation.series import Calendar
 from masspayout.context import Context
 from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import DistributionStatus, DistributionType, ExecutionType, Frequency, PayoutType
-from masspayout.distributions.terms import Terms
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.ledger.sandbox import Faults
 from payouts import World, accounts
 from wrong_clocks import WrongMachine, wrong_machine
@@ -54,7 +54,7 @@ async def world(runtime: Context) -> World:
     now = await runtime.database.clock.now()
     soon = now + timedelta(minutes=8)
     await world.plan("3", execution_type=ExecutionType.SCHEDULED, scheduled_time=soon)
-    terms = Terms(type=DistributionType.DIVIDEND, payout_type=PayoutType.PERCENTAGE, amount=Decimal(3))
+    terms = PayoutTerms(type=DistributionType.DIVIDEND, payout_type=PayoutType.PERCENTAGE, amount=Decimal(3))
     calendar = Calendar(Frequency.HOURLY, now + timedelta(minutes=10), catch_up=timedelta(hours=1))
     await series.create(runtime, world.asset, terms, calendar, now=now)
     return world

@@ -18,8 +18,8 @@ from masspayout.db.entities import AttemptStatus, DistributionStatus, ExecutionT
 from masspayout.db.repositories import Attempts
 from masspayout.distributions import payout_lists, previews, starts
 from masspayout.distributions.csv_import import PayoutList
-from masspayout.distributions.terms import ListTerms
 from masspayout.kernel.errors import AnotherLedger
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.ledger.identity import contradict, make_identity, settings_of
 from masspayout.ledger.sandbox import Faults, SandboxLedger
 from masspayout.payments.attempts import BatchAttempts
@@ -110,7 +110,7 @@ async def plan_list(world: World, _: uuid.UUID) -> None:
     runtime = world.runtime
     token = await payout_lists.payment_token(runtime, PAYMENT_TOKEN)
     wanted = PayoutList(("0.0.77",), (5,), 5)
-    await payout_lists.create(runtime, world.asset, token, wanted, ListTerms())
+    await payout_lists.create(runtime, world.asset, token, wanted, PayoutTerms())
 
 
 @pytest.mark.parametrize("step", [execute, make_ready, reconcile, preview, sync, plan, plan_list])

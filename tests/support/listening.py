@@ -27,7 +27,7 @@ from masspayout.db.entities import (
 )
 from masspayout.db.repositories import ContractEvents, Distributions, EventListeners
 from masspayout.db.session import Database
-from masspayout.distributions.terms import Terms
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.kernel.types import LedgerEvent
 from masspayout.ledger.port import Ledger
 from masspayout.registers import assets
@@ -42,7 +42,7 @@ async def arm(
     world: World, trigger: str = "ON_DEPOSIT", amount: str | None = None, payout: PayoutType = PayoutType.PERCENTAGE
 ) -> Series:
     """Make a series that pays on deposits."""
-    terms = Terms(
+    terms = PayoutTerms(
         type=DistributionType.DIVIDEND,
         payout_type=payout,
         amount=None if amount is None else Decimal(amount),

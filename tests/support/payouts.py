@@ -14,8 +14,8 @@ from masspayout.db.entities import Asset, Distribution, DistributionStatus, Dist
 from masspayout.db.repositories import Distributions
 from masspayout.db.session import Database
 from masspayout.distributions import starts
-from masspayout.distributions.terms import Terms
 from masspayout.jobs import Jobs
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.ledger.sandbox import SandboxLedger
 from masspayout.payments import reconciliation
 from masspayout.payments.batch_payouts import DistributionPayer
@@ -93,7 +93,7 @@ class World:
     async def plan(
         self, amount: str = "1000", payout: PayoutType = PayoutType.PERCENTAGE, **terms: object
     ) -> Distribution:
-        wanted = Terms(
+        wanted = PayoutTerms(
             type=DistributionType.DIVIDEND,
             payout_type=payout,
             amount=Decimal(amount),

@@ -1,6 +1,7 @@
 """Next steps in the words of the API: requests and their fields."""
 
 from masspayout.kernel.next_steps import Action, Field, wording
+from masspayout.kernel.payout_terms import TERMS
 
 # Each action, and the request that does it. ``{}`` stands for its subject.
 _REQUESTS = {
@@ -34,13 +35,7 @@ _REQUESTS = {
 }
 
 # Each field that a request has, by its name there.
-_FIELDS = {
-    Field.PAYOUT_TYPE: "payout_type",
-    Field.AMOUNT: "amount",
-    Field.SCHEDULED_TIME: "scheduled_time",
-    Field.EXECUTION_TYPE: "execution_type",
-    Field.CONCEPT: "concept",
-    Field.AGAIN: "again",
+_FIELDS = {field: field.name.lower() for field in Field if field.name.lower() in TERMS} | {
     Field.ALLOW_UNPAYABLE: "allow_unpayable=true",
     Field.LIFECYCLE_CONTRACT: "lifecycle_contract_id",
 }

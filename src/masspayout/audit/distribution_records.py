@@ -6,26 +6,15 @@ from typing import Any
 from masspayout import audit
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.store import Recorder
+from masspayout.kernel.payout_terms import DISTRIBUTION_TERMS
 
 # The columns of a new distribution that its entry keeps.
-_TERMS = (
-    "asset_id",
-    "series_id",
-    "type",
-    "execution_type",
-    "payout_type",
-    "amount",
-    "concept",
-    "scheduled_time",
-    "record_time",
-    "excluded_accounts",
-    "included_accounts",
-)
+_RECORDED = ("asset_id", "series_id", *DISTRIBUTION_TERMS)
 
 
 def record_created(work: Recorder, distribution: Distribution) -> None:
     """Record the creation of a distribution by the current actor, with its terms."""
-    terms = {name: getattr(distribution, name) for name in _TERMS}
+    terms = {name: getattr(distribution, name) for name in _RECORDED}
     audit.record(work, "distribution.created", distribution.id, after=terms)
 
 

@@ -16,31 +16,31 @@ from sqlalchemy import func
 from masspayout import audit
 from masspayout.audit import record_cancelled
 from masspayout.automation.scheduling import find_zone, occurrence
-from masspayout.automation.triggers import Trigger
+from masspayout.automation.triggers import Trigger, parse_trigger
 from masspayout.context import Context
 from masspayout.db.connection_errors import is_of_statement
-from masspayout.db.entities import TERM_COLUMNS, Asset, ExecutionType, Frequency, Series, SeriesStatus
+from masspayout.db.entities import TERM_COLUMNS, Asset, ExecutionType, Frequency, Series, SeriesStatus, term_columns
 from masspayout.db.session import Database
 from masspayout.db.types import uuid7
 from masspayout.db.unit_of_work import UnitOfWork
-from masspayout.distributions import Terms, from_terms, require_ahead
+from masspayout.distributions import from_terms, require_ahead
 from masspayout.entitlements import payment_token_of, require_explicit_amounts
 from masspayout.kernel.backoff import Backoff
 from masspayout.kernel.errors import Conflict, DatabaseUnavailable, Invalid
 from masspayout.kernel.ledger_time import to_nanos
 from masspayout.kernel.next_steps import Action
+from masspayout.kernel.payout_terms import TERMS, PayoutTerms
 
 _log = logging.getLogger(__name__)
 
 DEFAULT_CATCH_UP = timedelta(days=1)
-_SHORTEST_CATCH_UP = timedelta(minutes=1)
-_LONGEST_CATCH_UP = timedelta(days=3660)
+_SHORTEST_CATCH_UP, _LONGEST_CATCH_UP = (timedelta(seconds=n) for n in TERMS["catch_up_seconds"].bounds or ())
 
 # After a long outage, how many occurrences are made in one transaction.
 _OCCURRENCES_AT_ONCE = 1000
 
 # The columns of a new series that the audit trail records.
-_RECORDED = (*TERM_COLUMNS, "end_time", "time_zone", "catch_up_seconds")
+_RECORDED = tuple(dict.fromkeys((*TERM_COLUMNS, *term_columns(Series))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,24 @@ class Calendar:
     catch_up: timedelta = DEFAULT_CATCH_UP
 
 
+def plan_of(terms: PayoutTerms) -> Calendar | Trigger:
+    """Return the calendar or the trigger of terms that make a series.
+
+    Raises:
+        Invalid: One of its terms is missing, or has the wrong form.
+    """
+    if terms.execution_type is ExecutionType.AUTOMATIC:
+        return parse_trigger(terms.trigger_condition or "")
+    if terms.frequency is None:
+        raise Invalid("The frequency is missing: how often is it due?", "Choose one, such as MONTHLY.")
+    if terms.start_time is None:
+        raise Invalid("The first time is missing: when is the first one due?", "Fill in the first time.")
+    catch_up = DEFAULT_CATCH_UP if terms.catch_up_seconds is None else timedelta(seconds=terms.catch_up_seconds)
+    return Calendar(terms.frequency, terms.start_time, terms.end_time, terms.time_zone or "UTC", catch_up)
+
+
 async def create(
-    context: Context, asset: Asset, terms: Terms, plan: Calendar | Trigger, *, now: datetime | None = None
+    context: Context, asset: Asset, terms: PayoutTerms, plan: Calendar | Trigger, *, now: datetime | None = None
 ) -> Series:
     """Create a series: a recurring one with its first occurrence, an automatic one with a listener for its deposits.
 

@@ -9,6 +9,7 @@ from masspayout.cli.options import DistributionArgument
 from masspayout.cli.output import out, show_fields
 from masspayout.cli.session import with_payouts
 from masspayout.kernel.errors import Invalid
+from masspayout.kernel.payout_terms import OWN_WORDS
 
 app = typer.Typer()
 
@@ -26,7 +27,7 @@ def approve(
     show_fields(
         {
             "distribution": shown.id,
-            "concept": shown.concept,
+            **{name: getattr(shown, name) for name in OWN_WORDS},
             "created by": shown.created_by_name,
             "pays": None if shown.total_amount is None else f"{shown.total_amount:,f} of {shown.payment_token_id}",
             "to": None if shown.payable_count is None else f"{shown.payable_count:,} holders",

@@ -8,11 +8,11 @@ import typer
 from masspayout.cli.options import AssetArgument, LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list
 from masspayout.cli.session import with_context
-from masspayout.cli.times import parse_duration
 from masspayout.cli.transaction import in_transaction
 from masspayout.context import Context
 from masspayout.db.entities import Asset
 from masspayout.db.unit_of_work import UnitOfWork
+from masspayout.kernel.durations import parse_duration
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.money import to_decimal
 from masspayout.registers import assets

@@ -14,8 +14,8 @@ from masspayout.cli.reports import show_failures, show_verdict
 from masspayout.cli.session import opened
 from masspayout.context import Context
 from masspayout.db.entities import Asset, Distribution, DistributionType, PayoutType
-from masspayout.distributions import Terms
 from masspayout.kernel.errors import Invalid, MassPayoutError
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.ledger.sandbox import Faults, SandboxAdministration, SandboxLedger
 from masspayout.registers import assets
 
@@ -109,7 +109,7 @@ async def _plan(context: Context, asset: Asset) -> Distribution:
         "Plan a dividend, pro rata to balances, and review it.",
         f"masspayout distribution create {asset.token_id} --payout PERCENTAGE --amount {_DIVIDEND}",
     )
-    terms = Terms(
+    terms = PayoutTerms(
         type=DistributionType.DIVIDEND,
         payout_type=PayoutType.PERCENTAGE,
         amount=_DIVIDEND,

@@ -12,6 +12,7 @@ from masspayout.cli.transaction import in_transaction
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.payout_status import ApprovalCount, waits_for
+from masspayout.kernel.payout_terms import DISTRIBUTION_TERMS
 
 app = typer.Typer()
 
@@ -57,15 +58,9 @@ def distribution_fields(distribution: Distribution) -> dict[str, Any]:
     names = (
         "id",
         "asset_id",
-        "type",
-        "execution_type",
-        "payout_type",
-        "amount",
-        "concept",
         "status",
-        "scheduled_time",
+        *DISTRIBUTION_TERMS,
         "series_id",
-        "record_time",
         "snapshot_at",
         "frozen_at",
         "payment_token_id",

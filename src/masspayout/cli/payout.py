@@ -14,30 +14,28 @@ from masspayout.cli.output import JsonOption, out, run, show_json
 from masspayout.cli.progress import pay_with_progress
 from masspayout.cli.reports import show_result, show_verdict, unchecked_sentence
 from masspayout.cli.session import opened, with_payouts
-from masspayout.distributions import ListTerms
+from masspayout.cli.terms import Typed, read_terms, with_term_options
+from masspayout.db.entities import DistributionType
+from masspayout.kernel.payout_terms import TERMS, PayoutTerms
 from masspayout.payments import Reconciliation
 
 app = typer.Typer()
 
 
 @app.command()
+@with_term_options(term for term in TERMS.values() if term.is_listed and term.name != "type")
 def pay(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A payout list: account_id,amount.")],
     payment_token: Annotated[str, typer.Option(help="The token to pay in.")],
+    typed: Typed,
     asset: Annotated[str | None, typer.Option(help="The asset it is paid on; without it, the payment token.")] = None,
-    concept: Annotated[
-        str | None, typer.Option(help="The name of the payout. The same list is paid once for the same concept.")
-    ] = None,
-    again: Annotated[
-        int, typer.Option(min=1, help="2 pays a list again that was paid for the same concept; 3 a third time.")
-    ] = 1,
     allow_unpayable: Annotated[
         bool, typer.Option("--allow-unpayable", help="Pay the other accounts although some cannot receive the token.")
     ] = False,
 ) -> None:
-    """Pay a payout list: check, pay, reconcile. Run again after a crash, it goes on where it stopped."""
-    terms = ListTerms(concept=concept, again=again, allow_unpayable=allow_unpayable)
-    run(_pay(file, payment_token, asset, terms))
+    """Pay a payout list: check it, pay it, and prove it. Run again after a crash, it goes on where it stopped."""
+    terms = read_terms(typed, type=DistributionType.SNAPSHOT)
+    run(_pay(file, payment_token, asset, terms, allow_unpayable=allow_unpayable))
 
 
 @app.command()
@@ -56,14 +54,18 @@ def reconcile(distribution: DistributionArgument, as_json: JsonOption = False) -
         raise typer.Exit(1)
 
 
-async def _pay(file: Path, payment_token: str, asset_reference: str | None, terms: ListTerms) -> None:
+async def _pay(
+    file: Path, payment_token: str, asset_reference: str | None, terms: PayoutTerms, *, allow_unpayable: bool
+) -> None:
     async with opened() as context:
         payouts = Payouts(context)
         token = await payouts.list_token(None, payment_token)
         entries = read_payout_list_file(file, token.decimals)
         asset_id = asset_reference or token.token_id
         warn = partial(_warn, len(entries))
-        distribution = await payouts.find_or_create_of_list(asset_id, token, entries, terms, warn)
+        distribution = await payouts.find_or_create_of_list(
+            asset_id, token, entries, terms, warn, allow_unpayable=allow_unpayable
+        )
         accounts = "1 account" if len(entries) == 1 else f"{len(entries):,} accounts"
         out.print(f"Payout {distribution.id}: {accounts}, {distribution.total_amount:,f} in all.")
         await payouts.start_or_resume(distribution.id)

@@ -9,10 +9,10 @@ import typer
 from masspayout.automation import series
 from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list, show_table
-from masspayout.cli.times import duration_text
 from masspayout.cli.transaction import in_transaction
-from masspayout.db.entities import Distribution, Series, SeriesStatus
+from masspayout.db.entities import Distribution, Series, SeriesStatus, term_columns
 from masspayout.db.unit_of_work import UnitOfWork
+from masspayout.kernel.durations import duration_text
 
 app = typer.Typer()
 
@@ -100,22 +100,7 @@ def cancel(reference: SeriesArgument) -> None:
 
 def series_fields(found: Series, next_time: datetime | None) -> dict[str, Any]:
     """Return what there is to say about a series, by the names of its columns."""
-    names = (
-        "id",
-        "asset_id",
-        "type",
-        "execution_type",
-        "payout_type",
-        "amount",
-        "concept",
-        "status",
-        "frequency",
-        "start_time",
-        "end_time",
-        "time_zone",
-        "catch_up_seconds",
-        "trigger_condition",
-    )
+    names = ("id", "asset_id", "status", *term_columns(Series))
     return {name: getattr(found, name) for name in names} | {"next_time": next_time}
 
 

@@ -1,12 +1,8 @@
-"""Times and durations as people type them."""
+"""Times as people type them."""
 
-import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from masspayout.kernel.errors import Invalid
-
-_DURATION = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>[mhdw])", re.ASCII)
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 def parse_time(text: str, zone: tzinfo = UTC) -> datetime:
@@ -20,23 +16,3 @@ def parse_time(text: str, zone: tzinfo = UTC) -> datetime:
         return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Invalid(f"{text!r} is not a time.", "Write it as 2030-03-31 or 2030-03-31T12:00:00Z.") from None
-
-
-def parse_duration(text: str) -> timedelta:
-    """Read a duration: a number with m (minutes), h (hours), d (days) or w (weeks).
-
-    Raises:
-        Invalid: It is none.
-    """
-    found = _DURATION.fullmatch(text.strip())
-    if found is None:
-        raise Invalid(f"{text!r} is not a duration.", "Write it as 90m, 24h, 7d or 2w.")
-    return int(found["count"]) * _UNITS[found["unit"]]
-
-
-def duration_text(duration: timedelta) -> str:
-    """Write a duration as it is typed, in the largest unit that it is a whole number of."""
-    for name, unit in reversed(_UNITS.items()):
-        if duration >= unit and duration % unit == timedelta(0):
-            return f"{duration // unit}{name}"
-    return f"{duration.total_seconds():g}s"

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from masspayout.cli.output import JsonOption, out, show_json, show_list
-from masspayout.cli.times import parse_duration
 from masspayout.cli.transaction import in_transaction
 from masspayout.db.entities import ApiToken
 from masspayout.db.unit_of_work import UnitOfWork
+from masspayout.kernel.durations import parse_duration
 from masspayout.kernel.roles import Role
 from masspayout.service import access
 

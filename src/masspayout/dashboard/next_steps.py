@@ -3,6 +3,7 @@
 from masspayout.db.entities import Distribution
 from masspayout.kernel.errors import MassPayoutError
 from masspayout.kernel.next_steps import Action, Field, NextStep, wording
+from masspayout.kernel.payout_terms import TERMS
 
 # Each action, and where in the dashboard it is done.
 _PLACES = {
@@ -40,13 +41,7 @@ _PLACES = {
 }
 
 # Each field that a page has, by its label.
-_LABELS = {
-    Field.PAYOUT_TYPE: "“Split”",
-    Field.AMOUNT: "the total to divide",
-    Field.SCHEDULED_TIME: "“Pay at”",
-    Field.EXECUTION_TYPE: "“Start”",
-    Field.CONCEPT: "“Name”",
-}
+_LABELS = {field: f"“{TERMS[field.name.lower()].label}”" for field in Field if field.name.lower() in TERMS}
 
 
 in_browser = wording(_PLACES, _LABELS)

@@ -5,15 +5,12 @@ from masspayout.distributions.csv_import import PayoutList, parse_payout_list, r
 from masspayout.distributions.lifecycle import cancel, create, find, reopen_unfrozen
 from masspayout.distributions.previews import Preview
 from masspayout.distributions.starts import Chosen
-from masspayout.distributions.terms import TIMING, ListTerms, Terms, from_terms, require_ahead, timing_misfits
+from masspayout.distributions.terms import from_terms, require_ahead
 
 __all__ = [
-    "TIMING",
     "Chosen",
-    "ListTerms",
     "PayoutList",
     "Preview",
-    "Terms",
     "cancel",
     "contract_payouts",
     "create",
@@ -26,5 +23,4 @@ __all__ = [
     "reopen_unfrozen",
     "require_ahead",
     "starts",
-    "timing_misfits",
 ]

@@ -12,15 +12,16 @@ from masspayout.context import Context
 from masspayout.controls import approvals
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, ExecutionType
 from masspayout.db.unit_of_work import UnitOfWork
-from masspayout.distributions.terms import Terms, check_schedule, from_terms
+from masspayout.distributions.terms import check_schedule, from_terms
 from masspayout.entitlements import freeze, freezing, payment_token_of
 from masspayout.kernel.errors import Conflict, NotFound
 from masspayout.kernel.next_steps import Action
 from masspayout.kernel.payout_status import conflict
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.registers import assets, ledger_binding
 
 
-async def create(context: Context, asset: Asset, terms: Terms, *, now: datetime | None = None) -> Distribution:
+async def create(context: Context, asset: Asset, terms: PayoutTerms, *, now: datetime | None = None) -> Distribution:
     """Create a distribution. A MANUAL one is frozen at once, so that what will be paid can be reviewed.
 
     The register is read anew first. With a ``record_time`` that lies ahead the freeze waits for it; a SCHEDULED one

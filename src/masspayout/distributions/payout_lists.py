@@ -15,12 +15,13 @@ from masspayout.db.types import uuid7
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.distributions import starts
 from masspayout.distributions.csv_import import PayoutList, content_key
-from masspayout.distributions.terms import ListTerms
+from masspayout.distributions.terms import columns
 from masspayout.entitlements import payment_token_of, record_freeze, require_explicit_amounts
 from masspayout.kernel.errors import Conflict, InvalidRows
 from masspayout.kernel.money import to_decimal
 from masspayout.kernel.next_steps import Action, Field
 from masspayout.kernel.obligations import key_of_list
+from masspayout.kernel.payout_terms import LIST_TERMS, PayoutTerms
 from masspayout.kernel.types import Due, PaymentToken, Share
 from masspayout.ledger.failures import describe_failure
 from masspayout.payments import RecipientCheck, chunks
@@ -91,7 +92,7 @@ async def create(
     asset: Asset,
     token: PaymentToken,
     payout_list: PayoutList,
-    terms: ListTerms,
+    terms: PayoutTerms,
 ) -> Distribution:
     """Create a distribution of an asset that pays a list as it is, in whichever token.
 
@@ -107,11 +108,10 @@ async def create(
     distribution = Distribution(
         id=terms.id or uuid7(),
         asset_id=asset.id,
-        type=terms.type,
         execution_type=ExecutionType.MANUAL,
         amount=total_amount,
-        concept=terms.concept,
         obligation_key=keys[0],
+        **columns(terms, LIST_TERMS),
     )
     shares = (Share(account_id, 0, amount_units) for account_id, amount_units in payout_list)
     taken = Conflict(
@@ -137,18 +137,20 @@ async def create(
     return distribution
 
 
-async def find(work: UnitOfWork, token: PaymentToken, payout_list: PayoutList, terms: ListTerms) -> Distribution | None:
+async def find(
+    work: UnitOfWork, token: PaymentToken, payout_list: PayoutList, terms: PayoutTerms
+) -> Distribution | None:
     """Return the distribution that pays this very list, if there is one."""
     return await work.distributions.find_by_obligation(*_obligation_keys(token, payout_list, terms))
 
 
-async def was_paid_before(work: UnitOfWork, token: PaymentToken, payout_list: PayoutList, terms: ListTerms) -> bool:
-    """Return whether the ledger shows payments of this very list that the database does not know."""
+async def was_paid_before(work: UnitOfWork, token: PaymentToken, payout_list: PayoutList, terms: PayoutTerms) -> bool:
+    """Whether the ledger shows payments of this very list that the database does not know."""
     key = _obligation_keys(token, payout_list, terms)[0]
     return await work.payers.has_unmatched_of(token.payer_account_id, key)
 
 
-def _obligation_keys(token: PaymentToken, payout_list: PayoutList, terms: ListTerms) -> tuple[str, ...]:
+def _obligation_keys(token: PaymentToken, payout_list: PayoutList, terms: PayoutTerms) -> tuple[str, ...]:
     """Return the key of a list, and those that earlier rules made of it: what has one of these is paid already."""
     key = key_of_list(
         payout_list,

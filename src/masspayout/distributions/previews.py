@@ -11,7 +11,7 @@ from masspayout.db.entities import Asset, Distribution
 from masspayout.db.repositories import DryRun
 from masspayout.distributions import lifecycle
 from masspayout.distributions.csv_import import PayoutList
-from masspayout.distributions.terms import Terms, from_terms
+from masspayout.distributions.terms import from_terms
 from masspayout.entitlements import (
     FreezeReading,
     excluded_accounts,
@@ -24,6 +24,7 @@ from masspayout.entitlements import (
 )
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.money import subtract, to_decimal, to_units
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.kernel.spool import Spool
 from masspayout.kernel.types import PaymentToken
 from masspayout.payments import CHUNK_SIZE, ProgressCallback, RecipientCheck, chunks, ignore_progress
@@ -100,7 +101,7 @@ async def preview(context: Context, distribution: Distribution) -> Preview:
 async def dry_run(
     context: Context,
     asset: Asset,
-    terms: Terms,
+    terms: PayoutTerms,
     *,
     now: datetime | None = None,
     on_progress: ProgressCallback = ignore_progress,

@@ -1,73 +1,22 @@
-"""The terms of a payout, as somebody wants it: checked before anything is written."""
+"""Checks of the terms of a payout, before anything is written, and the distribution that they describe."""
 
-import uuid
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
+from typing import Any
 
-from masspayout.db.entities import Asset, Distribution, DistributionType, ExecutionType, PayoutType
+from masspayout.db.entities import Asset, Distribution, ExecutionType
 from masspayout.db.types import uuid7
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.money import to_units
 from masspayout.kernel.next_steps import Field
+from masspayout.kernel.payout_terms import DISTRIBUTION_TERMS, TERMS, PayoutTerms
 from masspayout.kernel.types import PaymentToken
 
 _FARTHEST_AHEAD = timedelta(days=36_525)
 
-# What each kind of execution must be told about when to pay, and what it may be told besides.
-_TIMING_NEEDED: dict[ExecutionType, tuple[str, ...]] = {
-    ExecutionType.MANUAL: (),
-    ExecutionType.SCHEDULED: ("scheduled_time",),
-    ExecutionType.RECURRING: ("frequency", "start_time"),
-    ExecutionType.AUTOMATIC: ("trigger_condition",),
-}
-_TIMING_ALLOWED: dict[ExecutionType, tuple[str, ...]] = {
-    ExecutionType.RECURRING: ("end_time", "time_zone", "catch_up_seconds"),
-}
-TIMING = frozenset(name for names in (*_TIMING_NEEDED.values(), *_TIMING_ALLOWED.values()) for name in names)
 
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The terms of a payout. ``amount`` is in whole payment tokens.
-
-    ``id`` is its id, given where the same request may arrive twice.
-    """
-
-    type: DistributionType
-    payout_type: PayoutType | None
-    amount: Decimal | None
-    execution_type: ExecutionType = ExecutionType.MANUAL
-    concept: str | None = None
-    record_time: datetime | None = None
-    scheduled_time: datetime | None = None
-    excluded_accounts: Sequence[str] = field(default=())
-    included_accounts: Sequence[str] = field(default=())
-    id: uuid.UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ListTerms:
-    """The terms of a payout list, beside the list itself.
-
-    Attributes:
-        type: The type of the payout.
-        concept: The name of the payout. The same list is paid once for the same concept.
-        again: How many times it is to be paid for the same concept: 2 makes the second payout.
-        allow_unpayable: Take it although some of its accounts cannot receive the token.
-        id: The id of the payout; it is given where the same request may arrive twice.
-    """
-
-    type: DistributionType = DistributionType.SNAPSHOT
-    concept: str | None = None
-    again: int = 1
-    allow_unpayable: bool = False
-    id: uuid.UUID | None = None
-
-
-def from_terms(asset: Asset, terms: Terms, token: PaymentToken, *, amount_required: bool = True) -> Distribution:
+def from_terms(asset: Asset, terms: PayoutTerms, token: PaymentToken, *, amount_required: bool = True) -> Distribution:
     """Return the distribution that terms describe, not written yet.
 
     Raises:
@@ -93,34 +42,17 @@ def from_terms(asset: Asset, terms: Terms, token: PaymentToken, *, amount_requir
                 " with a number above 0.",
             )
         to_units(terms.amount, token.decimals)
-    return Distribution(
-        id=terms.id or uuid7(),
-        asset_id=asset.id,
-        type=terms.type,
-        execution_type=terms.execution_type,
-        payout_type=terms.payout_type,
-        amount=terms.amount,
-        concept=terms.concept,
-        record_time=terms.record_time,
-        scheduled_time=terms.scheduled_time,
-        excluded_accounts=[canonical_account_id(account) for account in terms.excluded_accounts],
-        included_accounts=[canonical_account_id(account) for account in terms.included_accounts],
-    )
+    return Distribution(id=terms.id or uuid7(), asset_id=asset.id, **columns(terms, DISTRIBUTION_TERMS))
 
 
-def timing_misfits(execution: ExecutionType, given: Collection[str]) -> tuple[list[str], list[str]]:
-    """Return the fields that a kind of execution needs and lacks, and those that make no sense with it.
-
-    Args:
-        execution: The kind of execution.
-        given: Those of ``TIMING`` that are given.
-    """
-    needed = _TIMING_NEEDED[execution]
-    missing = [name for name in needed if name not in given]
-    return missing, sorted(set(given) - {*needed, *_TIMING_ALLOWED.get(execution, ())})
+def columns(terms: PayoutTerms, names: Sequence[str]) -> dict[str, Any]:
+    """Return the values of the columns that some terms fill, with account ids in their canonical form."""
+    values = {name: getattr(terms, name) for name in names}
+    accounts = {name: value for name, value in values.items() if TERMS[name].kind is list}
+    return values | {name: [canonical_account_id(account) for account in value] for name, value in accounts.items()}
 
 
-def check_schedule(terms: Terms, now: datetime) -> None:
+def check_schedule(terms: PayoutTerms, now: datetime) -> None:
     """Refuse a time without SCHEDULED, SCHEDULED without a time, and times that cannot be met.
 
     Raises:

@@ -25,8 +25,8 @@ from masspayout.db.entities import DistributionStatus, DistributionType, PayoutT
 from masspayout.db.repositories import Distributions
 from masspayout.db.session import Database
 from masspayout.distributions import contract_payouts
-from masspayout.distributions.terms import Terms
 from masspayout.kernel.errors import Conflict, ContractPaused, LedgerRejected
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.ledger.evm.ats import AtsToken
 from masspayout.ledger.evm.contracts import recognise
 from masspayout.payments import reconciliation
@@ -100,7 +100,9 @@ async def test_a_dividend_on_it_is_paid_and_reconciled(
     await harness.fund(payment_token, harness.payer_account_id, 10**12)
     asset = await assets.import_asset(database, harness.ledger, security.token.address, payment_token_id=payment_token)
     assert (asset.symbol[:3], asset.decimals, asset.total_supply) == ("HRB", 2, sum(security.holders.values()))
-    terms = Terms(type=DistributionType.DIVIDEND, payout_type=PayoutType.PERCENTAGE, amount=Decimal("250000.000001"))
+    terms = PayoutTerms(
+        type=DistributionType.DIVIDEND, payout_type=PayoutType.PERCENTAGE, amount=Decimal("250000.000001")
+    )
     distribution = await distributions.create(context_of(database, harness, settings), asset, terms)
     status, verdict = await pay(database, harness, settings, distribution.id)
     assert status is DistributionStatus.COMPLETED

@@ -19,10 +19,10 @@ from masspayout.db.entities import Asset, DistributionStatus, DistributionType, 
 from masspayout.db.repositories import Distributions, SeriesRepository
 from masspayout.db.session import Database
 from masspayout.distributions import payout_lists, previews
-from masspayout.distributions.terms import Terms
 from masspayout.jobs import Jobs
 from masspayout.kernel.errors import Conflict, LedgerRejected
 from masspayout.kernel.movements import Payment
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.ledger.evm.contracts import recognise
 from masspayout.ledger.evm.contracts.terms import ContractTerms, Occasion
 from masspayout.registers import assets
@@ -30,7 +30,7 @@ from masspayout.settings import Settings
 
 HOLDER = f"0x{0xE000:040x}"
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
-TERMS = Terms(type=DistributionType.DIVIDEND, payout_type=PayoutType.FIXED, amount=Decimal(100))
+TERMS = PayoutTerms(type=DistributionType.DIVIDEND, payout_type=PayoutType.FIXED, amount=Decimal(100))
 REFUSED = "no FIXED amounts, no list"
 
 
@@ -90,7 +90,7 @@ async def test_what_is_not_its_rule_is_neither_previewed_nor_created(stage: Stag
 async def test_what_was_planned_before_the_asset_had_such_a_contract_is_not_frozen(stage: Stage) -> None:
     asset = await stage.import_asset(None)
     due_at = datetime.now(UTC) + timedelta(days=1)
-    terms = Terms(
+    terms = PayoutTerms(
         type=TERMS.type,
         payout_type=TERMS.payout_type,
         amount=TERMS.amount,

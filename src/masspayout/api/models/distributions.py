@@ -1,53 +1,47 @@
 """Distributions and what belongs to them as JSON."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, Field, create_model
 
 from masspayout.api.models.base import (
     AccountId,
     Amount,
     Count,
     NextStepText,
-    RequestAmount,
     RequestModel,
-    RequestTime,
     ResponseModel,
     Text,
     Time,
 )
-from masspayout.db.entities import (
-    AttemptStatus,
-    BatchStatus,
-    DistributionStatus,
-    DistributionType,
-    ExecutionType,
-    Frequency,
-    PayoutType,
-)
+from masspayout.api.models.terms import OfAssetResponse, request_fields, response_fields
+from masspayout.db.entities import AttemptStatus, BatchStatus, Distribution, DistributionStatus, DistributionType
+from masspayout.kernel.payout_terms import TERMS
 from masspayout.payments import BreakKind
 
+if TYPE_CHECKING:
+    _TermsResponse = OfAssetResponse
+    _TermsRequest = RequestModel
+    _ListTermsRequest = BaseModel
+else:
+    _TermsResponse = create_model("_TermsResponse", __base__=OfAssetResponse, **response_fields(Distribution))
+    _TermsRequest = create_model(
+        "_TermsRequest",
+        __base__=RequestModel,
+        **request_fields(term for term in TERMS.values() if term.is_divided),
+    )
+    _ListTermsRequest = create_model(
+        "_ListTermsRequest",
+        **request_fields((term for term in TERMS.values() if term.is_listed), type=DistributionType.SNAPSHOT),
+    )
 
-class DistributionResponse(ResponseModel):
+
+class DistributionResponse(_TermsResponse):
     """One payout of one asset. Amounts are in whole payment tokens."""
 
-    id: UUID
-    asset_id: UUID
     series_id: UUID | None = Field(description="The series that made it.")
-    type: DistributionType
-    execution_type: ExecutionType
-    payout_type: PayoutType | None
-    amount: Amount | None = Field(description="The amount to divide.")
-    concept: str | None
     status: DistributionStatus
-    scheduled_time: Time | None
-    record_time: Time | None
-    frequency: Frequency | None
-    start_time: Time | None
-    trigger_condition: str | None
-    excluded_accounts: list[str]
-    included_accounts: list[str]
     frozen_at: Time | None = Field(description="From then on nothing changes about who is owed what.")
     snapshot_at: Time | None = Field(description="The balances are those of this time.")
     register_hash: str | None = Field(description="Over who is owed what; an approval is bound to it.")
@@ -176,36 +170,19 @@ class ReconciliationResponse(ResponseModel):
     breaks: list[BreakResponse]
 
 
-class DistributionRequest(RequestModel):
-    """A distribution or series to create. MANUAL starts with `execute`, the others by themselves; two make a series."""
+class DistributionRequest(_TermsRequest):
+    """What to pay out. MANUAL waits for `execute`; the others start by themselves, the last two again and again."""
 
-    type: DistributionType = DistributionType.DIVIDEND
-    execution_type: ExecutionType = Field(
-        default=ExecutionType.MANUAL, description="RECURRING and AUTOMATIC make a series of payouts."
+
+class ListQuery(_ListTermsRequest):
+    """What a request says of a payout list beside the list itself, which is the body."""
+
+    payment_token_id: AccountId | None = Field(
+        default=None, description="What a list is paid in; unless given, what the asset pays in."
     )
-    payout_type: PayoutType = Field(description="PERCENTAGE: pro rata to balances. FIXED: equal amounts.")
-    amount: RequestAmount | None = Field(
-        default=None, description="The total to divide. AUTOMATIC may do without: then it is the deposit."
+    allow_unpayable: bool = Field(
+        default=False, description="Take a list although some of its accounts cannot receive the token."
     )
-    concept: Text | None = None
-    record_time: RequestTime | None = Field(default=None, description="Take the balances of this time.")
-    scheduled_time: RequestTime | None = Field(default=None, description="SCHEDULED: when to pay.")
-    frequency: Frequency | None = Field(default=None, description="RECURRING: how often.")
-    start_time: RequestTime | None = Field(default=None, description="RECURRING: when the first is due.")
-    end_time: RequestTime | None = Field(default=None, description="RECURRING: nothing is due after it.")
-    time_zone: Annotated[Text, Field(max_length=100)] | None = Field(
-        default=None,
-        description="RECURRING: the IANA zone on whose clock days pass. Default: UTC.",
-        examples=["Europe/Madrid"],
-    )
-    catch_up_seconds: Annotated[int, Field(ge=60, le=316_224_000)] | None = Field(
-        default=None, description="RECURRING: how late one may be paid after an outage. Default: a day."
-    )
-    trigger_condition: Annotated[Text, Field(max_length=100)] | None = Field(
-        default=None, description="AUTOMATIC: what starts it.", examples=["ON_DEPOSIT >= 1000"]
-    )
-    excluded_accounts: Annotated[list[AccountId], Field(max_length=1000)] = Field(default_factory=list)
-    included_accounts: Annotated[list[AccountId], Field(max_length=1000)] = Field(default_factory=list)
 
 
 class ApprovalRequest(RequestModel):

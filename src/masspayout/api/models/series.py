@@ -1,29 +1,22 @@
 """Series as JSON."""
 
-from uuid import UUID
+from typing import TYPE_CHECKING
 
-from masspayout.api.models.base import Amount, ResponseModel, Time
-from masspayout.db.entities import DistributionType, ExecutionType, Frequency, PayoutType, SeriesStatus
+from pydantic import create_model
+
+from masspayout.api.models.base import Time
+from masspayout.api.models.terms import OfAssetResponse, response_fields
+from masspayout.db.entities import Series, SeriesStatus
+
+if TYPE_CHECKING:
+    _TermsResponse = OfAssetResponse
+else:
+    _TermsResponse = create_model("_TermsResponse", __base__=OfAssetResponse, **response_fields(Series))
 
 
-class SeriesResponse(ResponseModel):
-    """A series, which creates distributions on a calendar or when funds arrive."""
+class SeriesResponse(_TermsResponse):
+    """What makes distributions by itself, on a calendar or whenever money arrives."""
 
-    id: UUID
-    asset_id: UUID
-    type: DistributionType
-    execution_type: ExecutionType
-    payout_type: PayoutType
-    amount: Amount | None
-    concept: str | None
     status: SeriesStatus
-    frequency: Frequency | None
-    start_time: Time | None
-    end_time: Time | None
-    time_zone: str
-    catch_up_seconds: int
-    trigger_condition: str | None
-    excluded_accounts: list[str]
-    included_accounts: list[str]
     created_at: Time | None
     updated_at: Time | None

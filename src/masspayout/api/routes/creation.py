@@ -6,28 +6,26 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from masspayout.api.authenticated_route import AuthenticatedRoute
 from masspayout.api.authentication import requires
 from masspayout.api.dependencies import AssetDep, ClaimDep, PayoutsDep
-from masspayout.api.models.base import AccountId, Text
-from masspayout.api.models.distributions import DistributionRequest, DistributionResponse
+from masspayout.api.models.distributions import DistributionRequest, DistributionResponse, ListQuery
 from masspayout.api.models.series import SeriesResponse
 from masspayout.app import Payouts
-from masspayout.automation import Trigger, parse_trigger, series
-from masspayout.db.entities import Asset, Distribution, DistributionType, Frequency, Series
-from masspayout.distributions import TIMING, ListTerms, Terms, read_payout_list, timing_misfits
+from masspayout.db.entities import Asset, Distribution, Series
+from masspayout.distributions import read_payout_list
 from masspayout.kernel.errors import Invalid
+from masspayout.kernel.payout_terms import TERMS, TIMING, PayoutTerms, timing_misfits
 from masspayout.kernel.roles import Permission
 
 router = APIRouter(tags=["distributions"], route_class=AuthenticatedRoute)
@@ -68,19 +66,7 @@ async def create_distribution(
     payouts: PayoutsDep,
     asset: AssetDep,
     claim: ClaimDep,
-    list_type: Annotated[
-        DistributionType, Query(alias="type", description="A list's type.")
-    ] = DistributionType.SNAPSHOT,
-    concept: Annotated[Text | None, Query(description="What a list is for: for the same it is paid once.")] = None,
-    again: Annotated[
-        int, Query(ge=1, le=1_000_000, description="2 pays a list once more that was paid for the same concept.")
-    ] = 1,
-    payment_token_id: Annotated[
-        AccountId | None, Query(description="What a list is paid in; unless given, what the asset pays in.")
-    ] = None,
-    allow_unpayable: Annotated[
-        bool, Query(description="Take a list although some of its accounts cannot receive the token.")
-    ] = False,
+    query: Annotated[ListQuery, Query()],
 ) -> Distribution | Series:
     """Create a distribution, for review: nothing is paid yet. RECURRING and AUTOMATIC create a series of them.
 
@@ -89,11 +75,10 @@ async def create_distribution(
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == _JSON:
-        made = await _from_terms(payouts, asset, _terms(await request.body()), claim.new_id)
+        made = await _from_terms(payouts, asset, _terms(await request.body(), claim.new_id))
     elif media_type in (_CSV, _FORM):
-        terms = ListTerms(list_type, concept, again, allow_unpayable, id=claim.new_id)
         async with _list_file(request, media_type) as path:
-            made = await _from_list(payouts, asset, path, payment_token_id, terms)
+            made = await _from_list(payouts, asset, path, query, claim.new_id)
     else:
         raise HTTPException(415, f"A payout cannot be made from {media_type or 'a body without a type'}.")
     noun = "distributions" if isinstance(made, Distribution) else "series"
@@ -101,12 +86,13 @@ async def create_distribution(
     return made
 
 
-def _terms(body: bytes) -> DistributionRequest:
+def _terms(body: bytes, new_id: uuid.UUID | None) -> PayoutTerms:
     """Read terms, and refuse what does not belong to their kind of execution."""
     try:
-        terms = DistributionRequest.model_validate_json(body)
+        request = DistributionRequest.model_validate_json(body)
     except ValidationError as error:
         raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from None
+    terms = _given(request, new_id)
     given = [name for name in TIMING if getattr(terms, name) is not None]
     missing, misplaced = timing_misfits(terms.execution_type, given)
     if missing:
@@ -116,54 +102,32 @@ def _terms(body: bytes) -> DistributionRequest:
     return terms
 
 
-async def _from_terms(
-    payouts: Payouts, asset: Asset, given: DistributionRequest, new_id: uuid.UUID
-) -> Distribution | Series:
-    terms = Terms(
-        type=given.type,
-        payout_type=given.payout_type,
-        amount=None if given.amount is None else Decimal(given.amount),
-        execution_type=given.execution_type,
-        concept=given.concept,
-        record_time=given.record_time,
-        scheduled_time=given.scheduled_time,
-        excluded_accounts=given.excluded_accounts,
-        included_accounts=given.included_accounts,
-        id=new_id,
-    )
-    plan = _plan(given)
-    if plan is None:
-        return await payouts.create(asset, terms)
-    return await payouts.create_series(asset, terms, plan)
+def _given(request: BaseModel, new_id: uuid.UUID | None) -> PayoutTerms:
+    """Return the terms that a request gives. An amount is a text in JSON, and a number here."""
+    given = {name: getattr(request, name) for name in TERMS if name in type(request).model_fields}
+    if given.get("amount") is not None:
+        given["amount"] = Decimal(given["amount"])
+    return PayoutTerms(**given, id=new_id)
 
 
-def _plan(given: DistributionRequest) -> series.Calendar | Trigger | None:
-    """Return the calendar or trigger of a series; None for a single distribution."""
-    if given.trigger_condition is not None:
-        return parse_trigger(given.trigger_condition)
-    if given.frequency is None or given.start_time is None:
-        return None
-    catch_up = series.DEFAULT_CATCH_UP
-    if given.catch_up_seconds is not None:
-        catch_up = timedelta(seconds=given.catch_up_seconds)
-    return series.Calendar(
-        frequency=Frequency(given.frequency),
-        start_time=given.start_time,
-        end_time=given.end_time,
-        time_zone=given.time_zone or "UTC",
-        catch_up=catch_up,
-    )
+async def _from_terms(payouts: Payouts, asset: Asset, terms: PayoutTerms) -> Distribution | Series:
+    if terms.makes_series:
+        return await payouts.create_series(asset, terms)
+    return await payouts.create(asset, terms)
 
 
 async def _from_list(
-    payouts: Payouts, asset: Asset, path: Path, payment_token_id: str | None, terms: ListTerms
+    payouts: Payouts, asset: Asset, path: Path, query: ListQuery, new_id: uuid.UUID | None
 ) -> Distribution:
-    made = None if terms.id is None else await payouts.made_before(terms.id)
+    made = None if new_id is None else await payouts.made_before(new_id)
     if made is not None:
         return made
-    token = await payouts.list_token(asset, payment_token_id)
+    terms = _given(query, new_id)
+    token = await payouts.list_token(asset, query.payment_token_id)
     entries = await asyncio.to_thread(read_payout_list, path, token.decimals)
-    return await payouts.create_of_list(asset, token, entries, terms, check_first=True)
+    return await payouts.create_of_list(
+        asset, token, entries, terms, check_first=True, allow_unpayable=query.allow_unpayable
+    )
 
 
 @asynccontextmanager

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from masspayout.app import Payouts
-from masspayout.dashboard.planning.draft import LIST, Draft
-from masspayout.distributions import ListTerms, PayoutList, Preview
+from masspayout.automation import series
+from masspayout.dashboard.planning.draft import Draft
+from masspayout.distributions import PayoutList, Preview
 from masspayout.kernel.errors import Invalid
 from masspayout.payments import ProgressCallback
 
@@ -23,12 +24,12 @@ async def preview(payouts: Payouts, draft: Draft, on_progress: ProgressCallback)
     Raises:
         MassPayoutError: It cannot be done; nothing was written.
     """
-    if draft.source == LIST:
+    if draft.is_list:
         token = await payouts.list_token(draft.asset)
         return await payouts.dry_run_of_list(token, _list_of(draft), on_progress=on_progress)
     terms = draft.terms()
-    if draft.makes_series:
-        draft.plan()
+    if terms.makes_series:
+        series.plan_of(terms)
         if terms.amount is None:
             return None
     return await payouts.dry_run(draft.asset, terms, on_progress=on_progress)
@@ -40,16 +41,16 @@ async def create(payouts: Payouts, draft: Draft) -> Created:
     Raises:
         MassPayoutError: It cannot be created; nothing was written.
     """
-    if draft.source == LIST:
+    terms = draft.terms()
+    if draft.is_list:
         token = await payouts.list_token(draft.asset)
-        terms = ListTerms(draft.distribution_type, draft.concept.strip() or None)
         made = await payouts.create_of_list(draft.asset, token, _list_of(draft), terms)
-        return Created("Payout created. Review it, then execute it.", f"/payouts/{made.id}")
-    if draft.makes_series:
-        new_series = await payouts.create_series(draft.asset, draft.terms(), draft.plan())
-        return Created("Series created. A worker has to run to pay it.", f"/series/{new_series.id}")
-    distribution = await payouts.create(draft.asset, draft.terms())
-    return Created("Payout created.", f"/payouts/{distribution.id}")
+        return Created("The payout is planned: review it, then execute it.", f"/payouts/{made.id}")
+    if terms.makes_series:
+        new_series = await payouts.create_series(draft.asset, terms)
+        return Created("The series is made. It works while a worker runs.", f"/series/{new_series.id}")
+    distribution = await payouts.create(draft.asset, terms)
+    return Created("The payout is planned.", f"/payouts/{distribution.id}")
 
 
 def _list_of(draft: Draft) -> PayoutList:

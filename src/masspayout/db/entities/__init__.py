@@ -14,6 +14,7 @@ from masspayout.db.entities.idempotency import IdempotentRequest
 from masspayout.db.entities.payers import EntryAnswer, Installation, Payer, PayerBalance, PayerEntry
 from masspayout.db.entities.payouts import Asset, BatchPayout, Distribution, Entitlement, RegisterEntry
 from masspayout.db.entities.sending import Attempt, LedgerSequence
+from masspayout.db.entities.terms import term_columns
 from masspayout.db.entities.webhooks import Webhook, WebhookDelivery, WebhookEvent
 from masspayout.kernel.states import (
     AttemptStatus,
@@ -75,4 +76,5 @@ __all__ = [
     "WebhookDelivery",
     "WebhookEvent",
     "evm_balance_change",
+    "term_columns",
 ]

@@ -11,22 +11,21 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    String,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from masspayout.db.entities.base import Base, id_that_others_may_leave_out, one_of
 from masspayout.db.entities.payouts import Asset, Distribution
+from masspayout.db.entities.terms import TermColumns
 from masspayout.db.types import OneOf
 from masspayout.kernel.actors import current_actor
 from masspayout.kernel.states import (
     DistributionType,
     EventStatus,
-    ExecutionType,
     Frequency,
     PayoutType,
     SeriesStatus,
@@ -51,7 +50,7 @@ class EventListener(Base):
     poll_error: Mapped[str | None] = mapped_column(Text)
 
 
-class Series(Base):
+class Series(TermColumns, Base):
     """A series, which creates distributions: on a calendar (RECURRING), or on each deposit (AUTOMATIC).
 
     ``amount`` is in whole payment tokens; without one, an AUTOMATIC series pays out the deposit. Each occurrence of a
@@ -71,20 +70,11 @@ class Series(Base):
     )
 
     asset_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("asset.id"))
-    type: Mapped[DistributionType] = mapped_column(OneOf(DistributionType))
-    execution_type: Mapped[ExecutionType] = mapped_column(OneOf(ExecutionType))
     payout_type: Mapped[PayoutType] = mapped_column(OneOf(PayoutType))
-    amount: Mapped[Decimal | None]
-    concept: Mapped[str | None]
-    excluded_accounts: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"), default=list)
-    included_accounts: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"), default=list)
-    frequency: Mapped[Frequency | None] = mapped_column(OneOf(Frequency))
-    start_time: Mapped[datetime | None]
     end_time: Mapped[datetime | None]
     time_zone: Mapped[str] = mapped_column(server_default=text("'UTC'"), default="UTC")
     catch_up_seconds: Mapped[int] = mapped_column(BigInteger, server_default=text("86400"), default=86_400)
     next_number: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
-    trigger_condition: Mapped[str | None]
     status: Mapped[SeriesStatus] = mapped_column(OneOf(SeriesStatus), default=SeriesStatus.ACTIVE)
     created_by: Mapped[str | None] = mapped_column(default=lambda: current_actor().person)
     created_by_name: Mapped[str | None] = mapped_column(default=lambda: current_actor().name)

@@ -11,7 +11,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    String,
     Text,
     UniqueConstraint,
     text,
@@ -21,6 +20,7 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from masspayout.db.entities.base import Base, id_that_others_may_leave_out, one_of
+from masspayout.db.entities.terms import TermColumns
 from masspayout.db.types import NextStepJson, OneOf
 from masspayout.kernel.actors import current_actor
 from masspayout.kernel.next_steps import NextStep
@@ -69,7 +69,7 @@ class Asset(Base):
     ledger_identity: Mapped[str | None]
 
 
-class Distribution(Base):
+class Distribution(TermColumns, Base):
     """One payout of one asset. ``amount`` is in whole payment tokens; so are all amounts that are not ``…_units``."""
 
     __tablename__ = "distribution"
@@ -90,22 +90,13 @@ class Distribution(Base):
 
     id: Mapped[uuid.UUID] = id_that_others_may_leave_out()
     asset_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("asset.id"))
-    type: Mapped[DistributionType] = mapped_column(OneOf(DistributionType))
-    execution_type: Mapped[ExecutionType] = mapped_column(OneOf(ExecutionType))
     payout_type: Mapped[PayoutType | None] = mapped_column(OneOf(PayoutType))
-    amount: Mapped[Decimal | None]
-    concept: Mapped[str | None]
     scheduled_time: Mapped[datetime | None]
-    frequency: Mapped[Frequency | None] = mapped_column(OneOf(Frequency))
-    start_time: Mapped[datetime | None]
-    trigger_condition: Mapped[str | None]
     status: Mapped[DistributionStatus] = mapped_column(OneOf(DistributionStatus), default=DistributionStatus.PENDING)
     executed_at: Mapped[datetime | None]
 
     # Added to the users' schema: the terms
     record_time: Mapped[datetime | None]
-    excluded_accounts: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"), default=list)
-    included_accounts: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"), default=list)
     obligation_key: Mapped[str | None]
     contract_terms: Mapped[str | None] = mapped_column(Text)
     series_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("series.id"))
