@@ -12,7 +12,7 @@ from masspayout.cli.transaction import in_transaction
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.payout_status import ApprovalCount, waits_for
-from masspayout.kernel.payout_terms import DISTRIBUTION_TERMS
+from masspayout.kernel.payout_terms import DISTRIBUTION_TERMS, OWN_WORDS
 
 app = typer.Typer()
 
@@ -35,12 +35,13 @@ def list_(
     found, counts = in_transaction(work)
     show_list(
         [distribution_fields(item) | {"waits": _waits(item, counts)} for item in found.items],
-        ["ID", "ASSET", "TYPE", "STATUS", "AMOUNT", "HOLDERS", "CONCEPT", "DUE", "CREATED"],
+        ["ID", "ASSET", "TYPE", "STATUS", "AMOUNT", "HOLDERS", *map(str.upper, OWN_WORDS), "DUE", "CREATED"],
         [
             (
                 *(d.id, d.asset.symbol, d.type, _waits(d, counts) or d.status),
                 *(d.total_amount, d.payable_count),
-                *(d.concept, d.scheduled_time, d.created_at),
+                *(getattr(d, name) for name in OWN_WORDS),
+                *(d.scheduled_time, d.created_at),
             )
             for d in found.items
         ],

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 from masspayout.dashboard import formats
 from masspayout.dashboard.markup import Html
-from masspayout.db.entities import Asset, Distribution
+from masspayout.db.entities import Asset, Distribution, Series
+from masspayout.kernel.payout_terms import OWN_WORDS, TERMS
 
 
 def symbol_of(asset: Asset, payment_token_id: str | None) -> str | None:
@@ -34,6 +35,11 @@ def plain_total(distribution: Distribution) -> str:
 def name(distribution: Distribution) -> str:
     """Return what people call a distribution: its concept, or its type and asset."""
     return distribution.concept or f"{formats.words(distribution.type)} on {distribution.asset.symbol}"
+
+
+def own_words(row: Distribution | Series) -> list[tuple[str, str | None]]:
+    """Return the texts that somebody wrote about a payout or a series, with their labels, beside the concept."""
+    return [(TERMS[name].label, getattr(row, name)) for name in OWN_WORDS if name != "concept"]
 
 
 def path(distribution: Distribution) -> str:

@@ -60,6 +60,7 @@ class Term:
         is_divided: True if payouts that are divided among holders have the term.
         is_listed: True if payout lists have the term.
         is_stored: True if the term is a column of what is created.
+        is_exported: True if files of entitlements have the term, for bookkeepers.
         short_name: The name where people type it.
         name: The field of ``PayoutTerms``.
         kind: The type of a value; ``list`` for several accounts.
@@ -82,6 +83,7 @@ class Term:
     is_divided: bool = True
     is_listed: bool = False
     is_stored: bool = True
+    is_exported: bool = False
     short_name: str = ""
     name: str = ""
     kind: type = str

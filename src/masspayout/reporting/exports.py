@@ -6,14 +6,17 @@ A spreadsheet runs a cell that begins like a formula. Such a cell gets an apostr
 import csv
 import io
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from masspayout.db.entities import Distribution, Entitlement, RegisterEntry
 from masspayout.db.session import Database
 from masspayout.db.unit_of_work import UnitOfWork
+from masspayout.kernel.payout_terms import TERMS
 
 ENTITLEMENT_COLUMNS = ("account_id", "balance", "payment_amount", "paid", "failure_code")
+EXPORTED_TERMS = tuple(name for name, term in TERMS.items() if term.is_exported)
 REGISTER_COLUMNS = ("account_id", "balance")
 
 _CHUNK_SIZE = 2000
@@ -51,12 +54,13 @@ def csv_text(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def entitlements_csv(database: Database, distribution: Distribution) -> AsyncIterator[str]:
-    """Stream the entitlements of a distribution."""
+    """Stream the entitlements of a distribution, each with the terms that bookkeepers know the payout by."""
 
     def find_after(work: UnitOfWork, account_id: str) -> Awaitable[Sequence[Entitlement]]:
         return work.entitlements(distribution).find_after(account_id, _CHUNK_SIZE)
 
-    return _csv(database, ENTITLEMENT_COLUMNS, find_after)
+    terms = {name: getattr(distribution, name) for name in EXPORTED_TERMS}
+    return _csv(database, ENTITLEMENT_COLUMNS, find_after, terms)
 
 
 def register_csv(database: Database, asset_id: uuid.UUID) -> AsyncIterator[str]:
@@ -72,17 +76,18 @@ async def _csv(
     database: Database,
     columns: Sequence[str],
     find_after: Callable[[UnitOfWork, str], Awaitable[Sequence[Entitlement | RegisterEntry]]],
+    of_all: Mapping[str, Any] = MappingProxyType({}),
 ) -> AsyncIterator[str]:
     """Yield holders by account id, some thousand lines at a time.
 
     No connection is held between two pages, so a slow reader keeps nobody waiting.
     """
-    yield csv_text([columns])
+    yield csv_text([(*columns, *of_all)])
     last = ""
     while True:
         async with database.single_statement() as work:
             holders = await find_after(work, last)
         if not holders:
             return
-        yield csv_text([getattr(holder, column) for column in columns] for holder in holders)
+        yield csv_text((*(getattr(holder, column) for column in columns), *of_all.values()) for holder in holders)
         last = holders[-1].account_id

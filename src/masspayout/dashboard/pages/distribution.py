@@ -164,7 +164,8 @@ def _terms(state: PayoutDetail) -> Html:
             "Amount",
             amount(distribution.amount, symbol) if distribution.amount else _unknown_amount(distribution),
         ),
-        ("Start", words(distribution.execution_type).lower()),
+        *labels.own_words(distribution),
+        ("Started by", words(distribution.execution_type)),
         ("Due", when(distribution.scheduled_time) if distribution.scheduled_time else None),
         (
             "Series",

@@ -198,7 +198,8 @@ def _terms(series: Series, symbol: str | None, next_time: datetime | None) -> Ht
     is_calendar = series.trigger_condition is None
     return facts(
         ("Amount", amount(series.amount, symbol) if series.amount else "the deposit"),
-        ("Split", "pro rata to balances" if series.payout_type == "PERCENTAGE" else "equal amounts"),
+        ("Divided", "pro rata to balances" if series.payout_type == "PERCENTAGE" else "the same for everyone"),
+        *labels.own_words(series),
         ("Starts", starts(series)),
         ("Next", when(next_time) if next_time else None),
         ("First", when(series.start_time) if series.start_time else None),

@@ -23,6 +23,7 @@ from masspayout.db.repositories.due import DueStart, claim_due, find_due, in_cat
 from masspayout.db.repositories.freezes import Freeze
 from masspayout.db.types import UtcTimestamp
 from masspayout.kernel.next_steps import Action, NextStep
+from masspayout.kernel.payout_terms import OWN_WORDS
 from masspayout.kernel.types import Share, Totals
 
 # Finished when no batch is open any more; completed only when every planned batch exists and is completed.
@@ -196,11 +197,12 @@ class Distributions(Repository[Distribution]):
     ) -> Page[Distribution]:
         """Return one page of distributions in some states, newest first, with their assets.
 
-        With ``contains``, only those whose concept, or whose asset's name, symbol or token id contains that text.
+        With ``contains``, only those whose concept or reference, or whose asset's name, symbol or token id, contains
+        that text.
         """
         conditions: list[ColumnElement[bool]] = [Distribution.status.in_(states)]
         if contains:
-            columns = (Distribution.concept, Asset.name, Asset.symbol, Asset.token_id)
+            columns = (*(getattr(Distribution, name) for name in OWN_WORDS), Asset.name, Asset.symbol, Asset.token_id)
             conditions.append(or_(*(column.icontains(contains, autoescape=True) for column in columns)))
         rows = (
             self._newest_first()
