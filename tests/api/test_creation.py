@@ -62,6 +62,10 @@ async def test_a_dividend_from_import_to_proof(service: Service, admin: httpx.As
         ({"payout_type": "PERCENTAGE", "amount": "1e3"}, "body.amount"),
         ({"payout_type": "PERCENTAGE", "amount": "1.0000001"}, "more decimals"),
         ({**TERMS, "concept": "a\0b"}, "body.concept"),
+        ({**TERMS, "reference": "7" * 141}, "body.reference"),
+        ({**TERMS, "reference": "INV\t7"}, "has a control character"),
+        ({**TERMS, "again": 0, "reference": "INV-7"}, "body.again"),
+        ({**TERMS, "again": 2}, "Without a reference"),
         ({**TERMS, "scheduled_time": "2030-01-01T00:00:00Z"}, "scheduled_time makes no sense with MANUAL"),
         ({**TERMS, "execution_type": "SCHEDULED"}, "scheduled_time is missing"),
         ({**TERMS, "execution_type": "SCHEDULED", "scheduled_time": "2020-01-01T00:00:00Z"}, "has passed"),
@@ -83,6 +87,32 @@ async def test_bad_terms_create_nothing(
     assert answer.status_code == 422, answer.text
     assert what in answer.json()["detail"]
     assert await count(service) == before
+
+
+async def test_the_same_reference_is_refused_until_it_is_paid_again(admin: httpx.AsyncClient, world: World) -> None:
+    path = f"/assets/{world.asset.id}/distributions"
+    made = (await admin.post(path, json={**TERMS, "reference": "INV-7"})).json()
+    assert made["reference"] == "INV-7"
+    assert (await admin.get(f"/distributions/{made['id']}")).json()["reference"] == "INV-7"
+    refused = await admin.post(path, json={**TERMS, "reference": "inv-7"})
+    next_step = "To pay the same once more, add again 2, or give another reference."
+    assert (refused.status_code, refused.json()["next_step"]) == (
+        409,
+        f"Look for it with: GET /api/v1/distributions. {next_step}",
+    )
+    assert (await admin.post(path, json={**TERMS, "reference": "INV-7", "again": 2})).status_code == 201
+    rows = csv(f"{accounts(1)[0]},1")
+    for reference, status in (("INV-7", 201), ("inv-7", 409), ("INV-8", 201)):
+        params = {"concept": "referred to", "reference": reference}
+        answer = await admin.post(path, params=params, content=rows, headers={"Content-Type": "text/csv"})
+        assert answer.status_code == status, answer.text
+    entries = (await admin.get("/audit", params={"subject_id": made["id"]})).json()["items"]
+    (created,) = [entry for entry in entries if entry["action"] == "distribution.created"]
+    assert created["after"]["reference"] == "INV-7"
+    exported = await admin.get(f"/distributions/{made['id']}/holders", params={"format": "csv"})
+    head, first, *_ = exported.text.splitlines()
+    assert head.endswith(",failure_code,reference")
+    assert first.endswith(",INV-7")
 
 
 async def test_series_are_created_alike(admin: httpx.AsyncClient, world: World) -> None:

@@ -42,7 +42,7 @@ from masspayout.db.session import Database
 from masspayout.distributions import starts
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
 from masspayout.kernel.errors import Conflict, Invalid, LedgerUnavailable
-from masspayout.kernel.payout_terms import PayoutTerms
+from masspayout.kernel.payout_terms import TIMING, PayoutTerms
 from masspayout.ledger.sandbox import SandboxLedger
 from payouts import World, accounts, make_runtime
 
@@ -301,9 +301,12 @@ TERMS = st.builds(
     payout_type=st.sampled_from(PayoutType),
     amount=st.integers(1, 10**15).map(lambda units: Decimal(units).scaleb(-6)),
     concept=st.none() | st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=40),
+    reference=st.none() | st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=140),
     excluded_accounts=st.lists(st.integers(1, 10**6).map("0.0.{}".format), max_size=3, unique=True),
     included_accounts=st.lists(st.integers(1, 10**6).map("0.0.{}".format), max_size=3, unique=True),
 )
+# The plan has the others.
+TERMS_OF_ALL = {field.name for field in fields(PayoutTerms)} - {*TIMING, "execution_type"}
 PLANS = st.builds(
     Calendar, st.sampled_from(Frequency), st.integers(1, 10**6).map(lambda n: NOW + n * SECOND)
 ) | st.builds(Trigger, st.none() | st.integers(1, 10**9).map(Decimal))
@@ -311,7 +314,8 @@ PLANS = st.builds(
 
 def test_the_terms_are_all_that_a_distribution_has_from_its_series() -> None:
     assert set(TERM_COLUMNS) == {
-        *("asset_id", "type", "execution_type", "payout_type", "amount", "concept", "frequency", "start_time"),
+        *("asset_id", "type", "execution_type", "payout_type", "amount", "concept", "reference"),
+        *("frequency", "start_time"),
         *("trigger_condition", "excluded_accounts", "included_accounts", "created_by", "created_by_name"),
     }
 
@@ -332,12 +336,11 @@ async def test_all_terms_of_a_series_are_those_of_its_distributions(
         async with runtime.database.unit_of_work() as session:
             await series.make_distributions(session, made.id, [START], deposit_amount=deposit_amount)
     (found,) = await made_by(world, made)
-    for name in (field.name for field in fields(terms) if field.name in TERM_COLUMNS):
+    for name in set(TERM_COLUMNS) & TERMS_OF_ALL:
         value = getattr(terms, name)
         if name == "amount" and value is None:
             value = deposit_amount
-        if name != "execution_type":
-            assert getattr(found, name) == (list(value) if isinstance(value, tuple | list) else value), name
+        assert getattr(found, name) == (list(value) if isinstance(value, tuple | list) else value), name
     assert (found.asset_id, found.series_id, found.status) == (world.asset.id, made.id, PENDING)
     assert (found.created_by, found.created_by_name) == (dora.person, "dora")
     if isinstance(plan, Calendar):

@@ -61,6 +61,28 @@ def test_an_asset_is_imported_listed_and_synced(shop: CommandLine) -> None:
     assert "fewer pages" in shop("asset", "holders", ASSET, "--page", "9").out
 
 
+def test_the_same_reference_is_refused_until_it_is_paid_again(shop: CommandLine, tmp_path: Path) -> None:
+    shop("asset", "import", ASSET, "--payment-token", TOKEN)
+    create = ("distribution", "create", ASSET, "--payout", "PERCENTAGE", "--amount", "5", "--reference")
+    made = values(shop, *create, "INV-7")
+    assert made["reference"] == "INV-7"
+    assert "INV-7" in shop("distribution", "list").out
+    assert "INV-7" in shop("distribution", "show", made["id"]).out
+    said = shop(*create, "inv-7")
+    assert (said.status, "with the reference 'inv-7' already" in said.err) == (1, True)
+    assert "add --again 2, or give another --reference." in said.err
+    assert values(shop, *create, "INV-7", "--again", "2")["id"] != made["id"]
+    assert values(shop, *create, "INV-8")["reference"] == "INV-8"
+    file = tmp_path / "march.csv"
+    file.write_text("account_id,amount\n0.0.21,1\n")
+    pay = ("pay", str(file), "--payment-token", TOKEN, "--reference")
+    assert shop(*pay, "INV-7").status == 0
+    said = shop(*pay, "inv-7")
+    assert (said.status, "This list was paid already" in said.err) == (1, True)
+    assert shop(*pay, "INV-8").status == 0
+    assert shop(*pay, "INV-7", "--again", "2").status == 0
+
+
 def test_a_dividend_is_created_reviewed_paid_mended_and_proven(shop: CommandLine) -> None:
     shop("asset", "import", ASSET, "--payment-token", TOKEN)
     assert "No payouts yet" in shop("distribution", "list").out
@@ -99,10 +121,10 @@ def test_everybody_is_written_into_a_file_or_onto_the_screen(shop: CommandLine) 
     assert "Wrote 3 holders to all.csv." in shop("distribution", "holders", dividend, "--csv", "all.csv").out
     written = Path("all.csv").read_text()
     assert written.splitlines() == [
-        "account_id,balance,payment_amount,paid,failure_code",
-        "0.0.21,100,33.333333,true,",
-        "0.0.22,200,33.333333,false,ACCOUNT_FROZEN_FOR_TOKEN",
-        "0.0.23,700,33.333333,true,",
+        "account_id,balance,payment_amount,paid,failure_code,reference",
+        "0.0.21,100,33.333333,true,,",
+        "0.0.22,200,33.333333,false,ACCOUNT_FROZEN_FOR_TOKEN,",
+        "0.0.23,700,33.333333,true,,",
     ]
     assert shop("distribution", "holders", dividend, "--csv", "-").out == written
 

@@ -83,7 +83,8 @@ async def upload_and_fix(page: Page) -> None:
 
 async def plan_list(page: Page) -> None:
     await page.get_by_role("link", name="Plan a payout").click()
-    await page.get_by_label("Name").fill("March 2026")
+    await page.get_by_label("What it is for").fill("March 2026")
+    await page.get_by_label("Reference").fill("INV-2026-0331")
     await upload_and_fix(page)
     create = page.get_by_role("button", name="Create payout")
     await expect(create).to_be_disabled()
@@ -95,7 +96,8 @@ async def plan_list(page: Page) -> None:
     await press(page, "Preview")
     await expect(create).to_be_enabled()
     await create.click()
-    await expect(page.get_by_role("heading", name="March 2026, fixed list")).to_be_visible()
+    await expect(page.get_by_role("heading", name="March 2026, mended list")).to_be_visible()
+    await expect(page.get_by_text("INV-2026-0331")).to_be_visible()
 
 
 def paid_figure(page: Page) -> Locator:

@@ -41,8 +41,8 @@ _FIELDS = {field: field.name.lower() for field in Field if field.name.lower() in
 }
 
 
-# What is said of a list stands in the address: the list itself is the body.
-_OF_LISTS = {Field.AGAIN, Field.ALLOW_UNPAYABLE}
+# What is said of a list alone stands in the address: the list itself is the body.
+_OF_LISTS = {Field.ALLOW_UNPAYABLE}
 
 
 over_http = wording(_REQUESTS, _FIELDS)

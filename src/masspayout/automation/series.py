@@ -28,7 +28,7 @@ from masspayout.entitlements import payment_token_of, require_explicit_amounts
 from masspayout.kernel.backoff import Backoff
 from masspayout.kernel.errors import Conflict, DatabaseUnavailable, Invalid
 from masspayout.kernel.ledger_time import to_nanos
-from masspayout.kernel.next_steps import Action
+from masspayout.kernel.next_steps import Action, Field
 from masspayout.kernel.payout_terms import TERMS, PayoutTerms
 
 _log = logging.getLogger(__name__)
@@ -101,6 +101,13 @@ async def create(
         raise Invalid(
             "A record time makes no sense in a series: each payout takes the balances of when it is due.",
             "Leave it out.",
+        )
+    if terms.again > 1:
+        raise Invalid(
+            "A series pays each of its distributions once: there is none to pay again.",
+            "Leave out ",
+            Field.AGAIN,
+            ".",
         )
     # Columns that are not set have their own defaults, which an explicit None would take the place of.
     term_values = {name: value for name in TERM_COLUMNS if (value := getattr(first, name)) is not None}

@@ -11,13 +11,16 @@ from masspayout.audit import record_cancelled, record_created
 from masspayout.context import Context
 from masspayout.controls import approvals
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, ExecutionType
+from masspayout.db.repositories import refusing_second_obligation
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.distributions.terms import check_schedule, from_terms
 from masspayout.entitlements import freeze, freezing, payment_token_of
-from masspayout.kernel.errors import Conflict, NotFound
-from masspayout.kernel.next_steps import Action
+from masspayout.kernel.errors import Conflict, Invalid, NotFound
+from masspayout.kernel.next_steps import Action, Field
+from masspayout.kernel.obligations import key_of_reference
 from masspayout.kernel.payout_status import conflict
 from masspayout.kernel.payout_terms import PayoutTerms
+from masspayout.kernel.types import PaymentToken
 from masspayout.registers import assets, ledger_binding
 
 
@@ -37,6 +40,7 @@ async def create(context: Context, asset: Asset, terms: PayoutTerms, *, now: dat
     token = await freezing.require_explicit_amounts(ledger, payment_token_of(settings, asset))
     distribution = from_terms(asset, terms, token)
     check_schedule(terms, now)
+    distribution.obligation_key = _obligation_key(asset, terms, token)
     is_scheduled = terms.execution_type is ExecutionType.SCHEDULED
     waits = is_scheduled or (terms.record_time is not None and terms.record_time > now)
     reading = None
@@ -47,13 +51,53 @@ async def create(context: Context, asset: Asset, terms: PayoutTerms, *, now: dat
             async with database.unit_of_work() as work:
                 asset = await work.assets.get(asset.id)
             reading = await freezing.read(ledger, settings, binding, distribution, asset)
-    async with database.unit_of_work() as work:
-        await work.distributions.save(distribution)
-        record_created(work, distribution)
-        if reading is not None:
-            await freeze(work, settings, distribution, reading)
-            await approvals.demand(work, settings, distribution)
+    taken = _taken(asset, terms)
+    with refusing_second_obligation(taken):
+        async with database.unit_of_work() as work:
+            key = distribution.obligation_key
+            if key is not None and await work.distributions.find_by_obligation(key) is not None:
+                raise taken
+            await work.distributions.save(distribution)
+            record_created(work, distribution)
+            if reading is not None:
+                await freeze(work, settings, distribution, reading)
+                await approvals.demand(work, settings, distribution)
     return distribution
+
+
+def _obligation_key(asset: Asset, terms: PayoutTerms, token: PaymentToken) -> str | None:
+    """Return the key of what is paid, as its reference says; None without one: then the freeze makes it of the id."""
+    if terms.reference is None:
+        if terms.again > 1:
+            raise Invalid(
+                "Without a reference, every payout is another one: there is none to pay again.",
+                "Add the ",
+                Field.REFERENCE,
+                " of the payout that is to be paid again, or leave out ",
+                Field.AGAIN,
+                ".",
+            )
+        return None
+    return key_of_reference(
+        asset_token_id=asset.token_id,
+        payout_type=terms.type,
+        token_id=token.token_id,
+        reference=terms.reference,
+        again=terms.again,
+    )
+
+
+def _taken(asset: Asset, terms: PayoutTerms) -> Conflict:
+    return Conflict(
+        f"There is a {terms.type} on {asset.token_id} with the reference {terms.reference!r} already.",
+        "Look for it with: ",
+        Action.LIST_DISTRIBUTIONS,
+        ". To pay the same once more, add ",
+        Field.AGAIN,
+        f" {terms.again + 1}, or give another ",
+        Field.REFERENCE,
+        ".",
+    )
 
 
 async def read_register(

@@ -1,7 +1,7 @@
 """Payout lists: who gets what comes from a file, not from the register.
 
-A list is an obligation: the same list, by the same payer, in the same token and for the same concept, is paid once,
-however often it is sent, and whatever the database forgot.
+A list is an obligation: the same list, by the same payer, in the same token, for the same concept and with the same
+reference, is paid once, however often it is sent, and whatever the database forgot.
 """
 
 import uuid
@@ -96,8 +96,8 @@ async def create(
 ) -> Distribution:
     """Create a distribution of an asset that pays a list as it is, in whichever token.
 
-    The same list, by the same payer, in the same token and for the same concept, is one obligation and makes one
-    distribution, unless it is to be paid again.
+    The same list, by the same payer, in the same token, for the same concept and with the same reference, is one
+    obligation and makes one distribution, unless it is to be paid again.
 
     Raises:
         Conflict: There is a distribution for this list already.
@@ -122,6 +122,8 @@ async def create(
         Field.AGAIN,
         f" {terms.again + 1}, or give another ",
         Field.CONCEPT,
+        " or ",
+        Field.REFERENCE,
         ".",
     )
     with refusing_second_obligation(taken):
@@ -157,9 +159,11 @@ def _obligation_keys(token: PaymentToken, payout_list: PayoutList, terms: Payout
         payer_account_id=token.payer_account_id,
         token_id=token.token_id,
         concept=terms.concept,
+        reference=terms.reference,
         again=terms.again,
     )
-    if terms.again > 1:
+    # The lists that earlier rules made keys of had no reference, and were paid once.
+    if terms.again > 1 or terms.reference is not None:
         return (key,)
     return key, content_key(payout_list, payment_token_id=token.token_id, concept=terms.concept)
 

@@ -95,6 +95,7 @@ class Field(Enum):
     SCHEDULED_TIME = "--at"
     EXECUTION_TYPE = "--execution"
     CONCEPT = "--concept"
+    REFERENCE = "--reference"
     AGAIN = "--again"
     ALLOW_UNPAYABLE = "--allow-unpayable"
     LIFECYCLE_CONTRACT = "--lifecycle-contract"

@@ -71,7 +71,13 @@ def key_of(*words: str) -> str:
 
 
 def key_of_list(
-    payments: Iterable[tuple[str, int]], *, payer_account_id: str, token_id: str, concept: str | None, again: int = 1
+    payments: Iterable[tuple[str, int]],
+    *,
+    payer_account_id: str,
+    token_id: str,
+    concept: str | None,
+    reference: str | None = None,
+    again: int = 1,
 ) -> str:
     """Return the obligation key of a payout list.
 
@@ -80,12 +86,28 @@ def key_of_list(
         payer_account_id: The account that pays.
         token_id: The payment token.
         concept: The purpose; two that look the same are the same.
+        reference: The reference; without one, the key is that of a list from before there were references.
         again: The count of payments of this same list for the same purpose: 2 to pay it a second time.
     """
     rows = hashlib.sha256()
     for account_id, amount_units in payments:
         rows.update(f"{account_id},{amount_units}\n".encode())
-    return key_of("list", rows.hexdigest(), payer_account_id, token_id, normalised(concept), "", str(again))
+    return key_of(
+        "list", rows.hexdigest(), payer_account_id, token_id, normalised(concept), normalised(reference), str(again)
+    )
+
+
+def key_of_reference(*, asset_token_id: str, payout_type: str, token_id: str, reference: str, again: int = 1) -> str:
+    """Return the obligation key of a manual payout with a reference.
+
+    Args:
+        asset_token_id: The token of the asset.
+        payout_type: The type of the payout: what is being paid out.
+        token_id: The payment token.
+        reference: The reference; two that look the same are the same.
+        again: The count of payments with the same reference: 2 to pay a second time.
+    """
+    return key_of("reference", asset_token_id, payout_type, token_id, normalised(reference), str(again))
 
 
 def key_of_occurrence(series_id: uuid.UUID, time: datetime) -> str:
@@ -104,7 +126,7 @@ def key_of_announced(key: str) -> str:
 
 
 def key_of_distribution(distribution_id: uuid.UUID) -> str:
-    """Return the obligation key of a manual payout, which has no other name."""
+    """Return the obligation key of a manual payout without a reference, which has no other name."""
     return key_of("distribution", str(distribution_id))
 
 

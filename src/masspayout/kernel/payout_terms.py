@@ -5,6 +5,7 @@ the form of the dashboard, entries of the audit trail and lists of columns are m
 them can forget one.
 """
 
+import unicodedata
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -14,7 +15,13 @@ from enum import Enum
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from masspayout.kernel.errors import Invalid
+from masspayout.kernel.next_steps import Field
+from masspayout.kernel.obligations import normalised
 from masspayout.kernel.states import DistributionType, ExecutionType, Frequency, PayoutType
+
+# Control characters, half surrogate pairs, and separators of lines and paragraphs.
+_CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 _ALL = frozenset(ExecutionType)
 _SINGLE = frozenset({ExecutionType.MANUAL, ExecutionType.SCHEDULED})
@@ -53,6 +60,7 @@ class Term:
         unit: The unit of a number.
         bounds: The least and the largest number.
         max_length: The largest number of characters of a text.
+        is_printable: True for a text of one line, without control characters.
         section: The part of a form that asks for the term.
         executions: The kinds of execution that have the term.
         needed_by: The kinds of execution that cannot do without.
@@ -77,6 +85,7 @@ class Term:
     unit: Unit | None = None
     bounds: tuple[int, int] | None = None
     max_length: int | None = None
+    is_printable: bool = False
     executions: Collection[ExecutionType] = _ALL
     needed_by: Collection[ExecutionType] = ()
     is_required: bool = False
@@ -165,6 +174,22 @@ class PayoutTerms:
                 hint="Holders and colleagues know it by this: Dividend 2026.",
                 help="What it is for, in your own words. The same list is paid once for the same concept.",
                 example="Dividend 2026",
+                section=Section.PURPOSE,
+                is_listed=True,
+            )
+        },
+    )
+    reference: str | None = field(
+        default=None,
+        metadata={
+            "term": Term(
+                label="Reference",
+                hint="Such as the number of an invoice. The same payout is paid once for each reference.",
+                help="A reference, such as the number of an invoice. The same payout is paid once for each reference.",
+                example="INV-2026-0331",
+                max_length=140,
+                is_printable=True,
+                is_exported=True,
                 section=Section.PURPOSE,
                 is_listed=True,
             )
@@ -318,19 +343,23 @@ class PayoutTerms:
         metadata={
             "term": Term(
                 label="Pay again",
-                hint="2 pays the same list once more, 3 a third time.",
-                help="2 pays a list once more that was paid for the same concept; 3 a third time.",
+                hint="2 pays the same once more, 3 a third time.",
+                help="2 pays once more what was paid for the same concept and reference; 3 a third time.",
                 example="2",
                 bounds=(1, 1_000_000),
                 section=Section.MORE,
                 executions=_SINGLE,
-                is_divided=False,
                 is_listed=True,
                 is_stored=False,
             )
         },
     )
     id: uuid.UUID | None = None
+
+    def __post_init__(self) -> None:
+        for name, term in TERMS.items():
+            if term.is_printable and getattr(self, name) is not None:
+                object.__setattr__(self, name, _printable(term, getattr(self, name)))
 
     @property
     def makes_series(self) -> bool:
@@ -348,6 +377,27 @@ def _declared() -> Iterator[Term]:
             yield replace(
                 term, name=each.name, kind=kind, default=each.default, short_name=term.short_name or each.name
             )
+
+
+def _printable(term: Term, text: str) -> str | None:
+    """Return a text of one line without the spaces around it; None when nothing is left to see."""
+    asked = Field[term.name.upper()]
+    refused = [letter for letter in text if unicodedata.category(letter) in _CONTROLS]
+    if refused:
+        raise Invalid(
+            f"The {term.name} {text!r} has a control character, {refused[0]!r}.",
+            "Write ",
+            asked,
+            " on one line, without it.",
+        )
+    if len(text) > (term.max_length or len(text)):
+        raise Invalid(
+            f"The {term.name} has {len(text):,} characters, more than {term.max_length:,}.",
+            "Write a shorter ",
+            asked,
+            ".",
+        )
+    return text.strip() if normalised(text) else None
 
 
 def _kind_of(hint: Any) -> type:

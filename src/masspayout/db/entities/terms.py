@@ -20,6 +20,7 @@ class TermColumns:
     execution_type: Mapped[ExecutionType] = mapped_column(OneOf(ExecutionType))
     amount: Mapped[Decimal | None]
     concept: Mapped[str | None]
+    reference: Mapped[str | None]
     frequency: Mapped[Frequency | None] = mapped_column(OneOf(Frequency))
     start_time: Mapped[datetime | None]
     trigger_condition: Mapped[str | None]
