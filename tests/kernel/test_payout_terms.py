@@ -17,7 +17,8 @@ from masspayout.dashboard.planning.form import _CHOICES, PayoutForm
 from masspayout.db.entities import Asset, Distribution, ExecutionType, Series, term_columns
 from masspayout.db.repositories.series import _MADE_OF
 from masspayout.kernel.next_steps import Field
-from masspayout.kernel.payout_terms import DISTRIBUTION_TERMS, TERMS, TIMING, Term, timing_misfits
+from masspayout.kernel.payout_terms import DISTRIBUTION_TERMS, TERMS, TIMING, timing_misfits
+from masspayout.kernel.terms import Term
 from places import ROOT
 
 DIVIDED = {name for name, term in TERMS.items() if term.is_divided}

@@ -16,7 +16,8 @@ from masspayout.automation import find_zone
 from masspayout.cli.times import parse_time
 from masspayout.kernel.durations import duration_text, parse_duration
 from masspayout.kernel.errors import Invalid
-from masspayout.kernel.payout_terms import TERMS, PayoutTerms, Term, Unit
+from masspayout.kernel.payout_terms import TERMS, PayoutTerms
+from masspayout.kernel.terms import Term, Unit
 
 # What was typed for each term, by the names of the terms.
 Typed = Mapping[str, Any]

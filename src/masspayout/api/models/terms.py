@@ -10,7 +10,8 @@ from pydantic import Field
 
 from masspayout.api.models.base import AccountId, Amount, RequestAmount, RequestTime, ResponseModel, Text, Time
 from masspayout.db.entities import Base, term_columns
-from masspayout.kernel.payout_terms import TERMS, Term
+from masspayout.kernel.payout_terms import TERMS
+from masspayout.kernel.terms import Term
 
 _MOST_ACCOUNTS = 1000
 _IN_RESPONSES: dict[type, Any] = {Decimal: Amount, datetime: Time, list: list[str]}

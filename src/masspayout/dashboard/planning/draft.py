@@ -12,7 +12,8 @@ from masspayout.distributions import PayoutList
 from masspayout.kernel.durations import parse_duration
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.money import parse_amount, to_decimal
-from masspayout.kernel.payout_terms import TERMS, PayoutTerms, Term, Unit
+from masspayout.kernel.payout_terms import TERMS, PayoutTerms
+from masspayout.kernel.terms import Term, Unit
 
 LIST = "LIST"
 

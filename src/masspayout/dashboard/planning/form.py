@@ -12,7 +12,8 @@ from masspayout.dashboard.components.layout import card
 from masspayout.dashboard.planning.csv_import import CsvUpload
 from masspayout.dashboard.planning.draft import LIST, Draft, is_asked
 from masspayout.db.entities import Asset, DistributionType, ExecutionType, Frequency, PayoutType
-from masspayout.kernel.payout_terms import TERMS, TIMING, Section, Term
+from masspayout.kernel.payout_terms import TERMS, TIMING
+from masspayout.kernel.terms import Section, Term
 
 _KINDS = {
     DistributionType.DIVIDEND: ("Dividend", ""),
