@@ -199,7 +199,7 @@ class Payouts:
     async def dry_run(
         self, asset: Asset, terms: PayoutTerms, *, on_progress: ProgressCallback = ignore_progress
     ) -> Preview:
-        """Say what terms would come to, as ``previews.dry_run`` does. Nothing is written."""
+        """Return the dry run of terms, as ``previews.dry_run`` does. Nothing is written."""
         return await previews.dry_run(self._context, asset, terms, on_progress=on_progress)
 
     async def dry_run_of_list(

@@ -71,9 +71,9 @@ def plan_of(terms: PayoutTerms) -> Calendar | Trigger:
     if terms.execution_type is ExecutionType.AUTOMATIC:
         return parse_trigger(terms.trigger_condition or "")
     if terms.frequency is None:
-        raise Invalid("The frequency is missing: how often is it due?", "Choose one, such as MONTHLY.")
+        raise Invalid("The frequency is missing.", "Choose one, such as MONTHLY.")
     if terms.start_time is None:
-        raise Invalid("The first time is missing: when is the first one due?", "Fill in the first time.")
+        raise Invalid("The first payment time is missing.", "Add the time of the first payment.")
     catch_up = DEFAULT_CATCH_UP if terms.catch_up_seconds is None else timedelta(seconds=terms.catch_up_seconds)
     return Calendar(terms.frequency, terms.start_time, terms.end_time, terms.time_zone or "UTC", catch_up)
 

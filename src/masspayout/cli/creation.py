@@ -62,8 +62,8 @@ def _check_timing(typed: Typed) -> None:
         term = TERMS[missing[0]]
         option = option_of(term)
         raise Invalid(
-            f"{option} is missing from --execution {execution}: {term.question}",
-            f"Say it, such as {option} {term.example}.",
+            f"Missing {option} for --execution {execution}: {term.question}",
+            f"Add {option} {term.example}, for example.",
         )
     if misplaced:
         option = option_of(TERMS[misplaced[0]])

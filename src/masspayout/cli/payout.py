@@ -33,7 +33,7 @@ def pay(
         bool, typer.Option("--allow-unpayable", help="Pay the other accounts although some cannot receive the token.")
     ] = False,
 ) -> None:
-    """Pay a payout list: check it, pay it, and prove it. Run again after a crash, it goes on where it stopped."""
+    """Pay a payout list: check, pay, reconcile. Run again after a crash, it goes on where it stopped."""
     terms = read_terms(typed, type=DistributionType.SNAPSHOT)
     run(_pay(file, payment_token, asset, terms, allow_unpayable=allow_unpayable))
 

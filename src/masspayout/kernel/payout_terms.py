@@ -46,8 +46,8 @@ class PayoutTerms:
         default=None,
         metadata={
             "term": Term(
-                label="How it is divided",
-                help="PERCENTAGE: pro rata to balances. FIXED: the same for everyone.",
+                label="Split",
+                help="PERCENTAGE: pro rata to balances. FIXED: equal amounts.",
                 example="PERCENTAGE",
                 section=Section.AMOUNTS,
                 is_required=True,
@@ -61,7 +61,7 @@ class PayoutTerms:
             "term": Term(
                 label="Total to divide",
                 hint="In whole tokens, with a point before the decimals.",
-                help="The total to divide, in whole payment tokens. AUTOMATIC may do without: then it is the deposit.",
+                help="The total, in whole payment tokens. AUTOMATIC may do without: then it is the deposit.",
                 example="250000.00",
                 unit=Unit.TOKENS,
                 section=Section.AMOUNTS,
@@ -72,8 +72,8 @@ class PayoutTerms:
         default=ExecutionType.MANUAL,
         metadata={
             "term": Term(
-                label="What starts it",
-                help="What starts it: you, a time, a calendar or a deposit; RECURRING and AUTOMATIC make a series.",
+                label="Start",
+                help="How it starts: by you, at a time, on a calendar or on deposits; these two create a series.",
                 example="MANUAL",
                 section=Section.START,
                 short_name="execution",
@@ -84,9 +84,9 @@ class PayoutTerms:
         default=None,
         metadata={
             "term": Term(
-                label="What it is for",
-                hint="Holders and colleagues know it by this: Dividend 2026.",
-                help="What it is for, in your own words. The same list is paid once for the same concept.",
+                label="Name",
+                hint="For example: Dividend 2026.",
+                help="A name, in your own words. The same list is paid once for the same concept.",
                 example="Dividend 2026",
                 section=Section.PURPOSE,
                 is_listed=True,
@@ -154,8 +154,8 @@ class PayoutTerms:
         default=None,
         metadata={
             "term": Term(
-                label="The first one",
-                help="RECURRING: when the first is due; the others follow from it.",
+                label="First payment",
+                help="RECURRING: the first payment; the others follow from it.",
                 question="when is the first one due?",
                 example="2030-03-31T09:00",
                 section=Section.START,
@@ -169,7 +169,7 @@ class PayoutTerms:
         default=None,
         metadata={
             "term": Term(
-                label="The last one",
+                label="Last payment",
                 help="RECURRING: nothing is due after this time.",
                 example="2035-03-31T09:00",
                 section=Section.START,
@@ -183,7 +183,7 @@ class PayoutTerms:
         metadata={
             "term": Term(
                 label="Time zone",
-                hint="Times above are of this zone.",
+                hint="For the times above.",
                 help="The IANA zone in which a series counts its days, and of times without an offset. Default: UTC.",
                 example="Europe/Madrid",
                 max_length=100,
@@ -213,9 +213,9 @@ class PayoutTerms:
         default=None,
         metadata={
             "term": Term(
-                label="Least deposit",
-                hint="Smaller deposits start nothing.",
-                help="AUTOMATIC: what starts it: ON_DEPOSIT, or with a least amount, ON_DEPOSIT >= 1000.",
+                label="Minimum deposit",
+                hint="Smaller deposits start no payout.",
+                help="AUTOMATIC: the trigger: ON_DEPOSIT, or with a minimum deposit, ON_DEPOSIT >= 1000.",
                 question="what starts it?",
                 example="ON_DEPOSIT",
                 max_length=100,
@@ -231,7 +231,7 @@ class PayoutTerms:
         metadata={
             "term": Term(
                 label="Exclude accounts",
-                hint="They get nothing; separated by spaces.",
+                hint="Separated by spaces.",
                 help="Accounts that get nothing.",
                 example="0.0.5000",
                 section=Section.MORE,
@@ -243,9 +243,9 @@ class PayoutTerms:
         default=(),
         metadata={
             "term": Term(
-                label="Pay all the same",
-                hint="Treasury, payer or contract, if so wanted.",
-                help="Of the treasury, payer and contract accounts, those that are paid all the same.",
+                label="Also pay",
+                hint="Treasury, payer or contract account.",
+                help="The accounts of treasury, payer and contract that are also paid.",
                 example="0.0.5000",
                 section=Section.MORE,
                 short_name="include",

@@ -165,7 +165,7 @@ def _terms(state: PayoutDetail) -> Html:
             amount(distribution.amount, symbol) if distribution.amount else _unknown_amount(distribution),
         ),
         *labels.own_words(distribution),
-        ("Started by", words(distribution.execution_type)),
+        ("Start", words(distribution.execution_type).lower()),
         ("Due", when(distribution.scheduled_time) if distribution.scheduled_time else None),
         (
             "Series",

@@ -198,7 +198,7 @@ def _terms(series: Series, symbol: str | None, next_time: datetime | None) -> Ht
     is_calendar = series.trigger_condition is None
     return facts(
         ("Amount", amount(series.amount, symbol) if series.amount else "the deposit"),
-        ("Divided", "pro rata to balances" if series.payout_type == "PERCENTAGE" else "the same for everyone"),
+        ("Split", "pro rata to balances" if series.payout_type == "PERCENTAGE" else "equal amounts"),
         *labels.own_words(series),
         ("Starts", starts(series)),
         ("Next", when(next_time) if next_time else None),

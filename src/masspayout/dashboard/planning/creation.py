@@ -45,12 +45,12 @@ async def create(payouts: Payouts, draft: Draft) -> Created:
     if draft.is_list:
         token = await payouts.list_token(draft.asset)
         made = await payouts.create_of_list(draft.asset, token, _list_of(draft), terms)
-        return Created("The payout is planned: review it, then execute it.", f"/payouts/{made.id}")
+        return Created("Payout created. Review it, then execute it.", f"/payouts/{made.id}")
     if terms.makes_series:
         new_series = await payouts.create_series(draft.asset, terms)
-        return Created("The series is made. It works while a worker runs.", f"/series/{new_series.id}")
+        return Created("Series created. A worker has to run to pay it.", f"/series/{new_series.id}")
     distribution = await payouts.create(draft.asset, terms)
-    return Created("The payout is planned.", f"/payouts/{distribution.id}")
+    return Created("Payout created.", f"/payouts/{distribution.id}")
 
 
 def _list_of(draft: Draft) -> PayoutList:

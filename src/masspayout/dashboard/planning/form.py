@@ -53,7 +53,7 @@ class PayoutForm:
         self._first_values = _FIRST_VALUES | {"execution_type": execution}
         self._choices: dict[str, Choices] = {}
         self._inputs: dict[str, ui.input | ui.select] = {}
-        with card("1. What"):
+        with card("1. Payout"):
             self._asset = ui.select(
                 {token_id: f"{each.name} ({each.symbol})" for token_id, each in self._assets.items()},
                 value=asset.token_id,
@@ -62,12 +62,12 @@ class PayoutForm:
                 on_change=self._reshape,
             ).props("outlined dense")
             self._ask(Section.PURPOSE)
-        with card("2. Who gets how much"):
+        with card("2. Amounts"):
             self._ask(Section.AMOUNTS)
             self._list_place = ui.element("div").classes("wide")
             with self._list_place:
                 self._list = CsvUpload(changed)
-        with card("3. When"):
+        with card("3. Start"):
             self._ask(Section.START)
         with (
             ui.expansion("More: record time, exclusions").classes("card wide").props("dense"),
@@ -141,7 +141,7 @@ class PayoutForm:
             field.set_visibility(is_shown or needs_zone)
         symbol = self.asset.payment_token_symbol or ""
         unit = f", in {symbol}" if symbol else ""
-        optional = " (optional: else the deposit)" if execution.value == ExecutionType.AUTOMATIC else ""
+        optional = " (optional; default: the deposit)" if execution.value == ExecutionType.AUTOMATIC else ""
         for name, ending in (("amount", optional), ("trigger_condition", " (optional)")):
             self._inputs[name].props["label"] = f"{TERMS[name].label}{unit}{ending}"
         await self._list.use_token(self.asset.payment_token_decimals or 0, symbol)
