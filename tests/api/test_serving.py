@@ -18,7 +18,7 @@ from masspayout.kernel.roles import Role
 from places import DOCS
 
 DOCUMENT = DOCS / "api.md"
-EXAMPLE = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+EXAMPLE = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def test_nothing_configured_means_this_machine_alone_and_a_link(database_url: URL, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_port_that_is_taken_is_said_to_be(database_url: URL, tmp_path: Path) -
 def test_the_examples_of_the_document_work(database_url: URL, tmp_path: Path) -> None:
     """All of them, in order, as a reader types them, against everything in one process."""
     examples = EXAMPLE.findall(DOCUMENT.read_text(encoding="utf-8"))
-    assert {language for language, _ in examples} == {"bash", "python"}
+    assert {language for language, _ in examples} == {"sh", "python"}
     env = settings_of(database_url, tmp_path)
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
     with service_process("up", tmp_path, env, until="Stop it with") as service:

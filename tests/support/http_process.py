@@ -51,8 +51,8 @@ def settings_of(url: URL, directory: Path, **settings: str) -> dict[str, str]:
 def service_process(
     command: str, directory: Path, env: Mapping[str, str], *arguments: str, until: str = "Stop it with"
 ) -> Iterator[ServiceProcess]:
-    """Start the service, on any free port unless told otherwise, and end it with the block."""
-    port = () if "--port" in arguments else ("--port", "0")
+    """Start the service, on any free port unless told otherwise, or a worker, and end it with the block."""
+    port = () if command == "worker" or "--port" in arguments else ("--port", "0")
     # Into a file, which takes as much as the service has to say, whether anybody reads it or not.
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
