@@ -10,7 +10,6 @@ import pytest
 from databases import run_sql
 from listening import CONTRACT, NOW, arm, listen, made_by, poll, use_contract
 from masspayout.automation import contract_pauses, scheduler, series
-from masspayout.context import Context
 from masspayout.db.entities import Asset, DistributionStatus, PayoutType
 from masspayout.db.repositories import Assets, Holders
 from masspayout.kernel.errors import ContractPaused, Invalid
@@ -23,11 +22,6 @@ from payouts import ASSET_TOKEN, PAYMENT_TOKEN, TREASURY, World, accounts, make_
 UNIT = 10**6
 PAYER = "0.0.1001"
 LATER = NOW + timedelta(seconds=1)
-
-
-@pytest.fixture
-async def world(runtime: Context) -> World:
-    return await World.make(runtime, [(account, 100) for account in accounts(3)])
 
 
 async def deposit(world: World, amount: int, to: str = PAYER, token_id: str = PAYMENT_TOKEN) -> None:

@@ -1,61 +1,43 @@
-"""What a series makes: every occurrence once, at its time, whatever ran or did not run meanwhile."""
+"""Series: each occurrence begins once, in order, at its second, and an outage is made up for."""
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise, takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 from dateutil import rrule
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
 from masspayout import distributions
 from masspayout.automation import scheduler, series
-from masspayout.automation.scheduler import StartFailure
-from masspayout.automation.scheduling import occurrences
+from masspayout.automation.scheduler import StartFailure, run_due
 from masspayout.automation.series import Calendar
-from masspayout.automation.triggers import Trigger, parse_trigger
+from masspayout.automation.triggers import parse_trigger
 from masspayout.context import Context
 from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import (
-    TERM_COLUMNS,
-    Distribution,
     DistributionStatus,
-    DistributionType,
     ExecutionType,
     Frequency,
-    PayoutType,
     Series,
     SeriesStatus,
 )
 from masspayout.db.repositories import Distributions, SeriesRepository
 from masspayout.db.session import Database
 from masspayout.distributions import starts
-from masspayout.kernel.actors import Actor, ActorKind, acting_as
 from masspayout.kernel.errors import Conflict, Invalid, LedgerUnavailable
 from masspayout.kernel.payout_terms import TIMING, PayoutTerms
 from masspayout.ledger.sandbox import SandboxLedger
-from payouts import World, accounts, make_runtime
+from payouts import World, make_runtime
+from recurring import DAY, FAILED, HOUR, NOW, PENDING, PROCESSING, SECOND, START, made_by, make, terms
 
 MADRID = ZoneInfo("Europe/Madrid")
-NOW = datetime(2031, 1, 1, tzinfo=UTC)
-START = datetime(2031, 1, 31, 9, tzinfo=UTC)
-HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
-PENDING, PROCESSING, FAILED = DistributionStatus.PENDING, DistributionStatus.PROCESSING, DistributionStatus.FAILED
-
-
-@pytest.fixture
-async def world(runtime: Context) -> World:
-    return await World.make(runtime, [(account, 100) for account in accounts(3)])
 
 
 @pytest.fixture
@@ -66,28 +48,6 @@ async def other(world: World) -> AsyncIterator[Context]:
         stack.push_async_callback(made.ledger.close)
         stack.push_async_callback(made.database.close)
         yield made
-
-
-def terms(**changed: Any) -> PayoutTerms:
-    return replace(PayoutTerms(DistributionType.COUPON, PayoutType.FIXED, Decimal("0.3")), **changed)
-
-
-async def make(
-    world: World, frequency: Frequency = Frequency.DAILY, start: datetime = START, **calendar: Any
-) -> Series:
-    runtime = world.runtime
-    plan = Calendar(frequency, start, **calendar)
-    return await series.create(runtime, world.asset, terms(), plan, now=NOW)
-
-
-async def run_due(runtime: Context, now: datetime) -> int:
-    return await scheduler.run_due(runtime, now)
-
-
-async def made_by(world: World, made: Series) -> Sequence[Distribution]:
-    """Return all distributions of a series, by their times."""
-    async with world.runtime.database.unit_of_work() as session:
-        return (await Distributions(session).find_of_series(made.id, 100_000))[::-1]
 
 
 async def status_of(world: World, made: Series) -> SeriesStatus:
@@ -293,94 +253,6 @@ async def test_after_one_that_is_called_off_comes_the_next(world: World) -> None
     found = await made_by(world, made)
     assert [each.scheduled_time for each in found] == [START, START + DAY, START + 2 * DAY]
     assert [each.status for each in found] == [DistributionStatus.CANCELLED, PROCESSING, PENDING]
-
-
-TERMS = st.builds(
-    PayoutTerms,
-    type=st.sampled_from(DistributionType),
-    payout_type=st.sampled_from(PayoutType),
-    amount=st.integers(1, 10**15).map(lambda units: Decimal(units).scaleb(-6)),
-    concept=st.none() | st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=40),
-    reference=st.none() | st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=140),
-    excluded_accounts=st.lists(st.integers(1, 10**6).map("0.0.{}".format), max_size=3, unique=True),
-    included_accounts=st.lists(st.integers(1, 10**6).map("0.0.{}".format), max_size=3, unique=True),
-)
-# The plan has the others.
-TERMS_OF_ALL = {field.name for field in fields(PayoutTerms)} - {*TIMING, "execution_type"}
-PLANS = st.builds(
-    Calendar, st.sampled_from(Frequency), st.integers(1, 10**6).map(lambda n: NOW + n * SECOND)
-) | st.builds(Trigger, st.none() | st.integers(1, 10**9).map(Decimal))
-
-
-def test_the_terms_are_all_that_a_distribution_has_from_its_series() -> None:
-    assert set(TERM_COLUMNS) == {
-        *("asset_id", "type", "execution_type", "payout_type", "amount", "concept", "reference"),
-        *("frequency", "start_time"),
-        *("trigger_condition", "excluded_accounts", "included_accounts", "created_by", "created_by_name"),
-    }
-
-
-@given(terms=TERMS, plan=PLANS, has_amount=st.booleans(), deposit=st.integers(1, 10**12))
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_all_terms_of_a_series_are_those_of_its_distributions(
-    world: World, terms: PayoutTerms, plan: Calendar | Trigger, has_amount: bool, deposit: int
-) -> None:
-    runtime, deposit_amount = world.runtime, Decimal(deposit).scaleb(-6)
-    is_trigger = isinstance(plan, Trigger)
-    if is_trigger and not has_amount:
-        terms = replace(terms, amount=None)
-    dora = Actor(ActorKind.USER, "7", "dora")
-    with acting_as(dora):
-        made = await series.create(runtime, world.asset, terms, plan, now=NOW)
-    if is_trigger:
-        async with runtime.database.unit_of_work() as session:
-            await series.make_distributions(session, made.id, [START], deposit_amount=deposit_amount)
-    (found,) = await made_by(world, made)
-    for name in set(TERM_COLUMNS) & TERMS_OF_ALL:
-        value = getattr(terms, name)
-        if name == "amount" and value is None:
-            value = deposit_amount
-        assert getattr(found, name) == (list(value) if isinstance(value, tuple | list) else value), name
-    assert (found.asset_id, found.series_id, found.status) == (world.asset.id, made.id, PENDING)
-    assert (found.created_by, found.created_by_name) == (dora.person, "dora")
-    if isinstance(plan, Calendar):
-        assert (found.execution_type, found.trigger_condition) == (ExecutionType.RECURRING, None)
-        assert (found.frequency, found.start_time, found.scheduled_time) == (plan.frequency, *[plan.start_time] * 2)
-    else:
-        assert (found.execution_type, found.trigger_condition) == (ExecutionType.AUTOMATIC, str(plan))
-        assert (found.frequency, found.start_time, found.scheduled_time) == (None, None, START)
-
-
-GAPS = st.lists(st.integers(0, 30 * 3600), min_size=1, max_size=6).map(
-    lambda gaps: [timedelta(seconds=gap) for gap in gaps]
-)
-
-
-@given(gaps=GAPS, catch_up_hours=st.integers(1, 5), length_hours=st.none() | st.integers(0, 60))
-@hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_whenever_it_runs_what_is_made_follows_from_the_calendar(
-    world: World, gaps: list[timedelta], catch_up_hours: int, length_hours: int | None
-) -> None:
-    end = None if length_hours is None else START + length_hours * HOUR
-    window = catch_up_hours * HOUR
-    made = await make(world, Frequency.HOURLY, end_time=end, catch_up=window)
-    rounds = [START - HOUR]
-    for gap in gaps:
-        rounds.append(rounds[-1] + gap)
-        await run_due(world.runtime, rounds[-1])
-    async with world.runtime.database.unit_of_work() as session:
-        ended = made.id and (await SeriesRepository(session).get(made.id)).status is SeriesStatus.ENDED
-        if not ended:
-            await SeriesRepository(session).move(made.id, {SeriesStatus.ACTIVE}, SeriesStatus.PAUSED)
-    calendar = occurrences("HOURLY", START, ZoneInfo("UTC"), end=end)
-    due = list(takewhile(lambda time: time <= rounds[-1], calendar))
-    lies_ahead = end is None or START + len(due) * HOUR <= end
-    begun_at = {time: next(now for now in rounds if now >= time) for time in due}
-    expected = [PROCESSING if begun_at[time] - time <= window else FAILED for time in due] + [PENDING] * lies_ahead
-    found = await made_by(world, made)
-    assert [each.status for each in found] == expected
-    assert all(b.scheduled_time - a.scheduled_time == HOUR for a, b in pairwise(found))  # type: ignore[operator]
-    assert ended is not lies_ahead
 
 
 async def test_an_automatic_series_waits_for_its_trigger(world: World) -> None:
