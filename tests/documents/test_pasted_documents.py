@@ -38,8 +38,8 @@ WITH_SERVERS = ["docs/postgresql.md", "docs/sandbox.md", "docs/webhooks.md"]
 RUN_HERE = ["README.md", *AFTER_README, *ON_A_NEW_DATABASE, *WITH_SERVERS]
 RUN_ELSEWHERE = {
     "docs/api.md": "tests/api/test_serving.py",
-    "docs/backup-and-failover.md": "tests/house/test_backup_document.py",
-    "docs/evm.md": "tests/house/test_evm_document.py",
+    "docs/backup-and-failover.md": "tests/documents/test_backup_document.py",
+    "docs/evm.md": "tests/documents/test_evm_document.py",
 }
 
 INSTALLS = "It installs packages from the registry."
