@@ -11,6 +11,10 @@ from sqlalchemy import URL
 
 from masspayout.db.connecting import connect_arguments
 
+# Copies the files of the template behind a checkpoint, which costs little where nothing is flushed to disk. To log
+# every page instead, as is the default, takes four times as long.
+_COPIED = "STRATEGY file_copy"
+
 GUARDED_ROLE = "guarded"  # the one role of the Debian server that needs a password
 
 
@@ -26,7 +30,7 @@ def copied_database(template: URL) -> Iterator[URL]:
     """Copy a database that nobody is connected to, as a backup keeps it, and drop the copy afterwards."""
     name = f"copy_{uuid.uuid4().hex}"
     server = template.set(database="postgres")
-    run_sql(server, f'CREATE DATABASE "{name}" TEMPLATE "{template.database}"')
+    run_sql(server, f'CREATE DATABASE "{name}" TEMPLATE "{template.database}" {_COPIED}')
     try:
         yield template.set(database=name)
     finally:
@@ -40,7 +44,7 @@ def fresh_database(server: URL, *, template: str = "template0") -> Iterator[URL]
     The copy of a migrated one is an installation of its own, which forgot nothing.
     """
     name = f"test_{uuid.uuid4().hex}"
-    run_sql(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    run_sql(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" {_COPIED}')
     url = server.set(database=name)
     try:
         if template != "template0":
