@@ -51,7 +51,7 @@ class Memory:
 
     def __init__(self, url: URL) -> None:
         self._connections = [
-            psycopg.connect(**connect_arguments(url), autocommit=True, prepare_threshold=None)
+            psycopg.connect(**connect_arguments(url), autocommit=True, prepare_threshold=0)
             for _ in range(MOST_LOST + 3)
         ]
         self._beginning, *self._ring = self._connections
