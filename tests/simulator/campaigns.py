@@ -148,7 +148,7 @@ def run(
         stop_at_violation: The first violation ends it.
     """
     campaign, began = Campaign(), time.perf_counter()
-    outcomes = map(simulate, seeds, _forever(ledgers)) if processes == 1 else _spread(seeds, ledgers, processes)
+    outcomes = _one_by_one(seeds, ledgers) if processes == 1 else _spread(seeds, ledgers, processes)
     for outcome in outcomes:
         campaign.add(outcome)
         campaign.seconds = time.perf_counter() - began
@@ -170,15 +170,19 @@ def _spread(seeds: Iterable[int], ledgers: Sequence[str], processes: int) -> Ite
 
 
 def _simulate_chunk(chunk: tuple[Sequence[int], Sequence[str]]) -> list[Outcome]:
+    return list(_one_by_one(*chunk))
+
+
+def _one_by_one(seeds: Iterable[int], ledgers: Sequence[str]) -> Iterator[Outcome]:
     # A world is a web of references in circles: to look for them after each few thousand objects would take most of the
     # time, and they are all gone when the world is.
+    was_enabled = gc.isenabled()
     gc.disable()
-    seeds, ledgers = chunk
-    outcomes = [simulate(seed, ledgers) for seed in seeds]
-    gc.collect()
-    return outcomes
-
-
-def _forever(ledgers: Sequence[str]) -> Iterator[Sequence[str]]:
-    while True:
-        yield ledgers
+    try:
+        for count, seed in enumerate(seeds, 1):
+            yield simulate(seed, ledgers)
+            if count % _CHUNK == 0:
+                gc.collect()
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -79,10 +79,11 @@ class Chaos:
         world = self._world
         payer = world.payer
         number = world.network.nanos()
-        payment = self._pick(world.some_payments)
-        mark = self._pick([None, "rent", self._forged_mark()])
-        if mark not in (None, "rent"):
-            payment = Payment(payment.account_id, payment.amount_units + 10)  # more than anybody is owed
+        place = self._chance.random()
+        payment = world.some_payments[int(place * len(world.some_payments))]
+        mark, forged = self._pick([(None, None), ("rent", None), self._forged_mark(place)])
+        if forged is not None:
+            payment = Payment(forged[0], forged[1] + 10)  # more than anybody is owed
         signed = Signed(
             f"{payer}@{number // NANOS_PER_SECOND}.{number % NANOS_PER_SECOND:09d}",
             payer,
@@ -93,14 +94,16 @@ class Chaos:
         )
         world.network.enter_foreign(signed)
 
-    def _forged_mark(self) -> str | None:
-        """Return the mark of a payout, on ledgers where anybody can write it."""
+    def _forged_mark(self, place: float) -> tuple[str | None, tuple[str, int] | None]:
+        """Return the mark of a batch, on ledgers where anybody can write it, and one of those whom the batch pays."""
         world = self._world
         if world.plan.ledger == "evm":
-            return None
+            return None, None
         payout = self._pick(world.plan.payouts)
         number = 1 + int(self._chance.random() * len(payout.batches))
-        return str(Mark(number, obligation_of_plan(payout, world.plan), INSTALLATION))
+        batch = payout.batches[number - 1]
+        mark = Mark(number, obligation_of_plan(payout, world.plan), INSTALLATION)
+        return str(mark), batch[int(place * len(batch))]
 
     def _clock_set(self) -> None:
         process = self._pick(self._world.processes)

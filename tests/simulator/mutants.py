@@ -97,7 +97,7 @@ MUTANTS = (
         _GATE,
         "if facts.clearance != began.clearance:",
         "if False:",
-        first_seed=330,
+        first_seed=1870,
     ),
     _mutant(
         "doubt nothing",
@@ -111,21 +111,21 @@ MUTANTS = (
         _GATE,
         "payer.read_required_until = now + timedelta(seconds=settling_seconds) if settling_seconds else None",
         "payer.read_required_until = now",
-        first_seed=640,
+        first_seed=1190,
     ),
     _mutant(
         "skip the unmatched entry",
         _GATE,
         "if finding is not Finding.ADOPTED:",
         "if False:",
-        first_seed=330,
+        first_seed=660,
     ),
     _mutant(
         "adopt the wrong amounts",
         _ADOPTION,
         "if owed != units:",
         "if False:",
-        first_seed=1800,
+        first_seed=1190,
     ),
     _mutant("adopt the wrong batch", _ADOPTION, "mark.batch_number) for", "1) for"),
     _mutant(
@@ -165,7 +165,7 @@ MUTANTS = (
         "masspayout.distributions.lifecycle",
         "distribution.status.can_cancel and",
         "False and",
-        first_seed=150,
+        first_seed=630,
     ),
     _mutant(
         "stop at a poisoned row",
@@ -178,7 +178,7 @@ MUTANTS = (
         _ADOPTION,
         "if any(row.attempt_status in sent for row in rows.values()):",
         "if False:",
-        first_seed=110,
+        first_seed=210,
     ),
     _mutant("start what is under way", "simulator.store.payouts", "return row.status is state and (", "return ("),
 )
