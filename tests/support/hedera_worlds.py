@@ -1,5 +1,6 @@
 """A small world to pay in on the emulated Hedera network: an asset with holders, a payment token, a funded payer."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -67,6 +68,8 @@ class ImpatientLedger(HederaLedger):
         super().__init__(settings, clock=clock.now_nanos)
         self._network_clock = clock
         self._our_url = url
+        # A mirror node that could not answer is asked again at once, instead of after seconds.
+        self._transport._sleep = _no_pause
 
     async def statement(self, payer_account_id: str, *, after: int | None) -> AsyncIterator[StatementPage]:
         if is_in_doubt(self._our_url):
@@ -79,6 +82,10 @@ class ImpatientLedger(HederaLedger):
         if isinstance(outcome, Undecided):
             self._network_clock.advance(_PASSING_SECONDS)
         return outcome
+
+
+async def _no_pause(_: float) -> None:
+    await asyncio.sleep(0)
 
 
 def open_ledger(url: URL, settings: Settings) -> ImpatientLedger:
