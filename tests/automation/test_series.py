@@ -32,7 +32,6 @@ from masspayout.db.repositories import Distributions, SeriesRepository
 from masspayout.db.session import Database
 from masspayout.distributions import starts
 from masspayout.kernel.errors import Conflict, Invalid, LedgerUnavailable
-from masspayout.kernel.payout_terms import TIMING, PayoutTerms
 from masspayout.ledger.sandbox import SandboxLedger
 from payouts import World, make_runtime
 from recurring import DAY, FAILED, HOUR, NOW, PENDING, PROCESSING, SECOND, START, made_by, make, terms

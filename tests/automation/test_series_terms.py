@@ -24,8 +24,8 @@ from masspayout.db.entities import (
     SeriesStatus,
 )
 from masspayout.db.repositories import SeriesRepository
-
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
+from masspayout.kernel.payout_terms import TIMING, PayoutTerms
 from payouts import World
 from recurring import FAILED, HOUR, NOW, PENDING, PROCESSING, SECOND, START, made_by, make
 
@@ -35,11 +35,12 @@ TERMS = st.builds(
     payout_type=st.sampled_from(PayoutType),
     amount=st.integers(1, 10**15).map(lambda units: Decimal(units).scaleb(-6)),
     concept=st.none() | st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=40),
+    reference=st.none() | st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=140),
     excluded_accounts=st.lists(st.integers(1, 10**6).map("0.0.{}".format), max_size=3, unique=True),
     included_accounts=st.lists(st.integers(1, 10**6).map("0.0.{}".format), max_size=3, unique=True),
 )
-
-
+# The plan has the others.
+TERMS_OF_ALL = {field.name for field in fields(PayoutTerms)} - {*TIMING, "execution_type"}
 PLANS = st.builds(
     Calendar, st.sampled_from(Frequency), st.integers(1, 10**6).map(lambda n: NOW + n * SECOND)
 ) | st.builds(Trigger, st.none() | st.integers(1, 10**9).map(Decimal))

@@ -18,9 +18,9 @@ from masspayout.db.entities import (
 from masspayout.db.repositories import AuditEntries, Distributions
 from masspayout.distributions import payout_lists, starts
 from masspayout.distributions.csv_import import PayoutList
-
 from masspayout.kernel.errors import ApprovalsMissing, Conflict
 from masspayout.kernel.payout_status import ApprovalCount
+from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.registers import assets
 from payouts import PAYMENT_TOKEN, World
 

@@ -17,7 +17,7 @@ from masspayout.db.entities import (
     Series,
 )
 from masspayout.db.repositories import Distributions
-from masspayout.distributions.terms import Terms
+from masspayout.kernel.payout_terms import PayoutTerms
 from payouts import World
 
 NOW = datetime(2031, 1, 1, tzinfo=UTC)
@@ -26,8 +26,8 @@ HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 PENDING, PROCESSING, FAILED = DistributionStatus.PENDING, DistributionStatus.PROCESSING, DistributionStatus.FAILED
 
 
-def terms(**changed: Any) -> Terms:
-    return replace(Terms(DistributionType.COUPON, PayoutType.FIXED, Decimal("0.3")), **changed)
+def terms(**changed: Any) -> PayoutTerms:
+    return replace(PayoutTerms(DistributionType.COUPON, PayoutType.FIXED, Decimal("0.3")), **changed)
 
 
 async def make(
