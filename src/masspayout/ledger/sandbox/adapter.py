@@ -29,7 +29,7 @@ from masspayout.ledger.port import (
 from masspayout.ledger.sandbox import books
 from masspayout.ledger.sandbox.administration import SandboxAdministration
 from masspayout.ledger.sandbox.contract_events import stream_events
-from masspayout.ledger.sandbox.execution import SUCCESS, execute, find_failures, settle_up
+from masspayout.ledger.sandbox.execution import SUCCESS, deliver_due, execute, find_failures, up_to_date
 from masspayout.ledger.sandbox.faults import strikes
 from masspayout.ledger.sandbox.statements import find_held_units, stream_statement
 from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore
@@ -110,8 +110,7 @@ class SandboxLedger:
             NotFound: There is no such token.
             Invalid: The time lies ahead of the ledger's.
         """
-        async with self._store.connection() as connection:
-            network = await settle_up(self._store, connection)
+        async with up_to_date(self._store) as (connection, network):
             await find_token(connection, token_id)
         at_nanos = network.complete_nanos if at is None else to_nanos(at)
         if at_nanos > network.complete_nanos:
@@ -121,8 +120,7 @@ class SandboxLedger:
 
     async def balance_units(self, account_id: str, token_id: str) -> int:
         """Return an account's balance of a token; 0 when it is unknown."""
-        async with self._store.connection() as connection:
-            await settle_up(self._store, connection)
+        async with up_to_date(self._store) as (connection, _):
             cursor = await connection.execute(
                 "SELECT balance_units FROM holding WHERE token_id = %s AND account_id = %s", [token_id, account_id]
             )
@@ -206,8 +204,7 @@ class SandboxLedger:
         transaction = SandboxTransaction.from_bytes(signed_bytes)
         reached = False
         try:
-            async with self._store.connection() as connection:
-                network = await settle_up(self._store, connection)
+            async with up_to_date(self._store) as (connection, network):
                 faults = network.faults
                 if strikes(faults.throttle_percent):
                     raise _throttled(transaction)
@@ -241,8 +238,7 @@ class SandboxLedger:
         async with self._store.reading() as connection:
             row = await books.find_result(connection, transaction_id)
         if row is None:
-            async with self._store.connection() as connection:
-                network = await settle_up(self._store, connection)
+            async with up_to_date(self._store) as (connection, network):
                 row = await books.find_result(connection, transaction_id, until_nanos=network.mirror_nanos)
             if row is None:
                 return _judge_absence(valid_start_nanos, network)
@@ -253,8 +249,7 @@ class SandboxLedger:
 
     async def statement(self, payer_account_id: str, *, after: int | None) -> AsyncIterator[StatementPage]:
         """Stream a payer's payments and receipts, up to the mirror's time."""
-        async with self._store.connection() as connection:
-            network = await settle_up(self._store, connection)
+        network = await deliver_due(self._store)
         reading = {"after_nanos": after or 0, "until_nanos": network.mirror_nanos}
         async for page in stream_statement(self._store, payer_account_id, **reading):
             yield page
@@ -270,9 +265,8 @@ class SandboxLedger:
 
     async def settling_seconds(self) -> int:
         """Return the longest validity of any signed transaction, plus the mirror's lag."""
-        async with self._store.connection() as connection:
-            network = await self._store.lock(connection)
-        return network.longest_valid_seconds + math.ceil(network.faults.mirror_lag_seconds)
+        async with self._store.locked() as (_, network):
+            return network.longest_valid_seconds + math.ceil(network.faults.mirror_lag_seconds)
 
     def payment_key(self, obligation: str) -> str | None:  # noqa: ARG002 - what is paid makes no difference
         """Return None: the sandbox has no contracts that pay."""
@@ -289,19 +283,17 @@ class SandboxLedger:
         """Return the seconds that the sandbox's server is ahead of our clock; None for one that was never used."""
         if not await self._store.exists():
             return None
-        async with self._store.connection() as connection:
-            network = await self._store.lock(connection)
-        return (network.next_nanos - self._clock() - self._store.clock_offset_nanos) / NANOS_PER_SECOND
+        async with self._store.locked() as (_, network):
+            return (network.next_nanos - self._clock() - self._store.clock_offset_nanos) / NANOS_PER_SECOND
 
     async def delay_seconds(self) -> int:
         """Return the mirror's lag."""
-        async with self._store.connection() as connection:
-            return math.ceil((await self._store.lock(connection)).faults.mirror_lag_seconds)
+        async with self._store.locked() as (_, network):
+            return math.ceil(network.faults.mirror_lag_seconds)
 
     async def transferred_units(self, transaction_ids: Sequence[str]) -> Mapping[tuple[str, str], int]:
         """Return the amount that each shown transaction moved to each recipient, by (transaction id, account id)."""
-        async with self._store.connection() as connection:
-            network = await settle_up(self._store, connection)
+        network = await deliver_due(self._store)
         async with self._store.connection() as connection:
             return await books.find_transferred_units(connection, transaction_ids, until_nanos=network.mirror_nanos)
 
@@ -311,8 +303,7 @@ class SandboxLedger:
         An account reports its deposits (``Deposit``), a token its transfers (``Transfer``), and any contract the events
         of ``admin.emit``.
         """
-        async with self._store.connection() as connection:
-            network = await settle_up(self._store, connection)
+        network = await deliver_due(self._store)
         async for event in stream_events(self._store, contract_id, after=after, until_nanos=network.mirror_nanos):
             yield event
 

@@ -3,8 +3,7 @@
 The commands ``masspayout sandbox …``, the demo and the tests use it.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,9 +13,9 @@ from masspayout.kernel.next_steps import Action
 from masspayout.ledger.failures import describe_failure
 from masspayout.ledger.port import TokenInformation
 from masspayout.ledger.sandbox.contract_events import emit
-from masspayout.ledger.sandbox.execution import find_failures, record, settle_up
+from masspayout.ledger.sandbox.execution import deliver_due, find_failures, record, up_to_date
 from masspayout.ledger.sandbox.faults import Faults
-from masspayout.ledger.sandbox.store import Connection, Network, SandboxStore
+from masspayout.ledger.sandbox.store import Network, SandboxStore
 from masspayout.ledger.sandbox.tokens import find_token, load_holders, mint, take, token_exists
 from masspayout.ledger.transaction_ids import make_transaction_id
 
@@ -96,7 +95,7 @@ class SandboxAdministration:
             Conflict: There is such a token already.
             Invalid: A holder occurs twice or has a negative balance, or the supply does not suffice for all.
         """
-        async with self._locked() as (connection, network):
+        async with up_to_date(self._store) as (connection, network):
             if await token_exists(connection, token_id):
                 raise Conflict(f"The sandbox has a token {token_id} already.", *_ANOTHER_ID)
             handed_out_units = await load_holders(connection, token_id, holders)
@@ -142,7 +141,7 @@ class SandboxAdministration:
         """
         if amount_units <= 0:
             raise Invalid(f"{amount_units} units cannot be deposited.", "Give an amount above 0.")
-        async with self._locked() as (connection, network):
+        async with up_to_date(self._store) as (connection, network):
             token = await find_token(connection, token_id)
             code = (await find_failures(connection, token_id, [account_id])).get(account_id)
             if code is not None:
@@ -181,7 +180,7 @@ class SandboxAdministration:
         Raises:
             Invalid: The books cannot hold the payload.
         """
-        async with self._locked() as (connection, network):
+        async with up_to_date(self._store) as (connection, network):
             await emit(connection, contract_id, name, payload, timestamp_nanos or network.next_nanos)
 
     async def freeze(self, account_ids: Sequence[str], token_id: str | None = None) -> None:
@@ -205,7 +204,7 @@ class SandboxAdministration:
 
     async def delete_accounts(self, account_ids: Sequence[str]) -> None:
         """Delete accounts for ever, for all tokens. Unlike on Hedera they keep their balances."""
-        async with self._locked() as (connection, _):
+        async with up_to_date(self._store) as (connection, _):
             await connection.execute(
                 "INSERT INTO deleted_account SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING", [list(account_ids)]
             )
@@ -216,13 +215,13 @@ class SandboxAdministration:
         Raises:
             NotFound: There is no such token.
         """
-        async with self._locked() as (connection, _):
+        async with up_to_date(self._store) as (connection, _):
             await find_token(connection, token_id)
             await connection.execute("UPDATE token SET paused = %s WHERE token_id = %s", [paused, token_id])
 
     async def account(self, account_id: str) -> AccountState:
         """Return the state of an account."""
-        async with self._locked() as (connection, _):
+        async with up_to_date(self._store) as (connection, _):
             cursor = await connection.execute(
                 "SELECT EXISTS (SELECT FROM deleted_account WHERE account_id = %s) AS deleted", [account_id]
             )
@@ -248,8 +247,7 @@ class SandboxAdministration:
 
     async def transactions(self, *, limit: int = 20) -> Sequence[RecordedTransaction]:
         """Return the newest transactions, the newest first."""
-        async with self._locked():
-            pass  # delayed transactions that are due are in the books before these are read
+        await deliver_due(self._store)
         async with self._store.connection() as connection:
             cursor = await connection.execute(
                 """
@@ -277,19 +275,18 @@ class SandboxAdministration:
 
     async def faults(self) -> Faults:
         """Return the present faults."""
-        async with self._store.connection() as connection:
-            return (await self._store.lock(connection)).faults
+        async with self._store.locked() as (_, network):
+            return network.faults
 
     async def set_faults(self, faults: Faults) -> None:
         """Replace the faults, for every process that uses this sandbox. ``Faults()`` removes all."""
-        async with self._store.connection() as connection:
-            await self._store.lock(connection)
+        async with self._store.locked() as (connection, _):
             await self._store.set_faults(connection, faults)
 
     async def now(self) -> datetime:
         """Return the ledger's time."""
-        async with self._store.connection() as connection:
-            return to_datetime((await self._store.lock(connection)).next_nanos)
+        async with self._store.locked() as (_, network):
+            return to_datetime(network.next_nanos)
 
     async def advance(self, seconds: float) -> datetime:
         """Advance the ledger's clock, for every process. Return its new time.
@@ -299,20 +296,13 @@ class SandboxAdministration:
         """
         if not 0 < seconds < float("inf"):
             raise Invalid(f"The clock cannot be advanced by {seconds} seconds.", "Give a number above 0.")
-        async with self._store.connection() as connection:
-            await self._store.lock(connection)
+        async with self._store.locked() as (connection, _):
             await self._store.advance_clock(connection, seconds)
             return to_datetime((await self._store.lock(connection)).next_nanos)
 
     async def reset(self) -> None:
         """Delete tokens, accounts, transactions and faults; the time stays."""
         await self._store.reset()
-
-    @asynccontextmanager
-    async def _locked(self) -> AsyncIterator[tuple[Connection, Network]]:
-        async with self._store.connection() as connection:
-            network = await settle_up(self._store, connection)
-            yield connection, network
 
     async def _mark(
         self,
@@ -323,7 +313,7 @@ class SandboxAdministration:
         associated: bool | None = None,
     ) -> None:
         """Set a flag on holdings. A missing holding is created, so that the flag is remembered."""
-        async with self._locked() as (connection, _):
+        async with up_to_date(self._store) as (connection, _):
             if token_id is not None:
                 await find_token(connection, token_id)
             await connection.execute(

@@ -3,7 +3,8 @@
 All of this runs under the ledger's lock, inside one database transaction.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -26,22 +27,32 @@ class Verdict:
     failures: Mapping[str, str] = field(default_factory=dict)
 
 
-async def settle_up(store: SandboxStore, connection: Connection) -> Network:
-    """Take the ledger's lock and deliver the delayed transactions that are due, of all senders."""
-    network = await store.lock(connection)
-    if network.anything_due:
-        cursor = await connection.execute(
-            """
-            DELETE FROM in_transit WHERE deliver_at_nanos <= %s
-            RETURNING signed_bytes, deliver_at_nanos, id
-            """,
-            [network.next_nanos],
-        )
-        for row in sorted(await cursor.fetchall(), key=_arrival):
-            transaction = SandboxTransaction.from_bytes(row["signed_bytes"])
-            if _refusal(transaction, network) is None:
-                await execute(connection, transaction, network)
-                network = await store.lock(connection)
+@asynccontextmanager
+async def up_to_date(store: SandboxStore) -> AsyncIterator[tuple[Connection, Network]]:
+    """Open the only transaction of the ledger, after the delivery of the delayed ones that are due, of all senders."""
+    async with store.locked() as (connection, network):
+        yield connection, await _deliver_due(store, connection, network) if network.anything_due else network
+
+
+async def deliver_due(store: SandboxStore) -> Network:
+    """Deliver the delayed transactions that are due. Return the state of the network afterwards."""
+    async with up_to_date(store) as (_, network):
+        return network
+
+
+async def _deliver_due(store: SandboxStore, connection: Connection, network: Network) -> Network:
+    cursor = await connection.execute(
+        """
+        DELETE FROM in_transit WHERE deliver_at_nanos <= %s
+        RETURNING signed_bytes, deliver_at_nanos, id
+        """,
+        [network.next_nanos],
+    )
+    for row in sorted(await cursor.fetchall(), key=_arrival):
+        transaction = SandboxTransaction.from_bytes(row["signed_bytes"])
+        if _refusal(transaction, network) is None:
+            await execute(connection, transaction, network)
+            network = await store.lock(connection)
     return network
 
 
@@ -103,22 +114,29 @@ async def record(
     account_ids: Sequence[str] = (),
     amounts_units: Sequence[int] = (),
 ) -> None:
-    """Credit accounts, creating and associating those that are new, and write the transaction into the books.
+    """Debit a payer, credit accounts, creating and associating those that are new, and write down the transaction.
 
-    The transaction's id is used up from now on, with any verdict. One statement does both, so that the lists travel
+    The transaction's id is used up from now on, with any verdict. One statement does it all, so that the lists travel
     once.
     """
     verdict = verdict or Verdict()
     await connection.execute(
         """
-        WITH credit AS (
-            INSERT INTO holding (token_id, account_id, balance_units)
-            SELECT %(token_id)s, account_id, units
-            FROM unnest(
+        WITH paid AS (
+            SELECT * FROM unnest(
                 string_to_array(%(account_ids)s, ','), string_to_array(%(amounts_units)s, ',')::numeric[]
             ) AS paid (account_id, units)
+        ), credit AS (
+            INSERT INTO holding (token_id, account_id, balance_units)
+            SELECT %(token_id)s, account_id, units FROM paid
+            WHERE account_id <> %(debited_account_id)s
             ON CONFLICT (token_id, account_id)
             DO UPDATE SET balance_units = holding.balance_units + excluded.balance_units
+        ), debit AS (
+            UPDATE holding
+            SET balance_units = balance_units - (
+                SELECT coalesce(sum(units), 0) FROM paid WHERE account_id <> %(debited_account_id)s)
+            WHERE token_id = %(token_id)s AND account_id = %(debited_account_id)s
         )
         INSERT INTO ledger_transaction (transaction_id, kind, result, payer_account_id, token_id, accounts,
             amounts_units, moved_units, failed_accounts, failure_codes, consensus_nanos, memo)
@@ -131,6 +149,8 @@ async def record(
             "kind": kind,
             "result": verdict.code,
             "payer_account_id": payer_account_id,
+            # A payment to oneself moves nothing, and no statement may change a row twice.
+            "debited_account_id": payer_account_id if kind == "TRANSFER" else "",
             "token_id": token_id,
             "account_ids": _joined(account_ids),
             "amounts_units": _joined(amounts_units),
@@ -243,11 +263,6 @@ async def _enter(
     ]
     account_ids = [account for account, _ in paid]
     amounts_units = [units for _, units in paid]
-    if paid:
-        await connection.execute(
-            "UPDATE holding SET balance_units = balance_units - %s WHERE token_id = %s AND account_id = %s",
-            [Decimal(sum(amounts_units)), transaction.token_id, transaction.payer_account_id],
-        )
     await record(
         connection,
         transaction_id=transaction.transaction_id,

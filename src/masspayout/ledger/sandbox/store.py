@@ -9,6 +9,7 @@ from typing import LiteralString, cast
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -98,8 +99,8 @@ CREATE TABLE in_transit (
 );
 """
 
-# Tables of later versions, created beside the others where they are missing: events that contracts emit, and the id of
-# this sandbox.
+# Tables of later versions, created beside the others where they are missing: events that contracts emit, the id of this
+# sandbox, and the few accounts that obstruct a transfer, so that nobody reads all recipients to find none.
 _LATER_TABLES: LiteralString = """
 CREATE TABLE IF NOT EXISTS contract_event (
     contract_id text NOT NULL,
@@ -110,6 +111,7 @@ CREATE TABLE IF NOT EXISTS contract_event (
     PRIMARY KEY (contract_id, timestamp_nanos, event_index)
 );
 ALTER TABLE network ADD COLUMN IF NOT EXISTS network_id uuid NOT NULL DEFAULT gen_random_uuid();
+CREATE INDEX IF NOT EXISTS holding_obstructed ON holding (token_id, account_id) WHERE frozen OR NOT associated;
 """
 
 _NETWORK: LiteralString = """
@@ -129,6 +131,7 @@ FROM clock
 # Two statements in one exchange, so that the second one sees what the lock waited for. Not in a pipeline: the server
 # forgets how long a transaction may be idle, which in there is every moment at which its process may be stopped.
 _LOCKED_NETWORK: LiteralString = f"SELECT pg_advisory_xact_lock({_LEDGER_LOCK});{_NETWORK}"
+_BEGIN_LOCKED_NETWORK: LiteralString = f"BEGIN;{_LOCKED_NETWORK}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,28 @@ class SandboxStore:
         Raises:
             LedgerUnavailable: The server cannot be reached, or went away.
         """
+        async with self.reading() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def locked(self) -> AsyncIterator[tuple[Connection, Network]]:
+        """Open the only transaction of the ledger until it ends, with the state of the network.
+
+        The holder of the lock sees everything that went before, and nobody's consensus time lies before its own.
+
+        Raises:
+            LedgerUnavailable: The server cannot be reached, or went away.
+        """
+        async with self.reading() as connection:
+            yield connection, await self.lock(connection)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        """Open a connection on which each statement is a transaction of its own: one exchange instead of three.
+
+        Raises:
+            LedgerUnavailable: The server cannot be reached, or went away.
+        """
         try:
             pool = await self._open()
             async with pool.connection() as connection:
@@ -186,28 +211,11 @@ class SandboxStore:
             self._is_outdated |= isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
             raise self._unavailable(error) from error
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Connection]:
-        """Open a connection on which each statement is a transaction of its own: one exchange instead of three.
-
-        Raises:
-            LedgerUnavailable: The server cannot be reached, or went away.
-        """
-        async with self.connection() as connection:
-            await connection.set_autocommit(True)
-            try:
-                yield connection
-            finally:
-                if not connection.closed:
-                    await connection.set_autocommit(False)
-
     async def lock(self, connection: Connection) -> Network:
-        """Make this transaction the only one of the ledger until it ends, and return the state of the network.
-
-        The holder of the lock sees everything that went before, and nobody's consensus time lies before its own.
-        """
-        cursor = await connection.execute(_LOCKED_NETWORK)
-        cursor.nextset()
+        """Make this transaction, which begins here if need be, the only one of the ledger. Return the network's state."""
+        cursor = await connection.execute(_LOCKED_NETWORK if _is_in_transaction(connection) else _BEGIN_LOCKED_NETWORK)
+        while cursor.nextset():
+            pass
         row = await the_row(cursor)
         self.clock_offset_nanos = row["clock_offset_nanos"]
         return Network(
@@ -264,8 +272,7 @@ class SandboxStore:
 
     async def reset(self) -> None:
         """Become another ledger. Only the time continues, never backwards: ids of transactions are made from it."""
-        async with self.connection() as connection:
-            await self.lock(connection)
+        async with self.locked() as (connection, _):
             await connection.execute(
                 "TRUNCATE token, holding, deleted_account, ledger_transaction, in_transit, contract_event "
                 "RESTART IDENTITY"
@@ -284,7 +291,7 @@ class SandboxStore:
             if self._pool is None:
                 await self._create_tables()
                 pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-                    kwargs={**self._connector.arguments, "row_factory": dict_row},
+                    kwargs={**self._connector.arguments, "row_factory": dict_row, "autocommit": True},
                     configure=self._connector.agree,
                     min_size=0,
                     max_size=self._connections,
@@ -337,6 +344,10 @@ class SandboxStore:
             "Check the DATABASE_* settings and SANDBOX_DATABASE_URL: ",
             Action.EXAMINE,
         )
+
+
+def _is_in_transaction(connection: Connection) -> bool:
+    return connection.info.transaction_status is not TransactionStatus.IDLE
 
 
 async def the_row(cursor: psycopg.AsyncCursor[DictRow]) -> DictRow:
