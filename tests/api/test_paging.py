@@ -14,6 +14,7 @@ from databases import run_sql
 from http_service import Service
 from masspayout.api.paging import Paging, _read, _written
 from masspayout.db.entities import Distribution
+from masspayout.db.repositories.keyset_paging import MOST_COUNTED
 from masspayout.kernel.errors import Invalid
 from payouts import World, accounts
 
@@ -106,6 +107,22 @@ async def test_lists_are_filtered(
     assert len(await by_cursor(admin, "/distributions", limit=4, **params)) == count
 
 
+async def test_a_list_of_more_rows_than_are_counted_has_no_total(admin: httpx.AsyncClient, service: Service) -> None:
+    url = service.runtime.database.url
+    run_sql(
+        url,
+        f"""INSERT INTO contract_event (id, contract_id, name, timestamp_nanos, event_index, payload, status)
+            SELECT masspayout_uuid7(), CASE WHEN n > 1 THEN '0.0.77' ELSE '0.0.78' END, 'Paused', n, 0, '{{}}', 'HANDLED'
+              FROM generate_series(1, {MOST_COUNTED + 2}) AS n""",
+    )
+    answer = (await admin.get("/events", params={"contract_id": "0.0.77", "limit": 5})).json()
+    assert (len(answer["items"]), answer["total"]) == (5, None)
+    assert answer["next_cursor"] is not None
+    assert (await admin.get("/events", params={"contract_id": "0.0.78"})).json()["total"] == 1
+    run_sql(url, "DELETE FROM contract_event WHERE timestamp_nanos = 2 AND contract_id = '0.0.77'")
+    assert (await admin.get("/events", params={"contract_id": "0.0.77"})).json()["total"] == MOST_COUNTED
+
+
 async def test_holders_are_listed_sorted_and_filtered(
     admin: httpx.AsyncClient, world: World, planned: Distribution
 ) -> None:
@@ -120,6 +137,10 @@ async def test_holders_are_listed_sorted_and_filtered(
     assert (await admin.get(path, params={"paid": False, "batch_number": 1})).json()["total"] == 25
     assert len(await by_cursor(admin, f"/assets/{world.asset.id}/holders", limit=7)) == 26
     assert len(await by_cursor(admin, f"/assets/{world.asset.id}/holders", sort="-balance", limit=7)) == 26
+    for holders in (path, f"/assets/{world.asset.id}/holders"):
+        (holder,) = await by_cursor(admin, holders, account_id=expected[3])
+        assert holder["account_id"] == expected[3]
+        assert (await admin.get(holders, params={"account_id": "nobody"})).status_code == 422
     batches = await by_cursor(admin, f"/distributions/{planned.id}/batches", limit=1)
     assert [batch["batch_number"] for batch in batches] == [1]
 

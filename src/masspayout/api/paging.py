@@ -13,6 +13,7 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from masspayout.api.models.base import AccountId
 from masspayout.db.repositories import ListPage, PageRequest
 from masspayout.kernel.errors import Invalid
 
@@ -30,7 +31,7 @@ class Listing(BaseModel, Generic[Model]):
 
     items: list[Model] = Field(description="The rows.")
     total: int | None = Field(
-        description="How many there are in all; null when a cursor was given: nothing was counted."
+        description="How many there are in all; null after a cursor, and where more than 10,000 match: they are not counted."
     )
     next_cursor: str | None = Field(description="What to send as `cursor` for the rows that follow; null at the end.")
 
@@ -63,6 +64,10 @@ class Paging:
         if not self.cursor:
             return PageRequest(self.limit, self.page)
         return PageRequest(self.limit, after=_read(self.cursor, sort))
+
+
+# One holder of a list.
+AccountQuery = Annotated[AccountId | None, Query(description="Only this account.")]
 
 
 async def paging(

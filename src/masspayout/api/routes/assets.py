@@ -15,7 +15,7 @@ from masspayout.api.models.assets import (
     RegisteredHolderResponse,
     SyncResponse,
 )
-from masspayout.api.paging import Listing, listing
+from masspayout.api.paging import AccountQuery, Listing, listing
 from masspayout.context import Context
 from masspayout.db.entities import Asset, SyncStatus
 from masspayout.db.repositories import AssetSort, HolderSort
@@ -95,6 +95,7 @@ async def list_register(
     context: ContextDep,
     asset: AssetDep,
     paging: PagingDep,
+    account_id: AccountQuery = None,
     sort: Literal[HolderSort.ACCOUNT, HolderSort.ACCOUNT_BACKWARDS, HolderSort.LARGEST_BALANCE] = HolderSort.ACCOUNT,
     as_format: Annotated[FormatQuery, Query(alias="format")] = "json",
 ) -> Any:
@@ -102,7 +103,7 @@ async def list_register(
     if as_format == "csv":
         return csv_response(exports.register_csv(context.database, asset.id), f"holders-{asset.token_id}")
     async with context.database.single_statement() as work:
-        part = await work.read_models.register(asset.id, paging.page_request(sort), sort)
+        part = await work.read_models.register(asset.id, paging.page_request(sort), sort, account_id=account_id)
     return listing(part, sort)
 
 

@@ -30,7 +30,7 @@ from masspayout.api.models.distributions import (
     ReconciliationResponse,
     RetryRequest,
 )
-from masspayout.api.paging import Listing, listing
+from masspayout.api.paging import AccountQuery, Listing, listing
 from masspayout.app import Payouts
 from masspayout.db.entities import (
     AttemptStatus,
@@ -137,13 +137,14 @@ async def list_entitlements(
     paid: bool | None = None,
     failure_code: CodeQuery = None,
     batch_number: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    account_id: AccountQuery = None,
     sort: EntitlementSort = HolderSort.ACCOUNT,
     as_format: Annotated[FormatQuery, Query(alias="format")] = "json",
 ) -> Any:
     """List the holders with the amount and state of each, or return all as CSV."""
     if as_format == "csv":
         return csv_response(exports.entitlements_csv(context.database, distribution), f"payout-{distribution.id}")
-    wanted = EntitlementFilter(paid=paid, failure_code=failure_code, batch_number=batch_number)
+    wanted = EntitlementFilter(paid=paid, failure_code=failure_code, batch_number=batch_number, account_id=account_id)
     async with context.database.single_statement() as work:
         part = await work.read_models.entitlements(distribution, wanted, paging.page_request(sort), sort)
     return listing(part, sort)

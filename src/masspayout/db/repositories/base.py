@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import CursorResult, ScalarSelect, Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, CursorResult, ScalarSelect, Select, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.base import Executable
 
@@ -34,16 +34,21 @@ class Page(Generic[Entity]):
     total: int
 
 
-def length_of(query: Select[Entity]) -> ScalarSelect[int]:
-    """Return the query for the number of rows that a query finds. Counting needs no columns and no order."""
-    rows = query.order_by(None).with_only_columns(literal(1), maintain_column_froms=True)
+def length_of(query: Select[Entity], at_most: int | None = None) -> ScalarSelect[int]:
+    """Return the query for the number of rows that a query finds, of which at most so many are counted.
+
+    Counting needs no columns and no order.
+    """
+    rows = query.order_by(None).with_only_columns(literal(1), maintain_column_froms=True).limit(at_most)
     return select(func.count()).select_from(rows.subquery()).scalar_subquery()
 
 
-async def read_page(session: AsyncSession, query: Select[Entity], page: int, limit: int) -> Page[Entity]:
-    """Read one page of a sorted list, with the list's length. Pages count from 1."""
+async def read_page(
+    session: AsyncSession, query: Select[Entity], page: int, limit: int, *, total: ColumnElement[int] | None = None
+) -> Page[Entity]:
+    """Read one page of a sorted list, with the list's length: from a kept counter, or counted. Pages count from 1."""
     rows = (await session.scalars(query.offset((page - 1) * limit).limit(limit))).all()
-    return Page(rows, await session.scalar(select(length_of(query))) or 0)
+    return Page(rows, await session.scalar(select(length_of(query) if total is None else total)) or 0)
 
 
 class Repository(Generic[Entity]):

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import Select, func, select, text, tuple_
+from sqlalchemy import ColumnElement, Select, func, select, text, tuple_
 
 from masspayout.db.connections import driver_connection
-from masspayout.db.entities import RegisterEntry
-from masspayout.db.repositories.base import FIRST_ID, NTH_ID, Page, Repository, read_page
+from masspayout.db.entities import Asset, RegisterEntry
+from masspayout.db.repositories.base import FIRST_ID, NTH_ID, Page, Repository, length_of, read_page
 from masspayout.db.statistics import refresh_statistics
 
 # The staging table: temporary, and dropped when the transaction ends.
@@ -68,6 +68,12 @@ class RegisterChange:
     removed: int
 
 
+def register_length(asset_id: uuid.UUID, query: Select[RegisterEntry]) -> ColumnElement[int]:
+    """Return the query for the length of a register: its counter, or a count where another program wrote the rows."""
+    counter = select(func.nullif(Asset.holder_count, 0)).where(Asset.id == asset_id).scalar_subquery()
+    return func.coalesce(counter, length_of(query))
+
+
 class Holders(Repository[RegisterEntry]):
     """The register of an asset: its present holders."""
 
@@ -107,7 +113,8 @@ class Holders(Repository[RegisterEntry]):
 
     async def find_register(self, asset_id: uuid.UUID, page: int = 1, limit: int = 20) -> Page[RegisterEntry]:
         """Return one page of the register, by account id, with its length."""
-        return await read_page(self.session, self._register(asset_id), page, limit)
+        query = self._register(asset_id)
+        return await read_page(self.session, query, page, limit, total=register_length(asset_id, query))
 
     async def find_register_after(self, asset_id: uuid.UUID, account_id: str, limit: int) -> Sequence[RegisterEntry]:
         """Return the holders of a register that follow an account id (a keyset page), at the same cost at any depth."""

@@ -34,6 +34,7 @@ from masspayout.db.entities import (
     Webhook,
     WebhookDelivery,
 )
+from masspayout.db.repositories.holders import register_length
 from masspayout.db.repositories.keyset_paging import ListPage, Order, PageRequest, SortKey, read_list_page
 
 _NEVER: ColumnElement[Any] = literal_column("'infinity'::timestamp")
@@ -99,6 +100,7 @@ class EntitlementFilter:
     paid: bool | None = None
     failure_code: str | None = None
     batch_number: int | None = None
+    account_id: str | None = None
 
 
 class ReadModels:
@@ -115,10 +117,16 @@ class ReadModels:
         columns = {"created_at": (SortKey(Asset.created_at),), "name": (SortKey(Asset.name),)}
         return await read_list_page(self.session, query, _order(sort, columns, SortKey(Asset.id)), request)
 
-    async def register(self, asset_id: uuid.UUID, request: PageRequest, sort: HolderSort) -> ListPage[RegisterEntry]:
+    async def register(
+        self, asset_id: uuid.UUID, request: PageRequest, sort: HolderSort, *, account_id: str | None = None
+    ) -> ListPage[RegisterEntry]:
         """Return a page of an asset's register."""
         query = select(RegisterEntry).where(RegisterEntry.asset_id == asset_id, RegisterEntry.distribution_id.is_(None))
-        return await read_list_page(self.session, query, _holder_order(RegisterEntry, sort), request)
+        total = register_length(asset_id, query)
+        query = query.where(*_equal({RegisterEntry.account_id: account_id}))
+        return await read_list_page(
+            self.session, query, _holder_order(RegisterEntry, sort), request, total=None if account_id else total
+        )
 
     async def distributions(
         self, wanted: DistributionFilter, request: PageRequest, sort: DistributionSort
@@ -161,13 +169,15 @@ class ReadModels:
             Entitlement.paid: wanted.paid,
             Entitlement.failure_code: wanted.failure_code,
             Entitlement.batch_number: wanted.batch_number,
+            Entitlement.account_id: wanted.account_id,
         }
         query = select(Entitlement).where(
             Entitlement.asset_id == distribution.asset_id,
             Entitlement.distribution_id == distribution.id,
             *_equal(equal),
         )
-        total = distribution.entitlement_count if wanted == EntitlementFilter() else None
+        counter, is_whole = distribution.entitlement_count, wanted == EntitlementFilter()
+        total = literal(counter) if is_whole and counter is not None else None
         return await read_list_page(self.session, query, _holder_order(Entitlement, sort), request, total=total)
 
     async def batches(
