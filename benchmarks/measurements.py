@@ -5,6 +5,7 @@ the same holders and nothing but the work itself takes memory.
 """
 
 import asyncio
+import multiprocessing
 import os
 import statistics
 import tempfile
@@ -14,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import IO
 
@@ -57,10 +59,11 @@ from masspayout.worker import run_worker
 ASSET_TOKEN, PAYMENT_TOKEN = "0.0.5001", "0.0.7001"
 PAYMENT_DECIMALS = 6
 BATCH_SIZE = 100
-PAID_DISTRIBUTION, SECOND_DISTRIBUTION, *FROZEN_DISTRIBUTIONS, TENTH_DISTRIBUTION = (
-    uuid.UUID(f"00000000-0000-7000-8000-{number:012}") for number in range(1, 11)
+PAID_DISTRIBUTION, SECOND_DISTRIBUTION, SHARED_DISTRIBUTION, *FROZEN_DISTRIBUTIONS, TENTH_DISTRIBUTION = (
+    uuid.UUID(f"00000000-0000-7000-8000-{number:012}") for number in range(1, 12)
 )
 
+_WORKERS = 2
 _COPY_BLOCK_BYTES = 1 << 18
 _PAGE_SIZE, _PAGES_READ = 100, 101
 _COPY = "COPY holder (id, asset_id, distribution_id, account_id, balance, payment_amount, batch_number) FROM STDIN"
@@ -229,6 +232,35 @@ async def second_payout(runtime: Context, count: int) -> float:
     return await _pay_seconds(runtime, SECOND_DISTRIBUTION)
 
 
+async def two_workers(runtime: Context, count: int) -> float:
+    """Freeze another payout to the same holders, and have two worker processes pay it, which have started before."""
+    await _freeze_seconds(runtime, count, SHARED_DISTRIBUTION)
+    spawning = multiprocessing.get_context("spawn")
+    begin = spawning.Barrier(_WORKERS + 1)
+    workers = [spawning.Process(target=_work, args=(runtime.settings, begin)) for _ in range(_WORKERS)]
+    for worker in workers:
+        worker.start()
+    await starts.execute(runtime, SHARED_DISTRIBUTION)
+    begin.wait()
+    start = time.perf_counter()
+    for worker in workers:
+        worker.join()
+    seconds = time.perf_counter() - start
+    _require(not any(worker.exitcode for worker in workers), "a worker failed")
+    await _require_completed(runtime, SHARED_DISTRIBUTION)
+    return seconds
+
+
+def _work(settings: Settings, begin: Barrier) -> None:
+    asyncio.run(_pay_when_all_are_there(settings, begin))
+
+
+async def _pay_when_all_are_there(settings: Settings, begin: Barrier) -> None:
+    async with open_runtime(settings) as runtime:
+        begin.wait()
+        await run_worker(runtime, concurrency=1, until_idle=True)
+
+
 async def tenth_payout(runtime: Context, count: int) -> float:
     """Pay the tenth payout to the same holders, right after eight more were frozen."""
     for distribution_id in (*FROZEN_DISTRIBUTIONS, TENTH_DISTRIBUTION):
@@ -241,10 +273,14 @@ async def _pay_seconds(runtime: Context, distribution_id: uuid.UUID) -> float:
     await starts.execute(runtime, distribution_id)
     await run_worker(runtime, concurrency=1, until_idle=True)
     seconds = time.perf_counter() - start
+    await _require_completed(runtime, distribution_id)
+    return seconds
+
+
+async def _require_completed(runtime: Context, distribution_id: uuid.UUID) -> None:
     async with runtime.database.unit_of_work() as session:
         status = (await Distributions(session).get(distribution_id)).status
     _require(status is DistributionStatus.COMPLETED, f"the distribution is {status}")
-    return seconds
 
 
 async def reconcile(runtime: Context, count: int) -> float:
@@ -334,7 +370,8 @@ def _require(condition: bool, otherwise: str) -> None:
 MEASUREMENTS: dict[str, Callable[[Context, int], Awaitable[float]]] = {
     work.__name__: work
     for work in (
-        *(prepare, raw_copy, persist, sync, freeze, pay, payer_statement, reconcile, second_payout, tenth_payout),
+        *(prepare, raw_copy, persist, sync, freeze, pay, payer_statement, reconcile, second_payout),
+        *(two_workers, tenth_payout),
         *(first_page, deep_page, asset_page, payout_page),
     )
 }
