@@ -1,5 +1,5 @@
 # pragma version ==0.4.3
-# pragma evm-version cancun
+# pragma evm-version london
 # pragma optimize gas
 """
 @title LifeCycle Cash Flow: pays the holders of a tokenised asset from what it holds of one token

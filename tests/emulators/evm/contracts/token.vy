@@ -1,5 +1,5 @@
 # pragma version ==0.4.3
-# pragma evm-version cancun
+# pragma evm-version london
 """
 @title A token to test with: an honest ERC-20, that can be told to be any of the dishonest ones
 """
