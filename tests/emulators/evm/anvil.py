@@ -39,6 +39,12 @@ class Anvil:
         return int(self.call("eth_chainId"), 16)
 
     @cached_property
+    def gas_price(self) -> str | None:
+        """The price to offer on a chain without a fee market; None where the node finds a price itself."""
+        base_fee = self.call("eth_getBlockByNumber", "latest", False).get("baseFeePerGas", "0x0")
+        return None if int(base_fee, 16) else str(self.call("eth_gasPrice"))
+
+    @cached_property
     def _client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=60)
 

@@ -84,7 +84,8 @@ def deploy_code(anvil: Anvil, abi: Sequence[Mapping[str, Any]], code: bytes, *, 
 
 def transact(anvil: Anvil, transaction: Mapping[str, str]) -> Receipt:
     """Have the node sign, send and mine a transaction, and return its receipt, with the numbers that matter as such."""
-    receipt: Receipt = anvil.call("eth_sendTransactionSync", transaction)
+    price = {} if anvil.gas_price is None else {"gasPrice": anvil.gas_price}
+    receipt: Receipt = anvil.call("eth_sendTransactionSync", {**transaction, **price})
     for name in ("status", "gasUsed"):
         receipt[name] = int(receipt[name], 16)
     return receipt

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from aiohttp import web
 
-from masspayout.ledger.evm.senders import decode_transaction
+from masspayout.ledger.evm.envelopes import decode_transaction
 
 _NAMES_OF_BLOCKS = ("latest", "pending", "safe", "finalized")
 _BLOCK_PARAMETER = {

@@ -21,13 +21,14 @@ from masspayout.ledger.evm.contracts import ExistingContract, PayingContract, re
 from masspayout.ledger.evm.contracts.redemption import Bond
 from masspayout.ledger.evm.contracts.terms import AMOUNTS_ARE_COMPUTED, ContractTerms
 from masspayout.ledger.evm.costs import Costs
+from masspayout.ledger.evm.envelopes import decode_transaction
 from masspayout.ledger.evm.erc20 import Erc20, is_address
 from masspayout.ledger.evm.events import Events
 from masspayout.ledger.evm.node import Node, NodeError, to_hex
 from masspayout.ledger.evm.offers import Offers
 from masspayout.ledger.evm.outcomes import Outcomes
 from masspayout.ledger.evm.register import Registers
-from masspayout.ledger.evm.senders import SenderAccount, Senders, decode_transaction
+from masspayout.ledger.evm.senders import SenderAccount, Senders
 from masspayout.ledger.evm.statements import Statements
 from masspayout.ledger.evm.transactions import Transactions
 from masspayout.ledger.port import (
@@ -168,7 +169,7 @@ class EvmLedger:
         for account in accounts:
             await self.transactions.require_own_chain(account.address)
             await contract.check(account.address, token_id, contract_terms)
-            if not await self.node.balance_wei(account.address):
+            if not await self.node.balance_wei(account.address) and await self.transactions.fees.needed_wei():
                 raise Conflict(
                     f"The sender {account.address} has nothing to pay for gas with.",
                     f"Send some of the chain's own currency to {account.address}, then try again.",

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from masspayout.db.session import Database
 from masspayout.kernel.errors import LedgerRejected, LedgerUnavailable
 from masspayout.kernel.next_steps import Action
+from masspayout.ledger.evm.envelopes import DecodedTransaction
 from masspayout.ledger.evm.node import Node, NodeError
-from masspayout.ledger.evm.senders import DecodedTransaction
 
 NONCE_TAKEN = "NONCE_TAKEN"
 NO_GAS_MONEY = "INSUFFICIENT_PAYER_BALANCE"

@@ -6,19 +6,14 @@ that has a receipt, and whose block is the chain's own at a final height.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-from eth_account.typed_transactions.typed_transaction import TypedTransaction
-from eth_utils.crypto import keccak
+from typing import NamedTuple
 
 from masspayout.db.entities import EvmTransaction
 from masspayout.ledger.evm.chain import BlockHeader, Chain
+from masspayout.ledger.evm.envelopes import DecodedTransaction, decode_transaction, signed_form
 from masspayout.ledger.evm.node import Node
-from masspayout.ledger.evm.responses import Json, from_hex, to_hex, to_int
-from masspayout.ledger.evm.senders import DecodedTransaction, decode_transaction
+from masspayout.ledger.evm.responses import Json
 from masspayout.ledger.evm.transactions import Transactions
-
-_DYNAMIC_FEE = 2
 
 
 class NonceUse(NamedTuple):
@@ -60,7 +55,7 @@ class NonceUses:
             return None
         used_by = str(found["hash"])
         receipt = await self._final_receipt(used_by, final)
-        return None if receipt is None else NonceUse(used_by, receipt, _as_signed(found))
+        return None if receipt is None else NonceUse(used_by, receipt, signed_form(found))
 
     async def is_used_by_any(self, versions: Sequence[EvmTransaction], final: BlockHeader) -> bool:
         """Return True if one of the versions of a transaction is in a final block, also without a receipt."""
@@ -76,22 +71,3 @@ class NonceUses:
         if receipt is None or await self._chain.final_block_of(receipt, final) is None:
             return None
         return receipt
-
-
-def _as_signed(transaction: Json) -> DecodedTransaction | None:
-    """Return a transaction as it was signed, from a node's view of it.
-
-    The result is certain: the hash is that of the signed bytes.
-    """
-    if transaction.get("type") != hex(_DYNAMIC_FEE) or transaction.get("accessList") or not transaction.get("to"):
-        return None
-    names = ("chainId", "nonce", "value", "gas", "maxFeePerGas", "maxPriorityFeePerGas", "r", "s")
-    fields: dict[str, Any] = {name: to_int(transaction.get(name)) for name in names}
-    fields |= {"type": _DYNAMIC_FEE, "data": from_hex(transaction.get("input"))}
-    fields["to"] = from_hex(transaction["to"])
-    fields["v"] = to_int(transaction.get("v", transaction.get("yParity")))
-    try:
-        signed_bytes = bytes(TypedTransaction.from_dict(fields).encode())
-    except TypeError:  # a signature of zeros, such as test nodes make
-        return None
-    return decode_transaction(signed_bytes) if to_hex(keccak(signed_bytes)) == transaction["hash"] else None

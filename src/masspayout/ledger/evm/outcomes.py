@@ -18,10 +18,10 @@ from masspayout.kernel.errors import Invalid, LedgerUnavailable
 from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.ledger.evm.chain import BlockHeader, Chain, is_success
 from masspayout.ledger.evm.contracts import PayingContract
+from masspayout.ledger.evm.envelopes import decode_transaction
 from masspayout.ledger.evm.erc20 import transfers_of
 from masspayout.ledger.evm.node import Json, Node, NodeError, to_hex, to_int
 from masspayout.ledger.evm.nonces import NonceUses
-from masspayout.ledger.evm.senders import decode_transaction
 from masspayout.ledger.evm.transactions import Transactions
 from masspayout.ledger.port import Dead, Outcome, Refused, Settled, Undecided
 

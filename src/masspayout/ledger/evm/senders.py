@@ -1,25 +1,18 @@
 """The accounts that send transactions: their keys, and signing with them."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256K1, derive_private_key
 from eth_account import Account
-from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_keys.backends.native.main import NativeECCBackend
 from eth_keys.datatypes import PublicKey, Signature
 from eth_keys.exceptions import BadSignature
-from eth_utils.crypto import keccak
-from hexbytes import HexBytes
 
 from masspayout.kernel.errors import Invalid, LedgerRejected
 from masspayout.kernel.logs import keep_out
-from masspayout.ledger.evm.fees import Fees
-from masspayout.ledger.evm.node import to_hex
+from masspayout.ledger.evm.envelopes import RecoverableSignature, UnsignedTransaction
 from masspayout.ledger.signing.local import LocalSigner
 from masspayout.ledger.signing.opening import open_signer, payer_passphrase
 from masspayout.ledger.signing.port import KeyType, Signer
@@ -27,31 +20,7 @@ from masspayout.ledger.signing.private_keys import read_private_key
 from masspayout.ledger.signing.secret_files import read_secret_file
 from masspayout.settings import Settings
 
-_DYNAMIC_FEE = 2
 _ECC = NativeECCBackend()
-
-
-@dataclass(frozen=True, slots=True)
-class DecodedTransaction:
-    """A signed transaction, decoded from its bytes."""
-
-    signed_bytes: bytes
-    chain_id: int
-    nonce: int
-    to: str
-    data: bytes
-    gas: int
-    fees: Fees
-
-    @property
-    def hash(self) -> str:
-        """The transaction's id on the chain."""
-        return to_hex(keccak(self.signed_bytes))
-
-    @property
-    def sender(self) -> str:
-        """The account of the signature, which is recovered from it."""
-        return str(Account.recover_transaction(self.signed_bytes)).lower()
 
 
 class SenderAccount:
@@ -70,22 +39,17 @@ class SenderAccount:
     def __repr__(self) -> str:
         return f"SenderAccount({self.address})"
 
-    async def sign(self, fields: Mapping[str, Any]) -> bytes:
-        """Return a signed EIP-1559 transaction, ready to be sent.
-
-        Args:
-            fields: The transaction's chainId, nonce, to, value, data, gas, maxFeePerGas, maxPriorityFeePerGas.
+    async def sign(self, transaction: UnsignedTransaction) -> bytes:
+        """Return the signed bytes of a transaction, ready to be sent.
 
         Raises:
             LedgerUnavailable: The custodian of the key cannot be reached.
             LedgerRejected: The custodian refused to sign, or the signature is not of the key.
         """
-        unsigned = TypedTransaction.from_dict({"type": _DYNAMIC_FEE, **fields})
-        digest = bytes(unsigned.hash())
+        digest = transaction.digest()
         signature = await self._signer.sign(digest)
         r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
-        parts = {"r": r, "s": s, "v": self._parity(digest, r, s)}
-        return bytes(TypedTransaction.from_dict({"type": _DYNAMIC_FEE, **fields, **parts}).encode())
+        return transaction.encode(RecoverableSignature(self._parity(digest, r, s), r, s))
 
     async def close(self) -> None:
         """Forget the key."""
@@ -136,31 +100,6 @@ class Senders:
         """Forget the keys."""
         for account in self._accounts or ():
             await account.close()
-
-
-def decode_transaction(signed_bytes: bytes) -> DecodedTransaction:
-    """Return a signed transaction from its bytes.
-
-    Raises:
-        LedgerRejected: The bytes are not a signed transaction.
-    """
-    try:
-        fields = TypedTransaction.from_bytes(HexBytes(signed_bytes)).as_dict()
-    except Exception as error:  # noqa: BLE001 - the library raises whatever its parsers do
-        raise LedgerRejected(
-            "INVALID_TRANSACTION_BODY",
-            f"The {len(signed_bytes)} signed bytes are no transaction of an EVM chain: {error!r}.",
-            "They were altered after signing, or signed for another ledger: check LEDGER.",
-        ) from None
-    return DecodedTransaction(
-        signed_bytes=signed_bytes,
-        chain_id=int(fields["chainId"]),
-        nonce=int(fields["nonce"]),
-        to=to_hex(bytes(fields["to"])),
-        data=bytes(fields["data"]),
-        gas=int(fields["gas"]),
-        fees=Fees(int(fields["maxFeePerGas"]), int(fields["maxPriorityFeePerGas"])),
-    )
 
 
 async def _open_signers(settings: Settings) -> list[Signer]:

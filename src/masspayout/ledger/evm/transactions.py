@@ -16,9 +16,10 @@ from masspayout.kernel.errors import AnotherLedger, Conflict, LedgerError, Ledge
 from masspayout.kernel.next_steps import Action
 from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.delivery import NO_GAS_MONEY, NONCE_TAKEN, Delivery
+from masspayout.ledger.evm.envelopes import DecodedTransaction, UnsignedTransaction, decode_transaction
 from masspayout.ledger.evm.fees import FeeMarket, Fees
 from masspayout.ledger.evm.node import Node
-from masspayout.ledger.evm.senders import DecodedTransaction, SenderAccount, Senders, decode_transaction
+from masspayout.ledger.evm.senders import SenderAccount, Senders
 from masspayout.ledger.identity import contradict, make_identity
 from masspayout.settings import Settings
 
@@ -293,18 +294,7 @@ class Transactions:
         self, sender: SenderAccount, nonce: int, to: str, data: bytes, gas: int, fees: Fees
     ) -> EvmTransaction:
         chain_id = await self._chain.chain_id()
-        signed_bytes = await sender.sign(
-            {
-                "chainId": chain_id,
-                "nonce": nonce,
-                "to": bytes.fromhex(to[2:]),
-                "value": 0,
-                "data": data,
-                "gas": gas,
-                "maxFeePerGas": fees.max_fee_wei,
-                "maxPriorityFeePerGas": fees.priority_fee_wei,
-            }
-        )
+        signed_bytes = await sender.sign(UnsignedTransaction(chain_id, nonce, to, data, gas, fees))
         signed = decode_transaction(signed_bytes)
         return EvmTransaction(
             transaction_id=signed.hash,
