@@ -34,6 +34,12 @@ class EvmSettings(BaseSettings):
     evm_transactions_in_flight: int = Field(
         default=4, ge=1, le=64, description="Transactions that one worker keeps under way at once."
     )
+    evm_pending_per_sender: int = Field(
+        default=16,
+        ge=1,
+        le=1000,
+        description="Transactions of one sender that may wait in the nodes' pools; what is signed beyond waits here.",
+    )
     evm_gas_limit: int = Field(
         default=15_000_000, ge=21_000, description="The most gas of one transaction; a batch that needs more is split."
     )
@@ -44,7 +50,10 @@ class EvmSettings(BaseSettings):
         default=500.0, gt=0, description="The most that is paid for a unit of gas; above it, payouts wait."
     )
     evm_priority_fee_gwei: float = Field(
-        default=1.5, ge=0, description="What of it goes to whoever puts the transaction into a block, at most."
+        default=1.5,
+        ge=0,
+        description="What of it goes to whoever puts the transaction into a block, at most; more where a node takes no "
+        "less.",
     )
     evm_replace_seconds: float = Field(
         default=120.0,

@@ -49,6 +49,10 @@ class Faults:
         codeless_until: At this block and before, every address is shown without a contract: the state is forgotten.
         without_logs: Receipts are shown without their logs.
         hidden: Of transactions with these hashes no receipts are shown.
+        minimum_tip_wei: What a transaction must offer a block's producer for each unit of gas, to be taken at all.
+        refusal: The words in which every transaction that is sent is refused, with ``refusal_code``.
+        answers: What is answered to a method, whatever is true.
+        without_batches: Several requests at once are each refused, as Hedera's relay may do.
         ignorant_of: The newest block of a node behind the same address that is behind, and is asked for logs and for
             blocks by their numbers.
     """
@@ -68,6 +72,11 @@ class Faults:
     without_logs: bool = False
     hidden: frozenset[str] = frozenset()
     ignorant_of: int | None = None
+    minimum_tip_wei: int = 0
+    refusal: str | None = None
+    refusal_code: int = -32000
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    without_batches: bool = False
 
 
 @dataclass
@@ -110,6 +119,9 @@ class UnreliableNode:
         if lies:
             self.lie_count += 1
             return web.Response(text=lies[0].value, content_type="application/json")
+        if isinstance(body, list) and self.faults.without_batches:
+            refused = {"code": -32007, "message": "Method eth_call is not permitted as part of batch requests"}
+            return web.json_response([{"jsonrpc": "2.0", "id": call["id"], "error": refused} for call in calls])
         answers = [await self._answer(call["method"], call["params"]) for call in calls]
         if any(answer is None for answer in answers):
             assert request.transport is not None
@@ -127,6 +139,8 @@ class UnreliableNode:
             return {"error": refusal}
         if method == "eth_sendRawTransaction":
             return await self._send(parameters[0])
+        if method in self.faults.answers:
+            return {"result": self.faults.answers[method]}
         lie = await self._lie(method, parameters)
         if lie is not None:
             return lie
@@ -171,6 +185,12 @@ class UnreliableNode:
             return None
         if faults.no_mempool and not await self._is_next(signed):
             return {"error": {"code": 32001, "message": "Nonce too high"}}
+        tip_wei = decode_transaction(bytes.fromhex(signed[2:])).fees.priority_fee_wei if faults.minimum_tip_wei else 0
+        if tip_wei < faults.minimum_tip_wei:
+            needed = f"gas tip cap {tip_wei}, minimum needed {faults.minimum_tip_wei}"
+            return {"error": {"code": -32000, "message": f"transaction gas price below minimum: {needed}"}}
+        if faults.refusal is not None:
+            return {"error": {"code": faults.refusal_code, "message": faults.refusal}}
         answer = await self._pass_on(signed)
         if self._strikes(faults.repeat_percent):
             await self._pass_on(signed)

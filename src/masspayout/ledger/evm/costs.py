@@ -7,6 +7,7 @@ from masspayout.kernel.next_steps import Action
 from masspayout.ledger.evm.chain import Chain
 from masspayout.ledger.evm.contracts import PayingContract
 from masspayout.ledger.evm.contracts.terms import ContractTerms
+from masspayout.ledger.evm.data_fees import DataFees
 from masspayout.ledger.evm.fees import FeeMarket
 from masspayout.ledger.evm.node import Node, NodeError
 from masspayout.ledger.evm.outcomes import NOT_TRIED, REVERTED
@@ -30,6 +31,7 @@ class Costs:
         self._chain = chain
         self._senders = senders
         self._fees = fees
+        self._data_fees = DataFees(node)
         self._settings = settings
 
     async def tariff(self, contract_terms: str | None) -> Tariff:
@@ -38,24 +40,25 @@ class Costs:
         recipient_gas = _REDEMPTION_GAS if is_redemption else _RECIPIENT_GAS
         most = max(1, self._settings.evm_gas_limit // recipient_gas)
         per_transaction = min(most, self._settings.evm_recipients_per_transaction)
-        fees_of = await self._gas_fees()
+        fees_of, data_fees_of = await self._gas_fees(), await self._data_fees.estimate(per_transaction)
 
         def estimate(recipient_count: int) -> Estimate:
             count = -(-recipient_count // per_transaction)
             seconds = -(-count // self._settings.evm_transactions_in_flight) * _SECONDS_PER_TRANSACTION
-            return Estimate(seconds, fees_of(count * _BASE_GAS + recipient_count * recipient_gas))
+            gas = count * _BASE_GAS + recipient_count * recipient_gas
+            return Estimate(seconds, fees_of(gas, data_fees_of(count, recipient_count)))
 
         return Tariff(estimate)
 
-    async def _gas_fees(self) -> Callable[[int], Fees | None]:
-        """Return the function for the fees of some gas; without a sender's key there are no fees to show."""
+    async def _gas_fees(self) -> Callable[[int, int], Fees | None]:
+        """Return the function for the fees of some gas and data; without a sender's key there are no fees to show."""
         try:
             sender = (await self._senders.all())[0].address
         except Invalid:  # a process that only reads needs no key
-            return lambda _: None
+            return lambda _gas, _data_wei: None
         price_wei, held_units = await self._fees.needed_wei(), await self._node.balance_wei(sender)
         currency = await self._chain.currency()
-        return lambda gas: Fees(sender, gas * price_wei, held_units, currency, _COIN_DECIMALS)
+        return lambda gas, data_wei: Fees(sender, gas * price_wei + data_wei, held_units, currency, _COIN_DECIMALS)
 
     async def gas_for(self, sender: str, contract: PayingContract, data: bytes) -> int:
         """Return the gas limit of a call, after a simulation; nothing is sent.

@@ -3,26 +3,28 @@
 from collections.abc import Sequence
 
 from masspayout.db.session import Database
-from masspayout.kernel.errors import LedgerRejected, LedgerUnavailable
+from masspayout.kernel.errors import LedgerError, LedgerRejected, LedgerUnavailable
 from masspayout.kernel.next_steps import Action
 from masspayout.ledger.evm.envelopes import DecodedTransaction
+from masspayout.ledger.evm.fees import Minimum
 from masspayout.ledger.evm.node import Node, NodeError
+from masspayout.ledger.evm.rejections import Meaning, meaning_of, minimum_in
 
 NONCE_TAKEN = "NONCE_TAKEN"
 NO_GAS_MONEY = "INSUFFICIENT_PAYER_BALANCE"
 
-# Nodes of different vendors word the same error differently.
-_KNOWN = (
-    "already known",
-    "known transaction",
-    "already imported",
-    "already exists",
-    "replacement transaction underpriced",
-)
-_NONCE_TOO_LOW = ("nonce too low", "nonce is too low", "wrong_nonce")
-_NONCE_TOO_HIGH = ("nonce too high", "nonce is too high", "nonce gap")
-_NO_FUNDS = ("insufficient funds", "insufficient balance", "insufficient_payer_balance")
-_FEE_TOO_LOW = ("underpriced", "less than block base fee", "fee too low", "gas price", "gas_price")
+
+class FeeTooLow(LedgerUnavailable):
+    """A node does not take a transaction for what it offers.
+
+    Args:
+        message: The sentence about the transaction.
+        minimum: The least fees that the node named.
+    """
+
+    def __init__(self, message: str, minimum: Minimum) -> None:
+        super().__init__(message, "It is signed anew at a higher fee, up to EVM_MAX_FEE_GWEI.")
+        self.minimum = minimum
 
 
 class Delivery:
@@ -42,22 +44,22 @@ class Delivery:
 
         Raises:
             LedgerRejected: The node will not take it as it is, or its nonce is used. Neither proves that it is dead.
+            FeeTooLow: The node will not take it for what it offers.
             LedgerUnavailable: The node does not take it now.
             LedgerUncertain: No answer came.
         """
         try:
             await self._node.send(signed_bytes)
         except NodeError as error:
-            words = error.message.lower()
-            if _says(words, _KNOWN):
-                return
-            if _says(words, _NONCE_TOO_HIGH) or (_says(words, _NONCE_TOO_LOW) and "wrong" in words):
-                await self._fill_gap(signed, signed_bytes)
-                return
-            if _says(words, _NONCE_TOO_LOW):
-                await self._require_known(signed, [signed.hash, *hashes])
-                return
-            raise _refusal(signed, error) from None
+            match meaning_of(error.message):
+                case Meaning.KNOWN:
+                    return
+                case Meaning.NONCE_TOO_HIGH:
+                    await self._fill_gap(signed, signed_bytes)
+                case Meaning.NONCE_TOO_LOW:
+                    await self._require_known(signed, [signed.hash, *hashes])
+                case meaning:
+                    raise _refusal(signed, error, meaning) from None
 
     async def _fill_gap(self, signed: DecodedTransaction, signed_bytes: bytes) -> None:
         """Send the missing earlier nonces, in order, to a node that takes no later one; then retry."""
@@ -73,7 +75,7 @@ class Delivery:
             try:
                 await self._node.send(sent)
             except NodeError as error:
-                if not _says(error.message.lower(), (*_KNOWN, *_NONCE_TOO_LOW)):
+                if meaning_of(error.message) not in (Meaning.KNOWN, Meaning.NONCE_TOO_LOW):
                     raise LedgerUnavailable(
                         f"Transaction {signed.hash} waits for nonce {next_nonce} of {signed.sender}: {error.message}.",
                         "It is sent again.",
@@ -91,26 +93,34 @@ class Delivery:
         )
 
 
-def _refusal(signed: DecodedTransaction, error: NodeError) -> LedgerRejected | LedgerUnavailable:
-    words = error.message.lower()
-    if _says(words, _NO_FUNDS):
-        return LedgerRejected(
-            NO_GAS_MONEY,
-            f"The sender {signed.sender} cannot pay for the gas of {signed.hash}: {error.message}.",
-            f"Send some of the chain's currency to {signed.sender}: it is sent again by itself.",
-        )
-    if _says(words, _FEE_TOO_LOW):
-        return LedgerUnavailable(
-            f"Transaction {signed.hash} offers less for gas than it costs now: {error.message}.",
-            "It is sent again, and after EVM_REPLACE_SECONDS at a higher fee.",
-        )
+def _refusal(signed: DecodedTransaction, error: NodeError, meaning: Meaning | None) -> LedgerError:
+    match meaning:
+        case Meaning.NO_FUNDS:
+            return LedgerRejected(
+                NO_GAS_MONEY,
+                f"The sender {signed.sender} cannot pay for the gas of {signed.hash}: {error.message}.",
+                f"Send some of the chain's currency to {signed.sender}: it is sent again by itself.",
+            )
+        case Meaning.FEE_TOO_LOW:
+            return FeeTooLow(
+                f"Transaction {signed.hash} offers less for gas than the node takes: {error.message}.",
+                minimum_in(error.message),
+            )
+        case Meaning.POOL_FULL:
+            return LedgerUnavailable(
+                f"The node has no room for transaction {signed.hash} now: {error.message}.", "It is sent again."
+            )
+        case Meaning.TOO_MUCH_GAS:
+            return LedgerRejected(
+                "REFUSED_BY_NODE",
+                f"The chain allows a transaction less gas than EVM_GAS_LIMIT, and {signed.hash} has {signed.gas:,}: "
+                f"{error.message}.",
+                "Lower EVM_GAS_LIMIT to what the chain allows, and free its nonce with: ",
+                Action.FREE_NONCE.on(signed.hash),
+            )
     return LedgerRejected(
         "REFUSED_BY_NODE",
         f"The node does not take transaction {signed.hash}: {error.message}.",
         "If it never will, free its nonce with: ",
         Action.FREE_NONCE.on(signed.hash),
     )
-
-
-def _says(words: str, phrases: Sequence[str]) -> bool:
-    return any(phrase in words for phrase in phrases)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
-from masspayout.kernel.errors import LedgerUnavailable
+from masspayout.kernel.errors import Conflict, LedgerUnavailable
 from masspayout.ledger.evm.node import Node, NodeError, to_int
 from masspayout.ledger.evm.responses import unreadable
 from masspayout.settings import Settings
@@ -92,8 +92,22 @@ class FeeMarket:
         needed_wei, _, tip_wei, is_legacy = await self._market()
         return needed_wei > offered.max_fee_wei or (not is_legacy and tip_wei > offered.priority_fee_wei)
 
-    def raise_minimum(self, minimum: Minimum) -> None:
-        """Offer no less from now on than a node has asked for."""
+    async def raise_minimum(self, minimum: Minimum, refused: Fees) -> None:
+        """Offer no less from now on than a node has asked for, by a number or by its suggestion.
+
+        The suggestion counts where a node refused an offer for no other reason that is known.
+
+        Raises:
+            Conflict: The node asks for more than ``EVM_MAX_FEE_GWEI``.
+        """
+        if minimum == Minimum() and not await self.is_too_low(refused):
+            (suggested,) = await self._node.requests([("eth_maxPriorityFeePerGas", ())])
+            minimum = Minimum() if isinstance(suggested, NodeError) else Minimum(0, to_int(suggested))
+        if max(minimum) > self._cap_wei:
+            raise Conflict(
+                f"That is more than EVM_MAX_FEE_GWEI={_gwei(self._cap_wei)}.",
+                "Raise EVM_MAX_FEE_GWEI, or ask another node.",
+            )
         self._minimum = Minimum(*map(max, self._minimum, minimum))
 
     async def _market(self) -> _Market:

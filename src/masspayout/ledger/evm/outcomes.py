@@ -170,6 +170,9 @@ class Outcomes:
     async def _why_it_waits(self, versions: Sequence[EvmTransaction]) -> str:
         """Return the reason why a transaction waits, with the fix."""
         newest = versions[-1]
+        refusal = self._transactions.rejections.get(newest.transaction_id)
+        if refusal is not None:
+            return refusal
         next_nonce = await self._node.transaction_count(newest.sender, "latest")
         if next_nonce < newest.nonce:
             return f"It has nonce {newest.nonce} of {newest.sender} and waits for nonce {next_nonce}."

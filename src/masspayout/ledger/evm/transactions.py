@@ -12,10 +12,18 @@ from decimal import Decimal
 
 from masspayout.db.entities import EvmTransaction
 from masspayout.db.session import Database
-from masspayout.kernel.errors import AnotherLedger, Conflict, LedgerError, LedgerRejected, NotFound
+from masspayout.kernel.errors import (
+    AnotherLedger,
+    Conflict,
+    LedgerError,
+    LedgerRejected,
+    LedgerUnavailable,
+    NotFound,
+)
 from masspayout.kernel.next_steps import Action
 from masspayout.ledger.evm.chain import Chain
-from masspayout.ledger.evm.delivery import NO_GAS_MONEY, NONCE_TAKEN, Delivery
+from masspayout.ledger.evm.data_fees import DataFees
+from masspayout.ledger.evm.delivery import NO_GAS_MONEY, NONCE_TAKEN, Delivery, FeeTooLow
 from masspayout.ledger.evm.envelopes import DecodedTransaction, UnsignedTransaction, decode_transaction
 from masspayout.ledger.evm.fees import FeeMarket, Fees
 from masspayout.ledger.evm.node import Node
@@ -41,7 +49,9 @@ class Transactions:
         self._senders = senders
         self._settings = settings
         self._delivery = Delivery(database, node)
+        self._data_fees = DataFees(node)
         self.fees = FeeMarket(node, settings)
+        self.rejections: dict[str, str] = {}  # the last refusal of each transaction that this process sent
 
     async def require_own_chain(self, sender: str) -> None:
         """Refuse a chain that was started anew, under the number of the one that a sender's nonces were used on.
@@ -77,7 +87,8 @@ class Transactions:
         if earlier is not None:
             return earlier
         fees = await self.fees.current()
-        await self._require_gas_money(sender.address, gas * fees.max_fee_wei)
+        (data_fee_wei,) = await self._data_fees.of([data])
+        await self._require_gas_money(sender.address, gas * fees.max_fee_wei + data_fee_wei)
         final = await self._chain.final()
         version = await self._sign(sender, nonce, to, data, gas, fees)
         version.token_id, version.signed_at_block = token_id, final.number
@@ -100,13 +111,19 @@ class Transactions:
             LedgerUncertain: No answer came.
         """
         versions = (await self.versions([transaction_id])).get(transaction_id, [])
-        current = signed_bytes
-        if versions:
-            newest = await self._renewed(transaction_id, versions)
-            current = newest.signed_bytes
+        try:
+            if not versions:
+                await self._delivery.hand_over(decode_transaction(signed_bytes), signed_bytes, [])
+                return
+            newest = await self._renewed(versions)
             await self._fill_abandoned(versions[0])
-        await self._delivery.hand_over(decode_transaction(current), current, [version.hash for version in versions])
-        if versions and newest.is_cancellation:
+            await self._require_room(newest)
+            newest = await self._hand_over(newest, [version.hash for version in versions])
+        except LedgerError as refusal:
+            self.rejections[transaction_id] = refusal.message
+            raise
+        self.rejections.pop(transaction_id, None)
+        if newest.is_cancellation:
             raise LedgerRejected(
                 NONCE_TAKEN, f"Transaction {transaction_id} was cancelled by {newest.hash}.", "It is signed anew."
             )
@@ -142,8 +159,7 @@ class Transactions:
             newest = await self._remember_newer(newest, _as_version_of(newest, signed, is_cancellation=True))
         if not newest.is_cancellation:
             raise Conflict(f"Transaction {transaction_id} was signed anew by a worker just now.", "Cancel it again.")
-        await self._delivery.hand_over(decode_transaction(newest.signed_bytes), newest.signed_bytes, [newest.hash])
-        return newest.hash
+        return (await self._hand_over(newest, [newest.hash])).hash
 
     async def versions(self, transaction_ids: Sequence[str]) -> Mapping[str, list[EvmTransaction]]:
         """Return every version of some transactions, the oldest first."""
@@ -182,7 +198,7 @@ class Transactions:
             await work.evm_transactions.adopt(adopted)
         return adopted
 
-    async def _renewed(self, transaction_id: str, versions: Sequence[EvmTransaction]) -> EvmTransaction:
+    async def _renewed(self, versions: Sequence[EvmTransaction]) -> EvmTransaction:
         """Return the newest version, or a new one at a higher fee if blocks have passed it by for long."""
         newest = versions[-1]
         if await self._is_recent(newest):
@@ -190,16 +206,54 @@ class Transactions:
         if await self.fees.needed_wei() <= newest.max_fee_wei or await self._is_in_a_block(versions):
             return newest
         try:
-            sender, fees = await self._sender_and_fees(newest)
+            return await self._sign_newer(newest)
         except Conflict as error:
             _log.warning("%s", error)
             return newest
+
+    async def _require_room(self, version: EvmTransaction) -> None:
+        """Keep a transaction back that nodes may drop, because many of its sender wait before it."""
+        next_nonce = await self._node.transaction_count(version.sender, "latest")
+        if version.nonce >= next_nonce + self._settings.evm_pending_per_sender:
+            raise LedgerUnavailable(
+                f"It has nonce {version.nonce} of {version.sender} and waits for nonce {next_nonce}: at most "
+                f"EVM_PENDING_PER_SENDER={self._settings.evm_pending_per_sender} are sent at once.",
+                "It is sent when earlier ones are in a block; more senders in EVM_KEYS pay faster.",
+            )
+
+    async def _hand_over(self, version: EvmTransaction, hashes: Sequence[str]) -> EvmTransaction:
+        """Send a version; one that the node finds too cheap is signed anew at its price. Return the one that was sent.
+
+        Raises what ``Delivery.hand_over`` does.
+        """
+        signed = decode_transaction(version.signed_bytes)
+        try:
+            await self._delivery.hand_over(signed, version.signed_bytes, hashes)
+        except FeeTooLow as refusal:
+            try:
+                await self.fees.raise_minimum(refusal.minimum, signed.fees)
+                if await self._is_recent(version) and not await self.fees.is_too_low(signed.fees):
+                    raise
+                version = await self._sign_newer(version)
+            except Conflict as error:
+                raise LedgerUnavailable(f"{refusal.message} {error.message}", error.next_step) from None
+            signed = decode_transaction(version.signed_bytes)
+            await self._delivery.hand_over(signed, version.signed_bytes, hashes)
+        return version
+
+    async def _sign_newer(self, newest: EvmTransaction) -> EvmTransaction:
+        """Sign and store a version at a higher fee, and return the newest by now.
+
+        Raises:
+            Conflict: The sender's key is missing, or fees are at their bound.
+        """
+        sender, fees = await self._sender_and_fees(newest)
         old = decode_transaction(newest.signed_bytes)
         signed = await self._sign(sender, old.nonce, old.to, old.data, old.gas, fees)
         renewed = _as_version_of(newest, signed, is_cancellation=newest.is_cancellation)
         stored = await self._remember_newer(newest, renewed)
         if stored is renewed:
-            _log.info("transaction %s goes out again as %s, at a higher fee", transaction_id, renewed.hash)
+            _log.info("transaction %s goes out again as %s, at a higher fee", newest.transaction_id, renewed.hash)
         return stored
 
     async def _remember_newer(self, newest: EvmTransaction, newer: EvmTransaction) -> EvmTransaction:
@@ -246,9 +300,7 @@ class Transactions:
         for nonce in missing[:_MOST_FILLED]:
             filling = await self._sign_filling(sender, nonce, waiting)
             _log.warning("nonce %s of %s, reserved and never signed for, is filled", nonce, waiting.sender)
-            await self._delivery.hand_over(
-                decode_transaction(filling.signed_bytes), filling.signed_bytes, [filling.hash]
-            )
+            await self._hand_over(filling, [filling.hash])
 
     async def _send_again(self, version: EvmTransaction) -> None:
         try:
