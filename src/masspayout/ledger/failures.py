@@ -45,7 +45,10 @@ PAYER_NOT_ABLE = "PAYER_NOT_ABLE"
 PAYMENT_NOT_REPORTED = "PAYMENT_NOT_REPORTED"
 PAYMENT_TOKEN_CHANGED = "PAYMENT_TOKEN_CHANGED"  # noqa: S105 - a failure code, no secret
 RECIPIENT_IS_ABLE = "RECIPIENT_IS_ABLE"
+TOKEN_IS_PAUSED = "TOKEN_IS_PAUSED"  # noqa: S105 - a failure code, no secret
 TRANSACTION_EXPIRED = "TRANSACTION_EXPIRED"
+TRANSFER_LIST_TOO_LONG = "TRANSFER_LIST_SIZE_LIMIT_EXCEEDED"
+TRANSFER_NEEDS_MORE_GAS = "TRANSFER_NEEDS_MORE_GAS"
 
 FAILURES = _failures(
     _failure(
@@ -177,7 +180,7 @@ FAILURES = _failures(
         "Nothing need be done: the holder has the amount already.",
     ),
     _failure(
-        "TOKEN_IS_PAUSED",
+        TOKEN_IS_PAUSED,
         _EVERYBODY,
         "The payment token is paused.",
         "Have the token's pause key holder unpause it, then retry.",
@@ -323,6 +326,12 @@ FAILURES = _failures(
         "It was signed anew several times; retry with fewer holders in a batch.",
     ),
     _failure(
+        TRANSFER_NEEDS_MORE_GAS,
+        _TRANSIENT,
+        "The payment token needs more gas for a transfer to this account than it was given.",
+        "It was tried with more several times; ask the account's holder, or the token's issuer, what the gas is for.",
+    ),
+    _failure(
         "TRANSACTION_NOT_TRIED",
         _TRANSIENT,
         "The node could not say whether the transaction would succeed.",
@@ -335,6 +344,12 @@ FAILURES = _failures(
         "Compare the clocks with ",
         Action.EXAMINE,
         ", set the wrong one by a time server, then retry.",
+    ),
+    _failure(
+        TRANSFER_LIST_TOO_LONG,
+        _RECIPIENT,
+        "The batch has more recipients than a transaction may pay.",
+        "It is split: nothing need be done.",
     ),
     _failure(
         "GAS_LIMIT_EXCEEDED",

@@ -139,6 +139,10 @@ class Transfer:
     contract_terms: str | None = None
 
 
+# The beginning of the reason of a transaction that was executed, and only has to become final.
+IN_A_BLOCK = "It is in block "
+
+
 @dataclass(frozen=True, slots=True)
 class Undecided:
     """Nothing final is known: the transaction may have happened, may still happen, or never will."""

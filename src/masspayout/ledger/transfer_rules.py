@@ -1,6 +1,7 @@
 """Rules that a transfer must meet on every ledger, before it is worth signing."""
 
 from masspayout.kernel.errors import LedgerRejected
+from masspayout.ledger.failures import TRANSFER_LIST_TOO_LONG
 from masspayout.ledger.port import Transfer
 
 
@@ -18,9 +19,9 @@ def check_transfer(transfer: Transfer, *, at_most: int, setting: str) -> None:
     recipients = [payment.account_id for payment in transfer.payments]
     if not 1 <= len(recipients) <= at_most:
         raise LedgerRejected(
-            "TRANSFER_LIST_SIZE_LIMIT_EXCEEDED",
+            TRANSFER_LIST_TOO_LONG,
             f"A transaction of {len(recipients)} recipients cannot be signed: it takes 1 to {at_most}.",
-            f"Lower BATCH_SIZE, or raise {setting}.",
+            f"It is split; raise {setting} to spare that.",
         )
     for account_id, amount_units in transfer.payments:
         if amount_units <= 0:

@@ -29,6 +29,7 @@ from masspayout.ledger.evm.offers import Offers
 from masspayout.ledger.evm.outcomes import Outcomes
 from masspayout.ledger.evm.register import Registers
 from masspayout.ledger.evm.senders import SenderAccount, Senders
+from masspayout.ledger.evm.simulation import Simulation
 from masspayout.ledger.evm.statements import Statements
 from masspayout.ledger.evm.transactions import Transactions
 from masspayout.ledger.port import (
@@ -64,7 +65,8 @@ class EvmLedger:
         self._costs = Costs(self.node, self.chain, self.senders, self.transactions.fees, settings)
         self._tokens = Erc20(self.node)
         self._registers = Registers(self._database, self.node, self.chain, settings)
-        self._outcomes = Outcomes(self.node, self.chain, self.transactions, self._contract)
+        self._simulation = Simulation(self.node, self._tokens, settings)
+        self._outcomes = Outcomes(self.node, self.chain, self.transactions, self._contract, self._simulation)
         self._statements = Statements(self.node, self.chain, self.transactions, settings)
         self._events = Events(self.node, self.chain, self.transactions, settings)
         self._contracts: dict[str, PayingContract] = {}
@@ -164,8 +166,7 @@ class EvmLedger:
             accounts = await self.senders.all()
         except Invalid as error:
             raise Conflict(error.message, error.next_step) from None
-        if await self._tokens.is_paused(token_id):
-            raise Conflict(f"The payment token {token_id} is paused.", "Have its issuer unpause it, then try again.")
+        await self._simulation.require_able(token_id, payer_account_id)
         for account in accounts:
             await self.transactions.require_own_chain(account.address)
             await contract.check(account.address, token_id, contract_terms)
@@ -193,12 +194,16 @@ class EvmLedger:
         *,
         max_lookups: int | None = None,  # noqa: ARG002 - a hundred are tried in one exchange
     ) -> PreflightResult:
-        """Return the accounts that could not receive the token from the payer: a transfer to each is simulated.
+        """Return the accounts that could not receive the token from the payer: a payment to each is simulated.
 
         For a redemption, the redemption of each account's bonds is simulated as well.
         """
         _require_address(payer_account_id)
-        failures = await self._tokens.refused_by(token_id, payer_account_id, account_ids)
+        try:
+            contract = await self._contract(payer_account_id)
+        except Invalid:
+            contract = None  # it is refused when it is to pay
+        failures = dict(await self._simulation.failures(contract, token_id, payer_account_id, account_ids))
         terms = None if contract_terms is None else ContractTerms.read(contract_terms)
         if terms is not None and terms.is_redemption:
             failures |= await Bond(self.node, terms.asset_id).failures_of(payer_account_id, account_ids)
@@ -229,6 +234,7 @@ class EvmLedger:
             transfer.payment_key, transfer.token_id, transfer.payments, transfer.contract_terms
         )
         await self._require_funds(transfer)
+        data = await self._simulation.fitted(contract, account.address, transfer.token_id, data)
         gas = await self._costs.gas_for(account.address, contract, data)
         signed = await self.transactions.sign(account, transfer.number, contract.address, data, gas, transfer.token_id)
         return SignedTransaction(signed.transaction_id, signed.signed_bytes, NEVER_EXPIRES)

@@ -102,22 +102,35 @@ class Erc20:
         except NodeError:
             return False
 
-    async def refused_by(self, token_id: str, payer: str, account_ids: Sequence[str]) -> dict[str, str]:
-        """Return the accounts that the payer could not transfer to, each with a failure code, by simulation.
+    @staticmethod
+    def transfer_call(account_id: str, units: int) -> bytes:
+        """Return the call that transfers from the caller to an account."""
+        return _TRANSFER + encode(["address", "uint256"], [account_id, units])
+
+    async def reverting(self, token_id: str, payer: str, account_ids: Sequence[str]) -> set[str]:
+        """Return the accounts to which the token refuses a transfer of the payer, by simulation.
 
         The simulated amount is the smallest unit, or 0 where the payer has nothing.
         """
         units = min(1, await self.balance_units(token_id, payer))
-        accounts = [account for account in account_ids if is_address(account)]
-        calls = [_TRANSFER + encode(["address", "uint256"], [account, units]) for account in accounts]
         answers = await self._node.requests(
-            [("eth_call", call_parameters(token_id, call, sender=payer)) for call in calls]
+            [
+                ("eth_call", call_parameters(token_id, self.transfer_call(account, units), sender=payer))
+                for account in account_ids
+            ]
         )
+        # A token that returns nothing has transferred; one that returns false has not.
+        return {
+            account
+            for account, answer in zip(account_ids, answers, strict=True)
+            if isinstance(answer, NodeError) or _number(from_hex(answer)) == 0
+        }
+
+    async def refused_by(self, token_id: str, payer: str, account_ids: Sequence[str]) -> dict[str, str]:
+        """Return the accounts that the payer could not transfer to, each with a failure code, by simulation."""
+        accounts = [account for account in account_ids if is_address(account)]
         refused = {account: "INVALID_ACCOUNT_ID" for account in account_ids if not is_address(account)}
-        for account, answer in zip(accounts, answers, strict=True):
-            # A token that returns nothing has transferred; one that returns false has not.
-            if isinstance(answer, NodeError) or _number(from_hex(answer)) == 0:
-                refused[account] = TRANSFER_REVERTED
+        refused |= dict.fromkeys(await self.reverting(token_id, payer, accounts), TRANSFER_REVERTED)
         return refused | {account: PAYER_IS_RECIPIENT for account in accounts if account == payer}
 
 

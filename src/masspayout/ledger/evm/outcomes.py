@@ -22,8 +22,9 @@ from masspayout.ledger.evm.envelopes import decode_transaction
 from masspayout.ledger.evm.erc20 import transfers_of
 from masspayout.ledger.evm.node import Json, Node, NodeError, to_hex, to_int
 from masspayout.ledger.evm.nonces import NonceUses
+from masspayout.ledger.evm.simulation import Simulation
 from masspayout.ledger.evm.transactions import Transactions
-from masspayout.ledger.port import Dead, Outcome, Refused, Settled, Undecided
+from masspayout.ledger.port import IN_A_BLOCK, Dead, Outcome, Refused, Settled, Undecided
 
 REVERTED, OUT_OF_GAS, NOT_TRIED = "CONTRACT_REVERTED", "TRANSACTION_OUT_OF_GAS", "TRANSACTION_NOT_TRIED"
 
@@ -37,11 +38,13 @@ class Outcomes:
         chain: Chain,
         transactions: Transactions,
         contract_at: Callable[[str], Awaitable[PayingContract]],
+        simulation: Simulation,
     ) -> None:
         self._node = node
         self._chain = chain
         self._transactions = transactions
         self._contract_at = contract_at
+        self._simulation = simulation
         self._uses = NonceUses(node, chain, transactions)
 
     async def of(self, transaction_id: str) -> Outcome:
@@ -117,7 +120,7 @@ class Outcomes:
         """Judge a transaction of which a node shows a receipt."""
         number = to_int(receipt["blockNumber"])
         if number > final.number:
-            return Undecided(f"It is in block {number}, and blocks up to {final.number} are final.")
+            return Undecided(f"{IN_A_BLOCK}{number}, and blocks up to {final.number} are final.")
         block = await self._chain.final_block_of(receipt, final)
         if block is None:
             return Undecided(f"The block {number} that it was in was replaced by another.")
@@ -138,7 +141,8 @@ class Outcomes:
         if not receipt["logs"] and await self._is_contract(contract.address, block.number):
             return Undecided(f"Its receipt in block {block.number} has no logs, and the contract reports all it does.")
         results = await contract.results(data, receipt, version.token_id)
-        return Settled(to_datetime(block.timestamp * NANOS_PER_SECOND), results.failures, results.paid_units)
+        failures = await self._simulation.explained(contract, version.token_id, data, results.failures)
+        return Settled(to_datetime(block.timestamp * NANOS_PER_SECOND), failures, results.paid_units)
 
     async def _is_contract(self, address: str, number: int) -> bool:
         """Return True if there was a contract at an address in a block; if that state is gone, if there is one now."""

@@ -32,6 +32,10 @@ balanceOf: public(HashMap[address, uint256])
 allowance: public(HashMap[address, HashMap[address, uint256]])
 
 behaviour: public(uint256)
+paused: public(bool)
+# The gas that a transfer burns for nothing, and that of a transfer to one account.
+burnt_gas: public(uint256)
+burnt_gas_for: public(HashMap[address, uint256])
 refused: public(HashMap[address, bool])
 # Contracts that want to be called when they receive.
 hooked: public(HashMap[address, bool])
@@ -64,6 +68,21 @@ def behave(behaviour: uint256):
 
 
 @external
+def pause(paused: bool):
+    self.paused = paused
+
+
+@external
+def burn_gas(amount: uint256):
+    self.burnt_gas = amount
+
+
+@external
+def burn_gas_for(account: address, amount: uint256):
+    self.burnt_gas_for[account] = amount
+
+
+@external
 def refuse(account: address, refused: bool):
     self.refused[account] = refused
 
@@ -89,7 +108,9 @@ def transferFrom(sender: address, receiver: address, amount: uint256) -> bool:
 @external
 @raw_return
 def transfer(receiver: address, amount: uint256) -> Bytes[4096]:
-    assert not self.refused[receiver], "refused"
+    assert not self.paused, "paused"
+    assert not self.refused[receiver] and not self.refused[msg.sender], "refused"
+    self._burn(self.burnt_gas + self.burnt_gas_for[receiver])
     behaviour: uint256 = self.behaviour
     if behaviour == REVERTS:
         raise "never"
@@ -117,6 +138,14 @@ def transfer(receiver: address, amount: uint256) -> Bytes[4096]:
         bomb[0] = 1
         return slice(abi_encode(bomb), 0, 4096)
     return abi_encode(True)
+
+
+@internal
+def _burn(amount: uint256):
+    before: uint256 = msg.gas
+    for _: uint256 in range(100_000):
+        if before - msg.gas >= amount:
+            break
 
 
 @internal

@@ -107,6 +107,14 @@ class ExistingContract:
             await self._require_as_planned(known.asset_id, payments)
         return _call(known, [payment.account_id for payment in payments])
 
+    def owed_of(self, data: bytes) -> Mapping[str, int]:
+        """See ``PayingContract``. The amounts are the contract's own."""
+        return dict.fromkeys(_holders_of(data), 0)
+
+    def transfer_gas_of(self, data: bytes) -> int | None:
+        """See ``PayingContract``. These contracts set no limit."""
+        return None
+
     async def results(self, data: bytes, receipt: Json, token_id: str) -> Results:
         """See ``PayingContract``. An account that is neither reported nor transferred to was not paid by this call.
 

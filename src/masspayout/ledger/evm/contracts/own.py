@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 from eth_abi.abi import encode
 from eth_abi.exceptions import DecodingError
@@ -15,24 +15,26 @@ from masspayout.kernel.next_steps import Action
 from masspayout.ledger.evm.contracts.history import newest_first
 from masspayout.ledger.evm.contracts.interface import Interface
 from masspayout.ledger.evm.contracts.port import Results
-from masspayout.ledger.evm.erc20 import topic_of
+from masspayout.ledger.evm.erc20 import TRANSFER_REVERTED, topic_of
 from masspayout.ledger.evm.node import Json, Node, NodeError, to_hex, to_int
-from masspayout.ledger.failures import PAYER_IS_RECIPIENT, PAYMENT_NOT_REPORTED
+from masspayout.ledger.failures import PAYER_IS_RECIPIENT, PAYMENT_NOT_REPORTED, TRANSFER_LIST_TOO_LONG
 
 VERSION = "masspayout lifecycle cash flow 1"
 # As in contracts/lifecycle_cash_flow.vy, whose arrays are that long.
 MAX_PAYMENTS = 256
 
-# The gas limit of one transfer: several times the need of any ordinary token, also for a recipient who never held it.
+# The gas limit of one transfer: several times the need of an ordinary token, also for a recipient who never held it.
 TRANSFER_GAS = 300_000
 
+_PAID = (1, 2)  # now, or before
 TOKEN_REFUSED, WRONG_AMOUNT_ARRIVED, NOT_ENOUGH_FUNDS, NOT_PAYABLE = 3, 4, 5, 6
 _FAILURES = {
-    TOKEN_REFUSED: "TRANSFER_REVERTED",
+    TOKEN_REFUSED: TRANSFER_REVERTED,
     WRONG_AMOUNT_ARRIVED: "WRONG_AMOUNT_ARRIVED",
     NOT_ENOUGH_FUNDS: "INSUFFICIENT_TOKEN_BALANCE",
     NOT_PAYABLE: "INVALID_ACCOUNT_ID",
 }
+_SINGLE_FAILURES = {"WrongAmountArrived": "WRONG_AMOUNT_ARRIVED", "NotPayable": "INVALID_ACCOUNT_ID"}
 _REVERT_CODES = {
     "ContractPaused": "CONTRACT_PAUSED",
     "NotAPayer": "CONTRACT_ROLE_MISSING",
@@ -59,6 +61,13 @@ def deployment(token_id: str, *, admin: str, payer: str, pauser: str) -> bytes:
     return bytes.fromhex(artifact()["bytecode"].removeprefix("0x")) + encode(
         ["address"] * 4, [token_id, admin, payer, pauser]
     )
+
+
+class SimulatedPayment(NamedTuple):
+    """The result of a simulated payment: the amounts that the token refuses to transfer, by recipient."""
+
+    refused: Mapping[str, int]
+    pays_nobody: bool
 
 
 class OwnContract:
@@ -117,11 +126,51 @@ class OwnContract:
         """See ``PayingContract``."""
         if len(payments) > MAX_PAYMENTS:
             raise LedgerRejected(
-                "TOO_MANY_RECIPIENTS",
+                TRANSFER_LIST_TOO_LONG,
                 f"The contract takes at most {MAX_PAYMENTS} payments at once, not {len(payments)}.",
                 f"Set EVM_RECIPIENTS_PER_TRANSACTION to {MAX_PAYMENTS} or less.",
             )
         return interface().call("pay", bytes.fromhex(str(payment_key).removeprefix("0x")), payments, TRANSFER_GAS)
+
+    def with_transfer_gas(self, data: bytes, gas: int) -> bytes:
+        """Return a call of ``pay`` with another gas limit of each transfer."""
+        key, payments, _ = self._arguments(data)
+        return interface().call("pay", key, payments, gas)
+
+    async def simulate_payment(self, sender: str, data: bytes) -> SimulatedPayment:
+        """Simulate a payment. One that would revert as a whole is left to the estimate of its gas, which says why."""
+        owed = _payments_of(data)
+        try:
+            (results,) = interface().answer("pay", await self._node.call(self.address, data, sender=sender))
+        except (NodeError, DecodingError):
+            return SimulatedPayment({}, pays_nobody=False)
+        refused = {
+            account: units
+            for (account, units), result in zip(owed.items(), results, strict=True)
+            if result == TOKEN_REFUSED
+        }
+        return SimulatedPayment(refused, pays_nobody=not any(result in _PAID for result in results))
+
+    def encode_single_payment(self, account_id: str, amount_units: int) -> bytes:
+        """Return the call by which the contract has itself pay one recipient, under a key that is no payout's."""
+        return interface().call("pay_one", bytes(32), account_id, amount_units)
+
+    def single_failure(self, data: bytes) -> str:
+        """Return the failure code of the revert data of a single payment."""
+        return _SINGLE_FAILURES.get(interface().error(data) or "", TRANSFER_REVERTED)
+
+    def owed_of(self, data: bytes) -> Mapping[str, int]:
+        """See ``PayingContract``."""
+        return _payments_of(data)
+
+    def transfer_gas_of(self, data: bytes) -> int | None:
+        """See ``PayingContract``."""
+        return int(self._arguments(data)[2])
+
+    @staticmethod
+    def _arguments(data: bytes) -> tuple[Any, ...]:
+        called = interface().called(data)
+        return (b"", (), 0) if called is None else called.arguments
 
     async def results(self, data: bytes, receipt: Json, token_id: str) -> Results:
         """See ``PayingContract``. The logs are complete: a recipient without a report of payment is not paid.

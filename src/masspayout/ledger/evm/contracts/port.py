@@ -75,6 +75,12 @@ class PayingContract(Protocol):
             LedgerRejected: The contract cannot pay these.
         """
 
+    def owed_of(self, data: bytes) -> Mapping[str, int]:
+        """Return the recipients of a call, with the amounts that it names; 0 where the contract computes these."""
+
+    def transfer_gas_of(self, data: bytes) -> int | None:
+        """Return the gas limit of each transfer of a call; None for a contract that sets none."""
+
     async def results(self, data: bytes, receipt: Mapping[str, Any], token_id: str) -> Results:
         """Return the results of a call that did not revert.
 
