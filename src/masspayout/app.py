@@ -289,6 +289,11 @@ class Payouts:
         async with self._context.database.unit_of_work() as work:
             return await work.batch_payouts.progress(distribution_id)
 
+    async def waits_for(self, distribution_id: uuid.UUID) -> str | None:
+        """Return the reason why the oldest open transaction of a distribution waits; None when none does."""
+        async with self._context.database.unit_of_work() as work:
+            return await work.attempts.find_wait(distribution_id)
+
     async def reconcile(self, distribution_id: uuid.UUID) -> Reconciliation:
         """Compare the ledger's books with the database, as ``reconciliation.reconcile`` does."""
         return await reconciliation.reconcile(self._context.database, self._context.ledger, distribution_id)

@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import URL
 
 from anvil import running_anvil
-from databases import fresh_database
+from databases import fresh_database, run_sql
 from evm_harness import EvmHarness, evm_harness
+from masspayout.app import Payouts
 from masspayout.context import Context
 from masspayout.db.entities import Asset, DistributionStatus, EntryAnswer, EvmTransaction
 from masspayout.db.session import Database
@@ -235,6 +236,52 @@ async def test_a_contract_that_is_paused_in_between_stops_the_payout_with_its_re
     await world.retry(dividend_id)
     assert await world.pay(dividend_id) is DistributionStatus.COMPLETED
     assert (await world.reconcile(dividend_id)).agrees
+
+
+async def test_a_token_that_is_paused_midway_stops_the_payout_and_a_retry_pays_everybody_once(
+    harness: EvmHarness, database: Database
+) -> None:
+    async with harness.another(evm_recipients_per_transaction=10, claim_seconds=0.1) as small:
+        world, dividend_id = await executed_dividend(small, database)
+        token = small.tokens[next(reversed(small.tokens))]
+        await signed_and_lost(small, world, dividend_id)
+        token.send("pause", True, sender=harness.admin)
+        harness.way.faults = Faults()
+
+        assert await world.pay(dividend_id) is DistributionStatus.FAILED
+
+        stopped = await world.find(dividend_id)
+        assert stopped.failure_code == "TOKEN_IS_PAUSED"
+        assert not any(holder.paid for holder in stopped.holders)
+        with pytest.raises(Conflict, match="is paused"):
+            await world.retry(dividend_id)
+        token.send("pause", False, sender=harness.admin)
+        await world.retry(dividend_id)
+        assert await world.pay(dividend_id) is DistributionStatus.COMPLETED
+        assert (await world.reconcile(dividend_id)).agrees
+
+
+async def test_batches_planned_for_more_recipients_than_a_transaction_may_pay_now_are_split(
+    harness: EvmHarness, database: Database
+) -> None:
+    world, dividend_id = await executed_dividend(harness, database)
+    async with harness.another(evm_recipients_per_transaction=4) as small:
+        modest = World(replace(world.runtime, ledger=small.ledger), world.asset)
+        assert await modest.pay(dividend_id) is DistributionStatus.COMPLETED
+    assert (await world.reconcile(dividend_id)).agrees
+
+
+async def test_a_payout_that_waits_says_why(harness: EvmHarness, database: Database) -> None:
+    world, dividend_id = await executed_dividend(harness, database, HOLDERS[:3])
+    payouts = Payouts(world.runtime)
+    async with harness.another(evm_max_fee_gwei=0.000_000_1) as dear:
+        await pay_until_it_waits(dear, database, dividend_id)
+    assert "EVM_MAX_FEE_GWEI" in str(await payouts.waits_for(dividend_id))
+    harness.way.faults = Faults(minimum_tip_wei=501 * 10**9)
+    async with harness.another(claim_seconds=0.1) as refused:
+        run_sql(database.url, "UPDATE batch_payout SET claimed_until = NULL")
+        await pay_until_it_waits(refused, database, dividend_id)
+    assert "minimum needed 501" in str(await payouts.waits_for(dividend_id))
 
 
 async def test_a_call_of_a_contract_that_is_gone_pays_nobody_though_it_succeeds(

@@ -1,6 +1,7 @@
 """Shows a payout while it runs: a bar on a terminal, plain lines elsewhere."""
 
 import asyncio
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,10 +27,12 @@ class ShowProgress(Protocol):
 async def pay_with_progress(payouts: Payouts, distribution_id: uuid.UUID, title: str = "paying") -> DistributionStatus:
     """Pay a distribution in this process until it is finished, showing how far it is. Other workers may help."""
     with _shown(title) as show:
+        waits = _Waits()
         paying = asyncio.create_task(payouts.pay(distribution_id))
         try:
             while not paying.done():
                 await _show_once(payouts, distribution_id, show)
+                waits.show(await payouts.waits_for(distribution_id))
                 await asyncio.wait({paying}, timeout=_REFRESH_SECONDS)
             await _show_once(payouts, distribution_id, show)
             return await paying
@@ -67,6 +70,19 @@ def _shown(title: str) -> Iterator[ShowProgress]:
             bar.update(task, completed=done, total=total, failures=f"{failed:,} failed" if failed else "")
 
         yield show
+
+
+class _Waits:
+    """The reasons why a payout waits, each printed once as long as only its numbers change."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def show(self, reason: str | None) -> None:
+        kind = re.sub(r"0x[0-9a-f]+|[0-9]+", "", reason or "")
+        if reason and kind != self._last:
+            err.print(f"It waits: {reason}", markup=False)
+        self._last = kind
 
 
 class _PlainLines:

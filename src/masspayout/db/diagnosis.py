@@ -93,7 +93,9 @@ _UNDECIDED = text("""
       FROM attempt AS a
       JOIN batch_payout AS b ON b.id = a.batch_payout_id
      WHERE a.status IN ('RESERVED', 'SIGNED', 'SUBMITTED')
-       AND a.created_at < now() - make_interval(secs => :patience_seconds)
+       AND (a.created_at < now() - make_interval(secs => :patience_seconds)
+            OR a.created_at < now() - make_interval(secs => :named_seconds)
+               AND NOT starts_with(a.outcome_detail, CAST(:is_executed AS text)))
      ORDER BY a.created_at
 """)
 
@@ -307,9 +309,17 @@ class Diagnosis:
         """Return the jobs that were given up and still matter."""
         return await self._rows(_FAILED_JOBS, payment=payment)
 
-    async def undecided(self, patience_seconds: float) -> Sequence[Row[Any]]:
-        """Return the transactions whose outcome has been unknown for longer, the oldest first."""
-        return await self._rows(_UNDECIDED, patience_seconds=patience_seconds)
+    async def undecided(self, patience_seconds: float, *, named_seconds: float, is_executed: str) -> Sequence[Row[Any]]:
+        """Return the transactions whose outcome has been unknown for longer, the oldest first.
+
+        Args:
+            patience_seconds: The age of any such transaction.
+            named_seconds: The age of one with a known reason.
+            is_executed: The beginning of the reason of one that was executed, and only has to become final.
+        """
+        return await self._rows(
+            _UNDECIDED, patience_seconds=patience_seconds, named_seconds=named_seconds, is_executed=is_executed
+        )
 
     async def unpaid(self) -> list[Unpaid]:
         """Return the sum that each frozen distribution still needs, oldest first."""

@@ -131,11 +131,13 @@ class BatchAttempts:
             if batch.status.is_open:
                 await self._open_or_reserve(work, claimed, batch, sender)
 
-    async def _sign_later(self, batch_id: uuid.UUID, error: LedgerError) -> None:
-        """Leave a batch alone whose next transaction cannot be made now."""
+    async def _sign_later(self, batch_id: uuid.UUID, error: LedgerError, attempt_id: uuid.UUID | None = None) -> None:
+        """Leave a batch alone whose next transaction cannot be made now, with the reason on the reserved attempt."""
         _log.warning("batch %s is signed later: %s", batch_id, error)
-        async with self._store.single_statement() as work:
+        async with self._store.unit_of_work() as work:
             await work.claims.hold(batch_id, self._settings.look_again_max_seconds)
+            if attempt_id is not None:
+                await work.attempts.note_wait(attempt_id, error.message)
 
     async def _open_or_reserve(self, work: Work, claimed: ClaimedBatch, batch: BatchPayout, sender: Sender) -> None:
         """Find the attempt of a batch that could still pay, or reserve the next one; close it when nobody waits.
@@ -189,7 +191,7 @@ class BatchAttempts:
             _log.warning("batch %s cannot be signed: %s", claimed.batch_id, error)
             return await self._settle_unsigned(claimed, attempt, error.code)
         except (LedgerUnavailable, LedgerUncertain) as error:
-            await self._sign_later(claimed.batch_id, error)
+            await self._sign_later(claimed.batch_id, error, attempt.id)
             return False
         async with self._store.single_statement() as work:
             stored = await work.attempts.store_signed(attempt, signed, claim_seconds=self._settings.claim_seconds)

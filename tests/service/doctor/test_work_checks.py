@@ -118,7 +118,7 @@ async def test_a_worker_that_was_killed(runtime: Context, database_url: URL) -> 
     problems = [result.name for result in results.values() if result.status is Status.PROBLEM]
     assert problems == ["worker", "stalled jobs", "undecided transactions"]
     assert "pay_distribution" in results["stalled jobs"].details[0]
-    assert "1 transaction(s) are undecided for more than 5 minutes" in results["undecided transactions"].message
+    assert "1 transaction(s) are undecided, the oldest" in results["undecided transactions"].message
     assert str(dividend.id) in results["undecided transactions"].details[0]
 
 

@@ -244,6 +244,9 @@ class Attempts:
         if row is not None:
             await self._move(attempt_id, SENT, polls=row.polls + 1, outcome_detail=detail)
 
+    async def note_wait(self, attempt_id: uuid.UUID, reason: str) -> None:
+        await self._move(attempt_id, (AttemptStatus.RESERVED,), outcome_detail=reason)
+
     async def note_rejection(self, attempt_id: uuid.UUID, code: str) -> None:
         row = self._t.find("attempt", attempt_id)
         if row is not None:

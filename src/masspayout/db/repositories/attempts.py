@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import String, bindparam, func, select, text, type_coerce, update
 
-from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, Entitlement
+from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, BatchStatus, Entitlement
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import UtcTimestamp, uuid7
 from masspayout.kernel.types import Sender, SignedTransaction
@@ -205,6 +205,26 @@ class Attempts(Repository[Attempt]):
             polls=Attempt.polls + 1,
             outcome_detail=detail,
         )
+
+    async def note_wait(self, attempt_id: uuid.UUID, reason: str) -> None:
+        """Store the reason why a reserved attempt is not signed now."""
+        await self._move(attempt_id, {AttemptStatus.RESERVED}, outcome_detail=reason)
+
+    async def find_wait(self, distribution_id: uuid.UUID) -> str | None:
+        """Return the reason why the oldest open attempt of a distribution is not decided; None without any."""
+        query = (
+            select(Attempt.outcome_detail)
+            .join(BatchPayout, BatchPayout.id == Attempt.batch_payout_id)
+            .where(
+                BatchPayout.distribution_id == distribution_id,
+                BatchPayout.status == BatchStatus.PROCESSING,
+                Attempt.status.in_([status for status in AttemptStatus if status.is_open]),
+                Attempt.outcome_detail.is_not(None),
+            )
+            .order_by(Attempt.created_at)
+            .limit(1)
+        )
+        return await self.session.scalar(query)
 
     async def note_rejection(self, attempt_id: uuid.UUID, code: str) -> None:
         """Store the code with which the ledger first refused an attempt on arrival.

@@ -8,10 +8,13 @@ from sqlalchemy import Row
 from masspayout.db.repositories import WORKER_ALIVE_SECONDS
 from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
 from masspayout.kernel.next_steps import Action, NextStep, Part
+from masspayout.ledger.port import IN_A_BLOCK
 from masspayout.service.doctor.examination import Examination, Problem
 
 # By then a Hedera transaction has expired; one on an EVM chain is stuck, usually at too low a fee.
 _UNDECIDED_SECONDS = 300
+# By then a reason is none that passes by itself with the next blocks.
+_NAMED_SECONDS = 25
 # The lease of a sync, which is longer than any sync takes.
 _SYNCING_SECONDS = 600
 
@@ -75,15 +78,17 @@ async def no_job_failed(examination: Examination) -> str:
 
 
 async def transactions_are_decided(examination: Examination) -> str:
-    """The outcome of every transaction is known a few minutes after it was signed."""
-    undecided = await examination.diagnosis.undecided(_UNDECIDED_SECONDS)
+    """The outcome of every transaction is known minutes after its signing; none waits for a named reason."""
+    undecided = await examination.diagnosis.undecided(
+        _UNDECIDED_SECONDS, named_seconds=_NAMED_SECONDS, is_executed=IN_A_BLOCK
+    )
     if not undecided:
         return "None."
     first = undecided[0]
     reason = f": {first.reason.rstrip('.')}" if first.reason else ""
     raise Problem(
-        f"{len(undecided)} transaction(s) are undecided for more than {_UNDECIDED_SECONDS // 60} minutes, "
-        f"the oldest, {first.transaction_id}, since {first.since:%Y-%m-%d %H:%M:%S} UTC{reason}.",
+        f"{len(undecided)} transaction(s) are undecided, the oldest, {first.transaction_id}, since "
+        f"{first.since:%Y-%m-%d %H:%M:%S} UTC{reason}.",
         "A worker looks them up until the ledger has decided: ",
         Action.START_WORKER,
         details=[
