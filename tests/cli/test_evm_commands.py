@@ -1,5 +1,6 @@
 """A payout on an EVM chain from nothing, by commands alone; and what is refused before anything is sent."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,16 @@ def test_a_list_is_paid_from_nothing(operator: Operator) -> None:
     assert "They agree to the smallest unit" in operator.say(*operator.words_to_pay("march.csv"))
     balances = operator.token.ask_all("balanceOf", [(account,) for account in accounts])
     assert balances == [1, 99_499_999_999_999_999_999, 10**18]
+
+
+def test_one_account_in_several_roles_is_warned_of(operator: Operator) -> None:
+    words = ("evm", "deploy", operator.token.address)
+    assert "One account has several roles" in operator.run(*words).err
+    _, payer, admin, pauser, *_ = operator.anvil.accounts
+    said = operator.run(*words, "--admin", admin, "--payer", payer, "--pauser", pauser, "--json")
+    assert "several roles" not in said.err
+    made = json.loads(said.out)
+    assert (made["admin"], made["payers"], made["pauser"]) == (admin.lower(), [payer.lower()], pauser.lower())
 
 
 def test_money_comes_out_again(operator: Operator) -> None:

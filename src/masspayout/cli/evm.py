@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from masspayout.app import Payouts
-from masspayout.cli.output import JsonOption, out, show_json
+from masspayout.cli.output import JsonOption, err, out, show_json
 from masspayout.cli.session import with_context
 from masspayout.context import Context
 from masspayout.db.entities import Distribution
@@ -42,14 +42,22 @@ def deploy(
         "pauser": None if pauser is None else canonical_account_id(pauser),
     }
 
-    async def work(context: Context) -> str:
-        return str(await contract_administration(context).deploy(token, **roles))
+    async def work(context: Context) -> Any:
+        return await contract_administration(context).deploy(token, **roles)
 
-    address = with_context(work)
+    made = with_context(work)
+    if made.shares_roles:
+        err.print(
+            "[yellow]One account has several roles: whoever gets its key can pay, pause and empty the contract. Name "
+            "three with --admin, --payer and --pauser.[/]"
+        )
     if as_json:
-        show_json({"contract_id": address, "payment_token_id": token})
+        roles_made = {"admin": made.admin, "payers": list(made.payers), "pauser": made.pauser}
+        show_json({"contract_id": made.address, "payment_token_id": token, **roles_made})
         return
+    address = made.address
     out.print(f"The contract is at {address}.")
+    out.print(f"Admin {made.admin}, payer {', '.join(made.payers)}, pauser {made.pauser}.", markup=False)
     out.print(f"Set PAYER_ACCOUNT_ID={address}, then fund it with: masspayout evm fund AMOUNT", markup=False)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
@@ -44,6 +44,21 @@ _NEXT_STEPS = {
 }
 
 
+class Deployment(NamedTuple):
+    """A contract that was deployed, and the accounts in its roles."""
+
+    address: str
+    admin: str
+    payers: Sequence[str]
+    pauser: str
+
+    @property
+    def shares_roles(self) -> bool:
+        """True if one account is in several roles."""
+        accounts = [self.admin, self.pauser, *self.payers]
+        return len(set(accounts)) < len(accounts)
+
+
 class Administration:
     """The administration of paying contracts with the first of our senders' keys, whose nonces payouts use too."""
 
@@ -52,8 +67,10 @@ class Administration:
         self._database = database
         self._margin_percent = margin_percent
 
-    async def deploy(self, token_id: str, *, admin: str | None, payers: Sequence[str], pauser: str | None) -> str:
-        """Deploy a contract that pays in a token, and return its address.
+    async def deploy(
+        self, token_id: str, *, admin: str | None, payers: Sequence[str], pauser: str | None
+    ) -> Deployment:
+        """Deploy a contract that pays in a token.
 
         Args:
             token_id: The payment token.
@@ -83,7 +100,7 @@ class Administration:
             await self._execute(address, interface().call("set_payer", payer, True), token_id)
         if await self._ledger.chain.chain_id() in _HEDERA_CHAINS and admin == sender.address:
             await self._execute(address, interface().call("associate"), token_id)
-        return address
+        return Deployment(address, admin, payers, pauser or admin)
 
     async def fund(self, address: str, amount: Any) -> Mapping[str, Any]:
         """Move payment tokens of the sender to a contract, in whole tokens, and return the contract's balance.
