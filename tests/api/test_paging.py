@@ -112,7 +112,7 @@ async def test_a_list_of_more_rows_than_are_counted_has_no_total(admin: httpx.As
     run_sql(
         url,
         f"""INSERT INTO contract_event (id, contract_id, name, timestamp_nanos, event_index, payload, status)
-            SELECT masspayout_uuid7(), CASE WHEN n > 1 THEN '0.0.77' ELSE '0.0.78' END, 'Paused', n, 0, '{{}}', 'HANDLED'
+            SELECT masspayout_uuid7(), '0.0.' || CASE WHEN n > 1 THEN 77 ELSE 78 END, 'Paused', n, 0, '{{}}', 'HANDLED'
               FROM generate_series(1, {MOST_COUNTED + 2}) AS n""",
     )
     answer = (await admin.get("/events", params={"contract_id": "0.0.77", "limit": 5})).json()

@@ -31,7 +31,7 @@ class Listing(BaseModel, Generic[Model]):
 
     items: list[Model] = Field(description="The rows.")
     total: int | None = Field(
-        description="How many there are in all; null after a cursor, and where more than 10,000 match: they are not counted."
+        description="How many there are in all; null after a cursor, and where over 10,000 would be counted."
     )
     next_cursor: str | None = Field(description="What to send as `cursor` for the rows that follow; null at the end.")
 

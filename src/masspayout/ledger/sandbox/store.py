@@ -212,7 +212,7 @@ class SandboxStore:
             raise self._unavailable(error) from error
 
     async def lock(self, connection: Connection) -> Network:
-        """Make this transaction, which begins here if need be, the only one of the ledger. Return the network's state."""
+        """Begin the transaction if need be, and make it the only one of the ledger. Return the network's state."""
         cursor = await connection.execute(_LOCKED_NETWORK if _is_in_transaction(connection) else _BEGIN_LOCKED_NETWORK)
         while cursor.nextset():
             pass
