@@ -16,12 +16,12 @@ from masspayout.automation.scheduling import (
     HOURLY,
     MONTHLY,
     WEEKLY,
-    find_zone,
     next_number,
     occurrence,
     occurrences,
 )
 from masspayout.kernel.errors import Invalid
+from masspayout.kernel.time_zones import find_zone
 
 MADRID = ZoneInfo("Europe/Madrid")
 ZONES = st.sampled_from(["UTC", "Europe/Madrid", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]).map(

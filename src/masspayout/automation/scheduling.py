@@ -5,29 +5,15 @@ monthly series that starts on 31 January is due on 28 February and again on 31 M
 wall clock of the series' time zone (09:00 in Madrid stays 09:00 when clocks change); hours are hours.
 """
 
-import calendar
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from masspayout.kernel.errors import Invalid
+from masspayout.kernel.months import MONTHS_PER_YEAR, months_later
 
-_MONTHS_PER_YEAR = 12
 HOURLY, DAILY, WEEKLY, MONTHLY = "HOURLY", "DAILY", "WEEKLY", "MONTHLY"
 _PERIODS = {HOURLY: timedelta(hours=1), DAILY: timedelta(days=1), WEEKLY: timedelta(weeks=1)}
-
-
-def find_zone(name: str) -> ZoneInfo:
-    """Return an IANA time zone by its name.
-
-    Raises:
-        Invalid: There is no such zone.
-    """
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise Invalid(f"{name!r} is not a time zone.", "Use an IANA name, such as Europe/Madrid or UTC.") from None
 
 
 def occurrence(frequency: str, start: datetime, zone: ZoneInfo, number: int) -> datetime:
@@ -46,7 +32,7 @@ def occurrence(frequency: str, start: datetime, zone: ZoneInfo, number: int) -> 
         return start.astimezone(UTC) + timedelta(hours=number)
     wall = start.astimezone(zone).replace(tzinfo=None)
     if frequency == MONTHLY:
-        wall = _months_later(wall, number)
+        wall = months_later(wall, number)
     else:
         wall += number * _PERIODS[frequency]
     return wall.replace(tzinfo=zone).astimezone(UTC)
@@ -57,7 +43,7 @@ def next_number(frequency: str, start: datetime, zone: ZoneInfo, after: datetime
     elapsed = after.astimezone(UTC) - start.astimezone(UTC)
     if frequency == MONTHLY:
         wall, start_wall = after.astimezone(zone), start.astimezone(zone)
-        estimate = (wall.year - start_wall.year) * _MONTHS_PER_YEAR + wall.month - start_wall.month
+        estimate = (wall.year - start_wall.year) * MONTHS_PER_YEAR + wall.month - start_wall.month
     else:
         estimate = elapsed // _PERIODS[frequency]
     # Clock changes and short months put the estimate off by one at the most.
@@ -74,10 +60,3 @@ def occurrences(frequency: str, start: datetime, zone: ZoneInfo, *, end: datetim
         if end is not None and due > end:
             return
         yield due
-
-
-def _months_later(wall: datetime, months: int) -> datetime:
-    """Return the same day and time some months later, or the month's last day where it has no such day."""
-    year, month_index = divmod(wall.year * _MONTHS_PER_YEAR + wall.month - 1 + months, _MONTHS_PER_YEAR)
-    last_day = calendar.monthrange(year, month_index + 1)[1]
-    return wall.replace(year=year, month=month_index + 1, day=min(wall.day, last_day))

@@ -15,7 +15,7 @@ from sqlalchemy import func
 
 from masspayout import audit
 from masspayout.audit import record_cancelled
-from masspayout.automation.scheduling import find_zone, occurrence
+from masspayout.automation.scheduling import occurrence
 from masspayout.automation.triggers import Trigger, parse_trigger
 from masspayout.context import Context
 from masspayout.db.connection_errors import is_of_statement
@@ -30,6 +30,7 @@ from masspayout.kernel.errors import Conflict, DatabaseUnavailable, Invalid
 from masspayout.kernel.ledger_time import to_nanos
 from masspayout.kernel.next_steps import Action, Field
 from masspayout.kernel.payout_terms import TERMS, PayoutTerms
+from masspayout.kernel.time_zones import find_zone
 
 _log = logging.getLogger(__name__)
 
