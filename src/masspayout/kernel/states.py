@@ -35,6 +35,14 @@ class PayoutType(StrEnum):
     PERCENTAGE = "PERCENTAGE"
 
 
+class Rounding(StrEnum):
+    """The rounding of an amount by rate to a whole unit of the payment token."""
+
+    DOWN = "down"
+    HALF_UP = "half-up"
+    HALF_EVEN = "half-even"
+
+
 class Frequency(StrEnum):
     """The interval of a recurring distribution."""
 
