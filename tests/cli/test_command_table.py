@@ -22,7 +22,7 @@ from processes import complete, run_masspayout
 # Import names of what commands need that serve, pay, sign or migrate. --help needs none of it.
 HEAVY = {
     *("alembic", "argon2", "authlib", "cryptography", "eth_account", "fastapi", "grpc", "hiero_sdk_python", "httpx"),
-    *("jinja2", "joserfc", "nicegui", "procrastinate", "prometheus_client", "starlette", "uvicorn", "web3"),
+    *("holidays", "jinja2", "joserfc", "nicegui", "procrastinate", "prometheus_client", "starlette", "uvicorn", "web3"),
 }
 FOR_A_LIST = {"psutil", "psycopg", "pydantic", "pydantic_settings", "rich", "sqlalchemy"}
 SHOWN_AT_WIDTHS = (20, 45, 60, 200)

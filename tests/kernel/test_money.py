@@ -16,6 +16,7 @@ from masspayout.kernel.errors import Invalid
 from masspayout.kernel.money import (
     MAX_UNITS,
     parse_amount,
+    parse_decimal,
     to_decimal,
     to_units,
 )
@@ -48,6 +49,13 @@ def test_a_plain_decimal_number_is_read_to_the_unit(text: str, decimals: int, un
     assert parse_amount(text, decimals) == units
 
 
+@given(st.decimals(-(10**40), 10**40, places=18))
+def test_a_number_is_read_with_all_its_decimals(number: Decimal) -> None:
+    with localcontext(prec=3):
+        assert parse_decimal(f" {number:f} ") == number
+    assert parse_decimal(f"{number:f}").as_tuple() == number.as_tuple()
+
+
 NOT_PLAIN_NUMBERS = (
     *("", " ", ".", "1.", ".5", "+1", "--1", "1.2.3", "1e3", "1E-2", "inf", "-Infinity", "nan", "0x10"),
     *("1,000", "1 000", "1_000", "€5", "5 USD", "1\n2", "1\0"),
@@ -61,6 +69,8 @@ def test_what_is_not_a_plain_decimal_number_is_refused(text: str) -> None:
         parse_amount(text, 6)
     assert repr(text) in refusal.value.message
     assert refusal.value.hint
+    with pytest.raises(Invalid, match="is not a number"):
+        parse_decimal(text)
 
 
 @pytest.mark.parametrize(

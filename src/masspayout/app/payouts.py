@@ -1,4 +1,4 @@
-"""The use cases of payouts, each once, for commands, requests, pages and jobs.
+"""The use cases of payouts, each of them once.
 
 The reads of the ledger, the transactions and their order are decided here, not above.
 Beside this, edges read: lists and details come from the repositories.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from masspayout import distributions
+from masspayout.app.servicing import Servicing
 from masspayout.automation import series
 from masspayout.context import Context
 from masspayout.controls import approvals
@@ -78,8 +79,8 @@ class PayoutDetail:
     approvals: Sequence[Approval]
 
 
-class Payouts:
-    """The use cases of payouts.
+class Payouts(Servicing):
+    """The use cases of payouts, and of the terms that they follow from.
 
     A request may be sent again, by somebody who died before the answer came. ``resumed`` says so: what it asks for may
     be done already, and then nothing is done and nothing is wrong.
@@ -97,7 +98,7 @@ class Payouts:
         stop: asyncio.Event | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._context = context
+        super().__init__(context)
         self._sleep = sleep
         self._payer = DistributionPayer(context.database, context.ledger, context.settings, stop=stop, sleep=sleep)
 

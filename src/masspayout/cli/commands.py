@@ -82,6 +82,34 @@ _TABLE: Mapping[str, _Command | _Group] = {
             "batches": _Command("distribution", "List the batches with their transactions."),
         },
     ),
+    "bond": _Group(
+        "Bonds: terms, and the schedule that follows from them.",
+        {
+            "set": _Command(
+                "bond",
+                "Set the terms of a bond, or change them. They are checked as a whole, by working out the schedule.",
+            ),
+            "show": _Command("bond", "Show the terms of a bond, with the changes of its factor."),
+            "schedule": _Command("bond", "Show the payments of a bond: periods, dates, and amounts for one unit."),
+            "factor": _Command(
+                "bond",
+                "Have a part of the principal repaid on a coupon date; afterwards interest accrues on what is left.",
+            ),
+        },
+    ),
+    "calendar": _Group(
+        "Days without business, which move payment dates.",
+        {
+            "show": _Command(
+                "calendar", "Show the days of a year, besides weekends, on which a calendar does no business."
+            ),
+            "add-day": _Command(
+                "calendar",
+                "Add a day without business to a calendar. A code that nobody knows begins a calendar of your own.",
+            ),
+            "remove-day": _Command("calendar", "Remove a day that somebody added to a calendar."),
+        },
+    ),
     "series": _Group(
         "Payouts that recur: on a calendar, or on deposits.",
         {

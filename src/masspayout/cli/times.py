@@ -1,8 +1,11 @@
 """Times as people type them."""
 
-from datetime import UTC, datetime, tzinfo
+import re
+from datetime import UTC, date, datetime, tzinfo
 
 from masspayout.kernel.errors import Invalid
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 def parse_time(text: str, zone: tzinfo = UTC) -> datetime:
@@ -16,3 +19,17 @@ def parse_time(text: str, zone: tzinfo = UTC) -> datetime:
         return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Invalid(f"{text!r} is not a time.", "Write it as 2030-03-31 or 2030-03-31T12:00:00Z.") from None
+
+
+def parse_date(text: str) -> date:
+    """Read a day.
+
+    Raises:
+        Invalid: It is none.
+    """
+    try:
+        if _DATE.fullmatch(text.strip()):
+            return date.fromisoformat(text.strip())
+    except ValueError:
+        pass
+    raise Invalid(f"{text!r} is not a date.", "Write it as 2030-03-31.")

@@ -50,6 +50,14 @@ class UnitOfWork(AsyncSession):
         return repositories.BatchPayouts(self)
 
     @property
+    def bonds(self) -> repositories.Bonds:
+        return repositories.Bonds(self)
+
+    @property
+    def calendar_days(self) -> repositories.CalendarDays:
+        return repositories.CalendarDays(self)
+
+    @property
     def claims(self) -> repositories.Claims:
         return repositories.Claims(self)
 

@@ -1,6 +1,6 @@
 """JSON forms of values, in everything that we write: decimals as strings, times in RFC 3339."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -15,6 +15,8 @@ def json_form(value: Any) -> Any:
         return f"{value:f}"
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, UUID | NextStep):
         return str(value)
     if isinstance(value, Enum):

@@ -53,6 +53,20 @@ def parse_amount(text: str, decimals: int) -> int:
     return units
 
 
+def parse_decimal(text: str) -> Decimal:
+    """Return a written number, such as a rate, with all its decimals. It may be zero or negative.
+
+    Raises:
+        Invalid: The text is not a plain number.
+    """
+    written = text.strip()
+    if _PLAIN_NUMBER.fullmatch(written) is None or len(written) > _EXACT.prec:
+        raise Invalid(
+            f"{text!r} is not a number.", "Write digits, with a point before the decimals: 4.25. No per cent sign."
+        )
+    return Decimal(written)
+
+
 def to_units(amount: Decimal, decimals: int) -> int:
     """Return an amount of whole tokens in smallest units. It may be zero or negative.
 

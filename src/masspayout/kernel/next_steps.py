@@ -34,6 +34,10 @@ class Action(Enum):
     LIST_SERIES = "series list"
     SHOW_SERIES = "series show {}"
 
+    SET_BOND = "bond set {}"
+    SHOW_CALENDAR = "calendar show {} --year {}"
+    ADD_CALENDAR_DAY = "calendar add-day {} DATE TEXT"
+
     LIST_LISTENERS = "listener list"
     ADD_LISTENER = "listener add {}"
     ENABLE_LISTENER = "listener enable {}"
@@ -109,6 +113,15 @@ class Field(Enum):
     REDEMPTION = "--redemption"
     HOST = "--host"
     PORT = "--port"
+    PAR = "--par"
+    RATE = "--rate"
+    COUPONS_A_YEAR = "--frequency"
+    ISSUE_DATE = "--issue"
+    FIRST_COUPON_DATE = "--first-coupon"
+    LAST_COUPON_DATE = "--last-coupon"
+    MATURITY_DATE = "--maturity"
+    FACTOR = "--factor"
+    RECORD_RULE = "--record-rule"
 
 
 @dataclass(frozen=True, slots=True)

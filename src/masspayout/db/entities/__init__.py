@@ -14,6 +14,7 @@ from masspayout.db.entities.idempotency import IdempotentRequest
 from masspayout.db.entities.payers import EntryAnswer, Installation, Payer, PayerBalance, PayerEntry
 from masspayout.db.entities.payouts import Asset, BatchPayout, Distribution, Entitlement, RegisterEntry
 from masspayout.db.entities.sending import Attempt, LedgerSequence
+from masspayout.db.entities.servicing import Bond, BondFactor, CalendarDay
 from masspayout.db.entities.terms import term_columns
 from masspayout.db.entities.webhooks import Webhook, WebhookDelivery, WebhookEvent
 from masspayout.kernel.states import (
@@ -42,6 +43,9 @@ __all__ = [
     "Base",
     "BatchPayout",
     "BatchStatus",
+    "Bond",
+    "BondFactor",
+    "CalendarDay",
     "ContractEvent",
     "DeliveryStatus",
     "Distribution",

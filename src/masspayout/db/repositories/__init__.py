@@ -15,6 +15,8 @@ from masspayout.db.repositories.automatic_payouts import AutomaticPayouts
 from masspayout.db.repositories.background_work import WORKER_ALIVE_SECONDS, BackgroundWork, WorkStatus
 from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.repositories.batch_payouts import BatchPayouts
+from masspayout.db.repositories.bonds import Bonds
+from masspayout.db.repositories.calendar_days import CalendarDays
 from masspayout.db.repositories.claims import Claims
 from masspayout.db.repositories.contract_events import ContractEvents
 from masspayout.db.repositories.distributions import Distributions
@@ -73,6 +75,8 @@ __all__ = [
     "Backlog",
     "BalanceChange",
     "BatchPayouts",
+    "Bonds",
+    "CalendarDays",
     "Claims",
     "ComparedTotals",
     "ContractEvents",
