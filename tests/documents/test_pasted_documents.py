@@ -36,7 +36,7 @@ AFTER_README = ["docs/approvals.md", "docs/audit.md", "docs/automation.md"]
 ON_A_NEW_DATABASE = ["docs/access.md", "docs/dashboard.md"]
 WITH_SERVERS = ["docs/postgresql.md", "docs/sandbox.md", "docs/webhooks.md"]
 RUN_HERE = ["README.md", *AFTER_README, *ON_A_NEW_DATABASE, *WITH_SERVERS]
-RUN_ELSEWHERE = {
+OTHER_TESTS = {
     "docs/api.md": "tests/api/test_serving.py",
     "docs/backup-and-failover.md": "tests/documents/test_backup_document.py",
     "docs/evm.md": "tests/documents/test_evm_document.py",
@@ -145,14 +145,14 @@ def test_every_block_is_run_or_named_with_the_reason(document: str) -> None:
     languages = LANGUAGES | ({""} if document == "docs/commands.md" else set())
     assert [block for block in found if block.language not in languages] == []
     assert (ROOT / document).read_text(encoding="utf-8").count("```") == 2 * len(found)
-    if document not in (*RUN_HERE, *RUN_ELSEWHERE):
+    if document not in (*RUN_HERE, *OTHER_TESTS):
         assert pasteable(document) == []
 
 
 def test_whatever_does_not_run_here_is_there() -> None:
     for document, beginning in NOT_RUN:
         assert len([block for block in blocks(document) if block.text.startswith(beginning)]) == 1, beginning
-    for document, test in RUN_ELSEWHERE.items():
+    for document, test in OTHER_TESTS.items():
         assert f'"{Path(document).name}"' in (ROOT / test).read_text(encoding="utf-8")
 
 

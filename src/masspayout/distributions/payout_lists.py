@@ -147,7 +147,7 @@ async def find(
 
 
 async def was_paid_before(work: UnitOfWork, token: PaymentToken, payout_list: PayoutList, terms: PayoutTerms) -> bool:
-    """Whether the ledger shows payments of this very list that the database does not know."""
+    """Return whether the ledger shows payments of this very list that the database does not know."""
     key = _obligation_keys(token, payout_list, terms)[0]
     return await work.payers.has_unmatched_of(token.payer_account_id, key)
 

@@ -171,11 +171,11 @@ class ReconciliationResponse(ResponseModel):
 
 
 class DistributionRequest(_TermsRequest):
-    """What to pay out. MANUAL waits for `execute`; the others start by themselves, the last two again and again."""
+    """A distribution or series to create. MANUAL starts with `execute`, the others by themselves; two make a series."""
 
 
 class ListQuery(_ListTermsRequest):
-    """What a request says of a payout list beside the list itself, which is the body."""
+    """The terms of a payout list, beside the list itself, which is the body."""
 
     payment_token_id: AccountId | None = Field(
         default=None, description="What a list is paid in; unless given, what the asset pays in."

@@ -15,7 +15,7 @@ else:
 
 
 class SeriesResponse(_TermsResponse):
-    """What makes distributions by itself, on a calendar or whenever money arrives."""
+    """A series, which creates distributions on a calendar or when funds arrive."""
 
     status: SeriesStatus
     created_at: Time | None
