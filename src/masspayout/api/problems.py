@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from masspayout.api.next_steps import over_http, place_of
 from masspayout.kernel import errors
+from masspayout.kernel.invalid_values import own_sentence, requirement, shown
 from masspayout.kernel.logs import conceal
 
 _log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class FieldProblem(BaseModel):
     """An error of one value, or of one row of a file."""
 
     where: str = Field(description="The field, parameter or line.", examples=["body.amount"])
-    what: str = Field(description="The error.", examples=["Field required"])
+    what: str = Field(description="The error.", examples=["It is missing. Add it."])
 
 
 class Problem(BaseModel):
@@ -116,14 +117,26 @@ def _invalid_request(request: Request, error: RequestValidationError) -> JSONRes
     if any(each["type"] == "json_invalid" for each in error.errors()):
         return _response(request, 400, "The body is not well-formed JSON.", _NEXT_STEPS[400], found=found)
     names = ", ".join(dict.fromkeys(each.where for each in found))
-    return _response(
-        request, 422, f"The request is wrong in: {names}.", "Fix what errors names, and send it again.", found=found
-    )
+    detail = f"{names}: {found[0].what}" if len(found) == 1 else f"The request is wrong in: {names}."
+    return _response(request, 422, detail, "Fix what errors names, and send it again.", found=found)
 
 
 def _field_problem(problem: Mapping[str, Any]) -> FieldProblem:
     where = ".".join(str(part) for part in problem["loc"]) or "body"
-    return FieldProblem(where=where, what=str(problem["msg"]).removeprefix("Value error, "))
+    return FieldProblem(where=where, what=_fault_of(problem))
+
+
+def _fault_of(problem: Mapping[str, Any]) -> str:
+    """Return the sentences on a wrong value. A body that is no JSON is not repeated."""
+    if problem["type"] == "missing":
+        return "It is missing. Add it."
+    if problem["type"] == "extra_forbidden":
+        return "There is no such field. Leave it out."
+    sentence = own_sentence(problem)
+    if sentence is not None:
+        return sentence
+    allowed = f"Use {requirement(problem)}."
+    return allowed if problem["type"] == "json_invalid" else f"It cannot be {shown(problem['input'])}. {allowed}"
 
 
 def _fields_at_fault(error: errors.MassPayoutError) -> list[FieldProblem] | None:

@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsConfigDict
 
 from masspayout.kernel.errors import Invalid
+from masspayout.kernel.invalid_values import own_sentence, requirement
 from masspayout.kernel.text import is_utf8
 from masspayout.settings.access import AccessSettings
 from masspayout.settings.control import ControlSettings
@@ -72,10 +73,12 @@ class Settings(
         return self.ledger == "evm"
 
 
-def _reason(message: str) -> str:
+def _reason(problem: ErrorDetails) -> str:
     """Return the fault of a setting, as a part of a sentence."""
-    reason = message.removeprefix("Value error, ").rstrip(".")
-    return reason[:1].lower() + reason[1:]
+    sentence = own_sentence(problem)
+    if sentence is None:
+        return f"use {requirement(problem)}"
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
 def _shown(problem: ErrorDetails) -> str:
@@ -96,8 +99,7 @@ def load_settings() -> Settings:
         raise Invalid("The file .env is not UTF-8 text.", "Save it as UTF-8.") from None
     except ValidationError as error:
         wrong = "; ".join(
-            f"{str(problem['loc'][0]).upper()}={_shown(problem)}: {_reason(problem['msg'])}"
-            for problem in error.errors()
+            f"{str(problem['loc'][0]).upper()}={_shown(problem)}: {_reason(problem)}" for problem in error.errors()
         )
         raise Invalid(
             f"The settings are wrong: {wrong}.",

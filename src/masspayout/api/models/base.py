@@ -1,5 +1,6 @@
 """The base of all models: the forms of amounts, times and texts in JSON."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
@@ -18,6 +19,7 @@ from pydantic import (
 from masspayout.api.next_steps import over_http
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import Invalid
+from masspayout.kernel.invalid_values import shown
 from masspayout.kernel.next_steps import NextStep
 
 _AMOUNT_FORM = r"^[0-9]{1,30}(\.[0-9]{1,18})?$"
@@ -50,6 +52,12 @@ def _account_id(text: str) -> str:
         raise ValueError(str(error)) from None
 
 
+def _amount(text: str) -> str:
+    if re.fullmatch(_AMOUNT_FORM, text, re.ASCII) is None:
+        raise ValueError(f"{shown(text)} is not an amount. Use digits with a point, such as 250000.00.")
+    return text
+
+
 def _in_utc(time: datetime) -> datetime:
     if not _EARLIEST <= time <= _LATEST:
         raise ValueError("it lies before 1970 or after 2900")
@@ -74,7 +82,11 @@ Amount = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "examples": ["1250.750000"]}),
 ]
 Count = Annotated[int, Field(ge=0)]
-RequestAmount = Annotated[str, Field(pattern=_AMOUNT_FORM, examples=["250000.00"])]
+RequestAmount = Annotated[
+    str,
+    AfterValidator(_amount),
+    WithJsonSchema({"type": "string", "pattern": _AMOUNT_FORM, "examples": ["250000.00"]}),
+]
 
 # A time in UTC.
 Time = Annotated[
