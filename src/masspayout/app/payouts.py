@@ -256,10 +256,11 @@ class Payouts(Servicing):
     # Looked at, and proven
 
     async def find(self, reference: str) -> Distribution:
-        """Return a distribution by its id as somebody wrote it, with its asset.
+        """Return a distribution by its id, the beginning of that or ``latest`` as somebody wrote it, with its asset.
 
         Raises:
-            NotFound: There is none, or that is no id.
+            Invalid: Several ids begin with the reference.
+            NotFound: There is no such distribution.
         """
         async with self._context.database.unit_of_work() as work:
             return await distributions.find(work, reference)

@@ -222,12 +222,13 @@ async def _make_occurrences_of(database: Database, series_id: uuid.UUID, now: da
 
 
 async def find(work: UnitOfWork, reference: str) -> Series:
-    """Return a series by its id.
+    """Return a series by its id, the beginning of that, or ``latest``.
 
     Raises:
-        NotFound: There is none, or the reference is no id.
+        Invalid: Several ids begin with the reference.
+        NotFound: There is no such series.
     """
-    return await work.series.get_by_text(reference)
+    return await work.series.get_by_reference(reference)
 
 
 async def find_next_time(work: UnitOfWork, series: Series) -> datetime | None:

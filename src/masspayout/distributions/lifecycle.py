@@ -163,17 +163,15 @@ async def cancel(work: UnitOfWork, distribution_id: uuid.UUID) -> None:
 
 
 async def find(work: UnitOfWork, reference: str | uuid.UUID) -> Distribution:
-    """Return a distribution by its id, or by its id as somebody wrote it, with its asset.
+    """Return a distribution by its id, by the beginning of that or ``latest`` as somebody wrote it, with its asset.
 
     Raises:
-        NotFound: There is none, or the reference is no id.
+        Invalid: Several ids begin with the reference.
+        NotFound: There is no such distribution.
     """
-    try:
-        distribution_id = reference if isinstance(reference, uuid.UUID) else uuid.UUID(reference)
-        found = await work.distributions.find_by_id(distribution_id, with_asset=True)
-    except ValueError:
-        found = None
+    repository = work.distributions
+    distribution_id = reference if isinstance(reference, uuid.UUID) else await repository.find_id(reference)
+    found = await repository.find_by_id(distribution_id, with_asset=True)
     if found is None:
-        shown = reference if isinstance(reference, uuid.UUID) else repr(reference)
-        raise NotFound(f"There is no payout {shown}.", "List them with: ", Action.LIST_DISTRIBUTIONS)
+        raise NotFound(f"There is no payout {distribution_id}.", "List them with: ", Action.LIST_DISTRIBUTIONS)
     return found

@@ -13,6 +13,11 @@ _ADDRESS = re.compile(r"0[xX][0-9a-fA-F]{40}", re.ASCII)
 _ZERO_ADDRESS = "0x" + "0" * 40
 
 
+def is_account_id(text: str) -> bool:
+    """Return True for the form of an account, token or contract id, which no symbol and no other id has."""
+    return bool(_ENTITY_NUMBER.fullmatch(text.strip()) or _ADDRESS.fullmatch(text.strip()))
+
+
 def canonical_account_id(text: str, *, what: str = "account id") -> str:
     """Return the one spelling of an account, token or contract id.
 

@@ -4,12 +4,13 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager, joinedload
 
 from masspayout.db.entities import ApiToken, LoginLink, LoginSession, LoginThrottle, User
+from masspayout.db.repositories import references
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import UtcTimestamp, uuid7
 from masspayout.kernel.next_steps import Action
@@ -87,6 +88,27 @@ class ApiTokens(Repository[ApiToken]):
         """Return the token with this prefix, with its user."""
         query = select(ApiToken).where(ApiToken.prefix == prefix).options(joinedload(ApiToken.owner))
         return await self.session.scalar(query)
+
+    async def get_by_reference(self, reference: str) -> ApiToken:
+        """Return a token by its id, by the prefix of its text, by the beginning of either, or by ``latest``.
+
+        Raises:
+            Invalid: Several tokens fit.
+            NotFound: No token fits.
+        """
+        digits = references.prefix_of(reference)
+        if digits is None:
+            return await super().get_by_reference(reference)
+        # No hexadecimal digit comes after "g", in any collation.
+        by_prefix = and_(ApiToken.prefix >= digits, ApiToken.prefix < f"{digits}g")
+        query = select(ApiToken).where(or_(by_prefix, ApiToken.id.between(*references.id_range(digits))))
+        found = (await self.session.scalars(query.order_by(ApiToken.prefix).limit(references.MOST_CANDIDATES))).all()
+        if len(found) > 1:
+            subject = f"Several tokens begin with {reference!r}"
+            raise references.ambiguous(subject, [token.prefix for token in found], references.TYPE_MORE)
+        if not found:
+            raise references.not_found(self.noun, reference, self.listed_by)
+        return found[0]
 
     async def revoke(self, token_id: uuid.UUID, now: datetime) -> bool:
         """Revoke a token for ever. False when it is revoked already."""

@@ -9,8 +9,10 @@ from sqlalchemy import func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from masspayout.db.entities import Asset, SyncStatus
+from masspayout.db.repositories import references
 from masspayout.db.repositories.base import Page, Repository, read_page
 from masspayout.db.types import UtcTimestamp, uuid7
+from masspayout.kernel.account_ids import is_account_id
 from masspayout.kernel.errors import NotFound
 from masspayout.kernel.next_steps import Action
 
@@ -27,17 +29,15 @@ class Assets(Repository[Asset]):
         return await self.session.scalar(select(Asset).where(Asset.token_id == token_id))
 
     async def get_by_reference(self, reference: str) -> Asset:
-        """Return an asset by its token id or its UUID.
+        """Return an asset by its token id, its symbol in any case, its id, the beginning of that, or ``latest``.
 
         Raises:
+            Invalid: Several assets have this symbol, or several ids begin with the reference.
             NotFound: There is no such asset.
         """
         asset = await self.find_by_token_id(reference.strip().lower())
-        if asset is None:
-            try:
-                asset = await self.find_by_id(uuid.UUID(reference))
-            except ValueError:
-                asset = None
+        if asset is None and not is_account_id(reference):
+            asset = await self._find_by_symbol(reference) or await self._find_by_id_or_latest(reference)
         if asset is None:
             raise NotFound(
                 f"There is no asset {reference!r}.",
@@ -47,6 +47,20 @@ class Assets(Repository[Asset]):
                 Action.IMPORT_ASSET.on(reference),
             )
         return asset
+
+    async def _find_by_symbol(self, symbol: str) -> Asset | None:
+        query = select(Asset).where(func.lower(Asset.symbol) == func.lower(symbol.strip())).order_by(Asset.token_id)
+        found = (await self.session.scalars(query.limit(references.MOST_CANDIDATES))).all()
+        if len(found) > 1:
+            subject = f"Several tokens have the symbol {symbol!r}"
+            raise references.ambiguous(
+                subject, [asset.token_id for asset in found], "Give the token id of the one you mean."
+            )
+        return found[0] if found else None
+
+    async def _find_by_id_or_latest(self, reference: str) -> Asset | None:
+        asset_id = await references.find_id(self.session, Asset, reference)
+        return None if asset_id is None else await self.find_by_id(asset_id)
 
     async def search(self, contains: str, page: int = 1, limit: int = 25) -> Page[Asset]:
         """Return one page of the assets whose name, symbol or token id contains some text, by name."""

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.base import Executable
 
 from masspayout.db.entities import Base
+from masspayout.db.repositories import references
 from masspayout.kernel.errors import DatabaseForgot, NotFound
 from masspayout.kernel.next_steps import Action, Part
 
@@ -76,19 +77,28 @@ class Repository(Generic[Entity]):
             raise NotFound(f"There is no {self.noun} {entity_id}.", *self._see_list())
         return found
 
-    async def get_by_text(self, reference: str) -> Entity:
-        """Return one row by the text of its id.
+    async def find_id(self, reference: str) -> uuid.UUID:
+        """Return the id of the row that a person means by an id, the beginning of one, or ``latest``.
+
+        A whole id is returned as it is: the row may be missing.
 
         Raises:
-            NotFound: There is no such row, or the text is no id.
+            Invalid: Several ids begin with the reference.
+            NotFound: No row fits.
         """
-        try:
-            found = await self.find_by_id(uuid.UUID(reference))
-        except ValueError:
-            found = None
+        found = await references.find_id(self.session, self.entity, reference)
         if found is None:
-            raise NotFound(f"There is no {self.noun} {reference!r}.", *self._see_list())
+            raise references.not_found(self.noun, reference, self.listed_by)
         return found
+
+    async def get_by_reference(self, reference: str) -> Entity:
+        """Return one row by its id, the beginning of that, or ``latest``.
+
+        Raises:
+            Invalid: Several ids begin with the reference.
+            NotFound: No row fits.
+        """
+        return await self.get(await self.find_id(reference))
 
     async def _lock_by_id(self, entity_id: uuid.UUID) -> Entity:
         """Lock and read one row of a table whose rows are never deleted.

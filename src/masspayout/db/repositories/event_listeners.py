@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from masspayout.db.entities import EventListener
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import uuid7
+from masspayout.kernel.account_ids import canonical_account_id, is_account_id
 from masspayout.kernel.errors import NotFound
 from masspayout.kernel.next_steps import Action
 
@@ -60,6 +61,17 @@ class EventListeners(Repository[EventListener]):
                 f"There is no listener for {contract_id}.", "Add one with: ", Action.ADD_LISTENER.on(contract_id)
             )
         return found
+
+    async def get_by_reference(self, reference: str) -> EventListener:
+        """Return a listener by its contract, its id, the beginning of that, or ``latest``.
+
+        Raises:
+            Invalid: Several ids begin with the reference.
+            NotFound: No listener fits.
+        """
+        if is_account_id(reference):
+            return await self.get_by_contract_id(canonical_account_id(reference, what="contract id"))
+        return await super().get_by_reference(reference)
 
     async def add(self, contract_id: str, since_nanos: int | None) -> EventListener | None:
         """Add a listener to a contract's events after a time; nothing when there is one already."""

@@ -276,6 +276,11 @@ class Payers(Repository[Payer]):
         )
         return [(entry, distribution_id) for entry, distribution_id in await self.session.execute(query)]
 
+    async def count_entries(self, payer_id: uuid.UUID) -> int:
+        """Return the number of entries of a statement."""
+        query = select(func.count()).select_from(PayerEntry).where(PayerEntry.payer_id == payer_id)
+        return await self.session.scalar(query) or 0
+
     async def find_entries(self, transaction_id: str) -> Sequence[PayerEntry]:
         """Return the entries of one transaction: one for each token that it moved."""
         query = select(PayerEntry).where(PayerEntry.transaction_id == transaction_id).order_by(PayerEntry.token_id)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import joinedload
 
 from masspayout.db import advisory_locks
 from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery, WebhookEvent
+from masspayout.db.repositories import references
 from masspayout.db.repositories.base import Page, Repository, read_page
 from masspayout.db.types import UtcTimestamp
 from masspayout.kernel.errors import NotFound
@@ -219,6 +220,18 @@ class Webhooks(Repository[Webhook]):
         found = await self.session.get(WebhookDelivery, delivery_id, options=options, populate_existing=True)
         if found is None:
             raise NotFound(f"There is no delivery {delivery_id}.", "List them with: ", Action.LIST_DELIVERIES)
+        return found
+
+    async def find_delivery_id(self, reference: str) -> uuid.UUID:
+        """Return the id of a delivery by itself, the beginning of it, or ``latest``.
+
+        Raises:
+            Invalid: Several ids begin with the reference.
+            NotFound: No delivery fits.
+        """
+        found = await references.find_id(self.session, WebhookDelivery, reference, [WebhookDelivery.id.desc()])
+        if found is None:
+            raise references.not_found("delivery", reference, Action.LIST_DELIVERIES)
         return found
 
     async def find_deliveries(

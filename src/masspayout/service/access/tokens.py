@@ -7,8 +7,7 @@ from masspayout import audit
 from masspayout.db.entities import ApiToken
 from masspayout.db.session import Database
 from masspayout.db.unit_of_work import UnitOfWork
-from masspayout.kernel.errors import Conflict, Invalid, NotAuthenticated, NotFound
-from masspayout.kernel.next_steps import Action
+from masspayout.kernel.errors import Conflict, Invalid, NotAuthenticated
 from masspayout.kernel.roles import Role
 from masspayout.service.access.identities import Identity
 from masspayout.service.access.secrets import SecretKind, matches, new_secret, prefix_of
@@ -64,20 +63,13 @@ async def create_token(
 
 
 async def find_token(work: UnitOfWork, reference: str) -> ApiToken:
-    """Return a token by its id, or by the prefix of its text.
+    """Return a token by its id, by the prefix of its text, by the beginning of either, or by ``latest``.
 
     Raises:
+        Invalid: Several tokens fit.
         NotFound: There is no such token.
     """
-    tokens = work.api_tokens
-    try:
-        found = await tokens.find_by_id(uuid.UUID(reference))
-    except ValueError:
-        found = None
-    found = found or await tokens.find_by_prefix(reference)
-    if found is None:
-        raise NotFound("There is no such token.", "List the tokens with: ", Action.LIST_TOKENS)
-    return found
+    return await work.api_tokens.get_by_reference(reference)
 
 
 async def revoke_token(work: UnitOfWork, token: ApiToken) -> None:

@@ -89,12 +89,13 @@ async def set_enabled(database: Database, webhook_id: uuid.UUID, *, enabled: boo
 
 
 async def find(work: UnitOfWork, reference: str) -> Webhook:
-    """Return a target by its id.
+    """Return a target by its id, the beginning of that, or ``latest``.
 
     Raises:
-        NotFound: There is no such target, or the reference is no id.
+        Invalid: Several ids begin with the reference.
+        NotFound: There is no such target.
     """
-    return await work.webhooks.get_by_text(reference)
+    return await work.webhooks.get_by_reference(reference)
 
 
 async def send_again(database: Database, delivery_id: uuid.UUID) -> None:
