@@ -102,7 +102,7 @@ def test_a_dividend_is_created_reviewed_paid_mended_and_proven(shop: CommandLine
     (failed,) = values(shop, "distribution", "holders", dividend, "--failed")["items"]
     assert (failed["account_id"], failed["payment_amount"], failed["paid"]) == (FROZEN, "100.000000", False)
     assert failed["failure_code"] == "ACCOUNT_FROZEN_FOR_TOKEN"
-    (batch,) = values(shop, "distribution", "batches", dividend)
+    (batch,) = values(shop, "distribution", "batches", dividend)["items"]
     assert (batch["status"], batch["successful_payments"], batch["failed_payments"]) == ("FAILED", 2, 1)
 
     shop("sandbox", "unfreeze", FROZEN, TOKEN)

@@ -6,16 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from sqlalchemy import URL
 from typer.testing import CliRunner
 
 from databases import fresh_database
-from masspayout.cli.sandbox import app
+from masspayout.cli import sandbox, sandbox_accounts
 from masspayout.kernel.errors import Conflict, Invalid, InvalidRows, NotFound
 
 ACCOUNT = "0x" + "ab" * 20
 TOKEN = "0.0.5000"
 Command = Callable[..., str]
+
+app = typer.Typer()
+app.add_typer(sandbox.app)
+app.add_typer(sandbox_accounts.app)
 
 
 @pytest.fixture(scope="module")
@@ -150,12 +155,13 @@ def test_faults_are_set_one_by_one_and_switched_off(command: Command) -> None:
 
 def test_transactions_are_listed_newest_first(command: Command, token: str) -> None:
     command("deposit", TOKEN, "1.5")
-    listed = json.loads(command("transactions", "--json"))
+    listed = json.loads(command("transactions", "--json"))["items"]
     assert [(one["kind"], one["amount"], one["paid"]) for one in listed] == [
         ("DEPOSIT", "1.500000", 1),
         ("CREATE", "500.500000", 1),
     ]
-    assert len(json.loads(command("transactions", "--limit", "1", "--json"))) == 1
+    newest = json.loads(command("transactions", "--limit", "1", "--json"))
+    assert (len(newest["items"]), newest["total"]) == (1, 2)
 
 
 def test_the_clock_is_advanced_and_never_set_back(command: Command) -> None:

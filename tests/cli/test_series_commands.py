@@ -106,7 +106,7 @@ SCHEDULED, AUTOMATIC = ("--execution", "SCHEDULED"), ("--execution", "AUTOMATIC"
         ((*TERMS, *DAILY, "--start", YESTERDAY), "has passed: it is"),
         ((*TERMS, "--execution", "RECURRING", *START), "Missing --frequency for --execution RECURRING"),
         ((*TERMS, "--frequency", "DAILY"), "--frequency makes no sense with --execution MANUAL."),
-        ((*TERMS, *DAILY, *START, "--frequency", "DECENNIAL"), "'DECENNIAL' is not one of"),
+        ((*TERMS, *DAILY, *START, "--frequency", "DECENNIAL"), "--frequency cannot be 'DECENNIAL'."),
         ((*TERMS, *DAILY, *START, "--zone", "Europe/Atlantis"), "'Europe/Atlantis' is not a time zone."),
         ((*TERMS, *SCHEDULED, "--at", "2042-01-31", "--zone", "Mars"), "'Mars' is not a time zone."),
         ((*TERMS, *DAILY, *START, "--end", "2042-01-30"), "before it starts"),

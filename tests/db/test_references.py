@@ -2,11 +2,14 @@
 
 import json
 import uuid
+from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy import URL, text
+from sqlalchemy import URL, event
 
 from databases import run_sql
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import Webhook
 from masspayout.db.session import Database
 from masspayout.kernel.errors import Invalid, NotFound
@@ -79,17 +82,17 @@ async def test_a_long_table_is_not_read_for_the_beginning_of_an_id(database: Dat
         f"SELECT gen_random_uuid(), 'u', '{{}}', 's', true FROM generate_series(1, {MANY})",
         "ANALYZE webhook",
     )
-    async with database.unit_of_work() as work:
-        statements: list[str] = []
-        connection = await work.connection()
-        raw = await connection.get_raw_connection()
-        assert raw.driver_connection is not None
-        await work.execute(text("LOAD 'auto_explain'"))
-        for setting in ("log_min_duration = 0", "log_format = 'json'", "log_level = 'notice'"):
-            await work.execute(text(f"SET LOCAL auto_explain.{setting}"))
-        raw.driver_connection.add_notice_handler(lambda notice: statements.append(str(notice.message_primary)))
-        with pytest.raises(NotFound):
-            await work.webhooks.get_by_reference("0197f000")
-    (plan,) = [json.loads(each[each.index("{") :])["Plan"] for each in statements]
-    assert "Seq Scan" not in json.dumps(plan)
-    assert "webhook_pkey" in json.dumps(plan)
+    statements: list[tuple[str, Any]] = []
+
+    def record(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        statements.append((statement, parameters))
+
+    event.listen(database._engine.sync_engine, "before_cursor_execute", record)
+    with pytest.raises(NotFound):
+        await found(database, "0197f000")
+    ((statement, parameters),) = [each for each in statements if "webhook" in each[0]]
+    with psycopg.connect(**connect_arguments(database_url)) as connection:
+        explained = connection.execute(f"EXPLAIN (FORMAT JSON) {statement}".encode(), parameters).fetchall()
+    plan = json.dumps(explained)
+    assert "webhook_pkey" in plan
+    assert "Seq Scan" not in plan

@@ -295,7 +295,7 @@ def test_only_the_command_line_prints() -> None:
     assert not prints
 
 
-KNOW_THE_ADAPTERS = {"runtime.py", "cli/sandbox.py", "cli/demo.py"}
+KNOW_THE_ADAPTERS = {"runtime.py", "cli/sandbox.py", "cli/sandbox_accounts.py", "cli/demo.py"}
 NO_ADAPTERS = {f"masspayout.ledger.{name}" for name in ("contract_offers", "failures", "identity", "port")}
 
 

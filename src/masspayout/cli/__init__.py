@@ -18,11 +18,12 @@ from masspayout.kernel.text import is_utf8
 if TYPE_CHECKING:
     from importlib import metadata
 
-    from masspayout.cli import output
+    from masspayout.cli import output, usage
 else:
-    # --help and completion need neither, and would take twice as long with them.
+    # --help and completion need none of them, and would take twice as long with them.
     metadata = deferred("importlib.metadata")
     output = deferred("masspayout.cli.output")
+    usage = deferred("masspayout.cli.usage")
 
 app = typer.Typer(
     name="masspayout",
@@ -60,10 +61,16 @@ def main() -> None:
     try:
         _require_text(sys.argv[1:])
         with acting_as(operating_system_user()):
-            app(prog_name="masspayout")
+            status = app(prog_name="masspayout", standalone_mode=False)
+        sys.exit(status or 0)
     except MassPayoutError as error:
         output.show_error(error)
         sys.exit(error.exit_code)
+    except typer.TyperException as found:
+        sys.exit(_show_usage(found))
+    except typer.Abort:
+        output.err.print("Stopped: nothing was done.")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
@@ -72,6 +79,17 @@ def main() -> None:
         output.err.print(f"[bold red]error:[/] The output cannot be written: {error.strerror}.")
         output.err.print("[bold]hint:[/] Make room there, then run the command again: it goes on where it stopped.")
         sys.exit(1)
+
+
+def _show_usage(found: typer.TyperException) -> int:
+    """Show a usage error in our words, or the help of a group that was named without a command."""
+    text = usage.help_instead(found)
+    if text is not None:
+        typer.echo(text, err=True)
+        return 2
+    error = usage.usage_error(found)
+    output.show_error(error)
+    return error.exit_code
 
 
 def _write_anything() -> None:

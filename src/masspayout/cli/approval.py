@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from masspayout.cli.options import DistributionArgument
-from masspayout.cli.output import out, show_fields
+from masspayout.cli.arguments import DistributionArgument
+from masspayout.cli.output import JsonOption, err, out, show_fields, show_outcome
 from masspayout.cli.session import with_payouts
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.payout_terms import OWN_WORDS
@@ -21,28 +21,29 @@ def approve(
         str | None,
         typer.Option("--hash", help="The register hash that you reviewed; without it you are shown one and asked."),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Approve a payout by its register hash. Its creator cannot, and each person counts once."""
     shown = with_payouts(lambda payouts: payouts.find(distribution))
-    show_fields(
-        {
-            "distribution": shown.id,
-            **{name: getattr(shown, name) for name in OWN_WORDS},
-            "created by": shown.created_by_name,
-            "pays": None if shown.total_amount is None else f"{shown.total_amount:,f} of {shown.payment_token_id}",
-            "to": None if shown.payable_count is None else f"{shown.payable_count:,} holders",
-            "register hash": shown.register_hash,
-        }
-    )
+    fields = {
+        "distribution": shown.id,
+        **{name: getattr(shown, name) for name in OWN_WORDS},
+        "created by": shown.created_by_name,
+        "pays": None if shown.total_amount is None else f"{shown.total_amount:,f} of {shown.payment_token_id}",
+        "to": None if shown.payable_count is None else f"{shown.payable_count:,} holders",
+        "register hash": shown.register_hash,
+    }
+    show_fields(fields, console=err if as_json else out)
     if register_hash is None and shown.register_hash is not None:
         if not sys.stdin.isatty():
             raise Invalid("Missing --hash: the register hash to approve.", f"Add --hash {shown.register_hash}")
-        typer.confirm("Approve it?", abort=True)
+        typer.confirm("Approve it?", abort=True, err=as_json)
     approved_hash = register_hash or shown.register_hash or ""
     count = with_payouts(lambda payouts: payouts.approve(shown.id, approved_hash))
     if not count.is_complete:
-        out.print(f"Approved. It {count.sentence}.")
+        sentence = f"Approved. It {count.sentence}."
     elif shown.scheduled_time is not None:
-        out.print("Approved. Nothing is missing: a worker starts it now.")
+        sentence = "Approved. Nothing is missing: a worker starts it now."
     else:
-        out.print(f"Approved. Nothing is missing. Pay it: masspayout distribution execute {shown.id}")
+        sentence = f"Approved. Nothing is missing. Pay it: masspayout distribution execute {shown.id}"
+    show_outcome({"id": shown.id, "approvals": count.given, "required": count.required}, sentence, as_json=as_json)

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from masspayout.cli.options import AssetArgument, LimitOption, PageOption
+from masspayout.cli.arguments import AssetArgument
+from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list
 from masspayout.cli.session import with_context
 from masspayout.cli.transaction import in_transaction

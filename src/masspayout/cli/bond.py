@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from masspayout.cli.options import AssetArgument
+from masspayout.cli.arguments import AssetArgument
 from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_table, writing_as_it_is
 from masspayout.cli.session import with_payouts
 from masspayout.cli.times import parse_date

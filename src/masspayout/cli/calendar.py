@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from masspayout.cli.output import JsonOption, out, show_json, show_table
+from masspayout.cli.output import JsonOption, show_json, show_outcome, show_table
 from masspayout.cli.session import with_payouts
 from masspayout.cli.times import parse_date
 
@@ -38,14 +38,17 @@ def add_day(
     name: NameArgument,
     day: DayArgument,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The name of the day.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Add a day without business to a calendar. A code that nobody knows begins a calendar of your own."""
     added = with_payouts(lambda payouts: payouts.add_calendar_day(name, parse_date(day), text))
-    out.print(f"Added: {added.calendar} does no business on {added.day}. Dates that are fixed already stay.")
+    sentence = f"Added: {added.calendar} does no business on {added.day}. Dates that are fixed already stay."
+    show_outcome({"name": added.calendar, "day": added.day, "text": text}, sentence, as_json=as_json)
 
 
 @app.command("remove-day")
-def remove_day(name: NameArgument, day: DayArgument) -> None:
+def remove_day(name: NameArgument, day: DayArgument, as_json: JsonOption = False) -> None:
     """Remove a day that somebody added to a calendar."""
     text = with_payouts(lambda payouts: payouts.remove_calendar_day(name, parse_date(day)))
-    out.print(f"Removed {text} from {name.upper()}. Dates that are fixed already stay.", markup=False)
+    sentence = f"Removed {text} from {name.upper()}. Dates that are fixed already stay."
+    show_outcome({"name": name.upper(), "day": parse_date(day), "text": text}, sentence, as_json=as_json)

@@ -9,10 +9,18 @@ import importlib
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from masspayout.kernel.deferred import deferred
+
+if TYPE_CHECKING:
+    from masspayout.cli import usage
+else:
+    usage = deferred("masspayout.cli.usage")
 
 
 class _Command(NamedTuple):
@@ -238,30 +246,31 @@ _TABLE: Mapping[str, _Command | _Group] = {
             "token": _Command("sandbox", "Create a token and hand it out."),
             "deposit": _Command("sandbox", "Mint tokens into an account, or let another account pay them."),
             "emit": _Command("sandbox", "Emit an event of a contract, for a listener to read."),
-            "freeze": _Command("sandbox", "Freeze an account: it neither receives nor sends the token."),
-            "unfreeze": _Command("sandbox", "Undo freeze."),
+            "freeze": _Command("sandbox_accounts", "Freeze an account: it neither receives nor sends the token."),
+            "unfreeze": _Command("sandbox_accounts", "Undo freeze."),
             "associate": _Command(
-                "sandbox", "Associate an account with a token. New accounts need it not: their first transfer does it."
+                "sandbox_accounts",
+                "Associate an account with a token. New accounts need it not: their first transfer does it.",
             ),
             "dissociate": _Command(
-                "sandbox", "Dissociate an account from a token: it refuses transfers. It keeps what it holds."
+                "sandbox_accounts", "Dissociate an account from a token: it refuses transfers. It keeps what it holds."
             ),
             "delete": _Command(
-                "sandbox",
+                "sandbox_accounts",
                 "Delete an account, for ever. A deleted account has no token left, so TOKEN_ID is only checked.",
             ),
             "account": _Command(
-                "sandbox",
+                "sandbox_accounts",
                 "Show an account of the sandbox. Accounts are created by their first transfer.",
             ),
-            "balance": _Command("sandbox", "Show the balance of an account in a token."),
+            "balance": _Command("sandbox_accounts", "Show the balance of an account in a token."),
             "transactions": _Command("sandbox", "List the newest transactions."),
             "faults": _Command(
                 "sandbox", "Set faults of the ledger: those named change, the others stay, and all are shown."
             ),
             "advance": _Command("sandbox", "Move the ledger's clock ahead, for every process."),
-            "pause": _Command("sandbox", "Pause a token: it cannot be transferred."),
-            "unpause": _Command("sandbox", "Undo pause."),
+            "pause": _Command("sandbox_accounts", "Pause a token: it cannot be transferred."),
+            "unpause": _Command("sandbox_accounts", "Undo pause."),
         },
     ),
 }
@@ -288,6 +297,8 @@ class LazyCommand(TyperCommand):
         above.add_typer(app, name="app")
         group: Any = typer.main.get_group(above).commands["app"]
         command: TyperCommand | TyperGroup = group.commands[self.name]
+        for parameter in command.params:
+            _take_any_case(parameter)
         return command
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
@@ -295,7 +306,22 @@ class LazyCommand(TyperCommand):
         return self.load().make_context(info_name, args, parent, **extra)
 
 
-class _TableGroup(TyperGroup):
+class CommandGroup(TyperGroup):
+    """Commands under one name."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is named first.
+
+        Raises:
+            Invalid: There is no such command.
+        """
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
+            raise usage.no_such_command(name, ctx.command_path, get_close_matches(name, self.commands))
+        return super().resolve_command(ctx, args)
+
+
+class _TableGroup(CommandGroup):
     """Commands under one name, all of them from the table."""
 
     def __init__(self, **attributes: Any) -> None:
@@ -316,6 +342,14 @@ def _made(name: str, entry: _Command | _Group) -> LazyCommand | TyperGroup:
         return LazyCommand(name, entry)
     commands = {each: LazyCommand(each, its_entry) for each, its_entry in entry.commands.items()}
     return _TableGroup(name=name, help=entry.help, commands=commands, no_args_is_help=True, rich_markup_mode=None)
+
+
+def _take_any_case(parameter: Any) -> None:
+    """Let a value of an enumeration be typed in any case. The help shows the values as they are."""
+    described = parameter.type_descriptor
+    if described.is_choice:
+        parameter.metavar = parameter.metavar or f"[{'|'.join(map(str, described.choices))}]"
+        described.parameter_info.case_sensitive = False
 
 
 @contextmanager

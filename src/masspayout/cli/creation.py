@@ -8,9 +8,9 @@ import typer
 
 from masspayout.app import Payouts
 from masspayout.automation import series
+from masspayout.cli.arguments import AssetArgument
 from masspayout.cli.csv_import import read_payout_list_file
 from masspayout.cli.distribution_list import distribution_fields
-from masspayout.cli.options import AssetArgument
 from masspayout.cli.output import JsonOption, out, show_fields, show_json
 from masspayout.cli.series import series_fields
 from masspayout.cli.session import with_context
@@ -28,7 +28,7 @@ ListOption = Annotated[Path | None, typer.Option("--list", help="A CSV of accoun
 @app.command()
 @with_term_options(term for term in TERMS.values() if term.is_divided)
 def create(asset: AssetArgument, typed: Typed, payout_list: ListOption = None, as_json: JsonOption = False) -> None:
-    """Create a distribution, for review: nothing is paid yet. RECURRING and AUTOMATIC create a series of them."""
+    """Create a payout, for review: nothing is paid yet. RECURRING and AUTOMATIC create a series of them."""
     if payout_list is not None:
         _check_beside_list(typed)
         terms = read_terms({name: value for name, value in typed.items() if TERMS[name].is_listed})

@@ -1,11 +1,12 @@
 """``masspayout db``: the schema of the database, up and down."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from sqlalchemy import URL
 
-from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table
+from masspayout.cli.output import JsonOption, err, out, run, show_fields, show_json, show_list, show_outcome, show_table
 from masspayout.db import migrations
 from masspayout.db.migrations import Revision, SchemaState
 from masspayout.db.opening import database_url
@@ -27,15 +28,15 @@ _STATES = {
 @app.command()
 def upgrade(
     revision: Annotated[str, typer.Argument(metavar="[REV]", help="How far up: a revision, +1, or head.")] = "head",
+    as_json: JsonOption = False,
 ) -> None:
     """Migrate the database up. One that holds the five tables already is taken over with every row."""
     url = _url()
     for name in migrations.status(url).others:
-        out.print(f'The table "{name}" is of another product, and left alone.', markup=False)
+        err.print(f'The table "{name}" is of another product, and left alone.', markup=False)
     applied = migrations.upgrade(url, revision)
-    _show_steps(
-        "Applied", applied, otherwise=f"Nothing to do: the database {url.database} is at this revision already."
-    )
+    nothing = f"Nothing to do: the database {url.database} is at this revision already."
+    _show_steps("Applied", applied, otherwise=nothing, as_json=as_json)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -43,33 +44,38 @@ def downgrade(
     revision: Annotated[
         str, typer.Argument(metavar="[REV]", help="How far down: a revision, -1, or base (which drops all tables).")
     ] = "-1",
+    as_json: JsonOption = False,
 ) -> None:
     """Take migrations back, with the data in what they had added."""
     url = _url()
     taken_back = migrations.downgrade(url, revision)
-    _show_steps("Took back", taken_back, otherwise=f"Nothing to do: {url.database} is at this revision already.")
+    nothing = f"Nothing to do: {url.database} is at this revision already."
+    _show_steps("Took back", taken_back, otherwise=nothing, as_json=as_json)
 
 
 @app.command()
-def generate(message: MessageOption) -> None:
+def generate(message: MessageOption, as_json: JsonOption = False) -> None:
     """Write a migration with what the entities have and the database lacks."""
-    out.print(f"Wrote {migrations.generate(_url(), message)}.", soft_wrap=True, markup=False)
+    _show_written(migrations.generate(_url(), message), as_json=as_json)
 
 
 @app.command()
-def create(message: MessageOption) -> None:
+def create(message: MessageOption, as_json: JsonOption = False) -> None:
     """Write an empty migration."""
-    out.print(f"Wrote {migrations.create(message)}.", soft_wrap=True, markup=False)
+    _show_written(migrations.create(message), as_json=as_json)
 
 
 @app.command()
 def history(as_json: JsonOption = False) -> None:
     """List all migrations, oldest first."""
     revisions = migrations.history()
-    if as_json:
-        show_json([_as_json(revision) for revision in revisions])
-    else:
-        show_table(["revision", "what it does"], [(r.id, r.message) for r in revisions], empty="None.")
+    show_list(
+        [_as_json(revision) for revision in revisions],
+        ["REVISION", "WHAT IT DOES"],
+        [(revision.id, revision.message) for revision in revisions],
+        as_json=as_json,
+        empty="None.",
+    )
 
 
 @app.command()
@@ -118,11 +124,14 @@ def _url() -> URL:
     return run(database_url(load_settings()))
 
 
-def _show_steps(done: str, revisions: list[Revision], *, otherwise: str) -> None:
-    for revision in revisions:
-        out.print(f"{done} {revision.id}: {revision.message}.", soft_wrap=True, markup=False)
-    if not revisions:
-        out.print(otherwise, soft_wrap=True, markup=False)
+def _show_steps(done: str, revisions: list[Revision], *, otherwise: str, as_json: bool) -> None:
+    items = [_as_json(revision) for revision in revisions]
+    sentences = [f"{done} {revision.id}: {revision.message}." for revision in revisions] or [otherwise]
+    show_outcome({"items": items, "total": len(items)}, *sentences, as_json=as_json)
+
+
+def _show_written(path: Path, *, as_json: bool) -> None:
+    show_outcome({"file": str(path)}, f"Wrote {path}.", as_json=as_json)
 
 
 def _as_json(revision: Revision) -> dict[str, str]:

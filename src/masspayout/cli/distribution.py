@@ -10,8 +10,9 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from masspayout.app import Payouts
+from masspayout.cli.arguments import DistributionArgument
 from masspayout.cli.distribution_list import distribution_fields
-from masspayout.cli.options import DistributionArgument, LimitOption, PageOption
+from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import (
     JsonOption,
     out,
@@ -19,8 +20,7 @@ from masspayout.cli.output import (
     show_fields,
     show_json,
     show_list,
-    show_table,
-    why_empty,
+    show_outcome,
     writing_as_it_is,
 )
 from masspayout.cli.progress import pay_with_progress
@@ -91,19 +91,19 @@ def show(distribution: DistributionArgument, as_json: JsonOption = False) -> Non
 
 
 @app.command()
-def execute(distribution: DistributionArgument, wait: WaitOption = False) -> None:
+def execute(distribution: DistributionArgument, wait: WaitOption = False, as_json: JsonOption = False) -> None:
     """Start paying. Workers do it; with --wait this command does it itself."""
-    run(_start(distribution, wait=wait, again=False))
+    run(_start(distribution, wait=wait, again=False, as_json=as_json))
 
 
 @app.command()
-def retry(distribution: DistributionArgument, wait: WaitOption = False) -> None:
+def retry(distribution: DistributionArgument, wait: WaitOption = False, as_json: JsonOption = False) -> None:
     """Retry the unpaid holders of a payout, and no others."""
-    run(_start(distribution, wait=wait, again=True))
+    run(_start(distribution, wait=wait, again=True, as_json=as_json))
 
 
 @app.command()
-def cancel(distribution: DistributionArgument) -> None:
+def cancel(distribution: DistributionArgument, as_json: JsonOption = False) -> None:
     """Cancel a payout that has not been executed."""
 
     async def work(payouts: Payouts) -> Distribution:
@@ -112,7 +112,8 @@ def cancel(distribution: DistributionArgument) -> None:
         return found
 
     found = with_payouts(work)
-    out.print(f"Cancelled: no holder was paid by payout {found.id}.")
+    fields = {"id": found.id, "status": DistributionStatus.CANCELLED}
+    show_outcome(fields, f"Cancelled: no holder was paid by payout {found.id}.", as_json=as_json)
 
 
 @app.command()
@@ -127,10 +128,13 @@ def holders(
     as_json: JsonOption = False,
 ) -> None:
     """List the holders of a payout, with the amount and state of each."""
+    if as_json and str(csv_file) == "-":
+        raise Invalid("--json and --csv - contradict each other.", "Leave one of them out.")
     if csv_file is not None:
         count = with_context(lambda context: _write_csv(context, distribution, csv_file))
         if str(csv_file) != "-":
-            out.print(f"Wrote {count:,} holders to {csv_file}.")
+            fields = {"file": str(csv_file), "holder_count": count}
+            show_outcome(fields, f"Wrote {count:,} holders to {csv_file}.", as_json=as_json)
         return
 
     async def work(context: Context) -> Any:
@@ -170,25 +174,28 @@ def batches(
     columns = (*names, "transaction_id", "error_message")
     batch_count, found = with_context(work)
     rows = [tuple(getattr(batch, name) for name in columns) for batch in found]
-    if as_json:
-        show_json([dict(zip(columns, row, strict=True)) for row in rows])
-        return
     heads = ["BATCH", "STATUS", "HOLDERS", "PAID", "FAILED", "AMOUNT", "TRANSACTION", "MESSAGE"]
     right = ["BATCH", "HOLDERS", "PAID", "FAILED", "AMOUNT"]
-    show_table(heads, rows, right=right, empty=why_empty(batch_count, "It has no batches yet."))
+    items = [dict(zip(columns, row, strict=True)) for row in rows]
+    empty = "It has no batches yet."
+    show_list(items, heads, rows, total=batch_count, as_json=as_json, right=right, empty=empty)
 
 
-async def _start(reference: str, *, wait: bool, again: bool) -> None:
+async def _start(reference: str, *, wait: bool, again: bool, as_json: bool) -> None:
     async with opened() as context:
         payouts = Payouts(context)
         found = await payouts.find(reference)
         await (payouts.retry(found.id) if again else payouts.start(found.id))
         if not wait:
-            out.print(f"Started. Watch it: masspayout distribution show {found.id}")
-            out.print("A worker pays it; if none is running, start one with: masspayout worker")
+            show_outcome(
+                {"id": found.id, "status": DistributionStatus.PROCESSING},
+                f"Started. Watch it: masspayout distribution show {found.id}",
+                "A worker pays it; if none is running, start one with: masspayout worker",
+                as_json=as_json,
+            )
             return
         await pay_with_progress(payouts, found.id)
-        await show_result(payouts, found.id)
+        await show_result(payouts, found.id, as_json=as_json)
 
 
 async def _write_csv(context: Context, reference: str, path: Path) -> int:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from masspayout.cli.arguments import AssetOption, find_asset_id
 from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, show_list
 from masspayout.cli.transaction import in_transaction
@@ -19,7 +20,7 @@ app = typer.Typer()
 
 @app.command("list")
 def list_(
-    asset: Annotated[str | None, typer.Option(help="Only those of this asset.")] = None,
+    asset: AssetOption = None,
     status: Annotated[DistributionStatus | None, typer.Option(help="Only those in this state.")] = None,
     page: PageOption = 1,
     limit: LimitOption = 20,
@@ -28,7 +29,7 @@ def list_(
     """List payouts, newest first."""
 
     async def work(work: UnitOfWork) -> Any:
-        asset_id = None if asset is None else (await work.assets.get_by_reference(asset)).id
+        asset_id = await find_asset_id(work, asset)
         page_found = await work.distributions.find_of_asset(asset_id, status, page, limit)
         return page_found, await work.approvals.counts([item.id for item in page_found.items])
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from masspayout.app import Payouts
-from masspayout.cli.output import JsonOption, err, out, show_json
+from masspayout.cli.arguments import AssetArgument
+from masspayout.cli.output import JsonOption, err, out, show_json, show_outcome
 from masspayout.cli.session import with_context
 from masspayout.context import Context
 from masspayout.db.entities import Distribution
@@ -73,15 +74,15 @@ def fund(amount: Amount, *, contract: ContractOption = None, as_json: JsonOption
 
 
 @app.command()
-def pause(*, contract: ContractOption = None) -> None:
+def pause(*, contract: ContractOption = None, as_json: JsonOption = False) -> None:
     """Stop all payments of the contract until further notice."""
-    _set_paused(contract, paused=True)
+    _set_paused(contract, paused=True, as_json=as_json)
 
 
 @app.command()
-def unpause(*, contract: ContractOption = None) -> None:
+def unpause(*, contract: ContractOption = None, as_json: JsonOption = False) -> None:
     """Undo pause."""
-    _set_paused(contract, paused=False)
+    _set_paused(contract, paused=False, as_json=as_json)
 
 
 @app.command()
@@ -111,7 +112,7 @@ def withdraw(
 
 @app.command()
 def plan(
-    asset: Annotated[str, typer.Argument(metavar="ASSET", help="A token of the Asset Tokenization Studio.")],
+    asset: AssetArgument,
     *,
     amount: Annotated[str | None, typer.Option(help="Whole payment tokens to pay by a snapshot.")] = None,
     snapshot: Annotated[int | None, typer.Option(min=1, help="Its number; a new one is taken unless given.")] = None,
@@ -156,22 +157,30 @@ def plan(
 
 
 @app.command()
-def cancel(transaction_id: Annotated[str, typer.Argument(metavar="TRANSACTION", help="Its hash.")]) -> None:
+def cancel(
+    transaction_id: Annotated[str, typer.Argument(metavar="TRANSACTION", help="Its hash.")],
+    *,
+    as_json: JsonOption = False,
+) -> None:
     """Free the nonce of a transaction that gets into no block. Its holders are paid with another one."""
 
     async def work(context: Context) -> str:
         return str(await contract_administration(context).cancel(transaction_id))
 
-    out.print(f"{with_context(work)} takes the place of {transaction_id}. Whichever gets into a block counts.")
+    replacement = with_context(work)
+    sentence = f"{replacement} takes the place of {transaction_id}. Whichever gets into a block counts."
+    show_outcome({"transaction_id": replacement, "replaces": transaction_id}, sentence, as_json=as_json)
 
 
-def _set_paused(contract: str | None, *, paused: bool) -> None:
+def _set_paused(contract: str | None, *, paused: bool, as_json: bool) -> None:
     async def work(context: Context) -> str:
         address = _contract(context, contract)
         await contract_administration(context).set_paused(address, paused=paused)
         return address
 
-    out.print(f"The contract {with_context(work)} is {'paused' if paused else 'not paused'}.")
+    address = with_context(work)
+    sentence = f"The contract {address} is {'paused' if paused else 'not paused'}."
+    show_outcome({"contract_id": address, "paused": paused}, sentence, as_json=as_json)
 
 
 def _contract(context: Context, contract: str | None) -> str:

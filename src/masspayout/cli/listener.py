@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from masspayout.automation import EventReader, Polled, event_listeners
-from masspayout.cli.output import JsonOption, out, show_json, show_list
+from masspayout.cli.arguments import ListenerArgument, find_listener
+from masspayout.cli.output import JsonOption, out, show_json, show_list, show_outcome
 from masspayout.cli.session import with_context
 from masspayout.cli.times import parse_time
 from masspayout.cli.transaction import in_transaction
@@ -76,40 +77,45 @@ def list_(as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def enable(contract_id: Contract) -> None:
+def enable(listener: ListenerArgument, as_json: JsonOption = False) -> None:
     """Switch a listener on. It goes on where it stopped."""
-    _switch(contract_id, enabled=True)
+    _switch(listener, enabled=True, as_json=as_json)
 
 
 @app.command()
-def disable(contract_id: Contract) -> None:
+def disable(listener: ListenerArgument, as_json: JsonOption = False) -> None:
     """Switch a listener off. Its cursor stays."""
-    _switch(contract_id, enabled=False)
+    _switch(listener, enabled=False, as_json=as_json)
 
 
 @app.command()
-def poll(contract_id: Contract, as_json: JsonOption = False) -> None:
+def poll(listener: ListenerArgument, as_json: JsonOption = False) -> None:
     """Poll for new events now, without waiting for a worker."""
-    _show(_read(contract_id, EventReader.poll), as_json=as_json)
+    _show(_read(listener, EventReader.poll), as_json=as_json)
 
 
 @app.command()
-def replay(contract_id: Contract, as_json: JsonOption = False) -> None:
+def replay(listener: ListenerArgument, as_json: JsonOption = False) -> None:
     """Handle again the events that were set aside, once their cause is fixed."""
-    _show(_read(contract_id, EventReader.replay), as_json=as_json)
+    _show(_read(listener, EventReader.replay), as_json=as_json)
 
 
-def _switch(contract_id: str, *, enabled: bool) -> None:
+def _switch(reference: str, *, enabled: bool, as_json: bool) -> None:
     async def work(context: Context) -> EventListener:
-        return await event_listeners.set_enabled(context.database, contract_id, enabled=enabled)
+        async with context.database.unit_of_work() as work:
+            found = await find_listener(work, reference)
+        return await event_listeners.set_enabled(context.database, found.contract_id, enabled=enabled)
 
     listener = with_context(work)
-    out.print(f"The listener for {listener.contract_id} is switched {'on' if enabled else 'off'}.")
+    fields = {"id": listener.id, "contract_id": listener.contract_id, "enabled": enabled}
+    sentence = f"The listener for {listener.contract_id} is switched {'on' if enabled else 'off'}."
+    show_outcome(fields, sentence, as_json=as_json)
 
 
-def _read(contract_id: str, read: Callable[..., Awaitable[Polled]]) -> Polled:
+def _read(reference: str, read: Callable[..., Awaitable[Polled]]) -> Polled:
     async def work(context: Context) -> Polled:
-        listener = await event_listeners.find(context.database, contract_id)
+        async with context.database.unit_of_work() as work:
+            listener = await find_listener(work, reference)
         reader = EventReader(context.database, context.ledger, context.settings)
         return await read(reader, listener.id, await context.database.clock.now())
 

@@ -11,9 +11,11 @@ from decimal import Decimal
 from typing import IO, Annotated, Any, TextIO, TypeVar
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from masspayout.kernel.errors import DatabaseMismatch, InvalidRows, MassPayoutError
 from masspayout.kernel.json_forms import json_form
@@ -26,8 +28,11 @@ class _Output(Console):
         _discard(self.file)
 
 
-# Sentences are wrapped by the terminal, not by us: what is piped or copied stays whole.
-_PIPED_WIDTH = 200
+# Sentences are wrapped by the terminal, not by us: what is piped or copied stays whole. So do tables that are piped.
+_PIPED_WIDTH = 10_000
+# A column of texts is folded to no less than this: narrower ones are harder to read than rows in blocks.
+_FOLDED_WIDTH = 12
+_INDENT = "  "
 out = _Output(highlight=False, soft_wrap=True, width=None if sys.stdout and sys.stdout.isatty() else _PIPED_WIDTH)
 err = _Output(stderr=True, highlight=False, soft_wrap=True)
 
@@ -69,24 +74,60 @@ def show_error(error: MassPayoutError) -> None:
         err.print(f"[bold]hint:[/] {escape(error.hint)}")
 
 
-def show_json(value: Any) -> None:
-    """Print a value as JSON: decimals as strings, times in RFC 3339."""
+def show_json(value: Mapping[str, Any]) -> None:
+    """Print an object as JSON: decimals as strings, times in RFC 3339. A list is printed by ``show_list``."""
     with writing_as_it_is():
         typer.echo(json.dumps(value, default=json_form, indent=2, ensure_ascii=False))
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str, right: Sequence[str] = ()) -> None:
-    """Print rows under column heads, or one sentence when there are none. ``right`` names the right-aligned columns."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for position, column in enumerate(columns):
-        # What a row is known by stays in one piece, to be copied.
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold", no_wrap=position == 0)
-    for row in rows:
-        table.add_row(*(escape(text(value)) for value in row))
-    if table.row_count:
-        _print_table(table)
-    else:
+    """Print rows under column heads, or one sentence when there are none. ``right`` names the right-aligned columns.
+
+    Words stay in one piece: ids and amounts are to be copied. In a terminal that is too narrow, texts are folded
+    between words; where that does not suffice, each row is printed as a block of its own.
+    """
+    cells = [[text(value) for value in row] for row in rows]
+    if not cells:
         out.print(empty)
+        return
+    widths = _column_widths([columns, *cells], out.width)
+    if widths is None:
+        _print_blocks(columns, cells)
+        return
+    table = Table(box=None, header_style="bold", padding=(0, len(_INDENT), 0, 0), pad_edge=False)
+    for head, width in zip(columns, widths, strict=True):
+        table.add_column(head, width=width, justify="right" if head in right else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*map(escape, row))
+    out.print(table, soft_wrap=False)
+
+
+def _column_widths(lines: Sequence[Sequence[str]], room: int) -> Sequence[int] | None:
+    """Return how wide each column of a table is, with the widest ones folded until it fits; None if it cannot fit."""
+    columns = list(zip(*lines, strict=True))
+    longest_cells = [max(map(cell_len, column)) for column in columns]
+    longest_words = [max(cell_len(word) for cell in column for word in cell.split(" ")) for column in columns]
+    least = [min(cells, max(word, _FOLDED_WIDTH)) for cells, word in zip(longest_cells, longest_words, strict=True)]
+    for limit in range(max(longest_cells), 0, -1):
+        widths = [max(short, min(long, limit)) for short, long in zip(least, longest_cells, strict=True)]
+        if sum(widths) + len(_INDENT) * (len(widths) - 1) <= room:
+            return widths
+    return None
+
+
+def _print_blocks(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """Print each row as its first cell, and below it the others, as many in a line as fit; each with its head."""
+    for first, *others in cells:
+        out.print(f"[dim]{columns[0].lower()}[/] [bold]{escape(first)}[/]")
+        line = Text()
+        for head, cell in zip(columns[1:], others, strict=True):
+            if not cell:
+                continue
+            if line and line.cell_len + cell_len(f"{_INDENT}{head} {cell}") > out.width:
+                out.print(line)
+                line = Text()
+            line.append(f"{_INDENT}{head.lower()} ", style="dim").append(cell)
+        out.print(line)
 
 
 def show_list(
@@ -117,24 +158,26 @@ def show_list(
         show_table(columns, rows, right=right, empty=why_empty(length, empty))
 
 
+def show_outcome(fields: Mapping[str, Any], *sentences: str, as_json: bool) -> None:
+    """Show the outcome of a command that changed something: as JSON, or in sentences."""
+    if as_json:
+        show_json(fields)
+        return
+    for sentence in sentences:
+        out.print(sentence, markup=False)
+
+
 def why_empty(total: int, otherwise: str) -> str:
     """Return why a page has no rows: it lies beyond the end, or the whole list, of ``total`` rows, is empty."""
     return "The list has fewer pages." if total else otherwise
 
 
-def show_fields(fields: Mapping[str, Any]) -> None:
-    """Print names and values under each other; empty values are left out."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column(overflow="fold")
-    for name, value in fields.items():
-        if value is not None and value != "":
-            table.add_row(name, escape(text(value)))
-    _print_table(table)
-
-
-def _print_table(table: Table) -> None:
-    out.print(table, soft_wrap=False)
+def show_fields(fields: Mapping[str, Any], *, console: Console = out) -> None:
+    """Print names and values under each other; empty values are left out, and long ones stay in one piece."""
+    shown = {name: text(value) for name, value in fields.items() if value is not None and value != ""}
+    width = max(map(len, shown), default=0)
+    for name, value in shown.items():
+        console.print(f"[dim]{name:{width}}[/] {escape(value)}")
 
 
 def text(value: Any) -> str:

@@ -7,7 +7,7 @@ import typer
 
 from masspayout.app import Payouts
 from masspayout.cli.options import LimitOption
-from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list, show_table
+from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list
 from masspayout.cli.session import with_context, with_payouts
 from masspayout.context import Context
 from masspayout.db.entities import Payer, PayerEntry
@@ -58,16 +58,14 @@ def show(payer: PayerArgument, as_json: JsonOption = False) -> None:
 def statement(payer: PayerArgument, limit: LimitOption = 20, as_json: JsonOption = False) -> None:
     """Show the latest debits of a payer, and the payout that each one paid."""
 
-    async def work(context: Context) -> Sequence[tuple[PayerEntry, Any]]:
+    async def work(context: Context) -> tuple[Sequence[tuple[PayerEntry, Any]], int]:
         found = await _find(context, payer)
         async with context.database.unit_of_work() as work:
-            return await work.payers.find_latest(found.id, limit)
+            return await work.payers.find_latest(found.id, limit), await work.payers.count_entries(found.id)
 
-    entries = with_context(work)
-    if as_json:
-        show_json({"items": [entry_fields(entry, paid) for entry, paid in entries]})
-        return
-    show_table(
+    entries, total = with_context(work)
+    show_list(
+        [entry_fields(entry, paid) for entry, paid in entries],
         ["TRANSACTION", "AT", "TOKEN", "UNITS", "ACCOUNTS", "PAYOUT"],
         [
             (
@@ -78,6 +76,8 @@ def statement(payer: PayerArgument, limit: LimitOption = 20, as_json: JsonOption
         ],
         empty="The ledger shows no debit of it. Read its statement with: masspayout recover",
         right=["UNITS", "ACCOUNTS"],
+        total=total,
+        as_json=as_json,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from masspayout.app import Payouts
-from masspayout.cli.output import JsonOption, out, show_json
+from masspayout.cli.output import JsonOption, err, out, show_json, show_outcome
 from masspayout.cli.payer import payer_fields, show_report
 from masspayout.cli.session import with_payouts
 from masspayout.cli.times import parse_time
@@ -26,7 +26,10 @@ _DIFFERENCES_SHOWN = 20
 @app.command()
 def recover(
     distribution: Annotated[
-        str | None, typer.Argument(metavar="DISTRIBUTION", help="With --hashes: the only one to check.")
+        str | None,
+        typer.Argument(
+            metavar="DISTRIBUTION", help="With --hashes: the only one to check, by id, its beginning, or latest."
+        ),
     ] = None,
     *,
     payer: Annotated[str | None, typer.Option(metavar="PAYER", help="Only this payer's statement.")] = None,
@@ -68,13 +71,13 @@ def recover(
     if since is not None and (payer is None or given or copy or hashes):
         raise Invalid("--since makes sense with --payer only.", "Add --payer, and leave the other options out.")
     if since is not None and payer is not None:
-        _begin_statement(payer, since, reason or "")
+        _begin_statement(payer, since, reason or "", as_json=as_json)
     if hashes:
         _recover_hashes(distribution, as_json=as_json)
     elif copy:
-        _make_copy()
+        _make_copy(as_json=as_json)
     elif given:
-        _answer(*next(iter(given.items())), reason or "")
+        _answer(*next(iter(given.items())), reason or "", as_json=as_json)
     else:
         _recover(payer, as_json=as_json)
 
@@ -96,10 +99,13 @@ def _recover(payer: str | None, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _begin_statement(payer: str, since: str, reason: str) -> None:
+def _begin_statement(payer: str, since: str, reason: str, *, as_json: bool) -> None:
     begins_at, account = parse_time(since), canonical_account_id(payer, what="payer")
     with_payouts(lambda payouts: payouts.begin_statement(account, begins_at, reason))
-    out.print(f"The statement of {account} begins at {begins_at:%Y-%m-%d %H:%M:%S} UTC; nothing before is looked at.")
+    console = err if as_json else out
+    console.print(
+        f"The statement of {account} begins at {begins_at:%Y-%m-%d %H:%M:%S} UTC; nothing before is looked at."
+    )
 
 
 def _show_secured(secured: Secured | None) -> None:
@@ -113,23 +119,26 @@ def _show_secured(secured: Secured | None) -> None:
     out.print("Let series go on with: masspayout series resume SERIES\n")
 
 
-def _answer(answer: EntryAnswer, transaction_id: str, reason: str) -> None:
+def _answer(answer: EntryAnswer, transaction_id: str, reason: str, *, as_json: bool) -> None:
     found = with_payouts(lambda payouts: payouts.answer(transaction_id, answer, reason))
     count = "1 payment" if found.entries == 1 else f"{found.entries:,} payments of the same payout"
+    sentences = [f"{answer}: {count}."]
     if found.needs_another:
-        out.print(f"Noted for {count}. Payouts need approvals here, so another person has to say the same.")
-        return
-    out.print(f"{answer}: {count}.")
-    if found.distribution_id is not None:
-        out.print(f"The payout is rebuilt: masspayout distribution show {found.distribution_id}")
-    out.print("List the unexplained payments: masspayout recover")
+        sentences = [f"Noted for {count}. Payouts need approvals here, so another person has to say the same."]
+    elif found.distribution_id is not None:
+        sentences.append(f"The payout is rebuilt: masspayout distribution show {found.distribution_id}")
+    if not found.needs_another:
+        sentences.append("List the unexplained payments: masspayout recover")
+    show_outcome({"answer": answer, **asdict(found)}, *sentences, as_json=as_json)
 
 
-def _make_copy() -> None:
+def _make_copy(*, as_json: bool) -> None:
     code = with_payouts(lambda payouts: payouts.make_copy())
-    out.print(
+    show_outcome(
+        {"installation": code},
         f"This database is the installation {code} now. It signs for no payer that it inherited; "
-        "set PAYER_ACCOUNT_ID to an account of its own."
+        "set PAYER_ACCOUNT_ID to an account of its own.",
+        as_json=as_json,
     )
 
 

@@ -2,11 +2,13 @@
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 import typer
 
 from masspayout.app import Payouts
-from masspayout.cli.output import out
+from masspayout.cli.output import out, show_json
 from masspayout.db.entities import DistributionStatus
 from masspayout.ledger.failures import describe_failure
 from masspayout.payments import Reconciliation
@@ -29,18 +31,34 @@ def show_failures(failures: Mapping[str, int]) -> None:
         out.print(f"[red]{count:,} {code}[/]  {failure.sentence} {failure.next_step}")
 
 
-async def show_result(payouts: Payouts, distribution_id: uuid.UUID) -> None:
-    """Show how a distribution ended; the command's exit status is 1 when holders are unpaid."""
+async def show_result(
+    payouts: Payouts, distribution_id: uuid.UUID, *, verdict: Reconciliation | None = None, as_json: bool = False
+) -> None:
+    """Show how a distribution ended, and its reconciliation; the exit status is 1 when holders are unpaid."""
     status = await payouts.status(distribution_id)
     progress = status.progress
+    is_unpaid = status.status is not DistributionStatus.COMPLETED
+    if as_json:
+        counts = {"id": distribution_id, "status": status.status, **asdict(progress), "failures": status.failures}
+        show_json(counts if verdict is None else counts | {"reconciliation": verdict_fields(verdict)})
+        if is_unpaid:
+            raise typer.Exit(1)
+        return
+    if verdict is not None:
+        show_verdict(verdict)
     out.print(
         f"[bold]{status.status}[/]: {progress.paid_count:,} of {progress.holder_count:,} holders paid, "
         f"{progress.paid_amount:,f} of {progress.total_amount:,f}."
     )
     show_failures(status.failures)
-    if status.status is not DistributionStatus.COMPLETED:
+    if is_unpaid:
         out.print(f"Retry the unpaid, once fixed: masspayout distribution retry {distribution_id} --wait")
         raise typer.Exit(1)
+
+
+def verdict_fields(verdict: Reconciliation) -> dict[str, Any]:
+    """Return what there is to say about a reconciliation."""
+    return asdict(verdict) | {"agrees": verdict.agrees}
 
 
 def show_verdict(verdict: Reconciliation) -> None:

@@ -7,28 +7,26 @@ from typing import Annotated, Any
 
 import typer
 
-from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_table
+from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_list, show_outcome
 from masspayout.db.opening import database_url
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.money import parse_amount, to_decimal
-from masspayout.ledger.sandbox import AccountState, Faults, SandboxLedger
-from masspayout.ledger.sandbox.administration import DEFAULT_TREASURY, SandboxAdministration
+from masspayout.ledger.sandbox import Faults, SandboxLedger
+from masspayout.ledger.sandbox.administration import DEFAULT_TREASURY
 from masspayout.ledger.sandbox.holder_file import read_holder_file
 from masspayout.settings import load_settings
 
 app = typer.Typer()
 
-Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="An account id: 0.0.n or 0x….")]
-Token = Annotated[str, typer.Argument(metavar="TOKEN_ID", help="A token id.")]
-AnyToken = Annotated[str | None, typer.Argument(metavar="[TOKEN_ID]", help="A token id; all tokens unless given.")]
+TokenArgument = Annotated[str, typer.Argument(metavar="TOKEN_ID", help="A token id.")]
 Percent = Annotated[int | None, typer.Option(metavar="PCT", min=0, max=100)]
 Seconds = Annotated[float | None, typer.Option(metavar="SECONDS", min=0)]
 
 DEFAULT_REJECTION = "TRANSFER_REVERTED"
 
 
-def _with_sandbox(work: Callable[[SandboxLedger], Awaitable[None]]) -> None:
+def with_sandbox(work: Callable[[SandboxLedger], Awaitable[None]]) -> None:
     """Run one command's work to its end, on the sandbox that the settings name."""
 
     async def opened() -> None:
@@ -44,7 +42,9 @@ def _with_sandbox(work: Callable[[SandboxLedger], Awaitable[None]]) -> None:
 
 @app.command()
 def init(
-    *, reset: Annotated[bool, typer.Option("--reset", help="Forget all tokens, accounts and transactions.")] = False
+    *,
+    reset: Annotated[bool, typer.Option("--reset", help="Forget all tokens, accounts and transactions.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Create the sandbox, or empty it with --reset."""
 
@@ -54,14 +54,15 @@ def init(
         now = await ledger.admin.now()
         count = len(await ledger.admin.tokens())
         tokens = "1 token" if count == 1 else f"{count:,} tokens"
-        out.print(f"The sandbox is ready, with {tokens}. Its time is {now:%Y-%m-%d %H:%M:%S} UTC.")
+        sentence = f"The sandbox is ready, with {tokens}. Its time is {now:%Y-%m-%d %H:%M:%S} UTC."
+        show_outcome({"token_count": count, "time": now}, sentence, as_json=as_json)
 
-    _with_sandbox(work)
+    with_sandbox(work)
 
 
 @app.command()
 def token(
-    token_id: Token,
+    token_id: TokenArgument,
     *,
     name: Annotated[str, typer.Option(help="The name of the token.")],
     symbol: Annotated[str, typer.Option(help="The symbol of the token.")],
@@ -73,6 +74,7 @@ def token(
     holders: Annotated[
         Path | None, typer.Option(help="A CSV file account_id,balance with balances in smallest units.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Create a token and hand it out."""
     token_id = canonical_account_id(token_id, what="token id")
@@ -91,20 +93,23 @@ def token(
             holders=rows,
         )
         total = to_decimal(made.total_supply_units, decimals)
-        out.print(f"Created {token_id} ({symbol}). Supply: {total:,f}. Treasury: {treasury}.")
+        sentence = f"Created {token_id} ({symbol}). Supply: {total:,f}. Treasury: {treasury}."
+        fields = {"token_id": token_id, "name": name, "symbol": symbol, "decimals": decimals, "total_supply": total}
+        show_outcome(fields | {"treasury_account_id": treasury}, sentence, as_json=as_json)
 
-    _with_sandbox(work)
+    with_sandbox(work)
 
 
 @app.command()
 def deposit(
-    token_id: Token,
+    token_id: TokenArgument,
     amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="Whole tokens, such as 1250.75.")],
     *,
     to: Annotated[str | None, typer.Option("--to", metavar="ACCOUNT", help="The payer unless given.")] = None,
     sender: Annotated[
         str | None, typer.Option("--from", metavar="ACCOUNT", help="The account that pays; minted unless given.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Mint tokens into an account, or let another account pay them."""
     settings = load_settings()
@@ -117,9 +122,10 @@ def deposit(
         amount_units = parse_amount(amount, information.decimals)
         await ledger.admin.deposit(token_id, amount_units, account_id, sender_account_id=sender)
         balance = to_decimal(await ledger.balance_units(account_id, token_id), information.decimals)
-        out.print(f"{account_id} now holds {balance:,f} {information.symbol}.")
+        fields = {"account_id": account_id, "token_id": token_id, "balance": balance}
+        show_outcome(fields, f"{account_id} now holds {balance:,f} {information.symbol}.", as_json=as_json)
 
-    _with_sandbox(work)
+    with_sandbox(work)
 
 
 @app.command("emit")
@@ -129,6 +135,8 @@ def emit_event(
     fields: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="A field of the event; digits are a number.")
     ] = None,
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """Emit an event of a contract, for a listener to read."""
     contract_id = canonical_account_id(contract_id, what="contract id")
@@ -136,89 +144,10 @@ def emit_event(
 
     async def work(ledger: SandboxLedger) -> None:
         await ledger.admin.emit(contract_id, name, payload)
-        out.print(f"{contract_id} reported {name}.", markup=False)
+        fields = {"contract_id": contract_id, "name": name, "payload": payload}
+        show_outcome(fields, f"{contract_id} reported {name}.", as_json=as_json)
 
-    _with_sandbox(work)
-
-
-@app.command()
-def freeze(account: Account, token_id: AnyToken = None) -> None:
-    """Freeze an account: it neither receives nor sends the token."""
-    _mark(SandboxAdministration.freeze, "frozen for", account, token_id)
-
-
-@app.command()
-def unfreeze(account: Account, token_id: AnyToken = None) -> None:
-    """Undo freeze."""
-    _mark(SandboxAdministration.unfreeze, "not frozen for", account, token_id)
-
-
-@app.command()
-def associate(account: Account, token_id: AnyToken = None) -> None:
-    """Associate an account with a token. New accounts need it not: their first transfer does it."""
-    _mark(SandboxAdministration.associate, "associated with", account, token_id)
-
-
-@app.command()
-def dissociate(account: Account, token_id: AnyToken = None) -> None:
-    """Dissociate an account from a token: it refuses transfers. It keeps what it holds."""
-    _mark(SandboxAdministration.dissociate, "dissociated from", account, token_id)
-
-
-@app.command()
-def delete(account: Account, token_id: AnyToken = None) -> None:
-    """Delete an account, for ever. A deleted account has no token left, so TOKEN_ID is only checked."""
-    account_id = canonical_account_id(account)
-    named = None if token_id is None else canonical_account_id(token_id, what="token id")
-
-    async def work(ledger: SandboxLedger) -> None:
-        if named is not None:
-            await ledger.token(named)
-        await ledger.admin.delete_accounts([account_id])
-        out.print(f"{account_id} is deleted.")
-
-    _with_sandbox(work)
-
-
-@app.command()
-def account(account: Account, *, as_json: JsonOption = False) -> None:
-    """Show an account of the sandbox. Accounts are created by their first transfer."""
-    account_id = canonical_account_id(account)
-
-    async def work(ledger: SandboxLedger) -> None:
-        state = await ledger.admin.account(account_id)
-        decimals = {found.token_id: found.decimals for found in await ledger.admin.tokens()}
-        rows = _holding_rows(state, decimals)
-        if as_json:
-            show_json({"account_id": account_id, "deleted": state.deleted, "holdings": rows})
-            return
-        out.print(f"{account_id}{' (deleted)' if state.deleted else ''}")
-        columns = ("token_id", "balance", "associated", "frozen")
-        show_table(
-            columns,
-            ([row[column] for column in columns] for row in rows),
-            empty="It holds no token; its first transfer creates and associates it.",
-            right=("balance",),
-        )
-
-    _with_sandbox(work)
-
-
-@app.command()
-def balance(account: Account, token_id: Token, *, as_json: JsonOption = False) -> None:
-    """Show the balance of an account in a token."""
-    account_id = canonical_account_id(account)
-    token_id = canonical_account_id(token_id, what="token id")
-
-    async def work(ledger: SandboxLedger) -> None:
-        information = await ledger.token(token_id)
-        held = to_decimal(await ledger.balance_units(account_id, token_id), information.decimals)
-        if as_json:
-            show_json({"account_id": account_id, "token_id": token_id, "balance": held})
-        else:
-            out.print(f"{held:,f} {information.symbol}", markup=False)
-
-    _with_sandbox(work)
+    with_sandbox(work)
 
 
 @app.command()
@@ -247,12 +176,17 @@ def transactions(
             )
             for one in recorded
         ]
-        if as_json:
-            show_json([dict(zip(columns, row, strict=True)) for row in rows])
-        else:
-            show_table(columns, rows, empty="No transactions yet.", right=("amount", "paid", "failed"))
+        show_list(
+            [dict(zip(columns, row, strict=True)) for row in rows],
+            [column.replace("_", " ").upper() for column in columns],
+            rows,
+            total=await ledger.admin.count_transactions(),
+            as_json=as_json,
+            empty="No transactions yet.",
+            right=("AMOUNT", "PAID", "FAILED"),
+        )
 
-    _with_sandbox(work)
+    with_sandbox(work)
 
 
 @app.command()
@@ -300,68 +234,18 @@ def faults(
         else:
             out.print("No faults are set.")
 
-    _with_sandbox(work)
+    with_sandbox(work)
 
 
 @app.command()
-def advance(seconds: Annotated[float, typer.Argument(metavar="SECONDS")]) -> None:
+def advance(seconds: Annotated[float, typer.Argument(metavar="SECONDS")], *, as_json: JsonOption = False) -> None:
     """Move the ledger's clock ahead, for every process."""
 
     async def work(ledger: SandboxLedger) -> None:
         now = await ledger.admin.advance(seconds)
-        out.print(f"The ledger's time is {now:%Y-%m-%d %H:%M:%S} UTC.")
+        show_outcome({"time": now}, f"The ledger's time is {now:%Y-%m-%d %H:%M:%S} UTC.", as_json=as_json)
 
-    _with_sandbox(work)
-
-
-@app.command()
-def pause(token_id: Token) -> None:
-    """Pause a token: it cannot be transferred."""
-    _set_paused(token_id, paused=True)
-
-
-@app.command()
-def unpause(token_id: Token) -> None:
-    """Undo pause."""
-    _set_paused(token_id, paused=False)
-
-
-def _mark(
-    change: Callable[[SandboxAdministration, list[str], str | None], Awaitable[None]],
-    state: str,
-    account: str,
-    token_id: str | None,
-) -> None:
-    account_id = canonical_account_id(account)
-    named = None if token_id is None else canonical_account_id(token_id, what="token id")
-
-    async def work(ledger: SandboxLedger) -> None:
-        await change(ledger.admin, [account_id], named)
-        out.print(f"{account_id} is {state} {named or 'all tokens'}.")
-
-    _with_sandbox(work)
-
-
-def _set_paused(token_id: str, *, paused: bool) -> None:
-    token_id = canonical_account_id(token_id, what="token id")
-
-    async def work(ledger: SandboxLedger) -> None:
-        await ledger.admin.set_paused(token_id, paused=paused)
-        out.print(f"{token_id} is {'paused' if paused else 'not paused'}.")
-
-    _with_sandbox(work)
-
-
-def _holding_rows(state: AccountState, decimals: dict[str, int]) -> list[dict[str, Any]]:
-    return [
-        {
-            "token_id": holding.token_id,
-            "balance": to_decimal(holding.balance_units, decimals[holding.token_id]),
-            "associated": holding.associated,
-            "frozen": holding.frozen,
-        }
-        for holding in state.holdings
-    ]
+    with_sandbox(work)
 
 
 def _delay_percent(delay: float | None, percent: int | None) -> int | None:

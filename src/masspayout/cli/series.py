@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from masspayout.automation import series
+from masspayout.cli.arguments import AssetOption, SeriesArgument, find_asset_id
 from masspayout.cli.options import LimitOption, PageOption
-from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list, show_table
+from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list, show_outcome, show_table
 from masspayout.cli.transaction import in_transaction
 from masspayout.db.entities import Distribution, Series, SeriesStatus, term_columns
 from masspayout.db.unit_of_work import UnitOfWork
@@ -16,14 +17,12 @@ from masspayout.kernel.durations import duration_text
 
 app = typer.Typer()
 
-SeriesArgument = Annotated[str, typer.Argument(metavar="SERIES", help="The series' id.")]
-
 _LATEST = 10
 
 
 @app.command("list")
 def list_(
-    asset: Annotated[str | None, typer.Option(help="Only those of this asset.")] = None,
+    asset: AssetOption = None,
     status: Annotated[SeriesStatus | None, typer.Option(help="Only those in this state.")] = None,
     page: PageOption = 1,
     limit: LimitOption = 20,
@@ -32,7 +31,7 @@ def list_(
     """List series, newest first, each with the time of its next payout."""
 
     async def work(work: UnitOfWork) -> Any:
-        asset_id = None if asset is None else (await work.assets.get_by_reference(asset)).id
+        asset_id = await find_asset_id(work, asset)
         repository = work.series
         found = await repository.find_of_asset(asset_id, status, page, limit)
         return found, await repository.find_next_times([item.id for item in found.items])
@@ -78,24 +77,25 @@ def show(reference: SeriesArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def pause(reference: SeriesArgument) -> None:
+def pause(reference: SeriesArgument, as_json: JsonOption = False) -> None:
     """Pause a series: none of its payouts begins until it is resumed."""
     found = _changed(reference, series.pause)
-    out.print(f"Paused. Resume it: masspayout series resume {found.id}")
+    show_outcome(_state(found), f"Paused. Resume it: masspayout series resume {found.id}", as_json=as_json)
 
 
 @app.command()
-def resume(reference: SeriesArgument) -> None:
+def resume(reference: SeriesArgument, as_json: JsonOption = False) -> None:
     """Resume a series. Payouts that fell due meanwhile are paid, as far as the catch-up window reaches."""
     found = _changed(reference, series.resume)
-    out.print(f"Resumed. Watch it: masspayout series show {found.id}")
+    show_outcome(_state(found), f"Resumed. Watch it: masspayout series show {found.id}", as_json=as_json)
 
 
 @app.command()
-def cancel(reference: SeriesArgument) -> None:
+def cancel(reference: SeriesArgument, as_json: JsonOption = False) -> None:
     """Cancel a series for good, with its payouts that have not begun."""
     found = _changed(reference, series.cancel)
-    out.print(f"Cancelled: series {found.id} pays no more payouts. Those that began are finished.")
+    sentence = f"Cancelled: series {found.id} pays no more payouts. Those that began are finished."
+    show_outcome(_state(found), sentence, as_json=as_json)
 
 
 def series_fields(found: Series, next_time: datetime | None) -> dict[str, Any]:
@@ -108,9 +108,14 @@ def _changed(reference: str, change: Callable[[UnitOfWork, Series], Awaitable[ob
     async def work(work: UnitOfWork) -> Series:
         found = await series.find(work, reference)
         await change(work, found)
+        await work.refresh(found)
         return found
 
     return in_transaction(work)
+
+
+def _state(found: Series) -> dict[str, Any]:
+    return {"id": found.id, "status": found.status}
 
 
 def _when(found: Series) -> str:

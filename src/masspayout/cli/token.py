@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from masspayout.cli.output import JsonOption, out, show_json, show_list
+from masspayout.cli.arguments import TokenArgument
+from masspayout.cli.output import JsonOption, out, show_json, show_list, show_outcome
 from masspayout.cli.transaction import in_transaction
 from masspayout.db.entities import ApiToken
 from masspayout.db.unit_of_work import UnitOfWork
@@ -59,18 +60,17 @@ def list_(as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def revoke(
-    token: Annotated[str, typer.Argument(metavar="TOKEN", help="Its id, or the prefix that the list shows.")],
-) -> None:
+def revoke(token: TokenArgument, as_json: JsonOption = False) -> None:
     """Revoke a token for good."""
 
     async def work(work: UnitOfWork) -> ApiToken:
         found = await access.find_token(work, token)
         await access.revoke_token(work, found)
+        await work.refresh(found)
         return found
 
     found = in_transaction(work)
-    out.print(f"The token {found.name!r} is revoked.")
+    show_outcome(_fields(found), f"The token {found.name!r} is revoked.", as_json=as_json)
 
 
 def _fields(token: ApiToken) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from masspayout.cli.output import JsonOption, out, show_list
+from masspayout.cli.output import JsonOption, show_list, show_outcome
 from masspayout.cli.transaction import in_transaction
 from masspayout.db.entities import User
 from masspayout.db.unit_of_work import UnitOfWork
@@ -23,7 +23,12 @@ PasswordOption = Annotated[
 
 
 @app.command()
-def add(name: NameArgument, role: RoleOption = Role.VIEWER, password_stdin: PasswordOption = False) -> None:
+def add(
+    name: NameArgument,
+    role: RoleOption = Role.VIEWER,
+    password_stdin: PasswordOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """Add a user, with a password."""
     password = _password(password_stdin)
 
@@ -31,7 +36,7 @@ def add(name: NameArgument, role: RoleOption = Role.VIEWER, password_stdin: Pass
         return await access.add_user(work, name, role=role, password=password)
 
     user = in_transaction(work)
-    out.print(f"Added {user.name} ({user.role}).")
+    show_outcome(_fields(user), f"Added {user.name} ({user.role}).", as_json=as_json)
 
 
 @app.command("list")
@@ -52,43 +57,48 @@ def list_(as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def disable(name: NameArgument) -> None:
+def disable(name: NameArgument, as_json: JsonOption = False) -> None:
     """Deactivate a user, with all sessions and tokens. The user stays on record."""
     user = _changed(name, lambda work, user: access.set_disabled(work, user, disabled=True))
-    out.print(f"Deactivated {user.name}.")
+    show_outcome(_fields(user), f"Deactivated {user.name}.", as_json=as_json)
 
 
 @app.command()
-def enable(name: NameArgument) -> None:
+def enable(name: NameArgument, as_json: JsonOption = False) -> None:
     """Reactivate a user."""
     user = _changed(name, lambda work, user: access.set_disabled(work, user, disabled=False))
-    out.print(f"Reactivated {user.name} ({user.role}).")
+    show_outcome(_fields(user), f"Reactivated {user.name} ({user.role}).", as_json=as_json)
 
 
 @app.command()
-def role(name: NameArgument, role: Annotated[Role, typer.Argument(metavar="ROLE", help="The new role.")]) -> None:
+def role(
+    name: NameArgument,
+    role: Annotated[Role, typer.Argument(metavar="ROLE", help="The new role.")],
+    as_json: JsonOption = False,
+) -> None:
     """Give a user another role."""
     user = _changed(name, lambda work, user: access.set_role(work, user, role))
-    out.print(f"{user.name} is {user.role}.")
+    show_outcome(_fields(user), f"{user.name} is {user.role}.", as_json=as_json)
 
 
 @app.command()
-def password(name: NameArgument, password_stdin: PasswordOption = False) -> None:
+def password(name: NameArgument, password_stdin: PasswordOption = False, as_json: JsonOption = False) -> None:
     """Give a user another password, and end all sessions that began with the old one."""
     new_password = _password(password_stdin)
     user = _changed(name, lambda work, user: access.set_password(work, user, new_password))
-    out.print(f"{user.name} has a new password, and must sign in again.")
+    show_outcome(_fields(user), f"{user.name} has a new password, and must sign in again.", as_json=as_json)
 
 
 @app.command()
-def link(name: NameArgument) -> None:
+def link(name: NameArgument, as_json: JsonOption = False) -> None:
     """Print the path of a link that signs a user in once, within 15 minutes."""
 
     async def work(work: UnitOfWork) -> str:
         return await access.make_login_link(work, await access.find_user(work, name))
 
     secret = in_transaction(work)
-    out.print(f"/sign-in/{secret}")
+    path = f"/sign-in/{secret}"
+    show_outcome({"name": name, "path": path}, path, as_json=as_json)
 
 
 def _changed(name: str, change: Callable[[UnitOfWork, User], Awaitable[None]]) -> User:
@@ -103,7 +113,7 @@ def _changed(name: str, change: Callable[[UnitOfWork, User], Awaitable[None]]) -
 def _password(from_stdin: bool) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
-    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
 
 
 def _fields(user: User) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 
+from masspayout.cli.arguments import DeliveryArgument, WebhookArgument
 from masspayout.cli.options import LimitOption, PageOption
-from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list
+from masspayout.cli.output import JsonOption, out, show_fields, show_json, show_list, show_outcome
 from masspayout.cli.session import with_context
 from masspayout.cli.transaction import in_transaction
 from masspayout.context import Context
@@ -17,8 +17,6 @@ from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.service.webhooks import Deliverer, targets
 
 app = typer.Typer()
-
-WebhookArgument = Annotated[str, typer.Argument(metavar="WEBHOOK", help="The webhook's id.")]
 
 
 @app.command()
@@ -64,19 +62,19 @@ def list_(as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def enable(webhook: WebhookArgument) -> None:
+def enable(webhook: WebhookArgument, as_json: JsonOption = False) -> None:
     """Switch a webhook on: its queued events are sent."""
-    _switch(webhook, enabled=True)
+    _switch(webhook, enabled=True, as_json=as_json)
 
 
 @app.command()
-def disable(webhook: WebhookArgument) -> None:
+def disable(webhook: WebhookArgument, as_json: JsonOption = False) -> None:
     """Switch a webhook off: queued events are kept, and later ones are not queued for it."""
-    _switch(webhook, enabled=False)
+    _switch(webhook, enabled=False, as_json=as_json)
 
 
 @app.command()
-def remove(webhook: WebhookArgument) -> None:
+def remove(webhook: WebhookArgument, as_json: JsonOption = False) -> None:
     """Remove a webhook and its log."""
 
     async def work(context: Context) -> Webhook:
@@ -84,7 +82,9 @@ def remove(webhook: WebhookArgument) -> None:
         await targets.remove(context.database, found.id)
         return found
 
-    out.print(f"Removed: {with_context(work).url} gets no more events.")
+    removed = with_context(work)
+    fields = {"id": removed.id, "url": removed.url}
+    show_outcome(fields, f"Removed: {removed.url} gets no more events.", as_json=as_json)
 
 
 @app.command("test")
@@ -144,19 +144,28 @@ def deliveries(
 
 
 @app.command()
-def redeliver(delivery: Annotated[UUID, typer.Argument(metavar="DELIVERY", help="The delivery's id.")]) -> None:
+def redeliver(delivery: DeliveryArgument, as_json: JsonOption = False) -> None:
     """Send an event once more, with the same id and number."""
-    with_context(lambda context: targets.send_again(context.database, delivery))
-    out.print("It is sent once more by the next worker: masspayout worker")
+
+    async def work(context: Context) -> WebhookDelivery:
+        async with context.database.unit_of_work() as work:
+            delivery_id = await work.webhooks.find_delivery_id(delivery)
+        await targets.send_again(context.database, delivery_id)
+        async with context.database.unit_of_work() as work:
+            return await work.webhooks.get_delivery(delivery_id)
+
+    fields = _delivery_fields(with_context(work))
+    show_outcome(fields, "It is sent once more by the next worker: masspayout worker", as_json=as_json)
 
 
-def _switch(reference: str, *, enabled: bool) -> None:
+def _switch(reference: str, *, enabled: bool, as_json: bool) -> None:
     async def work(context: Context) -> Webhook:
         found = await _find(context, reference)
         return await targets.set_enabled(context.database, found.id, enabled=enabled)
 
     webhook = with_context(work)
-    out.print(f"{webhook.url} is switched {'on' if webhook.enabled else 'off'}.")
+    fields = {name: getattr(webhook, name) for name in ("id", "url", "events", "enabled")}
+    show_outcome(fields, f"{webhook.url} is switched {'on' if webhook.enabled else 'off'}.", as_json=as_json)
 
 
 async def _find(context: Context, reference: str) -> Webhook:

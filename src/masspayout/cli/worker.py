@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from masspayout.cli.commands import CommandGroup
 from masspayout.cli.output import JsonOption, out, show_json, show_table
 from masspayout.cli.session import with_context
 from masspayout.cli.transaction import in_transaction
@@ -16,7 +17,7 @@ from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.worker import run_worker
 
 app = typer.Typer()
-worker_app = typer.Typer(help="Run background jobs until told to stop; or show workers and jobs.")
+worker_app = typer.Typer(cls=CommandGroup, help="Run background jobs until told to stop; or show workers and jobs.")
 app.add_typer(worker_app, name="worker")
 
 

@@ -42,7 +42,6 @@ _REQUIREMENTS: Mapping[str, str] = {
     "model_attributes_type": "an object, in braces",
     "model_type": "an object, in braces",
     "multiple_of": "a multiple of {multiple_of}",
-    "path_type": "a path",
     "string_pattern_mismatch": "a text of the form {pattern}",
     "string_too_long": "at most {max_length} characters",
     "string_too_short": "{min_length} or more characters",

@@ -70,7 +70,7 @@ class Distributions(Repository[Distribution]):
     """The distributions."""
 
     entity = Distribution
-    noun = "distribution"
+    noun = "payout"
     listed_by = Action.LIST_DISTRIBUTIONS
 
     async def find_by_id(

@@ -80,9 +80,9 @@ def ambiguous(subject: str, candidates: Sequence[str], next_step: str) -> Invali
 
 def not_found(noun: str, reference: str, listed_by: Action | None) -> NotFound:
     """Return the error of a reference that fits no row."""
-    if is_latest(reference):
-        return NotFound(f"There is no {noun} yet.", "Create one first.")
     see_list: tuple[Part, ...] = () if listed_by is None else ("List them with: ", listed_by)
+    if is_latest(reference):
+        return NotFound(f"There is no {noun} yet.", *see_list)
     if _TOO_SHORT.fullmatch(reference.strip().lower()):
         advice = f"Type {SHORTEST_PREFIX} or more characters of its id. "
         return NotFound(f"{reference!r} is too short for an id.", advice, *see_list)

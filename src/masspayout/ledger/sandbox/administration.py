@@ -245,6 +245,13 @@ class SandboxAdministration:
             cursor = await connection.execute("SELECT token_id FROM token ORDER BY created_nanos")
             return [await find_token(connection, row["token_id"]) for row in await cursor.fetchall()]
 
+    async def count_transactions(self) -> int:
+        """Return the number of all transactions in the books."""
+        async with self._store.connection() as connection:
+            cursor = await connection.execute("SELECT count(*) AS count FROM ledger_transaction")
+            row = await cursor.fetchone()
+            return 0 if row is None else int(row["count"])
+
     async def transactions(self, *, limit: int = 20) -> Sequence[RecordedTransaction]:
         """Return the newest transactions, the newest first."""
         await deliver_due(self._store)
