@@ -46,6 +46,7 @@ _PLAN = (
     ("raw COPY, after", "raw_copy"),
     ("first page", "first_page"),
     ("page at nine tenths", "deep_page"),
+    ("page of a filtered list", "filtered_list"),
     ("asset's page in the dashboard", "asset_page"),
     ("payout's page in the dashboard", "payout_page"),
 )
