@@ -49,7 +49,7 @@ def _check_beside_list(typed: Typed) -> None:
         if value and value != term.default and not term.is_listed and name not in ("execution_type", "time_zone"):
             raise Invalid(f"{option_of(term)} makes no sense beside --list: a list is paid as it is.", "Leave it out.")
     if typed["execution_type"] is not ExecutionType.MANUAL:
-        raise Invalid("A list is frozen at once and MANUAL: you start it yourself.", "Leave --execution out.")
+        raise Invalid("A payout list is frozen at once and MANUAL: you start it yourself.", "Leave --execution out.")
 
 
 def _check_timing(typed: Typed) -> None:
