@@ -71,7 +71,7 @@ class Model:
 
     def _transfer(self, recipient: str, amount: int) -> int:
         failed = NOT_ENOUGH_FUNDS if self.held() < amount else TOKEN_REFUSED
-        if recipient in self.refused or self.token_behaviour in (REVERTS, RETURNS_FALSE):
+        if self.refused & {recipient, self.contract} or self.token_behaviour in (REVERTS, RETURNS_FALSE):
             return failed
         if self.token_behaviour == MOVES_NOTHING:
             return WRONG_AMOUNT_ARRIVED
