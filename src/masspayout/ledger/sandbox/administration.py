@@ -16,7 +16,7 @@ from masspayout.ledger.sandbox.contract_events import emit
 from masspayout.ledger.sandbox.execution import deliver_due, find_failures, record, up_to_date
 from masspayout.ledger.sandbox.faults import Faults
 from masspayout.ledger.sandbox.store import Network, SandboxStore
-from masspayout.ledger.sandbox.tokens import find_token, load_holders, mint, take, token_exists
+from masspayout.ledger.sandbox.tokens import find_token, load_holders, mint, require_units, token_exists
 from masspayout.ledger.transaction_ids import make_transaction_id
 
 DEFAULT_TREASURY = "0.0.1000"
@@ -150,7 +150,7 @@ class SandboxAdministration:
             if sender_account_id is None:
                 await mint(connection, token_id, amount_units)
             else:
-                await take(connection, token_id, amount_units, sender_account_id)
+                await require_units(connection, token_id, amount_units, sender_account_id)
             payer = sender_account_id or token.treasury_account_id or DEFAULT_TREASURY
             transaction_id = _operator_transaction_id(payer, network)
             await record(

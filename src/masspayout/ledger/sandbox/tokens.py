@@ -68,15 +68,15 @@ async def mint(connection: Connection, token_id: str, amount_units: int) -> None
     )
 
 
-async def take(connection: Connection, token_id: str, amount_units: int, account_id: str) -> None:
-    """Debit an account.
+async def require_units(connection: Connection, token_id: str, amount_units: int, account_id: str) -> None:
+    """Check that an account holds so many units.
 
     Raises:
         Conflict: The account holds less than that.
     """
     cursor = await connection.execute(
         """
-        UPDATE holding SET balance_units = balance_units - %(units)s
+        SELECT FROM holding
         WHERE token_id = %(token_id)s AND account_id = %(account_id)s AND balance_units >= %(units)s
         """,
         {"units": Decimal(amount_units), "token_id": token_id, "account_id": account_id},
