@@ -92,7 +92,7 @@ async def test_a_list_that_the_former_version_paid_is_not_payable_again(world: W
     token = await payout_lists.payment_token(runtime, PAYMENT_TOKEN)
     entries = PayoutList(tuple(sorted(accounts(30)[:7])), (2 * UNITS,) * 7, 14 * UNITS)
     parts = (runtime, world.asset, token, entries)
-    with pytest.raises(Conflict, match="a distribution for this very list already"):
+    with pytest.raises(Conflict, match="There is a payout for this very list already"):
         await payout_lists.create(*parts, PayoutTerms(concept="March 2026"))
     assert await payout_lists.create(*parts, PayoutTerms(concept="March 2026", again=2))
 
