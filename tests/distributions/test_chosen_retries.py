@@ -154,7 +154,8 @@ async def test_retries_that_race_each_other_pay_each_account_once(world: World, 
     ]
     results = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(result is None for result in results) == 1
-    assert all(result is None or isinstance(result, Conflict) for result in results)
+    # One that comes later finds its account among those that are being paid, which is no choice either.
+    assert all(result is None or isinstance(result, Conflict | Invalid) for result in results)
     await asyncio.gather(*(world.pay(dividend.id) for _ in range(3)))
     await require_sound(world, dividend, paid_count=COUNT - len(await unpaid(world, dividend)))
 

@@ -114,7 +114,7 @@ async def create_list(world: World, **terms: Any) -> Distribution:
 async def test_a_list_is_made_once_for_its_concept_and_reference(world: World) -> None:
     first = await create_list(world, concept="March", reference="INV-7")
     assert first.reference == "INV-7"
-    with pytest.raises(Conflict, match="a distribution for this very list already"):
+    with pytest.raises(Conflict, match="a payout for this very list already"):
         await create_list(world, concept="MARCH", reference="inv-7")
     assert await create_list(world, concept="March", reference="INV-8")
     assert await create_list(world, concept="March", reference="INV-7", again=2)

@@ -194,7 +194,8 @@ class PayingContractMachine(RuleBasedStateMachine):
     @rule(sender=people, amount=st.integers(1, 1000))
     def withdraw(self, sender: int, amount: int) -> None:
         receiver = self.anvil.accounts[8]
-        allowed = self._is_admin(sender) and self.model.held() >= amount
+        is_able = self.model.held() >= amount and self.model.contract not in self.model.refused
+        allowed = self._is_admin(sender) and is_able
         if self.attempt(allowed, "withdraw", self.token.address, receiver, amount, sender=self.person(sender)):
             self.model.move(receiver, amount)
 
