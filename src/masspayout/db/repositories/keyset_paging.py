@@ -167,7 +167,11 @@ async def read_list_page(
         paged = sorted_query.offset((request.page - 1) * request.limit).add_columns(count)
         found = (await session.execute(paged)).all()
         rows = [row[0] for row in found]
-        length = found[0][1] if found else await session.scalar(select(count))
+        length = 0
+        if found:
+            length = found[0][1]
+        elif request.page > 1:
+            length = await session.scalar(select(count))
         if total is None and length is not None and length > MOST_COUNTED:
             length = None
     items = rows[: request.limit]
