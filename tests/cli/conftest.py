@@ -1,5 +1,6 @@
 """The command line as a user has it: the whole command, real settings, a real database."""
 
+import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,9 @@ from sqlalchemy import URL
 
 from command_line import CommandLine, Said, environment
 from masspayout.cli import main
+from masspayout.db.session import Database
+from masspayout.settings import Settings
+from payouts import World, accounts, make_runtime
 
 
 @pytest.fixture
@@ -38,3 +42,19 @@ def command_line_on(
 def command_line(database_url: URL, command_line_on: Callable[[URL], CommandLine]) -> CommandLine:
     """Run ``masspayout …`` on a fresh database."""
     return command_line_on(database_url)
+
+
+async def make_world(url: URL) -> None:
+    """Import an asset with three holders."""
+    database = Database(url)
+    runtime = make_runtime(database, Settings(_env_file=None))  # type: ignore[call-arg]
+    await World.make(runtime, [(account, 100) for account in accounts(3)])
+    await runtime.ledger.close()
+    await database.close()
+
+
+@pytest.fixture
+def imported(database_url: URL, command_line: CommandLine) -> CommandLine:
+    """Run ``masspayout …`` on a database with an imported asset."""
+    asyncio.run(make_world(database_url))
+    return command_line

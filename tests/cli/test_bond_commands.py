@@ -1,18 +1,14 @@
 """Bonds and calendars as an operator has them: what is shown, and what is refused with nothing written."""
 
-import asyncio
 import csv
 import io
 import json
 import re
 
 import pytest
-from sqlalchemy import URL
 
 from command_line import CommandLine, refused
-from masspayout.db.session import Database
-from masspayout.settings import Settings
-from payouts import ASSET_TOKEN, World, accounts, make_runtime
+from payouts import ASSET_TOKEN
 from places import DOCS
 
 SET = (
@@ -23,20 +19,6 @@ KEYS = (
     *("number", "period_start", "period_end", "unadjusted_payment_date", "payment_date", "record_date", "days"),
     *("fraction", "amount_per_unit", "principal_per_unit"),
 )
-
-
-async def make_world(url: URL) -> None:
-    database = Database(url)
-    runtime = make_runtime(database, Settings(_env_file=None))  # type: ignore[call-arg]
-    await World.make(runtime, [(account, 100) for account in accounts(3)])
-    await runtime.ledger.close()
-    await database.close()
-
-
-@pytest.fixture
-def imported(database_url: URL, command_line: CommandLine) -> CommandLine:
-    asyncio.run(make_world(database_url))
-    return command_line
 
 
 def test_the_schedule_of_a_bond_is_shown_in_every_form(imported: CommandLine) -> None:

@@ -1,6 +1,5 @@
 """Payouts that run by themselves, as a user sets them up: what is shown, and what is refused with nothing written."""
 
-import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -8,9 +7,7 @@ import pytest
 from sqlalchemy import URL
 
 from command_line import CommandLine, rows_of
-from masspayout.db.session import Database
-from masspayout.settings import Settings
-from payouts import ASSET_TOKEN, World, accounts, make_runtime
+from payouts import ASSET_TOKEN
 
 TERMS = ("--payout", "FIXED", "--amount", "3")
 CREATE = ("distribution", "create", ASSET_TOKEN)
@@ -24,20 +21,6 @@ MONTHLY = (
     "--zone",
     "Europe/Madrid",
 )
-
-
-async def make_world(url: URL) -> None:
-    database = Database(url)
-    runtime = make_runtime(database, Settings(_env_file=None))  # type: ignore[call-arg]
-    await World.make(runtime, [(account, 100) for account in accounts(3)])
-    await runtime.ledger.close()
-    await database.close()
-
-
-@pytest.fixture
-def imported(database_url: URL, command_line: CommandLine) -> CommandLine:
-    asyncio.run(make_world(database_url))
-    return command_line
 
 
 def test_a_series_is_shown_with_its_next_occurrence(imported: CommandLine) -> None:
