@@ -34,8 +34,8 @@ class PayoutTerms:
         default=DistributionType.DIVIDEND,
         metadata={
             "term": Term(
-                label="What is paid out",
-                help="What is being paid out.",
+                label="Type",
+                help="The type of the payout.",
                 example="DIVIDEND",
                 section=Section.PURPOSE,
                 is_listed=True,
