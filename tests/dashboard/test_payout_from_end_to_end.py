@@ -83,7 +83,7 @@ async def upload_and_fix(page: Page) -> None:
 
 async def plan_list(page: Page) -> None:
     await page.get_by_role("link", name="Plan a payout").click()
-    await page.get_by_label("What it is for").fill("March 2026")
+    await page.get_by_label("Name").fill("March 2026")
     await page.get_by_label("Reference").fill("INV-2026-0331")
     await upload_and_fix(page)
     create = page.get_by_role("button", name="Create payout")
@@ -91,7 +91,7 @@ async def plan_list(page: Page) -> None:
     await press(page, "Preview")
     await expect(page.get_by_text("5 holders cannot receive it now")).to_be_visible()
     await expect(page.get_by_text("Sufficient funds.")).to_be_visible()
-    await page.get_by_label("Name").fill("March 2026, fixed list")
+    await page.get_by_label("Name").fill("March 2026, mended list")
     await expect(create).to_be_disabled()
     await press(page, "Preview")
     await expect(create).to_be_enabled()
