@@ -29,7 +29,7 @@ from masspayout.db.entities import (
     Payer,
     PayerEntry,
 )
-from masspayout.db.repositories import AttachedRow, DatabaseFacts
+from masspayout.db.repositories import AttachedRow, BegunBatch, DatabaseFacts
 from masspayout.db.repositories.batch_payouts import Tally
 from masspayout.kernel.clock import Clock
 from masspayout.kernel.errors import MassPayoutError
@@ -58,6 +58,21 @@ class ClaimsPort(Protocol):
     async def attached(
         self, distribution_id: uuid.UUID, batch_number: int, attempt_id: uuid.UUID
     ) -> Mapping[str, Decimal]: ...
+
+
+class FirstClaimsPort(Protocol):
+    """Batches that nobody has begun, and which begin."""
+
+    async def begin(
+        self,
+        distribution_id: uuid.UUID,
+        attempt_id: uuid.UUID,
+        payer_id: uuid.UUID,
+        sender: Sender,
+        *,
+        after: int,
+        claim_seconds: float,
+    ) -> BegunBatch | None: ...
 
 
 class AttemptsPort(Protocol):
@@ -226,6 +241,9 @@ class Work(Recorder, Protocol):
 
     @property
     def claims(self) -> ClaimsPort: ...
+
+    @property
+    def first_claims(self) -> FirstClaimsPort: ...
 
     @property
     def attempts(self) -> AttemptsPort: ...

@@ -86,6 +86,10 @@ class UnitOfWork(AsyncSession):
         return repositories.EvmTransactions(self)
 
     @property
+    def first_claims(self) -> repositories.FirstClaims:
+        return repositories.FirstClaims(self)
+
+    @property
     def holders(self) -> repositories.Holders:
         return repositories.Holders(self)
 

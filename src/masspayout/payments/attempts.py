@@ -56,12 +56,19 @@ class BatchAttempts:
         account = str(distribution.payer_account_id)
         gate = self.gate.state(account) or await self.gate.sync(account)
         sender = await self._ledger.sender(account)
+        seconds = self._settings.claim_seconds
+        if gate.is_open and self._ledger.traits.signs_times:  # numbers that are times are never returned
+            async with self._store.single_statement() as work:
+                begun = await work.first_claims.begin(
+                    distribution.id, uuid7(), gate.payer_id, sender, after=after, claim_seconds=seconds
+                )
+            if begun is not None:
+                return ClaimedBatch(
+                    distribution, begun.batch_id, begun.batch_number, gate, begun.attempt, begun.holders
+                )
         async with self._store.unit_of_work() as work:
             batch = await work.claims.claim(
-                distribution.id,
-                after=after,
-                claim_seconds=self._settings.claim_seconds,
-                begun_only=not gate.is_open,
+                distribution.id, after=after, claim_seconds=seconds, begun_only=not gate.is_open
             )
             if batch is None:
                 return None

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, BatchStatus, DistributionStatus
+from masspayout.db.repositories import BegunBatch
 from masspayout.kernel.errors import NotFound
 from masspayout.kernel.types import Sender, SignedTransaction
 from simulator.store.rows import GuardedBySchema, Row, Transaction
@@ -38,6 +39,10 @@ class Claims:
     async def claim(
         self, distribution_id: uuid.UUID, *, after: int, claim_seconds: float, begun_only: bool = False
     ) -> BatchPayout | None:
+        batch = self.find_claimable(distribution_id, after, begun_only=begun_only)
+        return None if batch is None else self.put_claim(batch, claim_seconds)
+
+    def find_claimable(self, distribution_id: uuid.UUID, after: int, *, begun_only: bool = False) -> Row | None:
         t = self._t
         for batch in sorted(t.find_by("batch_payout:of", distribution_id), key=_number):
             if (
@@ -47,15 +52,28 @@ class Claims:
                 and (batch.status is BatchStatus.PROCESSING or not begun_only)
                 and not t.is_locked("batch_payout", batch.id)
             ):
-                claimed = batch.changed(
-                    status=BatchStatus.PROCESSING,
-                    executed_at=batch.executed_at or t.now,
-                    updated_at=t.now,
-                    claimed_until=t.now + timedelta(seconds=claim_seconds),
-                )
-                t.put("batch_payout", batch.id, claimed)
-                return cast("BatchPayout", claimed)
+                return batch
         return None
+
+    def put_claim(self, batch: Row, claim_seconds: float) -> BatchPayout:
+        t = self._t
+        claimed = batch.changed(
+            status=BatchStatus.PROCESSING,
+            executed_at=batch.executed_at or t.now,
+            updated_at=t.now,
+            claimed_until=t.now + timedelta(seconds=claim_seconds),
+        )
+        t.put("batch_payout", batch.id, claimed)
+        return cast("BatchPayout", claimed)
+
+    def is_open(self, distribution_id: uuid.UUID, payer_id: uuid.UUID | None) -> bool:
+        t = self._t
+        payer = None if payer_id is None else t.find("payer", payer_id)
+        return (
+            payer is not None
+            and payer.cleared_for == t.server.clearance
+            and t.get("distribution", distribution_id).status is DistributionStatus.PROCESSING
+        )
 
     async def claim_under_way(
         self, payer_account_id: str, ledger_identity: str, *, claim_seconds: float
@@ -87,17 +105,14 @@ class Claims:
         self, batch: BatchPayout, attempt_id: uuid.UUID, payer_id: uuid.UUID | None
     ) -> Mapping[str, Decimal] | None:
         t = self._t
-        payer = None if payer_id is None else t.find("payer", payer_id)
-        if payer is None or payer.cleared_for != t.server.clearance:
+        if not self.is_open(batch.distribution_id, payer_id):
             return None
-        if t.get("distribution", batch.distribution_id).status is not DistributionStatus.PROCESSING:
-            return None
-        waiting = [row for row in holders_of(t, batch) if self._waits(row)]
+        waiting = [row for row in holders_of(t, batch) if self.waits(row)]
         if batch.slices:
             waiting = waiting[: batch.slices[0]]
         attached: dict[str, Decimal] = {}
         for row in waiting:
-            if await t.change("holder", row.key, self._waits, attempt_id=attempt_id):
+            if await t.change("holder", row.key, self.waits, attempt_id=attempt_id):
                 attached[row.account_id] = row.payment_amount
         return attached
 
@@ -107,13 +122,51 @@ class Claims:
         rows = self._t.find_by("holder:batch", (distribution_id, batch_number))
         return {row.account_id: row.payment_amount for row in rows if row.attempt_id == attempt_id and not row.paid}
 
-    def _waits(self, row: Row) -> bool:
+    def waits(self, row: Row) -> bool:
         return (
             row.attempt_id is None
             and not row.paid
             and row.failure_code is None
             and self._t.get("distribution", row.distribution_id).failure_code is None
         )
+
+
+class FirstClaims:
+    """Batches that nobody has begun, and which begin."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._t = transaction
+
+    async def begin(
+        self,
+        distribution_id: uuid.UUID,
+        attempt_id: uuid.UUID,
+        payer_id: uuid.UUID,
+        sender: Sender,
+        *,
+        after: int,
+        claim_seconds: float,
+    ) -> BegunBatch | None:
+        t, claims = self._t, Claims(self._t)
+        if not claims.is_open(distribution_id, payer_id):
+            return None
+        batch = claims.find_claimable(distribution_id, after)
+        if batch is None or batch.status is not BatchStatus.PENDING or batch.executed_at is not None:
+            return None
+        if not any(claims.waits(row) for row in holders_of(t, batch)):
+            return None
+        claimed = claims.put_claim(batch, claim_seconds)
+        holders = await claims.attach(claimed, attempt_id, payer_id) or {}
+        attempt = Attempt(
+            id=attempt_id,
+            status=AttemptStatus.RESERVED,
+            polls=0,
+            batch_payout_id=batch.id,
+            recipient_count=len(holders),
+            total_amount=sum(holders.values(), Decimal(0)),
+        )
+        reserved = await Attempts(t).reserve(attempt, sender)
+        return BegunBatch(batch.id, batch.batch_number, reserved, holders)
 
 
 class Attempts:

@@ -7,7 +7,7 @@ from typing import Any
 from masspayout.db.entities import Distribution
 from simulator.processes import Process
 from simulator.store.adoptions import Adoptions
-from simulator.store.attempts import Attempts, Claims
+from simulator.store.attempts import Attempts, Claims, FirstClaims
 from simulator.store.batches import BatchPayouts
 from simulator.store.evm import EvmTransactions
 from simulator.store.exchanges import AuditNotes, Exchanges
@@ -79,6 +79,7 @@ class DictionaryWork:
 
 _REPOSITORIES: Mapping[str, Callable[[DictionaryWork], object]] = {
     "claims": lambda work: Claims(work.transaction),
+    "first_claims": lambda work: FirstClaims(work.transaction),
     "attempts": lambda work: Attempts(work.transaction),
     "batch_payouts": lambda work: BatchPayouts(work.transaction),
     "distributions": lambda work: Distributions(work.transaction),

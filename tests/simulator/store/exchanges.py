@@ -14,7 +14,7 @@ from simulator.plans import POISON_ROW
 from simulator.processes import Killed, Poisoned, Process
 
 # What brings a payout nearer to its end.
-_ADVANCES = {"attempts.reserve", "attempts.store_signed", "batch_payouts.complete"}
+_ADVANCES = {"first_claims.begin", "attempts.reserve", "attempts.store_signed", "batch_payouts.complete"}
 
 
 class AuditNotes:

@@ -32,6 +32,7 @@ from masspayout.db.repositories.due_starts import (
 from masspayout.db.repositories.entitlements import Entitlements
 from masspayout.db.repositories.event_listeners import EventListeners, EventSummary
 from masspayout.db.repositories.evm import BalanceChange, EvmTokens, EvmTransactions
+from masspayout.db.repositories.first_claims import BegunBatch, FirstClaims
 from masspayout.db.repositories.freezes import Freeze, analyse_large, register_hash_of
 from masspayout.db.repositories.holders import Holders, RegisterChange
 from masspayout.db.repositories.idempotent_requests import IdempotentRequests
@@ -75,6 +76,7 @@ __all__ = [
     "Backlog",
     "BalanceChange",
     "BatchPayouts",
+    "BegunBatch",
     "Bonds",
     "CalendarDays",
     "Claims",
@@ -96,6 +98,7 @@ __all__ = [
     "EvmTokens",
     "EvmTransactions",
     "FailedPayout",
+    "FirstClaims",
     "Freeze",
     "HolderSort",
     "Holders",

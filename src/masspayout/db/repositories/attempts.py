@@ -13,8 +13,8 @@ from masspayout.kernel.types import Sender, SignedTransaction
 
 # Numbers that are times may have run ahead, by a clock that was wrong. At the ceiling they continue after the greatest
 # stored number below it.
-_HAND_OUT = """
-    INSERT INTO ledger_sequence AS s (id, account_id, last_number) VALUES (:sequence_id, :account_id, :floor)
+HAND_OUT = """
+    INSERT INTO ledger_sequence AS s (id, account_id, last_number) {row}
     ON CONFLICT (account_id) DO UPDATE
        SET last_number = greatest(:floor, 1 + CASE
                WHEN s.last_number + 1 < coalesce(CAST(:ceiling AS BIGINT), s.last_number + 2) THEN s.last_number
@@ -23,10 +23,12 @@ _HAND_OUT = """
     RETURNING last_number, returned_numbers
 """
 
-_NEXT_NUMBER = text(_HAND_OUT)
+_HAND_OUT_ONE = HAND_OUT.format(row="VALUES (:sequence_id, :account_id, :floor)")
+
+_NEXT_NUMBER = text(_HAND_OUT_ONE)
 
 _RESERVE = text(f"""
-    WITH handed_out AS ({_HAND_OUT})
+    WITH handed_out AS ({_HAND_OUT_ONE})
     INSERT INTO attempt (id, batch_payout_id, sender_account_id, number, status, recipient_count, total_amount)
     SELECT :id, :batch_payout_id, :account_id, last_number, 'RESERVED', :recipient_count, :total_amount
       FROM handed_out
@@ -99,7 +101,7 @@ class Attempts(Repository[Attempt]):
 
     async def next_number(self, sender: Sender) -> int:
         """Hand out the number that a sender uses next: a returned one, or a new one. Others wait until this commits."""
-        row = (await self.session.execute(_NEXT_NUMBER, _handing_out(sender))).one()
+        row = (await self.session.execute(_NEXT_NUMBER, handing_out(sender))).one()
         return await self._prefer_returned(sender, row.last_number, row.returned_numbers)
 
     async def return_number(self, account_id: str, number: int) -> None:
@@ -112,7 +114,7 @@ class Attempts(Repository[Attempt]):
         Others who want a number of the sender wait until this commits.
         """
         parameters = {
-            **_handing_out(sender),
+            **handing_out(sender),
             "id": attempt.id,
             "batch_payout_id": attempt.batch_payout_id,
             "recipient_count": attempt.recipient_count,
@@ -269,7 +271,8 @@ class Attempts(Repository[Attempt]):
         return await self._changed(statement) == 1
 
 
-def _handing_out(sender: Sender) -> dict[str, Any]:
+def handing_out(sender: Sender) -> dict[str, Any]:
+    """Return the parameters of ``HAND_OUT``."""
     return {
         "sequence_id": uuid7(),
         "account_id": sender.account_id,

@@ -14,18 +14,21 @@ _HOLD = text("""
     UPDATE batch_payout SET claimed_until = now() + make_interval(secs => :seconds), updated_at = now() WHERE id = :id
 """)
 
+CLAIMABLE = """
+    distribution_id = :distribution_id AND batch_number > :after
+    AND status IN ('PENDING', 'PROCESSING') AND (claimed_until IS NULL OR claimed_until <= now())
+"""
+
 # FOR UPDATE SKIP LOCKED: two workers that claim at the same moment get different batches.
-_CLAIM = text("""
+_CLAIM = text(f"""
     UPDATE batch_payout
        SET status = 'PROCESSING', executed_at = coalesce(executed_at, now()), updated_at = now(),
            claimed_until = now() + make_interval(secs => :claim_seconds)
      WHERE id = (SELECT id FROM batch_payout
-                  WHERE distribution_id = :distribution_id AND batch_number > :after
-                    AND status IN ('PENDING', 'PROCESSING') AND (claimed_until IS NULL OR claimed_until <= now())
-                    AND (status = 'PROCESSING' OR NOT :begun_only)
+                  WHERE {CLAIMABLE} AND (status = 'PROCESSING' OR NOT :begun_only)
                   ORDER BY batch_number LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING *
-""")
+""")  # noqa: S608 - the piece is a constant
 
 # Attempts that may still pay, of any payout of a payer: a stopped payer waits for these.
 _CLAIM_UNDER_WAY = text("""
@@ -44,7 +47,7 @@ _CLAIM_UNDER_WAY = text("""
 
 # The gate: the payer is cleared for this very database, and the distribution was started in it, which a database that
 # took the other's place may have lost. It is checked in the statement that attaches.
-_GATE = f"""
+GATE = f"""
     WITH gate AS MATERIALIZED (
         SELECT cleared_for = {CLEARANCE}
                AND (SELECT status = 'PROCESSING' FROM distribution WHERE id = :distribution_id) AS is_open
@@ -53,9 +56,8 @@ _GATE = f"""
 """  # noqa: S608 - the piece is a constant
 
 # The holders that wait for an attempt; none do once the distribution was stopped for all.
-_WAITING = """
-    distribution_id = :distribution_id AND batch_number = :batch_number
-    AND attempt_id IS NULL AND NOT paid AND failure_code IS NULL
+WAITING = """
+    distribution_id = :distribution_id AND attempt_id IS NULL AND NOT paid AND failure_code IS NULL
     AND NOT EXISTS (SELECT FROM distribution AS d WHERE d.id = :distribution_id AND d.failure_code IS NOT NULL)
 """
 
@@ -67,9 +69,9 @@ _ATTACHED = """
 
 _ATTACH_ALL = text(
     f"""
-    {_GATE}, attached AS (
+    {GATE}, attached AS (
         UPDATE holder SET attempt_id = :attempt_id, updated_at = now()
-         WHERE {_WAITING} AND (SELECT is_open FROM gate)
+         WHERE {WAITING} AND batch_number = :batch_number AND (SELECT is_open FROM gate)
         RETURNING account_id, payment_amount
     )
     {_ATTACHED}
@@ -78,8 +80,9 @@ _ATTACH_ALL = text(
 
 _ATTACH_SOME = text(
     f"""
-    {_GATE}, next AS (
-        SELECT id FROM holder WHERE {_WAITING} ORDER BY account_id COLLATE "C" LIMIT :size FOR UPDATE
+    {GATE}, next AS (
+        SELECT id FROM holder WHERE {WAITING} AND batch_number = :batch_number
+         ORDER BY account_id COLLATE "C" LIMIT :size FOR UPDATE
     ), attached AS (
         UPDATE holder SET attempt_id = :attempt_id, updated_at = now()
           FROM next
