@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from masspayout import distributions
-from masspayout.app.servicing import Servicing
+from masspayout.app.holding import Holding
 from masspayout.automation import series
 from masspayout.context import Context
 from masspayout.controls import approvals
@@ -79,7 +79,7 @@ class PayoutDetail:
     approvals: Sequence[Approval]
 
 
-class Payouts(Servicing):
+class Payouts(Holding):
     """The use cases of payouts, and of the terms that they follow from.
 
     A request may be sent again, by somebody who died before the answer came. ``resumed`` says so: what it asks for may
@@ -375,4 +375,6 @@ async def _read_status(work: UnitOfWork, distribution: Distribution) -> PayoutSt
         # While nobody has failed, there is no reason to be counted.
         failures=await work.entitlements(distribution).failure_counts() if progress.failed_count else {},
         approvals=(await work.approvals.counts([distribution.id]))[distribution.id],
+        pause=await work.pauses.find(distribution.id),
+        sent_back=distribution.sent_back,
     )

@@ -43,6 +43,7 @@ from masspayout.kernel.errors import (
     MassPayoutError,
     NobodyEligible,
     NotFound,
+    PayoutPaused,
 )
 from masspayout.kernel.logs import about
 from masspayout.kernel.next_steps import NextStep
@@ -180,7 +181,7 @@ async def _start_or_fail(
     """Start a distribution, or say on it why it cannot start: FAILED where only a person can change that."""
     try:
         return await _start(context, distribution, now, shared)
-    except (LedgerUnavailable, LedgerUncertain, ClockIsOff) as error:
+    except (LedgerUnavailable, LedgerUncertain, ClockIsOff, PayoutPaused) as error:
         _log.warning("distribution %s waits for the next round: %s", distribution.id, error)
     except (Conflict, Invalid, NotFound, LedgerRejected) as error:
         await _fail(context.database, distribution, error)

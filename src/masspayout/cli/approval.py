@@ -8,6 +8,7 @@ import typer
 from masspayout.cli.arguments import DistributionArgument
 from masspayout.cli.output import JsonOption, err, out, show_fields, show_outcome
 from masspayout.cli.session import with_payouts
+from masspayout.db.entities import Distribution
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.payout_terms import OWN_WORDS
 
@@ -21,10 +22,16 @@ def approve(
         str | None,
         typer.Option("--hash", help="The register hash that you reviewed; without it you are shown one and asked."),
     ] = None,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Withdraw your approval instead, before the payout starts.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Approve a payout by its register hash. Its creator cannot, and each person counts once."""
     shown = with_payouts(lambda payouts: payouts.find(distribution))
+    if withdraw:
+        _withdraw(shown, register_hash, as_json=as_json)
+        return
     fields = {
         "distribution": shown.id,
         **{name: getattr(shown, name) for name in OWN_WORDS},
@@ -46,4 +53,14 @@ def approve(
         sentence = "Approved. Nothing is missing: a worker starts it now."
     else:
         sentence = f"Approved. Nothing is missing. Pay it: masspayout distribution execute {shown.id}"
+    show_outcome({"id": shown.id, "approvals": count.given, "required": count.required}, sentence, as_json=as_json)
+
+
+def _withdraw(shown: Distribution, register_hash: str | None, *, as_json: bool) -> None:
+    if register_hash is not None:
+        raise Invalid("--withdraw and --hash contradict each other.", "Leave one of them out.")
+    count = with_payouts(lambda payouts: payouts.withdraw_approval(shown.id))
+    sentence = (
+        f"Withdrawn. It {count.sentence}." if not count.is_complete else "Withdrawn. It needs no further approval."
+    )
     show_outcome({"id": shown.id, "approvals": count.given, "required": count.required}, sentence, as_json=as_json)

@@ -49,6 +49,14 @@ _TABLE: Mapping[str, _Command | _Group] = {
         "payout", "Compare the ledger's books with the database, account by account. Exit status 1 unless they agree."
     ),
     "recover": _Command("recover", "Sync the statements of the payers, and adopt payments that the database had lost."),
+    "pause": _Command(
+        "installation",
+        "Pause all payouts of an asset, or of the installation: nothing begins, and no further batch does.",
+    ),
+    "resume": _Command(
+        "installation",
+        "Resume an asset, or the installation: payouts go on, and those that fell due meanwhile start.",
+    ),
     "doctor": _Command(
         "doctor", "Check database, worker, ledger and funds, and change nothing. Exit status 1 when there is a problem."
     ),
@@ -75,6 +83,12 @@ _TABLE: Mapping[str, _Command | _Group] = {
                 "approval",
                 "Approve a payout by its register hash. Its creator cannot, and each person counts once.",
             ),
+            "send-back": _Command(
+                "holding", "Send a payout that waits for approval back to its creator. Its approvals are void."
+            ),
+            "resubmit": _Command(
+                "holding", "Ask for approval again of a payout that was sent back. It needs all its approvals anew."
+            ),
             "preview": _Command(
                 "distribution",
                 "Preview a payout: amounts, holders who cannot receive it, missing funds, fees and duration.",
@@ -85,6 +99,13 @@ _TABLE: Mapping[str, _Command | _Group] = {
                 "distribution", "Start paying. Workers do it; with --wait this command does it itself."
             ),
             "retry": _Command("distribution", "Retry the unpaid holders of a payout, and no others."),
+            "pause": _Command(
+                "holding",
+                "Pause a running payout: what was signed is settled, and no further batch begins until it is resumed.",
+            ),
+            "resume": _Command(
+                "holding", "Resume a paused payout: workers go on where it stopped, and pay nobody twice."
+            ),
             "cancel": _Command("distribution", "Cancel a payout that has not been executed."),
             "holders": _Command("distribution", "List the holders of a payout, with the amount and state of each."),
             "batches": _Command("distribution", "List the batches with their transactions."),

@@ -81,12 +81,14 @@ def show(distribution: DistributionArgument, as_json: JsonOption = False) -> Non
     fields = distribution_fields(found) | {"paid_count": progress.paid_count, "failed_count": progress.failed_count}
     if as_json:
         approvals = [{"by": each.actor_name, "kind": each.actor_kind, "at": each.approved_at} for each in given]
-        show_json(fields | {"approvals": approvals, "waits": status.waits, "failures": status.failures})
+        pause = None if status.pause is None else asdict(status.pause)
+        more = {"approvals": approvals, "waits": status.waits, "pause": pause, "failures": status.failures}
+        show_json(fields | more)
         return
     by = ", ".join(f"{each.actor_name} ({each.approved_at:%Y-%m-%d %H:%M} UTC)" for each in given)
     show_fields(fields | {"approvals_required": found.approvals_required or "", "approved_by": by})
     if status.waits:
-        out.print(f"It {status.waits}: masspayout distribution approve {found.id}")
+        out.print(f"It {status.waits}. {status.next_step}", markup=False)
     show_failures(status.failures)
 
 

@@ -12,6 +12,7 @@ from masspayout.cli.output import JsonOption, show_list
 from masspayout.cli.transaction import in_transaction
 from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.unit_of_work import UnitOfWork
+from masspayout.kernel.pauses import PauseInForce
 from masspayout.kernel.payout_status import ApprovalCount, waits_for
 from masspayout.kernel.payout_terms import DISTRIBUTION_TERMS, OWN_WORDS
 
@@ -31,15 +32,17 @@ def list_(
     async def work(work: UnitOfWork) -> Any:
         asset_id = await find_asset_id(work, asset)
         page_found = await work.distributions.find_of_asset(asset_id, status, page, limit)
-        return page_found, await work.approvals.counts([item.id for item in page_found.items])
+        ids = [item.id for item in page_found.items]
+        counts, pauses = await work.approvals.counts(ids), await work.pauses.find_of(ids)
+        return page_found, {item.id: _waits(item, counts, pauses) for item in page_found.items}
 
-    found, counts = in_transaction(work)
+    found, waits = in_transaction(work)
     show_list(
-        [distribution_fields(item) | {"waits": _waits(item, counts)} for item in found.items],
+        [distribution_fields(item) | {"waits": waits[item.id]} for item in found.items],
         ["ID", "ASSET", "TYPE", "STATUS", "AMOUNT", "HOLDERS", *map(str.upper, OWN_WORDS), "DUE", "CREATED"],
         [
             (
-                *(d.id, d.asset.symbol, d.type, _waits(d, counts) or d.status),
+                *(d.id, d.asset.symbol, d.type, waits[d.id] or d.status),
                 *(d.total_amount, d.payable_count),
                 *(getattr(d, name) for name in OWN_WORDS),
                 *(d.scheduled_time, d.created_at),
@@ -77,6 +80,9 @@ def distribution_fields(distribution: Distribution) -> dict[str, Any]:
         "created_by",
         "created_by_name",
         "approvals_required",
+        "sent_back_at",
+        "sent_back_by_name",
+        "sent_back_reason",
         "executed_at",
         "failure_code",
         "failure_message",
@@ -85,6 +91,15 @@ def distribution_fields(distribution: Distribution) -> dict[str, Any]:
     return {name: getattr(distribution, name) for name in names}
 
 
-def _waits(distribution: Distribution, counts: Mapping[uuid.UUID, ApprovalCount]) -> str:
-    count = counts.get(distribution.id)
-    return "" if count is None else waits_for(distribution.status, count, is_frozen=distribution.is_frozen)
+def _waits(
+    distribution: Distribution,
+    counts: Mapping[uuid.UUID, ApprovalCount],
+    pauses: Mapping[uuid.UUID, PauseInForce],
+) -> str:
+    return waits_for(
+        distribution.status,
+        counts.get(distribution.id, ApprovalCount(0, 0)),
+        is_frozen=distribution.is_frozen,
+        pause=pauses.get(distribution.id),
+        sent_back=distribution.sent_back,
+    )

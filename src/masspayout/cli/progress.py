@@ -37,7 +37,11 @@ async def pay_with_progress(payouts: Payouts, distribution_id: uuid.UUID, title:
             await _show_once(payouts, distribution_id, show)
             return await paying
         except (asyncio.CancelledError, DatabaseUnavailable):
-            err.print("Interrupted; nothing is lost. It goes on with: masspayout worker")
+            err.print(
+                "Interrupted; nothing is lost, and nobody is paid twice. Running workers go on with it; without one it "
+                "goes on with: masspayout worker"
+            )
+            err.print(f"To stop it everywhere: masspayout distribution pause {distribution_id}")
             raise
         finally:
             paying.cancel()

@@ -8,6 +8,7 @@ import uuid
 from datetime import datetime
 
 from masspayout import audit
+from masspayout.controls.send_backs import was_sent_back
 from masspayout.db.entities import Distribution
 from masspayout.db.session import Database
 from masspayout.db.unit_of_work import UnitOfWork
@@ -123,6 +124,8 @@ def _refusal(distribution: Distribution, register_hash: str, person: str) -> Con
             f"Payout {distribution.id} is not frozen yet, so its amounts are not known.",
             "Approve it when it is due.",
         )
+    if distribution.sent_back_at is not None:
+        return was_sent_back(distribution)
     if distribution.created_by == person:
         return Conflict(
             f"Payout {distribution.id} was created by you, and another person has to approve it.",

@@ -4,9 +4,11 @@ from datetime import datetime
 
 from masspayout.controls import approvals, funds, limits
 from masspayout.controls.funds import FundsReading
+from masspayout.controls.send_backs import was_sent_back
 from masspayout.db.entities import Asset, Distribution
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import Conflict, ContractPaused
+from masspayout.kernel.pauses import payout_paused
 from masspayout.kernel.types import Due
 from masspayout.settings import Settings
 
@@ -59,6 +61,30 @@ def require_unpaused(asset: Asset) -> None:
             f"The contract {asset.lifecycle_contract_id} of {asset.token_id} is paused, so no payment can be made.",
             "Have it unpaused. Scheduled payouts then go on by themselves; start the others again.",
         )
+
+
+async def require_not_paused(work: UnitOfWork, distribution: Distribution) -> None:
+    """Refuse what people paused, or sent back.
+
+    Raises:
+        PayoutPaused: The distribution, its asset or the installation is paused.
+        Conflict: An approver sent it back.
+    """
+    pause = await work.pauses.find(distribution.id)
+    if pause is not None:
+        raise payout_paused(distribution.id, pause)
+    if distribution.sent_back_at is not None and distribution.status.can_execute:
+        raise was_sent_back(distribution)
+
+
+async def hold_off_pauses(work: UnitOfWork, distribution: Distribution) -> None:
+    """Refuse what was paused meanwhile, and have pauses wait until the transaction ends: as late as can be.
+
+    Raises:
+        PayoutPaused: The distribution, its asset or the installation is paused.
+    """
+    if await work.pauses.hold_off(distribution.id):
+        await require_not_paused(work, distribution)
 
 
 async def require_free(

@@ -12,6 +12,7 @@ from typing import Final
 
 # Keys
 MIGRATION: Final = 0x6D617373  # "mass": one process migrates the database, the others wait
+PAUSES: Final = 5_464  # a pause begins after all attempts that were being reserved, which share this lock
 WEBHOOK_FAN_OUT: Final = 5_463  # one process numbers new events for webhooks, the others leave it to that one
 
 # Seeds

@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 from masspayout.db.connecting import Connector
 from masspayout.db.connection_errors import ErrorStage, stage_of, unavailable
 from masspayout.db.drift import MissingIndex, find_differences, find_missing_indexes
+from masspayout.db.repositories.pauses import IS_PAUSED
 from masspayout.kernel.errors import DatabaseUnavailable
 
 # Half of the doctor's time limit for a check, so that the server's own error comes first.
@@ -54,15 +55,15 @@ _WORKERS = text("""
 
 # Jobs only trigger work. A payment job waits for a worker only while its distribution is being paid; the periodic
 # recovery never counts as waiting. A process that pays without being a worker (pay, execute --wait) claims batches too.
-_WAITING = text("""
+_WAITING = text(f"""
     SELECT (SELECT count(*) FROM distribution AS d
-             WHERE d.status = 'PROCESSING'
+             WHERE d.status = 'PROCESSING' AND NOT {IS_PAUSED}
                AND NOT EXISTS (SELECT FROM batch_payout AS b
                                 WHERE b.distribution_id = d.id AND b.claimed_until > now())) AS distributions,
            (SELECT count(*) FROM procrastinate_jobs AS j
              WHERE j.status = 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())
                AND j.task_name NOT IN (:payment, :recovery)) AS jobs
-""")
+""")  # noqa: S608 - the piece is a constant
 
 _STALLED_JOBS = text("""
     SELECT j.id, j.task_name, w.last_heartbeat

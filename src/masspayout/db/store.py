@@ -29,12 +29,13 @@ from masspayout.db.entities import (
     Payer,
     PayerEntry,
 )
-from masspayout.db.repositories import AttachedRow, BegunBatch, DatabaseFacts
+from masspayout.db.repositories import AttachedRow, BegunBatch, DatabaseFacts, Withheld
 from masspayout.db.repositories.batch_payouts import Tally
 from masspayout.kernel.clock import Clock
 from masspayout.kernel.errors import MassPayoutError
 from masspayout.kernel.movements import StatementPage
 from masspayout.kernel.next_steps import NextStep
+from masspayout.kernel.pauses import PauseInForce
 from masspayout.kernel.types import Sender, SignedTransaction
 
 
@@ -53,7 +54,7 @@ class ClaimsPort(Protocol):
 
     async def attach(
         self, batch: BatchPayout, attempt_id: uuid.UUID, payer_id: uuid.UUID | None
-    ) -> Mapping[str, Decimal] | None: ...
+    ) -> Mapping[str, Decimal] | Withheld: ...
 
     async def attached(
         self, distribution_id: uuid.UUID, batch_number: int, attempt_id: uuid.UUID
@@ -85,6 +86,8 @@ class AttemptsPort(Protocol):
     async def find_open(self, batch_id: uuid.UUID) -> Attempt | None: ...
 
     async def has_sent(self, distribution_id: uuid.UUID) -> bool: ...
+
+    async def has_open(self, distribution_id: uuid.UUID) -> bool: ...
 
     async def reserve(self, attempt: Attempt, sender: Sender) -> Attempt: ...
 
@@ -151,6 +154,12 @@ class DueStartsPort(Protocol):
     """The reasons why distributions do not start or go on."""
 
     async def note_wait(self, distribution_id: uuid.UUID, reason: MassPayoutError | None) -> None: ...
+
+
+class PausesPort(Protocol):
+    """The pauses that last."""
+
+    async def find(self, distribution_id: uuid.UUID) -> PauseInForce | None: ...
 
 
 class PayersPort(Protocol):
@@ -256,6 +265,9 @@ class Work(Recorder, Protocol):
 
     @property
     def due_starts(self) -> DueStartsPort: ...
+
+    @property
+    def pauses(self) -> PausesPort: ...
 
     @property
     def payers(self) -> PayersPort: ...

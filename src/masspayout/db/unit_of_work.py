@@ -126,6 +126,10 @@ class UnitOfWork(AsyncSession):
         return repositories.Overview(self)
 
     @property
+    def pauses(self) -> repositories.Pauses:
+        return repositories.Pauses(self)
+
+    @property
     def payer_balances(self) -> repositories.PayerBalances:
         return repositories.PayerBalances(self)
 

@@ -97,6 +97,7 @@ async def execute(context: Context, distribution_id: uuid.UUID, *, now: datetime
     Raises:
         AnotherLedger: It began on another ledger.
         Conflict: It is not pending, or not due yet, or its record time lies ahead.
+        PayoutPaused: Somebody paused the asset or the installation.
         ContractPaused: The asset's contract is paused.
         ApprovalsMissing: Approvals are missing.
         InsufficientFunds: The payer holds less than the frozen total.
@@ -123,6 +124,7 @@ async def retry(
         AnotherLedger: It began on another ledger.
         Conflict: It has not failed, or nobody who was chosen is unpaid.
         Invalid: An account that was chosen is none of the unpaid.
+        PayoutPaused: Somebody paused the payout, its asset or the installation.
         ContractPaused: The asset's contract is paused.
         ApprovalsMissing: Approvals are missing. Those given before it failed still count.
         InsufficientFunds: The payer holds less than what is unpaid.
@@ -278,9 +280,11 @@ async def begin(
         MassPayoutError: As ``execute`` raises it.
     """
     if distribution.status.can_execute:
+        await start_conditions.require_not_paused(work, distribution)
         await _freeze_if_due(work, context, distribution, readiness, now)
         due = await work.entitlements(distribution).unpaid()
         await start_conditions.require_free(work, context.settings, distribution, readiness.funds, due, now)
+    await start_conditions.hold_off_pauses(work, distribution)
     if not await work.distributions.begin(distribution.id, now):
         await work.refresh(distribution)
         raise conflict(distribution.id, distribution.status, "executed")
@@ -299,10 +303,12 @@ async def _begin_again(
     repository = work.distributions
     distribution = await repository.get(distribution_id)
     if distribution.status.can_retry:
+        await start_conditions.require_not_paused(work, distribution)
         await ledger_binding.require_of_distribution(work, readiness.binding.identity, distribution)
         await start_conditions.require_contract_unpaused(work, distribution)
         due = await _due_at_retry(work, distribution, chosen)
         await start_conditions.require_free(work, context.settings, distribution, readiness.funds, due, now)
+    await start_conditions.hold_off_pauses(work, distribution)
     if not await repository.begin_retry(distribution_id, now):
         await work.refresh(distribution)
         raise conflict(distribution.id, distribution.status, "retried")

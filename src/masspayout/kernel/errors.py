@@ -5,6 +5,7 @@
     ├── Conflict              the thing exists, but its state does not allow this now
     │   ├── InsufficientFunds the payer holds less than what is due; nothing started
     │   ├── ContractPaused    the asset's contract is paused; nothing started
+    │   ├── PayoutPaused      somebody paused the payout, its asset or the installation; nothing new is signed
     │   ├── ApprovalsMissing  not enough people approved it; nothing started
     │   ├── PayerStopped      the ledger shows payments of the payer that the database does not know; nothing is signed
     │   ├── LimitExceeded     more than may be paid out, at once or in a day; nothing started
@@ -70,6 +71,10 @@ class InsufficientFunds(Conflict):
 
 class ContractPaused(Conflict):
     """The contract of the asset is paused, so nobody is paid on it. Nothing was started."""
+
+
+class PayoutPaused(Conflict):
+    """Somebody paused the payout, its asset or the installation. Nothing was started, and nothing new is signed."""
 
 
 class ApprovalsMissing(Conflict):

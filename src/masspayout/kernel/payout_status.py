@@ -8,6 +8,7 @@ from decimal import Decimal
 from masspayout.kernel.errors import Conflict
 from masspayout.kernel.money import subtract
 from masspayout.kernel.next_steps import Action, NextStep
+from masspayout.kernel.pauses import PauseInForce, SentBack
 from masspayout.kernel.states import DistributionStatus
 
 
@@ -83,6 +84,8 @@ class PayoutStatus:
         progress: The counters of its batches.
         failures: The number of unpaid holders by failure code.
         approvals: The approvals that it has and needs.
+        pause: The pause that keeps it from beginning or going on.
+        sent_back: Its return by an approver, until it is handed in again.
     """
 
     distribution_id: uuid.UUID
@@ -91,15 +94,51 @@ class PayoutStatus:
     progress: Progress
     failures: Mapping[str, int]
     approvals: ApprovalCount
+    pause: PauseInForce | None = None
+    sent_back: SentBack | None = None
 
     @property
     def waits(self) -> str:
-        """The approvals that the payout waits for before it may start; empty without any."""
-        return waits_for(self.status, self.approvals, is_frozen=self.is_frozen)
+        """The reason why the payout does not begin or go on, as a predicate: a pause, or people; empty without any."""
+        return waits_for(
+            self.status, self.approvals, is_frozen=self.is_frozen, pause=self.pause, sent_back=self.sent_back
+        )
+
+    @property
+    def next_step(self) -> NextStep:
+        """The next step of the payout while it waits; empty without a reason."""
+        if not self.waits:
+            return NextStep()
+        return next_step_of(self.distribution_id, pause=self.pause, sent_back=self.sent_back)
 
 
-def waits_for(status: DistributionStatus, approvals: ApprovalCount, *, is_frozen: bool) -> str:
-    """Return the approvals that a payout waits for before it may start, as a predicate; empty without any."""
+def next_step_of(
+    distribution_id: uuid.UUID, *, pause: PauseInForce | None = None, sent_back: SentBack | None = None
+) -> NextStep:
+    """Return the next step of a payout that waits."""
+    if pause is not None:
+        return pause.next_step
+    if sent_back is not None:
+        again = NextStep("Ask for approval again with: ", Action.RESUBMIT.on(distribution_id))
+        return NextStep(again, ", or cancel it with: ", Action.CANCEL_DISTRIBUTION.on(distribution_id))
+    return NextStep("Approve it with: ", Action.APPROVE_DISTRIBUTION.on(distribution_id))
+
+
+def waits_for(
+    status: DistributionStatus,
+    approvals: ApprovalCount,
+    *,
+    is_frozen: bool,
+    pause: PauseInForce | None = None,
+    sent_back: SentBack | None = None,
+) -> str:
+    """Return the reason why a payout does not begin or go on, as a predicate: a pause, or people; empty without any."""
+    if status.is_final:
+        return ""
+    if pause is not None:
+        return pause.sentence
+    if sent_back is not None and status.can_execute:
+        return sent_back.sentence
     return approvals.sentence if is_frozen and status.can_execute and not approvals.is_complete else ""
 
 

@@ -67,6 +67,11 @@ class DistributionStatus(StrEnum):
         return self in (DistributionStatus.COMPLETED, DistributionStatus.CANCELLED)
 
     @property
+    def is_running(self) -> bool:
+        """True while the holders are being paid."""
+        return self is DistributionStatus.PROCESSING
+
+    @property
     def can_execute(self) -> bool:
         """True if a first execution may start."""
         return self is DistributionStatus.PENDING

@@ -12,9 +12,10 @@ proven dead. Each signature under a number is for the same holders and amounts, 
 
 import logging
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
-from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, BatchStatus, Distribution
+from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, Distribution
+from masspayout.db.repositories import Withheld
 from masspayout.db.store import Store, Work
 from masspayout.db.types import uuid7
 from masspayout.kernel.errors import DatabaseForgot, LedgerError, LedgerRejected, LedgerUnavailable, LedgerUncertain
@@ -25,6 +26,7 @@ from masspayout.ledger.port import Dead, Ledger, Outcome, Refused, Settled, Unde
 from masspayout.payments import stops
 from masspayout.payments.claimed_batch import ClaimedBatch
 from masspayout.payments.payer_gate import PayerGate
+from masspayout.payments.tallies import write_tally
 from masspayout.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -41,14 +43,16 @@ class BatchAttempts:
         self._settings = settings
         self.gate = PayerGate(store, ledger, settings)
 
-    async def claim(self, distribution: Distribution, *, after: int) -> ClaimedBatch | None:
+    async def claim(self, distribution: Distribution, *, after: int, begun_only: bool = False) -> ClaimedBatch | None:
         """Claim the next open batch after a number, and reserve an attempt for it; None if there is none.
 
-        While the gate of the payer is closed, what was signed before is claimed, and nothing is reserved.
+        While the gate of the payer is closed, what was signed before is claimed, and nothing is reserved. While a pause
+        lasts nothing is reserved either, whatever the caller knew of it.
 
         Args:
             distribution: A frozen one.
             after: Batches up to this number are passed over.
+            begun_only: Batches of which nothing was ever signed are passed over as well.
 
         Raises:
             LedgerUnavailable: The next sender cannot be found out now.
@@ -57,7 +61,8 @@ class BatchAttempts:
         gate = self.gate.state(account) or await self.gate.sync(account)
         sender = await self._ledger.sender(account)
         seconds = self._settings.claim_seconds
-        if gate.is_open and self._ledger.traits.signs_times:  # numbers that are times are never returned
+        # Numbers that are times are never returned.
+        if gate.is_open and not begun_only and self._ledger.traits.signs_times:
             async with self._store.single_statement() as work:
                 begun = await work.first_claims.begin(
                     distribution.id, uuid7(), gate.payer_id, sender, after=after, claim_seconds=seconds
@@ -68,7 +73,7 @@ class BatchAttempts:
                 )
         async with self._store.unit_of_work() as work:
             batch = await work.claims.claim(
-                distribution.id, after=after, claim_seconds=seconds, begun_only=not gate.is_open
+                distribution.id, after=after, claim_seconds=seconds, begun_only=begun_only or not gate.is_open
             )
             if batch is None:
                 return None
@@ -149,7 +154,7 @@ class BatchAttempts:
     async def _open_or_reserve(self, work: Work, claimed: ClaimedBatch, batch: BatchPayout, sender: Sender) -> None:
         """Find the attempt of a batch that could still pay, or reserve the next one; close it when nobody waits.
 
-        When the gate is closed and something would have to be signed, the batch is let go again.
+        When something would have to be signed, and the gate is closed or a pause lasts, the batch is let go again.
         """
         attempts, payer_id = work.attempts, claimed.gate.payer_id if claimed.gate.is_open else None
         claimed.attempt, claimed.holders, claimed.is_unsent = None, None, False
@@ -161,11 +166,15 @@ class BatchAttempts:
             return
         attempt_id = uuid7()
         holders = await work.claims.attach(batch, attempt_id, payer_id)
-        if holders is None:
+        if holders is Withheld.BY_PAUSE:
+            claimed.is_paused = True
+            await self._let_pause(work, batch)
+            return
+        if isinstance(holders, Withheld):
             await self._release_claim(work, claimed)
             return
         if not holders:
-            await _write_tally(work, batch, slices=batch.slices, may_close=True)
+            await write_tally(work, batch, slices=batch.slices, may_close=True)
             return
         attempt = Attempt(
             id=attempt_id,
@@ -181,6 +190,14 @@ class BatchAttempts:
         """Undo a claim, because the gate of the payer is closed, and have the payer attended to."""
         await work.rollback()
         self.gate.close(str(claimed.distribution.payer_account_id))
+
+    @staticmethod
+    async def _let_pause(work: Work, batch: BatchPayout) -> None:
+        """Release the claim of a batch at once, for whoever comes after the pause; undo it if it was the first one."""
+        if batch.is_first_claim:
+            await work.rollback()
+        else:
+            await work.claims.hold(batch.id, 0.0)
 
     async def _sign(self, claimed: ClaimedBatch, attempt: Attempt) -> bool:
         """Have a reserved attempt signed, outside of any transaction, and store the bytes.
@@ -316,7 +333,7 @@ class BatchAttempts:
         if failures:
             await batches.mark_failed(batch, attempt.id, failures)
         await self._stop_if_everybody(work, batch, failures.values())
-        await _write_tally(work, batch, slices=(batch.slices or [])[1:])
+        await write_tally(work, batch, slices=(batch.slices or [])[1:])
         if transient:
             await self._pause(work, batch, attempt.id)
         return not transient
@@ -357,7 +374,7 @@ class BatchAttempts:
             await batches.mark_failed(batch, attempt_id, dict.fromkeys(holders, code))
             await self._stop_if_everybody(work, batch, [code])
             slices[:1] = []
-        await _write_tally(work, batch, slices=slices)
+        await write_tally(work, batch, slices=slices)
         return True
 
     def _is_patience_over(self, batch: BatchPayout) -> bool:
@@ -380,18 +397,3 @@ class BatchAttempts:
         for code in codes:
             if describe_failure(code).failure_class is FailureClass.EVERYBODY:
                 await stops.stop(work, batch.distribution_id, code)
-
-
-async def _write_tally(
-    work: Work, batch: BatchPayout, *, slices: Sequence[int] | None, may_close: bool = False
-) -> None:
-    """Count how the holders of a batch stand, write it on the batch, and close the batch if nobody waits any more."""
-    batches = work.batch_payouts
-    tally = await batches.tally(batch)
-    status = BatchStatus.PROCESSING
-    if may_close or not tally.waiting:
-        status = BatchStatus.FAILED if tally.failed or tally.waiting else BatchStatus.COMPLETED
-    message = None
-    if tally.codes:
-        message = " ".join(describe_failure(code).sentence for code in tally.codes)
-    await batches.write_tally(batch, tally, status=status, slices=list(slices or []) or None, error_message=message)

@@ -10,6 +10,7 @@ from masspayout.db.entities import Distribution, DistributionStatus
 from masspayout.db.store import Store, Work
 from masspayout.kernel.errors import LedgerUnavailable
 from masspayout.kernel.logs import about
+from masspayout.kernel.pauses import payout_paused
 from masspayout.ledger.port import Ledger
 from masspayout.payments.attempts import BatchAttempts
 from masspayout.payments.clock_guard import ClockGuard
@@ -57,6 +58,7 @@ class DistributionPayer:
 
         Raises:
             Conflict: It says that it is being paid, and was never started: another program wrote so.
+            PayoutPaused: It is paused, and nothing of it is under way any more.
             AnotherLedger: It began on another ledger than the settings lead to, and is left as it is.
             ClockIsOff: The clocks disagree, so nothing more is signed; what is left goes to other machines.
         """
@@ -78,6 +80,7 @@ class DistributionPayer:
         while True:
             async with self._store.unit_of_work() as work:
                 distribution = await work.distributions.get(distribution_id)
+                is_paused = await work.pauses.find(distribution_id) is not None
             if distribution.status is not DistributionStatus.PROCESSING:
                 return distribution.status
             if not distribution.is_frozen:
@@ -85,11 +88,14 @@ class DistributionPayer:
             account = str(distribution.payer_account_id)
             await self._clocks.require_right()
             can_be_paid = await self._is_on_bound_ledger(distribution) and await self._sweep_if_possible(
-                distribution, account, time_slice
+                distribution, account, time_slice, begun_only=is_paused
             )
             async with self._store.unit_of_work() as work:
                 wait_seconds = await work.batch_payouts.seconds_until_claimable(distribution_id)
                 ended = await _finish(work, distribution_id) if wait_seconds is None else None
+                if is_paused and wait_seconds is not None:
+                    await _require_something_under_way(work, distribution_id)
+                    wait_seconds = _LONGEST_WAIT_SECONDS
             if ended is not None:
                 _log.info("distribution %s is %s", distribution_id, ended)
             if wait_seconds is not None:
@@ -129,14 +135,16 @@ class DistributionPayer:
             return False
         return True
 
-    async def _sweep_if_possible(self, distribution: Distribution, account: str, time_slice: TimeSlice) -> bool:
+    async def _sweep_if_possible(
+        self, distribution: Distribution, account: str, time_slice: TimeSlice, *, begun_only: bool
+    ) -> bool:
         """Go through the batches. When the ledger cannot be read, or say who sends next, wait a while: False."""
         try:
             gate = await self._attempts.gate.sync(account)
             if gate.is_open and distribution.failure_message and not distribution.failure_code:
                 async with self._store.unit_of_work() as work:
                     await work.due_starts.note_wait(distribution.id, None)
-            await self._sweep(distribution, account, time_slice)
+            await self._sweep(distribution, account, time_slice, begun_only=begun_only)
             if not gate.is_open:
                 await self._settle_what_is_under_way(distribution, time_slice)
         except LedgerUnavailable as error:
@@ -155,23 +163,27 @@ class DistributionPayer:
         """Return whether another batch may begin: no stop is set, the slot is free, and the clocks agree."""
         return not self._stop.is_set() and not time_slice.is_over and await self._clocks.is_right()
 
-    async def _sweep(self, distribution: Distribution, account: str, time_slice: TimeSlice) -> None:
+    async def _sweep(
+        self, distribution: Distribution, account: str, time_slice: TimeSlice, *, begun_only: bool
+    ) -> None:
         """Go once through the batches, several at a time: as many as the ledger takes transactions in flight.
 
         The cursor only moves forward, so finding the next batch costs the same for the last as for the first. Nobody
-        looks behind the last one that was planned: for payouts of one batch, that would be most of the claims.
+        looks behind the last one that was planned: for payouts of one batch, that would be most of the claims. After a
+        pause has begun, only batches that were begun before it are gone through.
         """
         cursor, planned_count = 0, distribution.batch_count or 0
 
         async def work() -> None:
-            nonlocal cursor
+            nonlocal cursor, begun_only
             while (
                 cursor < planned_count
                 and await self._goes_on(time_slice)
-                and (claimed := await self._attempts.claim(distribution, after=cursor))
+                and (claimed := await self._attempts.claim(distribution, after=cursor, begun_only=begun_only))
             ):
                 cursor = max(cursor, claimed.batch_number)
                 await self._attempts.pay(claimed)
+                begun_only = begun_only or claimed.is_paused
                 await self._attempts.gate.sync_while_paying(account)
 
         try:
@@ -181,6 +193,13 @@ class DistributionPayer:
         except BaseExceptionGroup as group_error:
             # The others were cancelled by the first; what they left open is taken up when their claims lapse.
             raise group_error.exceptions[0] from None
+
+
+async def _require_something_under_way(work: Work, distribution_id: uuid.UUID) -> None:
+    """Raise PayoutPaused when nothing of a distribution is left to settle, and its pause lasts."""
+    pause = await work.pauses.find(distribution_id)
+    if pause is not None and not await work.attempts.has_open(distribution_id):
+        raise payout_paused(distribution_id, pause)
 
 
 async def _finish(work: Work, distribution_id: uuid.UUID) -> DistributionStatus | None:

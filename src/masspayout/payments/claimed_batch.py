@@ -22,6 +22,7 @@ class ClaimedBatch:
         attempt: Its transaction that could still pay. None when nobody of the batch waits.
         holders: The holders just attached to the attempt, with the amount that each is owed. None of an attempt that
             was there before.
+        is_paused: True once nothing more may be attached, because of a pause.
         is_unsent: We have just stored the bytes of the attempt, so nobody has sent them.
     """
 
@@ -31,6 +32,7 @@ class ClaimedBatch:
     gate: GateState
     attempt: Attempt | None = None
     holders: Mapping[str, Decimal] | None = None
+    is_paused: bool = False
     is_unsent: bool = False
 
     def transfer(self, attempt: Attempt, holders: Mapping[str, Decimal]) -> Transfer:

@@ -22,7 +22,7 @@ from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import WORKER_ALIVE_SECONDS
 from masspayout.jobs import PAY_DISTRIBUTION, RECOVER
 from masspayout.kernel.actors import acting_as, system
-from masspayout.kernel.errors import AnotherLedger, ClockIsOff, DatabaseUnavailable
+from masspayout.kernel.errors import AnotherLedger, ClockIsOff, DatabaseUnavailable, PayoutPaused
 from masspayout.worker.periodic import CLOCK_PAUSE_SECONDS, run_each_once, running_periodic_tasks
 from masspayout.worker.rescue import take_up_unfinished
 
@@ -111,6 +111,10 @@ def register_tasks(app: App, context: Context, stop: asyncio.Event, *, time_slic
         except AnotherLedger as error:
             # To try again would change nothing. Once the settings are right, what was left half-paid is taken up.
             _log.error("left as it is: %s", error)
+            return
+        except PayoutPaused as error:
+            # Whoever resumes it enqueues it again.
+            _log.info("left until it is resumed: %s", error.message)
             return
         except ClockIsOff as error:
             # Another worker may have the right time. The pause is counted by the database's clock.

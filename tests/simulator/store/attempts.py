@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any, cast
 
 from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, BatchStatus, DistributionStatus
-from masspayout.db.repositories import BegunBatch
+from masspayout.db.repositories import BegunBatch, Withheld
 from masspayout.kernel.errors import NotFound
 from masspayout.kernel.types import Sender, SignedTransaction
+from simulator.store.pauses import find_pause
 from simulator.store.rows import GuardedBySchema, Row, Transaction
 
 _OPEN_BATCH = (BatchStatus.PENDING, BatchStatus.PROCESSING)
@@ -103,10 +104,12 @@ class Claims:
 
     async def attach(
         self, batch: BatchPayout, attempt_id: uuid.UUID, payer_id: uuid.UUID | None
-    ) -> Mapping[str, Decimal] | None:
+    ) -> Mapping[str, Decimal] | Withheld:
         t = self._t
         if not self.is_open(batch.distribution_id, payer_id):
-            return None
+            return Withheld.BY_GATE
+        if find_pause(t, batch.distribution_id) is not None:
+            return Withheld.BY_PAUSE
         waiting = [row for row in holders_of(t, batch) if self.waits(row)]
         if batch.slices:
             waiting = waiting[: batch.slices[0]]
@@ -148,7 +151,7 @@ class FirstClaims:
         claim_seconds: float,
     ) -> BegunBatch | None:
         t, claims = self._t, Claims(self._t)
-        if not claims.is_open(distribution_id, payer_id):
+        if not claims.is_open(distribution_id, payer_id) or find_pause(t, distribution_id) is not None:
             return None
         batch = claims.find_claimable(distribution_id, after)
         if batch is None or batch.status is not BatchStatus.PENDING or batch.executed_at is not None:
@@ -156,7 +159,8 @@ class FirstClaims:
         if not any(claims.waits(row) for row in holders_of(t, batch)):
             return None
         claimed = claims.put_claim(batch, claim_seconds)
-        holders = await claims.attach(claimed, attempt_id, payer_id) or {}
+        holders = await claims.attach(claimed, attempt_id, payer_id)
+        assert not isinstance(holders, Withheld)
         attempt = Attempt(
             id=attempt_id,
             status=AttemptStatus.RESERVED,
@@ -196,6 +200,15 @@ class Attempts:
             attempt.status in SENT
             for batch in t.find_by("batch_payout:of", distribution_id)
             if batch.status in _OPEN_BATCH
+            for attempt in t.find_by("attempt:batch", batch.id)
+        )
+
+    async def has_open(self, distribution_id: uuid.UUID) -> bool:
+        t = self._t
+        return any(
+            attempt.status.is_open
+            for batch in t.find_by("batch_payout:of", distribution_id)
+            if batch.status is BatchStatus.PROCESSING
             for attempt in t.find_by("attempt:batch", batch.id)
         )
 

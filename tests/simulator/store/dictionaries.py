@@ -11,6 +11,7 @@ from simulator.store.attempts import Attempts, Claims, FirstClaims
 from simulator.store.batches import BatchPayouts
 from simulator.store.evm import EvmTransactions
 from simulator.store.exchanges import AuditNotes, Exchanges
+from simulator.store.pauses import Pauses
 from simulator.store.payers import PayerBalances, Payers, Tracked
 from simulator.store.payouts import (
     Approvals,
@@ -83,6 +84,7 @@ _REPOSITORIES: Mapping[str, Callable[[DictionaryWork], object]] = {
     "attempts": lambda work: Attempts(work.transaction),
     "batch_payouts": lambda work: BatchPayouts(work.transaction),
     "distributions": lambda work: Distributions(work.transaction),
+    "pauses": lambda work: Pauses(work.transaction),
     "payers": lambda work: Payers(work.transaction, work.tracked, work.ids),
     "adoptions": lambda work: Adoptions(work.transaction, work.ids),
     "due_starts": lambda work: DueStarts(work.transaction),

@@ -11,6 +11,7 @@ from masspayout.db.entities.base import Base
 from masspayout.db.entities.control import Approval, PayoutStart
 from masspayout.db.entities.evm import EvmToken, EvmTransaction, evm_balance_change
 from masspayout.db.entities.idempotency import IdempotentRequest
+from masspayout.db.entities.pauses import Pause
 from masspayout.db.entities.payers import EntryAnswer, Installation, Payer, PayerBalance, PayerEntry
 from masspayout.db.entities.payouts import Asset, BatchPayout, Distribution, Entitlement, RegisterEntry
 from masspayout.db.entities.sending import Attempt, LedgerSequence
@@ -65,6 +66,7 @@ __all__ = [
     "LoginLink",
     "LoginSession",
     "LoginThrottle",
+    "Pause",
     "Payer",
     "PayerBalance",
     "PayerEntry",

@@ -24,6 +24,7 @@ from masspayout.db.entities.terms import TermColumns
 from masspayout.db.types import NextStepJson, OneOf
 from masspayout.kernel.actors import current_actor
 from masspayout.kernel.next_steps import NextStep
+from masspayout.kernel.pauses import SentBack
 from masspayout.kernel.states import (
     BatchStatus,
     DistributionStatus,
@@ -120,6 +121,11 @@ class Distribution(TermColumns, Base):
     total_amount: Mapped[Decimal | None]
     remainder_amount: Mapped[Decimal | None]
     approvals_required: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
+    # … the approver who sent it back: the key of the person, and the name
+    sent_back_at: Mapped[datetime | None]
+    sent_back_by: Mapped[str | None]
+    sent_back_by_name: Mapped[str | None]
+    sent_back_reason: Mapped[str | None] = mapped_column(Text)
     # … and the reason of a stop that concerned all holders
     failure_code: Mapped[str | None]
     failure_message: Mapped[str | None] = mapped_column(Text)
@@ -135,6 +141,13 @@ class Distribution(TermColumns, Base):
     def is_frozen(self) -> bool:
         """True once the entitlements are written, which never change afterwards."""
         return self.frozen_at is not None
+
+    @property
+    def sent_back(self) -> SentBack | None:
+        """The return of the distribution by an approver, until it is handed in again."""
+        if self.sent_back_at is None:
+            return None
+        return SentBack(self.sent_back_reason or "", self.sent_back_by_name or "", self.sent_back_at)
 
 
 class Entitlement(Base):

@@ -17,7 +17,7 @@ from masspayout.db.repositories.base import Page, Repository
 from masspayout.db.repositories.batch_payouts import BatchPayouts
 from masspayout.db.repositories.bonds import Bonds
 from masspayout.db.repositories.calendar_days import CalendarDays
-from masspayout.db.repositories.claims import Claims
+from masspayout.db.repositories.claims import Claims, Withheld
 from masspayout.db.repositories.contract_events import ContractEvents
 from masspayout.db.repositories.distributions import Distributions
 from masspayout.db.repositories.dry_runs import DryRun, DryRunTotals
@@ -41,6 +41,7 @@ from masspayout.db.repositories.ledger_bindings import LedgerBindings, Unfinishe
 from masspayout.db.repositories.monitoring import Monitoring, Readings
 from masspayout.db.repositories.obligations import refusing_second_obligation
 from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMonth
+from masspayout.db.repositories.pauses import Pauses
 from masspayout.db.repositories.payer_balances import PayerBalances
 from masspayout.db.repositories.payers import DatabaseFacts, Payers
 from masspayout.db.repositories.read_models import (
@@ -114,6 +115,7 @@ __all__ = [
     "Page",
     "PageRequest",
     "PaidInMonth",
+    "Pauses",
     "PayerBalances",
     "Payers",
     "PayoutStarts",
@@ -131,6 +133,7 @@ __all__ = [
     "Unfinished",
     "Users",
     "Webhooks",
+    "Withheld",
     "WorkStatus",
     "analyse_large",
     "database_reason",

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, select, text, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db import advisory_locks
@@ -22,7 +22,7 @@ _APPROVE = text("""
         SELECT id, register_hash, payment_token_id, payer_account_id, total_amount
           FROM distribution
          WHERE id = :distribution_id AND status IN ('PENDING', 'FAILED') AND frozen_at IS NOT NULL
-           AND register_hash = :register_hash AND created_by IS DISTINCT FROM :person
+           AND register_hash = :register_hash AND created_by IS DISTINCT FROM :person AND sent_back_at IS NULL
            FOR NO KEY UPDATE
     )
     INSERT INTO approval (id, distribution_id, person, actor_kind, actor_name, source_address, approved_at,
@@ -39,6 +39,29 @@ _APPROVE = text("""
         IS DISTINCT FROM
            (excluded.register_hash, excluded.payment_token_id, excluded.payer_account_id, excluded.total_amount)
 """).bindparams(bindparam("approved_at", type_=UtcTimestamp()))
+
+# The distribution is locked, as by a start, which counts the approvals in its next statement.
+_WITHDRAW = text("""
+    WITH wanted AS (
+        SELECT id FROM distribution WHERE id = :distribution_id AND status IN ('PENDING', 'FAILED') FOR NO KEY UPDATE
+    )
+    DELETE FROM approval USING wanted WHERE approval.distribution_id = wanted.id AND approval.person = :person
+""")
+
+_SEND_BACK = text("""
+    UPDATE distribution
+       SET sent_back_at = :sent_back_at, sent_back_by = :sent_back_by, sent_back_by_name = :sent_back_by_name,
+           sent_back_reason = :reason, updated_at = now()
+     WHERE id = :distribution_id AND status = 'PENDING' AND frozen_at IS NOT NULL AND approvals_required > 0
+       AND sent_back_at IS NULL
+""").bindparams(bindparam("sent_back_at", type_=UtcTimestamp()))
+
+_RESUBMIT = text("""
+    UPDATE distribution
+       SET sent_back_at = NULL, sent_back_by = NULL, sent_back_by_name = NULL, sent_back_reason = NULL,
+           updated_at = now()
+     WHERE id = :distribution_id AND status = 'PENDING' AND sent_back_at IS NOT NULL
+""")
 
 # No distribution counts for more than its total, however often it was started.
 _BEGUN_SINCE = text("""
@@ -90,6 +113,32 @@ class Approvals(Repository[Approval]):
         """
         parameters = {"id": uuid7(), "distribution_id": distribution_id, "register_hash": register_hash, **who}
         return await self._changed(_APPROVE, {**parameters, "person": person, "approved_at": approved_at}) == 1
+
+    async def withdraw(self, distribution_id: uuid.UUID, person: str) -> bool:
+        """Delete a person's approval. False when there is none, or the distribution has started."""
+        return await self._changed(_WITHDRAW, {"distribution_id": distribution_id, "person": person}) == 1
+
+    async def send_back(
+        self,
+        distribution_id: uuid.UUID,
+        *,
+        sent_back_by: str,
+        sent_back_by_name: str,
+        sent_back_at: datetime,
+        reason: str,
+    ) -> bool:
+        """Mark a frozen distribution that needs approvals, and has not started, as sent back. False otherwise."""
+        parameters: dict[str, Any] = {"distribution_id": distribution_id, "sent_back_at": sent_back_at}
+        parameters |= {"sent_back_by": sent_back_by, "sent_back_by_name": sent_back_by_name, "reason": reason}
+        return await self._changed(_SEND_BACK, parameters) == 1
+
+    async def resubmit(self, distribution_id: uuid.UUID) -> bool:
+        """Clear the mark of a distribution that was sent back. False when it was not, or is not pending any more."""
+        return await self._changed(_RESUBMIT, {"distribution_id": distribution_id}) == 1
+
+    async def void(self, distribution_id: uuid.UUID) -> int:
+        """Delete all approvals of a distribution, for versions that do not know of the mark. Return their number."""
+        return await self._changed(delete(Approval).where(Approval.distribution_id == distribution_id))
 
     async def find_of_distribution(self, distribution_id: uuid.UUID) -> Sequence[Approval]:
         """Return the valid approvals, in the order in which they were given."""

@@ -187,6 +187,20 @@ class Attempts(Repository[Attempt]):
         )
         return await self.session.scalar(query) is not None
 
+    async def has_open(self, distribution_id: uuid.UUID) -> bool:
+        """Return True if a distribution has a transaction that could still pay somebody, signed or not."""
+        query = (
+            select(Attempt.id)
+            .join(BatchPayout, BatchPayout.id == Attempt.batch_payout_id)
+            .where(
+                BatchPayout.distribution_id == distribution_id,
+                text("batch_payout.status = 'PROCESSING'"),
+                text("attempt.status IN ('RESERVED', 'SIGNED', 'SUBMITTED')"),
+            )
+            .limit(1)
+        )
+        return await self.session.scalar(query) is not None
+
     async def mark_submitted(self, attempt_id: uuid.UUID) -> bool:
         """SIGNED → SUBMITTED, for an attempt of an earlier version: from now on only the ledger knows the outcome."""
         return await self._changed(_MARK_SUBMITTED, {"id": attempt_id}) == 1

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from decimal import Decimal
+from enum import Enum
 
 from sqlalchemy import select, text
 
@@ -46,11 +47,13 @@ _CLAIM_UNDER_WAY = text("""
 """)
 
 # The gate: the payer is cleared for this very database, and the distribution was started in it, which a database that
-# took the other's place may have lost. It is checked in the statement that attaches.
+# took the other's place may have lost. It is checked in the statement that attaches; so is whether anything is paused,
+# by a function that keeps pauses from beginning until the attempt is committed.
 GATE = f"""
     WITH gate AS MATERIALIZED (
         SELECT cleared_for = {CLEARANCE}
-               AND (SELECT status = 'PROCESSING' FROM distribution WHERE id = :distribution_id) AS is_open
+               AND (SELECT status = 'PROCESSING' FROM distribution WHERE id = :distribution_id) AS is_open,
+               masspayout_is_paused(:distribution_id) AS is_paused
           FROM payer WHERE id = :payer_id
     )
 """  # noqa: S608 - the piece is a constant
@@ -63,7 +66,8 @@ WAITING = """
 
 # One row for each attached holder, or a single row without an account.
 _ATTACHED = """
-    SELECT coalesce(gate.is_open, false) AS is_open, attached.account_id, attached.payment_amount
+    SELECT coalesce(gate.is_open, false) AS is_open, coalesce(gate.is_paused, false) AS is_paused,
+           attached.account_id, attached.payment_amount
       FROM (SELECT) AS one LEFT JOIN gate ON true LEFT JOIN attached ON true
 """
 
@@ -71,7 +75,7 @@ _ATTACH_ALL = text(
     f"""
     {GATE}, attached AS (
         UPDATE holder SET attempt_id = :attempt_id, updated_at = now()
-         WHERE {WAITING} AND batch_number = :batch_number AND (SELECT is_open FROM gate)
+         WHERE {WAITING} AND batch_number = :batch_number AND (SELECT is_open AND NOT is_paused FROM gate)
         RETURNING account_id, payment_amount
     )
     {_ATTACHED}
@@ -86,12 +90,20 @@ _ATTACH_SOME = text(
     ), attached AS (
         UPDATE holder SET attempt_id = :attempt_id, updated_at = now()
           FROM next
-         WHERE holder.id = next.id AND holder.attempt_id IS NULL AND NOT holder.paid AND (SELECT is_open FROM gate)
+         WHERE holder.id = next.id AND holder.attempt_id IS NULL AND NOT holder.paid
+           AND (SELECT is_open AND NOT is_paused FROM gate)
         RETURNING holder.account_id, holder.payment_amount
     )
     {_ATTACHED}
 """  # noqa: S608 - the pieces are constants
 )
+
+
+class Withheld(Enum):
+    """The reason for which no holder of a batch is attached to an attempt now."""
+
+    BY_GATE = "the gate of the payer is closed, or the database has lost the start of the distribution"
+    BY_PAUSE = "the distribution, its asset or the installation is paused"
 
 
 class Claims(Repository[BatchPayout]):
@@ -146,11 +158,11 @@ class Claims(Repository[BatchPayout]):
 
     async def attach(
         self, batch: BatchPayout, attempt_id: uuid.UUID, payer_id: uuid.UUID | None
-    ) -> Mapping[str, Decimal] | None:
+    ) -> Mapping[str, Decimal] | Withheld:
         """Attach the waiting holders of a batch, or of its next slice, to an attempt: the guard against double payment.
 
-        Return account ids and amounts in whole payment tokens; None when the gate of the payer is closed, or this
-        database has lost the start of the distribution.
+        Return account ids and amounts in whole payment tokens, or why none may be attached. A pause that begins
+        meanwhile waits until this commits.
         """
         parameters = {
             "distribution_id": batch.distribution_id,
@@ -163,7 +175,9 @@ class Claims(Repository[BatchPayout]):
         else:
             rows = (await self.session.execute(_ATTACH_ALL, parameters)).all()
         if not rows[0].is_open:
-            return None
+            return Withheld.BY_GATE
+        if rows[0].is_paused:
+            return Withheld.BY_PAUSE
         return {row.account_id: row.payment_amount for row in rows if row.account_id is not None}
 
     async def attached(

@@ -21,6 +21,7 @@ from masspayout.db.repositories.approvals import given_approvals
 from masspayout.db.repositories.base import Page, Repository, read_page
 from masspayout.db.repositories.due import DueStart, claim_due, find_due, in_catch_up_window, is_due
 from masspayout.db.repositories.freezes import Freeze
+from masspayout.db.repositories.pauses import has_something_to_do, is_paused
 from masspayout.db.types import UtcTimestamp
 from masspayout.kernel.next_steps import Action, NextStep
 from masspayout.kernel.payout_terms import OWN_WORDS
@@ -127,6 +128,7 @@ class Distributions(Repository[Distribution]):
                 Distribution.scheduled_time <= now,
                 Distribution.series_id == Series.id,
                 Series.status != SeriesStatus.PAUSED,
+                ~is_paused(),
                 ~in_catch_up_window(now),
             )
             .values(
@@ -240,11 +242,15 @@ class Distributions(Repository[Distribution]):
     async def find_unfinished(self, *, without_job: str | None = None) -> Sequence[uuid.UUID]:
         """Return the distributions that are being paid. A PROCESSING row that was never frozen is not one.
 
+        A paused one is there only while a transaction of it is to be settled.
+
         Args:
             without_job: Only those that no job of this kind is about, whether it waits or is being done.
         """
         query = select(Distribution.id).where(
-            Distribution.status == DistributionStatus.PROCESSING, Distribution.frozen_at.is_not(None)
+            Distribution.status == DistributionStatus.PROCESSING,
+            Distribution.frozen_at.is_not(None),
+            has_something_to_do(),
         )
         if without_job is not None:
             query = query.where(_HAS_NO_JOB.bindparams(task=without_job))
@@ -303,6 +309,7 @@ class Distributions(Repository[Distribution]):
             Distribution.frozen_at.is_not(None),
             or_(Distribution.scheduled_time.is_(None), Distribution.scheduled_time <= now),
             given_approvals() >= Distribution.approvals_required,
+            Distribution.sent_back_at.is_(None),
             status=DistributionStatus.PROCESSING,
             executed_at=now,
             **_NO_REASON,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 from masspayout.db import advisory_locks
 from masspayout.db.entities import Asset, Distribution, DistributionStatus, ExecutionType, Series, SeriesStatus
 from masspayout.db.repositories.approvals import given_approvals
+from masspayout.db.repositories.pauses import is_paused
 from masspayout.db.types import UtcTimestamp
 
 
@@ -38,6 +39,8 @@ def is_due(now: datetime | ColumnElement[datetime]) -> tuple[ColumnElement[bool]
         Distribution.scheduled_time <= now,
         or_(Series.id.is_(None), and_(Series.status != SeriesStatus.PAUSED, in_catch_up_window(now))),
         or_(Distribution.frozen_at.is_(None), given_approvals() >= Distribution.approvals_required),
+        Distribution.sent_back_at.is_(None),
+        ~is_paused(),
     )
 
 

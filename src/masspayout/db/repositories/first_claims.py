@@ -18,7 +18,7 @@ from masspayout.kernel.types import Sender
 # last analysed.
 _BEGIN = text(f"""
     {GATE}, next AS MATERIALIZED (
-        SELECT id FROM batch_payout WHERE {CLAIMABLE} AND (SELECT is_open FROM gate)
+        SELECT id FROM batch_payout WHERE {CLAIMABLE} AND (SELECT is_open AND NOT is_paused FROM gate)
          ORDER BY batch_number LIMIT 1 FOR UPDATE SKIP LOCKED
     ), claimed AS (
         UPDATE batch_payout AS b
@@ -76,7 +76,8 @@ class FirstClaims:
     ) -> BegunBatch | None:
         """Claim the next batch, attach all its holders to a new attempt, and reserve that with the next number.
 
-        None when the next batch has been begun before, when there is none, or when the gate of the payer is closed.
+        None when the next batch has been begun before, when there is none, when the gate of the payer is closed, and
+        while a pause lasts. A pause that begins meanwhile waits until this commits.
 
         Args:
             distribution_id: A frozen one.
