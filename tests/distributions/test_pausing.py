@@ -107,7 +107,7 @@ async def test_a_paused_payout_is_left_and_goes_on_where_it_stopped(
     payer = DistributionPayer(world.runtime.database, world.runtime.ledger, world.runtime.settings)
     with acting_as(OLGA):
         await payouts.pause(of(running), "  The bank\ncalled  ")
-    with pytest.raises(PayoutPaused, match="is paused by olga: The bank called.") as raised:
+    with pytest.raises(PayoutPaused, match=r"is paused by olga: The bank called\.") as raised:
         await payer.pay(running.id)
     assert raised.value.hint == f"Resume it with: masspayout distribution resume {running.id}"
     status = await payouts.status(running.id)

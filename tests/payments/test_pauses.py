@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from databases import fresh_database
+from databases import fresh_database, run_sql
 from forgetting import BATCHES, Books, Installation, begin_payout, find_one, wait_until
 from masspayout.db import migrations
 from masspayout.db.entities import DistributionStatus
@@ -18,6 +18,10 @@ from masspayout.settings import Settings
 pytestmark = pytest.mark.timeout(300)
 
 ATTEMPTS = "SELECT count(*) FROM attempt"
+# The second half waits until the payout is paused: workers may be quicker than a command.
+HELD_BACK = f"batch_number > {BATCHES // 2}"
+HOLD_BACK = f"UPDATE batch_payout SET claimed_until = now() + interval '1 day' WHERE {HELD_BACK}"
+LET_GO = f"UPDATE batch_payout SET claimed_until = NULL WHERE {HELD_BACK}"
 OPEN_ATTEMPTS = "SELECT count(*) FROM attempt WHERE status IN ('RESERVED', 'SIGNED', 'SUBMITTED')"
 
 
@@ -45,6 +49,12 @@ def pause(installation: Installation, *arguments: str) -> int:
     return int(find_one(installation.url, ATTEMPTS))
 
 
+async def begin_slowly(installation: Installation) -> uuid.UUID:
+    distribution_id = await begin_payout(installation)
+    run_sql(installation.url, HOLD_BACK)
+    return distribution_id
+
+
 def work_until_idle(installation: Installation) -> None:
     """Have one more worker do all that it finds to do."""
     assert installation.run("worker", "--until-idle").status == 0
@@ -70,10 +80,11 @@ async def finish(installation: Installation, distribution_id: uuid.UUID, log: Pa
 async def test_after_a_pause_no_further_transaction_begins(
     installation: Installation, tmp_path: Path, paused: list[str], resumed: list[str]
 ) -> None:
-    distribution_id = await begin_payout(installation)
+    distribution_id = await begin_slowly(installation)
     with installation.working(tmp_path / "log"):
         await wait_until(lambda: installation.completed_batches() >= BATCHES // 4)
         begun = pause(installation, *paused)
+        run_sql(installation.url, LET_GO)
         assert 0 < begun < BATCHES, "it was paused in the middle"
         await wait_until(lambda: is_settled(installation))
         work_until_idle(installation)
@@ -88,7 +99,7 @@ async def test_after_a_pause_no_further_transaction_begins(
 async def test_what_a_worker_that_died_had_sent_is_settled_by_another_one_and_nothing_else(
     installation: Installation, tmp_path: Path
 ) -> None:
-    distribution_id = await begin_payout(installation)
+    distribution_id = await begin_slowly(installation)
     with installation.working(tmp_path / "log"):
         await wait_until(lambda: installation.completed_batches() >= BATCHES // 4)
         installation.books.set_faults(mirror_lag_seconds=3600)
@@ -96,6 +107,7 @@ async def test_what_a_worker_that_died_had_sent_is_settled_by_another_one_and_no
     begun = pause(installation, "distribution", "pause", str(distribution_id))
     assert not is_settled(installation), "its workers died before they knew what became of it"
     installation.books.set_faults()
+    run_sql(installation.url, LET_GO)
 
     with installation.working(tmp_path / "log"):
         await wait_until(lambda: is_settled(installation))

@@ -14,7 +14,17 @@ from masspayout.api.authenticated_route import KEY_HEADER, REPLAYED_HEADER
 from masspayout.api.authentication import Authenticator
 from masspayout.api.headers import RequestIds, SecureHeaders
 from masspayout.api.openapi import describe
-from masspayout.api.routes import access, assets, creation, distributions, listeners, operations, series, webhooks
+from masspayout.api.routes import (
+    access,
+    assets,
+    creation,
+    distributions,
+    holding,
+    listeners,
+    operations,
+    series,
+    webhooks,
+)
 from masspayout.context import Context
 from masspayout.service.doctor import Readiness
 from masspayout.service.metrics import Metrics
@@ -25,6 +35,7 @@ _ROUTERS = (
     assets.router,
     creation.router,
     distributions.router,
+    holding.router,
     series.router,
     listeners.router,
     access.router,

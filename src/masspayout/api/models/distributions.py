@@ -15,6 +15,7 @@ from masspayout.api.models.base import (
     Text,
     Time,
 )
+from masspayout.api.models.holding import PauseResponse
 from masspayout.api.models.terms import OfAssetResponse, request_fields, response_fields
 from masspayout.db.entities import AttemptStatus, BatchStatus, Distribution, DistributionStatus, DistributionType
 from masspayout.kernel.payout_terms import TERMS
@@ -60,6 +61,10 @@ class DistributionResponse(_TermsResponse):
     failure_next_step: NextStepText | None = Field(description="What to do about it.")
     approvals_required: Count = Field(description="How many people other than its creator have to approve.")
     created_by_name: str | None
+    sent_back_at: Time | None = Field(description="Set while an approver's return of it stands.")
+    sent_back_by_name: str | None
+    sent_back_reason: str | None
+    pause: PauseResponse | None = Field(default=None, description="The pause that keeps it from beginning or going on.")
     created_at: Time | None
     updated_at: Time | None
 

@@ -1,6 +1,7 @@
 """Distributions: lists, details, start, retry, cancellation."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -46,6 +47,7 @@ from masspayout.db.repositories import (
     HolderSort,
 )
 from masspayout.distributions import Chosen, Preview
+from masspayout.kernel.pauses import PauseInForce
 from masspayout.kernel.roles import Permission
 from masspayout.payments import Reconciliation
 from masspayout.reporting import exports
@@ -92,9 +94,10 @@ async def list_distributions(
         scheduled_from=scheduled_from,
         scheduled_until=scheduled_until,
     )
-    async with context.database.single_statement() as work:
+    async with context.database.unit_of_work() as work:
         part = await work.read_models.distributions(wanted, paging.page_request(sort), sort)
-    return listing(part, sort)
+        pauses = await work.pauses.find_of([each.id for each in part.items])
+    return _with_pauses(listing(part, sort), pauses)
 
 
 @router.get("/assets/{asset}/distributions", response_model=Listing[DistributionResponse])
@@ -109,16 +112,17 @@ async def list_distributions_of_asset(
 ) -> dict[str, Any]:
     """List the distributions of an asset."""
     wanted = DistributionFilter(asset_id=asset.id, status=status, type=type)
-    async with context.database.single_statement() as work:
+    async with context.database.unit_of_work() as work:
         part = await work.read_models.distributions(wanted, paging.page_request(sort), sort)
-    return listing(part, sort)
+        pauses = await work.pauses.find_of([each.id for each in part.items])
+    return _with_pauses(listing(part, sort), pauses)
 
 
 @router.get("/distributions/{distribution}", response_model=DistributionDetailResponse)
 @requires(Permission.VIEW)
 async def show_distribution(payouts: PayoutsDep, distribution: DistributionId) -> dict[str, Any]:
     """Show one distribution and its progress."""
-    return await _detail(payouts, distribution)
+    return await detail_of(payouts, distribution)
 
 
 @router.get("/distributions/{distribution}/preview", response_model=PreviewResponse)
@@ -179,9 +183,9 @@ async def reconcile_distribution(payouts: PayoutsDep, distribution: Distribution
 
 @router.get("/distributions/{distribution}/approvals", response_model=ApprovalsResponse)
 @requires(Permission.VIEW)
-async def list_approvals(payouts: PayoutsDep, distribution: DistributionId) -> dict[str, Any]:
+async def listapprovals_of(payouts: PayoutsDep, distribution: DistributionId) -> dict[str, Any]:
     """Show the approvals of a distribution, and the number that it needs."""
-    return await _approvals(payouts, distribution)
+    return await approvals_of(payouts, distribution)
 
 
 @router.post("/distributions/{distribution}/approve", response_model=ApprovalsResponse)
@@ -191,7 +195,7 @@ async def approve_distribution(
 ) -> dict[str, Any]:
     """Approve a distribution by its register hash. Its creator cannot."""
     await payouts.approve(distribution, approval.register_hash, resumed=claim.is_resumed)
-    return await _approvals(payouts, distribution)
+    return await approvals_of(payouts, distribution)
 
 
 @router.post("/distributions/{distribution}/execute", response_model=DistributionDetailResponse, status_code=202)
@@ -199,7 +203,7 @@ async def approve_distribution(
 async def execute_distribution(payouts: PayoutsDep, distribution: DistributionId, claim: ClaimDep) -> dict[str, Any]:
     """Start paying a distribution. Workers do it; the distribution shows the progress."""
     await payouts.start(distribution, resumed=claim.is_resumed)
-    return await _detail(payouts, distribution)
+    return await detail_of(payouts, distribution)
 
 
 @router.post("/distributions/{distribution}/retry", response_model=DistributionDetailResponse, status_code=202)
@@ -212,7 +216,7 @@ async def retry_distribution(
     if choice is not None and (choice.accounts is not None or choice.failure_code is not None):
         chosen = Chosen(choice.accounts, choice.failure_code)
     await payouts.retry(distribution, chosen=chosen, resumed=claim.is_resumed)
-    return await _detail(payouts, distribution)
+    return await detail_of(payouts, distribution)
 
 
 @router.post("/distributions/{distribution}/cancel", response_model=DistributionDetailResponse)
@@ -220,19 +224,25 @@ async def retry_distribution(
 async def cancel_distribution(payouts: PayoutsDep, distribution: DistributionId, claim: ClaimDep) -> dict[str, Any]:
     """Cancel a distribution, as long as nothing was sent."""
     await payouts.cancel(distribution, resumed=claim.is_resumed)
-    return await _detail(payouts, distribution)
+    return await detail_of(payouts, distribution)
 
 
-async def _approvals(payouts: Payouts, distribution_id: uuid.UUID) -> dict[str, Any]:
+def _with_pauses(listed: dict[str, Any], pauses: Mapping[uuid.UUID, PauseInForce]) -> dict[str, Any]:
+    return listed | {"items": [each | {"pause": pauses.get(each["id"])} for each in listed["items"]]}
+
+
+async def approvals_of(payouts: Payouts, distribution_id: uuid.UUID) -> dict[str, Any]:
+    """Return the approvals of a distribution, for an answer."""
     found = await payouts.read_detail(distribution_id)
     count = found.status.approvals
     return {"given": count.given, "required": count.required, "approvals": found.approvals}
 
 
-async def _detail(payouts: Payouts, distribution_id: uuid.UUID) -> dict[str, Any]:
+async def detail_of(payouts: Payouts, distribution_id: uuid.UUID) -> dict[str, Any]:
+    """Return a distribution and its progress, for an answer."""
     found = await payouts.read_detail(distribution_id)
     columns, status = (
-        {name: getattr(found.distribution, name) for name in DistributionResponse.model_fields},
+        {name: getattr(found.distribution, name) for name in DistributionResponse.model_fields if name != "pause"},
         found.status,
     )
     return columns | {
@@ -240,4 +250,5 @@ async def _detail(payouts: Payouts, distribution_id: uuid.UUID) -> dict[str, Any
         "failed_count": status.progress.failed_count,
         "paid_amount": status.progress.paid_amount,
         "failures": status.failures,
+        "pause": status.pause,
     }

@@ -2,6 +2,7 @@
 
 from masspayout.dashboard.formats import words
 from masspayout.dashboard.markup import Html, h
+from masspayout.db.entities import DistributionStatus
 
 _TONES = {
     "PENDING": "",
@@ -27,6 +28,15 @@ _TONES = {
 def chip(text: str, tone: str = "") -> Html:
     """Return a chip: good, warn, bad, live (it breathes), plain (no dot), or idle."""
     return h("span", text, class_=f"chip {tone}".rstrip())
+
+
+def payout_chip(status: DistributionStatus, *, is_paused: bool, is_sent_back: bool) -> Html:
+    """Return the chip of a payout's state, with what people did about it."""
+    if is_paused and not status.is_final:
+        return chip("Paused", "warn")
+    if is_sent_back and status.can_execute:
+        return chip("Sent back", "warn")
+    return status_chip(status)
 
 
 def status_chip(status: str | None, text: str | None = None) -> Html:

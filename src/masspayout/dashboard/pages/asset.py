@@ -6,7 +6,7 @@ from masspayout.dashboard import labels
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.charts import stripe
-from masspayout.dashboard.components.chips import chip, status_chip
+from masspayout.dashboard.components.chips import chip, payout_chip, status_chip
 from masspayout.dashboard.components.empty import empty
 from masspayout.dashboard.components.layout import callout, card, facts, figure, html, page_head
 from masspayout.dashboard.components.tables import Pager, numbers, table
@@ -104,6 +104,7 @@ class _Page:
         async with self._page_context.unit_of_work() as work:
             self._asset = asset = await work.assets.get(self._asset.id)
             payouts = await work.distributions.find_of_asset(asset.id, None, 1, _PAYOUTS_SHOWN)
+            pauses = await work.pauses.find_of([each.id for each in payouts.items])
         self._notes.content = _notes(asset, may_fix=self._page_context.may(Permission.MANAGE_ASSETS))
         self._figures.content = _figures(asset)
         self._about.content = _about(asset)
@@ -116,7 +117,9 @@ class _Page:
                         h(
                             "div",
                             h("a", labels.name(each), href=labels.path(each)),
-                            status_chip(each.status),
+                            payout_chip(
+                                each.status, is_paused=each.id in pauses, is_sent_back=each.sent_back is not None
+                            ),
                             class_="between",
                         ),
                         h(

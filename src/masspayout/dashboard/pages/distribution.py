@@ -4,7 +4,7 @@ from nicegui import ui
 
 from masspayout.app import PayoutDetail
 from masspayout.dashboard import labels
-from masspayout.dashboard.components.chips import status_chip
+from masspayout.dashboard.components.chips import payout_chip
 from masspayout.dashboard.components.layout import card, facts, html, page_head
 from masspayout.dashboard.formats import account, amount, plural, when, words
 from masspayout.dashboard.markup import Html, h
@@ -16,6 +16,7 @@ from masspayout.dashboard.payout.approvals import ApprovalCard
 from masspayout.dashboard.payout.batches import BatchCard
 from masspayout.dashboard.payout.failures import FailureCard
 from masspayout.dashboard.payout.holders import HolderCard
+from masspayout.dashboard.payout.holding import HoldingButtons, describe_hold
 from masspayout.dashboard.payout.progress_card import ProgressCard
 from masspayout.dashboard.payout.reconciliation import ReconciliationCard
 from masspayout.dashboard.payout.review import describe_preview
@@ -43,6 +44,7 @@ class _Page:
         self._page_context = page_context
         self._state = state
         self._actions = PayoutActions(page_context, self._refresh)
+        self._holding = HoldingButtons(page_context, self._refresh)
         self._shown_status: object = None
         self._holders: HolderCard | None = None
         self._batches: BatchCard | None = None
@@ -58,6 +60,7 @@ class _Page:
         ):
             self._chip = html()
             self._buttons = ui.element("div").classes("row")
+        self._hold = html(classes="stack")
         self._timeline = html(classes="card padded")
         self._progress = ProgressCard()
         self._failures = FailureCard(self._page_context, self._actions)
@@ -95,12 +98,19 @@ class _Page:
             state.distribution.is_frozen,
             state.status.progress.unpaid_count,
             state.status.approvals.missing,
+            state.status.waits,
         )
         if shown != self._shown_status:
             self._shown_status = shown
-            self._chip.content = status_chip(state.distribution.status)
+            self._hold.content = describe_hold(state)
+            self._chip.content = payout_chip(
+                state.distribution.status,
+                is_paused=state.status.pause is not None,
+                is_sent_back=state.status.sent_back is not None,
+            )
             self._buttons.clear()
             with self._buttons:
+                self._holding.show(state)
                 self._actions.show(state)
 
     async def _fill(self) -> None:

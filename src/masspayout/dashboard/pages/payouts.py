@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from masspayout.dashboard import labels
-from masspayout.dashboard.components.chips import status_chip
+from masspayout.dashboard.components.chips import payout_chip
 from masspayout.dashboard.components.empty import empty
 from masspayout.dashboard.components.layout import html, page_head
 from masspayout.dashboard.components.paged_list import PagedList
@@ -86,6 +86,7 @@ class _Page:
     async def _read(self, wanted: str, page: int, size: int) -> tuple[Page[Distribution], Html]:
         async with self._page_context.unit_of_work() as work:
             found = await work.distributions.find_in_states(self._list.states, contains=wanted, page=page, limit=size)
+            pauses = await work.pauses.find_of([each.id for each in found.items])
             progress = {
                 each.id: await work.batch_payouts.progress(each.id)
                 for each in found.items
@@ -93,7 +94,7 @@ class _Page:
             }
         if found.items:
             heads: list[Column | str] = ["Payout", "State", numbers("Amount"), numbers("Holders"), "When", "Progress"]
-            rows = [_row(each, progress.get(each.id)) for each in found.items]
+            rows = [_row(each, progress.get(each.id), is_paused=each.id in pauses) for each in found.items]
             if not progress:
                 heads, rows = heads[:-1], [row[:-1] for row in rows]
             return found, table(heads, rows, label=self._list.title)
@@ -103,12 +104,12 @@ class _Page:
         return found, empty(*self._list.nothing, link)
 
 
-def _row(distribution: Distribution, progress: Progress | None) -> tuple[Content, ...]:
+def _row(distribution: Distribution, progress: Progress | None, *, is_paused: bool) -> tuple[Content, ...]:
     about = f"{words(distribution.type)} · {distribution.asset.symbol} · {words(distribution.execution_type).lower()}"
     holders = distribution.payable_count
     return (
         h("a", lines(labels.name(distribution), about), href=labels.path(distribution), class_="main"),
-        status_chip(distribution.status),
+        payout_chip(distribution.status, is_paused=is_paused, is_sent_back=distribution.sent_back is not None),
         labels.total(distribution),
         count(holders) if holders is not None else h("span", "when due", class_="faint"),
         when(distribution.executed_at or distribution.scheduled_time or distribution.created_at),

@@ -31,10 +31,11 @@ class PayoutActions:
         distribution = state.distribution
         page_context = self._page_context
         if page_context.may(Permission.PAY):
-            may_begin = distribution.scheduled_time is None and not state.status.approvals.missing
+            is_held = state.status.pause is not None or state.status.sent_back is not None
+            may_begin = distribution.scheduled_time is None and not state.status.approvals.missing and not is_held
             if distribution.status.can_execute and may_begin:
                 button("Execute …", page_context.handler(Permission.PAY, partial(self._execute, state)), primary=True)
-            if distribution.status.can_retry:
+            if distribution.status.can_retry and not is_held:
                 button(
                     "Retry all unpaid …",
                     page_context.handler(Permission.PAY, partial(self._retry, state)),

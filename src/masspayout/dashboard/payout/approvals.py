@@ -29,7 +29,8 @@ class ApprovalCard:
     def refresh(self, state: PayoutDetail) -> None:
         """Show how it stands, if that is another way than before."""
         given = [approval.id for approval in state.approvals]
-        now = (given, state.distribution.approvals_required, state.distribution.status)
+        distribution = state.distribution
+        now = (given, distribution.approvals_required, distribution.status, distribution.sent_back_at)
         if now == self._shown:
             return
         self._shown = now
@@ -48,9 +49,18 @@ class ApprovalCard:
             self._button(state)
 
     def _button(self, state: PayoutDetail) -> None:
-        if not state.status.approvals.missing or not self._page_context.may(Permission.APPROVE):
+        if state.status.sent_back is not None or not self._page_context.may(Permission.APPROVE):
             return
         me = self._page_context.identity.actor(None).person
+        is_open = state.distribution.status.can_execute or state.distribution.status.can_retry
+        if is_open and any(approval.person == me for approval in state.approvals):
+            with ui.element("div").classes("row"):
+                button(
+                    "Withdraw approval …",
+                    self._page_context.handler(Permission.APPROVE, partial(self._withdraw, state)),
+                )
+        if not state.status.approvals.missing:
+            return
         if state.distribution.created_by == me:
             html(h("p", "You created this payout. Another user has to approve it.", class_="note"))
         elif any(approval.person == me for approval in state.approvals):
@@ -62,6 +72,18 @@ class ApprovalCard:
                     self._page_context.handler(Permission.APPROVE, partial(self._approve, state)),
                     primary=True,
                 )
+
+    async def _withdraw(self, state: PayoutDetail) -> None:
+        sure = await confirm(
+            f"Withdraw your approval of {labels.name(state.distribution)}?",
+            h("p", "It does not start before enough people approve it again."),
+            yes="Withdraw approval",
+        )
+        if not sure:
+            return
+        await self._page_context.payouts.withdraw_approval(state.distribution.id)
+        messages.notify("Withdrawn.")
+        await self._changed()
 
     async def _approve(self, state: PayoutDetail) -> None:
         distribution = state.distribution

@@ -21,13 +21,22 @@ EVENT_TYPES = (
     "distribution.changed",
     "distribution.frozen",
     "distribution.approved",
+    "distribution.approval_withdrawn",
+    "distribution.sent_back",
+    "distribution.resubmitted",
     "distribution.processing",
     "distribution.completed",
     "distribution.failed",
     "distribution.pending",
     "distribution.cancelled",
+    "distribution.paused",
+    "distribution.resumed",
     "batch.completed",
     "batch.failed",
+    "asset.paused",
+    "asset.resumed",
+    "installation.paused",
+    "installation.resumed",
 )
 DEFAULT_EVENTS = ("distribution.*",)
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what secrets begin with, no secret
