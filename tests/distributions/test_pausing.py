@@ -92,8 +92,14 @@ async def test_an_attempt_that_waits_for_a_pause_sees_it(world: World, payouts: 
     async with world.runtime.database.unit_of_work() as work:
         await work.pauses.lock()
         claiming = await waiting(world, attempts.claim(running, after=0), outside)
-        who = {"paused_by": "USER:olga", "paused_by_name": "olga", "paused_at": datetime.now(UTC)}
-        assert await work.pauses.begin(running.id, None, reason="Stop", **who)
+        assert await work.pauses.begin(
+            running.id,
+            None,
+            reason="Stop",
+            paused_by="USER:olga",
+            paused_by_name="olga",
+            paused_at=datetime.now(UTC),
+        )
     claimed = await claiming
     assert claimed is not None
     assert claimed.is_paused
