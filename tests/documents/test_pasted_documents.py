@@ -32,7 +32,7 @@ DOCUMENTS = sorted(
 LANGUAGES = {"sh", "text", "rooms", "python", "json", "dotenv", "ini", "http", "promql"}
 
 # The sandbox is as the README leaves it, with whatever else the documents ask for.
-AFTER_README = ["docs/approvals.md", "docs/audit.md", "docs/automation.md", "docs/bonds.md"]
+AFTER_README = ["docs/approvals.md", "docs/audit.md", "docs/automation.md", "docs/bonds.md", "docs/pausing.md"]
 ON_A_NEW_DATABASE = ["docs/access.md", "docs/dashboard.md"]
 WITH_SERVERS = ["docs/postgresql.md", "docs/sandbox.md", "docs/webhooks.md"]
 RUN_HERE = ["README.md", *AFTER_README, *ON_A_NEW_DATABASE, *WITH_SERVERS]
