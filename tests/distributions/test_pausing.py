@@ -127,9 +127,9 @@ async def test_a_paused_payout_is_left_and_goes_on_where_it_stopped(
     assert (await world.reconcile(running.id)).agrees
     async with world.runtime.database.unit_of_work() as work:
         entries = (await AuditEntries(work).find(subject_id=str(running.id))).items
-    told = {entry.action: (entry.actor_name, entry.before, entry.after) for entry in entries}
-    assert told["distribution.paused"] == ("olga", None, {"reason": "The bank called"})
-    assert told["distribution.resumed"] == ("olga", {"reason": "The bank called", "paused_by": "olga"}, None)
+    recorded = {entry.action: (entry.actor_name, entry.before, entry.after) for entry in entries}
+    assert recorded["distribution.paused"] == ("olga", None, {"reason": "The bank called"})
+    assert recorded["distribution.resumed"] == ("olga", {"reason": "The bank called", "paused_by": "olga"}, None)
 
 
 async def test_a_pause_between_the_halves_of_a_batch_releases_it_for_whoever_resumes(

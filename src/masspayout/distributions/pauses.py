@@ -58,7 +58,7 @@ class PauseOutcome:
 
 
 async def pause(context: Context, subject: PauseSubject, reason: str) -> PauseOutcome:
-    """Pause as the current actor: once this returns, no further attempt is reserved. What is paused stays so.
+    """Pause as the current actor: once this returns, no further attempt is reserved. A pause that lasts stays as it is.
 
     Raises:
         NotFound: There is no such payout.
@@ -92,7 +92,7 @@ async def _require_running(work: UnitOfWork, distribution_id: uuid.UUID) -> None
 
 
 async def resume(context: Context, subject: PauseSubject) -> PauseOutcome:
-    """End a pause as the current actor, with the jobs that go on. What is not paused stays so.
+    """End a pause as the current actor, with the jobs that go on. Without a pause nothing changes.
 
     Payouts that fell due meanwhile start by themselves, as after an outage.
 

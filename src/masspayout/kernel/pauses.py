@@ -28,7 +28,7 @@ class PauseInForce:
 
     @property
     def subject(self) -> str:
-        """What is paused, as the subject of a sentence about a payout."""
+        """The paused thing, as the subject of a sentence about a payout."""
         if self.distribution_id is not None:
             return "it"
         return "the installation" if self.asset_id is None else "its asset"

@@ -69,7 +69,7 @@ class Pauses(Repository[Pause]):
     async def lock(self) -> None:
         """Wait until every attempt that is being reserved is committed, and keep others from it until this commits.
 
-        What is asked afterwards sees those attempts; who reserves the next one sees the pause.
+        Later statements see those attempts, and the transaction that reserves the next one sees the pause.
         """
         await self.session.execute(select(func.pg_advisory_xact_lock(advisory_locks.PAUSES)))
 

@@ -125,7 +125,7 @@ def create_notes_of_pauses() -> None:
 
 
 def create_notes_of_approvers() -> None:
-    """Tell of payouts that are sent back or handed in again, and of approvals that are withdrawn."""
+    """Create the notes of payouts that are sent back or handed in again, and of approvals that are withdrawn."""
     op.execute(
         f"""
         CREATE FUNCTION masspayout_note_sent_back() RETURNS trigger LANGUAGE plpgsql AS $$
