@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 from masspayout.controls import approvals
 from masspayout.db.entities import Distribution, DistributionStatus, EntryAnswer
-from masspayout.distributions import lifecycle, starts
+from masspayout.distributions import PauseSubject, lifecycle, pauses, starts
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
 from masspayout.kernel.errors import Conflict, MassPayoutError
 from masspayout.payments import recovery, sync_payer
@@ -32,6 +32,10 @@ async def operate(desk: "Desk") -> None:
         with suppress(MassPayoutError):
             for distribution in await _read_overview(desk):
                 await _act_on(desk, distribution)
+            if desk.world.faults.is_calm:
+                for row in list(desk.process.server.rows("pause")):
+                    if row.ended_at is None:
+                        await _resume(desk, desk.world.plan_of(row.distribution_id))
             if has_unexplained(desk.process.server):
                 await _explain(desk)
 
@@ -56,6 +60,24 @@ async def cancel(desk: "Desk", payout: PayoutPlan) -> None:
         async with desk.database.unit_of_work() as work:
             await lifecycle.cancel(work, desk.world.ids[payout.name])
         desk.process.tell(f"cancels {payout.name}")
+
+
+async def pause(desk: "Desk", payout: PayoutPlan) -> None:
+    """Pause a payout for a while, if it is being paid then."""
+    assert payout.paused is not None
+    begins_at, seconds = payout.paused
+    await desk.process.sleep(max(0.0, begins_at - desk.process.loop.time()))
+    with suppress(MassPayoutError), acting_as(person(OPERATOR)):
+        await pauses.pause(desk.context, PauseSubject(desk.world.ids[payout.name]), "Wait.")
+        desk.process.tell(f"pauses {payout.name}")
+        await desk.process.sleep(seconds)
+        await _resume(desk, payout)
+
+
+async def _resume(desk: "Desk", payout: PayoutPlan) -> None:
+    with acting_as(person(OPERATOR)):
+        await pauses.resume(desk.context, PauseSubject(desk.world.ids[payout.name]))
+    desk.process.tell(f"resumes {payout.name}")
 
 
 async def _wait(desk: "Desk") -> None:

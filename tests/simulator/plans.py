@@ -43,6 +43,8 @@ _EVENTS_OF: Mapping[str, Sequence[str]] = {
     "hedera": ("mirror lags",),
     "evm": ("blocks replaced", "fees rise", "mempool emptied"),
 }
+# The part of the payouts that somebody tries to pause.
+_PAUSED = 0.25
 POISON_ROW = "poison row"
 FAULT_KINDS = (
     POISON_ROW,
@@ -64,6 +66,7 @@ class PayoutPlan:
         begins_at: When somebody wants it to start, in seconds.
         is_scheduled: It starts by itself then.
         cancelled_at: When somebody tries to call it off.
+        paused: When somebody pauses it, and for how many seconds.
         is_poisoned: It is scheduled, and whoever starts it during the storm meets an error that nobody foresaw.
     """
 
@@ -73,6 +76,7 @@ class PayoutPlan:
     is_scheduled: bool
     cancelled_at: float | None
     is_poisoned: bool
+    paused: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,15 @@ def _payout(
     cancelled_at = begins_at + (chance.random() - 0.5) * 2 if chance.random() < 0.15 else None
     is_scheduled = chance.random() < 0.5
     is_poisoned = is_scheduled and not is_serial and Random(f"poison/{seed}/{number}").random() < 0.03
-    return PayoutPlan(f"payout {number}", batches, begins_at, is_scheduled, cancelled_at, is_poisoned)
+    paused = _pause(Random(f"pause/{seed}/{number}"), begins_at, storm_seconds)
+    return PayoutPlan(f"payout {number}", batches, begins_at, is_scheduled, cancelled_at, is_poisoned, paused)
+
+
+def _pause(chance: Random, begins_at: float, storm_seconds: float) -> tuple[float, float] | None:
+    """Return when somebody pauses a payout, soon after its start, and for how long; None for most payouts."""
+    if chance.random() > _PAUSED:
+        return None
+    return begins_at + 10 ** (3 * chance.random() - 1), chance.random() * storm_seconds / 4
 
 
 def _event(chance: Random, kinds: Sequence[str], storm_seconds: float) -> Event:

@@ -75,7 +75,8 @@ class Verdicts:
         """Judge what a transaction is about to make everybody's.
 
         Raises:
-            Violated: A state moves back, a payment is taken back, or something starts without its approvals.
+            Violated: A state moves back, a payment is taken back, something starts without its approvals, or an attempt
+                begins while its payout is paused.
         """
         for (table, key), row in transaction.written.items():
             assert row is not None
@@ -86,8 +87,19 @@ class Verdicts:
                 self.reached[f"{table}: {before.status} → {row.status}"] += 1
                 if table == "distribution" and row.status is _D.PROCESSING:
                     self._require_approvals(transaction, row)
+            elif table == "attempt" and before is None and row.status is _A.RESERVED:
+                self._require_no_pause(transaction, row)
             elif table == "holder" and before is not None and before.paid and not row.paid:
                 raise Violated(f"{row.account_id} was paid, and is unpaid again")
+
+    def _require_no_pause(self, transaction: Transaction, attempt: Row) -> None:
+        server = transaction.server
+        batch = server.tables["batch_payout"][attempt.batch_payout_id]
+        pause = server.tables["pause"].get(batch.distribution_id)
+        if pause is not None:
+            self.reached["an attempt after a pause"] += pause.ended_at is not None
+            if pause.ended_at is None:
+                raise Violated(f"an attempt begins while its payout is paused: batch {batch.batch_number}")
 
     def expect(self, mark: str, payout: PayoutPlan) -> None:
         """Note what a planned payout owes, under the mark that its payments carry."""

@@ -148,6 +148,8 @@ class World:
         for payout in self.plan.payouts:
             if payout.cancelled_at is not None:
                 self.seat(f"canceller of {payout.name}", people.cancel, payout)
+            if payout.paused is not None:
+                self.seat(f"pauser of {payout.name}", people.pause, payout)
         chaos = Chaos(self)
         while self.loop.time() < self.plan.storm_seconds and (chaos.is_ahead or not self._is_over()):
             await self._pass_time(self.glance_seconds / 2)

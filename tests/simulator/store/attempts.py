@@ -10,7 +10,7 @@ from masspayout.db.entities import Attempt, AttemptStatus, BatchPayout, BatchSta
 from masspayout.db.repositories import BegunBatch, Withheld
 from masspayout.kernel.errors import NotFound
 from masspayout.kernel.types import Sender, SignedTransaction
-from simulator.store.pauses import find_pause
+from simulator.store.pauses import hold_off_pauses
 from simulator.store.rows import GuardedBySchema, Row, Transaction
 
 _OPEN_BATCH = (BatchStatus.PENDING, BatchStatus.PROCESSING)
@@ -108,7 +108,7 @@ class Claims:
         t = self._t
         if not self.is_open(batch.distribution_id, payer_id):
             return Withheld.BY_GATE
-        if find_pause(t, batch.distribution_id) is not None:
+        if await hold_off_pauses(t, batch.distribution_id):
             return Withheld.BY_PAUSE
         waiting = [row for row in holders_of(t, batch) if self.waits(row)]
         if batch.slices:
