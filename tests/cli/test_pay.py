@@ -125,6 +125,8 @@ def test_a_payment_that_is_interrupted_says_how_it_goes_on(
     status, words = end_half_way(lambda process: process.send_signal(signal.SIGINT), database_url, *payment)
     assert status == 130
     assert "nothing is lost. It goes on with: masspayout worker" in words
+    (paid,) = json.loads(command_line("distribution", "list", "--json").out)["items"]
+    assert f"To stop it everywhere: masspayout distribution pause {paid['id']}" in words
     assert "Traceback" not in words
     let_go(database_url)
     assert command_line(*payment).status == 0

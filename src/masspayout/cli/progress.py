@@ -36,12 +36,11 @@ async def pay_with_progress(payouts: Payouts, distribution_id: uuid.UUID, title:
                 await asyncio.wait({paying}, timeout=_REFRESH_SECONDS)
             await _show_once(payouts, distribution_id, show)
             return await paying
-        except (asyncio.CancelledError, DatabaseUnavailable):
-            err.print(
-                "Interrupted; nothing is lost, and nobody is paid twice. Running workers go on with it; without one it "
-                "goes on with: masspayout worker"
-            )
-            err.print(f"To stop it everywhere: masspayout distribution pause {distribution_id}")
+        except (asyncio.CancelledError, DatabaseUnavailable) as error:
+            err.print("Interrupted; nothing is lost. It goes on with: masspayout worker")
+            if isinstance(error, asyncio.CancelledError):
+                err.print("Workers that are running go on with it now.")
+                err.print(f"To stop it everywhere: masspayout distribution pause {distribution_id}")
             raise
         finally:
             paying.cancel()

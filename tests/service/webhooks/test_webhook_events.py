@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from masspayout import distributions
+from masspayout.app import Payouts
 from masspayout.controls import approvals
 from masspayout.db.entities import DeliveryStatus, ExecutionType
 from masspayout.db.repositories import AnnouncedPayouts, Webhooks
 from masspayout.db.session import Database
+from masspayout.distributions import PauseSubject
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
 from masspayout.kernel.errors import Invalid
 from masspayout.service.webhooks import targets
@@ -123,3 +125,42 @@ async def test_no_such_event_is_refused(database: Database, settings: Settings) 
     for events in (["distribution.exploded"], [], ["*"]):
         with pytest.raises(Invalid, match="Choose among"):
             await targets.add(database, settings, "http://127.0.0.1:1/", events)
+
+
+async def test_pauses_and_second_thoughts_are_told(world: World, servers: AsyncExitStack) -> None:
+    events = ["distribution.*", "asset.*", "installation.*"]
+    target, _, _ = await add(world, servers, events=events)
+    payouts, ana = Payouts(world.runtime), Actor(ActorKind.USER, "1", "ana")
+    strict = world.using(approvals_required=1)
+    back, running = await strict.plan("100"), await world.plan("200")
+    await world.execute(running.id)
+    with acting_as(ana):
+        await approvals.approve(world.runtime.database, back.id, str(back.register_hash))
+        await payouts.withdraw_approval(back.id)
+        await approvals.approve(world.runtime.database, back.id, str(back.register_hash))
+        await payouts.send_back(back.id, "Wrong date")
+        await payouts.resubmit(back.id)
+        for subject in (
+            PauseSubject(distribution_id=running.id),
+            PauseSubject(asset_id=world.asset.id),
+            PauseSubject(),
+        ):
+            await payouts.pause(subject, "An audit")
+            await payouts.resume(subject)
+    await deliver(world)
+    messages = sorted((received.message for received in target.received), key=lambda message: message["number"])
+    expected = {
+        "distribution.approval_withdrawn": {"withdrawn_by": "ana", "distribution_id": str(back.id)},
+        "distribution.sent_back": {"sent_back_by": "ana", "reason": "Wrong date", "distribution_id": str(back.id)},
+        "distribution.resubmitted": {"distribution_id": str(back.id), "status": "PENDING"},
+        "distribution.paused": {"paused_by": "ana", "reason": "An audit", "distribution_id": str(running.id)},
+        "distribution.resumed": {"resumed_by": "ana", "status": "PROCESSING", "distribution_id": str(running.id)},
+        "asset.paused": {"paused_by": "ana", "reason": "An audit", "asset_id": str(world.asset.id)},
+        "asset.resumed": {"resumed_by": "ana", "asset_id": str(world.asset.id)},
+        "installation.paused": {"paused_by": "ana", "reason": "An audit"},
+        "installation.resumed": {"resumed_by": "ana", "reason": "An audit"},
+    }
+    received = [message for message in messages if message["type"] in expected]
+    assert [message["type"] for message in received] == list(expected), "each once: a send-back withdraws nothing"
+    for message in received:
+        assert message["data"].items() >= expected[message["type"]].items(), message

@@ -13,6 +13,8 @@ from masspayout.kernel.errors import MassPayoutError, NotFound
 from masspayout.kernel.next_steps import NextStep
 from masspayout.kernel.payout_status import ApprovalCount
 from masspayout.kernel.types import Due, Totals
+from simulator.store.attempts import Attempts
+from simulator.store.pauses import find_pause
 from simulator.store.rows import Row, Transaction
 
 _NO_REASON: dict[str, Any] = {"failure_message": None, "failure_next_step": None}
@@ -38,7 +40,12 @@ class Distributions:
         return cast("Distribution", row.changed())
 
     async def find_unfinished(self) -> Sequence[uuid.UUID]:
-        return [row.id for row in self._t.all("distribution") if row.status is DistributionStatus.PROCESSING]
+        return [
+            row.id
+            for row in self._t.all("distribution")
+            if row.status is DistributionStatus.PROCESSING
+            and (find_pause(self._t, row.id) is None or await Attempts(self._t).has_open(row.id))
+        ]
 
     async def find_due(self, now: datetime, *, after: DueStart | None = None, limit: int) -> Sequence[DueStart]:
         due = [
