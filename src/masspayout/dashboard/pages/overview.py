@@ -180,6 +180,11 @@ def _waiting(waiting: Sequence[Distribution], failures: Sequence[FailedPayout], 
 
 
 def _unapproved(distribution: Distribution) -> Html:
+    if distribution.sent_back is not None:
+        return join(
+            h("div", h("strong", _named(distribution)), chip("sent back", "warn"), class_="between"),
+            h("p", f"It {distribution.sent_back.sentence.rstrip('.')}.", class_="note"),
+        )
     holders = plural(distribution.payable_count or 0, "holder")
     by = f", planned by {distribution.created_by_name}" if distribution.created_by_name else ""
     return join(

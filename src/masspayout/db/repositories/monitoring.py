@@ -38,6 +38,7 @@ _TO_BE_APPROVED = (
         Distribution.status == DistributionStatus.PENDING,
         Distribution.frozen_at.is_not(None),
         given_approvals() < Distribution.approvals_required,
+        Distribution.sent_back_at.is_(None),
     )
 )
 

@@ -56,8 +56,8 @@ _HOLDS_IT = (
     func.coalesce(Pause.asset_id, Distribution.asset_id) == Distribution.asset_id,
 )
 
-# The pause that is told of: the widest one, for without its end nothing goes on.
-_WIDEST_FIRST = (Pause.distribution_id.is_not(None), Pause.asset_id.is_not(None))
+# The pause that is told of is the widest one, for without its end nothing goes on: it comes last.
+_WIDEST_LAST = (Pause.distribution_id.is_not(None).desc(), Pause.asset_id.is_not(None).desc())
 
 
 class Pauses(Repository[Pause]):
@@ -125,7 +125,7 @@ class Pauses(Repository[Pause]):
             select(Distribution.id, Pause)
             .join(Pause, and_(*_HOLDS_IT))
             .where(Distribution.id.in_(distribution_ids))
-            .order_by(*(widest.desc() for widest in _WIDEST_FIRST))
+            .order_by(*_WIDEST_LAST)
         )
         return {found_id: _in_force(pause) for found_id, pause in await self.session.execute(query)}
 
