@@ -151,7 +151,7 @@ class FirstClaims:
         claim_seconds: float,
     ) -> BegunBatch | None:
         t, claims = self._t, Claims(self._t)
-        if not claims.is_open(distribution_id, payer_id) or find_pause(t, distribution_id) is not None:
+        if not claims.is_open(distribution_id, payer_id) or await hold_off_pauses(t, distribution_id):
             return None
         batch = claims.find_claimable(distribution_id, after)
         if batch is None or batch.status is not BatchStatus.PENDING or batch.executed_at is not None:
