@@ -11,6 +11,7 @@ from masspayout.db.entities import Distribution, DistributionStatus, Distributio
 from masspayout.distributions import starts
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
 from masspayout.kernel.payout_terms import PayoutTerms
+from payouts import ASSET_TOKEN
 
 
 async def plan(service: Service, concept: str) -> Distribution:
@@ -79,3 +80,15 @@ async def test_an_approver_withdraws_and_sends_back_and_an_operator_asks_again(s
     await press(operators, "Ask again …")
     await confirm(operators, "Ask again")
     await expect(page.get_by_role("button", name="Approve …")).to_be_visible()
+
+
+async def test_an_asset_and_the_installation_are_paused_on_their_pages(service: Service, sign_in: Open) -> None:
+    for path, name in ((f"/assets/{ASSET_TOKEN}", "Green Bond"), ("/", "The installation")):
+        page = await sign_in("olga", path)
+        await press(page, "Pause …")
+        await give_reason(page, "An audit", "Pause")
+        await expect(page.get_by_text(f"{name} is paused by olga: An audit.")).to_be_visible()
+        await press(page, "Resume …")
+        await confirm(page, "Resume")
+        await expect(page.get_by_text("is paused by")).to_have_count(0)
+        await expect(page.get_by_role("button", name="Pause …")).to_be_visible()

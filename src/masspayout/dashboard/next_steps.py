@@ -22,6 +22,8 @@ _PLACES = {
     Action.CANCEL_DISTRIBUTION: "“Cancel payout” on the payout's page",
     Action.PAUSE_DISTRIBUTION: "“Pause” on the payout's page",
     Action.RESUME_DISTRIBUTION: "“Resume” on the payout's page",
+    Action.RESUME_ASSET: "“Resume” on the asset's page",
+    Action.RESUME_INSTALLATION: "“Resume” on the page Overview",
     Action.SEND_BACK: "“Send back” on the payout's page",
     Action.RESUBMIT: "“Ask again” on the payout's page",
     Action.LIST_UNPAID: "“Holders” on the payout's page",

@@ -33,3 +33,9 @@ async def ask(title: str, text: str, build_field: Callable[[], ValueElement[Any]
     is_sure, value = await dialog, field.value
     dialog.delete()
     return value if is_sure else None
+
+
+async def ask_reason(title: str, text: str, *, yes: str) -> str | None:
+    """Ask for a reason. Returns it; None when the answer was to go back."""
+    value = await ask(title, text, lambda: ui.input("Reason").props("outlined dense maxlength=1000"), yes=yes)
+    return None if value is None else str(value)

@@ -14,7 +14,9 @@ from masspayout.dashboard.formats import account, count, duration, percent, plur
 from masspayout.dashboard.markup import Html, h, join
 from masspayout.dashboard.page_context import PageContext
 from masspayout.dashboard.page_registry import PageRegistry
+from masspayout.dashboard.pause_switch import PauseSwitch, describe_pause
 from masspayout.db.entities import Asset
+from masspayout.distributions import PauseSubject
 from masspayout.kernel.roles import Permission
 from masspayout.registers import assets
 
@@ -48,6 +50,7 @@ class _Page:
         ui.page_title(f"{asset.name} · Mass Payout")
         lead = h("span", f"{asset.symbol} · ", account(asset.token_id))
         with page_head(asset.name, lead, crumbs=[("Assets", "/assets")]):
+            self._switch = PauseSwitch(page_context, PauseSubject(asset_id=asset.id), asset.name, self._refresh)
             if page_context.may(Permission.MANAGE_ASSETS):
                 self._sync = button("Sync now", page_context.handler(Permission.MANAGE_ASSETS, self._read_register))
             if page_context.may(Permission.PLAN) and asset.payment_token_id:
@@ -104,8 +107,11 @@ class _Page:
         async with self._page_context.unit_of_work() as work:
             self._asset = asset = await work.assets.get(self._asset.id)
             payouts = await work.distributions.find_of_asset(asset.id, None, 1, _PAYOUTS_SHOWN)
+            pause = await work.pauses.find_open(None, asset.id)
             pauses = await work.pauses.find_of([each.id for each in payouts.items])
-        self._notes.content = _notes(asset, may_fix=self._page_context.may(Permission.MANAGE_ASSETS))
+        self._switch.refresh(pause)
+        notes = _notes(asset, may_fix=self._page_context.may(Permission.MANAGE_ASSETS))
+        self._notes.content = join(describe_pause(pause, asset.name), notes)
         self._figures.content = _figures(asset)
         self._about.content = _about(asset)
         self._payouts.content = (

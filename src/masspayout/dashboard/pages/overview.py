@@ -20,17 +20,20 @@ from masspayout.dashboard.markup import Html, h, join
 from masspayout.dashboard.next_steps import with_next_step
 from masspayout.dashboard.page_context import PageContext
 from masspayout.dashboard.page_registry import PageRegistry
+from masspayout.dashboard.pause_switch import PauseSwitch, describe_pause
 from masspayout.db.entities import Distribution, ExecutionType, Series, SeriesStatus
 from masspayout.db.repositories import (
     FailedPayout,
     PaidInMonth,
     WorkStatus,
 )
+from masspayout.distributions import PauseSubject
 from masspayout.kernel.money import add, total
 from masspayout.kernel.next_steps import NextStep
 from masspayout.kernel.roles import Permission
 from masspayout.ledger.failures import FAILURES, describe_failure
 
+_EVERYTHING = "the installation"
 _MONTHS = 12
 _SHOWN = 6
 _PROJECTED_DATES = 40
@@ -55,6 +58,7 @@ class _Page:
         async with page_context.unit_of_work() as work:
             has_assets = bool((await work.assets.find_all(limit=1)).total)
         with page_head("Overview", "Amounts paid, next payouts, and what needs attention."):
+            self._switch = PauseSwitch(page_context, PauseSubject(), _EVERYTHING, self._refresh)
             if page_context.may(Permission.PLAN) and has_assets:
                 html(h("a", "New payout", href="/payouts/new", class_="btn-link primary"))
         if not has_assets:
@@ -63,6 +67,7 @@ class _Page:
                 "Payouts go to the holders of a token. Import one to read its register from the ledger.",
                 ("Import an asset", "/assets/import") if page_context.may(Permission.MANAGE_ASSETS) else None,
             )
+        self._pause = html(classes="stack")
         self._figures = html(classes="card")
         with ui.element("div").classes("grid"):
             with ui.element("div").classes("stack span-8"):
@@ -93,6 +98,9 @@ class _Page:
             upcoming = await overview.upcoming()
             series = await work.series.find_of_asset(None, SeriesStatus.ACTIVE, limit=100)
             background = await work.background_work.status()
+            pause = await work.pauses.find_open(None, None)
+        self._switch.refresh(pause)
+        self._pause.content = describe_pause(pause, _EVERYTHING)
         self._figures.content = _figures(paid, upcoming, failure_count, background, now)
         self._running.content = _running(background)
         self._failures.content = _waiting(waiting, failures, failure_count)

@@ -3,13 +3,11 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from nicegui import ui
-
 from masspayout.app import PayoutDetail
 from masspayout.dashboard import labels
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
-from masspayout.dashboard.components.forms import ask
+from masspayout.dashboard.components.forms import ask_reason
 from masspayout.dashboard.components.layout import callout
 from masspayout.dashboard.formats import plain_amount
 from masspayout.dashboard.markup import Html, h
@@ -92,12 +90,6 @@ class HoldingButtons:
         await self._page_context.payouts.resubmit(state.distribution.id)
         messages.notify("It waits for approval again.")
         await self._changed()
-
-
-async def ask_reason(title: str, text: str, *, yes: str) -> str | None:
-    """Ask for a reason. Returns it; None when the answer was to go back."""
-    value = await ask(title, text, lambda: ui.input("Reason").props("outlined dense maxlength=1000"), yes=yes)
-    return None if value is None else str(value)
 
 
 def describe_hold(state: PayoutDetail) -> Html:
