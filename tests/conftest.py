@@ -14,7 +14,7 @@ from sqlalchemy import URL
 
 import places
 import transactions
-from databases import GUARDED_ROLE, fresh_database, run_sql
+from databases import GUARDED_ROLE, application_url, fresh_database, run_sql
 from masspayout.context import Context
 from masspayout.db import embedded, migrations
 from masspayout.db.session import Database
@@ -133,7 +133,7 @@ def migrated_template(embedded_server: URL) -> Iterator[str]:
     """The name of a migrated database to copy."""
     with fresh_database(embedded_server) as url:
         assert url.database is not None
-        migrations.upgrade(url)
+        migrations.upgrade(url, application_role=embedded.APPLICATION_ROLE)
         yield url.database
 
 
@@ -153,8 +153,8 @@ def empty_database_url(embedded_server: URL) -> Iterator[URL]:
 
 @pytest.fixture
 async def database(database_url: URL) -> AsyncIterator[Database]:
-    """A fresh, migrated database with a pool of connections to it."""
-    database = Database(database_url)
+    """A fresh, migrated database with a pool of connections to it, of the application's role."""
+    database = Database(application_url(database_url))
     yield database
     await database.close()
 

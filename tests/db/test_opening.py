@@ -28,7 +28,7 @@ async def refusal_on_opening(url: URL) -> str:
 
 def refusal_of_the_migrations(url: URL) -> str:
     with pytest.raises((DatabaseMismatch, DatabaseUnavailable)) as refused:
-        migrations.ensure_current(url, upgrade_if_behind=False)
+        migrations.require_current(url)
     return str(refused.value)
 
 
@@ -70,6 +70,7 @@ async def test_tables_in_another_schema_are_refused(database_url: URL) -> None:
         database_url,
         "ALTER SCHEMA public RENAME TO theirs",
         "CREATE SCHEMA public",
+        "GRANT USAGE ON SCHEMA public TO PUBLIC",
         "CREATE TABLE public.alembic_version AS TABLE theirs.alembic_version",
     )
     assert not is_current(database_url)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import psycopg
 from sqlalchemy import URL
 
+from databases import application_url
 from masspayout.db.connecting import connect_arguments
 from masspayout.settings import load_settings
 
@@ -31,8 +32,10 @@ CommandLine = Callable[..., Said]
 
 
 def environment(url: URL) -> dict[str, str]:
-    """The settings that name a database of the embedded server, and that do not wait long."""
+    """The settings that name a database of the embedded server, with two roles, and that do not wait long."""
     return {
+        "DATABASE_USER": str(application_url(url).username),
+        "DATABASE_OWNER_USER": str(url.username),
         "DATABASE_HOST": str(url.query["host"]),
         "DATABASE_PORT": str(url.query["port"]),
         "DATABASE_NAME": str(url.database),

@@ -9,6 +9,7 @@ import psutil
 import psycopg
 from sqlalchemy import URL
 
+from masspayout.db import embedded
 from masspayout.db.connecting import connect_arguments
 
 # Copies the files of the template behind a checkpoint, which costs little where nothing is flushed to disk. To log
@@ -16,6 +17,11 @@ from masspayout.db.connecting import connect_arguments
 _COPIED = "STRATEGY file_copy"
 
 GUARDED_ROLE = "guarded"  # the one role of the Debian server that needs a password
+
+
+def application_url(url: URL) -> URL:
+    """The address of a database for the application, whose role does not own the tables."""
+    return url.set(username=embedded.APPLICATION_ROLE)
 
 
 def run_sql(url: URL, *statements: str) -> None:

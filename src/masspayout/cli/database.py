@@ -9,7 +9,7 @@ from sqlalchemy import URL
 from masspayout.cli.output import JsonOption, err, out, run, show_fields, show_json, show_list, show_outcome, show_table
 from masspayout.db import migrations
 from masspayout.db.migrations import Revision, SchemaState
-from masspayout.db.opening import database_url
+from masspayout.db.opening import application_role, owner_url
 from masspayout.settings import load_settings
 
 app = typer.Typer()
@@ -31,10 +31,10 @@ def upgrade(
     as_json: JsonOption = False,
 ) -> None:
     """Migrate the database up. One that holds the five tables already is taken over with every row."""
-    url = _url()
+    url, role = _url(), application_role(load_settings())
     for name in migrations.status(url).others:
         err.print(f'The table "{name}" is of another product, and left alone.', markup=False)
-    applied = migrations.upgrade(url, revision)
+    applied = migrations.upgrade(url, revision, application_role=role)
     nothing = f"Nothing to do: the database {url.database} is at this revision already."
     _show_steps("Applied", applied, otherwise=nothing, as_json=as_json)
 
@@ -121,7 +121,7 @@ def check(as_json: JsonOption = False) -> None:
 
 
 def _url() -> URL:
-    return run(database_url(load_settings()))
+    return run(owner_url(load_settings()))
 
 
 def _show_steps(done: str, revisions: list[Revision], *, otherwise: str, as_json: bool) -> None:

@@ -162,7 +162,7 @@ _KNOWN_ERRORS = (
         "42501",
         (),
         "The role {user} may not do this in {database}: {reason}.",
-        "Give it the right (best: make it the owner of the tables), or correct DATABASE_USER, then: ",
+        "Have the owner of the tables grant it what it needs (db upgrade), or correct DATABASE_USER, then: ",
         Action.EXAMINE,
     ),
     _known(

@@ -33,7 +33,8 @@ from masspayout.kernel.errors import DatabaseUnavailable
 
 MAJOR_VERSION = 18
 DATABASE_NAME = "masspayout"
-_ROLE = "masspayout"
+APPLICATION_ROLE = "masspayout_app"
+_ROLE = "masspayout"  # the server's superuser, and the owner of the tables
 _PORT = 5432  # of the socket's name only: the server does not listen on the network
 _SYSTEM_USER = "masspayout"  # PostgreSQL refuses to run as root, so root runs it as this user
 _SOCKET_PATH_BYTES = 100  # the kernel's limit is 104 on macOS and 108 on Linux
@@ -69,9 +70,10 @@ _servers: dict[Path, "_Server"] = {}
 
 
 def start(data_dir: Path) -> URL:
-    """Start the embedded server, or join the one that runs, and return the address of the database in it.
+    """Start the embedded server, or join the one that runs, and return its owner's address of the database in it.
 
-    This process counts as a user from now until it ends or calls :func:`leave`.
+    The application works as another role, :data:`APPLICATION_ROLE`. This process counts as a user from now until it
+    ends or calls :func:`leave`.
 
     Args:
         data_dir: The directory of the server's files, which is created if it does not exist.
@@ -270,6 +272,8 @@ class _Server:
         ) as connection:
             if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE_NAME]).fetchall():
                 connection.execute(f"CREATE DATABASE {DATABASE_NAME}")
+            if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [APPLICATION_ROLE]).fetchall():
+                connection.execute(f"CREATE ROLE {APPLICATION_ROLE} LOGIN IN ROLE pg_read_all_stats")
 
     def _socket_directory(self) -> Path:
         """Return the directory of the running server's socket."""

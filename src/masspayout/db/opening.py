@@ -29,19 +29,53 @@ else:
 _VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 # True if unqualified names mean our tables, in UTF-8, at this revision and no other. Any other case is left to the
-# migrations, whose error has the details.
+# migrations, whose error has the details. A role that makes no schemas needs the sandbox's to be there.
 _IS_CURRENT = """
     SELECT current_setting('server_encoding') = 'UTF8'
+       AND (to_regnamespace('sandbox') IS NOT NULL OR has_database_privilege(current_database(), 'CREATE'))
        AND EXISTS (SELECT FROM pg_tables WHERE tablename = 'batch_payout' AND schemaname = current_schema())
        AND (SELECT array_agg(version_num::text) FROM alembic_version) = ARRAY[%s::text]
 """
 
 
 async def database_url(settings: Settings) -> URL:
-    """Return the address of the database, starting the embedded server if it is the one to use."""
+    """Return the application's address of the database, starting the embedded server if it is the one to use."""
+    if settings.uses_embedded_database:
+        return (await owner_url(settings)).set(username=embedded.APPLICATION_ROLE)
+    return settings.external_database_url
+
+
+async def owner_url(settings: Settings) -> URL:
+    """Return the address by which the owner of the tables migrates them. An embedded server is started."""
     if settings.uses_embedded_database:
         return await asyncio.to_thread(embedded.start, settings.data_dir)
-    return settings.external_database_url
+    return settings.external_owner_url
+
+
+def application_role(settings: Settings) -> str | None:
+    """Return the role that the owner grants its rights to; None if the application connects as the owner."""
+    if settings.uses_embedded_database:
+        return embedded.APPLICATION_ROLE
+    has_owner = settings.database_owner_user not in (None, settings.database_user)
+    return settings.database_user if has_owner else None
+
+
+async def current_database_url(settings: Settings) -> URL:
+    """Return the application's address of a database at this version's revision; an embedded one is migrated to it.
+
+    Raises:
+        DatabaseMismatch: The schema is not the one of this version; the message names the command that fixes it.
+        DatabaseUnavailable: PostgreSQL cannot be reached, or refuses us.
+    """
+    url = await database_url(settings)
+    if await asyncio.to_thread(is_current, url):
+        return url
+    if settings.uses_embedded_database:
+        owner = await owner_url(settings)
+        await asyncio.to_thread(migrations.upgrade, owner, application_role=embedded.APPLICATION_ROLE)
+    else:
+        await asyncio.to_thread(migrations.require_current, url)
+    return url
 
 
 @asynccontextmanager
@@ -54,9 +88,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         DatabaseMismatch: The schema is not the one of this version; the message names the command that fixes it.
         DatabaseUnavailable: PostgreSQL cannot be reached, or refuses us.
     """
-    url = await database_url(settings)
-    if not await asyncio.to_thread(is_current, url):
-        await asyncio.to_thread(migrations.ensure_current, url, upgrade_if_behind=settings.uses_embedded_database)
+    url = await current_database_url(settings)
     shares = settings.connection_shares
     database = Database(url, log_sql=settings.app_env == "development", connections=shares.work)
     try:

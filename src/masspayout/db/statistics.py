@@ -3,7 +3,6 @@
 import logging
 
 from psycopg import errors
-from psycopg.sql import SQL, Identifier
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db.connections import driver_connection
@@ -28,13 +27,13 @@ async def refresh_statistics(session: AsyncSession, *tables: str) -> None:
         tables: The names of the tables.
     """
     connection = await driver_connection(session)
-    names = SQL(", ").join(map(Identifier, tables))
+    names = list(tables)
     try:
         async with connection.transaction():
             cursor = await connection.execute("SHOW lock_timeout")
             (before,) = await cursor.fetchone() or ("0",)
             await connection.execute(_SET_LOCK_TIMEOUT, (_LOCK_TIMEOUT,))
-            await connection.execute(SQL("ANALYZE {}").format(names))
+            await connection.execute("SELECT masspayout_analyse(%s::regclass[])", (names,))
             # A released savepoint keeps what was set; the rest of the transaction has the session's own limit.
             await connection.execute(_SET_LOCK_TIMEOUT, (before,))
     except (errors.LockNotAvailable, errors.QueryCanceled) as error:

@@ -48,6 +48,11 @@ class DatabaseSettings(BaseSettings):
     database_port: int = Field(default=5432, ge=1, le=65535, description="PostgreSQL's port.")
     database_user: str = Field(default="masspayout", description="The role to connect as.")
     database_password: SecretStr = Field(default=SecretStr(""), description="Its password.")
+    database_owner_user: str | None = Field(
+        default=None,
+        description="The role that owns the tables, for `masspayout db …` alone. Unset: `DATABASE_USER` owns them.",
+    )
+    database_owner_password: SecretStr = Field(default=SecretStr(""), description="Its password.")
     database_name: str = Field(default="masspayout", description="The database to work in.")
     database_schema: str | None = Field(default=None, description="The schema that the tables are in. Unset: `public`.")
     database_sslmode: SslMode | None = Field(
@@ -76,11 +81,21 @@ class DatabaseSettings(BaseSettings):
 
     @cached_property
     def external_database_url(self) -> URL:
-        """The address of the external PostgreSQL, for SQLAlchemy with psycopg 3."""
+        """The address of the external PostgreSQL for the application, for SQLAlchemy with psycopg 3."""
+        return self._external_url(self.database_user, self.database_password)
+
+    @cached_property
+    def external_owner_url(self) -> URL:
+        """The address of the external PostgreSQL for whoever migrates it."""
+        if self.database_owner_user is None:
+            return self.external_database_url
+        return self._external_url(self.database_owner_user, self.database_owner_password)
+
+    def _external_url(self, user: str, password: SecretStr) -> URL:
         url = URL.create(
             "postgresql+psycopg",
-            username=self.database_user,
-            password=self.database_password.get_secret_value() or None,
+            username=user,
+            password=password.get_secret_value() or None,
             host=self.database_host,
             port=self.database_port,
             database=self.database_name,

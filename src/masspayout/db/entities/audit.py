@@ -1,8 +1,9 @@
 """The audit trail: every action with its actor, in a chain of hashes."""
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, UniqueConstraint
+from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -36,9 +37,14 @@ class AuditEntry(Base):
 
 
 class AuditHead(Base):
-    """The end of the chain, in one row, which is locked to add entries. It shows when the last entries are gone."""
+    """The end of the chain, in one row, which is locked to add entries. It shows when the last entries are gone.
+
+    A trigger moves it with each entry. ``published_number`` is the head that webhooks were last told of.
+    """
 
     __tablename__ = "audit_head"
 
     number: Mapped[int] = mapped_column(BigInteger)
     hash: Mapped[str]
+    published_number: Mapped[int] = mapped_column(BigInteger, server_default=text("0"), default=0)
+    published_at: Mapped[datetime | None]

@@ -21,7 +21,7 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection, NullPool, create_engine, text
 from sqlalchemy.exc import IntegrityError, InternalError, OperationalError, ProgrammingError
 
-from masspayout.db import adoption, advisory_locks
+from masspayout.db import adoption, advisory_locks, roles
 from masspayout.db.catalog import differences, read_catalog, scratch_schema
 from masspayout.db.connecting import SEARCH_PATH, Connector
 from masspayout.db.connection_errors import unavailable
@@ -79,8 +79,14 @@ class SchemaStatus:
     others: tuple[str, ...] = ()
 
 
-def upgrade(url: URL, revision: str = "head") -> list[Revision]:
+def upgrade(url: URL, revision: str = "head", *, application_role: str | None = None) -> list[Revision]:
     """Migrate a database up to a revision, and adopt one that another tool made. Return the applied migrations.
+
+    Args:
+        url: The database, as the owner of its tables.
+        revision: How far up.
+        application_role: The role that the application connects as, which is granted what it needs; None if it is the
+            owner.
 
     Raises:
         DatabaseMismatch: The database was migrated by a newer version, or cannot be adopted; nothing was changed.
@@ -98,6 +104,8 @@ def upgrade(url: URL, revision: str = "head") -> list[Revision]:
         before = read_status(connection).pending
         command.upgrade(_config(connection), revision)
         left = read_status(connection).pending
+        if application_role is not None:
+            roles.grant(connection, application_role)
         return list(before[: len(before) - len(left)])
 
 
@@ -137,24 +145,15 @@ def status(url: URL) -> SchemaStatus:
         return read_status(connection)
 
 
-def ensure_current(url: URL, *, upgrade_if_behind: bool) -> None:
-    """Make sure that the schema is the one of this version.
-
-    Args:
-        url: The database.
-        upgrade_if_behind: True to migrate an older schema (of the embedded database) instead of raising.
+def require_current(url: URL) -> None:
+    """Refuse a schema that is not the one of this version.
 
     Raises:
         DatabaseMismatch: The schema is another one; the message names the command that fixes it.
         DatabaseUnavailable: The server cannot be used, or is older than PostgreSQL 15.
     """
-    current = status(url)
-    mismatch = mismatch_of(url, current)
-    if mismatch is None:
-        return
-    if current.state is SchemaState.NEWER or not upgrade_if_behind:
+    if mismatch := mismatch_of(url, status(url)):
         raise mismatch
-    upgrade(url)
 
 
 def mismatch_of(url: URL, status: SchemaStatus) -> DatabaseMismatch | None:

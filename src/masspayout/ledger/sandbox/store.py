@@ -311,7 +311,10 @@ class SandboxStore:
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LEDGER_LOCK])
             cursor = await connection.execute("SELECT to_regclass('sandbox.network') IS NULL AS missing")
             if (await the_row(cursor))["missing"]:
-                await connection.execute("CREATE SCHEMA IF NOT EXISTS sandbox")
+                # Where another role owns the database, it made the schema: even IF NOT EXISTS needs the right to.
+                cursor = await connection.execute("SELECT to_regnamespace('sandbox') IS NULL AS missing")
+                if (await the_row(cursor))["missing"]:
+                    await connection.execute("CREATE SCHEMA sandbox")
                 await connection.execute(_TABLES)
                 await connection.execute("INSERT INTO network (schema_version) VALUES (%s)", [SCHEMA_VERSION])
             await connection.execute(_LATER_TABLES)
