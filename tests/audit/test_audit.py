@@ -226,7 +226,7 @@ async def test_a_chain_that_was_written_anew_from_the_start_lacks_the_hash_that_
     await write(database, 3)
     noted = (await audit.verify(database)).last_hash
     await write(database, 2)
-    assert (await audit.verify(database, known_hash=noted)).holds
+    assert (await audit.verify(database, [audit.Head(None, noted)])).holds
     run_sql(
         database_url,
         "ALTER TABLE audit_entry DISABLE TRIGGER refuse_change",
@@ -235,7 +235,7 @@ async def test_a_chain_that_was_written_anew_from_the_start_lacks_the_hash_that_
     )
     await write(database, 5, "thing.invented")
     assert (await audit.verify(database)).holds
-    assert (await audit.verify(database, known_hash=noted)).breaks == [
+    assert (await audit.verify(database, [audit.Head(None, noted)])).breaks == [
         f"No entry has the hash {noted}, which was noted earlier."
     ]
 

@@ -25,11 +25,14 @@ async def examine(url: URL, **arguments: float) -> dict[str, Result]:
 
 
 def by_name(results: list[Result]) -> dict[str, Result]:
-    """Check what holds of every report: all checks in order, and a known command in the hint of each problem."""
+    """Check what holds of every report: all checks in order, and a known command in the hint of each problem.
+
+    Where the address is the owner's, the check of the roles warns.
+    """
     assert [result.name for result in results] == [check.name for check in CHECKS]
     for result in results:
         assert "\n" not in result.message
-        if result.status is Status.PROBLEM:
+        if result.status in (Status.PROBLEM, Status.WARNING):
             named = [name for name, _ in mentions(result.hint)]
             assert named, result
             assert set(named) <= commands().keys(), result
@@ -45,4 +48,4 @@ def the_problem(results: dict[str, Result], name: str) -> Result:
 
 
 def all_is_well(results: dict[str, Result]) -> bool:
-    return {result.status for result in results.values()} == {Status.OK}
+    return {result.status for result in results.values()} <= {Status.OK, Status.WARNING}

@@ -1,10 +1,14 @@
 """The audit trail: a record of every action, in a chain of hashes that shows tampering."""
 
 from masspayout.audit.distribution_records import record_cancelled, record_created, record_start
-from masspayout.audit.trail import Verification, record, record_change, record_move, verify, verify_latest
+from masspayout.audit.heads import Head, read_heads
+from masspayout.audit.trail import Verification, read_head, record, record_change, record_move, verify, verify_latest
 
 __all__ = [
+    "Head",
     "Verification",
+    "read_head",
+    "read_heads",
     "record",
     "record_cancelled",
     "record_change",

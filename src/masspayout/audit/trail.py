@@ -6,10 +6,11 @@ hashes, so that a changed, deleted, inserted or moved entry is found; ``docs/aud
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from masspayout.audit.heads import Head, KnownHeads
 from masspayout.db.entities import AuditEntry
 from masspayout.db.repositories.audit_entries import FIRST_PREVIOUS_HASH, hash_of
 from masspayout.db.session import Database
@@ -78,12 +79,14 @@ class Verification:
         last_hash: The hash of the last entry: kept elsewhere, it proves later that nothing before it was changed.
         breaks: A sentence for each place where the chain does not hold, the first hundred.
         break_count: The number of all such places.
+        agreeing_head: The latest of the heads kept elsewhere that is in the chain, before the first that is not.
     """
 
     entry_count: int = 0
     last_hash: str = FIRST_PREVIOUS_HASH
     breaks: list[str] = field(default_factory=list)
     break_count: int = 0
+    agreeing_head: Head | None = None
 
     @property
     def holds(self) -> bool:
@@ -97,26 +100,32 @@ class Verification:
             self.breaks.append(sentence)
 
 
-async def verify(database: Database, *, known_hash: str | None = None) -> Verification:
+async def verify(database: Database, known_heads: Sequence[Head] = ()) -> Verification:
     """Verify the whole trail, in constant memory, and return where its chain does not hold.
 
     Args:
         database: The database of the trail.
-        known_hash: The hash of an entry that was noted elsewhere; a break if no entry has it.
+        known_heads: Heads that were kept elsewhere; it is a break when one is not in the chain any more.
     """
     found = Verification()
-    is_known = known_hash is None or known_hash == FIRST_PREVIOUS_HASH
+    known = KnownHeads(known_heads)
     expected_number = 1
     async with database.unit_of_work() as work:
         entries = work.audit_entries
         await entries.see_one_moment()
         async for entry in entries.stream():
             expected_number = _check(found, entry, expected_number)
-            is_known = is_known or entry.hash == known_hash
+            known.compare(entry)
         _check_end(found, *await entries.head(), expected_number)
-    if not is_known:
-        found.add(f"No entry has the hash {known_hash}, which was noted earlier.")
+    for sentence in known.sentences(expected_number - 1):
+        found.add(sentence)
+    found.agreeing_head = known.agreeing
     return found
+
+
+async def read_head(work: UnitOfWork) -> Head:
+    """Return the present head of the trail: its last entry, to be kept elsewhere."""
+    return Head(*await work.audit_entries.last())
 
 
 async def verify_latest(work: UnitOfWork, count: int) -> Verification:

@@ -50,25 +50,46 @@ def list_(
 
 
 @app.command()
+def head(as_json: JsonOption = False) -> None:
+    """Print the last entry's number, hash and time, to be kept elsewhere."""
+    present = in_transaction(audit.read_head)
+    if as_json:
+        show_json(asdict(present))
+    else:
+        out.print(str(present), highlight=False, soft_wrap=True)
+
+
+@app.command()
 def verify(
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="HEAD", help="A head that was kept elsewhere, or a file of heads: all must be there."),
+    ] = None,
     known_hash: Annotated[
         str | None, typer.Option(metavar="HASH", help="A last hash noted earlier, which must still be in the chain.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find entries that were changed, deleted, inserted or moved. Exit status 1 when there are any."""
-    found = with_context(lambda context: audit.verify(context.database, known_hash=known_hash))
+    heads = [] if against is None else audit.read_heads(against)
+    if known_hash is not None:
+        heads.append(audit.Head(None, known_hash))
+    found = with_context(lambda context: audit.verify(context.database, heads))
     if as_json:
         show_json({**asdict(found), "holds": found.holds})
     elif found.holds:
         out.print(f"[bold green]The chain holds[/]: {found.entry_count:,} entries.")
+        if heads:
+            out.print(f"Every head that was kept is in it: {len(heads):,}.")
         out.print(f"Note the last hash elsewhere, to verify later that nothing before it changed: {found.last_hash}")
     else:
         out.print(
             f"[bold red]The chain is broken in {found.break_count:,} place(s)[/] of {found.entry_count:,} entries:"
         )
         for sentence in found.breaks:
-            out.print(escape(sentence))
+            out.print(escape(sentence), soft_wrap=True)
+        since = f" from after {found.agreeing_head.named}" if found.agreeing_head else ""
+        out.print(f"Stop the workers, keep a copy of this database, and look up these entries in a backup{since}.")
     if not found.holds:
         raise typer.Exit(1)
 

@@ -205,6 +205,7 @@ _TABLE: Mapping[str, _Command | _Group] = {
         "The audit trail: list it, and verify its chain of hashes.",
         {
             "list": _Command("audit", "List audit entries, the latest first."),
+            "head": _Command("audit", "Print the last entry's number, hash and time, to be kept elsewhere."),
             "verify": _Command(
                 "audit", "Find entries that were changed, deleted, inserted or moved. Exit status 1 when there are any."
             ),

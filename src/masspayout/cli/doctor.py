@@ -12,7 +12,7 @@ from masspayout.settings import load_settings
 
 app = typer.Typer()
 
-_COLOURS = {Status.OK: "green", Status.PROBLEM: "bold red", Status.NOT_CHECKED: "dim"}
+_COLOURS = {Status.OK: "green", Status.WARNING: "bold yellow", Status.PROBLEM: "bold red", Status.NOT_CHECKED: "dim"}
 _STATUS_WIDTH = max(map(len, Status))
 _MOST_DETAILS = 40
 
@@ -35,7 +35,7 @@ def doctor(
     else:
         for result in results:
             _show(result)
-        out.print(_summary(problem_count))
+        out.print(_summary(problem_count, sum(result.status is Status.WARNING for result in results)))
     if problem_count:
         raise typer.Exit(1)
 
@@ -51,7 +51,7 @@ def _show(result: Result) -> None:
         out.print(f"    [bold]hint:[/] {escape(result.hint)}", soft_wrap=True)
 
 
-def _summary(problem_count: int) -> str:
+def _summary(problem_count: int, warning_count: int) -> str:
     if not problem_count:
-        return "All checks passed."
+        return f"All checks passed, with {warning_count} warning(s)." if warning_count else "All checks passed."
     return f"{problem_count} problem(s). docs/troubleshooting.md has a section for each check."

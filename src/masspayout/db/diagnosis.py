@@ -168,7 +168,7 @@ _LAGGING_LISTENERS = text("""
 
 _GUARDS = text("""
     SELECT count(*) FROM pg_trigger
-     WHERE tgrelid = to_regclass('audit_entry') AND tgname = 'refuse_change' AND tgenabled IN ('O', 'A')
+     WHERE tgrelid = to_regclass('audit_entry') AND tgname IN ('refuse_change', 'move_head') AND tgenabled IN ('O', 'A')
 """)
 
 _TROUBLED_WEBHOOKS = text("""
@@ -347,9 +347,9 @@ class Diagnosis:
         return await self._rows(_LAGGING_LISTENERS, patience_seconds=patience_seconds)
 
     async def trail_is_guarded(self) -> bool:
-        """Return True if the triggers that refuse to change the audit trail exist and are enabled."""
+        """Return True if the triggers that guard the audit trail exist and are enabled."""
         ((count,),) = await self._rows(_GUARDS)
-        return int(count) > 0
+        return int(count) == 2  # noqa: PLR2004 - the two that the statement names
 
     async def troubled_webhooks(self) -> Sequence[Row[Any]]:
         """Return the targets with deliveries that were given up within a day, or have waited for more than an hour."""

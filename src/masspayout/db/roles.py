@@ -152,4 +152,4 @@ def _require_membership(connection: Connection, role: str) -> None:
 
 
 def _words(statement: str, *names: str) -> str:
-    return sql.SQL(statement).format(*map(sql.Identifier, names)).as_string()  # type: ignore[arg-type]
+    return sql.SQL(statement).format(*map(sql.Identifier, names)).as_string()

@@ -71,6 +71,8 @@ class Action(Enum):
     START_WORKER = "worker"
     SEE_DEMO = "demo"
     VERIFY_AUDIT = "audit verify"
+    VERIFY_AUDIT_AGAINST = "audit verify --against {}"
+    SHOW_AUDIT_HEAD = "audit head"
 
     UPGRADE_DATABASE = "db upgrade"
     DOWNGRADE_DATABASE = "db downgrade"

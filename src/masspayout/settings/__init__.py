@@ -11,6 +11,7 @@ from masspayout.kernel.errors import Invalid
 from masspayout.kernel.invalid_values import own_sentence, requirement
 from masspayout.kernel.text import is_utf8
 from masspayout.settings.access import AccessSettings
+from masspayout.settings.audit import AuditSettings
 from masspayout.settings.control import ControlSettings
 from masspayout.settings.dashboard import DashboardSettings
 from masspayout.settings.database import DatabaseSettings
@@ -30,6 +31,7 @@ class Settings(
     SigningSettings,
     PayingSettings,
     ControlSettings,
+    AuditSettings,
     WebhookSettings,
     AccessSettings,
     HttpSettings,

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from masspayout.audit.publishing import publish_head
 from masspayout.automation import EventReader, contract_pauses, orphans, scheduler
 from masspayout.context import Context
 from masspayout.kernel.errors import ClockIsOff, DatabaseUnavailable, LedgerUnavailable
@@ -32,11 +33,13 @@ class PeriodicTask:
         name: Its name in the log.
         pause_seconds: The pause after each round.
         run: Does one round, as of the time that it is given.
+        pause_setting: The setting that has the pause, where there is one.
     """
 
     name: str
     pause_seconds: float
     run: Callable[[Context, datetime], Awaitable[object]]
+    pause_setting: str | None = None
 
 
 async def _run_due(context: Context, now: datetime) -> None:
@@ -64,6 +67,10 @@ async def _flag_orphans(context: Context, _: datetime) -> None:
     await orphans.flag_orphans(context.database)
 
 
+async def _publish_head(context: Context, _: datetime) -> None:
+    await publish_head(context.database, context.settings)
+
+
 async def _forget_deliveries(context: Context, now: datetime) -> None:
     await Deliverer(context.database, context.settings).forget_old(now)
 
@@ -80,6 +87,7 @@ PERIODIC = (
     PeriodicTask("jobs of dead workers", 5.0, _rescue_stalled),
     PeriodicTask("rows of other programs", 20.0, _flag_orphans),
     PeriodicTask("timed syncs", 1.0, _sync_registers),
+    PeriodicTask("head of the audit trail", 300.0, _publish_head, "audit_head_interval_seconds"),
     PeriodicTask("webhooks", 1.0, _deliver_webhooks),
     PeriodicTask("old deliveries of webhooks", 3600.0, _forget_deliveries),
     PeriodicTask("old requests", 3600.0, _forget_requests),
@@ -111,6 +119,8 @@ async def run_each_once(context: Context) -> None:
 async def _repeat(context: Context, task: PeriodicTask) -> None:
     while True:
         pause_seconds = task.pause_seconds
+        if task.pause_setting is not None:
+            pause_seconds = getattr(context.settings, task.pause_setting)
         try:
             await _run_logged(context, task)
         except ClockIsOff as error:

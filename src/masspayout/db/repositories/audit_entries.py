@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, event, func, insert, select, text
@@ -20,6 +21,21 @@ _NOTED = "noted for the audit trail"
 
 # The hash covers every column but itself.
 _HASHED = tuple(column.name for column in AuditEntry.__table__.columns if column.name != "hash")
+
+
+_PUBLISH_HEAD = text("""
+    WITH moved AS (
+        UPDATE audit_head SET published_number = number, published_at = now(), updated_at = now()
+         WHERE published_number <> number
+           AND (published_at IS NULL OR published_at <= now() - make_interval(secs => :pause_seconds))
+           AND masspayout_event_is_wanted('audit.head')
+        RETURNING number, hash
+    )
+    SELECT masspayout_note_event('audit.head', jsonb_build_object(
+               'number', moved.number, 'hash', moved.hash,
+               'created_at', to_char(e.created_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')))
+      FROM moved JOIN audit_entry AS e ON e.number = moved.number
+""")
 
 
 class AuditEntries(Repository[AuditEntry]):
@@ -76,6 +92,24 @@ class AuditEntries(Repository[AuditEntry]):
         """Return the number and the hash of the last entry."""
         row = (await self.session.execute(select(AuditHead.number, AuditHead.hash))).one()
         return row.number, row.hash
+
+    async def last(self) -> tuple[int, str, datetime | None]:
+        """Return the number, the hash and the time of the last entry; the number is 0 while there is none."""
+        entry = (AuditEntry.number == AuditHead.number) & (AuditEntry.hash == AuditHead.hash)
+        query = select(AuditHead.number, AuditHead.hash, AuditEntry.created_at).outerjoin(AuditEntry, entry)
+        row = (await self.session.execute(query)).one()
+        return row.number, row.hash, row.created_at
+
+    async def hash_at(self, number: int) -> str | None:
+        """Return the hash of the entry with a number; None if there is none."""
+        return await self.session.scalar(select(AuditEntry.hash).where(AuditEntry.number == number))
+
+    async def publish_head(self, pause_seconds: float) -> None:
+        """Write the head into the outbox of webhooks, if it has moved since the last, and somebody subscribes.
+
+        Of many that ask, one writes it, and at most one in each pause.
+        """
+        await self.session.execute(_PUBLISH_HEAD, {"pause_seconds": pause_seconds})
 
     async def stream(self, *, after: int = 0, until: int | None = None) -> AsyncIterator[AuditEntry]:
         """Yield the trail, oldest first, in constant memory: all of it, or the entries between two numbers.

@@ -1,6 +1,6 @@
 """The doctor: named checks, each an invariant, run in order. Nothing is changed, and no check can stop the others."""
 
-from masspayout.service.doctor import clocks, control, database, ledger, payers, payouts, queries, replication
+from masspayout.service.doctor import clocks, control, database, ledger, payers, payouts, queries, replication, trail
 from masspayout.service.doctor.examination import Check, Examination, Opening, Result, Status, run_checks
 from masspayout.service.doctor.readiness import Readiness, is_ready
 from masspayout.settings import Settings
@@ -32,6 +32,8 @@ CHECKS = (
     Check("due distributions", payouts.what_is_due_starts, needs="tables"),
     Check("failed distributions", payouts.no_distribution_waits_for_a_person, needs="tables"),
     Check("audit trail", control.audit_trail_is_whole, needs="tables"),
+    Check("database roles", trail.application_only_adds_to_the_trail, needs="tables"),
+    Check("audit head", trail.head_is_kept_elsewhere, needs="tables"),
     Check("webhooks", control.webhooks_are_taken, needs="tables"),
     Check("clocks", clocks.clocks_agree, needs="database"),
     Check("ledger", ledger.ledger_answers, needs="tables"),

@@ -13,8 +13,8 @@ async def audit_trail_is_whole(examination: Examination) -> str:
     """The database refuses to change the audit trail, and its latest entries are as they were written."""
     if not await examination.diagnosis.trail_is_guarded():
         raise Problem(
-            "The triggers that refuse to change the audit trail are gone or switched off.",
-            "Find out who did that, execute ALTER TABLE audit_entry ENABLE TRIGGER refuse_change, then: ",
+            "The triggers that guard the audit trail are gone or switched off.",
+            "Find out who did that, execute ALTER TABLE audit_entry ENABLE TRIGGER USER, then: ",
             Action.VERIFY_AUDIT,
         )
     async with examination.diagnosis.connection() as connection, UnitOfWork(connection) as work:

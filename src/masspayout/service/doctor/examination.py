@@ -24,6 +24,7 @@ class Status(StrEnum):
     """The outcome of a check."""
 
     OK = "ok"
+    WARNING = "warning"
     PROBLEM = "problem"
     NOT_CHECKED = "not checked"
 
@@ -34,9 +35,17 @@ class Problem(MassPayoutError):  # noqa: N818 - it reads as what it is
     ``details`` are lines that show it: a plan, the rows concerned, SQL that helps.
     """
 
+    status = Status.PROBLEM
+
     def __init__(self, message: str, *next_step: Part, details: Sequence[str] = ()) -> None:
         super().__init__(message, *next_step)
         self.details = tuple(details)
+
+
+class Advice(Problem):
+    """An invariant that does not hold, without which everything works: a warning."""
+
+    status = Status.WARNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of a check: a sentence, and for a problem the next step and the lines that show it."""
+    """The result of a check: a sentence, and for a problem or warning the next step and the lines that show it."""
 
     name: str
     status: Status
@@ -127,7 +136,7 @@ async def run_checks(checks: Sequence[Check], examination: Examination, patience
     results: dict[str, Result] = {}
     for check in checks:
         needed = results.get(check.needs or "")
-        if needed is not None and needed.status is not Status.OK:
+        if needed is not None and needed.status not in (Status.OK, Status.WARNING):
             # At the end of a chain of checks, the one to fix is still the first that failed.
             reason = needed.message if needed.status is Status.NOT_CHECKED else f"First fix: {needed.name}."
             results[check.name] = Result(check.name, Status.NOT_CHECKED, reason)
@@ -142,8 +151,8 @@ async def _run(check: Check, examination: Examination, patience_seconds: float) 
         async with asyncio.timeout(patience_seconds):
             message = await check.run(examination)
     except MassPayoutError as error:
-        details = error.details if isinstance(error, Problem) else ()
-        return Result(check.name, Status.PROBLEM, error.message, error.next_step, details)
+        details, status = (error.details, error.status) if isinstance(error, Problem) else ((), Status.PROBLEM)
+        return Result(check.name, status, error.message, error.next_step, details)
     except TimeoutError:
         message = f"There was no answer within {patience_seconds:g} seconds."
         next_step = NextStep("See what keeps the server busy, then: ", Action.EXAMINE)

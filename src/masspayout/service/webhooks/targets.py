@@ -37,6 +37,7 @@ EVENT_TYPES = (
     "asset.resumed",
     "installation.paused",
     "installation.resumed",
+    "audit.head",
 )
 DEFAULT_EVENTS = ("distribution.*",)
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what secrets begin with, no secret
