@@ -14,9 +14,9 @@ from sqlalchemy import URL
 
 import places
 import transactions
-from databases import GUARDED_ROLE, application_url, fresh_database, run_sql
+from databases import GUARDED_ROLE, application_url, fresh_database, make_application_role, migrate, run_sql
 from masspayout.context import Context
-from masspayout.db import embedded, migrations
+from masspayout.db import embedded
 from masspayout.db.session import Database
 from masspayout.settings import Settings
 from payouts import make_runtime
@@ -112,12 +112,14 @@ def debian_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
     hba.write_text(f"local all {GUARDED_ROLE} scram-sha-256\nlocal all all trust\n")
     options = f"-c listen_addresses='' -c fsync=off -c shared_preload_libraries=pg_stat_statements -p 5432 -k {cluster}"
     call("pg_ctl", "start", "-w", "-l", str(cluster / "log"), "-o", options)
-    yield URL.create(
+    url = URL.create(
         "postgresql+psycopg",
         username="masspayout",
         database="postgres",
         query={"host": str(cluster), "port": "5432"},
     )
+    make_application_role(url)
+    yield url
     call("pg_ctl", "stop", "-w", "-m", "fast")
 
 
@@ -133,7 +135,7 @@ def migrated_template(embedded_server: URL) -> Iterator[str]:
     """The name of a migrated database to copy."""
     with fresh_database(embedded_server) as url:
         assert url.database is not None
-        migrations.upgrade(url, application_role=embedded.APPLICATION_ROLE)
+        migrate(url)
         yield url.database
 
 

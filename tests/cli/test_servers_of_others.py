@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import URL
 
 from command_line import CommandLine, Said
-from databases import fresh_database, run_sql
-from masspayout.db import migrations
+from databases import fresh_database, migrate, run_sql
 from masspayout.db.connecting import connect_arguments
 from poolers import pooled
 
@@ -18,7 +17,7 @@ from poolers import pooled
 def debian_url(debian_server: URL) -> Iterator[URL]:
     """A fresh, migrated database on the server that poolers can reach."""
     with fresh_database(debian_server) as url:
-        migrations.upgrade(url)
+        migrate(url)
         yield url
 
 

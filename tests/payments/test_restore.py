@@ -10,9 +10,8 @@ import pytest
 from sqlalchemy import URL
 
 from clusters import DEBIAN_15
-from databases import fresh_database, run_sql
+from databases import fresh_database, migrate, run_sql
 from forgetting import BATCHES, HOLDERS, Books, Installation, begin_payout, restore_points, wait_until
-from masspayout.db import migrations
 from masspayout.db.entities import DistributionStatus
 from masspayout.settings import Settings
 
@@ -32,7 +31,7 @@ def installation(
         update={"batch_size": 5, "sandbox_valid_seconds": request.param, "statement_seconds": 0.2}
     )
     with fresh_database(debian_server) as url, fresh_database(embedded_server) as books_url:
-        migrations.upgrade(url)
+        migrate(url)
         yield Installation(url, Books(books_url), few)
 
 

@@ -9,7 +9,7 @@ import psutil
 import psycopg
 from sqlalchemy import URL
 
-from masspayout.db import embedded
+from masspayout.db import embedded, migrations
 from masspayout.db.connecting import connect_arguments
 
 # Copies the files of the template behind a checkpoint, which costs little where nothing is flushed to disk. To log
@@ -22,6 +22,16 @@ GUARDED_ROLE = "guarded"  # the one role of the Debian server that needs a passw
 def application_url(url: URL) -> URL:
     """The address of a database for the application, whose role does not own the tables."""
     return url.set(username=embedded.APPLICATION_ROLE)
+
+
+def migrate(url: URL) -> None:
+    """Migrate a database, for an application of another role than the owner's."""
+    migrations.upgrade(url, application_role=embedded.APPLICATION_ROLE)
+
+
+def make_application_role(server: URL) -> None:
+    """Make the role of the application on a server that is not embedded."""
+    run_sql(server, f"CREATE ROLE {embedded.APPLICATION_ROLE} LOGIN IN ROLE pg_read_all_stats")
 
 
 def run_sql(url: URL, *statements: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import URL
 
 from clusters import SYSTEM_USER, free_port, new_directory
+from databases import application_url
 
 PGBOUNCER = "/usr/sbin/pgbouncer"  # which refuses to run as root, as servers do
 
@@ -22,7 +23,7 @@ def pooled(server: URL, parent: Path, **settings: str) -> Iterator[URL]:
         pytest.skip("PgBouncer is not installed (Debian: apt-get install pgbouncer)")
     port, directory = free_port(), new_directory(parent)
     users = directory / "users"
-    users.write_text(f'"{server.username}" ""\n')
+    users.write_text(f'"{server.username}" ""\n"{application_url(server).username}" ""\n')
     ini = directory / "pgbouncer.ini"
     said = {
         "listen_addr": "127.0.0.1",

@@ -8,9 +8,8 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from clusters import Cluster, require_debian_15
-from databases import run_sql
+from databases import make_application_role, migrate, run_sql
 from forgetting import BATCHES, Books, Installation, find_one, wait_until
-from masspayout.db import migrations
 from masspayout.settings import Settings
 from proxies import Proxy
 
@@ -61,7 +60,8 @@ def running_pair(directory: Path, books_url: URL, settings: Settings) -> Iterato
         primary = Cluster.make(directory)
         opened.callback(primary.kill)
         run_sql(primary.url("postgres"), "CREATE DATABASE masspayout")
-        migrations.upgrade(primary.url())
+        make_application_role(primary.url("postgres"))
+        migrate(primary.url())
         replication = opened.enter_context(Proxy(primary.port).running())
         standby = Cluster.standby_of(primary, directory, through_port=replication.port)
         opened.callback(standby.kill)

@@ -8,14 +8,20 @@ import typer
 from rich.markup import escape
 
 from masspayout import audit
+from masspayout.audit.sentences import describe
 from masspayout.cli.options import LimitOption, PageOption
-from masspayout.cli.output import JsonOption, out, show_json, show_list
+from masspayout.cli.output import JsonOption, out, show_json, show_list, writing_as_it_is
 from masspayout.cli.session import with_context
 from masspayout.cli.transaction import in_transaction
 from masspayout.db.entities import AuditEntry
+from masspayout.db.repositories.base import Page
 from masspayout.db.unit_of_work import UnitOfWork
+from masspayout.kernel.json_forms import json_form
+from masspayout.reporting.exports import csv_text
 
 app = typer.Typer()
+
+_COLUMNS = tuple(column.name for column in AuditEntry.__table__.columns)
 
 
 @app.command("list")
@@ -25,23 +31,30 @@ def list_(
     actor: Annotated[str | None, typer.Option(help="Only entries by this user, token or worker.")] = None,
     page: PageOption = 1,
     limit: LimitOption = 20,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with every column of the entries.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List audit entries, the latest first."""
 
-    async def work(work: UnitOfWork) -> Any:
-        return await work.audit_entries.find(subject_id=about, action=action, actor=actor, page=page, limit=limit)
+    async def work(work: UnitOfWork) -> tuple[Page[AuditEntry], list[str]]:
+        found = await work.audit_entries.find(subject_id=about, action=action, actor=actor, page=page, limit=limit)
+        return found, await describe(work, found.items)
 
-    found = in_transaction(work)
+    found, sentences = in_transaction(work)
+    told = [
+        {**entry_fields(entry), "sentence": sentence} for entry, sentence in zip(found.items, sentences, strict=True)
+    ]
+    if as_csv:
+        rows = [[_cell(value) for value in fields.values()] for fields in told]
+        with writing_as_it_is() as output:
+            output.write(csv_text([[*_COLUMNS, "sentence"], *rows]))
+        return
     show_list(
-        [entry_fields(entry) for entry in found.items],
-        ["NUMBER", "AT", "WHO", "FROM", "WHAT", "TO WHAT", "BEFORE", "AFTER"],
+        told,
+        ["NUMBER", "AT", "WHAT", "WHO", "FROM"],
         [
-            (
-                *(entry.number, entry.created_at, f"{entry.actor_name} ({entry.actor_kind})", entry.source_address),
-                *(entry.action, entry.subject_id, _short(entry.before), _short(entry.after)),
-            )
-            for entry in found.items
+            (each["number"], each["created_at"], each["sentence"], _who(entry), entry.source_address)
+            for entry, each in zip(found.items, told, strict=True)
         ],
         empty="No matching entries.",
         total=found.total,
@@ -96,9 +109,15 @@ def verify(
 
 def entry_fields(entry: AuditEntry) -> dict[str, Any]:
     """Return all of an entry, by the names of its columns: what the hash covers, and the hash."""
-    return {column.name: getattr(entry, column.name) for column in AuditEntry.__table__.columns}
+    return {name: getattr(entry, name) for name in _COLUMNS}
 
 
-def _short(values: dict[str, Any] | None) -> str:
-    said = {name: value for name, value in (values or {}).items() if value is not None and value != []}
-    return ", ".join(f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in said.items())
+def _who(entry: AuditEntry) -> str:
+    return f"{entry.actor_name} ({entry.actor_kind})"
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as it is written into a cell: JSON for what has parts."""
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return value if value is None or isinstance(value, int | str) else json_form(value)

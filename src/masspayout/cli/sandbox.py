@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from masspayout.cli.output import JsonOption, out, run, show_fields, show_json, show_list, show_outcome
-from masspayout.db.opening import current_database_url
+from masspayout.db.opening import sandbox_database_url
 from masspayout.kernel.account_ids import canonical_account_id
 from masspayout.kernel.errors import Invalid
 from masspayout.kernel.money import parse_amount, to_decimal
@@ -31,7 +31,7 @@ def with_sandbox(work: Callable[[SandboxLedger], Awaitable[None]]) -> None:
 
     async def opened() -> None:
         settings = load_settings()
-        ledger = SandboxLedger(settings.sandbox_url or await current_database_url(settings), settings)
+        ledger = SandboxLedger(settings.sandbox_url or await sandbox_database_url(settings), settings)
         try:
             await work(ledger)
         finally:

@@ -78,6 +78,19 @@ async def current_database_url(settings: Settings) -> URL:
     return url
 
 
+async def sandbox_database_url(settings: Settings) -> URL:
+    """Return the address of a database that may hold the sandbox's books and nothing else yet.
+
+    In an embedded one, the migrations make the schema that the application keeps the books in.
+
+    Raises:
+        DatabaseUnavailable: PostgreSQL cannot be reached, or refuses us.
+    """
+    if settings.uses_embedded_database:
+        return await current_database_url(settings)
+    return settings.external_database_url
+
+
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """Open the database, and close it at the end of the block.

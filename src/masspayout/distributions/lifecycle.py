@@ -107,6 +107,7 @@ async def read_register(
     *,
     since: datetime | None = None,
     identity: str | None = None,
+    is_recorded: bool = True,
 ) -> bool:
     """Read the register anew for a distribution that is still to be frozen from it, or that follows what a token says.
 
@@ -116,6 +117,7 @@ async def read_register(
         asset: The asset of the register, as it was just read.
         since: A register that was read after this time is new enough.
         identity: The ledger's identity, where it was asked before.
+        is_recorded: Whether the audit trail tells of it; a preview is nothing that somebody did.
 
     Returns:
         True if the register was read.
@@ -127,7 +129,7 @@ async def read_register(
         return False
     if since is not None and asset.last_synced_at is not None and asset.last_synced_at >= since:
         return False
-    await assets.sync(context.database, context.ledger, asset.id, identity=identity)
+    await assets.sync(context.database, context.ledger, asset.id, identity=identity, is_recorded=is_recorded)
     return True
 
 

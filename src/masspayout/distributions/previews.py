@@ -125,7 +125,7 @@ async def dry_run(
     token = await require_explicit_amounts(ledger, payment_token_of(settings, asset))
     planned = from_terms(asset, terms, token)
     binding = await ledger_binding.bind(ledger, settings)
-    await lifecycle.read_register(context, planned, asset, identity=binding.identity)
+    await lifecycle.read_register(context, planned, asset, identity=binding.identity, is_recorded=False)
     async with context.database.unit_of_work() as work:
         asset = await work.assets.get(asset.id)
     reading = await freezing.read(ledger, settings, binding, planned, asset)

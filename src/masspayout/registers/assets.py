@@ -157,7 +157,14 @@ async def _facts(
     return facts
 
 
-async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID, *, identity: str | None = None) -> SyncResult:
+async def sync(
+    database: Database,
+    ledger: Ledger,
+    asset_id: uuid.UUID,
+    *,
+    identity: str | None = None,
+    is_recorded: bool = True,
+) -> SyncResult:
     """Sync the register of an asset, and the payouts that its token announces, with the ledger.
 
     Holders are streamed into a file first, and then merged in one transaction. Of two syncs at once, the one that read
@@ -168,6 +175,7 @@ async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID, *, ident
         ledger: The ledger to read.
         asset_id: The asset.
         identity: The ledger's identity, if the caller knows it already.
+        is_recorded: Whether the audit trail tells that a person had a register read that had changed.
 
     Raises:
         AnotherLedger: The asset was imported from another ledger.
@@ -182,7 +190,7 @@ async def sync(database: Database, ledger: Ledger, asset_id: uuid.UUID, *, ident
         reading = await _read(ledger, asset, identity or await ledger.identity())
         now = await database.clock.now()
         async with database.unit_of_work() as work:
-            return await _merge(work, asset, reading, now)
+            return await _merge(work, asset, reading, now, is_recorded=is_recorded)
     except Exception as error:
         reason = error.message if isinstance(error, MassPayoutError) else repr(error)
         async with database.unit_of_work() as work:
@@ -206,7 +214,7 @@ async def _unknown_payment_token(ledger: Ledger, asset: Asset) -> TokenInformati
     return await find_payment_token(ledger, asset.payment_token_id)
 
 
-async def _merge(work: UnitOfWork, before: Asset, reading: _Reading, now: datetime) -> SyncResult:
+async def _merge(work: UnitOfWork, before: Asset, reading: _Reading, now: datetime, *, is_recorded: bool) -> SyncResult:
     """Write a reading into the register, unless a later one was merged since the asset was read."""
     assets, holders = work.assets, work.holders
     asset = await assets.lock_for_sync(before.id)
@@ -223,7 +231,7 @@ async def _merge(work: UnitOfWork, before: Asset, reading: _Reading, now: dateti
         if await assets.complete_payment_token(asset.id, token.token_id, facts):
             audit.record(work, "asset.changed", asset.id, after=facts)
     await announced_payouts.sync(work, asset, reading.announced, now)
-    if current_actor().kind is not ActorKind.SYSTEM:
+    if is_recorded and current_actor().kind is not ActorKind.SYSTEM and any(asdict(change).values()):
         audit.record(work, "asset.synced", asset.id, after={"holder_count": holder_count, **asdict(change)})
     return SyncResult(holder_count, reading.taken_at, change)
 

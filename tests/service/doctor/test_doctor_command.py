@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import URL
 from typer.testing import CliRunner
 
+from databases import application_url
 from doctor_reports import settings_of
 from masspayout.cli import app
 from masspayout.db import migrations
@@ -39,7 +40,8 @@ def test_the_command_fails_when_there_is_a_problem(database_url: URL, monkeypatc
 
 
 def use(url: URL, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = settings_of(url)
+    settings = settings_of(application_url(url))
+    monkeypatch.setenv("DATABASE_USER", settings.database_user)
     monkeypatch.setenv("DATABASE_HOST", str(settings.database_host))
     monkeypatch.setenv("DATABASE_PORT", str(settings.database_port))
     monkeypatch.setenv("DATABASE_NAME", settings.database_name)

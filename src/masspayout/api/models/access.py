@@ -56,3 +56,7 @@ class AuditEntryResponse(ResponseModel):
     after: dict[str, JsonValue] | None
     previous_hash: str
     hash: str
+    sentence: str = Field(
+        description="What the entry tells, with its subject as it is called now. The hash does not cover it.",
+        examples=["Petra approved Q3 dividend, 250,000.00 USDC."],
+    )

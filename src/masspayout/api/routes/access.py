@@ -11,6 +11,7 @@ from masspayout.api.authentication import Authenticator, requires
 from masspayout.api.dependencies import Caller, ClaimDep, ContextDep, PagingDep
 from masspayout.api.models.access import AuditEntryResponse, NewTokenResponse, TokenRequest, TokenResponse
 from masspayout.api.paging import Listing, listing
+from masspayout.audit.sentences import describe
 from masspayout.context import Context
 from masspayout.db.entities import ApiToken
 from masspayout.kernel.errors import Forbidden
@@ -97,4 +98,7 @@ async def list_audit_entries(
         part = await work.read_models.audit_entries(
             paging.page_request(), subject_id=subject_id, action=action, actor=actor
         )
-    return listing(part)
+        sentences = await describe(work, part.items)
+    page = listing(part)
+    page["items"] = [{**fields, "sentence": told} for fields, told in zip(page["items"], sentences, strict=True)]
+    return page

@@ -5,6 +5,7 @@ from typing import Any
 from nicegui import ui
 
 from masspayout import audit
+from masspayout.audit.sentences import describe
 from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.empty import empty
 from masspayout.dashboard.components.layout import callout, card, html, page_head
@@ -72,9 +73,10 @@ class _Page:
                 page=self._pager.page,
                 limit=_PAGE_SIZE,
             )
+            sentences = await describe(work, found.items)
         if found.items:
-            heads = [numbers("No."), "When", "Who", "Action", "Object", "Changes"]
-            self._table.content = table(heads, map(_row, found.items), label="Audit trail")
+            heads = [numbers("No."), "When", "What", "Who", "Object", "Changes"]
+            self._table.content = table(heads, map(_row, found.items, sentences), label="Audit trail")
         else:
             self._table.content = empty("No matching entries", "Every change of a payout or a setting appears here.")
         self._pager.show(found.items, found.total)
@@ -98,16 +100,15 @@ def _wanted(field: ui.input) -> str | None:
     return (field.value or "").strip() or None
 
 
-def _row(entry: AuditEntry) -> tuple[Content, ...]:
+def _row(entry: AuditEntry, sentence: str) -> tuple[Content, ...]:
     path = _PATHS.get(entry.subject_type)
     shown_id = entry.subject_id if len(entry.subject_id) <= _LONGEST_ID else entry.subject_id[:_ID_SHOWN] + "…"
     subject = h("span", shown_id, class_="mono nowrap", title=entry.subject_id)
-    noun, _, verb = entry.action.partition(".")
     return (
         count(entry.number),
         when(entry.created_at),
+        lines(sentence, entry.action),
         h("span", lines(entry.actor_name, words(entry.actor_kind), entry.source_address), class_="nowrap"),
-        h("span", lines(words(verb or noun), entry.action), class_="nowrap"),
         h("a", subject, href=f"{path}{entry.subject_id}") if path else subject,
         _changes(entry.before, entry.after),
     )

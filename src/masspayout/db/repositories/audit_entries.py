@@ -2,8 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+import uuid
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, event, func, insert, select, text
@@ -22,6 +25,39 @@ _NOTED = "noted for the audit trail"
 # The hash covers every column but itself.
 _HASHED = tuple(column.name for column in AuditEntry.__table__.columns if column.name != "hash")
 
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The subject of an entry as it is called now.
+
+    Attributes:
+        name: What people call it.
+        amount: The whole amount of a payout, in payment tokens, once it is known.
+        symbol: The payment token.
+    """
+
+    name: str
+    amount: Decimal | None
+    symbol: str | None
+
+
+_SUBJECTS = text("""
+    SELECT d.id, coalesce(d.concept, initcap(d.type) || ' on ' || a.symbol) AS name,
+           coalesce(d.total_amount, CASE WHEN d.payout_type = 'FIXED' THEN d.amount END) AS amount,
+           coalesce(a.payment_token_symbol, a.payment_token_id) AS symbol
+      FROM distribution AS d JOIN asset AS a ON a.id = d.asset_id WHERE d.id = ANY (:ids)
+    UNION ALL
+    SELECT s.id, coalesce(s.concept, initcap(s.type) || ' on ' || a.symbol), NULL, NULL
+      FROM series AS s JOIN asset AS a ON a.id = s.asset_id WHERE s.id = ANY (:ids)
+    UNION ALL
+    SELECT b.id, a.name, NULL, NULL FROM bond AS b JOIN asset AS a ON a.id = b.asset_id WHERE b.id = ANY (:ids)
+    UNION ALL SELECT id, name, NULL, NULL FROM asset WHERE id = ANY (:ids)
+    UNION ALL SELECT id, name, NULL, NULL FROM access_user WHERE id = ANY (:ids)
+    UNION ALL SELECT id, name, NULL, NULL FROM api_token WHERE id = ANY (:ids)
+    UNION ALL SELECT id, url, NULL, NULL FROM webhook WHERE id = ANY (:ids)
+    UNION ALL SELECT id, contract_id, NULL, NULL FROM blockchain_event_listener_config WHERE id = ANY (:ids)
+    UNION ALL SELECT id, account, NULL, NULL FROM payer WHERE id = ANY (:ids)
+""")
 
 _PUBLISH_HEAD = text("""
     WITH moved AS (
@@ -83,6 +119,11 @@ class AuditEntries(Repository[AuditEntry]):
             conditions.append((AuditEntry.actor_id == actor) | (AuditEntry.actor_name == actor))
         rows = select(AuditEntry).where(*conditions).order_by(AuditEntry.number.desc())
         return await read_page(self.session, rows, page, limit)
+
+    async def subjects(self, ids: Iterable[uuid.UUID]) -> dict[str, Subject]:
+        """Return the subjects with these ids, by the text of the id; those that are gone are left out."""
+        rows = await self.session.execute(_SUBJECTS, {"ids": list(ids)})
+        return {str(row.id): Subject(row.name, row.amount, row.symbol) for row in rows}
 
     async def see_one_moment(self) -> None:
         """Set a snapshot, so that trail and head are read as of one moment; to be called before the first query."""

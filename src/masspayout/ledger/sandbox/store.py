@@ -114,6 +114,13 @@ ALTER TABLE network ADD COLUMN IF NOT EXISTS network_id uuid NOT NULL DEFAULT ge
 CREATE INDEX IF NOT EXISTS holding_obstructed ON holding (token_id, account_id) WHERE frozen OR NOT associated;
 """
 
+# The tables belong to the owner of their schema, whichever role came first.
+_ACT_AS_OWNER: LiteralString = """
+SELECT set_config('role', rolname, true)
+  FROM pg_namespace JOIN pg_roles ON pg_roles.oid = nspowner
+ WHERE nspname = 'sandbox' AND rolname <> current_user AND pg_has_role(current_user, nspowner, 'MEMBER')
+"""
+
 _NETWORK: LiteralString = """
 WITH clock AS (
     SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000 + clock_offset_nanos AS now_nanos,
@@ -309,12 +316,13 @@ class SandboxStore:
         """Create the missing tables. Several processes may do so at once: the lock admits one of them."""
         async with self._single_connection() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LEDGER_LOCK])
+            # Where another role owns the database, it made the schema: even IF NOT EXISTS needs the right to.
+            cursor = await connection.execute("SELECT to_regnamespace('sandbox') IS NULL AS missing")
+            if (await the_row(cursor))["missing"]:
+                await connection.execute("CREATE SCHEMA sandbox")
+            await connection.execute(_ACT_AS_OWNER)
             cursor = await connection.execute("SELECT to_regclass('sandbox.network') IS NULL AS missing")
             if (await the_row(cursor))["missing"]:
-                # Where another role owns the database, it made the schema: even IF NOT EXISTS needs the right to.
-                cursor = await connection.execute("SELECT to_regnamespace('sandbox') IS NULL AS missing")
-                if (await the_row(cursor))["missing"]:
-                    await connection.execute("CREATE SCHEMA sandbox")
                 await connection.execute(_TABLES)
                 await connection.execute("INSERT INTO network (schema_version) VALUES (%s)", [SCHEMA_VERSION])
             await connection.execute(_LATER_TABLES)
