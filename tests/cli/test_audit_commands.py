@@ -25,8 +25,8 @@ def test_lists_have_every_column_and_the_sentence(imported: CommandLine) -> None
 
 
 def test_a_head_that_is_kept_finds_what_was_cut_off(imported: CommandLine, database_url: URL, tmp_path: Path) -> None:
-    for number in (901, 902, 903):
-        assert imported("listener", "add", f"0.0.{number}").status == 0
+    for contract in ("0.0.901", "0.0.902", "0.0.903"):
+        assert imported("listener", "add", contract).status == 0
     heads = tmp_path / "heads"
     heads.write_text(imported("audit", "head").out)
     number, last_hash, _ = heads.read_text().split()

@@ -117,11 +117,23 @@ def test_a_server_of_the_readers_own_takes_the_books(debian_server: URL, tmp_pat
     host = str(debian_server.query["host"])
     settings = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_", "PG"))}
     settings |= {"PGUSER": str(debian_server.username), "DATA_DIR": str(tmp_path / "data")}
+    # The superuser of this server has the name that the document gives to the application's role.
+    settings["DATABASE_USER"] = "books"
+    names = ("-O masspayout ", "GRANT masspayout TO", "BY masspayout TO")
+    instead = {"db.example.com": host, **{name: name.replace("masspayout", "books") for name in names}}
+    run_sql(debian_server, "CREATE ROLE books LOGIN")
     try:
-        printed = paste(pasteable("docs/postgresql.md"), tmp_path, settings, {"db.example.com": host})
+        printed = paste(pasteable("docs/postgresql.md"), tmp_path, settings, instead)
     finally:
-        run_sql(debian_server, "DROP DATABASE IF EXISTS masspayout WITH (FORCE)")
+        run_sql(
+            debian_server,
+            "DROP DATABASE IF EXISTS masspayout WITH (FORCE)",
+            "DROP ROLE IF EXISTS masspayout_owner",
+            "DROP ROLE books",
+        )
     assert "problem" not in printed
+    before, after = re.findall(r"^(warning|ok) +database roles: The role books", printed, re.MULTILINE)
+    assert (before, after) == ("warning", "ok")
 
 
 def test_the_books_of_the_sandbox_move_to_a_database_of_their_own(
