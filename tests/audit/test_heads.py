@@ -33,8 +33,8 @@ async def head_of(database: Database) -> Head:
         return await audit.read_head(work)
 
 
-def cut_and_mend(owner: URL, left: int) -> None:
-    """Cut all but the first entries off, and mend the head, as the owner of the tables can."""
+def cut_off(owner: URL, left: int) -> None:
+    """Cut all but the first entries off, and fix the head, as the owner of the tables can."""
     run_sql(
         owner,
         "ALTER TABLE audit_entry DISABLE TRIGGER refuse_change",
@@ -44,7 +44,7 @@ def cut_and_mend(owner: URL, left: int) -> None:
     )
 
 
-async def test_a_tail_that_was_cut_off_and_mended_is_found_by_a_head_that_was_kept(
+async def test_a_tail_that_was_cut_off_and_fixed_is_found_by_a_head_that_was_kept(
     database: Database, database_url: URL
 ) -> None:
     await write(database, 6)
@@ -53,7 +53,7 @@ async def test_a_tail_that_was_cut_off_and_mended_is_found_by_a_head_that_was_ke
     latest = await head_of(database)
     assert (await audit.verify(database, [earlier, latest])).holds
 
-    await asyncio.to_thread(cut_and_mend, database_url, 10)
+    await asyncio.to_thread(cut_off, database_url, 10)
     assert (await audit.verify(database)).holds
     found = await audit.verify(database, [earlier, latest])
     (said,) = found.breaks
@@ -69,7 +69,7 @@ async def test_a_tail_that_was_written_anew_is_found_by_a_head_that_was_kept(
     earlier = await head_of(database)
     await write(database, 2)
     latest = await head_of(database)
-    await asyncio.to_thread(cut_and_mend, database_url, 7)
+    await asyncio.to_thread(cut_off, database_url, 7)
     await write(database, 5, "thing.invented")
     assert (await audit.verify(database)).holds
     (said,) = (await audit.verify(database, [earlier, latest])).breaks
@@ -128,7 +128,7 @@ async def test_a_file_that_the_trail_contradicts_is_left_as_it_is(
     await write(database, 8)
     await publish_head(database, settings)
     kept = path.read_text()
-    await asyncio.to_thread(cut_and_mend, database_url, 3)
+    await asyncio.to_thread(cut_off, database_url, 3)
     await publish_head(database, settings)
     assert path.read_text() == kept
     assert "The audit trail lacks entry 8" in caplog.text
@@ -167,11 +167,11 @@ async def test_webhooks_are_told_of_each_head_once(runtime: Context, database_ur
     await asyncio.gather(*(publish_head(runtime.database, settings) for _ in range(4)))
     head = await head_of(runtime.database)
     assert head.created_at is not None
-    told = {"number": 2, "hash": head.hash, "created_at": f"{head.created_at:%Y-%m-%dT%H:%M:%SZ}"}
-    assert await events(runtime.database) == [told]
+    first = {"number": 2, "hash": head.hash, "created_at": f"{head.created_at:%Y-%m-%dT%H:%M:%SZ}"}
+    assert await events(runtime.database) == [first]
     await write(runtime.database, 1)
     await publish_head(runtime.database, settings)
-    assert await events(runtime.database) == [told]
+    assert await events(runtime.database) == [first]
     await asyncio.to_thread(run_sql, database_url, "UPDATE audit_head SET published_at = now() - interval '2 h'")
     await publish_head(runtime.database, settings)
     assert [event["number"] for event in await events(runtime.database)] == [2, 3]

@@ -23,7 +23,7 @@ from places import DOCS
 PETRA = Actor(ActorKind.USER, "0190", "Petra", "192.0.2.7")
 
 
-async def told(database: Database) -> list[str]:
+async def sentences_of(database: Database) -> list[str]:
     async with database.unit_of_work() as work:
         found = await work.audit_entries.find(limit=1000)
         return list(reversed(await describe(work, found.items)))
@@ -38,7 +38,7 @@ async def test_what_is_done_to_a_payout_is_told_in_sentences(runtime: Context) -
             audit.record(work, "distribution.approved", dividend.id, after={"total_amount": other.total_amount})
         await world.execute(dividend.id)
     await world.pay(dividend.id)
-    assert [line for line in await told(runtime.database) if "Q3 dividend" in line] == [
+    assert [line for line in await sentences_of(runtime.database) if "Q3 dividend" in line] == [
         "Petra planned Q3 dividend, 250,000.00 TUSD.",
         "Petra fixed what 3 holders of Q3 dividend are owed, 250,000.00 TUSD.",
         "Petra approved Q3 dividend, 250,000.00 TUSD.",
@@ -51,13 +51,13 @@ async def test_a_register_that_is_read_without_a_change_leaves_no_entry(runtime:
     world = await World.make(runtime, [(account, 100) for account in accounts(3)])
     with acting_as(PETRA):
         await assets.sync(runtime.database, runtime.ledger, world.asset.id)
-        before = await told(runtime.database)
+        before = await sentences_of(runtime.database)
         assert before[-1] == "Petra had the register of Green Bond read: 4 holders added, 0 changed, 0 removed."
         await assets.sync(runtime.database, runtime.ledger, world.asset.id)
         await world.sandbox.admin.deposit(ASSET_TOKEN, 5, "0.0.77")
         terms = PayoutTerms(type=DistributionType.DIVIDEND, payout_type=PayoutType.FIXED, amount=Decimal(1))
         await previews.dry_run(runtime, world.asset, terms)
-    assert await told(runtime.database) == before
+    assert await sentences_of(runtime.database) == before
 
 
 def entry(action: str, subject_id: str = "0.0.1001", **columns: Any) -> AuditEntry:
@@ -66,7 +66,7 @@ def entry(action: str, subject_id: str = "0.0.1001", **columns: Any) -> AuditEnt
 
 
 @pytest.mark.parametrize(
-    ("told", "said"),
+    ("given", "said"),
     [
         (entry("user.changed", after={"role": "viewer"}, before={"role": "admin"}), "viewer instead of admin"),
         (entry("user.changed", after={"disabled": True}), "Petra disabled the user"),
@@ -78,15 +78,15 @@ def entry(action: str, subject_id: str = "0.0.1001", **columns: Any) -> AuditEnt
         (entry("thing.invented", actor_kind="SYSTEM"), "A worker: thing.invented of thing 0.0.1001."),
     ],
 )
-def test_a_sentence_tells_what_changed(told: AuditEntry, said: str) -> None:
-    assert said in sentence(told)
+def test_a_sentence_tells_what_changed(given: AuditEntry, said: str) -> None:
+    assert said in sentence(given)
 
 
 @pytest.mark.parametrize("action", SENTENCES)
 def test_an_entry_without_any_value_is_told_as_well(action: str) -> None:
-    told = sentence(entry(action))
-    assert told.endswith(".")
-    assert ".." not in told
+    words = sentence(entry(action))
+    assert words.endswith(".")
+    assert ".." not in words
 
 
 def test_every_action_has_a_sentence_and_is_in_the_document() -> None:

@@ -24,7 +24,7 @@ from masspayout.service.doctor import Status
 from masspayout.settings import Settings
 from payouts import World, accounts, make_runtime
 
-REFUSALS = (psycopg.errors.InsufficientPrivilege, psycopg.errors.RaiseException, psycopg.errors.IntegrityError)
+DENIALS = (psycopg.errors.InsufficientPrivilege, psycopg.errors.RaiseException, psycopg.errors.IntegrityError)
 
 # What somebody could try who has got hold of the application's role.
 ATTACKS = {
@@ -45,7 +45,7 @@ ATTACKS = {
     "take the table": "ALTER TABLE audit_entry OWNER TO CURRENT_USER",
     "take rights": "GRANT ALL ON audit_entry TO CURRENT_USER; DELETE FROM audit_entry",
     "move the head": "UPDATE audit_head SET number = 0",
-    "mend the head": "UPDATE audit_head SET hash = repeat('0', 64), updated_at = now()",
+    "fix the head": "UPDATE audit_head SET hash = repeat('0', 64), updated_at = now()",
     "delete the head": "DELETE FROM audit_head",
     "add a head": "INSERT INTO audit_head (id, number, hash) VALUES (masspayout_uuid7(), 9, '')",
     "replace a guard": (
@@ -132,7 +132,7 @@ async def test_nothing_that_the_application_can_do_changes_the_trail(
     before = await audit.verify(application)
     owner, url = addresses
     statement = ATTACKS[attack].replace("{owner}", str(owner.username))
-    with pytest.raises(REFUSALS):
+    with pytest.raises(DENIALS):
         await asyncio.to_thread(run_sql, url, statement)
     after = await audit.verify(application)
     assert after.holds

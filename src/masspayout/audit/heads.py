@@ -1,7 +1,7 @@
 """Heads of the audit trail that are kept elsewhere, and what the trail lacks of them.
 
-A head is the last entry at some time: its number, its hash and its time. Whoever can write in the database can cut
-entries off and mend the end of the chain; a head that was kept out of their reach shows that afterwards.
+A head is the last entry at some time: its number, its hash and its time. The owner of the tables can cut entries off
+and fix the end of the chain; a head that was kept out of their reach shows that afterwards.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What an entry of the audit trail tells, as a sentence: who did what to which payout, and how much it is.
+"""Sentences for entries of the audit trail: who did what to which payout, and how much it is.
 
 The chain holds for the entry alone. A sentence names its subject as it is called now, and may be worded anew.
 """
@@ -17,7 +17,7 @@ _CENTS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Act:
     """An entry with its subject, as sentences name them."""
 
     entry: AuditEntry
@@ -65,99 +65,99 @@ class _Told:
         return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _finished(told: _Told) -> str:
-    if told.after("status") == "COMPLETED":
-        return f"Everybody was paid by {told.what}{told.amount}."
-    return f"{told.what} ended, and not everybody was paid."
+def _finished(act: _Act) -> str:
+    if act.after("status") == "COMPLETED":
+        return f"Everybody was paid by {act.what}{act.amount}."
+    return f"{act.what} ended, and not everybody was paid."
 
 
-def _user_changed(told: _Told) -> str:
-    if "disabled" in (told.entry.after or {}):
-        return f"{told.who} {'disabled' if told.after('disabled') else 'enabled'} the user {told.what}."
-    if "role" in (told.entry.after or {}):
-        return f"{told.who} made the user {told.what} {told.after('role')} instead of {told.before('role')}."
-    return f"{told.who} changed {told.changes} of the user {told.what}."
+def _user_changed(act: _Act) -> str:
+    if "disabled" in (act.entry.after or {}):
+        return f"{act.who} {'disabled' if act.after('disabled') else 'enabled'} the user {act.what}."
+    if "role" in (act.entry.after or {}):
+        return f"{act.who} made the user {act.what} {act.after('role')} instead of {act.before('role')}."
+    return f"{act.who} changed {act.changes} of the user {act.what}."
 
 
-def _switched(noun: str) -> Callable[[_Told], str]:
-    return lambda told: f"{told.who} switched the {noun} {told.what} {'on' if told.after('enabled') else 'off'}."
+def _switched(noun: str) -> Callable[[_Act], str]:
+    return lambda act: f"{act.who} switched the {noun} {act.what} {'on' if act.after('enabled') else 'off'}."
 
 
-def _synced(told: _Told) -> str:
-    changes = f"{told.count('added', 'holder')} added, {told.after('changed')} changed, {told.after('removed')} removed"
-    return f"{told.who} had the register of {told.what} read: {changes}."
+def _synced(act: _Act) -> str:
+    changes = f"{act.count('added', 'holder')} added, {act.after('changed')} changed, {act.after('removed')} removed"
+    return f"{act.who} had the register of {act.what} read: {changes}."
 
 
 # Each action that the software records has its sentence here; a test of the house compares.
-SENTENCES: Mapping[str, Callable[[_Told], str]] = {
-    "asset.imported": lambda told: f"{told.who} imported {told.what}.",
-    "asset.changed": lambda told: f"{told.who} changed {told.changes} of {told.what}.",
+SENTENCES: Mapping[str, Callable[[_Act], str]] = {
+    "asset.imported": lambda act: f"{act.who} imported {act.what}.",
+    "asset.changed": lambda act: f"{act.who} changed {act.changes} of {act.what}.",
     "asset.synced": _synced,
-    "distribution.created": lambda told: f"{told.who} planned {told.what}{told.amount}.",
-    "distribution.changed": lambda told: f"{told.who} changed {told.changes} of {told.what}.",
-    "distribution.frozen": lambda told: (
-        f"{told.who} fixed what {told.count('entitlement_count', 'holder')} of {told.what} are owed{told.amount}."
+    "distribution.created": lambda act: f"{act.who} planned {act.what}{act.amount}.",
+    "distribution.changed": lambda act: f"{act.who} changed {act.changes} of {act.what}.",
+    "distribution.frozen": lambda act: (
+        f"{act.who} fixed what {act.count('entitlement_count', 'holder')} of {act.what} are owed{act.amount}."
     ),
-    "distribution.hash_fixed": lambda told: f"{told.who} fixed the register hash of {told.what}{told.reason}.",
-    "distribution.approved": lambda told: f"{told.who} approved {told.what}{told.amount}.",
-    "distribution.executed": lambda told: f"{told.who} started {told.what}{told.amount}.",
-    "distribution.retried": lambda told: f"{told.who} started {told.what} again for those who were not paid.",
-    "distribution.payments_adopted": lambda told: (
-        f"{told.who} wrote down {told.count('transactions', 'payment')} of {told.what} that only the ledger showed."
+    "distribution.hash_fixed": lambda act: f"{act.who} fixed the register hash of {act.what}{act.reason}.",
+    "distribution.approved": lambda act: f"{act.who} approved {act.what}{act.amount}.",
+    "distribution.executed": lambda act: f"{act.who} started {act.what}{act.amount}.",
+    "distribution.retried": lambda act: f"{act.who} started {act.what} again for those who were not paid.",
+    "distribution.payments_adopted": lambda act: (
+        f"{act.who} wrote down {act.count('transactions', 'payment')} of {act.what} that only the ledger showed."
     ),
-    "distribution.stopped": lambda told: f"{told.who} stopped {told.what}: {told.after('failure_code')}.",
+    "distribution.stopped": lambda act: f"{act.who} stopped {act.what}: {act.after('failure_code')}.",
     "distribution.finished": _finished,
-    "distribution.not_started": lambda told: f"{told.what} was due and did not start: {told.after('failure_code')}.",
-    "distribution.reopened": lambda told: f"{told.who} had {told.what} wait for its start again.",
-    "distribution.cancelled": lambda told: f"{told.who} cancelled {told.what}{told.amount}.",
-    "payer.doubted": lambda told: f"The database may have forgotten payments from {told.what}{told.reason}.",
-    "payer.statement_begun": lambda told: (
-        f"{told.who} began the statement of {told.what} at {told.after('since')}{told.reason}."
+    "distribution.not_started": lambda act: f"{act.what} was due and did not start: {act.after('failure_code')}.",
+    "distribution.reopened": lambda act: f"{act.who} had {act.what} wait for its start again.",
+    "distribution.cancelled": lambda act: f"{act.who} cancelled {act.what}{act.amount}.",
+    "payer.doubted": lambda act: f"The database may have forgotten payments from {act.what}{act.reason}.",
+    "payer.statement_begun": lambda act: (
+        f"{act.who} began the statement of {act.what} at {act.after('since')}{act.reason}."
     ),
-    "payer.answer_proposed": lambda told: (
-        f"{told.who} proposed {told.after('answer')} for {told.count('transactions', 'unknown movement')} "
-        f"of {told.what}{told.reason}."
+    "payer.answer_proposed": lambda act: (
+        f"{act.who} proposed {act.after('answer')} for {act.count('transactions', 'unknown movement')} "
+        f"of {act.what}{act.reason}."
     ),
-    "payer.answered": lambda told: (
-        f"{told.who} answered {told.after('answer')} for {told.count('transactions', 'unknown movement')} "
-        f"of {told.what}{told.reason}."
+    "payer.answered": lambda act: (
+        f"{act.who} answered {act.after('answer')} for {act.count('transactions', 'unknown movement')} "
+        f"of {act.what}{act.reason}."
     ),
-    "installation.secured": lambda told: (
-        f"{told.who} ended {told.count('sessions', 'session')} and {told.count('tokens', 'token')} of a restored "
-        f"database, and held {len(told.after('held') or {}):,} scheduled payouts."
+    "installation.secured": lambda act: (
+        f"{act.who} ended {act.count('sessions', 'session')} and {act.count('tokens', 'token')} of a restored "
+        f"database, and held {len(act.after('held') or {}):,} scheduled payouts."
     ),
-    "installation.copied": lambda told: f"{told.who} made this database an installation of its own.",
-    "series.created": lambda told: f"{told.who} made the series {told.what}.",
-    "series.paused": lambda told: f"{told.who} paused the series {told.what}.",
-    "series.resumed": lambda told: f"{told.who} resumed the series {told.what}.",
-    "series.ended": lambda told: f"The series {told.what} came to its end.",
-    "series.cancelled": lambda told: f"{told.who} cancelled the series {told.what}.",
-    "bond.created": lambda told: f"{told.who} set the terms of the bond {told.what}.",
-    "bond.changed": lambda told: f"{told.who} changed {told.changes} of the bond {told.what}.",
-    "bond.factor_set": lambda told: (
-        f"{told.who} set the factor of the bond {told.what} to {told.after('factor')} "
-        f"from {told.after('effective_date')} on."
+    "installation.copied": lambda act: f"{act.who} made this database an installation of its own.",
+    "series.created": lambda act: f"{act.who} made the series {act.what}.",
+    "series.paused": lambda act: f"{act.who} paused the series {act.what}.",
+    "series.resumed": lambda act: f"{act.who} resumed the series {act.what}.",
+    "series.ended": lambda act: f"The series {act.what} came to its end.",
+    "series.cancelled": lambda act: f"{act.who} cancelled the series {act.what}.",
+    "bond.created": lambda act: f"{act.who} set the terms of the bond {act.what}.",
+    "bond.changed": lambda act: f"{act.who} changed {act.changes} of the bond {act.what}.",
+    "bond.factor_set": lambda act: (
+        f"{act.who} set the factor of the bond {act.what} to {act.after('factor')} "
+        f"from {act.after('effective_date')} on."
     ),
-    "calendar.day_added": lambda told: (
-        f"{told.who} added {told.after('day')} to the calendar {told.entry.subject_id}: {told.after('text')}."
+    "calendar.day_added": lambda act: (
+        f"{act.who} added {act.after('day')} to the calendar {act.entry.subject_id}: {act.after('text')}."
     ),
-    "calendar.day_removed": lambda told: (
-        f"{told.who} removed {told.before('day')} from the calendar {told.entry.subject_id}."
+    "calendar.day_removed": lambda act: (
+        f"{act.who} removed {act.before('day')} from the calendar {act.entry.subject_id}."
     ),
-    "listener.created": lambda told: f"{told.who} had the events of {told.what} read.",
+    "listener.created": lambda act: f"{act.who} had the events of {act.what} read.",
     "listener.changed": _switched("listener of"),
-    "listener.removed": lambda told: f"{told.who} had the events of {told.what} read no more.",
-    "user.created": lambda told: f"{told.who} added the user {told.what} as {told.after('role')}.",
+    "listener.removed": lambda act: f"{act.who} had the events of {act.what} read no more.",
+    "user.created": lambda act: f"{act.who} added the user {act.what} as {act.after('role')}.",
     "user.changed": _user_changed,
-    "user.password_changed": lambda told: f"{told.who} changed the password of {told.what}.",
-    "user.logged_in": lambda told: f"{told.what} signed in.",
-    "token.created": lambda told: f"{told.who} made the token {told.what} as {told.after('role')}.",
-    "token.revoked": lambda told: f"{told.who} revoked the token {told.what}.",
-    "webhook.created": lambda told: f"{told.who} added the webhook to {told.what}.",
+    "user.password_changed": lambda act: f"{act.who} changed the password of {act.what}.",
+    "user.logged_in": lambda act: f"{act.what} signed in.",
+    "token.created": lambda act: f"{act.who} made the token {act.what} as {act.after('role')}.",
+    "token.revoked": lambda act: f"{act.who} revoked the token {act.what}.",
+    "webhook.created": lambda act: f"{act.who} added the webhook to {act.what}.",
     "webhook.changed": _switched("webhook to"),
-    "webhook.removed": lambda told: f"{told.who} removed the webhook to {told.what}.",
-    "webhook.switched_off": lambda told: (
-        f"The webhook to {told.what} was switched off: it took nothing since {told.after('failing_since')}."
+    "webhook.removed": lambda act: f"{act.who} removed the webhook to {act.what}.",
+    "webhook.switched_off": lambda act: (
+        f"The webhook to {act.what} was switched off: it took nothing since {act.after('failing_since')}."
     ),
 }
 
@@ -171,9 +171,9 @@ async def describe(work: UnitOfWork, entries: Sequence[AuditEntry]) -> list[str]
 
 def sentence(entry: AuditEntry, subject: Subject | None = None) -> str:
     """Return what an entry tells. An action that this version does not know is named as it is."""
-    told = _Told(entry, subject)
+    act = _Act(entry, subject)
     say = SENTENCES.get(entry.action)
-    return f"{told.who}: {entry.action} of {told.what}." if say is None else say(told)
+    return f"{act.who}: {entry.action} of {act.what}." if say is None else say(act)
 
 
 def _money(amount: Decimal | str) -> str:

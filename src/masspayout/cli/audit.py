@@ -8,7 +8,6 @@ import typer
 from rich.markup import escape
 
 from masspayout import audit
-from masspayout.audit.sentences import describe
 from masspayout.cli.options import LimitOption, PageOption
 from masspayout.cli.output import JsonOption, out, show_json, show_list, writing_as_it_is
 from masspayout.cli.session import with_context
@@ -17,7 +16,7 @@ from masspayout.db.entities import AuditEntry
 from masspayout.db.repositories.base import Page
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.json_forms import json_form
-from masspayout.reporting.exports import csv_text
+from masspayout.reporting import exports
 
 app = typer.Typer()
 
@@ -38,23 +37,23 @@ def list_(
 
     async def work(work: UnitOfWork) -> tuple[Page[AuditEntry], list[str]]:
         found = await work.audit_entries.find(subject_id=about, action=action, actor=actor, page=page, limit=limit)
-        return found, await describe(work, found.items)
+        return found, await audit.describe(work, found.items)
 
     found, sentences = in_transaction(work)
-    told = [
+    listed = [
         {**entry_fields(entry), "sentence": sentence} for entry, sentence in zip(found.items, sentences, strict=True)
     ]
     if as_csv:
-        rows = [[_cell(value) for value in fields.values()] for fields in told]
+        cells = [[_cell(value) for value in fields.values()] for fields in listed]
         with writing_as_it_is() as output:
-            output.write(csv_text([[*_COLUMNS, "sentence"], *rows]))
+            output.write(exports.csv_text([[*_COLUMNS, "sentence"], *cells]))
         return
     show_list(
-        told,
+        listed,
         ["NUMBER", "AT", "WHAT", "WHO", "FROM"],
         [
             (each["number"], each["created_at"], each["sentence"], _who(entry), entry.source_address)
-            for entry, each in zip(found.items, told, strict=True)
+            for entry, each in zip(found.items, listed, strict=True)
         ],
         empty="No matching entries.",
         total=found.total,

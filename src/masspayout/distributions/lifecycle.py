@@ -117,7 +117,7 @@ async def read_register(
         asset: The asset of the register, as it was just read.
         since: A register that was read after this time is new enough.
         identity: The ledger's identity, where it was asked before.
-        is_recorded: Whether the audit trail tells of it; a preview is nothing that somebody did.
+        is_recorded: True to record it in the audit trail; a preview is nothing that somebody did.
 
     Returns:
         True if the register was read.

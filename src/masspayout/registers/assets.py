@@ -175,7 +175,7 @@ async def sync(
         ledger: The ledger to read.
         asset_id: The asset.
         identity: The ledger's identity, if the caller knows it already.
-        is_recorded: Whether the audit trail tells that a person had a register read that had changed.
+        is_recorded: True to record in the audit trail that a person had it read, if it had changed.
 
     Raises:
         AnotherLedger: The asset was imported from another ledger.

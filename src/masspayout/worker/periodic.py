@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from masspayout.audit.publishing import publish_head
+from masspayout import audit
 from masspayout.automation import EventReader, contract_pauses, orphans, scheduler
 from masspayout.context import Context
 from masspayout.kernel.errors import ClockIsOff, DatabaseUnavailable, LedgerUnavailable
@@ -68,7 +68,7 @@ async def _flag_orphans(context: Context, _: datetime) -> None:
 
 
 async def _publish_head(context: Context, _: datetime) -> None:
-    await publish_head(context.database, context.settings)
+    await audit.publish_head(context.database, context.settings)
 
 
 async def _forget_deliveries(context: Context, now: datetime) -> None:

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
 
+from masspayout import audit
 from masspayout.api.authenticated_route import AuthenticatedRoute
 from masspayout.api.authentication import Authenticator, requires
 from masspayout.api.dependencies import Caller, ClaimDep, ContextDep, PagingDep
 from masspayout.api.models.access import AuditEntryResponse, NewTokenResponse, TokenRequest, TokenResponse
 from masspayout.api.paging import Listing, listing
-from masspayout.audit.sentences import describe
 from masspayout.context import Context
 from masspayout.db.entities import ApiToken
 from masspayout.kernel.errors import Forbidden
@@ -98,7 +98,9 @@ async def list_audit_entries(
         part = await work.read_models.audit_entries(
             paging.page_request(), subject_id=subject_id, action=action, actor=actor
         )
-        sentences = await describe(work, part.items)
+        sentences = await audit.describe(work, part.items)
     page = listing(part)
-    page["items"] = [{**fields, "sentence": told} for fields, told in zip(page["items"], sentences, strict=True)]
+    page["items"] = [
+        {**fields, "sentence": sentence} for fields, sentence in zip(page["items"], sentences, strict=True)
+    ]
     return page

@@ -5,7 +5,6 @@ from typing import Any
 from nicegui import ui
 
 from masspayout import audit
-from masspayout.audit.sentences import describe
 from masspayout.dashboard.components.buttons import button
 from masspayout.dashboard.components.empty import empty
 from masspayout.dashboard.components.layout import callout, card, html, page_head
@@ -73,7 +72,7 @@ class _Page:
                 page=self._pager.page,
                 limit=_PAGE_SIZE,
             )
-            sentences = await describe(work, found.items)
+            sentences = await audit.describe(work, found.items)
         if found.items:
             heads = [numbers("No."), "When", "What", "Who", "Object", "Changes"]
             self._table.content = table(heads, map(_row, found.items, sentences), label="Audit trail")

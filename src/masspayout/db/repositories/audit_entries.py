@@ -31,7 +31,7 @@ class Subject:
     """The subject of an entry as it is called now.
 
     Attributes:
-        name: What people call it.
+        name: The name that people use for it.
         amount: The whole amount of a payout, in payment tokens, once it is known.
         symbol: The payment token.
     """

@@ -4,7 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from masspayout.audit import publishing
+from masspayout import audit
 from masspayout.db import embedded, roles
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.next_steps import Action
@@ -27,19 +27,19 @@ async def application_only_adds_to_the_trail(examination: Examination) -> str:
     return f"The role {role} adds to the audit trail and cannot change it{where}."
 
 
-async def head_is_kept_elsewhere(examination: Examination) -> str:
+async def head_goes_out(examination: Examination) -> str:
     """The file for heads of the audit trail can be written, and its last head is in the trail."""
     path = examination.settings.audit_head_file
     if path is None:
         return "AUDIT_HEAD_FILE names no file: nothing outside of the database shows whether entries were cut off."
-    if reason := await asyncio.to_thread(_obstacle, path):
+    if reason := await asyncio.to_thread(_reason_against, path):
         raise Problem(
             f"The head of the audit trail cannot be kept in {path}: {reason}.",
             "Let the workers' user write there, or name another file in AUDIT_HEAD_FILE; until then keep it by hand: ",
             Action.SHOW_AUDIT_HEAD,
         )
     async with examination.diagnosis.connection() as connection, UnitOfWork(connection) as work:
-        last = await publishing.require_agreement(work, path)
+        last = await audit.require_agreement(work, path)
     return f"{path} ends with {last.named}, which is in the trail." if last else f"{path} will be made by a worker."
 
 
@@ -47,7 +47,7 @@ def _is_embedded(examination: Examination) -> bool:
     return examination.settings.uses_embedded_database and examination.url.username == embedded.APPLICATION_ROLE
 
 
-def _obstacle(path: Path) -> str | None:
+def _reason_against(path: Path) -> str | None:
     """Return why a file cannot be appended to, as part of a sentence. Nothing is created or changed."""
     if path.exists():
         if not path.is_file():
