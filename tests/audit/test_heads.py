@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from masspayout.db.entities import WebhookEvent
 from masspayout.db.session import Database
 from masspayout.kernel.errors import Invalid
 from masspayout.settings import Settings
+from masspayout.worker.periodic import run_each_once
 
 EVENTS = select(WebhookEvent.data).where(WebhookEvent.type == "audit.head").order_by(WebhookEvent.id)
 TIME = datetime(2031, 1, 1, 9, 30, tzinfo=UTC)
@@ -118,6 +120,14 @@ async def test_the_head_goes_into_a_file_each_time_that_it_moved(
         torn.write("4 abc")
     await publish_head(database, settings)
     assert path.read_text() == f"{first}\n4 abc\n{await head_of(database)}\n"
+
+
+async def test_workers_keep_the_head(runtime: Context, tmp_path: Path) -> None:
+    changed = {"audit_head_file": tmp_path / "heads"}
+    context = replace(runtime, settings=runtime.settings.model_copy(update=changed))
+    await write(context.database, 2)
+    await run_each_once(context)
+    assert (tmp_path / "heads").read_text() == f"{await head_of(context.database)}\n"
 
 
 async def test_a_file_that_the_trail_contradicts_is_left_as_it_is(

@@ -20,9 +20,9 @@ from procrastinate.jobs import Job
 from sqlalchemy import URL
 
 from command_line import environment
-from databases import fresh_database, kill_server, run_sql
+from databases import fresh_database, kill_server, migrate, run_sql
 from masspayout.context import Context
-from masspayout.db import embedded, migrations
+from masspayout.db import embedded
 from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import DistributionStatus
 from masspayout.db.repositories import BackgroundWork, BatchPayouts
@@ -251,7 +251,7 @@ async def test_a_worker_outlives_an_outage_of_the_database(server_of_its_own: Pa
 def server_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The data directory of a server that a test may kill, with a migrated database."""
     data_dir = tmp_path_factory.mktemp("data")
-    migrations.upgrade(embedded.start(data_dir))
+    migrate(embedded.start(data_dir))
     yield data_dir
     embedded.leave(data_dir)
 
