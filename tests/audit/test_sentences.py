@@ -40,10 +40,10 @@ async def test_what_is_done_to_a_payout_is_told_in_sentences(runtime: Context) -
     await world.pay(dividend.id)
     assert [line for line in await sentences_of(runtime.database) if "Q3 dividend" in line] == [
         "Petra planned Q3 dividend, 250,000.00 TUSD.",
-        "Petra fixed what 3 holders of Q3 dividend are owed, 250,000.00 TUSD.",
+        "Petra locked the amounts of Q3 dividend for 3 holders, 250,000.00 TUSD.",
         "Petra approved Q3 dividend, 250,000.00 TUSD.",
         "Petra started Q3 dividend, 250,000.00 TUSD.",
-        "Everybody was paid by Q3 dividend, 250,000.00 TUSD.",
+        "All holders of Q3 dividend were paid, 250,000.00 TUSD.",
     ]
 
 
@@ -69,11 +69,11 @@ def entry(action: str, subject_id: str = "0.0.1001", **columns: Any) -> AuditEnt
     ("given", "said"),
     [
         (entry("user.changed", after={"role": "viewer"}, before={"role": "admin"}), "viewer instead of admin"),
-        (entry("user.changed", after={"disabled": True}), "Petra disabled the user"),
+        (entry("user.changed", after={"disabled": True}), "Petra deactivated the user"),
         (entry("webhook.changed", after={"enabled": False}), "Petra switched the webhook to webhook 0.0.1001 off."),
         (entry("listener.removed", before={"contract_id": "0.0.8"}), "Petra had the events of 0.0.8 read no more."),
         (entry("asset.changed", after={"payment_token_id": "1", "name": "2"}), "the payment token and the name of"),
-        (entry("distribution.finished", after={"status": "FAILED"}), "not everybody was paid"),
+        (entry("distribution.finished", after={"status": "FAILED"}), "ended with unpaid holders"),
         (entry("payer.doubted", actor_kind="SYSTEM", after={"reason": "Restored."}), "payments from payer 0.0.1001: R"),
         (entry("thing.invented", actor_kind="SYSTEM"), "A worker: thing.invented of thing 0.0.1001."),
     ],

@@ -67,13 +67,13 @@ class _Act:
 
 def _finished(act: _Act) -> str:
     if act.after("status") == "COMPLETED":
-        return f"Everybody was paid by {act.what}{act.amount}."
-    return f"{act.what} ended, and not everybody was paid."
+        return f"All holders of {act.what} were paid{act.amount}."
+    return f"{act.what} ended with unpaid holders."
 
 
 def _user_changed(act: _Act) -> str:
     if "disabled" in (act.entry.after or {}):
-        return f"{act.who} {'disabled' if act.after('disabled') else 'enabled'} the user {act.what}."
+        return f"{act.who} {'deactivated' if act.after('disabled') else 'activated'} the user {act.what}."
     if "role" in (act.entry.after or {}):
         return f"{act.who} made the user {act.what} {act.after('role')} instead of {act.before('role')}."
     return f"{act.who} changed {act.changes} of the user {act.what}."
@@ -96,12 +96,12 @@ SENTENCES: Mapping[str, Callable[[_Act], str]] = {
     "distribution.created": lambda act: f"{act.who} planned {act.what}{act.amount}.",
     "distribution.changed": lambda act: f"{act.who} changed {act.changes} of {act.what}.",
     "distribution.frozen": lambda act: (
-        f"{act.who} fixed what {act.count('entitlement_count', 'holder')} of {act.what} are owed{act.amount}."
+        f"{act.who} locked the amounts of {act.what} for {act.count('entitlement_count', 'holder')}{act.amount}."
     ),
     "distribution.hash_fixed": lambda act: f"{act.who} fixed the register hash of {act.what}{act.reason}.",
     "distribution.approved": lambda act: f"{act.who} approved {act.what}{act.amount}.",
     "distribution.executed": lambda act: f"{act.who} started {act.what}{act.amount}.",
-    "distribution.retried": lambda act: f"{act.who} started {act.what} again for those who were not paid.",
+    "distribution.retried": lambda act: f"{act.who} started {act.what} again for its unpaid holders.",
     "distribution.payments_adopted": lambda act: (
         f"{act.who} wrote down {act.count('transactions', 'payment')} of {act.what} that only the ledger showed."
     ),
@@ -127,7 +127,7 @@ SENTENCES: Mapping[str, Callable[[_Act], str]] = {
         f"database, and held {len(act.after('held') or {}):,} scheduled payouts."
     ),
     "installation.copied": lambda act: f"{act.who} made this database an installation of its own.",
-    "series.created": lambda act: f"{act.who} made the series {act.what}.",
+    "series.created": lambda act: f"{act.who} created the series {act.what}.",
     "series.paused": lambda act: f"{act.who} paused the series {act.what}.",
     "series.resumed": lambda act: f"{act.who} resumed the series {act.what}.",
     "series.ended": lambda act: f"The series {act.what} came to its end.",
@@ -147,11 +147,11 @@ SENTENCES: Mapping[str, Callable[[_Act], str]] = {
     "listener.created": lambda act: f"{act.who} had the events of {act.what} read.",
     "listener.changed": _switched("listener of"),
     "listener.removed": lambda act: f"{act.who} had the events of {act.what} read no more.",
-    "user.created": lambda act: f"{act.who} added the user {act.what} as {act.after('role')}.",
+    "user.created": lambda act: f"{act.who} added the user {act.what} ({act.after('role')}).",
     "user.changed": _user_changed,
     "user.password_changed": lambda act: f"{act.who} changed the password of {act.what}.",
     "user.logged_in": lambda act: f"{act.what} signed in.",
-    "token.created": lambda act: f"{act.who} made the token {act.what} as {act.after('role')}.",
+    "token.created": lambda act: f"{act.who} created the token {act.what} ({act.after('role')}).",
     "token.revoked": lambda act: f"{act.who} revoked the token {act.what}.",
     "webhook.created": lambda act: f"{act.who} added the webhook to {act.what}.",
     "webhook.changed": _switched("webhook to"),
