@@ -147,6 +147,7 @@ async def refuse_freezes(world: World, bad: Distribution, error: str) -> None:
     await write(
         world,
         "CREATE SEQUENCE refusals",
+        "GRANT ALL ON SEQUENCE refusals TO PUBLIC",
         SLOW.format(error=error),
         f"CREATE TRIGGER refuse BEFORE INSERT ON holder FOR EACH ROW WHEN (NEW.distribution_id = '{bad.id}') "
         "EXECUTE FUNCTION refuse()",
@@ -249,6 +250,7 @@ async def test_one_contract_that_cannot_be_read_keeps_no_other_waiting(
     await write(
         world,
         "CREATE SEQUENCE refusals",
+        "GRANT ALL ON SEQUENCE refusals TO PUBLIC",
         SLOW.format(error=ERRORS["unforeseen"][0]),
         "CREATE TRIGGER refuse BEFORE UPDATE OF last_polled_at ON blockchain_event_listener_config FOR EACH ROW "
         f"WHEN (NEW.contract_id = '{PAYMENT_TOKEN}') EXECUTE FUNCTION refuse()",
@@ -267,6 +269,7 @@ async def test_one_register_that_cannot_be_read_keeps_no_other_waiting(world: Wo
     await write(
         world,
         "CREATE SEQUENCE refusals",
+        "GRANT ALL ON SEQUENCE refusals TO PUBLIC",
         SLOW.format(error=ERRORS["unforeseen"][0]),
         "CREATE TRIGGER refuse BEFORE INSERT ON holder FOR EACH ROW "
         f"WHEN (NEW.asset_id = '{world.asset.id}') EXECUTE FUNCTION refuse()",

@@ -14,6 +14,7 @@ from databases import application_url, fresh_database, run_sql
 from doctor_reports import by_name, examine
 from masspayout import audit
 from masspayout.db import embedded, migrations
+from masspayout.db.connecting import connect_arguments
 from masspayout.db.opening import open_database
 from masspayout.db.session import Database
 from masspayout.kernel.errors import DatabaseMismatch
@@ -223,8 +224,11 @@ async def test_an_embedded_database_of_an_earlier_version_gets_a_role_for_the_ap
             world = await World.make(runtime, [(account, 100) for account in accounts(3)])
             await world.plan("3")
             await runtime.ledger.close()
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            run_sql(application_url(owner), "DELETE FROM audit_entry")
+        with (
+            psycopg.connect(**connect_arguments(application_url(owner))) as connection,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            connection.execute("DELETE FROM audit_entry")
         assert by_name(await doctor.examine(settings, opening()))["database roles"].status is Status.OK
     finally:
         embedded.leave(settings.data_dir)

@@ -16,6 +16,7 @@ from masspayout.db.connecting import connect_arguments
 # every page instead, as is the default, takes four times as long.
 _COPIED = "STRATEGY file_copy"
 
+OWNER_ROLE = "masspayout"  # of the tables, on every server of the tests
 GUARDED_ROLE = "guarded"  # the one role of the Debian server that needs a password
 
 
@@ -35,7 +36,9 @@ def make_application_role(server: URL) -> None:
 
 
 def run_sql(url: URL, *statements: str) -> None:
-    """Run statements outside any transaction."""
+    """Run statements outside any transaction, as somebody at the tables: at the application's address, as the owner."""
+    if url.username == embedded.APPLICATION_ROLE:
+        url = url.set(username=OWNER_ROLE)
     with psycopg.connect(**connect_arguments(url), autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement)
@@ -76,6 +79,7 @@ def move_clock(url: URL, seconds: float) -> URL:
     run_sql(
         url,
         "CREATE SCHEMA IF NOT EXISTS moved",
+        "GRANT USAGE ON SCHEMA moved TO PUBLIC",
         f"""
         CREATE OR REPLACE FUNCTION moved.clock_timestamp() RETURNS timestamptz LANGUAGE sql
         RETURN pg_catalog.clock_timestamp() + make_interval(secs => {seconds})
