@@ -43,24 +43,24 @@ async def test_a_connection_that_breaks_in_use_is_an_error_that_says_so_and_is_n
 
 async def test_a_single_statement_is_committed_at_once(database: Database) -> None:
     async with database.unit_of_work() as session:
-        await session.execute(text("CREATE TABLE note (line text)"))
+        await session.execute(text("CREATE TABLE sandbox.note (line text)"))
     async with database.single_statement() as session:
-        await session.execute(text("INSERT INTO note VALUES ('kept')"))
+        await session.execute(text("INSERT INTO sandbox.note VALUES ('kept')"))
         async with database.unit_of_work() as other:
-            assert await other.scalar(text("SELECT line FROM note")) == "kept"
+            assert await other.scalar(text("SELECT line FROM sandbox.note")) == "kept"
 
 
 async def test_connections_go_back_to_units_of_work_after_a_single_statement(database: Database) -> None:
     async with database.unit_of_work() as session:
-        await session.execute(text("CREATE TABLE note (line text)"))
+        await session.execute(text("CREATE TABLE sandbox.note (line text)"))
     async with database.single_statement() as session:
         backend = await session.scalar(BACKEND)
     async with database.unit_of_work() as session:
         assert await session.scalar(BACKEND) == backend
-        await session.execute(text("INSERT INTO note VALUES ('lost')"))
+        await session.execute(text("INSERT INTO sandbox.note VALUES ('lost')"))
         await session.rollback()
     async with database.unit_of_work() as session:
-        assert await session.scalar(text("SELECT count(*) FROM note")) == 0
+        assert await session.scalar(text("SELECT count(*) FROM sandbox.note")) == 0
 
 
 async def test_a_transaction_whose_machine_is_gone_without_a_word_does_not_keep_its_locks(database: Database) -> None:
