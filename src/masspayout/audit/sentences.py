@@ -110,6 +110,15 @@ SENTENCES: Mapping[str, Callable[[_Act], str]] = {
     "distribution.not_started": lambda act: f"{act.what} was due and did not start: {act.after('failure_code')}.",
     "distribution.reopened": lambda act: f"{act.who} had {act.what} wait for its start again.",
     "distribution.cancelled": lambda act: f"{act.who} cancelled {act.what}{act.amount}.",
+    "distribution.approval_withdrawn": lambda act: f"{act.who} withdrew the approval of {act.what}{act.amount}.",
+    "distribution.sent_back": lambda act: f"{act.who} sent {act.what} back{act.reason}.",
+    "distribution.resubmitted": lambda act: f"{act.who} asked again for approval of {act.what}{act.amount}.",
+    "distribution.paused": lambda act: f"{act.who} paused {act.what}{act.reason}.",
+    "distribution.resumed": lambda act: f"{act.who} resumed {act.what}.",
+    "asset.paused": lambda act: f"{act.who} paused all payouts of {act.what}{act.reason}.",
+    "asset.resumed": lambda act: f"{act.who} resumed the payouts of {act.what}.",
+    "installation.paused": lambda act: f"{act.who} paused all payouts{act.reason}.",
+    "installation.resumed": lambda act: f"{act.who} resumed the payouts of the installation.",
     "payer.doubted": lambda act: f"The database may have forgotten payments from {act.what}{act.reason}.",
     "payer.statement_begun": lambda act: (
         f"{act.who} began the statement of {act.what} at {act.after('since')}{act.reason}."
