@@ -93,7 +93,7 @@ lock: $(VENV)/.installed-dev
 	$(LOCK) --extra dev --extra hedera --extra evm --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) tests/emulators/evm/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) tests/emulators/evm/node_modules tests/emulators/oidc/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are newer than what they were made from, so nothing is installed twice.

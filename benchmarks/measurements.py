@@ -63,7 +63,7 @@ from masspayout.registers import assets, ledger_binding
 from masspayout.runtime import open_runtime
 from masspayout.service import access
 from masspayout.service.access import SESSION_COOKIE
-from masspayout.service.access.sessions import begin_session
+from masspayout.service.access.sessions import WayIn, begin_session
 from masspayout.settings import Settings
 from masspayout.worker import run_worker
 
@@ -357,7 +357,7 @@ async def _view_seconds(runtime: Context, path: str) -> float:
     """Return how long a signed-in browser waits for the first view of a page of the dashboard."""
     async with runtime.database.unit_of_work() as session:
         user = await access.add_user(session, f"viewer-{uuid7()}", role=Role.VIEWER)
-        _, cookie = await begin_session(session, runtime.settings, user, None)
+        _, cookie = await begin_session(session, runtime.settings, user, None, WayIn.LINK)
     app = create_app(runtime, with_sign_in_links=False)
     mount(app, runtime)
     browser = httpx.AsyncClient(

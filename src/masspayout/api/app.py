@@ -1,7 +1,7 @@
 """The application: authenticated routes, problem details, headers, documents."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
 from typing import Any
 
@@ -13,6 +13,7 @@ from masspayout.api import login, problems, swagger_ui
 from masspayout.api.authenticated_route import KEY_HEADER, REPLAYED_HEADER
 from masspayout.api.authentication import Authenticator
 from masspayout.api.headers import RequestIds, SecureHeaders
+from masspayout.api.oidc_login import OidcLogin
 from masspayout.api.openapi import describe
 from masspayout.api.routes import (
     access,
@@ -72,7 +73,10 @@ def create_app(context: Context, *, with_sign_in_links: bool = True) -> FastAPI:
     app.state.authenticator = Authenticator(context)
     app.state.readiness = Readiness(context)
     app.state.metrics = Metrics(context.database)
-    login.install_oidc(app, context)
+    app.state.oidc_login = None
+    if context.settings.oidc_issuer is not None:
+        app.state.oidc_login = OidcLogin(context)
+        app.state.oidc_login.install(app)
     if with_sign_in_links:
         login.install_links(app, context)
     problems.install(app)
@@ -106,9 +110,10 @@ def _with_routes() -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Keep the job queue open, into which requests put work."""
+    """Keep the job queue open, into which requests put work, and have the provider confirm sessions."""
     context: Context = app.state.context
-    async with context.jobs.app.open_async():
+    oidc_login: OidcLogin | None = app.state.oidc_login
+    async with context.jobs.app.open_async(), nullcontext() if oidc_login is None else oidc_login.confirming():
         yield
 
 

@@ -4,7 +4,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -75,6 +75,7 @@ class Authenticator:
 
     def __init__(self, context: Context) -> None:
         self._database = context.database
+        self._confirmed_for = timedelta(days=context.settings.oidc_token_days)
         self._rates = RateLimit(context.settings.rate_limit_per_minute)
         self._failures = RateLimit(_FAILURES_PER_MINUTE)
         self._cached: OrderedDict[str, tuple[Identity, float]] = OrderedDict()
@@ -106,9 +107,13 @@ class Authenticator:
         return None if identity.expires_at is not None and identity.expires_at <= datetime.now(UTC) else identity
 
     async def _look_up(self, request: Request, credential: str, *, is_cookie: bool) -> Identity:
-        find = access.find_session if is_cookie else access.authenticate_token
         try:
-            identity = await find(self._database, credential)
+            if is_cookie:
+                identity = await access.find_session(self._database, credential)
+            else:
+                identity = await access.authenticate_token(
+                    self._database, credential, confirmed_for=self._confirmed_for
+                )
         except NotAuthenticated:
             self._failures.take(source_address(request))
             raise

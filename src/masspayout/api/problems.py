@@ -76,6 +76,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, answer_unexpected)
 
 
+def status_of(error: errors.MassPayoutError) -> HTTPStatus:
+    """Return the HTTP status of an error."""
+    return next(status for category, status in _STATUS if isinstance(error, category))
+
+
 async def answer(request: Request, error: Exception) -> JSONResponse:
     """Return the response to an error that says what is wrong."""
     if isinstance(error, RequestValidationError):
@@ -85,7 +90,7 @@ async def answer(request: Request, error: Exception) -> JSONResponse:
         return _response(request, error.status_code, str(error.detail), step, headers=error.headers)
     if not isinstance(error, errors.MassPayoutError):
         raise error
-    status = next(status for category, status in _STATUS if isinstance(error, category))
+    status = status_of(error)
     headers: dict[str, str] = {}
     if isinstance(error, errors.TooManyRequests):
         headers["Retry-After"] = str(error.retry_after_seconds)

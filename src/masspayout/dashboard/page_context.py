@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial, wraps
 from typing import Any, ParamSpec
+from urllib.parse import quote
 
 from fastapi import Request
 from nicegui import Client, ui
@@ -87,16 +88,27 @@ class PageContext:
                 await act()
         except NotAuthenticated as error:
             messages.notify_error(error)
-            ui.navigate.to("/sign-in")
+            ui.navigate.to(self._sign_in_path)
         except MassPayoutError as error:
             messages.notify_error(error)
+
+    @property
+    def _sign_in_path(self) -> str:
+        """The page that signs the reader in and leads back here."""
+        url = self.request.url
+        return f"/sign-in?next={quote(url.path + (f'?{url.query}' if url.query else ''))}"
 
     def every(self, seconds: float, refresh: Callable[[], Awaitable[Any]]) -> ui.timer:
         """Bring a part of the page up to date again and again, while the page is open."""
 
         async def guarded() -> None:
             try:
+                await find_session(self.database, self.request.cookies.get(SESSION_COOKIE, ""))
                 await refresh()
+            except NotAuthenticated:
+                # Whoever may not come in any more must not read on, either.
+                with self.client:
+                    ui.navigate.to(self._sign_in_path)
             except MassPayoutError as error:
                 _log.info("a page could not be brought up to date: %s", error)
 

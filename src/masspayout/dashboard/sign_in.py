@@ -15,6 +15,8 @@ from masspayout.kernel.errors import MassPayoutError
 from masspayout.service.access import (
     SESSION_COOKIE,
     can_anybody_come_in,
+    has_to_be_confirmed,
+    local_path,
     log_in,
     log_in_by_link,
     log_out,
@@ -28,11 +30,12 @@ def sign_in_routes(context: Context) -> APIRouter:
 
     @routes.get("/sign-in")
     async def form(request: Request, next: str = "/", error: str = "") -> Response:  # noqa: A002 - its name in the address
-        if await find_identity(context, request):
-            return RedirectResponse(_inside(next), status_code=303)
+        path = await _path_of_known(context, request, next)
+        if path is not None and not error:
+            return RedirectResponse(path, status_code=303)
         async with context.database.unit_of_work() as work:
             is_new = not await can_anybody_come_in(work)
-        return _page(_password_form(_inside(next)), _provider(context), _hint(is_new), error=error)
+        return _page(_password_form(local_path(next)), _provider(context, next), _hint(is_new), error=error)
 
     @routes.post("/sign-in")
     async def by_password(
@@ -46,8 +49,8 @@ def sign_in_routes(context: Context) -> APIRouter:
                 context.database, context.settings, name, password, source_address=source_address(request)
             )
         except MassPayoutError as error:
-            return _page(_password_form(_inside(next), name), error=words_of(error), status_code=401)
-        return _with_cookie(request, context, cookie, _inside(next))
+            return _page(_password_form(local_path(next), name), error=words_of(error), status_code=401)
+        return _with_cookie(request, context, cookie, local_path(next))
 
     @routes.get("/sign-in/{link}")
     async def link_form(link: str) -> Response:
@@ -79,15 +82,24 @@ def sign_in_routes(context: Context) -> APIRouter:
     return routes
 
 
+async def _path_of_known(context: Context, request: Request, path: str) -> str | None:
+    """Return where a reader goes who need not fill in the form; None if there is a need.
+
+    One who came through the provider goes there once more: it asks for nothing as long as its own session lasts, so the
+    reader sees no more than a flicker.
+    """
+    if await find_identity(context, request):
+        return local_path(path)
+    cookie = request.cookies.get(SESSION_COOKIE, "")
+    if context.settings.oidc_issuer is not None and await has_to_be_confirmed(context.database, cookie):
+        return _begin_at_provider(path)
+    return None
+
+
 def _with_cookie(request: Request, context: Context, cookie: str, path: str) -> Response:
     response = RedirectResponse(path, status_code=303)
     response.set_cookie(**session_cookie(context.settings, cookie, is_https=request.url.scheme == "https"))
     return response
-
-
-def _inside(path: str) -> str:
-    """Return a path of ours: what somebody put into the address must not lead anywhere else."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
 
 
 def _password_form(path: str, name: str = "") -> Html:
@@ -106,14 +118,19 @@ def _password_form(path: str, name: str = "") -> Html:
     )
 
 
-def _provider(context: Context) -> Html | None:
+def _begin_at_provider(path: str) -> str:
+    return f"/sign-in/oidc?{urlencode({'next': local_path(path)})}"
+
+
+def _provider(context: Context, path: str) -> Html | None:
     """Return the way in through the OpenID Connect provider, if there is one. The API has its routes."""
     issuer = context.settings.oidc_issuer
     if issuer is None:
         return None
     name = urlsplit(issuer).hostname or issuer
     return join(
-        h("p", "or", class_="or"), h("a", f"Sign in with {name}", href="/sign-in/oidc", class_="btn-link centred")
+        h("p", "or", class_="or"),
+        h("a", f"Sign in with {name}", href=_begin_at_provider(path), class_="btn-link centred"),
     )
 
 

@@ -40,7 +40,7 @@ class Actor:
         id: The permanent id among actors of the kind: a UUID, or a user name of the operating system.
         name: The name that people use.
         source_address: The origin of the request: an IP address, or a machine's name.
-        owner_id: For a token, the id of its user: the two are one person.
+        owner_id: For a token, the id of its user, for a person's second account, of the first: they are one person.
     """
 
     kind: ActorKind

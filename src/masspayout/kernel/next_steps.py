@@ -53,6 +53,8 @@ class Action(Enum):
     LIST_USERS = "user list"
     ADD_ADMIN = "user add NAME --role admin"
     CHANGE_PASSWORD = "user password {}"
+    RENAME_USER = "user rename {} NEW-NAME"
+    CONNECT_USER = "user connect {} --subject {}"
     MAKE_LOGIN_LINK = "user link NAME"
     LIST_TOKENS = "token list"
     CREATE_TOKEN = "token create NAME"

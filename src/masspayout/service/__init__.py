@@ -1,1 +1,1 @@
-"""Service: authentication, idempotency, webhooks, metrics and the doctor."""
+"""Service: authentication, idempotency, sealed secrets, webhooks, metrics and the doctor."""

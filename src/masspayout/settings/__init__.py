@@ -18,6 +18,7 @@ from masspayout.settings.database import DatabaseSettings
 from masspayout.settings.evm import EvmSettings
 from masspayout.settings.hedera import HederaSettings
 from masspayout.settings.http import HttpSettings
+from masspayout.settings.oidc import OidcSettings
 from masspayout.settings.paying import PayingSettings
 from masspayout.settings.sandbox import SandboxSettings
 from masspayout.settings.signing import SigningSettings
@@ -33,6 +34,7 @@ class Settings(
     ControlSettings,
     AuditSettings,
     WebhookSettings,
+    OidcSettings,
     AccessSettings,
     HttpSettings,
     DashboardSettings,

@@ -13,7 +13,7 @@ from sqlalchemy import URL
 
 from masspayout.db.repositories import Webhooks
 from masspayout.kernel.errors import Conflict, Invalid
-from masspayout.service.webhooks import sealing
+from masspayout.service import sealing
 from masspayout.service.webhooks.deliveries import signature
 from masspayout.settings import Settings
 from payouts import World

@@ -96,7 +96,8 @@ class _Page:
     async def _link(self, user: User) -> None:
         async with self._page_context.unit_of_work() as work:
             secret = await access.make_login_link(work, user)
-        base = str(self._page_context.request.base_url).rstrip("/")
+        settings = self._page_context.context.settings
+        base = settings.public_url or str(self._page_context.request.base_url).rstrip("/")
         show_secret(
             f"Sign-in link for {user.name}",
             f"{base}/sign-in/{secret}",

@@ -12,7 +12,13 @@ from masspayout.kernel.roles import Role
 
 
 class User(Base):
-    """A person. One without a password logs in by a login link or through the OpenID Connect provider."""
+    """A person. One without a password logs in by a login link or through the OpenID Connect provider.
+
+    Attributes:
+        role_withdrawn_at: Since when the provider names no role for the user, who may do nothing until it does.
+        confirmed_at: When the provider last confirmed the user.
+        person_id: The user whose second account this is: the two are one person.
+    """
 
     __tablename__ = "access_user"
     __table_args__ = (
@@ -27,6 +33,9 @@ class User(Base):
     disabled: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
     oidc_issuer: Mapped[str | None]
     oidc_subject: Mapped[str | None]
+    role_withdrawn_at: Mapped[datetime | None]
+    confirmed_at: Mapped[datetime | None]
+    person_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("access_user.id"))
 
 
 class ApiToken(Base):
@@ -51,12 +60,20 @@ class ApiToken(Base):
 
 
 class LoginSession(Base):
-    """A browser that is logged in, until it logs out or the session expires."""
+    """A browser that is logged in, until it logs out or the session expires.
+
+    Attributes:
+        provider_session: The provider's id of its own session, by which it ends ours.
+        sealed_grant: The provider's refresh token and identity token, encrypted.
+        confirm_by: When the provider must have confirmed the user again; None: it need not.
+        confirming_until: Until when a process is asking it.
+    """
 
     __tablename__ = "login_session"
     __table_args__ = (
         UniqueConstraint("prefix", name="idx_login_session_prefix"),
         Index("idx_login_session_user", "user_id"),
+        Index("idx_login_session_provider", "provider_session"),
     )
 
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("access_user.id"))
@@ -65,6 +82,10 @@ class LoginSession(Base):
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     source_address: Mapped[str | None]
+    provider_session: Mapped[str | None]
+    sealed_grant: Mapped[str | None]
+    confirm_by: Mapped[datetime | None]
+    confirming_until: Mapped[datetime | None]
 
     user: Mapped[User] = relationship(lazy="raise")
 

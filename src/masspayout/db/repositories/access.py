@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy.orm import aliased, contains_eager, joinedload
 
 from masspayout.db.entities import ApiToken, LoginLink, LoginSession, LoginThrottle, User
 from masspayout.db.repositories import references
@@ -36,6 +36,37 @@ _USE_LINK = text("""
 """).bindparams(bindparam("now", type_=UtcTimestamp))
 
 
+_SET_PERSON = text("""
+    UPDATE access_user SET person_id = :user_id, updated_at = now() WHERE id = :second_id OR person_id = :second_id
+""")
+# Of what two accounts of one person approved, one approval is left; and who created a payout approves it no more.
+_MAKE_ONE_PERSON = tuple(
+    map(
+        text,
+        (
+            """DELETE FROM approval AS a USING approval AS b
+                WHERE a.distribution_id = b.distribution_id AND a.person = :second AND b.person = :person""",
+            "UPDATE approval SET person = :person, updated_at = now() WHERE person = :second",
+            """UPDATE distribution SET created_by = :person, updated_at = now()
+                WHERE created_by = :second AND status NOT IN ('COMPLETED', 'CANCELLED')""",
+            "UPDATE series SET created_by = :person, updated_at = now() WHERE created_by = :second",
+            """UPDATE payer_entry SET answered_by = :person, updated_at = now()
+                WHERE answered_by = :second AND answer IS NULL""",
+        ),
+    )
+)
+
+# A session that its provider has to confirm soon is asked about by one process, which may die meanwhile.
+_CLAIM_TO_CONFIRM = text("""
+    UPDATE login_session SET confirming_until = :now + make_interval(secs => :claim_seconds), updated_at = now()
+     WHERE id IN (SELECT id FROM login_session
+                   WHERE ended_at IS NULL AND expires_at > :now AND sealed_grant IS NOT NULL
+                     AND confirm_by <= :soon AND (confirming_until IS NULL OR confirming_until <= :now)
+                   ORDER BY confirm_by LIMIT 1 FOR UPDATE SKIP LOCKED)
+    RETURNING id, user_id, sealed_grant
+""").bindparams(bindparam("now", type_=UtcTimestamp), bindparam("soon", type_=UtcTimestamp))
+
+
 class Users(Repository[User]):
     """The users."""
 
@@ -52,15 +83,32 @@ class Users(Repository[User]):
         return await self.session.scalar(select(User).where(User.oidc_issuer == issuer, User.oidc_subject == subject))
 
     async def add(self, user: User) -> User | None:
-        """Write a new user; nothing when the name is taken."""
-        columns = ("name", "password_hash", "role", "oidc_issuer", "oidc_subject")
+        """Write a new user; nothing when the name, or the provider's subject, is taken."""
+        columns = ("name", "password_hash", "role", "oidc_issuer", "oidc_subject", "confirmed_at")
         statement = (
             insert(User)
-            .values(id=uuid7(), **{column: getattr(user, column) for column in columns})
-            .on_conflict_do_nothing(index_elements=[User.name])
+            .values(id=user.id or uuid7(), **{column: getattr(user, column) for column in columns})
+            .on_conflict_do_nothing()
             .returning(User)
         )
         return (await self.session.scalars(statement)).one_or_none()
+
+    async def rename(self, user_id: uuid.UUID, name: str) -> bool:
+        """Give a user another name. False when it is taken."""
+        is_free = ~exists().where(aliased(User).name == name)
+        return await self._changed(update(User).where(User.id == user_id, is_free).values(name=name)) == 1
+
+    async def confirm(self, user_id: uuid.UUID, now: datetime) -> None:
+        """Store that the provider has just confirmed a user, with a role."""
+        await self.session.execute(update(User).where(User.id == user_id).values(confirmed_at=now))
+
+    async def make_one_person(self, user_id: uuid.UUID, second_id: uuid.UUID) -> None:
+        """Make a second account one person with a user: in what both did to payouts that are open, too."""
+        ids = {"user_id": user_id, "second_id": second_id}
+        await self.session.execute(_SET_PERSON, ids)
+        people = {"person": f"USER:{user_id}", "second": f"USER:{second_id}"}
+        for statement in _MAKE_ONE_PERSON:
+            await self.session.execute(statement, people)
 
     async def find_in_order(self) -> Sequence[User]:
         """Return all users, by name."""
@@ -136,17 +184,59 @@ class LoginSessions(Repository[LoginSession]):
         )
         return await self.session.scalar(query)
 
-    async def end(self, session_id: uuid.UUID, now: datetime) -> None:
-        """End a session."""
-        await self._end(LoginSession.id == session_id, now)
+    async def end(self, session_id: uuid.UUID, now: datetime) -> bool:
+        """End a session. False when it has ended already."""
+        return bool(await self._end(LoginSession.id == session_id, now))
 
     async def end_of_user(self, user_id: uuid.UUID, now: datetime) -> None:
         """End every session of a user."""
         await self._end(LoginSession.user_id == user_id, now)
 
-    async def _end(self, whose: ColumnElement[bool], now: datetime) -> None:
-        statement = update(LoginSession).where(whose, LoginSession.ended_at.is_(None)).values(ended_at=now)
-        await self.session.execute(statement)
+    async def end_of_provider(
+        self, issuer: str, subject: str | None, provider_session: str | None, now: datetime
+    ) -> Sequence[uuid.UUID]:
+        """End the sessions that a provider's session began, or else all of its subject.
+
+        A session whose beginning at the provider is not known counts as begun by any of the subject's. Return the users
+        whose sessions ended, one for each session.
+        """
+        theirs = select(User.id).where(User.oidc_issuer == issuer)
+        if subject is not None:
+            theirs = theirs.where(User.oidc_subject == subject)
+        whose: ColumnElement[bool] = LoginSession.user_id.in_(theirs)
+        if provider_session is not None:
+            began: ColumnElement[bool] = LoginSession.provider_session == provider_session
+            if subject is not None:
+                began = or_(began, LoginSession.provider_session.is_(None) & LoginSession.confirm_by.is_not(None))
+            whose = and_(whose, began)
+        return await self._end(whose, now)
+
+    async def claim_to_confirm(
+        self, now: datetime, soon: datetime, *, claim_seconds: int
+    ) -> tuple[uuid.UUID, uuid.UUID, str] | None:
+        """Claim a session that its provider has to confirm soon: its id, the user's id and the sealed grant."""
+        parameters = {"now": now, "soon": soon, "claim_seconds": claim_seconds}
+        row = (await self.session.execute(_CLAIM_TO_CONFIRM, parameters)).one_or_none()
+        return None if row is None else (row[0], row[1], row[2])
+
+    async def keep_grant(self, session_id: uuid.UUID, sealed_grant: str | None) -> None:
+        """Store the provider's latest tokens of a session that is open."""
+        statement = update(LoginSession).where(LoginSession.id == session_id, LoginSession.ended_at.is_(None))
+        await self.session.execute(statement.values(sealed_grant=sealed_grant))
+
+    async def confirm(self, session_id: uuid.UUID, confirm_by: datetime) -> bool:
+        """Store that the provider confirmed a session, and until when. False when the session ended meanwhile."""
+        statement = update(LoginSession).where(LoginSession.id == session_id, LoginSession.ended_at.is_(None))
+        return await self._changed(statement.values(confirm_by=confirm_by, confirming_until=None)) == 1
+
+    async def _end(self, whose: ColumnElement[bool], now: datetime) -> Sequence[uuid.UUID]:
+        statement = (
+            update(LoginSession)
+            .where(whose, LoginSession.ended_at.is_(None))
+            .values(ended_at=now, sealed_grant=None)
+            .returning(LoginSession.user_id)
+        )
+        return (await self.session.scalars(statement)).all()
 
 
 class LoginLinks(Repository[LoginLink]):

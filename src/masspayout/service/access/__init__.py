@@ -4,15 +4,25 @@ Each of them leads to an ``Identity`` with a role; ``masspayout.kernel.roles`` h
 are shown once, when they are created; the database keeps digests.
 """
 
-from masspayout.service.access.cookies import SESSION_COOKIE, session_cookie
+from masspayout.service.access.cookies import SESSION_COOKIE, local_path, session_cookie
 from masspayout.service.access.identities import Identity
-from masspayout.service.access.sessions import find_session, log_in, log_in_by_link, log_out, make_login_link
+from masspayout.service.access.sessions import (
+    find_session,
+    has_to_be_confirmed,
+    log_in,
+    log_in_by_link,
+    log_out,
+    log_out_of_provider,
+    make_login_link,
+)
 from masspayout.service.access.tokens import authenticate_token, create_token, find_token, revoke_token
 from masspayout.service.access.users import (
     add_user,
     can_anybody_come_in,
+    connect,
     find_user,
     local_admin,
+    rename,
     set_disabled,
     set_password,
     set_role,
@@ -24,15 +34,20 @@ __all__ = [
     "add_user",
     "authenticate_token",
     "can_anybody_come_in",
+    "connect",
     "create_token",
     "find_session",
     "find_token",
     "find_user",
+    "has_to_be_confirmed",
     "local_admin",
+    "local_path",
     "log_in",
     "log_in_by_link",
     "log_out",
+    "log_out_of_provider",
     "make_login_link",
+    "rename",
     "revoke_token",
     "session_cookie",
     "set_disabled",

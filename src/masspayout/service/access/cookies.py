@@ -1,4 +1,4 @@
-"""The cookie of a browser's session: its name, and the requests that it is sent with."""
+"""Cookies of a browser's session, the requests that it is sent with, and the paths that a sign-in may lead to."""
 
 from typing import Literal, TypedDict
 
@@ -33,3 +33,12 @@ def session_cookie(settings: Settings, text: str, *, is_https: bool) -> CookieTo
         "samesite": "lax",
         "secure": is_https,
     }
+
+
+def local_path(path: str) -> str:
+    """Return a path of ours: a text that somebody put into an address must not lead anywhere else.
+
+    Browsers take a backslash for a slash and leave tabs and line ends out.
+    """
+    leads_away = not path.startswith("/") or path.startswith("//") or "\\" in path or not path.isprintable()
+    return "/" if leads_away else path

@@ -21,7 +21,7 @@ class Identity:
         role: The role, which has the permissions.
         credential_id: The id of the session or the token that was presented.
         expires_at: The end of that session or token.
-        owner_id: For a token, the id of its user.
+        owner_id: For a token, the id of its user; for the second account of a person, the id of the first.
     """
 
     kind: ActorKind
@@ -34,16 +34,20 @@ class Identity:
 
     @classmethod
     def of_token(cls, token: ApiToken) -> "Identity":
-        """Return the identity of a token."""
-        return cls(
-            ActorKind.TOKEN, token.id, token.name, token.role, token.id, token.expires_at, owner_id=token.owner_id
-        )
+        """Return the identity of a token, which may do no more than its user may do now."""
+        role, owner_id = token.role, token.owner_id
+        if token.owner is not None:
+            role = min(role, token.owner.role, key=list(Role).index)
+            owner_id = token.owner.person_id or owner_id
+        return cls(ActorKind.TOKEN, token.id, token.name, role, token.id, token.expires_at, owner_id=owner_id)
 
     @classmethod
     def of_session(cls, session: LoginSession) -> "Identity":
         """Return the identity of a session's user."""
         user = session.user
-        return cls(ActorKind.USER, user.id, user.name, user.role, session.id, session.expires_at)
+        return cls(
+            ActorKind.USER, user.id, user.name, user.role, session.id, session.expires_at, owner_id=user.person_id
+        )
 
     @property
     def user_id(self) -> uuid.UUID | None:

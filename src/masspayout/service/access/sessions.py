@@ -1,6 +1,8 @@
 """Sessions of browsers: begun with a password or a login link, found by a cookie, ended by logging out."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from masspayout import audit
 from masspayout.db.entities import LoginLink, LoginSession, User
@@ -13,9 +15,39 @@ from masspayout.service.access.identities import Identity
 from masspayout.service.access.passwords import verify_password
 from masspayout.service.access.secrets import SecretKind, matches, new_secret, prefix_of
 from masspayout.service.access.throttling import LoginAttempt
+from masspayout.service.access.users import compared_name
 from masspayout.settings import Settings
 
 _LINK_LIFE = timedelta(minutes=15)
+
+
+class ConfirmationNeeded(NotAuthenticated):
+    """The session goes on once the provider has confirmed the user again."""
+
+
+class WayIn(StrEnum):
+    """The way in which a user proved their identity, as the audit trail names it."""
+
+    PASSWORD = "password"  # noqa: S105 - a way to sign in, no secret
+    LINK = "sign-in link"
+    PROVIDER = "OpenID Connect"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderLogin:
+    """The provider's part of a session.
+
+    Attributes:
+        provider_session: The provider's id of its own session.
+        sealed_grant: The provider's tokens, encrypted.
+        is_renewable: They have one to ask for the user again with.
+        confirm_by: When the provider has to have confirmed the user again.
+    """
+
+    provider_session: str | None
+    sealed_grant: str | None
+    is_renewable: bool
+    confirm_by: datetime
 
 
 async def log_in(
@@ -27,16 +59,17 @@ async def log_in(
         NotAuthenticated: There is no such user, or the password is wrong; the message is the same for both.
         TooManyRequests: There were too many failures for this name, or from this address.
     """
-    attempt = LoginAttempt(database, name.strip().lower(), source_address)
+    name = compared_name(name)
+    attempt = LoginAttempt(database, name, source_address)
     await attempt.begin()
     async with database.unit_of_work() as work:
-        user = await work.users.find_by_name(name.strip().lower())
+        user = await work.users.find_by_name(name)
     is_right = await verify_password(password, None if user is None else user.password_hash)
-    if user is None or not is_right or user.disabled:
+    if user is None or not is_right or user.disabled or user.role_withdrawn_at is not None:
         raise NotAuthenticated("The name or the password is wrong.", "Try again, or ask an admin for a new password.")
     await attempt.succeed()
     async with database.unit_of_work() as work:
-        return await begin_session(work, settings, user, source_address)
+        return await begin_session(work, settings, user, source_address, WayIn.PASSWORD)
 
 
 async def make_login_link(work: UnitOfWork, user: User) -> str:
@@ -66,29 +99,40 @@ async def log_in_by_link(
         if link is None or not matches(text, link.digest) or not await work.login_links.use(link.id, now):
             raise _stale_link()
         user = await work.users.get(link.user_id)
-        if user.disabled:
+        if user.disabled or user.role_withdrawn_at is not None:
             raise _stale_link()
-        return await begin_session(work, settings, user, source_address)
+        return await begin_session(work, settings, user, source_address, WayIn.LINK)
 
 
 async def begin_session(
-    work: UnitOfWork, settings: Settings, user: User, source_address: str | None
+    work: UnitOfWork,
+    settings: Settings,
+    user: User,
+    source_address: str | None,
+    way_in: WayIn,
+    provider: ProviderLogin | None = None,
 ) -> tuple[Identity, str]:
     """Begin a session of an authenticated user. Return the identity, and the text of the cookie."""
     secret = new_secret(SecretKind.SESSION)
+    expires_at = datetime.now(UTC) + timedelta(hours=settings.session_hours)
     login = LoginSession(
         user_id=user.id,
         user=user,
         prefix=secret.prefix,
         digest=secret.digest,
-        expires_at=datetime.now(UTC) + timedelta(hours=settings.session_hours),
+        expires_at=expires_at,
         source_address=source_address,
     )
+    if provider is not None:
+        login.provider_session, login.sealed_grant = provider.provider_session, provider.sealed_grant
+        login.confirm_by = provider.confirm_by
+        # Nobody asks for a user whom there is no way to ask for.
+        login.confirming_until = None if provider.is_renewable else expires_at
     work.add(user)
     await work.login_sessions.save(login)
     identity = Identity.of_session(login)
     with acting_as(identity.actor(source_address)):
-        audit.record(work, "user.logged_in", user.id)
+        audit.record(work, "user.logged_in", user.id, after={"way_in": way_in})
     return identity, secret.text
 
 
@@ -105,8 +149,11 @@ async def find_session(database: Database, text: str) -> Identity:
             login = await work.login_sessions.find_by_prefix(prefix)
     if login is None or not matches(text, login.digest):
         raise NotAuthenticated("You are not signed in.", "Sign in.")
-    if login.ended_at is not None or login.expires_at <= datetime.now(UTC) or login.user.disabled:
+    now, user = datetime.now(UTC), login.user
+    if login.ended_at is not None or login.expires_at <= now or user.disabled or user.role_withdrawn_at is not None:
         raise NotAuthenticated("Your session has expired.", "Sign in again.")
+    if login.confirm_by is not None and login.confirm_by <= now:
+        raise ConfirmationNeeded("The provider has to confirm who you are again.", "Sign in again.")
     return Identity.of_session(login)
 
 
@@ -114,6 +161,34 @@ async def log_out(database: Database, identity: Identity) -> None:
     """End the session of an identity."""
     async with database.unit_of_work() as work:
         await work.login_sessions.end(identity.credential_id, datetime.now(UTC))
+
+
+async def log_out_of_provider(database: Database, text: str) -> tuple[bool, str | None]:
+    """End the session in a cookie, whether or not its provider has confirmed it.
+
+    Return whether an OpenID Connect provider began it, and the provider's tokens, encrypted.
+    """
+    prefix = prefix_of(text, SecretKind.SESSION)
+    if prefix is None:
+        return False, None
+    async with database.unit_of_work() as work:
+        login = await work.login_sessions.find_by_prefix(prefix)
+        if login is None or not matches(text, login.digest):
+            return False, None
+        sealed_grant = login.sealed_grant
+        await work.login_sessions.end(login.id, datetime.now(UTC))
+        return login.confirm_by is not None, sealed_grant
+
+
+async def has_to_be_confirmed(database: Database, text: str) -> bool:
+    """Return True if the session in a cookie goes on once its provider has confirmed the user again."""
+    try:
+        await find_session(database, text)
+    except ConfirmationNeeded:
+        return True
+    except NotAuthenticated:
+        pass
+    return False
 
 
 def _stale_link() -> NotAuthenticated:

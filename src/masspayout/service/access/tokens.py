@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 from masspayout import audit
-from masspayout.db.entities import ApiToken
+from masspayout.db.entities import ApiToken, User
 from masspayout.db.session import Database
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import Conflict, Invalid, NotAuthenticated
@@ -83,11 +83,17 @@ async def revoke_token(work: UnitOfWork, token: ApiToken) -> None:
     audit.record(work, "token.revoked", token.id, before={"name": token.name, "prefix": token.prefix})
 
 
-async def authenticate_token(database: Database, text: str) -> Identity:
+async def authenticate_token(database: Database, text: str, *, confirmed_for: timedelta = _LONGEST_LIFE) -> Identity:
     """Return the identity of a token.
 
+    Args:
+        database: The database of the tokens.
+        text: The token.
+        confirmed_for: How long it counts that an OpenID Connect provider confirmed the token's user.
+
     Raises:
-        NotAuthenticated: The text is no token, or the token is revoked or has expired, or its user is disabled.
+        NotAuthenticated: The text is no token, or the token is revoked or has expired; or its user is disabled, has no
+            role at the provider any more, or has not been confirmed by it for too long.
     """
     prefix = prefix_of(text, SecretKind.TOKEN)
     if prefix is None:
@@ -101,9 +107,27 @@ async def authenticate_token(database: Database, text: str) -> Identity:
         raise NotAuthenticated("This API token was revoked.", "Have an admin create a new one.")
     if token.expires_at is not None and token.expires_at <= now:
         raise NotAuthenticated("This API token has expired.", "Have an admin create a new one.")
-    if token.owner is not None and token.owner.disabled:
-        raise NotAuthenticated("The user whom this API token belongs to is disabled.", "Ask an admin.")
+    if token.owner is not None:
+        _require_present(token.owner, now, confirmed_for)
     if token.last_used_at is None or now - token.last_used_at >= _LAST_USED_PRECISION:
         async with database.single_statement() as work:
             await work.api_tokens.note_use(token.id, now)
     return Identity.of_token(token)
+
+
+def _require_present(owner: User, now: datetime, confirmed_for: timedelta) -> None:
+    """Refuse the token of a user who left."""
+    if owner.disabled:
+        raise NotAuthenticated("The user whom this API token belongs to is disabled.", "Ask an admin.")
+    if owner.role_withdrawn_at is not None:
+        raise NotAuthenticated(
+            "The user whom this API token belongs to has no role at the provider any more.", "Ask an admin."
+        )
+    if owner.oidc_subject is None or owner.confirmed_at is None:
+        return
+    if owner.confirmed_at + confirmed_for <= now:
+        raise NotAuthenticated(
+            f"The provider last confirmed {owner.name!r}, whom this API token belongs to, at "
+            f"{owner.confirmed_at:%Y-%m-%d %H:%M} UTC.",
+            "The user has to sign in through the provider; OIDC_TOKEN_DAYS says how often.",
+        )

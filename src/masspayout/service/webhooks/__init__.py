@@ -1,7 +1,6 @@
 """Webhooks: events of payouts, sent to other systems.
 
     targets      the subscribers and their event types
-    sealing      their secrets, encrypted in the database
     addresses    the addresses that they may have, checked again on every connection
     deliveries   events are sent, signed, until a target accepts them or they are given up
 

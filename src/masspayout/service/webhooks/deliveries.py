@@ -24,8 +24,8 @@ from masspayout.db.entities import DeliveryStatus, Webhook, WebhookDelivery, Web
 from masspayout.db.session import Database
 from masspayout.kernel.errors import MassPayoutError
 from masspayout.kernel.json_forms import json_form
+from masspayout.service.sealing import unseal
 from masspayout.service.webhooks.addresses import ForbiddenAddressError, check_url, connection_pool
-from masspayout.service.webhooks.sealing import unseal
 from masspayout.service.webhooks.targets import SECRET_PREFIX
 from masspayout.settings import Settings
 

@@ -12,8 +12,8 @@ from masspayout.db.types import uuid7
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import Conflict, Invalid
 from masspayout.kernel.next_steps import Action
+from masspayout.service.sealing import seal
 from masspayout.service.webhooks.addresses import check_target
-from masspayout.service.webhooks.sealing import seal
 from masspayout.settings import Settings
 
 EVENT_TYPES = (
