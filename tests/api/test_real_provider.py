@@ -32,7 +32,7 @@ async def browser(known: Service) -> AsyncIterator[Browser]:
 
 
 async def test_a_person_signs_in_and_goes_where_they_wanted(real_provider: RealProvider, browser: Browser) -> None:
-    real_provider.let_in("42", preferred_username="Anna", roles=["approver"])
+    real_provider.welcome("42", preferred_username="Anna", roles=["approver"])
     answer = await browser.sign_in("/sign-in/oidc?next=/payouts/7%3Ftab%3Dholders")
     assert (answer.status_code, answer.headers.get("location")) == (303, "/payouts/7?tab=holders"), answer.text
     identity = await browser.identity()

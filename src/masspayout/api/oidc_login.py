@@ -64,14 +64,19 @@ class OidcLogin:
     @asynccontextmanager
     async def confirming(self) -> AsyncIterator[None]:
         """Have the provider confirm open sessions in the background."""
-        confirmations = Confirmations(self._context.database, self._settings, self._provider)
-        task = asyncio.create_task(confirmations.run())
+        task = asyncio.create_task(self._confirm_again_and_again())
         try:
             yield
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+    async def _confirm_again_and_again(self) -> None:
+        confirmations = Confirmations(self._context.database, self._settings, self._provider)
+        while True:
+            await confirmations.confirm_due()
+            await asyncio.sleep(confirmations.pause_seconds)
 
     async def _begin(self, request: Request, next: str = "/") -> Response:  # noqa: A002 - its name in the address
         try:
@@ -153,7 +158,7 @@ class OidcLogin:
 
 
 def _failed(error: MassPayoutError, path: str) -> Response:
-    """Return the page that says why a sign-in failed, and log it: those who can mend it read logs."""
+    """Return the page that says why a sign-in failed, and log it: those who can fix it read logs."""
     _log.warning("a sign-in through the provider failed: %s %s", error.message, error.next_step)
     page = _ERROR_PAGE.format(
         message=escape(conceal(error.message)),

@@ -189,6 +189,10 @@ _TABLE: Mapping[str, _Command | _Group] = {
             "password": _Command(
                 "user", "Give a user another password, and end all sessions that began with the old one."
             ),
+            "rename": _Command("user", "Give a user another name. The audit trail keeps the names of its time."),
+            "connect": _Command(
+                "user", "Have a person of the OpenID Connect provider sign in as this user; of two users, one is left."
+            ),
             "link": _Command("user", "Print the path of a link that signs a user in once, within 15 minutes."),
         },
     ),

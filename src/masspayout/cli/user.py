@@ -12,6 +12,7 @@ from masspayout.db.entities import User
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.roles import Role
 from masspayout.service import access
+from masspayout.settings import load_settings
 
 app = typer.Typer()
 
@@ -90,6 +91,48 @@ def password(name: NameArgument, password_stdin: PasswordOption = False, as_json
 
 
 @app.command()
+def rename(
+    name: NameArgument,
+    new_name: Annotated[str, typer.Argument(metavar="NEW-NAME", help="The new name.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Give a user another name. The audit trail keeps the names of its time."""
+    user = _changed(name, lambda work, user: access.rename(work, user, new_name))
+    show_outcome(_fields(user), f"{name} is {user.name} now.", as_json=as_json)
+
+
+@app.command()
+def connect(
+    name: NameArgument,
+    subject: Annotated[
+        str | None, typer.Option(metavar="SUBJECT", help="The person's id at the provider: the claim sub.")
+    ] = None,
+    issuer: Annotated[
+        str | None, typer.Option(metavar="ISSUER", help="The provider; unless given, that of OIDC_ISSUER.")
+    ] = None,
+    other: Annotated[
+        str | None, typer.Option("--of", metavar="USER", help="Instead of a subject: the user who has it now.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Have a person of the OpenID Connect provider sign in as this user; of two users, one is left."""
+
+    async def work(work: UnitOfWork) -> tuple[User, User | None]:
+        user = await access.find_user(work, name)
+        wanted_issuer, wanted_subject = issuer or load_settings().oidc_issuer, subject
+        if other is not None:
+            holder = await access.find_user(work, other)
+            wanted_issuer, wanted_subject = holder.oidc_issuer, holder.oidc_subject
+        return user, await access.connect(work, user, wanted_issuer or "", wanted_subject or "")
+
+    user, former = in_transaction(work)
+    sentence = f"{user.name} signs in through {user.oidc_issuer}, as {user.oidc_subject}."
+    if former is not None:
+        sentence += f" {former.name} is deactivated, and counts as one person with {user.name}."
+    show_outcome(_fields(user), sentence, as_json=as_json)
+
+
+@app.command()
 def link(name: NameArgument, as_json: JsonOption = False) -> None:
     """Print the path of a link that signs a user in once, within 15 minutes."""
 
@@ -121,8 +164,10 @@ def _fields(user: User) -> dict[str, Any]:
     return {
         "id": user.id,
         "name": user.name,
-        "role": user.role,
+        "role": user.role if user.role_withdrawn_at is None else None,
         "logs_in_with": " or ".join(way for way, is_there in ways.items() if is_there) or "a link",
         "disabled": user.disabled,
+        "issuer": user.oidc_issuer,
+        "subject": user.oidc_subject,
         "created_at": user.created_at,
     }

@@ -28,7 +28,7 @@ class RealProvider:
     address: str
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def let_in(self, subject: str, **claims: Any) -> None:
+    def welcome(self, subject: str, **claims: Any) -> None:
         """Give a person these claims, and have them sign in when a browser comes next."""
         self.people[subject] = claims
         self._set(people=self.people, signedIn=subject)

@@ -12,7 +12,7 @@ from masspayout.dashboard.components.forms import ask, form_card
 from masspayout.dashboard.components.layout import card, facts, html, page_head
 from masspayout.dashboard.components.secrets import show_secret
 from masspayout.dashboard.formats import when, words
-from masspayout.dashboard.markup import h, join
+from masspayout.dashboard.markup import Html, h, join
 from masspayout.dashboard.page_context import PageContext
 from masspayout.dashboard.page_registry import PageRegistry
 from masspayout.db.entities import User
@@ -65,7 +65,7 @@ class _Page:
         is_self = user.id == self._page_context.identity.id
         with card():
             with ui.element("div").classes("between"):
-                state = chip("Deactivated", "bad") if user.disabled else chip(words(user.role), "plain")
+                state = _state(user)
                 html(join(h("h2", user.name, " ", state), h("p", "This is you.", class_="note") if is_self else None))
                 with ui.element("div").classes("row"):
                     self._button("Sign-in link", partial(self._link, user))
@@ -140,6 +140,12 @@ class _Page:
             await access.set_disabled(work, await work.users.get(user.id), disabled=not user.disabled)
         messages.notify(f"{user.name} is {'active again' if user.disabled else 'deactivated'}.")
         await self._refresh()
+
+
+def _state(user: User) -> Html:
+    if user.disabled:
+        return chip("Deactivated", "bad")
+    return chip("No role", "bad") if user.role_withdrawn_at else chip(words(user.role), "plain")
 
 
 def _ways(user: User) -> str:

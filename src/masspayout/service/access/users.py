@@ -123,7 +123,7 @@ async def set_disabled(work: UnitOfWork, user: User, *, disabled: bool) -> None:
 
 
 async def set_role(work: UnitOfWork, user: User, role: Role, *, way_in: str | None = None) -> None:
-    """Change a user's role, from the next request on.
+    """Change a user's role, from the next request on. A role that the provider has withdrawn is there again.
 
     Args:
         work: The caller's transaction.
@@ -131,9 +131,10 @@ async def set_role(work: UnitOfWork, user: User, role: Role, *, way_in: str | No
         role: The new role.
         way_in: The login that brought the role, if it was one.
     """
-    if user.role is not role:
-        _record_role(work, user, user.role, role, way_in)
-    user.role = role
+    before = None if user.role_withdrawn_at is not None else user.role
+    if before is not role:
+        _record_role(work, user, before, role, way_in)
+    user.role, user.role_withdrawn_at = role, None
     await work.users.save(user)
 
 
@@ -146,13 +147,6 @@ async def withdraw_role(work: UnitOfWork, user: User, *, way_in: str) -> None:
     user.role_withdrawn_at = now
     await work.users.save(user)
     await work.login_sessions.end_of_user(user.id, now)
-
-
-async def restore_role(work: UnitOfWork, user: User, role: Role, *, way_in: str) -> None:
-    """Give a user a role again, which the provider had withdrawn."""
-    _record_role(work, user, None, role, way_in)
-    user.role, user.role_withdrawn_at = role, None
-    await work.users.save(user)
 
 
 async def rename(work: UnitOfWork, user: User, name: str) -> None:
@@ -186,14 +180,13 @@ async def connect(work: UnitOfWork, user: User, issuer: str, subject: str) -> Us
         subject: The id that the provider has for the person.
 
     Raises:
-        Conflict: The user signs in as this subject already, or is connected to another one of the provider.
+        Invalid: Issuer or subject is missing.
+        Conflict: The user signs in as this subject already.
     """
-    if user.oidc_issuer == issuer:
-        raise Conflict(
-            f"The user {user.name!r} signs in through {issuer} already, as {user.oidc_subject!r}.",
-            "See: ",
-            Action.LIST_USERS,
-        )
+    if not issuer or not subject:
+        raise Invalid("The subject has to be named, and its issuer.", "The provider shows the subject as sub.")
+    if (user.oidc_issuer, user.oidc_subject) == (issuer, subject):
+        raise Conflict(f"The user {user.name!r} signs in as {subject!r} of {issuer} already.", "Nothing is to do.")
     former = await work.users.find_by_oidc(issuer, subject)
     if former is not None:
         former.oidc_issuer = former.oidc_subject = None

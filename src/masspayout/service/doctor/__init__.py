@@ -1,6 +1,6 @@
 """The doctor: named checks, each an invariant, run in order. Nothing is changed, and no check can stop the others."""
 
-from masspayout.service.doctor import clocks, control, database, ledger, payers, payouts, queries, replication, trail
+from masspayout.service.doctor import clocks, control, database, ledger, oidc, payers, payouts, queries, replication, trail
 from masspayout.service.doctor.examination import Check, Examination, Opening, Result, Status, run_checks
 from masspayout.service.doctor.readiness import Readiness, is_ready
 from masspayout.settings import Settings
@@ -35,6 +35,7 @@ CHECKS = (
     Check("database roles", trail.application_only_adds_to_the_trail, needs="tables"),
     Check("audit head", trail.head_goes_out, needs="tables"),
     Check("webhooks", control.webhooks_are_taken, needs="tables"),
+    Check("OpenID Connect", oidc.provider_lets_people_in),
     Check("clocks", clocks.clocks_agree, needs="database"),
     Check("ledger", ledger.ledger_answers, needs="tables"),
     Check("home ledger", ledger.payouts_are_bound_to_this_ledger, needs="ledger"),

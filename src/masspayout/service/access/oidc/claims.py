@@ -42,7 +42,12 @@ def are_groups_left_out(claims: Mapping[str, Any]) -> bool:
 
 
 def role_of(settings: Settings, claims: Mapping[str, Any]) -> Role | None:
-    """Return the greatest role that the claim names; None if it names none."""
+    """Return the greatest role that the claim names; None if it names none.
+
+    An address that the provider has not verified names none: people may write any address into their profiles.
+    """
+    if settings.oidc_role_claim == "email" and claims.get("email_verified") is not True:
+        return None
     named = claim_at(claims, settings.oidc_role_claim)
     # Some providers write roles as an object: its keys are the roles.
     values = list(named) if isinstance(named, list | Mapping) else [named]

@@ -6,7 +6,6 @@ when their time is over, and go on when it answers. A session without a refresh 
 then goes through the provider once more, which asks for nothing as long as its own session lasts.
 """
 
-import asyncio
 import logging
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -29,6 +28,7 @@ _CLAIM_SECONDS = 60
 # A session is confirmed when half of its time is over, so that the provider may be away for the other half.
 _PART = 2
 _LONGEST_PAUSE_SECONDS = 15.0
+_PAUSES = 10
 
 
 class Confirmations:
@@ -39,18 +39,20 @@ class Confirmations:
         self._settings = settings
         self._provider = provider
 
-    async def run(self) -> None:
-        """Confirm what is due, until cancelled."""
-        pause_seconds = min(_LONGEST_PAUSE_SECONDS, self._settings.oidc_recheck_seconds / 10)
-        while True:
-            try:
-                while await self.confirm_next():
-                    pass
-            except MassPayoutError as error:
-                _log.warning("sessions could not be confirmed: %s", error)
-            except Exception:  # noqa: BLE001 - and logged: it ends the confirmations of no other session
-                _log.exception("sessions could not be confirmed")
-            await asyncio.sleep(pause_seconds)
+    @property
+    def pause_seconds(self) -> float:
+        """The time after which to look again for sessions to confirm."""
+        return min(_LONGEST_PAUSE_SECONDS, self._settings.oidc_recheck_seconds / _PAUSES)
+
+    async def confirm_due(self) -> None:
+        """Confirm the sessions with less than half of their time left. What goes wrong is logged."""
+        try:
+            while await self.confirm_next():
+                pass
+        except MassPayoutError as error:
+            _log.warning("sessions could not be confirmed: %s", error)
+        except Exception:  # noqa: BLE001 - and logged: the next round is its retry
+            _log.exception("sessions could not be confirmed")
 
     async def confirm_next(self) -> bool:
         """Confirm the session whose time is over first, of those with less than half of it left.

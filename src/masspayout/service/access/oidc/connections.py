@@ -226,15 +226,15 @@ def _refusal(answer: Any, status: int) -> ProviderRefused:
     code = _text(answer.get("error")) if isinstance(answer, dict) else None
     description = _text(answer.get("error_description")) if isinstance(answer, dict) else None
     code = code or ("invalid_client" if status in (401, 403) else f"status {status}")
-    told = code if description is None else f"{code}: {description.rstrip('.')}"
-    told = told[:_LONGEST_REASON]
+    reason = code if description is None else f"{code}: {description.rstrip('.')}"
+    reason = reason[:_LONGEST_REASON]
     if code in _WRONG_CLIENT:
         return ProviderRefused(
             code,
-            f"The provider does not accept this service as its client: {told}.",
+            f"The provider does not accept this service as its client: {reason}.",
             "Compare OIDC_CLIENT_ID and OIDC_CLIENT_SECRET with what the provider shows; secrets may also expire.",
         )
-    return ProviderRefused(code, f"The provider refused the sign-in: {told}.", "Start the sign-in again.")
+    return ProviderRefused(code, f"The provider refused the sign-in: {reason}.", "Start the sign-in again.")
 
 
 def _text(value: Any) -> str | None:

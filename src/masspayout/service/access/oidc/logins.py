@@ -143,8 +143,8 @@ class OpenIdProvider:
         """
         begun = _read_begun(brought_back, answer.get("state", ""))
         if "error" in answer:
-            told = f"{answer['error']}: {answer.get('error_description', '')}".rstrip(": .")[:300]
-            raise NotAuthenticated(f"The provider refused the sign-in: {told}.", "Ask who runs the provider.")
+            reason = f"{answer['error']}: {answer.get('error_description', '')}".rstrip(": .")[:300]
+            raise NotAuthenticated(f"The provider refused the sign-in: {reason}.", "Ask who runs the provider.")
         tokens = await self.connection.exchange(answer.get("code", ""), begun.verifier, redirect_address)
         claims = await self.claims_of(tokens)
         if not _is_same(str(claims.get("nonce")), begun.nonce):
@@ -271,7 +271,7 @@ def callback_address(settings: Settings, base: str, path: str) -> str:
     """Return the address of one of our paths for the provider to send browsers to.
 
     Args:
-        settings: Whether there is a public address.
+        settings: They may name the public address.
         base: The address that the request came to, by what the browser says. Anybody could have written it, so it
             counts only where it leads to the browser's own machine.
         path: The path.

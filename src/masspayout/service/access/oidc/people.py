@@ -15,7 +15,7 @@ from masspayout.kernel.errors import Conflict, Forbidden, Invalid
 from masspayout.kernel.next_steps import Action
 from masspayout.kernel.roles import Role
 from masspayout.service.access.sessions import WayIn
-from masspayout.service.access.users import person_name, restore_role, set_role, withdraw_role
+from masspayout.service.access.users import person_name, set_role, withdraw_role
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,7 @@ async def follow_provider(
         if role is None:
             await withdraw_role(work, user, way_in=WayIn.PROVIDER)
             return user
-        if user.role_withdrawn_at is not None:
-            await restore_role(work, user, role, way_in=WayIn.PROVIDER)
-        elif user.role is not role:
+        if user.role_withdrawn_at is not None or user.role is not role:
             await set_role(work, user, role, way_in=WayIn.PROVIDER)
     await work.users.confirm(user.id, datetime.now(UTC))
     return user

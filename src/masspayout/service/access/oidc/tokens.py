@@ -79,7 +79,7 @@ def require_for_us(claims: Mapping[str, Any], *, issuer: str, client_id: str, wi
     Args:
         claims: Its claims.
         issuer: The provider.
-        client_id: What the provider knows us by.
+        client_id: Our id at the provider.
         with_end: The token has to say when it expires.
 
     Raises:
