@@ -55,6 +55,8 @@ const provider = new Provider(issuer, {
   findAccount: async (_, id) => (state.people[id] ? { accountId: id, claims: async () => ({ sub: id, ...state.people[id] }) } : undefined),
   issueRefreshToken: async (_, client) => client.grantTypeAllowed('refresh_token'),
   rotateRefreshToken: true,
+  // It would not speak with a service on this machine otherwise: that is how providers guard themselves.
+  fetch: (url, options) => globalThis.fetch(url, { ...options, dispatcher: undefined }),
   interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
   features: {
     devInteractions: { enabled: false },
