@@ -1,13 +1,16 @@
 """A real server on a real socket, in front of a fresh database with a small world to pay in."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import URL
 
 from databases import fresh_database
 from http_service import Service, running
+from lying_provider import LyingProvider, lying_provider
 from masspayout.db.session import Database
 from masspayout.kernel.roles import Role
 from masspayout.settings import Settings
@@ -47,3 +50,31 @@ async def world(service: Service) -> World:
 def admin(service: Service) -> httpx.AsyncClient:
     """A client that may do everything."""
     return service.client(Role.ADMIN)
+
+
+@pytest.fixture
+async def provider(settings: Settings) -> AsyncIterator[LyingProvider]:
+    async with lying_provider(settings) as provider:
+        yield provider
+
+
+@pytest.fixture
+def more_settings() -> dict[str, Any]:
+    """Settings that a test has beside those of the provider."""
+    return {}
+
+
+@pytest.fixture
+async def with_provider(
+    database: Database, settings: Settings, provider: LyingProvider, more_settings: dict[str, Any]
+) -> AsyncIterator[Service]:
+    """The service of a database of its own, which knows the provider."""
+    oidc: dict[str, Any] = {
+        "oidc_issuer": provider.address,
+        "oidc_client_id": "masspayout",
+        "oidc_client_secret": SecretStr("secret"),
+    }
+    runtime = make_runtime(database, settings.model_copy(update=oidc | more_settings))
+    async with running(runtime) as service:
+        yield service
+    await runtime.ledger.close()

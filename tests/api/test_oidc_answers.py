@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -11,61 +11,14 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from http_service import Service, running
-from lying_provider import LyingProvider, lying_provider, new_key
-from masspayout.db.session import Database
+from http_service import Service
+from lying_provider import LyingProvider, new_key
+from masspayout.kernel.errors import NotAuthenticated
 from masspayout.kernel.roles import Role
 from masspayout.service import access
-from masspayout.settings import Settings
-from payouts import make_runtime
+from oidc_logins import identity_of, sign_in
 
 PASSWORD = "correct horse battery staple"
-
-
-@pytest.fixture
-async def provider(settings: Settings) -> AsyncIterator[LyingProvider]:
-    async with lying_provider(settings) as provider:
-        yield provider
-
-
-@pytest.fixture
-def more_settings() -> dict[str, Any]:
-    """Settings that a test has beside those of the provider."""
-    return {}
-
-
-@pytest.fixture
-async def with_provider(
-    database: Database, settings: Settings, provider: LyingProvider, more_settings: dict[str, Any]
-) -> AsyncIterator[Service]:
-    """The service of a database of its own, which knows the provider."""
-    oidc: dict[str, Any] = {
-        "oidc_issuer": provider.address,
-        "oidc_client_id": "masspayout",
-        "oidc_client_secret": SecretStr("secret"),
-    }
-    runtime = make_runtime(database, settings.model_copy(update=oidc | more_settings))
-    async with running(runtime) as service:
-        yield service
-    await runtime.ledger.close()
-
-
-async def sign_in(service: Service, path: str = "/sign-in/oidc") -> httpx.Response:
-    """Sign in through the provider, as a browser does, and return how the service ended it."""
-    async with httpx.AsyncClient(base_url=service.address, timeout=60) as browser:
-        begun = await browser.get(path)
-        assert begun.status_code == 303, begun.text
-        answer = await browser.get(begun.headers["location"])
-        return await browser.get(answer.headers["location"])
-
-
-def cookie_of(answer: httpx.Response) -> str:
-    assert answer.status_code == 303, answer.text
-    return answer.cookies["masspayout_session"]
-
-
-async def identity_of(service: Service, answer: httpx.Response) -> access.Identity:
-    return await access.find_session(service.runtime.database, cookie_of(answer))
 
 
 async def test_the_provider_says_who_somebody_is_and_what_for(with_provider: Service, provider: LyingProvider) -> None:
@@ -326,3 +279,28 @@ async def test_roles_are_found_where_providers_write_them(
 ) -> None:
     provider.claims |= claims | {"roles": None}
     assert (await identity_of(with_provider, await sign_in(with_provider))).role is role
+
+
+@pytest.mark.parametrize("more_settings", [{"oidc_recheck_seconds": 1}])
+async def test_an_open_session_follows_the_provider_by_itself(with_provider: Service, provider: LyingProvider) -> None:
+    provider.refresh_token = "again"
+    answer = await sign_in(with_provider)
+    provider.claims["roles"] = ["viewer"]
+    await until(lambda: role_now(with_provider, answer), Role.VIEWER)
+    provider.refresh_token = "of somebody else"
+    await until(lambda: role_now(with_provider, answer), None)
+
+
+async def role_now(service: Service, answer: httpx.Response) -> Role | None:
+    try:
+        return (await identity_of(service, answer)).role
+    except NotAuthenticated:
+        return None
+
+
+async def until(find: Callable[[], Awaitable[Role | None]], expected: Role | None) -> None:
+    """Wait until something is so; a test that waits for ever is ended by its own limit."""
+    found: object = find
+    while found is not expected:
+        found = await find()
+        await asyncio.sleep(0.05)

@@ -31,12 +31,6 @@ def real_provider() -> Iterator[RealProvider]:
 
 
 @pytest.fixture
-def more_settings() -> dict[str, Any]:
-    """Settings that a test has beside those of the provider."""
-    return {}
-
-
-@pytest.fixture
 async def known(
     database: Database, settings: Settings, real_provider: RealProvider, more_settings: dict[str, Any]
 ) -> AsyncIterator[Service]:

@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import httpx
@@ -80,6 +81,16 @@ async def test_who_is_kept_out_is_out_at_once(service: Service, sign_in: Open) -
     async with service.runtime.database.unit_of_work() as session:
         await access.set_disabled(session, await access.find_user(session, "oscar"), disabled=False)
     assert await service.world.find_status(planned.id) is DistributionStatus.PENDING
+
+
+async def test_who_is_out_does_not_read_on(service: Service, sign_in: Open) -> None:
+    page = await sign_in("oscar", "/payouts/upcoming")
+    await expect(page.locator("main h1")).to_be_visible()
+    async with service.runtime.database.unit_of_work() as session:
+        user = await access.find_user(session, "oscar")
+        await session.login_sessions.end_of_user(user.id, datetime.now(UTC))
+    # Nothing is pressed: the page asks by itself when it is brought up to date.
+    await page.wait_for_url("**/sign-in?next=%2Fpayouts%2Fupcoming")
 
 
 async def test_whoever_planned_it_cannot_approve_of_it(service: Service, sign_in: Open) -> None:

@@ -76,3 +76,21 @@ async def service_with(
         provider.register(service.address)
         yield service
     await runtime.ledger.close()
+
+
+async def sign_in(service: Service, path: str = "/sign-in/oidc") -> httpx.Response:
+    """Sign in through a provider without pages, as a browser does, and return how the service ended it."""
+    async with httpx.AsyncClient(base_url=service.address, timeout=60) as browser:
+        begun = await browser.get(path)
+        assert begun.status_code == 303, begun.text
+        answer = await browser.get(begun.headers["location"])
+        return await browser.get(answer.headers["location"])
+
+
+def cookie_of(answer: httpx.Response) -> str:
+    assert answer.status_code == 303, answer.text
+    return answer.cookies["masspayout_session"]
+
+
+async def identity_of(service: Service, answer: httpx.Response) -> Identity:
+    return await find_session(service.runtime.database, cookie_of(answer))

@@ -96,7 +96,7 @@ class PageContext:
     def _sign_in_path(self) -> str:
         """The page that signs the reader in and leads back here."""
         url = self.request.url
-        return f"/sign-in?next={quote(url.path + (f'?{url.query}' if url.query else ''))}"
+        return f"/sign-in?next={quote(url.path + (f'?{url.query}' if url.query else ''), safe='')}"
 
     def every(self, seconds: float, refresh: Callable[[], Awaitable[Any]]) -> ui.timer:
         """Bring a part of the page up to date again and again, while the page is open."""

@@ -10,10 +10,10 @@ from masspayout.settings import Settings
 from masspayout.settings.oidc import is_loopback
 
 if TYPE_CHECKING:
-    from masspayout.service.access.oidc import connections
+    from masspayout.service.access import oidc
 else:
     # It takes long to load, and most installations have no provider.
-    connections = deferred("masspayout.service.access.oidc.connections")
+    oidc = deferred("masspayout.service.access.oidc")
 
 _CALLBACK = "/sign-in/oidc/callback"
 _THEN = "Then: "
@@ -24,7 +24,7 @@ async def provider_lets_people_in(examination: Examination) -> str:
     settings = examination.settings
     if settings.oidc_issuer is None:
         return "No provider is set."
-    connection = connections.Connection(settings)
+    connection = oidc.Connection(settings)
     try:
         description = await connection.describe()
         keys = await connection.keys()
@@ -47,11 +47,11 @@ async def provider_lets_people_in(examination: Examination) -> str:
     )
 
 
-async def _require_client(connection: "connections.Connection", redirect_address: str) -> None:
+async def _require_client(connection: "oidc.Connection", redirect_address: str) -> None:
     """Ask for tokens with a code that cannot be right: the answer shows whether the client is."""
     try:
         await connection.exchange("masspayout-doctor", "masspayout-doctor" * 3, redirect_address)
-    except connections.ProviderRefused as error:
+    except oidc.ProviderRefused as error:
         if error.is_about_client:
             raise Problem(error.message, error.next_step, " ", _THEN, Action.EXAMINE) from None
 
