@@ -16,6 +16,7 @@ from lying_provider import LyingProvider, new_key
 from masspayout.kernel.errors import NotAuthenticated
 from masspayout.kernel.roles import Role
 from masspayout.service import access
+from masspayout.service.access.oidc import Confirmations, OpenIdProvider
 from oidc_logins import identity_of, sign_in
 
 PASSWORD = "correct horse battery staple"
@@ -289,6 +290,34 @@ async def test_an_open_session_follows_the_provider_by_itself(with_provider: Ser
     await until(lambda: role_now(with_provider, answer), Role.VIEWER)
     provider.refresh_token = "of somebody else"
     await until(lambda: role_now(with_provider, answer), None)
+
+
+@pytest.mark.parametrize("code", ["invalid_client", "temporarily_unavailable", "slow_down"])
+async def test_an_answer_that_is_not_about_the_person_ends_no_session(
+    with_provider: Service, provider: LyingProvider, code: str
+) -> None:
+    provider.refresh_token = "again"
+    answer = await sign_in(with_provider)
+    provider.token_error = (400, {"error": code})
+    runtime = with_provider.runtime
+    settings = runtime.settings.model_copy(update={"oidc_recheck_seconds": 86_400})
+    assert await Confirmations(runtime.database, settings, OpenIdProvider(settings)).confirm_next()
+    assert provider.requests[-1] == "refresh_token"
+    assert await role_now(with_provider, answer) is Role.APPROVER
+
+
+async def test_a_stranger_cannot_have_us_ask_the_provider_without_end(
+    with_provider: Service, provider: LyingProvider
+) -> None:
+    cookie = quote(json.dumps({"state": "s", "nonce": "n", "verifier": "v"}))
+    headers = {"Cookie": f"masspayout_oidc_s={cookie}"}
+    async with httpx.AsyncClient(base_url=with_provider.address, timeout=60, headers=headers) as stranger:
+        for _ in range(1000):
+            if (await stranger.get("/sign-in/oidc/callback?code=x&state=s")).status_code == 429:
+                break
+        asked = len(provider.requests)
+        assert (await stranger.get("/sign-in/oidc/callback?code=x&state=s")).status_code == 429
+    assert len(provider.requests) == asked
 
 
 async def role_now(service: Service, answer: httpx.Response) -> Role | None:

@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from masspayout.api.authentication import source_address
 from masspayout.api.bodies import received
 from masspayout.api.problems import status_of
+from masspayout.api.rate_limits import RateLimit
 from masspayout.context import Context
 from masspayout.kernel.errors import MassPayoutError
 from masspayout.kernel.logs import conceal
@@ -31,6 +32,8 @@ BACKCHANNEL_LOGOUT = "/auth/backchannel-logout"
 _BEGUN_SECONDS = 600
 # Logins that somebody began and left, in other tabs, until their cookies would make a request too long.
 _MOST_BEGUN = 10
+# From one address, which a whole office may share: each may ask something of the provider.
+_SIGN_INS_PER_MINUTE = 240
 _LONGEST_LOGOUT_BYTES = 1 << 16
 _NOT_STORED = {"Cache-Control": "no-store"}
 _log = logging.getLogger(__name__)
@@ -51,6 +54,7 @@ class OidcLogin:
         self._context = context
         self._settings = context.settings
         self._provider = OpenIdProvider(context.settings)
+        self._rates = RateLimit(_SIGN_INS_PER_MINUTE)
 
     def install(self, app: FastAPI) -> None:
         """Add the routes."""
@@ -80,6 +84,7 @@ class OidcLogin:
 
     async def _begin(self, request: Request, next: str = "/") -> Response:  # noqa: A002 - its name in the address
         try:
+            self._rates.take(source_address(request))
             address, begun = await self._provider.begin(self._address(request, CALLBACK), next)
         except MassPayoutError as error:
             return _failed(error, next)
@@ -103,6 +108,7 @@ class OidcLogin:
         answer = dict(request.query_params)
         cookie = begun_cookie(answer.get("state", ""))
         try:
+            self._rates.take(source_address(request))
             finished = await self._provider.finish(
                 self._context.database,
                 self._address(request, CALLBACK),

@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 _CLAIM_SECONDS = 60
 # A session is confirmed when half of its time is over, so that the provider may be away for the other half.
 _PART = 2
+_GONE = "invalid_grant"
 _LONGEST_PAUSE_SECONDS = 15.0
 _PAUSES = 10
 
@@ -75,10 +76,12 @@ class Confirmations:
                 return
             tokens = await self._provider.connection.refresh(grant.refresh_token)
         except ProviderRefused as error:
-            if error.is_about_client:
-                _log.warning("session %s could not be confirmed: %s", session_id, error)
-            else:
+            # Anything but the one code for a login that is gone may be a fault of ours, or pass: until it does, the
+            # session waits when its time is over.
+            if error.code == _GONE:
                 await self._end(session_id, user_id, error)
+            else:
+                _log.warning("session %s could not be confirmed: %s", session_id, error)
             return
         except MassPayoutError as error:
             _log.warning("session %s could not be confirmed: %s", session_id, error)
