@@ -50,7 +50,9 @@ def private_imports(module: str, source: str) -> Iterator[str]:
     """Yield what a module imports from other rooms that their ``__init__`` does not name."""
     for imported, name in imports_of(source):
         for room in (f"masspayout.{each}" for each in WITH_PUBLIC_NAMES):
-            if module == room or module.startswith(f"{room}.") or imported in IMPORTED_DIRECTLY:
+            if module == room or module.startswith(f"{room}."):
+                continue
+            if IMPORTED_DIRECTLY & {imported, f"{imported}.{name}"}:
                 continue
             if imported.startswith(f"{room}.") or (
                 imported == room and name not in importlib.import_module(room).__all__

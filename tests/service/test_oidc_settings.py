@@ -12,7 +12,7 @@ GOOD = {"OIDC_ISSUER": "https://login.example.com", "OIDC_CLIENT_ID": "masspayou
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read no ``.env``."""
     monkeypatch.chdir(tmp_path)
 

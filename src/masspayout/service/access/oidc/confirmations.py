@@ -46,7 +46,7 @@ class Confirmations:
         return min(_LONGEST_PAUSE_SECONDS, self._settings.oidc_recheck_seconds / _PAUSES)
 
     async def confirm_due(self) -> None:
-        """Confirm the sessions with less than half of their time left. What goes wrong is logged."""
+        """Confirm the sessions with less than half of their time left; errors are logged."""
         try:
             while await self.confirm_next():
                 pass
