@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0025"
-down_revision = "0022"
+revision = "0026"
+down_revision = "0025"
 
 COLUMNS = (
     ("access_user", "role_withdrawn_at", "TIMESTAMP"),
