@@ -1,6 +1,6 @@
 """Controls: what must hold before money moves: approvals, limits, funds."""
 
-from masspayout.controls import approvals, funds, send_backs, start_conditions
+from masspayout.controls import approvals, funds, policies, send_backs, start_conditions
 from masspayout.controls.funds import FundsReading, frozen_token, held_amount
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "frozen_token",
     "funds",
     "held_amount",
+    "policies",
     "send_backs",
     "start_conditions",
 ]

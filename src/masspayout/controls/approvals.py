@@ -5,9 +5,10 @@ as the distribution is that; whatever is changed afterwards, it counts no more. 
 """
 
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 
 from masspayout import audit
+from masspayout.controls import policies
 from masspayout.controls.send_backs import was_sent_back
 from masspayout.db.entities import Distribution
 from masspayout.db.session import Database
@@ -19,32 +20,40 @@ from masspayout.kernel.payout_status import ApprovalCount
 from masspayout.settings import Settings
 
 
-async def demand(work: UnitOfWork, settings: Settings, distribution: Distribution) -> ApprovalCount:
-    """Set how many approvals a frozen distribution needs, and return how many it has.
+async def demand(
+    work: UnitOfWork, settings: Settings, distribution: Distribution, now: datetime | None = None
+) -> ApprovalCount:
+    """Set how many approvals a frozen distribution needs under the policy, and return how many it has.
 
-    A number once set stays: settings that ask for fewer apply to distributions frozen later.
+    A number once set stays: what a later policy asks for less applies to distributions frozen later.
+
+    Args:
+        work: The transaction.
+        settings: The environment, which may ask for more than the policy.
+        distribution: The distribution.
+        now: The present, from which a day's total is counted back; unless given, the time of its freeze.
     """
-    required = 0
-    token_id, total_amount = distribution.payment_token_id, distribution.total_amount
-    if token_id is not None and total_amount is not None:
-        threshold_amount = settings.approval_threshold.of(token_id)
-        if threshold_amount is None or total_amount >= threshold_amount:
-            required = settings.approvals_required
-    if not required and not distribution.approvals_required:
+    policy = await policies.in_force(work, settings, distribution.asset_id)
+    places: dict[str, int] = {}
+    if policy.is_guarded and distribution.total_amount is not None:
+        now = now or distribution.frozen_at or datetime.now(UTC)
+        places = await policies.places_for(work, policy, distribution, now)
+    is_weighed = distribution.policy_number == policy.number
+    if not places and not distribution.approvals_required and is_weighed:
         return ApprovalCount(0, 0)
-    count = await work.approvals.require(distribution.id, required)
-    await work.refresh(distribution, ["approvals_required"])
+    count = await work.approvals.require(distribution.id, places, policy.number)
+    await work.refresh(distribution, ["approvals_required", "approval_groups", "policy_number"])
     return count
 
 
-async def require(work: UnitOfWork, settings: Settings, distribution: Distribution) -> None:
+async def require(work: UnitOfWork, settings: Settings, distribution: Distribution, now: datetime) -> None:
     """Check that a frozen distribution has all approvals that it needs, and is still what was approved.
 
     Raises:
         ApprovalsMissing: It has fewer.
         Conflict: The entitlements are not those that were approved: somebody changed them in the database.
     """
-    count = await demand(work, settings, distribution)
+    count = await demand(work, settings, distribution, now)
     if not count.required:
         return
     if not count.is_complete:

@@ -105,7 +105,7 @@ async def require_free(
     """
     if funds_reading is None or funds_reading.token != funds.frozen_token(distribution):
         raise overtaken(distribution)
-    await approvals.require(work, settings, distribution)
+    await approvals.require(work, settings, distribution, now)
     await funds.reserve(work, funds_reading, due)
     await limits.spend(work, settings, distribution, due.amount, now)
 

@@ -142,6 +142,14 @@ class UnitOfWork(AsyncSession):
         return repositories.PayoutStarts(self)
 
     @property
+    def policies(self) -> repositories.Policies:
+        return repositories.Policies(self)
+
+    @property
+    def proposals(self) -> repositories.Proposals:
+        return repositories.Proposals(self)
+
+    @property
     def register_hashes(self) -> repositories.RegisterHashes:
         return repositories.RegisterHashes(self)
 

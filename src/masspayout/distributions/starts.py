@@ -11,7 +11,7 @@ from datetime import datetime
 
 from masspayout import audit
 from masspayout.context import Context
-from masspayout.controls import FundsReading, approvals, frozen_token, funds, start_conditions
+from masspayout.controls import FundsReading, approvals, frozen_token, funds, policies, start_conditions
 from masspayout.db.entities import Asset, Distribution, DistributionStatus
 from masspayout.db.session import Database
 from masspayout.db.unit_of_work import UnitOfWork
@@ -218,16 +218,19 @@ async def _require_approvals_of_frozen(
         ApprovalsMissing: It was frozen, and waits for approvals now.
     """
     settings = context.settings
-    if readiness.freezing is None or not settings.approvals_required:
+    if readiness.freezing is None:
         return
     async with context.database.unit_of_work() as work:
-        await lifecycle.reopen_unfrozen(work, distribution_id)
         found = await work.distributions.get(distribution_id)
+        if not (await policies.in_force(work, settings, found.asset_id)).is_guarded:
+            return
+        if await lifecycle.reopen_unfrozen(work, distribution_id):
+            await work.refresh(found)
         if await freeze_for_approval(work, context, found, readiness, now):
             await work.rollback()
             return
     async with context.database.unit_of_work() as work:
-        await approvals.require(work, settings, await work.distributions.get(distribution_id))
+        await approvals.require(work, settings, await work.distributions.get(distribution_id), now)
 
 
 async def freeze_for_approval(
@@ -242,10 +245,11 @@ async def freeze_for_approval(
         ContractPaused: The asset's contract is paused.
         NobodyEligible: There is nobody to freeze it for.
     """
-    if not context.settings.approvals_required and not distribution.approvals_required:
+    policy = await policies.in_force(work, context.settings, distribution.asset_id)
+    if not policy.is_guarded and not distribution.approvals_required:
         return True
     await _freeze_if_due(work, context, distribution, readiness, now)
-    return (await approvals.demand(work, context.settings, distribution)).is_complete
+    return (await approvals.demand(work, context.settings, distribution, now)).is_complete
 
 
 async def _freeze_if_due(
@@ -261,7 +265,7 @@ async def _freeze_if_due(
     await ledger_binding.require_of_distribution(work, readiness.binding.identity, distribution)
     if reading is not None and not distribution.is_frozen:
         await freeze(work, context.settings, distribution, reading)
-        await approvals.demand(work, context.settings, distribution)
+        await approvals.demand(work, context.settings, distribution, now)
 
 
 async def begin(
@@ -287,6 +291,8 @@ async def begin(
     await start_conditions.hold_off_pauses(work, distribution)
     if not await work.distributions.begin(distribution.id, now):
         await work.refresh(distribution)
+        if distribution.status.can_execute:
+            raise start_conditions.overtaken(distribution)
         raise conflict(distribution.id, distribution.status, "executed")
     audit.record_start(work, "distribution.executed", distribution, DistributionStatus.PENDING)
     await context.jobs.enqueue_payment(work, distribution.id, batch_count=distribution.batch_count or 0)
@@ -311,6 +317,8 @@ async def _begin_again(
     await start_conditions.hold_off_pauses(work, distribution)
     if not await repository.begin_retry(distribution_id, now):
         await work.refresh(distribution)
+        if distribution.status.can_retry:
+            raise start_conditions.overtaken(distribution)
         raise conflict(distribution.id, distribution.status, "retried")
     what = {} if chosen is None else {"chosen": asdict(chosen)}
     audit.record_start(work, "distribution.retried", distribution, DistributionStatus.FAILED, **what)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from masspayout import audit
+from masspayout.controls import policies
 from masspayout.db.entities import EntryAnswer, Payer, PayerBalance, PayerEntry
 from masspayout.db.repositories import Payers
 from masspayout.db.session import Database
@@ -149,7 +150,8 @@ async def answer(
         entries = await work.payers.find_unmatched_alike(entry)
         if not entries:
             raise Conflict(f"The transaction {transaction_id} is explained already.", "See: ", Action.LIST_PAYERS)
-        if settings.approvals_required and _is_first(entries, given, transaction_id):
+        needs_two = (await policies.in_force(work, settings)).is_guarded
+        if needs_two and _is_first(entries, given, transaction_id):
             for each in entries:
                 each.proposed_answer, each.reason, each.answered_by = given, reason, current_actor().person
             _record(work, entries, "payer.answer_proposed", given, reason)

@@ -36,6 +36,11 @@ class Amounts:
         """Return the amount for a payment token; None when none is set."""
         return self._amounts.get(token_id.lower(), self._amounts.get(_DEFAULT))
 
+    @property
+    def by_token(self) -> dict[str, Decimal]:
+        """The amounts by payment token; the one of every other token has the name ``*``."""
+        return {name or "*": amount for name, amount in self._amounts.items()}
+
 
 class ControlSettings(BaseSettings):
     """Approvals by other people, and limits."""

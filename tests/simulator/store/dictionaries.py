@@ -21,6 +21,7 @@ from simulator.store.payouts import (
     Entitlements,
     LedgerBindings,
     PayoutStarts,
+    Policies,
     Series,
 )
 from simulator.store.rows import Server, Transaction
@@ -93,6 +94,7 @@ _REPOSITORIES: Mapping[str, Callable[[DictionaryWork], object]] = {
     "payout_starts": lambda work: PayoutStarts(work.transaction),
     "evm_transactions": lambda work: EvmTransactions(work.transaction, work.ids),
     "assets": lambda _: Assets(),
+    "policies": lambda _: Policies(),
     "series": lambda _: Series(),
     "payer_balances": lambda _: PayerBalances(),
 }

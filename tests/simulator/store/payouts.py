@@ -7,7 +7,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
 
-from masspayout.db.entities import Asset, BatchStatus, Distribution, DistributionStatus
+from masspayout.db.entities import Asset, BatchStatus, Distribution, DistributionStatus, Policy
 from masspayout.db.repositories import DueStart, Unfinished
 from masspayout.kernel.errors import MassPayoutError, NotFound
 from masspayout.kernel.next_steps import NextStep
@@ -204,11 +204,13 @@ class Approvals:
         rows = [self._t.get("distribution", each) for each in distribution_ids]
         return {row.id: ApprovalCount(given_approvals(self._t, row), row.approvals_required) for row in rows}
 
-    async def require(self, distribution_id: uuid.UUID, count: int) -> ApprovalCount:
+    async def require(
+        self, distribution_id: uuid.UUID, places: Mapping[str, int], policy_number: int | None
+    ) -> ApprovalCount:
         t = self._t
         await t.lock("distribution", distribution_id)
         row = t.get("distribution", distribution_id)
-        required = max(row.approvals_required, count)
+        required = max(row.approvals_required, sum(places.values()))
         t.put("distribution", distribution_id, row.changed(approvals_required=required, updated_at=t.now))
         return ApprovalCount(given_approvals(t, row), required)
 
@@ -302,6 +304,13 @@ class Series:
     """No series: every distribution stands for itself."""
 
     async def find_without_next(self, now: datetime) -> Sequence[uuid.UUID]:
+        return []
+
+
+class Policies:
+    """No policy in the database: the environment alone asks for approvals."""
+
+    async def in_force(self, asset_id: uuid.UUID | None = None) -> Sequence[Policy]:
         return []
 
 

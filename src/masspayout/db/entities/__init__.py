@@ -14,6 +14,7 @@ from masspayout.db.entities.idempotency import IdempotentRequest
 from masspayout.db.entities.pauses import Pause
 from masspayout.db.entities.payers import EntryAnswer, Installation, Payer, PayerBalance, PayerEntry
 from masspayout.db.entities.payouts import Asset, BatchPayout, Distribution, Entitlement, RegisterEntry
+from masspayout.db.entities.policies import Policy, Proposal, ProposalState
 from masspayout.db.entities.sending import Attempt, LedgerSequence
 from masspayout.db.entities.servicing import Bond, BondFactor, CalendarDay
 from masspayout.db.entities.terms import term_columns
@@ -72,6 +73,9 @@ __all__ = [
     "PayerEntry",
     "PayoutStart",
     "PayoutType",
+    "Policy",
+    "Proposal",
+    "ProposalState",
     "Refund",
     "RegisterEntry",
     "Series",

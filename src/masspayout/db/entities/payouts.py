@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -121,6 +121,9 @@ class Distribution(TermColumns, Base):
     total_amount: Mapped[Decimal | None]
     remainder_amount: Mapped[Decimal | None]
     approvals_required: Mapped[int] = mapped_column(Integer, server_default=text("0"), default=0)
+    # How many of these approvals each group gives, and the version of the policy that they were worked out by
+    approval_groups: Mapped[dict[str, int] | None] = mapped_column(JSONB(none_as_null=True))
+    policy_number: Mapped[int | None] = mapped_column(BigInteger)
     # … the approver who sent it back: the key of the person, and the name
     sent_back_at: Mapped[datetime | None]
     sent_back_by: Mapped[str | None]

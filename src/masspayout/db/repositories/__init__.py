@@ -44,6 +44,7 @@ from masspayout.db.repositories.overview import FailedPayout, Overview, PaidInMo
 from masspayout.db.repositories.pauses import Pauses
 from masspayout.db.repositories.payer_balances import PayerBalances
 from masspayout.db.repositories.payers import DatabaseFacts, Payers
+from masspayout.db.repositories.policies import Policies, Proposals
 from masspayout.db.repositories.read_models import (
     AssetSort,
     DistributionFilter,
@@ -119,6 +120,8 @@ __all__ = [
     "PayerBalances",
     "Payers",
     "PayoutStarts",
+    "Policies",
+    "Proposals",
     "ReadModels",
     "Readings",
     "Reconciliations",

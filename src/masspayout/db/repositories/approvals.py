@@ -6,13 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Integer, bindparam, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db import advisory_locks
 from masspayout.db.entities import Approval, Distribution, PayoutStart
 from masspayout.db.repositories.base import Repository
 from masspayout.db.types import UtcTimestamp, uuid7
+from masspayout.kernel.approval_places import ANYBODY, places_of, stricter_places
 from masspayout.kernel.payout_status import ApprovalCount
 
 # The distribution is locked: it is neither started nor cancelled while it is being approved. A person's approval of an
@@ -83,12 +84,17 @@ _COUNTS = (
     Approval.payer_account_id == Distribution.payer_account_id,
     Approval.total_amount == Distribution.total_amount,
     Approval.person.is_distinct_from(Distribution.created_by),
+    Approval.actor_kind != "TOKEN",
 )
 
 
 def given_approvals() -> ColumnElement[int]:
-    """Return the expression that counts a distribution's valid approvals, in a query on distributions."""
-    return select(func.count()).select_from(Approval).where(*_COUNTS).correlate(Distribution).scalar_subquery()
+    """Return the number of a distribution's valid approvals, in a query on distributions.
+
+    The database's own function counts them, which guards the start as well. Where groups have to approve, only those
+    approvals count that fill a place.
+    """
+    return func.masspayout_given_approvals(Distribution.id, type_=Integer)
 
 
 class Approvals(Repository[Approval]):
@@ -157,20 +163,31 @@ class Approvals(Repository[Approval]):
         )
         return {key: ApprovalCount(given, required) for key, given, required in await self.session.execute(query)}
 
-    async def require(self, distribution_id: uuid.UUID, count: int) -> ApprovalCount:
-        """Raise the required approvals of a distribution to at least this number.
+    async def require(
+        self, distribution_id: uuid.UUID, places: Mapping[str, int], policy_number: int | None
+    ) -> ApprovalCount:
+        """Raise the required approvals of a distribution to at least these. Return the required and the given ones.
 
-        Return the required and the given ones.
+        Args:
+            distribution_id: The distribution.
+            places: The number of approvals by group; those of ``ANYBODY`` may come from anybody.
+            policy_number: The newest version of the policy that asks for them.
         """
+        columns = (Distribution.approvals_required, Distribution.approval_groups)
+        query = select(*columns).where(Distribution.id == distribution_id).with_for_update(key_share=True)
+        before = (await self.session.execute(query)).one()
+        stricter = stricter_places(places_of(before.approvals_required, before.approval_groups), places)
+        groups = {group: count for group, count in stricter.items() if group != ANYBODY}
         statement = (
             update(Distribution)
             .where(Distribution.id == distribution_id)
-            .values(approvals_required=func.greatest(Distribution.approvals_required, count))
-            .returning(Distribution.approvals_required, given_approvals())
+            .values(
+                approvals_required=sum(stricter.values()), approval_groups=groups or None, policy_number=policy_number
+            )
             .execution_options(synchronize_session=False)
         )
-        row = (await self.session.execute(statement)).one()
-        return ApprovalCount(given=row[1], required=row[0])
+        await self.session.execute(statement)
+        return (await self.counts([distribution_id]))[distribution_id]
 
 
 class PayoutStarts:

@@ -17,7 +17,6 @@ from masspayout.db.entities import (
     Series,
     SeriesStatus,
 )
-from masspayout.db.repositories.approvals import given_approvals
 from masspayout.db.repositories.base import Page, Repository, read_page
 from masspayout.db.repositories.due import DueStart, claim_due, find_due, in_catch_up_window, is_due
 from masspayout.db.repositories.freezes import Freeze
@@ -308,7 +307,7 @@ class Distributions(Repository[Distribution]):
             {DistributionStatus.PENDING},
             Distribution.frozen_at.is_not(None),
             or_(Distribution.scheduled_time.is_(None), Distribution.scheduled_time <= now),
-            given_approvals() >= Distribution.approvals_required,
+            func.masspayout_may_begin(Distribution.id),
             Distribution.sent_back_at.is_(None),
             status=DistributionStatus.PROCESSING,
             executed_at=now,
@@ -331,7 +330,7 @@ class Distributions(Repository[Distribution]):
         return await self._move(
             distribution_id,
             {DistributionStatus.FAILED},
-            given_approvals() >= Distribution.approvals_required,
+            func.masspayout_may_begin(Distribution.id),
             status=DistributionStatus.PROCESSING,
             executed_at=func.coalesce(Distribution.executed_at, literal(now, UtcTimestamp())),
             failure_code=None,
