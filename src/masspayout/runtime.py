@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import URL
 
 from masspayout.context import Context
+from masspayout.controls import policy_changes
 from masspayout.db.opening import database_url, open_database
 from masspayout.db.session import Database
 from masspayout.jobs import Jobs
@@ -80,13 +81,15 @@ def _import_adapter(name: str, module: str = "adapter") -> Any:
 async def open_runtime(settings: Settings) -> AsyncIterator[Context]:
     """Open the database and the ledger, and close them again.
 
-    The embedded database is migrated on the way; an external one is left as it is.
+    The embedded database is migrated on the way, and gets its first policy; an external one is left as it is.
 
     Raises:
         DatabaseMismatch: The schema is not the one of this version; the message names the command that fixes it.
         DatabaseUnavailable: PostgreSQL cannot be reached, or refuses us.
     """
     async with open_database(settings) as database:
+        if settings.uses_embedded_database:
+            await policy_changes.adopt_environment(database, settings)
         ledger = make_ledger(database.url, settings, database.clock.now_nanos)
         share_clock(database, ledger)
         try:

@@ -166,7 +166,7 @@ MUTANTS = (
         (
             Change(
                 "masspayout.controls.start_conditions",
-                "    await approvals.require(work, settings, distribution)\n",
+                "    await approvals.require(work, settings, distribution, now)\n",
                 "",
             ),
             Change("simulator.store.payouts", "not needs_approvals or given", "True or given"),

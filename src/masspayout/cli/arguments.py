@@ -31,6 +31,8 @@ TokenArgument = Annotated[
     str, typer.Argument(metavar="TOKEN", help="Its id, or the prefix that the list shows, or the beginning; or latest.")
 ]
 
+ProposalArgument = Annotated[str, typer.Argument(metavar="ID", help="The proposal's id or its beginning, or latest.")]
+
 
 async def find_asset_id(work: UnitOfWork, reference: str | None) -> uuid.UUID | None:
     """Return the id of the asset that a list is limited to; None when it is of all assets."""

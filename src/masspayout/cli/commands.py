@@ -178,6 +178,29 @@ _TABLE: Mapping[str, _Command | _Group] = {
             "statement": _Command("payer", "Show the latest debits of a payer, and the payout that each one paid."),
         },
     ),
+    "policy": _Group(
+        "Who has to approve of what, and how much may be paid out.",
+        {
+            "show": _Command(
+                "policy", "Show the policy in force, in sentences; with --json as data that propose takes."
+            ),
+            "propose": _Command(
+                "policy", "Change the policy. Where it is guarded, this is a proposal, which another person approves."
+            ),
+            "approve": _Command("policy", "Approve a proposed policy: short for proposal approve."),
+            "history": _Command("policy", "List the versions of the policy, the latest first."),
+        },
+    ),
+    "proposal": _Group(
+        "Changes that one person makes and another approves.",
+        {
+            "list": _Command("proposal", "List the proposals, newest first."),
+            "show": _Command("proposal", "Show a proposal, with what is before and what is to be after it."),
+            "approve": _Command("proposal", "Approve a proposal of another person, which does what it proposes."),
+            "refuse": _Command("proposal", "Refuse a proposal of another person."),
+            "withdraw": _Command("proposal", "Withdraw a proposal of your own."),
+        },
+    ),
     "user": _Group(
         "Users and their roles.",
         {

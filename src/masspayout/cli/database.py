@@ -7,9 +7,11 @@ import typer
 from sqlalchemy import URL
 
 from masspayout.cli.output import JsonOption, err, out, run, show_fields, show_json, show_list, show_outcome, show_table
+from masspayout.controls import policy_changes, policy_findings
+from masspayout.controls.policy_content import PolicyContent, read_content
 from masspayout.db import migrations
 from masspayout.db.migrations import Revision, SchemaState
-from masspayout.db.opening import application_role, owner_url
+from masspayout.db.opening import application_role, open_database, owner_url
 from masspayout.settings import load_settings
 
 app = typer.Typer()
@@ -35,6 +37,8 @@ def upgrade(
     for name in migrations.status(url).others:
         err.print(f'The table "{name}" is of another product, and left alone.', markup=False)
     applied = migrations.upgrade(url, revision, application_role=role)
+    if migrations.status(url).state is SchemaState.CURRENT:
+        run(_adopt_environment())
     nothing = f"Nothing to do: the database {url.database} is at this revision already."
     _show_steps("Applied", applied, otherwise=nothing, as_json=as_json)
 
@@ -118,6 +122,16 @@ def check(as_json: JsonOption = False) -> None:
         out.print("Entities, migrations and database agree.")
     if differences:
         raise typer.Exit(1)
+
+
+async def _adopt_environment() -> None:
+    """Write what the settings ask for as the first version of the policy, unless there is one."""
+    settings = load_settings()
+    async with open_database(settings) as database:
+        version = await policy_changes.adopt_environment(database, settings)
+        if version is not None and read_content(version.content) != PolicyContent():
+            err.print("APPROVALS_* and LIMIT_* are version 1 of the policy now: masspayout policy show", markup=False)
+        await policy_findings.announce(database, settings)
 
 
 def _url() -> URL:

@@ -27,8 +27,8 @@ class ActorKind(StrEnum):
 
     @property
     def can_approve(self) -> bool:
-        """Return True if a person stands behind this kind of actor."""
-        return self is not ActorKind.SYSTEM
+        """Return True if this kind of actor is a person who is there, and no program that has a secret in a file."""
+        return self in (ActorKind.USER, ActorKind.COMMAND_LINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,14 @@ class Action(Enum):
     POLL_LISTENER = "listener poll {}"
     REPLAY_EVENTS = "listener replay {}"
 
+    SHOW_POLICY = "policy show"
+    PROPOSE_POLICY = "policy propose FILE"
+    LIST_PROPOSALS = "proposal list"
+    SHOW_PROPOSAL = "proposal show {}"
+    APPROVE_PROPOSAL = "proposal approve {}"
+    REFUSE_PROPOSAL = "proposal refuse {}"
+    WITHDRAW_PROPOSAL = "proposal withdraw {}"
+
     LIST_USERS = "user list"
     ADD_ADMIN = "user add NAME --role admin"
     CHANGE_PASSWORD = "user password {}"

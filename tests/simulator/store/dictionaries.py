@@ -48,6 +48,7 @@ class DictionaryWork:
 
     def __init__(self, process: Process, transaction: Transaction, ids: "count[int]") -> None:
         self.audit_entries = AuditNotes(process)
+        self.policies = Policies()
         self.transaction = transaction
         self.tracked = Tracked(transaction)
         self.ids = ids
@@ -94,7 +95,6 @@ _REPOSITORIES: Mapping[str, Callable[[DictionaryWork], object]] = {
     "payout_starts": lambda work: PayoutStarts(work.transaction),
     "evm_transactions": lambda work: EvmTransactions(work.transaction, work.ids),
     "assets": lambda _: Assets(),
-    "policies": lambda _: Policies(),
     "series": lambda _: Series(),
     "payer_balances": lambda _: PayerBalances(),
 }

@@ -34,6 +34,7 @@ CHECKS = (
     Check("audit trail", control.audit_trail_is_whole, needs="tables"),
     Check("database roles", trail.application_only_adds_to_the_trail, needs="tables"),
     Check("audit head", trail.head_goes_out, needs="tables"),
+    Check("policy", control.policy_can_be_met, needs="tables"),
     Check("webhooks", control.webhooks_are_taken, needs="tables"),
     Check("OpenID Connect", oidc.provider_lets_people_in),
     Check("clocks", clocks.clocks_agree, needs="database"),

@@ -1,6 +1,7 @@
-"""Checks of the audit trail and of the webhooks."""
+"""Checks of the audit trail, the policy and the webhooks."""
 
 from masspayout import audit
+from masspayout.controls import policy_findings
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.next_steps import Action, Part
 from masspayout.service.doctor.examination import Examination, Problem
@@ -28,6 +29,21 @@ async def audit_trail_is_whole(examination: Examination) -> str:
             details=found.breaks,
         )
     return f"The latest {found.entry_count:,} entries are what was written."
+
+
+async def policy_can_be_met(examination: Examination) -> str:
+    """There are enough people to approve what the policy, and the environment, want approved."""
+    async with examination.diagnosis.connection() as connection, UnitOfWork(connection) as work:
+        found = await policy_findings.find(work, examination.settings)
+    if found.missing:
+        raise Problem(
+            f"Nobody can meet the policy, so what needs approvals cannot start: {found.missing}.",
+            "Add people who may approve: ",
+            Action.ADD_ADMIN,
+        )
+    version = "No policy is written" if found.number is None else f"Version {found.number} is in force"
+    sentence = f"{version}. {' '.join(found.content.sentences)}"
+    return f"{sentence} {found.difference}".rstrip()
 
 
 async def webhooks_are_taken(examination: Examination) -> str:

@@ -103,11 +103,12 @@ $$
 # What binds is told by the policy itself: an open one without limits lets everything begin, by whatever version.
 MAY_BEGIN = """
 CREATE FUNCTION masspayout_may_begin(of_distribution UUID) RETURNS BOOLEAN LANGUAGE sql STABLE AS $$
-    SELECT masspayout_given_approvals(d.id) >= d.approvals_required
+    SELECT masspayout_given_approvals(d.id) >= greatest(d.approvals_required, in_force.approvals)
            AND (d.policy_number IS NOT DISTINCT FROM in_force.number OR NOT coalesce(in_force.binds, false))
       FROM distribution AS d
       CROSS JOIN LATERAL (
             SELECT max(p.number) AS number,
+                   coalesce(max(CAST(p.content ->> 'approvals' AS INTEGER)), 0) AS approvals,
                    bool_or(p.content ->> 'mode' = 'guarded' OR p.content ? 'limits') AS binds
               FROM policy AS p
              WHERE p.replaced_at IS NULL AND (p.asset_id IS NULL OR p.asset_id = d.asset_id)

@@ -1,0 +1,108 @@
+"""The use cases of control: the policy, and proposals."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from masspayout.context import Context
+from masspayout.controls import policies, policy_changes, proposals
+from masspayout.controls.policies import PolicyInForce
+from masspayout.controls.policy_changes import PolicyChange
+from masspayout.controls.policy_content import read_content
+from masspayout.controls.proposals import ProposalKind
+from masspayout.db.entities import Policy, Proposal, ProposalState
+
+_MOST_LISTED = 200
+
+KINDS: Sequence[ProposalKind] = (ProposalKind(policy_changes.KIND, policy_changes.carry_out),)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDetail:
+    """The policy at one moment.
+
+    Attributes:
+        in_force: What applies together.
+        versions: The versions of it that the database has: the installation's, and the asset's where there is one.
+        proposals: The open proposals to change it.
+    """
+
+    in_force: PolicyInForce
+    versions: Sequence[Policy]
+    proposals: Sequence[Proposal]
+
+
+class Control:
+    """The use cases of the policy and of proposals.
+
+    Args:
+        context: The database, and the settings, which may ask for more than the policy.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def read_policy(self, asset: str | None = None) -> PolicyDetail:
+        """Return the policy in force of the installation, or of an asset by its token id or its UUID.
+
+        Raises:
+            NotFound: There is no such asset.
+        """
+        async with self._context.database.unit_of_work() as work:
+            asset_id = None if asset is None else (await work.assets.get_by_reference(asset)).id
+            in_force = await policies.in_force(work, self._context.settings, asset_id)
+            open_ones = await work.proposals.find(ProposalState.OPEN, _MOST_LISTED)
+            of_policy = [each for each in open_ones if each.kind == policy_changes.KIND]
+            return PolicyDetail(in_force, await work.policies.in_force(asset_id), of_policy)
+
+    async def change_policy(self, content: Any, asset: str | None = None) -> PolicyChange:
+        """Change the policy, or propose to where it is guarded, as ``policy_changes.change`` does.
+
+        Args:
+            content: The whole new content, as JSON has it.
+            asset: The asset that it is for, by its token id or its UUID; None: the installation.
+        """
+        read = read_content(content)
+        now = await self._context.database.clock.now()
+        async with self._context.database.unit_of_work() as work:
+            asset_id = None if asset is None else (await work.assets.get_by_reference(asset)).id
+            return await policy_changes.change(work, self._context.settings, read, now, asset_id=asset_id)
+
+    async def policy_history(self) -> Sequence[Policy]:
+        """Return the versions of the policy, the latest first."""
+        async with self._context.database.unit_of_work() as work:
+            return await work.policies.find_history(_MOST_LISTED)
+
+    async def list_proposals(self, state: ProposalState | None = None) -> Sequence[Proposal]:
+        """Return the proposals, newest first, of one state if asked."""
+        async with self._context.database.unit_of_work() as work:
+            return await work.proposals.find(state, _MOST_LISTED)
+
+    async def find_proposal(self, reference: str) -> Proposal:
+        """Return a proposal by its id, the beginning of that, or ``latest``.
+
+        Raises:
+            Invalid: Several ids begin with the reference.
+            NotFound: There is no such proposal.
+        """
+        async with self._context.database.unit_of_work() as work:
+            return await work.proposals.get_by_reference(reference)
+
+    async def approve_proposal(self, proposal_id: uuid.UUID) -> Proposal:
+        """Approve a proposal and do what it proposes, as ``proposals.approve`` does."""
+        now = await self._context.database.clock.now()
+        async with self._context.database.unit_of_work() as work:
+            return await proposals.approve(work, KINDS, proposal_id, now)
+
+    async def refuse_proposal(self, proposal_id: uuid.UUID) -> Proposal:
+        """Refuse a proposal, as ``proposals.refuse`` does."""
+        now = await self._context.database.clock.now()
+        async with self._context.database.unit_of_work() as work:
+            return await proposals.refuse(work, proposal_id, now)
+
+    async def withdraw_proposal(self, proposal_id: uuid.UUID) -> Proposal:
+        """Withdraw a proposal, as ``proposals.withdraw`` does."""
+        now = await self._context.database.clock.now()
+        async with self._context.database.unit_of_work() as work:
+            return await proposals.withdraw(work, proposal_id, now)
