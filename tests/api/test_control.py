@@ -23,17 +23,19 @@ async def strict(database: Database, settings: Settings) -> AsyncIterator[Servic
 
 async def test_somebody_else_has_to_approve_of_exactly_what_is_paid(strict: Service) -> None:
     world = await World.make(strict.runtime, [(account, 100) for account in accounts(3)])
-    creator, approver = strict.client(Role.ADMIN), strict.client(Role.APPROVER)
+    creator, approver = strict.client(Role.ADMIN), strict.person(Role.APPROVER)
     terms = {"payout_type": "FIXED", "amount": "30"}
     made = (await creator.post(f"/assets/{world.asset.id}/distributions", json=terms)).json()
     path, approval = f"/distributions/{made['id']}", {"register_hash": made["register_hash"]}
     refused = await creator.post(f"{path}/execute")
     assert refused.json()["type"] == "urn:masspayout:problem:approvals-missing"
     assert refused.json()["next_step"].endswith(f"POST /api/v1{path}/approve")
-    assert (await creator.post(f"{path}/approve", json=approval)).status_code == 409
+    token_of_another = strict.client(Role.APPROVER)
+    for cannot in (creator, strict.person(Role.ADMIN), token_of_another):
+        assert (await cannot.post(f"{path}/approve", json=approval)).status_code == 409
     assert (await approver.post(f"{path}/approve", json={"register_hash": "0" * 64})).status_code == 409
     given = (await approver.post(f"{path}/approve", json=approval)).json()
-    assert (given["given"], given["required"], given["approvals"][0]["actor_name"]) == (1, 1, "a approver")
+    assert (given["given"], given["required"], given["approvals"][0]["actor_name"]) == (1, 1, "the-approver")
     assert (await creator.post(f"{path}/execute")).status_code == 202
 
 
@@ -54,8 +56,8 @@ async def test_a_target_is_told_its_secret_once(strict: Service) -> None:
 async def test_who_approved_is_listed_also_where_nobody_has_to(service: Service, world: World) -> None:
     made = await world.plan("30")
     path = f"/distributions/{made.id}"
-    answer = await service.client(Role.APPROVER).post(f"{path}/approve", json={"register_hash": made.register_hash})
+    answer = await service.person(Role.APPROVER).post(f"{path}/approve", json={"register_hash": made.register_hash})
     assert answer.status_code == 200, answer.text
     listed = (await service.client(Role.VIEWER).get(f"{path}/approvals")).json()
     assert (listed["given"], listed["required"]) == (1, 0)
-    assert [each["actor_name"] for each in listed["approvals"]] == ["a approver"]
+    assert [each["actor_name"] for each in listed["approvals"]] == ["the-approver"]

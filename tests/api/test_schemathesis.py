@@ -58,7 +58,8 @@ async def _prepare(url: URL) -> dict[Role, str]:
     tokens = {}
     async with database.unit_of_work() as session:
         for role in Role:
-            _, tokens[role] = await access.create_token(session, role, role=role)
+            user = await access.add_user(session, f"the-{role}", role=role)
+            _, tokens[role] = await access.create_token(session, role, role=role, owner_id=user.id)
     await runtime.ledger.close()
     await database.close()
     return tokens

@@ -30,8 +30,12 @@ def test_users_are_added_listed_and_kept_out(command_line: CommandLine, monkeypa
     assert command_line("user", "disable", "nobody").status == 1
 
 
-def test_a_token_is_shown_once(command_line: CommandLine) -> None:
-    said = command_line("token", "create", "treasury", "--role", "operator", "--expires", "90d", "--json")
+def test_a_token_is_shown_once(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\n"))
+    create = ("token", "create", "treasury", "--role", "operator", "--expires", "90d", "--json")
+    assert "--user USER" in command_line(*create).err
+    command_line("user", "add", "ana", "--role", "operator", "--password-stdin")
+    said = command_line(*create, "--user", "ana")
     made = json.loads(said.out)
     assert made["token"].startswith(f"mpt_{made['prefix']}_")
     assert made["role"] == "operator"

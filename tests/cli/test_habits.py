@@ -149,7 +149,7 @@ def test_values_of_enumerations_are_typed_in_any_case(market: CommandLine) -> No
     )
     assert (made["type"], made["payout_type"]) == ("COUPON", "PERCENTAGE")
     assert values(market, "distribution", "list", "--status", "pending")["total"] == 1
-    assert values(market, "token", "create", "treasury", "--role", "OPERATOR")["role"] == "operator"
+    assert values(market, "token", "create", "treasury", "--role", "VIEWER")["role"] == "viewer"
     status = ("distribution", "list", "--status", "done")
     sentences = ("--status cannot be 'done'.", "Use PENDING, PROCESSING, COMPLETED, FAILED or CANCELLED.")
     refused(market, *status, status=2, sentences=sentences)

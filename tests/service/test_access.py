@@ -14,7 +14,7 @@ from databases import run_sql
 from masspayout.db.connecting import connect_arguments
 from masspayout.db.entities import User
 from masspayout.db.session import Database
-from masspayout.kernel.actors import ActorKind
+from masspayout.kernel.actors import Actor, ActorKind, acting_as
 from masspayout.kernel.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound, TooManyRequests
 from masspayout.kernel.roles import Permission, Role
 from masspayout.service import access
@@ -34,9 +34,9 @@ async def add(
 async def make_token(
     database: Database, role: Role = Role.OPERATOR, expires_in: timedelta | None = None, owner: User | None = None
 ) -> str:
+    owner = owner or await add(database, "the-owner", role=role, password=None)
     async with database.unit_of_work() as session:
-        owner_id = None if owner is None else owner.id
-        _, text = await access.create_token(session, "treasury", role=role, expires_in=expires_in, owner_id=owner_id)
+        _, text = await access.create_token(session, "treasury", role=role, expires_in=expires_in, owner_id=owner.id)
         return text
 
 
@@ -127,6 +127,46 @@ async def test_a_token_goes_with_its_user(database: Database) -> None:
         await access.set_disabled(session, await access.find_user(session, "ana"), disabled=True)
     with pytest.raises(NotAuthenticated, match="disabled"):
         await access.authenticate_token(database, text)
+
+
+async def test_a_token_never_may_more_than_its_owner_may_now(database: Database, database_url: URL) -> None:
+    owner = await add(database, role=Role.ADMIN)
+    text = await make_token(database, Role.ADMIN, owner=owner)
+    assert (await access.authenticate_token(database, text)).role is Role.ADMIN
+    async with database.unit_of_work() as session:
+        await access.set_role(session, await access.find_user(session, "ana"), Role.OPERATOR)
+    identity = await access.authenticate_token(database, text)
+    assert identity.role is Role.OPERATOR
+    with pytest.raises(Forbidden, match="managing users and tokens needs the role admin"):
+        identity.require(Permission.MANAGE_ACCESS)
+    async with database.unit_of_work() as session:
+        with pytest.raises(Invalid, match="ana has the role operator"):
+            await access.create_token(session, "more", role=Role.APPROVER, owner_id=owner.id)
+        with pytest.raises(Invalid, match="without an owner only reads"):
+            await access.create_token(session, "more", role=Role.OPERATOR)
+        await access.create_token(session, "reads", role=Role.VIEWER)
+    run_sql(database_url, "UPDATE api_token SET owner_id = NULL")  # as earlier versions made them
+    assert (await access.authenticate_token(database, text)).role is Role.VIEWER
+
+
+async def test_whoever_came_by_a_link_is_on_record_and_approves_nothing(
+    database: Database, settings: Settings
+) -> None:
+    user = await add(database, role=Role.APPROVER)
+    admin = Actor(ActorKind.USER, "1", "ada")
+    with acting_as(admin):
+        async with database.unit_of_work() as session:
+            link = await access.make_login_link(session, user)
+    by_link, cookie = await access.log_in_by_link(database, settings, link)
+    assert (await access.find_session(database, cookie)) == by_link
+    assert "signed in with a link" in str(by_link.actor(None).approval_obstacle)
+    by_password, _ = await access.log_in(database, settings, "ana", PASSWORD)
+    assert by_password.actor(None).approval_obstacle is None
+    async with database.unit_of_work() as session:
+        made = (await session.audit_entries.find(action="user.link_made")).items
+    assert [(entry.actor_name, entry.subject_id, (entry.after or {})["name"]) for entry in made] == [
+        ("ada", str(user.id), "ana")
+    ]
 
 
 @pytest.mark.parametrize(("name", "life"), [("", 1), ("x" * 101, 1), ("a\nb", 1), ("fine", 0), ("fine", 4000)])

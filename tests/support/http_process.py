@@ -16,7 +16,7 @@ from sqlalchemy import URL
 from command_line import environment
 from masspayout.db.session import Database
 from masspayout.kernel.roles import Role
-from masspayout.service.access import create_token
+from masspayout.service.access import add_user, create_token
 
 _ADDRESS = re.compile(r"answers at (http://\S+);")
 _PATIENCE_SECONDS = 120.0
@@ -73,7 +73,8 @@ async def make_token(url: URL, role: Role) -> str:
     """Make an API token, in the database of the service."""
     database = Database(url)
     async with database.unit_of_work() as session:
-        _, text = await create_token(session, role, role=role)
+        user = await add_user(session, f"the-{role}", role=role)
+        _, text = await create_token(session, role, role=role, owner_id=user.id)
     await database.close()
     return text
 

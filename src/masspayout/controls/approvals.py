@@ -101,8 +101,8 @@ async def _approve(
     work: UnitOfWork, actor: Actor, distribution_id: uuid.UUID, register_hash: str, now: datetime
 ) -> ApprovalCount:
     distribution = await work.distributions.get(distribution_id)
-    if not actor.kind.can_approve:
-        raise Conflict(f"{actor} is no person, and only people approve payouts.", "Approve it as a signed-in user.")
+    if actor.approval_obstacle is not None:
+        raise Conflict(actor.approval_obstacle, "Sign in as yourself, with a password, and approve it then.")
     who = {
         "actor_kind": actor.kind.value,
         "actor_name": actor.name,

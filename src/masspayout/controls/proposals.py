@@ -132,11 +132,11 @@ def _deciding() -> Actor:
     """Return the current actor, who is to decide on something.
 
     Raises:
-        Conflict: The actor is a program.
+        Conflict: The actor is a program, or signed in with a link.
     """
     actor = current_actor()
-    if not actor.kind.can_approve:
-        raise Conflict(f"{actor} is no person, and only people decide on proposals.", "Decide as a signed-in user.")
+    if actor.approval_obstacle is not None:
+        raise Conflict(actor.approval_obstacle, "Sign in as yourself, with a password, and decide then.")
     return actor
 
 

@@ -25,11 +25,6 @@ class ActorKind(StrEnum):
     COMMAND_LINE = "COMMAND_LINE"  # a user of the operating system who has the database's password
     SYSTEM = "SYSTEM"  # a worker, by the clock or because of an event
 
-    @property
-    def can_approve(self) -> bool:
-        """Return True if this kind of actor is a person who is there, and no program that has a secret in a file."""
-        return self in (ActorKind.USER, ActorKind.COMMAND_LINE)
-
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -41,6 +36,7 @@ class Actor:
         name: The name that people use.
         source_address: The origin of the request: an IP address, or a machine's name.
         owner_id: For a token, the id of its user, for a person's second account, of the first: they are one person.
+        is_by_link: The actor signed in with a link, which somebody else may have made.
     """
 
     kind: ActorKind
@@ -48,6 +44,16 @@ class Actor:
     name: str
     source_address: str | None = None
     owner_id: str | None = None
+    is_by_link: bool = False
+
+    @property
+    def approval_obstacle(self) -> str | None:
+        """The reason for which this actor approves nothing: no person, or a person whom nobody knows to be there."""
+        if self.kind not in (ActorKind.USER, ActorKind.COMMAND_LINE):
+            return f"{self} is no person, and only people approve."
+        if self.is_by_link:
+            return f"{self} signed in with a link, which somebody else may have made."
+        return None
 
     @property
     def person(self) -> str:

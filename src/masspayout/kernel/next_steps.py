@@ -66,6 +66,7 @@ class Action(Enum):
     MAKE_LOGIN_LINK = "user link NAME"
     LIST_TOKENS = "token list"
     CREATE_TOKEN = "token create NAME"
+    CREATE_TOKEN_OF = "token create NAME --role ROLE --user USER"
     LIST_WEBHOOKS = "webhook list"
     LIST_DELIVERIES = "webhook deliveries"
     TRY_WEBHOOK = "webhook test {}"

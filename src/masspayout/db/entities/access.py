@@ -86,6 +86,7 @@ class LoginSession(Base):
     sealed_grant: Mapped[str | None]
     confirm_by: Mapped[datetime | None]
     confirming_until: Mapped[datetime | None]
+    is_by_link: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
 
     user: Mapped[User] = relationship(lazy="raise")
 

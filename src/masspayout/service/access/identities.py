@@ -22,6 +22,7 @@ class Identity:
         credential_id: The id of the session or the token that was presented.
         expires_at: The end of that session or token.
         owner_id: For a token, the id of its user; for the second account of a person, the id of the first.
+        is_by_link: The session began with a sign-in link, which somebody else may have made: it approves nothing.
     """
 
     kind: ActorKind
@@ -31,13 +32,14 @@ class Identity:
     credential_id: uuid.UUID
     expires_at: datetime | None
     owner_id: uuid.UUID | None = None
+    is_by_link: bool = False
 
     @classmethod
     def of_token(cls, token: ApiToken) -> "Identity":
-        """Return the identity of a token, which may do no more than its user may do now."""
-        role, owner_id = token.role, token.owner_id
+        """Return the identity of a token. It may never do more than its owner may now; without an owner it reads."""
+        role, owner_id = Role.VIEWER, token.owner_id
         if token.owner is not None:
-            role = min(role, token.owner.role, key=list(Role).index)
+            role = min(token.role, token.owner.role, key=_permission_count)
             owner_id = token.owner.person_id or owner_id
         return cls(ActorKind.TOKEN, token.id, token.name, role, token.id, token.expires_at, owner_id=owner_id)
 
@@ -46,7 +48,14 @@ class Identity:
         """Return the identity of a session's user."""
         user = session.user
         return cls(
-            ActorKind.USER, user.id, user.name, user.role, session.id, session.expires_at, owner_id=user.person_id
+            ActorKind.USER,
+            user.id,
+            user.name,
+            user.role,
+            session.id,
+            session.expires_at,
+            owner_id=user.person_id,
+            is_by_link=session.is_by_link,
         )
 
     @property
@@ -73,4 +82,15 @@ class Identity:
     def actor(self, source_address: str | None) -> Actor:
         """Return the actor of this identity's actions."""
         owner_id = None if self.owner_id is None else str(self.owner_id)
-        return Actor(self.kind, str(self.id), self.name, source_address=source_address, owner_id=owner_id)
+        return Actor(
+            self.kind,
+            str(self.id),
+            self.name,
+            source_address=source_address,
+            owner_id=owner_id,
+            is_by_link=self.is_by_link,
+        )
+
+
+def _permission_count(role: Role) -> int:
+    return len(role.permissions)

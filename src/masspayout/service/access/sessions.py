@@ -79,6 +79,8 @@ async def make_login_link(work: UnitOfWork, user: User) -> str:
         user_id=user.id, prefix=secret.prefix, digest=secret.digest, expires_at=datetime.now(UTC) + _LINK_LIFE
     )
     await work.login_links.save(link)
+    facts = {"name": user.name, "role": user.role, "expires_at": link.expires_at}
+    audit.record(work, "user.link_made", user.id, after=facts)
     return secret.text
 
 
@@ -112,7 +114,16 @@ async def begin_session(
     way_in: WayIn,
     provider: ProviderLogin | None = None,
 ) -> tuple[Identity, str]:
-    """Begin a session of an authenticated user. Return the identity, and the text of the cookie."""
+    """Begin a session of an authenticated user. Return the identity, and the text of the cookie.
+
+    Args:
+        work: The transaction.
+        settings: The settings, which say how long a session lasts.
+        user: The user.
+        source_address: The origin of the request.
+        way_in: The way in: a session that began with a sign-in link approves nothing.
+        provider: The session at the provider, if the user signed in there.
+    """
     secret = new_secret(SecretKind.SESSION)
     expires_at = datetime.now(UTC) + timedelta(hours=settings.session_hours)
     login = LoginSession(
@@ -122,6 +133,7 @@ async def begin_session(
         digest=secret.digest,
         expires_at=expires_at,
         source_address=source_address,
+        is_by_link=way_in is WayIn.LINK,
     )
     if provider is not None:
         login.provider_session, login.sealed_grant = provider.provider_session, provider.sealed_grant

@@ -8,6 +8,7 @@ from masspayout.db.entities import ApiToken, User
 from masspayout.db.session import Database
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.errors import Conflict, Invalid, NotAuthenticated
+from masspayout.kernel.next_steps import Action
 from masspayout.kernel.roles import Role
 from masspayout.service.access.identities import Identity
 from masspayout.service.access.secrets import SecretKind, matches, new_secret, prefix_of
@@ -38,13 +39,15 @@ async def create_token(
         token_id: The id of the token, if it is decided already.
 
     Raises:
-        Invalid: The name is missing or too long, or the life is not positive or above ten years.
+        Invalid: The name is missing or too long, the life is not positive or above ten years, or the role is above its
+            owner's; without an owner, a token only reads.
     """
     name = name.strip()
     if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
         raise Invalid(f"{name!r} is no name for a token.", f"Name it in up to {_LONGEST_NAME} characters.")
     if expires_in is not None and not timedelta(0) < expires_in <= _LONGEST_LIFE:
         raise Invalid(f"A token cannot expire in {expires_in}.", "Choose up to ten years, such as 90d.")
+    await _require_owner_above(work, role, owner_id)
     secret = new_secret(SecretKind.TOKEN)
     token = ApiToken(
         name=name,
@@ -60,6 +63,22 @@ async def create_token(
     names = ("name", "prefix", "role", "owner_id", "expires_at")
     audit.record(work, "token.created", token.id, after={name: getattr(token, name) for name in names})
     return token, secret.text
+
+
+async def _require_owner_above(work: UnitOfWork, role: Role, owner_id: uuid.UUID | None) -> None:
+    """Refuse a token that could do more than the person who answers for it."""
+    owner = None if owner_id is None else await work.users.get(owner_id)
+    if owner is None and role is not Role.VIEWER:
+        raise Invalid(
+            f"A token without an owner only reads, and cannot have the role {role}.",
+            "Name the user it belongs to: ",
+            Action.CREATE_TOKEN_OF,
+        )
+    if owner is not None and not owner.role.covers(role):
+        raise Invalid(
+            f"{owner.name} has the role {owner.role}, and a token of {owner.name} cannot have the role {role}.",
+            f"Choose the role {owner.role} or less.",
+        )
 
 
 async def find_token(work: UnitOfWork, reference: str) -> ApiToken:

@@ -51,6 +51,8 @@ COLUMNS = (
     ("distribution", "approval_groups", "JSONB"),
     # The newest version of the policy that the number of approvals was worked out by.
     ("distribution", "policy_number", "BIGINT"),
+    # A session that began with a sign-in link approves nothing.
+    ("login_session", "is_by_link", "BOOLEAN NOT NULL DEFAULT false"),
 )
 
 # An approval counts for exactly what was approved, once for each person, and never when it is the creator's or a
