@@ -58,6 +58,14 @@ LEAST: dict[tuple[str, str], Role | None] = {
     ("GET", "/tokens"): Role.ADMIN,
     ("POST", "/tokens"): Role.ADMIN,
     ("DELETE", "/tokens/{token}"): Role.ADMIN,
+    ("GET", "/policy"): Role.VIEWER,
+    ("POST", "/policy"): Role.ADMIN,
+    ("GET", "/policy/history"): Role.VIEWER,
+    ("GET", "/proposals"): Role.VIEWER,
+    ("GET", "/proposals/{proposal}"): Role.VIEWER,
+    ("POST", "/proposals/{proposal}/approve"): Role.APPROVER,
+    ("POST", "/proposals/{proposal}/refuse"): Role.APPROVER,
+    ("POST", "/proposals/{proposal}/withdraw"): Role.OPERATOR,
     ("GET", "/audit"): Role.APPROVER,
     ("GET", "/webhooks"): Role.ADMIN,
     ("POST", "/webhooks"): Role.ADMIN,
@@ -85,6 +93,7 @@ async def test_every_route_lets_in_who_may_and_nobody_else(service: Service) -> 
         "token": uuid.uuid4(),
         "webhook": uuid.uuid4(),
         "delivery": uuid.uuid4(),
+        "proposal": uuid.uuid4(),
     }
     for (method, path), least in LEAST.items():
         place = path.format(**ids)

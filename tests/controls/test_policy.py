@@ -250,7 +250,7 @@ async def test_one_person_changes_an_open_policy_and_two_a_guarded_one(world: Wo
         proposal = (await control.change_policy(OPEN)).proposal
         assert proposal is not None
         with pytest.raises(Conflict, match="which is open"):
-            await control.change_policy(GUARDED)
+            await control.change_policy(GUARDED | {"limits": {"per_day": 1}})
         with pytest.raises(Conflict, match="another person"):
             await control.approve_proposal(proposal.id)
     with acting_as(Actor(ActorKind.TOKEN, "9", "nightly")), pytest.raises(Conflict, match="no person"):

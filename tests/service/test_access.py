@@ -149,9 +149,7 @@ async def test_a_token_never_may_more_than_its_owner_may_now(database: Database,
     assert (await access.authenticate_token(database, text)).role is Role.VIEWER
 
 
-async def test_whoever_came_by_a_link_is_on_record_and_approves_nothing(
-    database: Database, settings: Settings
-) -> None:
+async def test_whoever_came_by_a_link_is_on_record_and_approves_nothing(database: Database, settings: Settings) -> None:
     user = await add(database, role=Role.APPROVER)
     admin = Actor(ActorKind.USER, "1", "ada")
     with acting_as(admin):

@@ -18,6 +18,7 @@ from masspayout.api.openapi import describe
 from masspayout.api.routes import (
     access,
     assets,
+    control,
     creation,
     distributions,
     holding,
@@ -40,6 +41,7 @@ _ROUTERS = (
     series.router,
     listeners.router,
     access.router,
+    control.router,
     webhooks.router,
     operations.router,
 )

@@ -9,9 +9,10 @@ from masspayout.context import Context
 from masspayout.controls import policies, policy_changes, proposals
 from masspayout.controls.policies import PolicyInForce
 from masspayout.controls.policy_changes import PolicyChange
-from masspayout.controls.policy_content import read_content
+from masspayout.controls.policy_content import PolicyContent, read_content
 from masspayout.controls.proposals import ProposalKind
 from masspayout.db.entities import Policy, Proposal, ProposalState
+from masspayout.kernel.actors import current_actor
 
 _MOST_LISTED = 200
 
@@ -35,6 +36,8 @@ class PolicyDetail:
 
 class Control:
     """The use cases of the policy and of proposals.
+
+    ``resumed`` says that a request was sent again, by a process that died: what it asks for may be done already.
 
     Args:
         context: The database, and the settings, which may ask for more than the policy.
@@ -60,10 +63,10 @@ class Control:
         """Change the policy, or propose to where it is guarded, as ``policy_changes.change`` does.
 
         Args:
-            content: The whole new content, as JSON has it.
+            content: The whole new content, read or as JSON has it.
             asset: The asset that it is for, by its token id or its UUID; None: the installation.
         """
-        read = read_content(content)
+        read = content if isinstance(content, PolicyContent) else read_content(content)
         now = await self._context.database.clock.now()
         async with self._context.database.unit_of_work() as work:
             asset_id = None if asset is None else (await work.assets.get_by_reference(asset)).id
@@ -89,20 +92,32 @@ class Control:
         async with self._context.database.unit_of_work() as work:
             return await work.proposals.get_by_reference(reference)
 
-    async def approve_proposal(self, proposal_id: uuid.UUID) -> Proposal:
+    async def approve_proposal(self, proposal_id: uuid.UUID, *, resumed: bool = False) -> Proposal:
         """Approve a proposal and do what it proposes, as ``proposals.approve`` does."""
+        if resumed and (done := await self._decided(proposal_id, ProposalState.APPROVED)) is not None:
+            return done
         now = await self._context.database.clock.now()
         async with self._context.database.unit_of_work() as work:
             return await proposals.approve(work, KINDS, proposal_id, now)
 
-    async def refuse_proposal(self, proposal_id: uuid.UUID) -> Proposal:
+    async def refuse_proposal(self, proposal_id: uuid.UUID, *, resumed: bool = False) -> Proposal:
         """Refuse a proposal, as ``proposals.refuse`` does."""
+        if resumed and (done := await self._decided(proposal_id, ProposalState.REFUSED)) is not None:
+            return done
         now = await self._context.database.clock.now()
         async with self._context.database.unit_of_work() as work:
             return await proposals.refuse(work, proposal_id, now)
 
-    async def withdraw_proposal(self, proposal_id: uuid.UUID) -> Proposal:
+    async def withdraw_proposal(self, proposal_id: uuid.UUID, *, resumed: bool = False) -> Proposal:
         """Withdraw a proposal, as ``proposals.withdraw`` does."""
+        if resumed and (done := await self._decided(proposal_id, ProposalState.WITHDRAWN)) is not None:
+            return done
         now = await self._context.database.clock.now()
         async with self._context.database.unit_of_work() as work:
             return await proposals.withdraw(work, proposal_id, now)
+
+    async def _decided(self, proposal_id: uuid.UUID, state: ProposalState) -> Proposal | None:
+        """Return a proposal that the current actor decided on, in a process that died before it could say so."""
+        async with self._context.database.unit_of_work() as work:
+            found = await work.proposals.get(proposal_id)
+        return found if found.state is state and found.decided_by_name == current_actor().name else None

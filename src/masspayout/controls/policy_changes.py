@@ -39,7 +39,7 @@ class PolicyChange:
 async def change(
     work: UnitOfWork, settings: Settings, content: PolicyContent, now: datetime, *, asset_id: uuid.UUID | None = None
 ) -> PolicyChange:
-    """Change the policy as the current actor, or propose to.
+    """Change the policy as the current actor, or propose to. A policy that is in force already stays as it is.
 
     Args:
         work: The transaction.
@@ -53,6 +53,9 @@ async def change(
     """
     await work.policies.lock()
     in_force = await work.policies.in_force(asset_id)
+    before = _content_of(in_force, asset_id)
+    if before == content.stored():
+        return PolicyChange(version=next(version for version in in_force if version.asset_id == asset_id))
     missing = missing_people(content, await work.users.find_in_order())
     if missing:
         raise Conflict(
@@ -60,7 +63,6 @@ async def change(
             "Add people first: ",
             Action.LIST_USERS,
         )
-    before = _content_of(in_force, asset_id)
     if (await policies.in_force(work, settings, asset_id)).is_guarded:
         subject = INSTALLATION if asset_id is None else (await work.assets.get(asset_id)).token_id
         after = {"content": content.stored(), "asset_id": None if asset_id is None else str(asset_id)}

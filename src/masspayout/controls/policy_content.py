@@ -14,7 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 
 from masspayout.kernel.approval_places import ANYBODY, as_words
 from masspayout.kernel.errors import Invalid
@@ -30,8 +30,18 @@ def _by_token(value: Any) -> Any:
     return value if isinstance(value, Mapping) or value is None else {_EVERY_TOKEN: value}
 
 
-Amount = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
-TokenAmounts = Annotated[dict[str, Amount], BeforeValidator(_by_token)]
+Amount = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, max_digits=48, decimal_places=18)]
+_TokenId = Annotated[str, Field(pattern=r"^(\*|[0-9A-Za-z.]{1,100})$")]
+_Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._@+-]{0,99}$")]
+_NUMBER = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^[0-9]{1,30}(\.[0-9]{1,18})?$"}]}
+_OF_TOKENS = {
+    "type": "object",
+    "propertyNames": {"pattern": r"^(\*|[0-9A-Za-z.]{1,100})$"},
+    "additionalProperties": _NUMBER,
+}
+TokenAmounts = Annotated[
+    dict[_TokenId, Amount], BeforeValidator(_by_token), WithJsonSchema({"anyOf": [*_NUMBER["anyOf"], _OF_TOKENS]})
+]
 
 
 class PolicyMode(StrEnum):
@@ -48,7 +58,7 @@ class _Part(BaseModel):
 class Need(_Part):
     """So many people of a group have to approve."""
 
-    group: str = Field(default=ANYBODY, min_length=1, max_length=100)
+    group: _Name = ANYBODY
     n: int = Field(ge=1, le=_MOST)
 
 
@@ -66,7 +76,7 @@ class When(_Part):
             the same concept; False: all others.
     """
 
-    assets: tuple[str, ...] = ()
+    assets: tuple[_TokenId, ...] = Field(default=(), max_length=100)
     types: tuple[DistributionType, ...] = ()
     amount: TokenAmounts = {}
     day_total: TokenAmounts = {}
@@ -79,7 +89,7 @@ class Rule(_Part):
     """People whose approval some payouts need."""
 
     when: When = When()
-    need: tuple[Need, ...] = Field(min_length=1)
+    need: tuple[Need, ...] = Field(min_length=1, max_length=10)
 
 
 class Limits(_Part):
@@ -96,7 +106,7 @@ class PolicyContent(_Part):
     approvals: int = Field(default=0, ge=0, le=_MOST)
     rules: tuple[Rule, ...] = Field(default=(), max_length=50)
     limits: Limits = Limits()
-    groups: dict[str, tuple[str, ...]] = Field(default={}, max_length=8)
+    groups: dict[_Name, Annotated[tuple[_Name, ...], Field(max_length=100)]] = Field(default={}, max_length=8)
 
     @model_validator(mode="after")
     def _check(self) -> "PolicyContent":

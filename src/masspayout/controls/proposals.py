@@ -38,7 +38,7 @@ def shown(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
 async def make(
     work: UnitOfWork, kind: str, subject: str, *, before: Mapping[str, Any] | None, after: Mapping[str, Any]
 ) -> Proposal:
-    """Propose a change as the current actor, in the caller's transaction.
+    """Propose a change as the current actor, in the caller's transaction. The same proposal once more is that one.
 
     Args:
         work: The transaction.
@@ -52,6 +52,8 @@ async def make(
     """
     actor = current_actor()
     open_one = await work.proposals.find_open(kind, subject)
+    if open_one is not None and open_one.made_by == actor.person and open_one.after == dict(after):
+        return open_one
     if open_one is not None:
         raise Conflict(
             f"{open_one.made_by_name} proposed another {kind} of {subject} already, which is open.",

@@ -13,6 +13,7 @@ class Permission(StrEnum):
     MANAGE_LISTENERS = "managing listeners"
     APPROVE = "approving payouts"
     VIEW_AUDIT = "viewing the audit trail"
+    MANAGE_POLICY = "changing the policy"  # or proposing to, where another person has to approve
     MANAGE_ACCESS = "managing users and tokens"
     MANAGE_WEBHOOKS = "managing webhooks"
 
@@ -47,6 +48,6 @@ class Role(StrEnum):
 _VIEWER = frozenset({Permission.VIEW})
 _OPERATOR = _VIEWER | {Permission.MANAGE_ASSETS, Permission.PLAN, Permission.PAY, Permission.MANAGE_LISTENERS}
 _APPROVER = _OPERATOR | {Permission.APPROVE, Permission.VIEW_AUDIT}
-_ADMIN = _APPROVER | {Permission.MANAGE_ACCESS, Permission.MANAGE_WEBHOOKS}
+_ADMIN = _APPROVER | {Permission.MANAGE_POLICY, Permission.MANAGE_ACCESS, Permission.MANAGE_WEBHOOKS}
 
 _PERMISSIONS = {Role.VIEWER: _VIEWER, Role.OPERATOR: _OPERATOR, Role.APPROVER: _APPROVER, Role.ADMIN: _ADMIN}

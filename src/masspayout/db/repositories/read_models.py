@@ -27,6 +27,9 @@ from masspayout.db.entities import (
     EventListener,
     EventStatus,
     ExecutionType,
+    Policy,
+    Proposal,
+    ProposalState,
     RegisterEntry,
     Series,
     SeriesStatus,
@@ -259,6 +262,17 @@ class ReadModels:
         """Return a page of the API tokens, the newest first."""
         order = Order((SortKey(ApiToken.created_at), SortKey(ApiToken.id)), is_descending=True)
         return await read_list_page(self.session, select(ApiToken), order, request)
+
+    async def policies(self, request: PageRequest) -> ListPage[Policy]:
+        """Return a page of the versions of the policy, the latest first."""
+        order = Order((SortKey(Policy.number),), is_descending=True)
+        return await read_list_page(self.session, select(Policy), order, request)
+
+    async def proposals(self, request: PageRequest, *, state: ProposalState | None = None) -> ListPage[Proposal]:
+        """Return a page of the proposals, the newest first."""
+        query = select(Proposal) if state is None else select(Proposal).where(Proposal.state == state)
+        order = Order((SortKey(Proposal.created_at), SortKey(Proposal.id)), is_descending=True)
+        return await read_list_page(self.session, query, order, request)
 
 
 def _holder_order(of: type[Entitlement | RegisterEntry], sort: HolderSort) -> Order:
