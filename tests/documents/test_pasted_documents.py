@@ -33,7 +33,7 @@ LANGUAGES = {"sh", "text", "rooms", "python", "json", "dotenv", "ini", "http", "
 
 # The sandbox is as the README leaves it, with whatever else the documents ask for.
 AFTER_README = ["docs/approvals.md", "docs/audit.md", "docs/automation.md", "docs/bonds.md", "docs/pausing.md"]
-ON_A_NEW_DATABASE = ["docs/access.md", "docs/dashboard.md"]
+ON_A_NEW_DATABASE = ["docs/access.md", "docs/dashboard.md", "docs/policy.md"]
 WITH_SERVERS = ["docs/postgresql.md", "docs/sandbox.md", "docs/webhooks.md"]
 RUN_HERE = ["README.md", *AFTER_README, *ON_A_NEW_DATABASE, *WITH_SERVERS]
 OTHER_TESTS = {
@@ -52,6 +52,7 @@ NOT_RUN = {
     ("docs/simulator.md", "make simulate"): MINUTES,
     ("docs/storm.md", "make storm"): MINUTES,
     ("docs/approvals.md", "masspayout distribution approve"): "It takes other users of the machine.",
+    ("docs/policy.md", "masspayout policy approve"): "It takes other users of the machine.",
     ("docs/evm.md", "pip install"): INSTALLS,
     ("docs/evm.md", "masspayout doctor"): OWN_ACCOUNT,
     ("docs/hedera.md", "pip install"): INSTALLS,
