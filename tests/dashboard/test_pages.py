@@ -19,6 +19,7 @@ PATHS = (
     "/series",
     "/listeners",
     "/audit",
+    "/policy",
     "/users",
     "/tokens",
     "/webhooks",

@@ -51,6 +51,7 @@ _GROUPS: tuple[tuple[str | None, tuple[Entry, ...]], ...] = (
         (
             Entry("listeners", "Listeners", "/listeners"),
             Entry("audit", "Audit trail", "/audit", Permission.VIEW_AUDIT),
+            Entry("policy", "Policy", "/policy"),
         ),
     ),
     (

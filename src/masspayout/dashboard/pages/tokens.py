@@ -47,14 +47,15 @@ class _Page:
         page_head("API tokens", "Used by programs to call the API. Give each program its own, with the least role.")
         async with self._page_context.unit_of_work() as work:
             users = await work.users.find_in_order()
-        owners = {_NOBODY: "no user"} | {str(user.id): user.name for user in users if not user.disabled}
+        owners = {_NOBODY: "no user (reads only)"} | {str(user.id): user.name for user in users if not user.disabled}
+        mine = str(self._page_context.identity.id)
         self._list = ui.element("div").classes("stack")
         self._pager = Pager(_PAGE_SIZE, self._refresh)
         with form_card("Create token", "Create token", self._page_context.handler(_MANAGE, self._make)):
             self._name = ui.input("Name").props("outlined dense autocomplete=off")
             self._role = ui.select(ROLES, value=Role.VIEWER, label="Role").props("outlined dense")
             self._life = ui.select(_LIVES, value=90, label="Expires after").props("outlined dense")
-            self._owner = ui.select(owners, value=_NOBODY, label="Owner").props("outlined dense")
+            self._owner = ui.select(owners, value=mine, label="Owner").props("outlined dense")
         await self._refresh()
 
     async def _refresh(self) -> None:

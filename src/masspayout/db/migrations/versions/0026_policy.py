@@ -1,6 +1,10 @@
 """The policy as versions, proposals, and the trigger by which nothing begins without its approvals."""
 
 from alembic import op
+from sqlalchemy import text
+
+from masspayout.kernel.errors import DatabaseMismatch
+from masspayout.kernel.next_steps import Action
 
 revision = "0026"
 down_revision = "0022"
@@ -146,10 +150,27 @@ TRIGGERS = (
     """,
 )
 
+# A worker of an earlier version knows no policy: what it starts in a guarded installation the database refuses, and it
+# calls that a failure. So it is to be stopped before. 15 seconds without a heartbeat is a dead worker's.
+_LIVE_WORKERS = text(
+    "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > clock_timestamp() - interval '15 seconds'"
+)
+
 
 def upgrade() -> None:
-    """Add tables, columns and the triggers. Without a policy, nothing is refused that was not refused before."""
+    """Add tables, columns and the triggers. Without a policy, nothing is refused that was not refused before.
+
+    Raises:
+        DatabaseMismatch: Workers of an earlier version are running.
+    """
     op.execute("SET LOCAL lock_timeout = '5s'")
+    workers = op.get_bind().scalar(_LIVE_WORKERS)
+    if workers:
+        raise DatabaseMismatch(
+            f"{workers} worker(s) of an earlier version are running, which know no policy. Nothing was changed.",
+            "Stop them, wait for 15 seconds, then: ",
+            Action.UPGRADE_DATABASE,
+        )
     for statement in TABLES:
         op.execute(statement)
     for table, column, definition in COLUMNS:
