@@ -13,7 +13,7 @@ from masspayout.service import access
 async def test_a_link_signs_in_when_its_button_is_pressed(service: Service) -> None:
     async with service.runtime.database.unit_of_work() as session:
         user = await access.local_admin(session, "Root User")
-        secret = await access.make_login_link(session, user)
+        secret, _ = await access.make_login_link(session, user)
     async with httpx.AsyncClient(base_url=service.address, timeout=60) as browser:
         assert "button" in (await browser.get(f"/sign-in/{secret}")).text
         answer = await browser.post(f"/sign-in/{secret}")
@@ -40,7 +40,7 @@ async def test_pages_of_other_sites_cannot_use_a_browsers_cookie(
     async with service.runtime.database.unit_of_work() as session:
         user = await access.local_admin(session, "tester")
     async with service.runtime.database.unit_of_work() as session:
-        secret = await access.make_login_link(session, user)
+        secret, _ = await access.make_login_link(session, user)
     _, cookie = await access.log_in_by_link(service.runtime.database, service.runtime.settings, secret)
     cookies = {"masspayout_session": cookie}
     async with httpx.AsyncClient(base_url=f"{service.address}/api/v1", cookies=cookies, timeout=60) as browser:

@@ -130,7 +130,7 @@ async def test_signing_in_leads_nowhere_else(service: Service, path: str) -> Non
 
 async def test_a_link_signs_in_once_and_only_when_the_button_is_pressed(service: Service, browser: Browser) -> None:
     async with service.runtime.database.unit_of_work() as session:
-        secret = await access.make_login_link(session, await access.find_user(session, "vera"))
+        secret, _ = await access.make_login_link(session, await access.find_user(session, "vera"))
     async with httpx.AsyncClient(base_url=service.address, timeout=60) as client:
         for _ in range(2):
             assert (await client.get(f"/sign-in/{secret}")).status_code == 200

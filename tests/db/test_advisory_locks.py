@@ -17,6 +17,7 @@ def test_the_numbers_stay_as_they_were_released() -> None:
         "MIGRATION": 0x6D617373,
         "PAUSES": 5_464,
         "WEBHOOK_FAN_OUT": 5_463,
+        "POLICY": 5_464,
         "DUE_START_SEED": 5_461,
         "DAILY_LIMIT_SEED": 5_462,
         "NONCE_SEED": 5_463,

@@ -154,7 +154,7 @@ async def test_whoever_came_by_a_link_is_on_record_and_approves_nothing(database
     admin = Actor(ActorKind.USER, "1", "ada")
     with acting_as(admin):
         async with database.unit_of_work() as session:
-            link = await access.make_login_link(session, user)
+            link, _ = await access.make_login_link(session, user)
     by_link, cookie = await access.log_in_by_link(database, settings, link)
     assert (await access.find_session(database, cookie)) == by_link
     assert "signed in with a link" in str(by_link.actor(None).approval_obstacle)
@@ -238,8 +238,8 @@ async def test_guesses_side_by_side_are_counted_too(database: Database, settings
 async def test_a_login_link_works_once(database: Database, database_url: URL, settings: Settings) -> None:
     user = await add(database, password=None)
     async with database.unit_of_work() as session:
-        link = await access.make_login_link(session, user)
-        late = await access.make_login_link(session, user)
+        link, _ = await access.make_login_link(session, user)
+        late, _ = await access.make_login_link(session, user)
     assert link not in everything_stored(database_url)
     outcomes = await asyncio.gather(
         *(access.log_in_by_link(database, settings, link) for _ in range(3)), return_exceptions=True

@@ -13,10 +13,11 @@ from masspayout.controls.policy_content import PolicyContent, read_content
 from masspayout.controls.proposals import ProposalKind
 from masspayout.db.entities import Policy, Proposal, ProposalState
 from masspayout.kernel.actors import current_actor
+from masspayout.service import access
 
 _MOST_LISTED = 200
 
-KINDS: Sequence[ProposalKind] = (ProposalKind(policy_changes.KIND, policy_changes.carry_out),)
+KINDS: Sequence[ProposalKind] = (ProposalKind(policy_changes.KIND, policy_changes.carry_out), *access.KINDS)
 
 
 @dataclass(frozen=True, slots=True)

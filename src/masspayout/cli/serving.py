@@ -88,7 +88,7 @@ async def _show_login_link(context: Context, address: str) -> None:
     """Print a link that signs the reader of this terminal in, once."""
     async with context.database.unit_of_work() as work:
         user = await access.local_admin(work, operating_system_user().name)
-        secret = await access.make_login_link(work, user)
+        _, secret = await access.make_link(work, user)
     out.print(f"No users or tokens yet. This link signs you in, once, as {user.name}:")
     out.print(f"  {address}/sign-in/{secret}")
-    out.print("For a program, create a token: masspayout token create NAME --role operator")
+    out.print(f"For a program, create a token: masspayout token create NAME --role operator --user {user.name}")

@@ -29,16 +29,19 @@ def create(
     """Create an API token. It is shown once, and stored nowhere."""
     expires_in = None if expires is None else parse_duration(expires)
 
-    async def work(work: UnitOfWork) -> tuple[ApiToken, str]:
+    async def work(work: UnitOfWork) -> tuple[ApiToken, str, bool]:
         owner_id = None if user is None else (await access.find_user(work, user)).id
-        return await access.create_token(work, name, role=role, expires_in=expires_in, owner_id=owner_id)
+        token, text = await access.create_token(work, name, role=role, expires_in=expires_in, owner_id=owner_id)
+        return token, text, await access.is_guarded(work)
 
-    token, text = in_transaction(work)
+    token, text, is_proposed = in_transaction(work)
     if as_json:
         show_json(_fields(token) | {"token": text})
         return
     out.print(text)
     out.print("Save it now: it is not shown again. Send it as: Authorization: Bearer TOKEN")
+    if is_proposed:
+        out.print("It works once another person approves: masspayout proposal list --state OPEN")
 
 
 @app.command("list")

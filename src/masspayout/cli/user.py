@@ -8,7 +8,7 @@ import typer
 
 from masspayout.cli.output import JsonOption, show_list, show_outcome
 from masspayout.cli.transaction import in_transaction
-from masspayout.db.entities import User
+from masspayout.db.entities import Proposal, User
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.roles import Role
 from masspayout.service import access
@@ -21,6 +21,9 @@ RoleOption = Annotated[Role, typer.Option(help="The role of the user.")]
 PasswordOption = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking for it.")
 ]
+
+
+_SEE_PROPOSALS = "masspayout proposal list --state OPEN"
 
 
 @app.command()
@@ -37,7 +40,10 @@ def add(
         return await access.add_user(work, name, role=role, password=password)
 
     user = in_transaction(work)
-    show_outcome(_fields(user), f"Added {user.name} ({user.role}).", as_json=as_json)
+    sentence = f"Added {user.name} ({user.role})."
+    if user.disabled:
+        sentence = f"Proposed {user.name} ({user.role}), who can sign in once another person approves: {_SEE_PROPOSALS}"
+    show_outcome(_fields(user), sentence, as_json=as_json)
 
 
 @app.command("list")
@@ -60,15 +66,15 @@ def list_(as_json: JsonOption = False) -> None:
 @app.command()
 def disable(name: NameArgument, as_json: JsonOption = False) -> None:
     """Deactivate a user, with all sessions and tokens. The user stays on record."""
-    user = _changed(name, lambda work, user: access.set_disabled(work, user, disabled=True))
+    user = _changed(name, lambda work, user: access.set_disabled(work, user, disabled=True))[0]
     show_outcome(_fields(user), f"Deactivated {user.name}.", as_json=as_json)
 
 
 @app.command()
 def enable(name: NameArgument, as_json: JsonOption = False) -> None:
     """Reactivate a user."""
-    user = _changed(name, lambda work, user: access.set_disabled(work, user, disabled=False))
-    show_outcome(_fields(user), f"Reactivated {user.name} ({user.role}).", as_json=as_json)
+    user, proposal = _changed(name, lambda work, user: access.set_disabled(work, user, disabled=False))
+    _show_change(user, proposal, f"Reactivated {user.name} ({user.role}).", as_json=as_json)
 
 
 @app.command()
@@ -78,16 +84,17 @@ def role(
     as_json: JsonOption = False,
 ) -> None:
     """Give a user another role."""
-    user = _changed(name, lambda work, user: access.set_role(work, user, role))
-    show_outcome(_fields(user), f"{user.name} is {user.role}.", as_json=as_json)
+    user, proposal = _changed(name, lambda work, user: access.set_role(work, user, role))
+    _show_change(user, proposal, f"{user.name} is {user.role}.", as_json=as_json)
 
 
 @app.command()
 def password(name: NameArgument, password_stdin: PasswordOption = False, as_json: JsonOption = False) -> None:
     """Give a user another password, and end all sessions that began with the old one."""
     new_password = _password(password_stdin)
-    user = _changed(name, lambda work, user: access.set_password(work, user, new_password))
-    show_outcome(_fields(user), f"{user.name} has a new password, and must sign in again.", as_json=as_json)
+    user, proposal = _changed(name, lambda work, user: access.set_password(work, user, new_password))
+    sentence = f"{user.name} has a new password, and must sign in again."
+    _show_change(user, proposal, sentence, as_json=as_json)
 
 
 @app.command()
@@ -136,21 +143,38 @@ def connect(
 def link(name: NameArgument, as_json: JsonOption = False) -> None:
     """Print the path of a link that signs a user in once, within 15 minutes."""
 
-    async def work(work: UnitOfWork) -> str:
+    async def work(work: UnitOfWork) -> tuple[str, Proposal | None]:
         return await access.make_login_link(work, await access.find_user(work, name))
 
-    secret = in_transaction(work)
+    secret, proposal = in_transaction(work)
     path = f"/sign-in/{secret}"
-    show_outcome({"name": name, "path": path}, path, as_json=as_json)
+    waits = [] if proposal is None else [f"It works once another person approves: {_approve(proposal)}"]
+    show_outcome({"name": name, "path": path, **_proposed(proposal)}, path, *waits, as_json=as_json)
 
 
-def _changed(name: str, change: Callable[[UnitOfWork, User], Awaitable[None]]) -> User:
-    async def work(work: UnitOfWork) -> User:
+def _changed(
+    name: str, change: Callable[[UnitOfWork, User], Awaitable[Proposal | None]]
+) -> tuple[User, Proposal | None]:
+    async def work(work: UnitOfWork) -> tuple[User, Proposal | None]:
         user = await access.find_user(work, name)
-        await change(work, user)
-        return user
+        return user, await change(work, user)
 
     return in_transaction(work)
+
+
+def _show_change(user: User, proposal: Proposal | None, done: str, *, as_json: bool) -> None:
+    sentence = done
+    if proposal is not None:
+        sentence = f"Proposed. It is done once another person approves: {_approve(proposal)}"
+    show_outcome(_fields(user) | _proposed(proposal), sentence, as_json=as_json)
+
+
+def _proposed(proposal: Proposal | None) -> dict[str, Any]:
+    return {} if proposal is None else {"proposal": proposal.id}
+
+
+def _approve(proposal: Proposal) -> str:
+    return f"masspayout proposal approve {proposal.id}"
 
 
 def _password(from_stdin: bool) -> str:

@@ -97,8 +97,10 @@ class _Page:
                 expires_in=timedelta(days=days) if days else None,
                 owner_id=None if owner_user is None else owner_user.id,
             )
+            is_proposed = await access.is_guarded(work)
         self._name.value = ""
-        show_secret(f"The token {token.name!r}", text, "Copy it now. It is not shown again.")
+        waits = " It works once another person approves it on the page Policy." if is_proposed else ""
+        show_secret(f"The token {token.name!r}", text, f"Copy it now. It is not shown again.{waits}")
         await self._refresh()
 
     async def _revoke(self, token: ApiToken) -> None:

@@ -28,6 +28,9 @@ ROLES = {
 _MANAGE = Permission.MANAGE_ACCESS
 
 
+_WAITS = " It takes effect once another person approves it on the page Policy."
+
+
 def add_page(registry: PageRegistry) -> None:
     """Open the page."""
 
@@ -90,18 +93,19 @@ class _Page:
                 work, self._name.value or "", role=self._role.value, password=self._password.value or None
             )
         self._name.value = self._password.value = ""
-        messages.notify(f"Added {user.name} ({user.role}).")
+        added = "Proposed" if user.disabled else "Added"
+        messages.notify(f"{added} {user.name} ({user.role}).{_WAITS if user.disabled else ''}")
         await self._refresh()
 
     async def _link(self, user: User) -> None:
         async with self._page_context.unit_of_work() as work:
-            secret = await access.make_login_link(work, user)
+            secret, proposal = await access.make_login_link(work, user)
         settings = self._page_context.context.settings
         base = settings.public_url or str(self._page_context.request.base_url).rstrip("/")
         show_secret(
             f"Sign-in link for {user.name}",
             f"{base}/sign-in/{secret}",
-            "It works once, within 15 minutes. Send it to this user only.",
+            f"It works once, within 15 minutes. Send it to this user only.{_WAITS if proposal else ''}",
         )
 
     async def _set_password(self, user: User) -> None:
@@ -114,8 +118,8 @@ class _Page:
         if password is None:
             return
         async with self._page_context.unit_of_work() as work:
-            await access.set_password(work, await work.users.get(user.id), password)
-        messages.notify(f"{user.name} has a new password.")
+            proposal = await access.set_password(work, await work.users.get(user.id), password)
+        messages.notify(f"Proposed.{_WAITS}" if proposal else f"{user.name} has a new password.")
 
     async def _set_role(self, user: User) -> None:
         role = await ask(
@@ -127,8 +131,8 @@ class _Page:
         if role is None:
             return
         async with self._page_context.unit_of_work() as work:
-            await access.set_role(work, await work.users.get(user.id), Role(role))
-        messages.notify(f"{user.name} is {role} now.")
+            proposal = await access.set_role(work, await work.users.get(user.id), Role(role))
+        messages.notify(f"Proposed.{_WAITS}" if proposal else f"{user.name} is {role} now.")
         await self._refresh()
 
     async def _set_disabled(self, user: User) -> None:
@@ -137,8 +141,9 @@ class _Page:
             if not await confirm(f"Deactivate {user.name}?", h("p", text), yes=f"Deactivate {user.name}", danger=True):
                 return
         async with self._page_context.unit_of_work() as work:
-            await access.set_disabled(work, await work.users.get(user.id), disabled=not user.disabled)
-        messages.notify(f"{user.name} is {'active again' if user.disabled else 'deactivated'}.")
+            proposal = await access.set_disabled(work, await work.users.get(user.id), disabled=not user.disabled)
+        done = f"{user.name} is {'active again' if user.disabled else 'deactivated'}."
+        messages.notify(f"Proposed.{_WAITS}" if proposal else done)
         await self._refresh()
 
 

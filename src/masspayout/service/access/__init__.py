@@ -4,6 +4,16 @@ Each of them leads to an ``Identity`` with a role; ``masspayout.kernel.roles`` h
 are shown once, when they are created; the database keeps digests.
 """
 
+from masspayout.service.access.changes import (
+    KINDS,
+    add_user,
+    create_token,
+    is_guarded,
+    make_login_link,
+    set_disabled,
+    set_password,
+    set_role,
+)
 from masspayout.service.access.cookies import SESSION_COOKIE, local_path, session_cookie
 from masspayout.service.access.identities import Identity
 from masspayout.service.access.sessions import (
@@ -13,22 +23,13 @@ from masspayout.service.access.sessions import (
     log_in_by_link,
     log_out,
     log_out_of_provider,
-    make_login_link,
+    make_link,
 )
-from masspayout.service.access.tokens import authenticate_token, create_token, find_token, revoke_token
-from masspayout.service.access.users import (
-    add_user,
-    can_anybody_come_in,
-    connect,
-    find_user,
-    local_admin,
-    rename,
-    set_disabled,
-    set_password,
-    set_role,
-)
+from masspayout.service.access.tokens import authenticate_token, find_token, revoke_token
+from masspayout.service.access.users import can_anybody_come_in, connect, find_user, local_admin, rename
 
 __all__ = [
+    "KINDS",
     "SESSION_COOKIE",
     "Identity",
     "add_user",
@@ -40,12 +41,14 @@ __all__ = [
     "find_token",
     "find_user",
     "has_to_be_confirmed",
+    "is_guarded",
     "local_admin",
     "local_path",
     "log_in",
     "log_in_by_link",
     "log_out",
     "log_out_of_provider",
+    "make_link",
     "make_login_link",
     "rename",
     "revoke_token",

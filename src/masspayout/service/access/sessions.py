@@ -18,7 +18,7 @@ from masspayout.service.access.throttling import LoginAttempt
 from masspayout.service.access.users import compared_name
 from masspayout.settings import Settings
 
-_LINK_LIFE = timedelta(minutes=15)
+LINK_LIFE = timedelta(minutes=15)
 
 
 class ConfirmationNeeded(NotAuthenticated):
@@ -72,16 +72,16 @@ async def log_in(
         return await begin_session(work, settings, user, source_address, WayIn.PASSWORD)
 
 
-async def make_login_link(work: UnitOfWork, user: User) -> str:
-    """Return the secret of a new link that logs a user in, once, within a quarter of an hour."""
+async def make_link(work: UnitOfWork, user: User) -> tuple[LoginLink, str]:
+    """Return a new link that logs a user in, once, within a quarter of an hour, with its secret."""
     secret = new_secret(SecretKind.LINK)
     link = LoginLink(
-        user_id=user.id, prefix=secret.prefix, digest=secret.digest, expires_at=datetime.now(UTC) + _LINK_LIFE
+        user_id=user.id, prefix=secret.prefix, digest=secret.digest, expires_at=datetime.now(UTC) + LINK_LIFE
     )
     await work.login_links.save(link)
     facts = {"name": user.name, "role": user.role, "expires_at": link.expires_at}
     audit.record(work, "user.link_made", user.id, after=facts)
-    return secret.text
+    return link, secret.text
 
 
 async def log_in_by_link(

@@ -65,6 +65,18 @@ async def create_token(
     return token, secret.text
 
 
+async def _require_approved(database: Database, token: ApiToken) -> None:
+    """Tell of a token that another person has still to approve."""
+    async with database.unit_of_work() as work:
+        proposal = await work.proposals.find_open("token", str(token.id))
+    if proposal is not None:
+        raise NotAuthenticated(
+            "This API token works once another person approves it.",
+            "Have somebody approve it: ",
+            Action.APPROVE_PROPOSAL.on(proposal.id),
+        )
+
+
 async def _require_owner_above(work: UnitOfWork, role: Role, owner_id: uuid.UUID | None) -> None:
     """Refuse a token that could do more than the person who answers for it."""
     owner = None if owner_id is None else await work.users.get(owner_id)
@@ -125,6 +137,7 @@ async def authenticate_token(database: Database, text: str, *, confirmed_for: ti
     if token.revoked_at is not None:
         raise NotAuthenticated("This API token was revoked.", "Have an admin create a new one.")
     if token.expires_at is not None and token.expires_at <= now:
+        await _require_approved(database, token)
         raise NotAuthenticated("This API token has expired.", "Have an admin create a new one.")
     if token.owner is not None:
         _require_present(token.owner, now, confirmed_for)

@@ -107,7 +107,12 @@ async def set_password(work: UnitOfWork, user: User, password: str) -> None:
     Raises:
         Invalid: The password is too easy to guess.
     """
-    user.password_hash = await hash_password(password, user_name=user.name)
+    await put_password_hash(work, user, await hash_password(password, user_name=user.name))
+
+
+async def put_password_hash(work: UnitOfWork, user: User, password_hash: str) -> None:
+    """Change a user's password by its hash, and end all sessions that began with the old one."""
+    user.password_hash = password_hash
     await work.users.save(user)
     await work.login_sessions.end_of_user(user.id, datetime.now(UTC))
     audit.record(work, "user.password_changed", user.id, after={"name": user.name})
