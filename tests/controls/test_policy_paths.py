@@ -26,6 +26,7 @@ from masspayout.db.entities import (
 )
 from masspayout.distributions import PayoutList, payout_lists
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
+from masspayout.kernel.backoff import Backoff
 from masspayout.kernel.errors import Conflict
 from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.kernel.roles import Role
@@ -100,7 +101,7 @@ async def of_series(world: World) -> tuple[Distribution, Begin]:
     async with world.runtime.database.unit_of_work() as work:
         calendar = series.Calendar(Frequency.DAILY, NOW + timedelta(minutes=1))
         made = await series.create(world.runtime, world.asset, wanted, calendar, now=NOW)
-    await series.make_occurrences(world.runtime.database, NOW + timedelta(minutes=2))
+    await series.make_occurrences(world.runtime.database, NOW + timedelta(minutes=2), Backoff())
     async with world.runtime.database.unit_of_work() as work:
         (occurrence,) = await work.distributions.find_of_series(made.id, 1)
     return occurrence, lambda: run_due(world, NOW + timedelta(minutes=5))
