@@ -145,6 +145,8 @@ async def test_groups_fill_places_with_different_people(world: World) -> None:
     assert await count_of(world, large) == ApprovalCount(0, 2)
     assert await approve(world, large, a) == ApprovalCount(1, 2)
     assert await approve(world, large, c) == ApprovalCount(1, 2)  # of no group
+    with pytest.raises(ApprovalsMissing, match="needs 2 approvals, 1 of them by board, 1 of them by treasury"):
+        await world.execute(large.id)
     assert await approve(world, large, b) == ApprovalCount(2, 2)
     await world.execute(large.id)
 

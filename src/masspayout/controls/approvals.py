@@ -14,6 +14,7 @@ from masspayout.db.entities import Distribution
 from masspayout.db.session import Database
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.actors import Actor, current_actor
+from masspayout.kernel.approval_places import as_words, places_of
 from masspayout.kernel.errors import ApprovalsMissing, Conflict
 from masspayout.kernel.next_steps import Action, NextStep
 from masspayout.kernel.payout_status import ApprovalCount
@@ -58,7 +59,7 @@ async def require(work: UnitOfWork, settings: Settings, distribution: Distributi
         return
     if not count.is_complete:
         raise ApprovalsMissing(
-            f"Payout {distribution.id} {count.sentence}.",
+            f"Payout {distribution.id} {count.sentence}{_by_groups(distribution)}.",
             "Have a person other than its creator approve it with: ",
             Action.APPROVE_DISTRIBUTION.on(distribution.id),
         )
@@ -69,6 +70,13 @@ async def require(work: UnitOfWork, settings: Settings, distribution: Distributi
             f"their hash is {totals.register_hash}, and approved was {distribution.register_hash}.",
             _next_step_of_changed(distribution),
         )
+
+
+def _by_groups(distribution: Distribution) -> str:
+    """Return which groups have to approve, where some have to."""
+    if not distribution.approval_groups:
+        return ""
+    return f"; it needs {as_words(places_of(distribution.approvals_required, distribution.approval_groups))}"
 
 
 def _next_step_of_changed(distribution: Distribution) -> NextStep:

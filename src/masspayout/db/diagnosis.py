@@ -171,6 +171,12 @@ _GUARDS = text("""
      WHERE tgrelid = to_regclass('audit_entry') AND tgname IN ('refuse_change', 'move_head') AND tgenabled IN ('O', 'A')
 """)
 
+_START_GUARDS = text("""
+    SELECT count(*) = 2 FROM pg_trigger
+     WHERE tgrelid = to_regclass('distribution') AND tgname IN ('require_approvals', 'require_approvals_of_new')
+       AND tgenabled IN ('O', 'A')
+""")
+
 _TROUBLED_WEBHOOKS = text("""
     SELECT w.id, w.url, CASE WHEN NOT w.enabled THEN w.failing_since END AS off_since,
            count(*) FILTER (WHERE d.status = 'FAILED') AS given_up,
@@ -350,6 +356,11 @@ class Diagnosis:
         """Return True if the triggers that guard the audit trail exist and are enabled."""
         ((count,),) = await self._rows(_GUARDS)
         return int(count) == 2  # noqa: PLR2004 - the two that the statement names
+
+    async def starts_are_guarded(self) -> bool:
+        """Return True if the triggers that let nothing begin without its approvals exist and are enabled."""
+        ((are_there,),) = await self._rows(_START_GUARDS)
+        return bool(are_there)
 
     async def troubled_webhooks(self) -> Sequence[Row[Any]]:
         """Return the targets with deliveries that were given up within a day, or have waited for more than an hour."""

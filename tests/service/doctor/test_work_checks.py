@@ -1,4 +1,4 @@
-"""The doctor's checks of what is under way: registers, events, workers, jobs, distributions, audit trail, webhooks."""
+"""The doctor's checks of what is under way: registers, events, workers, jobs, distributions, audit trail, policy, webhooks."""
 
 import asyncio
 import signal
@@ -191,6 +191,21 @@ async def test_an_audit_trail_that_somebody_changed(
     assert "gone or switched off" in the_problem(await examine(database_url), "audit trail").message
     run_sql(database_url, change, on)
     assert sentence in the_problem(await examine(database_url), "audit trail").message
+
+
+async def test_a_policy_that_nobody_can_meet(runtime: Context, database_url: URL) -> None:
+    run_sql(
+        database_url,
+        "INSERT INTO policy (id, number, content, made_by, made_by_name, made_at) VALUES "
+        """(masspayout_uuid7(), 1, '{"mode": "guarded", "approvals": 1}', 'USER:0', 'dora', now())""",
+    )
+    assert "1 of 2 people have to approve" in the_problem(await examine(database_url), "policy").message
+    people = "SELECT masspayout_uuid7(), name, 'admin' FROM (VALUES ('ana'), ('ben')) AS people (name)"
+    run_sql(database_url, f"INSERT INTO access_user (id, name, role) {people}")
+    found = (await examine(database_url))["policy"]
+    assert (found.status, "Version 1 is in force. Every payout needs 1" in found.message) == (Status.OK, True)
+    run_sql(database_url, "ALTER TABLE distribution DISABLE TRIGGER require_approvals")
+    assert "let no payout begin" in the_problem(await examine(database_url), "policy").message
 
 
 async def test_a_webhook_that_is_not_taken(database_url: URL) -> None:

@@ -33,6 +33,13 @@ async def audit_trail_is_whole(examination: Examination) -> str:
 
 async def policy_can_be_met(examination: Examination) -> str:
     """There are enough people to approve what the policy, and the environment, want approved."""
+    if not await examination.diagnosis.starts_are_guarded():
+        raise Problem(
+            "The triggers that let no payout begin without its approvals are gone or switched off.",
+            "Find out who did that, execute ALTER TABLE distribution ENABLE TRIGGER require_approvals, and the same for "
+            "require_approvals_of_new, then: ",
+            Action.EXAMINE,
+        )
     async with examination.diagnosis.connection() as connection, UnitOfWork(connection) as work:
         found = await policy_findings.find(work, examination.settings)
     if found.missing:
