@@ -1,4 +1,4 @@
-"""The doctor's checks of what is under way: registers, events, workers, jobs, distributions, audit trail, policy, webhooks."""
+"""The doctor's checks of what is under way: registers, workers, jobs, distributions, audit trail, policy, webhooks."""
 
 import asyncio
 import signal

@@ -91,7 +91,7 @@ async def create_token(
     if await is_guarded(work):
         token.expires_at = datetime.now(UTC)
         await work.api_tokens.save(token)
-        life_seconds = None if expires_in is None else expires_in.total_seconds()
+        life_seconds = None if expires_in is None else int(expires_in.total_seconds())
         after = {"name": token.name, "prefix": token.prefix, "role": role, "life_seconds": life_seconds}
         owner = None if owner_id is None else (await work.users.get(owner_id)).name
         await proposals.make(work, TOKEN, str(token.id), before=None, after=after | {"owner": owner})

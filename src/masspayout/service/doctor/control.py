@@ -36,7 +36,7 @@ async def policy_can_be_met(examination: Examination) -> str:
     if not await examination.diagnosis.starts_are_guarded():
         raise Problem(
             "The triggers that let no payout begin without its approvals are gone or switched off.",
-            "Find out who did that, execute ALTER TABLE distribution ENABLE TRIGGER require_approvals, and the same for "
+            "Find out who did that, ALTER TABLE distribution ENABLE TRIGGER require_approvals, and do the same for "
             "require_approvals_of_new, then: ",
             Action.EXAMINE,
         )
