@@ -43,12 +43,15 @@ def test_a_policy_is_changed_alone_and_then_by_two(
     assert "masspayout proposal show" in command_line("policy", "show").out
     shown = json.loads(command_line("policy", "show", "--json").out)
     assert (shown["number"], shown["guarded"], len(shown["proposals"])) == (1, True, 1)
-    assert "another person has to approve it" in command_line("policy", "approve", "latest").err
+    assert "--user" in command_line("policy", "approve", "latest").err
     assert "OPEN" in command_line("proposal", "show", "latest").out
     monkeypatch.setattr(os, "geteuid", lambda: NOBODY)
     assert "alone can withdraw" in command_line("proposal", "withdraw", "latest").err
-    assert "policy of installation. Approved" in command_line("policy", "approve", "latest").out
-    assert "is APPROVED" in command_line("proposal", "refuse", "latest").err
+    as_ben = ("--user", "ben", "--password-stdin")
+    monkeypatch.setattr("sys.stdin", io.StringIO("wrong\n" + PASSWORD + "\n" + PASSWORD + "\n"))
+    assert "name or the password is wrong" in command_line("policy", "approve", "latest", *as_ben).err
+    assert "policy of installation. Approved" in command_line("policy", "approve", "latest", *as_ben).out
+    assert "is APPROVED" in command_line("proposal", "refuse", "latest", *as_ben).err
     listed = json.loads(command_line("policy", "history", "--json").out)["items"]
     assert [(each["number"], each["content"]) for each in listed] == [(2, {"mode": "open"}), (1, GUARDED)]
     assert json.loads(command_line("proposal", "list", "--state", "open", "--json").out)["total"] == 0

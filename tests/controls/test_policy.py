@@ -166,6 +166,18 @@ async def test_tokens_do_not_count(world: World) -> None:
     assert await count_of(world, dividend) == ApprovalCount(0, 1)
 
 
+async def test_who_created_at_the_command_line_does_not_approve_as_the_user_of_that_name(world: World) -> None:
+    await put_in_force(world, GUARDED)
+    with acting_as(Actor(ActorKind.COMMAND_LINE, "ana", "ana")):
+        dividend = await world.plan("100")
+    with pytest.raises(Conflict, match="created by you"):
+        await approve(world, dividend, ANA)
+    with pytest.raises(Conflict, match="known to this machine alone"):
+        await approve(world, dividend, Actor(ActorKind.COMMAND_LINE, "ben", "ben"))
+    await approve(world, dividend, BEN)
+    await world.execute(dividend.id)
+
+
 RULES: dict[str, tuple[dict[str, Any], bool]] = {
     "asset": ({"assets": [ASSET_TOKEN]}, True),
     "another asset": ({"assets": ["0.0.1"]}, False),

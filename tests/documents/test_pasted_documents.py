@@ -52,7 +52,6 @@ NOT_RUN = {
     ("docs/simulator.md", "make simulate"): MINUTES,
     ("docs/storm.md", "make storm"): MINUTES,
     ("docs/approvals.md", "masspayout distribution approve"): "It takes other users of the machine.",
-    ("docs/policy.md", "masspayout policy approve"): "It takes other users of the machine.",
     ("docs/evm.md", "pip install"): INSTALLS,
     ("docs/evm.md", "masspayout doctor"): OWN_ACCOUNT,
     ("docs/hedera.md", "pip install"): INSTALLS,

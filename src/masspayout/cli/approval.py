@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from masspayout.app import Payouts
+from masspayout.cli.approving import PasswordOption, UserOption, as_person
 from masspayout.cli.arguments import DistributionArgument
 from masspayout.cli.output import JsonOption, err, out, show_fields, show_outcome
 from masspayout.cli.session import with_payouts
@@ -25,12 +27,14 @@ def approve(
     withdraw: Annotated[
         bool, typer.Option("--withdraw", help="Withdraw your approval instead, before the payout starts.")
     ] = False,
+    user: UserOption = None,
+    password_stdin: PasswordOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Approve a payout by its register hash. Its creator cannot, and each person counts once."""
     shown = with_payouts(lambda payouts: payouts.find(distribution))
     if withdraw:
-        _withdraw(shown, register_hash, as_json=as_json)
+        _withdraw(shown, register_hash, user, password_stdin, as_json=as_json)
         return
     fields = {
         "distribution": shown.id,
@@ -46,7 +50,7 @@ def approve(
             raise Invalid("Missing --hash: the register hash to approve.", f"Add --hash {shown.register_hash}")
         typer.confirm("Approve it?", abort=True, err=as_json)
     approved_hash = register_hash or shown.register_hash or ""
-    count = with_payouts(lambda payouts: payouts.approve(shown.id, approved_hash))
+    count = as_person(user, password_stdin, lambda context: Payouts(context).approve(shown.id, approved_hash))
     if not count.is_complete:
         sentence = f"Approved. It {count.sentence}."
     elif shown.scheduled_time is not None:
@@ -56,10 +60,12 @@ def approve(
     show_outcome({"id": shown.id, "approvals": count.given, "required": count.required}, sentence, as_json=as_json)
 
 
-def _withdraw(shown: Distribution, register_hash: str | None, *, as_json: bool) -> None:
+def _withdraw(
+    shown: Distribution, register_hash: str | None, user: str | None, password_stdin: bool, *, as_json: bool
+) -> None:
     if register_hash is not None:
         raise Invalid("--withdraw and --hash contradict each other.", "Leave one of them out.")
-    count = with_payouts(lambda payouts: payouts.withdraw_approval(shown.id))
+    count = as_person(user, password_stdin, lambda context: Payouts(context).withdraw_approval(shown.id))
     sentence = (
         f"Withdrawn. It {count.sentence}." if not count.is_complete else "Withdrawn. It needs no further approval."
     )

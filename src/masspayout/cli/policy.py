@@ -8,6 +8,7 @@ import typer
 
 from masspayout.app.control import Control, PolicyDetail
 from masspayout.cli import proposal as proposals
+from masspayout.cli.approving import PasswordOption, UserOption
 from masspayout.cli.arguments import ProposalArgument
 from masspayout.cli.output import JsonOption, out, show_json, show_list, show_outcome
 from masspayout.cli.session import with_context
@@ -60,9 +61,14 @@ def propose(
 
 
 @app.command()
-def approve(proposal: ProposalArgument, as_json: JsonOption = False) -> None:
+def approve(
+    proposal: ProposalArgument,
+    user: UserOption = None,
+    password_stdin: PasswordOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """Approve a proposed policy: short for proposal approve."""
-    proposals.approve(proposal, as_json)
+    proposals.approve(proposal, user, password_stdin, as_json)
 
 
 @app.command()

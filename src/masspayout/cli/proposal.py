@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from masspayout.app.control import Control
+from masspayout.cli.approving import PasswordOption, UserOption, as_person
 from masspayout.cli.arguments import ProposalArgument
 from masspayout.cli.output import JsonOption, show_fields, show_json, show_list, show_outcome
 from masspayout.cli.session import with_context
@@ -49,21 +50,38 @@ def show(proposal: ProposalArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def approve(proposal: ProposalArgument, as_json: JsonOption = False) -> None:
+def approve(
+    proposal: ProposalArgument,
+    user: UserOption = None,
+    password_stdin: PasswordOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """Approve a proposal of another person, which does what it proposes."""
-    _decide(proposal, lambda control, found: control.approve_proposal(found), "Approved: it is done.", as_json)
+    decided = _decide(
+        proposal, lambda control, found: control.approve_proposal(found), user=user, password_stdin=password_stdin
+    )
+    _show_decided(decided, "Approved: it is done.", as_json=as_json)
 
 
 @app.command()
-def refuse(proposal: ProposalArgument, as_json: JsonOption = False) -> None:
+def refuse(
+    proposal: ProposalArgument,
+    user: UserOption = None,
+    password_stdin: PasswordOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """Refuse a proposal of another person."""
-    _decide(proposal, lambda control, found: control.refuse_proposal(found), "Refused.", as_json)
+    decided = _decide(
+        proposal, lambda control, found: control.refuse_proposal(found), user=user, password_stdin=password_stdin
+    )
+    _show_decided(decided, "Refused.", as_json=as_json)
 
 
 @app.command()
 def withdraw(proposal: ProposalArgument, as_json: JsonOption = False) -> None:
     """Withdraw a proposal of your own."""
-    _decide(proposal, lambda control, found: control.withdraw_proposal(found), "Withdrawn.", as_json)
+    decided = _decide(proposal, lambda control, found: control.withdraw_proposal(found))
+    _show_decided(decided, "Withdrawn.", as_json=as_json)
 
 
 def fields(proposal: Proposal) -> dict[str, Any]:
@@ -74,13 +92,20 @@ def fields(proposal: Proposal) -> dict[str, Any]:
 
 
 def _decide(
-    reference: str, decide: Callable[[Control, uuid.UUID], Awaitable[Proposal]], sentence: str, as_json: bool
-) -> None:
+    reference: str,
+    decide: Callable[[Control, uuid.UUID], Awaitable[Proposal]],
+    *,
+    user: str | None = None,
+    password_stdin: bool = False,
+) -> Proposal:
     async def work(context: Context) -> Proposal:
         control = Control(context)
         return await decide(control, (await control.find_proposal(reference)).id)
 
-    decided = with_context(work)
+    return as_person(user, password_stdin, work)
+
+
+def _show_decided(decided: Proposal, sentence: str, *, as_json: bool) -> None:
     show_outcome(fields(decided), f"{decided.kind} of {decided.subject}. {sentence}", as_json=as_json)
 
 

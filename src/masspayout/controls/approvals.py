@@ -5,6 +5,7 @@ as the distribution is that; whatever is changed afterwards, it counts no more. 
 """
 
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from masspayout import audit
@@ -109,8 +110,7 @@ async def _approve(
     work: UnitOfWork, actor: Actor, distribution_id: uuid.UUID, register_hash: str, now: datetime
 ) -> ApprovalCount:
     distribution = await work.distributions.get(distribution_id)
-    if actor.approval_obstacle is not None:
-        raise Conflict(actor.approval_obstacle, "Sign in as yourself, with a password, and approve it then.")
+    await policies.require_person(work, actor)
     who = {
         "actor_kind": actor.kind.value,
         "actor_name": actor.name,
@@ -121,17 +121,18 @@ async def _approve(
         distribution_id,
         register_hash=register_hash.strip().lower(),
         person=actor.person,
+        guises=actor.guises,
         approved_at=now,
         **who,
     ):
         await work.refresh(distribution)
-        raise _refusal(distribution, register_hash, actor.person)
+        raise _refusal(distribution, register_hash, actor.guises)
     facts = {"register_hash": distribution.register_hash, "total_amount": distribution.total_amount}
     audit.record(work, "distribution.approved", distribution_id, after=facts)
     return (await approvals.counts([distribution_id]))[distribution_id]
 
 
-def _refusal(distribution: Distribution, register_hash: str, person: str) -> Conflict:
+def _refusal(distribution: Distribution, register_hash: str, guises: Sequence[str]) -> Conflict:
     """Return the reason for which an approval was refused."""
     review_again = NextStep("Review it again: ", Action.SHOW_DISTRIBUTION.on(distribution.id))
     if not distribution.status.can_execute and not distribution.status.can_retry:
@@ -143,7 +144,7 @@ def _refusal(distribution: Distribution, register_hash: str, person: str) -> Con
         )
     if distribution.sent_back_at is not None:
         return was_sent_back(distribution)
-    if distribution.created_by == person:
+    if distribution.created_by in guises:
         return Conflict(
             f"Payout {distribution.id} was created by you, and another person has to approve it.",
             "Ask another person to approve it with: ",

@@ -21,7 +21,10 @@ from masspayout.controls.policy_content import (
 )
 from masspayout.db.entities import Distribution
 from masspayout.db.unit_of_work import UnitOfWork
+from masspayout.kernel.actors import Actor, ActorKind
 from masspayout.kernel.approval_places import ANYBODY, stricter_places
+from masspayout.kernel.errors import Conflict
+from masspayout.kernel.next_steps import Field
 from masspayout.settings import Settings
 
 _DAY = timedelta(hours=24)
@@ -87,6 +90,27 @@ async def in_force(work: UnitOfWork, settings: Settings, asset_id: uuid.UUID | N
         stored=[read_content(version.content) for version in versions],
         environment=of_settings(settings),
     )
+
+
+async def require_person(work: UnitOfWork, actor: Actor) -> None:
+    """Refuse an approval of an actor who is no person, or whom nothing but this machine's account tells to be one.
+
+    Raises:
+        Conflict: The actor is a program, signed in with a link, or is the operating system's user where the
+            installation is guarded: whoever runs this machine could be several of those.
+    """
+    if actor.approval_obstacle is not None:
+        raise Conflict(actor.approval_obstacle, "Sign in as yourself, with a password, and decide then.")
+    if actor.kind is not ActorKind.COMMAND_LINE:
+        return
+    versions = await work.policies.in_force()
+    if any(read_content(version.content).is_guarded for version in versions):
+        raise Conflict(
+            f"The policy is guarded, and {actor.name} is known to this machine alone.",
+            "Decide as a user, whose password is asked for: add ",
+            Field.USER,
+            ".",
+        )
 
 
 async def places_for(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from masspayout import audit
+from masspayout.controls import policies
 from masspayout.db.entities import Proposal, ProposalState
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.actors import Actor, current_actor
@@ -82,9 +83,10 @@ async def approve(work: UnitOfWork, kinds: Sequence[ProposalKind], proposal_id: 
         NotFound: There is no such proposal.
         Conflict: It is not open any more, the actor made it or is no person, or what it changes is another by now.
     """
-    actor = _deciding()
+    actor = current_actor()
+    await policies.require_person(work, actor)
     proposal = await work.proposals.get(proposal_id)
-    if proposal.made_by == actor.person:
+    if proposal.made_by in actor.guises:
         raise Conflict(
             f"You made the proposal {proposal.id}, and another person has to approve it.",
             "Ask another person to approve it with: ",
@@ -103,7 +105,8 @@ async def refuse(work: UnitOfWork, proposal_id: uuid.UUID, now: datetime) -> Pro
         NotFound: There is no such proposal.
         Conflict: It is not open any more, or the actor is no person or made it.
     """
-    actor = _deciding()
+    actor = current_actor()
+    await policies.require_person(work, actor)
     proposal = await work.proposals.get(proposal_id)
     if proposal.made_by == actor.person:
         raise Conflict(
@@ -128,18 +131,6 @@ async def withdraw(work: UnitOfWork, proposal_id: uuid.UUID, now: datetime) -> P
             Action.REFUSE_PROPOSAL.on(proposal.id),
         )
     return await _close(work, proposal, ProposalState.WITHDRAWN, actor, now)
-
-
-def _deciding() -> Actor:
-    """Return the current actor, who is to decide on something.
-
-    Raises:
-        Conflict: The actor is a program, or signed in with a link.
-    """
-    actor = current_actor()
-    if actor.approval_obstacle is not None:
-        raise Conflict(actor.approval_obstacle, "Sign in as yourself, with a password, and decide then.")
-    return actor
 
 
 async def _close(

@@ -62,6 +62,11 @@ class Actor:
             return f"{ActorKind.USER}:{self.owner_id}"
         return f"{self.kind}:{self.id}"
 
+    @property
+    def guises(self) -> tuple[str, ...]:
+        """The keys of persons that this actor may be: a user may be the operating system's user of the same name."""
+        return (self.person, f"{ActorKind.COMMAND_LINE}:{self.name}") if self.kind is ActorKind.USER else (self.person,)
+
     def __str__(self) -> str:
         return self.name if self.kind is ActorKind.USER else f"{self.name} ({self.kind.lower().replace('_', ' ')})"
 

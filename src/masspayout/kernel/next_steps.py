@@ -123,6 +123,7 @@ class Field(Enum):
     ALLOW_UNPAYABLE = "--allow-unpayable"
     LIFECYCLE_CONTRACT = "--lifecycle-contract"
     REASON = "--reason"
+    USER = "--user"
     SINCE = "--since"
     ADMIN = "--admin"
     PAYER = "--payer"

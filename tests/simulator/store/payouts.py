@@ -182,7 +182,14 @@ class Approvals:
         self._t = transaction
 
     async def approve(
-        self, distribution_id: uuid.UUID, *, register_hash: str, person: str, approved_at: datetime, **who: Any
+        self,
+        distribution_id: uuid.UUID,
+        *,
+        register_hash: str,
+        person: str,
+        guises: Sequence[str],
+        approved_at: datetime,
+        **who: Any,
     ) -> bool:
         t = self._t
         await t.lock("distribution", distribution_id)
@@ -191,7 +198,7 @@ class Approvals:
             row is None
             or row.status not in (DistributionStatus.PENDING, DistributionStatus.FAILED)
             or row.register_hash != register_hash
-            or row.created_by == person
+            or row.created_by in guises
             or t.find("approval", (distribution_id, person)) is not None
         ):
             return False

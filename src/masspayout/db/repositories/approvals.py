@@ -23,7 +23,8 @@ _APPROVE = text("""
         SELECT id, register_hash, payment_token_id, payer_account_id, total_amount
           FROM distribution
          WHERE id = :distribution_id AND status IN ('PENDING', 'FAILED') AND frozen_at IS NOT NULL
-           AND register_hash = :register_hash AND created_by IS DISTINCT FROM :person AND sent_back_at IS NULL
+           AND register_hash = :register_hash AND sent_back_at IS NULL
+           AND (created_by IS NULL OR created_by <> ALL(CAST(:guises AS VARCHAR[])))
            FOR NO KEY UPDATE
     )
     INSERT INTO approval (id, distribution_id, person, actor_kind, actor_name, source_address, approved_at,
@@ -104,7 +105,14 @@ class Approvals(Repository[Approval]):
     noun = "approval"
 
     async def approve(
-        self, distribution_id: uuid.UUID, *, register_hash: str, person: str, approved_at: datetime, **who: Any
+        self,
+        distribution_id: uuid.UUID,
+        *,
+        register_hash: str,
+        person: str,
+        guises: Sequence[str],
+        approved_at: datetime,
+        **who: Any,
     ) -> bool:
         """Write an approval.
 
@@ -113,12 +121,14 @@ class Approvals(Repository[Approval]):
         Args:
             distribution_id: The distribution.
             register_hash: The hash that the person saw.
-            person: The key of the person, who approves at most once, and is not the creator.
+            person: The key of the person, who approves at most once.
+            guises: The keys that the person may have as a creator: nobody approves what they created.
             approved_at: The present.
             who: Further columns about the person.
         """
         parameters = {"id": uuid7(), "distribution_id": distribution_id, "register_hash": register_hash, **who}
-        return await self._changed(_APPROVE, {**parameters, "person": person, "approved_at": approved_at}) == 1
+        own = {"person": person, "guises": list(guises), "approved_at": approved_at}
+        return await self._changed(_APPROVE, parameters | own) == 1
 
     async def withdraw(self, distribution_id: uuid.UUID, person: str) -> bool:
         """Delete a person's approval. False when there is none, or the distribution has started."""

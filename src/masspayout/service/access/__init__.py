@@ -17,6 +17,7 @@ from masspayout.service.access.changes import (
 from masspayout.service.access.cookies import SESSION_COOKIE, local_path, session_cookie
 from masspayout.service.access.identities import Identity
 from masspayout.service.access.sessions import (
+    authenticate_person,
     find_session,
     has_to_be_confirmed,
     log_in,
@@ -33,6 +34,7 @@ __all__ = [
     "SESSION_COOKIE",
     "Identity",
     "add_user",
+    "authenticate_person",
     "authenticate_token",
     "can_anybody_come_in",
     "connect",

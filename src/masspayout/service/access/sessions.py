@@ -8,7 +8,7 @@ from masspayout import audit
 from masspayout.db.entities import LoginLink, LoginSession, User
 from masspayout.db.session import Database
 from masspayout.db.unit_of_work import UnitOfWork
-from masspayout.kernel.actors import acting_as
+from masspayout.kernel.actors import Actor, ActorKind, acting_as
 from masspayout.kernel.errors import NotAuthenticated
 from masspayout.kernel.next_steps import Action
 from masspayout.service.access.identities import Identity
@@ -59,6 +59,25 @@ async def log_in(
         NotAuthenticated: There is no such user, or the password is wrong; the message is the same for both.
         TooManyRequests: There were too many failures for this name, or from this address.
     """
+    user = await _authenticate(database, name, password, source_address)
+    async with database.unit_of_work() as work:
+        return await begin_session(work, settings, user, source_address, WayIn.PASSWORD)
+
+
+async def authenticate_person(
+    database: Database, name: str, password: str, *, source_address: str | None = None
+) -> Actor:
+    """Return the actor of a user who knows the password, for one act without a session.
+
+    Raises:
+        NotAuthenticated: There is no such user, or the password is wrong; the message is the same for both.
+        TooManyRequests: There were too many failures for this name, or from this address.
+    """
+    user = await _authenticate(database, name, password, source_address)
+    return Actor(ActorKind.USER, str(user.id), user.name, source_address=source_address, owner_id=user.person_id)
+
+
+async def _authenticate(database: Database, name: str, password: str, source_address: str | None) -> User:
     name = compared_name(name)
     attempt = LoginAttempt(database, name, source_address)
     await attempt.begin()
@@ -68,8 +87,7 @@ async def log_in(
     if user is None or not is_right or user.disabled or user.role_withdrawn_at is not None:
         raise NotAuthenticated("The name or the password is wrong.", "Try again, or ask an admin for a new password.")
     await attempt.succeed()
-    async with database.unit_of_work() as work:
-        return await begin_session(work, settings, user, source_address, WayIn.PASSWORD)
+    return user
 
 
 async def make_link(work: UnitOfWork, user: User) -> tuple[LoginLink, str]:

@@ -80,6 +80,7 @@ BEGIN
                   WHERE a.distribution_id = d.id AND a.register_hash = d.register_hash
                     AND a.payment_token_id = d.payment_token_id AND a.payer_account_id = d.payer_account_id
                     AND a.total_amount = d.total_amount AND a.person IS DISTINCT FROM d.created_by
+                    AND (a.actor_kind <> 'USER' OR 'COMMAND_LINE:' || a.actor_name IS DISTINCT FROM d.created_by)
                     AND a.actor_kind <> 'TOKEN') AS people
       INTO approved FROM distribution AS d WHERE d.id = of_distribution;
     people := approved.people;
