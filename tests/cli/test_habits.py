@@ -39,6 +39,8 @@ COMMANDS_THAT_LIST = {
     "listener list": (),
     "payer list": (),
     "payer statement": ("0.0.1001",),
+    "policy history": (),
+    "proposal list": (),
     "sandbox transactions": (),
     "series list": (),
     "token list": (),

@@ -92,7 +92,8 @@ def _statuses(operation: dict[str, Any], method: str, rules: Rules) -> list[int]
         statuses += [401, 403, 429]
     if operation.get("parameters") or method in {"POST", "PATCH"}:
         statuses.append(422)
-    if any(parameter["in"] == "path" for parameter in operation.get("parameters", [])) or method == "POST":
+    names_something = any(each["in"] == "path" or each["name"] == "asset" for each in operation.get("parameters", []))
+    if names_something or method == "POST":
         statuses.append(404)
     if method != "GET" or rules.permission is not None:
         statuses.append(409)
