@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, bindparam, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Integer, bindparam, delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from masspayout.db import advisory_locks
@@ -77,7 +77,8 @@ _BEGUN_SINCE = text("""
              GROUP BY d.id) AS begun
 """).bindparams(bindparam("since", type_=UtcTimestamp()))
 
-# An approval counts for the approved register hash only, and not when it is the creator's.
+# An approval counts for the approved register hash only, and not when it is the creator's or a program's: as in
+# masspayout_given_approvals, which counts them.
 _COUNTS = (
     Approval.distribution_id == Distribution.id,
     Approval.register_hash == Distribution.register_hash,
@@ -85,6 +86,9 @@ _COUNTS = (
     Approval.payer_account_id == Distribution.payer_account_id,
     Approval.total_amount == Distribution.total_amount,
     Approval.person.is_distinct_from(Distribution.created_by),
+    or_(
+        Approval.actor_kind != "USER", ("COMMAND_LINE:" + Approval.actor_name).is_distinct_from(Distribution.created_by)
+    ),
     Approval.actor_kind != "TOKEN",
 )
 

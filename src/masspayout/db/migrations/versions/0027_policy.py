@@ -6,8 +6,8 @@ from sqlalchemy import text
 from masspayout.kernel.errors import DatabaseMismatch
 from masspayout.kernel.next_steps import Action
 
-revision = "0026"
-down_revision = "0022"
+revision = "0027"
+down_revision = "0026"
 
 TABLES = (
     """
