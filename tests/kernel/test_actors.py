@@ -16,7 +16,7 @@ BEN = Actor(ActorKind.USER, "2", "ben")
 def test_the_system_acts_where_nobody_is_named() -> None:
     assert current_actor() is SYSTEM
     assert system().person == SYSTEM.person
-    assert SYSTEM.approval_obstacle is not None
+    assert SYSTEM.approval_refusal is not None
 
 
 def test_somebody_acts_until_the_block_ends_however_it_ends() -> None:

@@ -157,9 +157,9 @@ async def test_whoever_came_by_a_link_is_on_record_and_approves_nothing(database
             link, _ = await access.make_login_link(session, user)
     by_link, cookie = await access.log_in_by_link(database, settings, link)
     assert (await access.find_session(database, cookie)) == by_link
-    assert "signed in with a link" in str(by_link.actor(None).approval_obstacle)
+    assert "signed in with a link" in str(by_link.actor(None).approval_refusal)
     by_password, _ = await access.log_in(database, settings, "ana", PASSWORD)
-    assert by_password.actor(None).approval_obstacle is None
+    assert by_password.actor(None).approval_refusal is None
     async with database.unit_of_work() as session:
         made = (await session.audit_entries.find(action="user.link_made")).items
     assert [(entry.actor_name, entry.subject_id, (entry.after or {})["name"]) for entry in made] == [

@@ -6,14 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from masspayout.context import Context
-from masspayout.controls import policies, policy_changes, proposals
-from masspayout.controls.policies import PolicyInForce
-from masspayout.controls.policy_changes import PolicyChange
-from masspayout.controls.policy_content import PolicyContent, read_content
-from masspayout.controls.proposals import ProposalKind
+from masspayout.controls import (
+    PolicyChange,
+    PolicyContent,
+    PolicyInForce,
+    ProposalKind,
+    policies,
+    policy_changes,
+    proposals,
+    read_content,
+)
 from masspayout.db.entities import Policy, Proposal, ProposalState
+from masspayout.db.session import Database
 from masspayout.kernel.actors import current_actor
 from masspayout.service import access
+from masspayout.settings import Settings
 
 _MOST_LISTED = 200
 
@@ -25,7 +32,7 @@ class PolicyDetail:
     """The policy at one moment.
 
     Attributes:
-        in_force: What applies together.
+        in_force: All contents that apply together.
         versions: The versions of it that the database has: the installation's, and the asset's where there is one.
         proposals: The open proposals to change it.
     """
@@ -33,6 +40,16 @@ class PolicyDetail:
     in_force: PolicyInForce
     versions: Sequence[Policy]
     proposals: Sequence[Proposal]
+
+
+async def adopt_environment(database: Database, settings: Settings) -> Policy | None:
+    """Write the settings as the first version of the policy, as ``policy_changes.adopt_environment`` does."""
+    return await policy_changes.adopt_environment(database, settings)
+
+
+async def announce_policy(database: Database, settings: Settings) -> None:
+    """Log what a process that starts has to say about the policy, as ``policy_findings.announce`` does."""
+    await policy_findings.announce(database, settings)
 
 
 class Control:

@@ -179,7 +179,7 @@ _TABLE: Mapping[str, _Command | _Group] = {
         },
     ),
     "policy": _Group(
-        "Who has to approve of what, and how much may be paid out.",
+        "Who has to approve what, and how much may be paid out.",
         {
             "show": _Command(
                 "policy", "Show the policy in force, in sentences; with --json as data that propose takes."

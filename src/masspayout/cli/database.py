@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from sqlalchemy import URL
 
+from masspayout.app.control import adopt_environment, announce_policy
 from masspayout.cli.output import JsonOption, err, out, run, show_fields, show_json, show_list, show_outcome, show_table
-from masspayout.controls import policy_changes, policy_findings
-from masspayout.controls.policy_content import PolicyContent, read_content
+from masspayout.controls import PolicyContent, read_content
 from masspayout.db import migrations
 from masspayout.db.migrations import Revision, SchemaState
 from masspayout.db.opening import application_role, open_database, owner_url
@@ -128,10 +128,10 @@ async def _adopt_environment() -> None:
     """Write what the settings ask for as the first version of the policy, unless there is one."""
     settings = load_settings()
     async with open_database(settings) as database:
-        version = await policy_changes.adopt_environment(database, settings)
+        version = await adopt_environment(database, settings)
         if version is not None and read_content(version.content) != PolicyContent():
             err.print("APPROVALS_* and LIMIT_* are version 1 of the policy now: masspayout policy show", markup=False)
-        await policy_findings.announce(database, settings)
+        await announce_policy(database, settings)
 
 
 def _url() -> URL:

@@ -1,4 +1,4 @@
-"""``masspayout policy``: who has to approve of what, and how much may be paid out."""
+"""``masspayout policy``: who has to approve what, and how much may be paid out."""
 
 import json
 from pathlib import Path
@@ -12,8 +12,7 @@ from masspayout.cli.approving import PasswordOption, UserOption
 from masspayout.cli.arguments import ProposalArgument
 from masspayout.cli.output import JsonOption, out, show_json, show_list, show_outcome
 from masspayout.cli.session import with_context
-from masspayout.controls.policy_changes import PolicyChange
-from masspayout.controls.policy_content import PolicyContent, read_content
+from masspayout.controls import PolicyChange, PolicyContent, read_content
 from masspayout.db.entities import Policy
 from masspayout.kernel.errors import Invalid
 

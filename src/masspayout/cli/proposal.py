@@ -13,7 +13,7 @@ from masspayout.cli.arguments import ProposalArgument
 from masspayout.cli.output import JsonOption, show_fields, show_json, show_list, show_outcome
 from masspayout.cli.session import with_context
 from masspayout.context import Context
-from masspayout.controls.proposals import shown
+from masspayout.controls import without_secrets
 from masspayout.db.entities import Proposal, ProposalState
 from masspayout.kernel.json_forms import json_form
 
@@ -46,7 +46,7 @@ def show(proposal: ProposalArgument, as_json: JsonOption = False) -> None:
     if as_json:
         show_json(fields(found))
         return
-    show_fields(fields(found) | {name: _compact(shown(getattr(found, name))) for name in ("before", "after")})
+    show_fields(fields(found) | {name: _compact(without_secrets(getattr(found, name))) for name in ("before", "after")})
 
 
 @app.command()
@@ -88,7 +88,7 @@ def fields(proposal: Proposal) -> dict[str, Any]:
     """Return a proposal as JSON has it, without digests of secrets."""
     names = ("id", "kind", "subject", "state", "made_by_name", "decided_by_name", "decided_at", "created_at")
     values = {name: getattr(proposal, name) for name in names}
-    return values | {"before": shown(proposal.before), "after": shown(proposal.after)}
+    return values | {"before": without_secrets(proposal.before), "after": without_secrets(proposal.after)}
 
 
 def _decide(

@@ -9,9 +9,9 @@ from fastapi import FastAPI
 from masspayout import dashboard
 from masspayout.api import create_app
 from masspayout.api.server import answer_requests, listen
+from masspayout.app.control import announce_policy
 from masspayout.cli.output import out
 from masspayout.context import Context
-from masspayout.controls import policy_findings
 from masspayout.db.capacity import require_room
 from masspayout.kernel.actors import operating_system_user
 from masspayout.kernel.errors import Conflict
@@ -50,7 +50,7 @@ async def _answer(context: Context, app: FastAPI, host: str | None, port: int | 
     """Print the address of the service and a way to sign in, and serve requests until told to stop."""
     settings = context.settings
     await require_room(context.database, settings.database_connections)
-    await policy_findings.announce(context.database, settings)
+    await announce_policy(context.database, settings)
     host = settings.http_host if host is None else host
     can_come_in = await _can_anybody_come_in(context)
     if not can_come_in:

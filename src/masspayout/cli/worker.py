@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
+from masspayout.app.control import announce_policy
 from masspayout.cli.commands import CommandGroup
 from masspayout.cli.output import JsonOption, out, show_json, show_table
 from masspayout.cli.session import with_context
 from masspayout.cli.transaction import in_transaction
 from masspayout.context import Context
-from masspayout.controls import policy_findings
 from masspayout.db.capacity import require_room
 from masspayout.db.repositories import WorkStatus
 from masspayout.db.unit_of_work import UnitOfWork
@@ -35,7 +35,7 @@ def worker(
     async def work(context: Context) -> None:
         logging.getLogger("masspayout").setLevel(logging.INFO)
         await require_room(context.database, context.settings.database_connections)
-        await policy_findings.announce(context.database, context.settings)
+        await announce_policy(context.database, context.settings)
         out.print("Worker is running; stop it with Ctrl-C.")
         await run_worker(context, concurrency=concurrency, until_idle=until_idle)
 

@@ -6,7 +6,7 @@ as the distribution is that; whatever is changed afterwards, it counts no more. 
 
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from masspayout import audit
 from masspayout.controls import policies
@@ -33,12 +33,11 @@ async def demand(
         work: The transaction.
         settings: The environment, which may ask for more than the policy.
         distribution: The distribution.
-        now: The present, from which a day's total is counted back; unless given, the time of its freeze.
+        now: The present, from which a day's total is counted back; unless given, the database's.
     """
     policy = await policies.in_force(work, settings, distribution.asset_id)
     places: dict[str, int] = {}
     if policy.is_guarded and distribution.total_amount is not None:
-        now = now or distribution.frozen_at or datetime.now(UTC)
         places = await policies.places_for(work, policy, distribution, now)
     is_weighed = distribution.policy_number == policy.number
     if not places and not distribution.approvals_required and is_weighed:

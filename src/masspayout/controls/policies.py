@@ -24,6 +24,7 @@ from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.actors import Actor, ActorKind
 from masspayout.kernel.approval_places import ANYBODY, stricter_places
 from masspayout.kernel.errors import Conflict
+from masspayout.kernel.money import add
 from masspayout.kernel.next_steps import Field
 from masspayout.settings import Settings
 
@@ -37,7 +38,7 @@ class PolicyInForce:
     Attributes:
         number: The newest version that it is made of; None without any.
         stored: The content that the database has: the installation's, and the asset's where there is one.
-        environment: What the settings of this process add.
+        environment: The content that the settings of this process add.
     """
 
     number: int | None
@@ -99,8 +100,8 @@ async def require_person(work: UnitOfWork, actor: Actor) -> None:
         Conflict: The actor is a program, signed in with a link, or is the operating system's user where the
             installation is guarded: whoever runs this machine could be several of those.
     """
-    if actor.approval_obstacle is not None:
-        raise Conflict(actor.approval_obstacle, "Sign in as yourself, with a password, and decide then.")
+    if actor.approval_refusal is not None:
+        raise Conflict(actor.approval_refusal, "Sign in as yourself, with a password, and decide then.")
     if actor.kind is not ActorKind.COMMAND_LINE:
         return
     versions = await work.policies.in_force()
@@ -114,7 +115,7 @@ async def require_person(work: UnitOfWork, actor: Actor) -> None:
 
 
 async def places_for(
-    work: UnitOfWork, policy: PolicyInForce, distribution: Distribution, now: datetime
+    work: UnitOfWork, policy: PolicyInForce, distribution: Distribution, now: datetime | None
 ) -> dict[str, int]:
     """Return the approvals that a frozen payout needs, by group, under a policy."""
     payout = _Payout(work, distribution, now)
@@ -130,10 +131,10 @@ async def places_for(
 class _Payout:
     """A payout as rules see it. What costs a query is asked for when a rule needs it."""
 
-    def __init__(self, work: UnitOfWork, distribution: Distribution, now: datetime) -> None:
+    def __init__(self, work: UnitOfWork, distribution: Distribution, now: datetime | None) -> None:
         self._work = work
         self._distribution = distribution
-        self._since = now - _DAY
+        self._since = None if now is None else now - _DAY
 
     async def is_meant_by(self, when: When) -> bool:
         """Return True if all conditions of a rule hold."""
@@ -148,7 +149,7 @@ class _Payout:
             return False
         if when.day_total:
             begun = await self._work.policies.begun_amount(token_id, self._since, distribution.id)
-            if not _reaches(begun + amount, when.day_total, token_id):
+            if not _reaches(add(begun, amount), when.day_total, token_id):
                 return False
         return await self._history_fits(when)
 

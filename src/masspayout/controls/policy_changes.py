@@ -136,7 +136,7 @@ def missing_people(content: PolicyContent, users: Sequence[User]) -> str:
     if len(approvers) < count or len(creators) < count + 1:
         return (
             f"{count} of {max(count + 1, 2)} people have to approve, and {len(approvers)} "
-            f"may approve of the {len(creators)} who may create payouts"
+            f"may approve the {len(creators)} who may create payouts"
         )
     named = sorted(group for group in places if group != ANYBODY)
     for groups in chain.from_iterable(combinations(named, size) for size in range(1, len(named) + 1)):

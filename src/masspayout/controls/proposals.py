@@ -31,7 +31,7 @@ class ProposalKind:
     carry_out: Callable[[UnitOfWork, Proposal], Awaitable[None]]
 
 
-def shown(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def without_secrets(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return what is before or after a proposal, without digests of secrets."""
     return None if values is None else {name: value for name, value in values.items() if name not in _SECRET}
 
@@ -45,8 +45,8 @@ async def make(
         work: The transaction.
         kind: The kind of the change.
         subject: Its subject: ``installation``, the token of an asset, the name of a user.
-        before: What is now.
-        after: What is to be.
+        before: The present values.
+        after: The values that are to be.
 
     Raises:
         Conflict: Another change of the subject is proposed already.
@@ -71,8 +71,8 @@ async def make(
             made_by_name=actor.name,
         )
     )
-    facts = {"kind": kind, "subject": subject, "change": shown(after)}
-    audit.record(work, "proposal.made", proposal.id, before=shown(before), after=facts)
+    facts = {"kind": kind, "subject": subject, "change": without_secrets(after)}
+    audit.record(work, "proposal.made", proposal.id, before=without_secrets(before), after=facts)
     return proposal
 
 

@@ -47,7 +47,7 @@ class Actor:
     is_by_link: bool = False
 
     @property
-    def approval_obstacle(self) -> str | None:
+    def approval_refusal(self) -> str | None:
         """The reason for which this actor approves nothing: no person, or a person whom nobody knows to be there."""
         if self.kind not in (ActorKind.USER, ActorKind.COMMAND_LINE):
             return f"{self} is no person, and only people approve."

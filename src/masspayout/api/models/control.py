@@ -6,11 +6,10 @@ from uuid import UUID
 from pydantic import BeforeValidator, Field, JsonValue
 
 from masspayout.api.models.base import AccountId, RequestModel, ResponseModel, Time
-from masspayout.controls.policy_content import PolicyContent
-from masspayout.controls.proposals import shown
+from masspayout.controls import PolicyContent, without_secrets
 from masspayout.db.entities import ProposalState
 
-_Shown = Annotated[dict[str, JsonValue], BeforeValidator(shown)]
+_Shown = Annotated[dict[str, JsonValue], BeforeValidator(without_secrets)]
 
 
 class PolicyVersionResponse(ResponseModel):

@@ -18,7 +18,7 @@ from masspayout.api.models.control import (
 )
 from masspayout.api.paging import Listing, listing
 from masspayout.app.control import Control
-from masspayout.controls.policy_changes import PolicyChange
+from masspayout.controls import PolicyChange
 from masspayout.db.entities import Proposal, ProposalState
 from masspayout.kernel.roles import Permission
 
@@ -42,7 +42,7 @@ async def show_policy(
         AccountId | None, Query(description="The policy of this asset, beside the installation's.")
     ] = None,
 ) -> dict[str, Any]:
-    """Show the policy in force: who has to approve of what, and how much may be paid out."""
+    """Show the policy in force: who has to approve what, and how much may be paid out."""
     found = await control.read_policy(asset)
     in_force = found.in_force
     return {

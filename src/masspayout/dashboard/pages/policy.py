@@ -7,8 +7,7 @@ from functools import partial
 from nicegui import ui
 
 from masspayout.app.control import Control, PolicyDetail
-from masspayout.controls.policy_content import PolicyContent, read_content
-from masspayout.controls.proposals import shown
+from masspayout.controls import PolicyContent, read_content, without_secrets
 from masspayout.dashboard.components import messages
 from masspayout.dashboard.components.buttons import button, confirm
 from masspayout.dashboard.components.chips import chip
@@ -39,7 +38,7 @@ class _Page:
         self._control = Control(page_context.context)
 
     async def show(self) -> None:
-        page_head("Policy", "Who has to approve of what, and how much may be paid out.")
+        page_head("Policy", "Who has to approve what, and how much may be paid out.")
         self._place = ui.element("div").classes("stack")
         await self._refresh()
 
@@ -69,7 +68,7 @@ class _Page:
     def _proposal(self, proposal: Proposal) -> None:
         content = proposal.after.get("content")
         change = (
-            h("pre", json.dumps(shown(proposal.after), default=json_form, indent=2), class_="mono")
+            h("pre", json.dumps(without_secrets(proposal.after), default=json_form, indent=2), class_="mono")
             if content is None
             else _sentences(read_content(content))
         )

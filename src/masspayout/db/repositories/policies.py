@@ -15,7 +15,8 @@ from masspayout.db.types import UtcTimestamp
 
 _BEGUN_SINCE = text("""
     SELECT coalesce(sum(amount), 0) FROM payout_start
-     WHERE payment_token_id = :token_id AND started_at > :since AND distribution_id <> :distribution_id
+     WHERE payment_token_id = :token_id AND distribution_id <> :distribution_id
+       AND started_at > coalesce(:since, (now() AT TIME ZONE 'UTC') - interval '24 hours')
 """).bindparams(bindparam("since", type_=UtcTimestamp()))
 
 _HAS_NEW_RECIPIENT = text("""
@@ -75,8 +76,8 @@ class Policies(Repository[Policy]):
         """Return the versions, the latest first."""
         return (await self.session.scalars(select(Policy).order_by(Policy.number.desc()).limit(limit))).all()
 
-    async def begun_amount(self, token_id: str, since: datetime, without: uuid.UUID) -> Decimal:
-        """Return the amount that other payouts in a token began with since a time."""
+    async def begun_amount(self, token_id: str, since: datetime | None, without: uuid.UUID) -> Decimal:
+        """Return the amount that other payouts in a token began with since a time; None: within 24 hours."""
         parameters = {"token_id": token_id, "since": since, "distribution_id": without}
         return Decimal(await self.session.scalar(_BEGUN_SINCE, parameters) or 0)
 

@@ -1,7 +1,7 @@
 """Changes of access: done at once where the policy is open, and proposed where it is guarded.
 
-Nobody makes an identity alone in a guarded installation. What is proposed is there already, but of no use to anybody: a
-user is disabled, a token and a link have expired. The approval of another person makes it good; a refusal leaves it.
+Nobody makes an identity alone in a guarded installation. A proposed identity is there already, but of no use to anybody:
+a user is disabled, a token and a link have expired. The approval of another person makes it good; a refusal leaves it.
 """
 
 import uuid
@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from masspayout import audit
-from masspayout.controls import proposals
-from masspayout.controls.proposals import ProposalKind
+from masspayout.controls import ProposalKind, proposals
 from masspayout.db.entities import ApiToken, LoginLink, Policy, Proposal, User
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.roles import Role

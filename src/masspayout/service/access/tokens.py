@@ -66,7 +66,7 @@ async def create_token(
 
 
 async def _require_approved(database: Database, token: ApiToken) -> None:
-    """Tell of a token that another person has still to approve."""
+    """Refuse a token that another person has still to approve."""
     async with database.unit_of_work() as work:
         proposal = await work.proposals.find_open("token", str(token.id))
     if proposal is not None:
