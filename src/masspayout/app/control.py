@@ -13,6 +13,7 @@ from masspayout.controls import (
     ProposalKind,
     policies,
     policy_changes,
+    policy_findings,
     proposals,
     read_content,
 )

@@ -1,7 +1,7 @@
 """Changes of access: done at once where the policy is open, and proposed where it is guarded.
 
-Nobody makes an identity alone in a guarded installation. A proposed identity is there already, but of no use to anybody:
-a user is disabled, a token and a link have expired. The approval of another person makes it good; a refusal leaves it.
+Nobody makes an identity alone in a guarded installation. A proposed identity is there already, but of no use: a
+user is disabled, a token and a link have expired. The approval of another person makes it good; a refusal leaves it.
 """
 
 import uuid
