@@ -58,9 +58,9 @@ class _Page:
         async with page_context.unit_of_work() as work:
             has_assets = bool((await work.assets.find_all(limit=1)).total)
         with page_head("Overview", "Amounts paid, next payouts, and what needs attention."):
-            self._switch = PauseSwitch(page_context, PauseSubject(), _EVERYTHING, self._refresh)
             if page_context.may(Permission.PLAN) and has_assets:
                 html(h("a", "New payout", href="/payouts/new", class_="btn-link primary"))
+            self._switch = PauseSwitch(page_context, PauseSubject(), _EVERYTHING, self._refresh)
         if not has_assets:
             show_empty(
                 "Import an asset first",
