@@ -34,7 +34,7 @@ def unseal(settings: Settings, sealed: str) -> str:
     except InvalidToken:
         raise Conflict(
             "A secret in the database was encrypted with another key than the one in use here.",
-            "Set SECRET_KEY alike wherever this database is used, or remove the webhook and add it again.",
+            "Set SECRET_KEY alike wherever this database is used, or add the webhook, or sign in, again.",
         ) from None
 
 
