@@ -89,7 +89,7 @@ async def test_two_accounts_of_a_person_count_once(database: Database, settings:
     # Were the second account activated again, it would still be the same person.
     async with database.unit_of_work() as work:
         await access.set_disabled(work, await access.find_user(work, "ana@example.com"), disabled=False)
-        link = await access.make_login_link(work, await access.find_user(work, "ana@example.com"))
+        link, _ = await access.make_login_link(work, await access.find_user(work, "ana@example.com"))
     identity, _ = await access.log_in_by_link(database, settings, link)
     assert identity.actor(None).person == _actor(local).person
     with pytest.raises(Conflict, match="You approved payout"):
@@ -136,7 +136,7 @@ async def test_a_user_whose_role_was_withdrawn_comes_in_in_no_way_until_somebody
     user = await add(database, "ana")
     _, cookie = await access.log_in(database, settings, "ana", PASSWORD)
     async with database.unit_of_work() as work:
-        link = await access.make_login_link(work, user)
+        link, _ = await access.make_login_link(work, user)
         found = await access.find_user(work, "ana")
         found.role_withdrawn_at = datetime.now(UTC)
         await work.users.save(found)

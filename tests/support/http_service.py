@@ -13,7 +13,7 @@ from masspayout.context import Context
 from masspayout.kernel.roles import Role
 from masspayout.service import access
 from masspayout.service.access import SESSION_COOKIE
-from masspayout.service.access.sessions import begin_session
+from masspayout.service.access.sessions import WayIn, begin_session
 
 
 @dataclass
@@ -48,7 +48,7 @@ async def running(runtime: Context) -> AsyncIterator[Service]:
         for role in Role:
             user = await access.add_user(session, f"the-{role}", role=role)
             _, tokens[role] = await access.create_token(session, f"a {role}", role=role, owner_id=user.id)
-            _, cookies[role] = await begin_session(session, runtime.settings, user, None)
+            _, cookies[role] = await begin_session(session, runtime.settings, user, None, WayIn.PASSWORD)
     stop = asyncio.Event()
     with listen("127.0.0.1", 0) as listener:
         serving = asyncio.create_task(answer_requests(create_app(runtime), runtime.settings, listener, stop))

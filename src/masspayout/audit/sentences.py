@@ -88,6 +88,10 @@ def _synced(act: _Act) -> str:
     return f"{act.who} had the register of {act.what} read: {changes}."
 
 
+def _subject_of_proposal(act: _Act) -> str:
+    return f"the {act.after('kind')} of {act.after('subject')}"
+
+
 # Each action that the software records has its sentence here; a test of the house compares.
 SENTENCES: Mapping[str, Callable[[_Act], str]] = {
     "asset.imported": lambda act: f"{act.who} imported {act.what}.",
@@ -160,6 +164,15 @@ SENTENCES: Mapping[str, Callable[[_Act], str]] = {
     "user.changed": _user_changed,
     "user.password_changed": lambda act: f"{act.who} changed the password of {act.what}.",
     "user.logged_in": lambda act: f"{act.what} signed in.",
+    "user.connected": lambda act: f"{act.who} connected the user {act.what} with a person of the provider.",
+    "user.link_made": lambda act: f"{act.who} made a sign-in link for the user {act.what}.",
+    "user.logged_out": lambda act: f"{act.what} was signed out: {act.after('reason') or act.after('way')}.",
+    "policy.changed": lambda act: f"{act.who} put version {act.after('number')} of the policy into force.",
+    "proposal.made": lambda act: f"{act.who} proposed a change of {_subject_of_proposal(act)}.",
+    "proposal.approved": lambda act: f"{act.who} approved a change of {_subject_of_proposal(act)}.",
+    "proposal.refused": lambda act: f"{act.who} refused a change of {_subject_of_proposal(act)}.",
+    "proposal.withdrawn": lambda act: f"{act.who} withdrew a proposed change of {_subject_of_proposal(act)}.",
+    "token.released": lambda act: f"{act.who} released the token {act.what}.",
     "token.created": lambda act: f"{act.who} created the token {act.what} ({act.after('role')}).",
     "token.revoked": lambda act: f"{act.who} revoked the token {act.what}.",
     "webhook.created": lambda act: f"{act.who} added the webhook to {act.what}.",

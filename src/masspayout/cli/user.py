@@ -104,7 +104,7 @@ def rename(
     as_json: JsonOption = False,
 ) -> None:
     """Give a user another name. The audit trail keeps the names of its time."""
-    user = _changed(name, lambda work, user: access.rename(work, user, new_name))
+    user = _changed(name, lambda work, user: access.rename(work, user, new_name))[0]
     show_outcome(_fields(user), f"{name} is {user.name} now.", as_json=as_json)
 
 

@@ -74,7 +74,8 @@ async def authenticate_person(
         TooManyRequests: There were too many failures for this name, or from this address.
     """
     user = await _authenticate(database, name, password, source_address)
-    return Actor(ActorKind.USER, str(user.id), user.name, source_address=source_address, owner_id=user.person_id)
+    person_id = None if user.person_id is None else str(user.person_id)
+    return Actor(ActorKind.USER, str(user.id), user.name, source_address=source_address, owner_id=person_id)
 
 
 async def _authenticate(database: Database, name: str, password: str, source_address: str | None) -> User:

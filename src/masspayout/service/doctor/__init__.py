@@ -1,6 +1,17 @@
 """The doctor: named checks, each an invariant, run in order. Nothing is changed, and no check can stop the others."""
 
-from masspayout.service.doctor import clocks, control, database, ledger, oidc, payers, payouts, queries, replication, trail
+from masspayout.service.doctor import (
+    clocks,
+    control,
+    database,
+    ledger,
+    oidc,
+    payers,
+    payouts,
+    queries,
+    replication,
+    trail,
+)
 from masspayout.service.doctor.examination import Check, Examination, Opening, Result, Status, run_checks
 from masspayout.service.doctor.readiness import Readiness, is_ready
 from masspayout.settings import Settings
