@@ -21,7 +21,7 @@ class PauseSwitch:
     Args:
         page_context: The page.
         subject: The asset, or the installation.
-        name: What people call it.
+        name: The name that people know it by.
         changed: Called after a change.
     """
 
