@@ -16,7 +16,7 @@ from simulator.verdicts import MOVES, Violated
 from simulator.world import World
 
 # From so many seeds on, a fault or a move that never happened means that the simulator has lost it.
-SEEDS_THAT_REACH_ALL = 1000
+SEEDS_THAT_REACH_ALL = 1500
 _CHUNK = 20
 
 
