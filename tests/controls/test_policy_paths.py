@@ -30,6 +30,7 @@ from masspayout.kernel.backoff import Backoff
 from masspayout.kernel.errors import Conflict
 from masspayout.kernel.payout_terms import PayoutTerms
 from masspayout.kernel.roles import Role
+from masspayout.registers import assets
 from masspayout.service import access
 from payouts import PAYMENT_TOKEN, World
 
@@ -103,8 +104,9 @@ async def of_series(world: World) -> tuple[Distribution, Begin]:
         made = await series.create(world.runtime, world.asset, wanted, calendar, now=NOW)
     await series.make_occurrences(world.runtime.database, NOW + timedelta(minutes=2), Backoff())
     async with world.runtime.database.unit_of_work() as work:
-        (occurrence,) = await work.distributions.find_of_series(made.id, 1)
-    return occurrence, lambda: run_due(world, NOW + timedelta(minutes=5))
+        occurrences = await work.distributions.find_of_series(made.id, 9)
+    await assets.sync(world.runtime.database, world.runtime.ledger, world.asset.id)
+    return occurrences[-1], lambda: run_due(world, NOW + timedelta(minutes=5))
 
 
 async def retried(world: World) -> tuple[Distribution, Begin]:

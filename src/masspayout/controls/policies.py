@@ -129,7 +129,7 @@ async def places_for(
 
 
 class _Payout:
-    """A payout as rules see it. What costs a query is asked for when a rule needs it."""
+    """A payout as rules see it. Facts that cost a query are read when a rule needs them."""
 
     def __init__(self, work: UnitOfWork, distribution: Distribution, now: datetime | None) -> None:
         self._work = work
