@@ -155,8 +155,8 @@ def test_a_factor_that_is_refused_is_not_written(imported: CommandLine) -> None:
 
 def test_the_worked_example_of_the_document_is_what_the_command_says(imported: CommandLine) -> None:
     text = (DOCS / "bonds.md").read_text(encoding="utf-8")
-    (command,) = re.findall(r"^\$ masspayout (bond set .*?)$(?=\n```)", text.replace("\\\n", ""), re.MULTILINE)
-    arguments = [ASSET_TOKEN if word == "ASSET" else word for word in command.split()]
+    (command,) = re.findall(r"^masspayout (bond set .*?)$", text.replace("\\\n", ""), re.MULTILINE)
+    arguments = [ASSET_TOKEN if word == "0.0.5000" else word for word in command.split()]
     assert imported(*arguments).status == 0
     items = json.loads(imported("bond", "schedule", ASSET_TOKEN, "--json").out)["items"]
     by_hand = re.findall(
