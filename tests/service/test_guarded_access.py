@@ -10,9 +10,10 @@ from masspayout.context import Context
 from masspayout.db.entities import Policy, Proposal, ProposalState, User
 from masspayout.db.session import Database
 from masspayout.kernel.actors import Actor, ActorKind, acting_as
-from masspayout.kernel.errors import Conflict, NotAuthenticated
+from masspayout.kernel.errors import Conflict, Forbidden, NotAuthenticated
 from masspayout.kernel.roles import Role
 from masspayout.service import access
+from masspayout.service.access.oidc.people import Subject, follow_provider, require_enabled
 from masspayout.settings import Settings
 from payouts import make_runtime
 
@@ -147,3 +148,53 @@ async def test_who_is_disabled_is_so_at_once_and_enabled_by_two(runtime: Context
     assert (await find(runtime, "ben")).disabled
     await approve(runtime, people)
     assert not (await find(runtime, "ben")).disabled
+
+
+async def test_another_name_and_a_provider_take_another_person(runtime: Context, people: tuple[Actor, Actor]) -> None:
+    with acting_as(people[0]):
+        async with runtime.database.unit_of_work() as work:
+            assert await access.rename(work, await access.find_user(work, "ben"), "treasurer") is not None
+    assert (await find(runtime, "ben")).name == "ben"
+    await approve(runtime, people)
+    renamed = await find(runtime, "treasurer")
+
+    with acting_as(people[0]):
+        async with runtime.database.unit_of_work() as work:
+            user = await access.find_user(work, "treasurer")
+            former, proposal = await access.connect(work, user, "https://id.example.com", "42")
+    assert (former, proposal is not None, (await find(runtime, "treasurer")).oidc_subject) == (None, True, None)
+    await approve(runtime, people)
+    found = await find(runtime, "treasurer")
+    assert (found.id, found.oidc_subject) == (renamed.id, "42")
+
+
+async def test_whom_a_provider_brings_waits_for_approval(runtime: Context, people: tuple[Actor, Actor]) -> None:
+    person = Subject("https://id.example.com", "7", ("mallory",))
+
+    async def sign_in(role: Role) -> User:
+        async with runtime.database.unit_of_work() as work:
+            user = await follow_provider(work, person, role, None)
+        assert user is not None
+        return user
+
+    assert [(await sign_in(Role.OPERATOR)).disabled, (await sign_in(Role.OPERATOR)).disabled] == [True, True]
+    async with runtime.database.unit_of_work() as work:
+        with pytest.raises(Forbidden, match="waits for the approval of another person"):
+            await require_enabled(work, await access.find_user(work, "mallory"))
+    await approve_as(runtime, people[0])
+    enabled = await sign_in(Role.OPERATOR)
+    assert (enabled.disabled, enabled.role) == (False, Role.OPERATOR)
+
+    # The provider may take away at once, and give nothing by itself.
+    assert [(await sign_in(role)).role for role in (Role.ADMIN, Role.ADMIN, Role.VIEWER)] == [
+        Role.OPERATOR,
+        Role.OPERATOR,
+        Role.VIEWER,
+    ]
+    proposal = await open_proposal(runtime)
+    assert (proposal.kind, proposal.after) == ("role", {"role": "admin"})
+
+
+async def approve_as(runtime: Context, person: Actor) -> None:
+    with acting_as(person):
+        await Control(runtime).approve_proposal((await open_proposal(runtime)).id)

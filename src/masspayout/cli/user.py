@@ -104,8 +104,8 @@ def rename(
     as_json: JsonOption = False,
 ) -> None:
     """Give a user another name. The audit trail keeps the names of its time."""
-    user = _changed(name, lambda work, user: access.rename(work, user, new_name))[0]
-    show_outcome(_fields(user), f"{name} is {user.name} now.", as_json=as_json)
+    user, proposal = _changed(name, lambda work, user: access.rename(work, user, new_name))
+    _show_change(user, proposal, f"{name} is {user.name} now.", as_json=as_json)
 
 
 @app.command()
@@ -124,19 +124,19 @@ def connect(
 ) -> None:
     """Have a person of the OpenID Connect provider sign in as this user; of two users, one is left."""
 
-    async def work(work: UnitOfWork) -> tuple[User, User | None]:
+    async def work(work: UnitOfWork) -> tuple[User, User | None, Proposal | None]:
         user = await access.find_user(work, name)
         wanted_issuer, wanted_subject = issuer or load_settings().oidc_issuer, subject
         if other is not None:
             holder = await access.find_user(work, other)
             wanted_issuer, wanted_subject = holder.oidc_issuer, holder.oidc_subject
-        return user, await access.connect(work, user, wanted_issuer or "", wanted_subject or "")
+        return user, *await access.connect(work, user, wanted_issuer or "", wanted_subject or "")
 
-    user, former = in_transaction(work)
+    user, former, proposal = in_transaction(work)
     sentence = f"{user.name} signs in through {user.oidc_issuer}, as {user.oidc_subject}."
     if former is not None:
         sentence += f" {former.name} is deactivated, and counts as one person with {user.name}."
-    show_outcome(_fields(user), sentence, as_json=as_json)
+    _show_change(user, proposal, sentence, as_json=as_json)
 
 
 @app.command()

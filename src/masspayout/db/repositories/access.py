@@ -84,7 +84,7 @@ class Users(Repository[User]):
 
     async def add(self, user: User) -> User | None:
         """Write a new user; nothing when the name, or the provider's subject, is taken."""
-        columns = ("name", "password_hash", "role", "oidc_issuer", "oidc_subject", "confirmed_at")
+        columns = ("name", "password_hash", "role", "oidc_issuer", "oidc_subject", "confirmed_at", "disabled")
         statement = (
             insert(User)
             .values(id=user.id or uuid7(), **{column: getattr(user, column) for column in columns})

@@ -7,9 +7,11 @@ are shown once, when they are created; the database keeps digests.
 from masspayout.service.access.changes import (
     KINDS,
     add_user,
+    connect,
     create_token,
     is_guarded,
     make_login_link,
+    rename,
     set_disabled,
     set_password,
     set_role,
@@ -27,7 +29,7 @@ from masspayout.service.access.sessions import (
     make_link,
 )
 from masspayout.service.access.tokens import authenticate_token, find_token, revoke_token
-from masspayout.service.access.users import can_anybody_come_in, connect, find_user, local_admin, rename
+from masspayout.service.access.users import can_anybody_come_in, find_user, local_admin
 
 __all__ = [
     "KINDS",

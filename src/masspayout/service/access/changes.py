@@ -17,6 +17,7 @@ from masspayout.service.access import sessions, tokens, users
 from masspayout.service.access.passwords import hash_password
 
 USER, ROLE, PASSWORD, TOKEN, LINK = "user", "role", "password", "token", "link"
+NAME, PROVIDER = "name", "provider"
 _GUARDED = "guarded"
 
 
@@ -108,6 +109,37 @@ async def make_login_link(work: UnitOfWork, user: User) -> tuple[str, Proposal |
     return secret, await proposals.make(work, LINK, str(link.id), before=None, after=after)
 
 
+async def rename(work: UnitOfWork, user: User, name: str) -> Proposal | None:
+    """Give a user another name, by which groups of the policy know them. Return the proposal, as ``set_role`` does.
+
+    Raises:
+        Invalid: The name cannot be one.
+        Conflict: The name is taken.
+    """
+    name = users.person_name(name)
+    if name == user.name or not await is_guarded(work):
+        await users.rename(work, user, name)
+        return None
+    return await proposals.make(work, NAME, user.name, before={"name": user.name}, after={"name": name})
+
+
+async def connect(work: UnitOfWork, user: User, issuer: str, subject: str) -> tuple[User | None, Proposal | None]:
+    """Have a provider's subject sign in as a user, as ``users.connect`` does.
+
+    Return the user as whom the subject signed in so far, and the proposal where another person has to approve.
+
+    Raises:
+        Invalid: Issuer or subject is missing.
+        Conflict: The user signs in as this subject already.
+    """
+    users.require_connectable(user, issuer, subject)
+    if not await is_guarded(work):
+        return await users.connect(work, user, issuer, subject), None
+    before = {"issuer": user.oidc_issuer, "subject": user.oidc_subject}
+    after = {"issuer": issuer, "subject": subject}
+    return None, await proposals.make(work, PROVIDER, user.name, before=before, after=after)
+
+
 async def is_guarded(work: UnitOfWork) -> bool:
     """Return True if the policy of the installation is guarded."""
     versions: Sequence[Policy] = await work.policies.in_force()
@@ -120,6 +152,15 @@ async def _enable(work: UnitOfWork, proposal: Proposal) -> None:
 
 async def _give_role(work: UnitOfWork, proposal: Proposal) -> None:
     await users.set_role(work, await users.find_user(work, proposal.subject), Role(proposal.after["role"]))
+
+
+async def _give_name(work: UnitOfWork, proposal: Proposal) -> None:
+    await users.rename(work, await users.find_user(work, proposal.subject), proposal.after["name"])
+
+
+async def _connect(work: UnitOfWork, proposal: Proposal) -> None:
+    user = await users.find_user(work, proposal.subject)
+    await users.connect(work, user, proposal.after["issuer"], proposal.after["subject"])
 
 
 async def _give_password(work: UnitOfWork, proposal: Proposal) -> None:
@@ -143,6 +184,8 @@ async def _release_link(work: UnitOfWork, proposal: Proposal) -> None:
 KINDS = (
     ProposalKind(USER, _enable),
     ProposalKind(ROLE, _give_role),
+    ProposalKind(NAME, _give_name),
+    ProposalKind(PROVIDER, _connect),
     ProposalKind(PASSWORD, _give_password),
     ProposalKind(TOKEN, _release_token),
     ProposalKind(LINK, _release_link),

@@ -188,10 +188,7 @@ async def connect(work: UnitOfWork, user: User, issuer: str, subject: str) -> Us
         Invalid: Issuer or subject is missing.
         Conflict: The user signs in as this subject already.
     """
-    if not issuer or not subject:
-        raise Invalid("The subject has to be named, and its issuer.", "The provider shows the subject as sub.")
-    if (user.oidc_issuer, user.oidc_subject) == (issuer, subject):
-        raise Conflict(f"The user {user.name!r} signs in as {subject!r} of {issuer} already.", "Nothing is to do.")
+    require_connectable(user, issuer, subject)
     former = await work.users.find_by_oidc(issuer, subject)
     if former is not None:
         former.oidc_issuer = former.oidc_subject = None
@@ -208,6 +205,14 @@ async def connect(work: UnitOfWork, user: User, issuer: str, subject: str) -> Us
         after["one_person_with"] = former.name
     audit.record(work, "user.connected", user.id, before=before, after=after)
     return former
+
+
+def require_connectable(user: User, issuer: str, subject: str) -> None:
+    """Refuse to connect a user with nobody, or with the same person again. Raises what ``connect`` does."""
+    if not issuer or not subject:
+        raise Invalid("The subject has to be named, and its issuer.", "The provider shows the subject as sub.")
+    if (user.oidc_issuer, user.oidc_subject) == (issuer, subject):
+        raise Conflict(f"The user {user.name!r} signs in as {subject!r} of {issuer} already.", "Nothing is to do.")
 
 
 def _record_role(work: UnitOfWork, user: User, before: Role | None, after: Role | None, way_in: str | None) -> None:

@@ -17,7 +17,7 @@ from masspayout.kernel.errors import Forbidden, MassPayoutError, NotAuthenticate
 from masspayout.service.access.oidc.claims import role_of
 from masspayout.service.access.oidc.connections import ProviderRefused, ProviderUnavailable, Tokens
 from masspayout.service.access.oidc.logins import Grant, OpenIdProvider
-from masspayout.service.access.oidc.people import follow_provider
+from masspayout.service.access.oidc.people import follow_provider, require_enabled
 from masspayout.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -107,6 +107,7 @@ class Confirmations:
             if user is None or user.id != user_id:
                 raise NotAuthenticated("The provider tells of somebody else.", "Sign in again.")
             await follow_provider(work, subject, role, None)
+            await require_enabled(work, user)
             if role is not None:
                 until = datetime.now(UTC) + timedelta(seconds=self._settings.oidc_recheck_seconds)
                 await work.login_sessions.confirm(session_id, until)

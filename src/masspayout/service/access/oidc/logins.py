@@ -21,7 +21,7 @@ from masspayout.service.access.cookies import local_path
 from masspayout.service.access.identities import Identity
 from masspayout.service.access.oidc.claims import are_groups_left_out, has_name, has_role_claim, names_of, role_of
 from masspayout.service.access.oidc.connections import Connection, Tokens
-from masspayout.service.access.oidc.people import Subject, follow_provider
+from masspayout.service.access.oidc.people import Subject, follow_provider, require_enabled
 from masspayout.service.access.sessions import ProviderLogin, WayIn, begin_session
 from masspayout.service.sealing import seal, unseal
 from masspayout.settings import Settings
@@ -153,11 +153,14 @@ class OpenIdProvider:
         provider = self.login_of(tokens, claims)
         async with database.unit_of_work() as work:
             user = await follow_provider(work, self.subject_of(claims), role, source_address)
-            if user is not None and role is not None:
+            if user is not None and role is not None and not user.disabled:
                 identity, cookie = await begin_session(
                     work, self._settings, user, source_address, WayIn.PROVIDER, provider
                 )
                 return Finished(identity, cookie, begun.next)
+        if user is not None:  # written down by now, and told outside of the transaction, which an error would undo
+            async with database.unit_of_work() as work:
+                await require_enabled(work, user)
         raise self._no_role(claims)
 
     async def claims_of(self, tokens: Tokens, *, is_login: bool = True) -> dict[str, Any]:

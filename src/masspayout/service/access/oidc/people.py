@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from masspayout import audit
+from masspayout.controls import proposals
 from masspayout.db.entities import User
 from masspayout.db.types import uuid7
 from masspayout.db.unit_of_work import UnitOfWork
@@ -14,6 +16,7 @@ from masspayout.kernel.actors import Actor, ActorKind, acting_as
 from masspayout.kernel.errors import Conflict, Forbidden, Invalid
 from masspayout.kernel.next_steps import Action
 from masspayout.kernel.roles import Role
+from masspayout.service.access import changes
 from masspayout.service.access.sessions import WayIn
 from masspayout.service.access.users import person_name, set_role, withdraw_role
 
@@ -32,7 +35,8 @@ async def follow_provider(
 ) -> User | None:
     """Return the user of a subject, with the role that the provider names now.
 
-    A first login adds the user. Without a role the user's role is withdrawn, and every session ends.
+    A first login adds the user. Without a role the role is withdrawn, and every session ends. Where the policy is
+    guarded, a user who is new is disabled, and a higher role waits, until another person approves.
 
     Args:
         work: The caller's transaction.
@@ -41,28 +45,52 @@ async def follow_provider(
         source_address: Where the login comes from.
 
     Raises:
-        Forbidden: The user is disabled.
         Conflict: The person's name belongs to another user.
     """
     user = await work.users.find_by_oidc(subject.issuer, subject.subject)
     if user is None and role is not None:
         user = await _added(work, subject, role, source_address)
-    if user is None:
-        return None
-    if user.disabled:
-        raise Forbidden(f"The user {user.name!r} is disabled.", "Ask an admin.")
+    if user is None or user.disabled:
+        return user
     with _acting(user, source_address):
         if role is None:
             await withdraw_role(work, user, way_in=WayIn.PROVIDER)
             return user
+        if not user.role.covers(role) and await changes.is_guarded(work):
+            await _propose(work, changes.ROLE, user, before={"role": user.role}, after={"role": role})
+            role = user.role
         if user.role_withdrawn_at is not None or user.role is not role:
             await set_role(work, user, role, way_in=WayIn.PROVIDER)
     await work.users.confirm(user.id, datetime.now(UTC))
     return user
 
 
+async def require_enabled(work: UnitOfWork, user: User) -> None:
+    """Refuse a user who is disabled, or who waits for the approval of another person.
+
+    Raises:
+        Forbidden: The user is one of these.
+    """
+    proposal = await work.proposals.find_open(changes.USER, user.name) if user.disabled else None
+    if proposal is not None:
+        raise Forbidden(
+            f"The user {user.name!r} waits for the approval of another person.",
+            "Have an admin approve it: ",
+            Action.APPROVE_PROPOSAL.on(proposal.id),
+        )
+    if user.disabled:
+        raise Forbidden(f"The user {user.name!r} is disabled.", "Ask an admin.")
+
+
+async def _propose(work: UnitOfWork, kind: str, user: User, *, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Propose what the provider names, unless something of the kind waits already."""
+    if await work.proposals.find_open(kind, user.name) is None:
+        await proposals.make(work, kind, user.name, before=before, after=after)
+
+
 async def _added(work: UnitOfWork, subject: Subject, role: Role, source_address: str | None) -> User | None:
     name = _first_that_fits(subject.names)
+    needs_approval = await changes.is_guarded(work) and bool(await work.users.find_in_order())
     user = User(
         id=uuid7(),
         name=name,
@@ -70,6 +98,7 @@ async def _added(work: UnitOfWork, subject: Subject, role: Role, source_address:
         oidc_issuer=subject.issuer,
         oidc_subject=subject.subject,
         confirmed_at=datetime.now(UTC),
+        disabled=needs_approval,
     )
     added = await work.users.add(user)
     if added is None:
@@ -85,6 +114,9 @@ async def _added(work: UnitOfWork, subject: Subject, role: Role, source_address:
             added.id,
             after={"name": name, "role": role, "way_in": WayIn.PROVIDER, "issuer": subject.issuer},
         )
+        if added.disabled:
+            after = {"disabled": False, "role": role}
+            await _propose(work, changes.USER, added, before={"disabled": True}, after=after)
     return added
 
 
