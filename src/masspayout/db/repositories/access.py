@@ -84,10 +84,14 @@ class Users(Repository[User]):
 
     async def add(self, user: User) -> User | None:
         """Write a new user; nothing when the name, or the provider's subject, is taken."""
-        columns = ("name", "password_hash", "role", "oidc_issuer", "oidc_subject", "confirmed_at", "disabled")
+        columns = ("name", "password_hash", "role", "oidc_issuer", "oidc_subject", "confirmed_at")
         statement = (
             insert(User)
-            .values(id=user.id or uuid7(), **{column: getattr(user, column) for column in columns})
+            .values(
+                id=user.id or uuid7(),
+                disabled=bool(user.disabled),
+                **{column: getattr(user, column) for column in columns},
+            )
             .on_conflict_do_nothing()
             .returning(User)
         )
