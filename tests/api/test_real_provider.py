@@ -87,7 +87,7 @@ async def test_what_a_login_changes_is_recorded_as_the_logins_act(
 ) -> None:
     real_provider.change("42", roles=["viewer"])
     await anna.sign_in()
-    found = await entries(known)
+    found = (await entries(known))[-4:]  # after those of the users that every test has
     assert [entry.action for entry in found] == ["user.created", "user.logged_in", "user.changed", "user.logged_in"]
     created, logged_in, changed, _ = found
     for entry in (created, changed):
