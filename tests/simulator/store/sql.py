@@ -23,6 +23,7 @@ from masspayout.kernel.ledger_time import NANOS_PER_SECOND, to_datetime
 from masspayout.kernel.states import AttemptStatus, BatchStatus, DistributionStatus
 from simulator.processes import Process
 from simulator.store.exchanges import AuditNotes, Exchanges
+from simulator.store.payouts import Policies
 from simulator.store.rows import EndedByServer, SerialLock
 from simulator.virtual_time import VirtualLoop
 
@@ -136,6 +137,7 @@ class SqlWork:
     def __init__(self, process: Process, work: UnitOfWork, transaction: SqlTransaction) -> None:
         self.transaction = transaction
         self.audit_entries = AuditNotes(process, work.audit_entries.note)
+        self.policies = Policies()
         self._process = process
         self._work = work
 
