@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from databases import fresh_database, run_sql
+from databases import fresh_database, migrate, run_sql
 from forgetting import BATCHES, Books, Installation, begin_payout, find_one, wait_until
-from masspayout.db import migrations
 from masspayout.db.entities import DistributionStatus
 from masspayout.settings import Settings
 
@@ -31,7 +30,7 @@ OPEN_ATTEMPTS = "SELECT count(*) FROM attempt WHERE status IN ('RESERVED', 'SIGN
 def installation(embedded_server: URL, settings: Settings) -> Iterator[Installation]:
     few = settings.model_copy(update={"batch_size": 5, "statement_seconds": 0.2})
     with fresh_database(embedded_server) as url, fresh_database(embedded_server) as books_url:
-        migrations.upgrade(url)
+        migrate(url)
         yield Installation(url, Books(books_url), few)
 
 

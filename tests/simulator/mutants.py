@@ -61,12 +61,6 @@ MUTANTS = (
         "if await hold_off_pauses(t, batch.distribution_id):",
         "if False:",
     ),
-    _mutant(
-        "let no pause wait",
-        "simulator.store.pauses",
-        "    await t.lock(_RESERVING, id(t))\n",
-        "",
-    ),
     _mutant("hand out a number twice", "simulator.store.attempts", "max(floor, 1 + last)", "max(floor, last)"),
     _mutant("take no answer for death", _ATTEMPTS, "return Undecided(error.message)", "return Dead(error.message)"),
     _mutant(
