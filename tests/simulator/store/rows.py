@@ -66,7 +66,12 @@ class SerialLock:
         while self._is_taken:
             future: asyncio.Future[None] = self._loop.create_future()
             self._waiting.append(future)
-            await future
+            try:
+                await future
+            except asyncio.CancelledError:
+                if not self._is_taken:  # its turn may have come just now, and is the next one's
+                    self._wake_next()
+                raise
         if process.is_dead:
             self.release()
             raise asyncio.CancelledError
@@ -75,6 +80,9 @@ class SerialLock:
     def release(self) -> None:
         """Release the lock to the next one that waits."""
         self._is_taken = False
+        self._wake_next()
+
+    def _wake_next(self) -> None:
         while self._waiting:
             future = self._waiting.popleft()
             if not future.done():
