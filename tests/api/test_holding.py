@@ -55,7 +55,7 @@ async def test_nothing_starts_while_the_asset_or_the_installation_is_paused(serv
 
 async def test_an_approver_sends_back_and_the_creator_asks_again(strict: Service) -> None:
     world = await World.make(strict.runtime, [(account, 100) for account in accounts(3)])
-    creator, approver = strict.client(Role.OPERATOR), strict.client(Role.APPROVER)
+    creator, approver = strict.client(Role.OPERATOR), strict.person(Role.APPROVER)
     made = (await creator.post(f"/assets/{world.asset.id}/distributions", json=TERMS)).json()
     path, approval = f"/distributions/{made['id']}", {"register_hash": made["register_hash"]}
     assert (await approver.post(f"{path}/approve", json=approval)).json()["given"] == 1
@@ -65,7 +65,7 @@ async def test_an_approver_sends_back_and_the_creator_asks_again(strict: Service
     assert (await approver.post(f"{path}/send-back", json={"reason": ""})).status_code == 422
     back = (await approver.post(f"{path}/send-back", json={"reason": "Wrong date"})).json()
     assert (back["status"], back["sent_back_reason"], back["sent_back_by_name"]) == (
-        *("PENDING", "Wrong date", "a approver"),
+        *("PENDING", "Wrong date", "the-approver"),
     )
     refused = await creator.post(f"{path}/execute")
     assert (refused.status_code, f"POST /api/v1{path}/resubmit" in refused.json()["next_step"]) == (409, True)

@@ -126,7 +126,7 @@ async def test_nobody_looks_for_more_batches_than_were_planned(world: World) -> 
     claims: list[str] = []
 
     def record(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement.lstrip().startswith("UPDATE batch_payout") and "SKIP LOCKED" in statement:
+        if "UPDATE batch_payout" in statement and "SKIP LOCKED" in statement:
             claims.append(statement)
 
     engine = world.runtime.database._engine.sync_engine

@@ -41,7 +41,7 @@ async def test_a_viewer_sees_no_button_that_is_not_for_viewers(service: Service,
     page = await sign_in("vera", f"/payouts/{planned.id}")
     await expect(page.get_by_text("Review before paying")).to_be_visible()
     assert await buttons(page) == []
-    await expect(page.get_by_role("navigation", name="Main").get_by_role("link")).to_have_count(7)
+    await expect(page.get_by_role("navigation", name="Main").get_by_role("link")).to_have_count(8)
     for path in (f"/assets/{ASSET_TOKEN}", "/assets", "/payouts/upcoming", "/series", "/listeners", "/"):
         await page.goto(path)
         await expect(page.locator("main h1")).to_be_visible()

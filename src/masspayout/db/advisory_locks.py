@@ -14,7 +14,7 @@ from typing import Final
 MIGRATION: Final = 0x6D617373  # "mass": one process migrates the database, the others wait
 PAUSES: Final = 5_464  # a pause begins after all attempts that were being reserved, which share this lock
 WEBHOOK_FAN_OUT: Final = 5_463  # one process numbers new events for webhooks, the others leave it to that one
-POLICY: Final = 5_464  # one change of the policy after the other
+POLICY: Final = 5_465  # one change of the policy after the other
 
 # Seeds
 DUE_START_SEED: Final = 5_461  # of a series, or a single distribution: one scheduler starts what is due
