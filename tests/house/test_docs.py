@@ -106,3 +106,12 @@ def test_what_a_document_tells_to_type_can_be_typed(path: Path) -> None:
 def test_links_lead_somewhere(path: Path) -> None:
     broken = [link for link in LINK.findall(path.read_text(encoding="utf-8")) if not (path.parent / link).exists()]
     assert not broken
+
+
+@pytest.mark.parametrize("document", ["docs/access.md", "docs/audit.md"])
+def test_attacks_are_tried_by_tests_that_there_are(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    rows = re.findall(r"^\|.*\| ((?:`tests/\S+\.py`(?:, )?)+) \|$", text, re.MULTILINE)
+    assert len(rows) >= 8
+    named = {name for row in rows for name in re.findall(r"`(\S+)`", row)}
+    assert {name for name in named if not (ROOT / name).is_file()} == set()
