@@ -87,7 +87,7 @@ async def as_list(world: World) -> tuple[Distribution, Begin]:
 
 async def scheduled(world: World) -> tuple[Distribution, Begin]:
     due = await schedule(world)
-    later = NOW + timedelta(minutes=5)
+    later = datetime.now(UTC) + timedelta(minutes=5)
     await run_due(world, later - timedelta(hours=1))
     return due, lambda: run_due(world, later)
 
