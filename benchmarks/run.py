@@ -54,7 +54,7 @@ _PLAN = (
 # The most that each may take, as a multiple of the raw COPY's time. Three are promised for a million holders: raw COPY
 # slows down as its indexes outgrow the caches, so with fewer holders it is a harder measure.
 _LIMITS = {"persist": 1 / 0.9}
-_LIMITS_AT_A_MILLION = {"freeze": 1.3, "pay": 6.0, "second payout": 6.0, "tenth payout": 6.0}
+_LIMITS_AT_A_MILLION = {"freeze": 1.3, "pay": 4.5, "second payout": 4.5, "tenth payout": 4.5}
 _A_MILLION = 1_000_000
 
 # What it costs to read all debits of the payout from the ledger, and to keep them: at most this much of paying it.
