@@ -57,8 +57,11 @@ _LIMITS = {"persist": 1 / 0.9}
 _LIMITS_AT_A_MILLION = {"freeze": 1.3, "pay": 4.5, "second payout": 4.5, "tenth payout": 4.5}
 _A_MILLION = 1_000_000
 
+# Two runs of one thing differ by so much.
+_AS_FAST = 1.05
+
 # What it costs to read all debits of the payout from the ledger, and to keep them: at most this much of paying it.
-_STATEMENT_SHARE = 0.05
+_STATEMENT_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,8 @@ def _run(world: World, url: URL) -> list[Row]:
     unit_seconds = median(measured.seconds for title, (measured, _) in results.items() if title.startswith("raw"))
     paid_multiple = results["second payout"][0].seconds / unit_seconds
     limits["payer statement"] = _STATEMENT_SHARE * paid_multiple
-    limits["two workers"] = paid_multiple
+    if world.holder_count >= _A_MILLION:  # in a shorter run, it counts how long two take to share the last batches
+        limits["two workers"] = paid_multiple * _AS_FAST
     return [
         Row(
             name=title,
