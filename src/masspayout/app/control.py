@@ -1,8 +1,9 @@
 """The use cases of control: the policy, and proposals."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from masspayout.context import Context
@@ -19,11 +20,14 @@ from masspayout.controls import (
 )
 from masspayout.db.entities import Policy, Proposal, ProposalState
 from masspayout.db.session import Database
+from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.actors import current_actor
 from masspayout.service import access
 from masspayout.settings import Settings
 
 _MOST_LISTED = 200
+
+_Decision = Callable[[UnitOfWork, uuid.UUID, datetime], Awaitable[Proposal]]
 
 KINDS: Sequence[ProposalKind] = (ProposalKind(policy_changes.KIND, policy_changes.carry_out), *access.KINDS)
 
@@ -113,30 +117,31 @@ class Control:
 
     async def approve_proposal(self, proposal_id: uuid.UUID, *, resumed: bool = False) -> Proposal:
         """Approve a proposal and do what it proposes, as ``proposals.approve`` does."""
-        if resumed and (done := await self._decided(proposal_id, ProposalState.APPROVED)) is not None:
-            return done
-        now = await self._context.database.clock.now()
-        async with self._context.database.unit_of_work() as work:
-            return await proposals.approve(work, KINDS, proposal_id, now)
+        return await self._decide(_approve, ProposalState.APPROVED, proposal_id, resumed=resumed)
 
     async def refuse_proposal(self, proposal_id: uuid.UUID, *, resumed: bool = False) -> Proposal:
         """Refuse a proposal, as ``proposals.refuse`` does."""
-        if resumed and (done := await self._decided(proposal_id, ProposalState.REFUSED)) is not None:
-            return done
-        now = await self._context.database.clock.now()
-        async with self._context.database.unit_of_work() as work:
-            return await proposals.refuse(work, proposal_id, now)
+        return await self._decide(proposals.refuse, ProposalState.REFUSED, proposal_id, resumed=resumed)
 
     async def withdraw_proposal(self, proposal_id: uuid.UUID, *, resumed: bool = False) -> Proposal:
         """Withdraw a proposal, as ``proposals.withdraw`` does."""
-        if resumed and (done := await self._decided(proposal_id, ProposalState.WITHDRAWN)) is not None:
+        return await self._decide(proposals.withdraw, ProposalState.WITHDRAWN, proposal_id, resumed=resumed)
+
+    async def _decide(
+        self, decide: _Decision, state: ProposalState, proposal_id: uuid.UUID, *, resumed: bool
+    ) -> Proposal:
+        if resumed and (done := await self._decided(proposal_id, state)) is not None:
             return done
         now = await self._context.database.clock.now()
         async with self._context.database.unit_of_work() as work:
-            return await proposals.withdraw(work, proposal_id, now)
+            return await decide(work, proposal_id, now)
 
     async def _decided(self, proposal_id: uuid.UUID, state: ProposalState) -> Proposal | None:
         """Return a proposal that the current actor decided on, in a process that died before it could say so."""
         async with self._context.database.unit_of_work() as work:
             found = await work.proposals.get(proposal_id)
         return found if found.state is state and found.decided_by_name == current_actor().name else None
+
+
+async def _approve(work: UnitOfWork, proposal_id: uuid.UUID, now: datetime) -> Proposal:
+    return await proposals.approve(work, KINDS, proposal_id, now)

@@ -11,7 +11,7 @@ from masspayout.controls import (
     start_conditions,
 )
 from masspayout.controls.funds import FundsReading, frozen_token, held_amount
-from masspayout.controls.policies import PolicyInForce
+from masspayout.controls.policies import PolicyInForce, is_guarded
 from masspayout.controls.policy_changes import PolicyChange
 from masspayout.controls.policy_content import PolicyContent, read_content
 from masspayout.controls.proposals import ProposalKind, without_secrets
@@ -26,6 +26,7 @@ __all__ = [
     "frozen_token",
     "funds",
     "held_amount",
+    "is_guarded",
     "policies",
     "policy_changes",
     "policy_findings",

@@ -93,6 +93,11 @@ async def in_force(work: UnitOfWork, settings: Settings, asset_id: uuid.UUID | N
     )
 
 
+async def is_guarded(work: UnitOfWork) -> bool:
+    """Return True if the installation's policy in the database is guarded, whatever the settings of this process."""
+    return any(read_content(version.content).is_guarded for version in await work.policies.in_force())
+
+
 async def require_person(work: UnitOfWork, actor: Actor) -> None:
     """Refuse an approval of an actor who is no person, or whom nothing but this machine's account tells to be one.
 
@@ -104,8 +109,7 @@ async def require_person(work: UnitOfWork, actor: Actor) -> None:
         raise Conflict(actor.approval_refusal, "Sign in as yourself, with a password, and decide then.")
     if actor.kind is not ActorKind.COMMAND_LINE:
         return
-    versions = await work.policies.in_force()
-    if any(read_content(version.content).is_guarded for version in versions):
+    if await is_guarded(work):
         raise Conflict(
             f"The policy is guarded, and {actor.name} is known to this machine alone.",
             "Decide as a user, whose password is asked for: add ",

@@ -4,12 +4,12 @@ Each of them leads to an ``Identity`` with a role; ``masspayout.kernel.roles`` h
 are shown once, when they are created; the database keeps digests.
 """
 
+from masspayout.controls import is_guarded
 from masspayout.service.access.changes import (
     KINDS,
     add_user,
     connect,
     create_token,
-    is_guarded,
     make_login_link,
     rename,
     set_disabled,

@@ -5,12 +5,11 @@ user is disabled, a token and a link have expired. The approval of another perso
 """
 
 import uuid
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from masspayout import audit
-from masspayout.controls import ProposalKind, proposals
-from masspayout.db.entities import ApiToken, LoginLink, Policy, Proposal, User
+from masspayout.controls import ProposalKind, is_guarded, proposals
+from masspayout.db.entities import ApiToken, LoginLink, Proposal, User
 from masspayout.db.unit_of_work import UnitOfWork
 from masspayout.kernel.roles import Role
 from masspayout.service.access import sessions, tokens, users
@@ -18,7 +17,6 @@ from masspayout.service.access.passwords import hash_password
 
 USER, ROLE, PASSWORD, TOKEN, LINK = "user", "role", "password", "token", "link"
 NAME, PROVIDER = "name", "provider"
-_GUARDED = "guarded"
 
 
 async def add_user(work: UnitOfWork, name: str, *, role: Role, password: str | None = None) -> User:
@@ -138,12 +136,6 @@ async def connect(work: UnitOfWork, user: User, issuer: str, subject: str) -> tu
     before = {"issuer": user.oidc_issuer, "subject": user.oidc_subject}
     after = {"issuer": issuer, "subject": subject}
     return None, await proposals.make(work, PROVIDER, user.name, before=before, after=after)
-
-
-async def is_guarded(work: UnitOfWork) -> bool:
-    """Return True if the policy of the installation is guarded."""
-    versions: Sequence[Policy] = await work.policies.in_force()
-    return any(version.content["mode"] == _GUARDED for version in versions)
 
 
 async def _enable(work: UnitOfWork, proposal: Proposal) -> None:

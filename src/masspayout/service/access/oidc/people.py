@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from masspayout import audit
-from masspayout.controls import proposals
+from masspayout.controls import is_guarded, proposals
 from masspayout.db.entities import User
 from masspayout.db.types import uuid7
 from masspayout.db.unit_of_work import UnitOfWork
@@ -56,7 +56,7 @@ async def follow_provider(
         if role is None:
             await withdraw_role(work, user, way_in=WayIn.PROVIDER)
             return user
-        if not user.role.covers(role) and await changes.is_guarded(work):
+        if not user.role.covers(role) and await is_guarded(work):
             await _propose(work, changes.ROLE, user, before={"role": user.role}, after={"role": role})
             role = user.role
         if user.role_withdrawn_at is not None or user.role is not role:
@@ -90,7 +90,7 @@ async def _propose(work: UnitOfWork, kind: str, user: User, *, before: dict[str,
 
 async def _added(work: UnitOfWork, subject: Subject, role: Role, source_address: str | None) -> User | None:
     name = _first_that_fits(subject.names)
-    needs_approval = await changes.is_guarded(work) and bool(await work.users.find_in_order())
+    needs_approval = await is_guarded(work) and bool(await work.users.find_in_order())
     user = User(
         id=uuid7(),
         name=name,
